@@ -1,0 +1,144 @@
+import { DomainError, refuseIfAny, type FieldError } from './domain-error';
+import { keyProblem, newAttachmentId, storableTextProblem, taskIdProblem } from './identifiers';
+import { JsonText } from './json-text';
+import { MAX_MIME_TYPE_LENGTH, MAX_TTL_SECONDS, MAX_URL_LENGTH } from './limits';
+import type { WriteStamp } from './version';
+
+export const ATTACHMENT_TYPES = ['json', 'markdown', 'text', 'url', 'binary'] as const;
+export type AttachmentType = (typeof ATTACHMENT_TYPES)[number];
+
+/** What a caller may say of an attachment; undefined is "not given". */
+export interface AttachmentDraft {
+  readonly taskId: string;
+  readonly key: string;
+  readonly type: AttachmentType;
+  readonly value?: JsonText;
+  readonly content?: string;
+  readonly url?: string;
+  readonly mimeType?: string;
+  /** In bytes, of what a reference points to. */
+  readonly size?: number;
+  readonly ttlSeconds?: number;
+}
+
+/** One version of one attachment. Immutable: an overwrite makes a new one. */
+export interface Attachment {
+  readonly id: string;
+  readonly taskId: string;
+  readonly key: string;
+  readonly type: AttachmentType;
+  readonly value?: JsonText;
+  readonly content?: string;
+  readonly url?: string;
+  readonly mimeType?: string;
+  readonly size?: number;
+  /** UTF-8 length of the value's JSON text or of the content; undefined where the type has neither. */
+  readonly bytes?: number;
+  readonly createdBy: string;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly expiresAtMs?: number;
+  readonly version: number;
+  readonly op: string;
+}
+
+export interface AttachmentRef {
+  readonly taskId: string;
+  readonly key: string;
+}
+
+/** The identity that an overwrite inherits from the live attachment it replaces. */
+export type AttachmentIdentity = Pick<Attachment, 'id' | 'createdAtMs' | 'createdBy'>;
+
+type BodyMember = 'value' | 'content' | 'url' | 'mimeType';
+const TAKES: Record<AttachmentType, { needs: BodyMember; allows: readonly BodyMember[] }> = {
+  json: { needs: 'value', allows: ['value'] },
+  markdown: { needs: 'content', allows: ['content'] },
+  text: { needs: 'content', allows: ['content'] },
+  url: { needs: 'url', allows: ['url'] },
+  binary: { needs: 'mimeType', allows: ['url'] },
+};
+/** RFC 6838 §4.2: type "/" subtype, both restricted names, without parameters. */
+const RESTRICTED_NAME = '[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*';
+const MIME_TYPE = new RegExp(`^${RESTRICTED_NAME}/${RESTRICTED_NAME}$`);
+
+export function createAttachment(
+  draft: AttachmentDraft,
+  at: { nowMs: number; idSuffix: string; createdBy: string; stamp: WriteStamp; maxBytes: number },
+): Attachment {
+  refuseIfAny(identityProblems(draft).concat(bodyProblems(draft, at.maxBytes)));
+  const { ttlSeconds, ...members } = draft;
+  return {
+    ...members,
+    ...at.stamp,
+    id: newAttachmentId(at.nowMs, at.idSuffix),
+    bytes: bodyBytes(draft),
+    createdBy: at.createdBy,
+    createdAtMs: at.nowMs,
+    updatedAtMs: at.nowMs,
+    expiresAtMs: ttlSeconds === undefined ? undefined : at.nowMs + ttlSeconds * 1000,
+  };
+}
+
+export function isLive(attachment: Attachment, nowMs: number): boolean {
+  return attachment.expiresAtMs === undefined || attachment.expiresAtMs > nowMs;
+}
+
+/** Everything wrong with the body of a draft of a known type, and with the members that go with it. */
+export function bodyProblems(draft: Omit<AttachmentDraft, 'taskId' | 'key'>, maxBytes: number): FieldError[] {
+  const { needs, allows } = TAKES[draft.type];
+  const problems: FieldError[] = [];
+  const check = (field: string, problem: string | undefined) => problem && problems.push({ field, message: problem });
+
+  if (draft[needs] === undefined) check(needs, `is required for type ${draft.type}`);
+  for (const member of ['value', 'content', 'url'] as const) {
+    if (draft[member] !== undefined && !allows.includes(member)) check(member, `is not taken by type ${draft.type}`);
+  }
+  if (draft.value) check('value', sizeProblem(draft.value.sizeBytes, maxBytes) ?? draft.value.problem());
+  if (draft.content !== undefined) {
+    check('content', sizeProblem(Buffer.byteLength(draft.content), maxBytes) ?? storableTextProblem(draft.content));
+  }
+  if (draft.url !== undefined) check('url', urlProblem(draft.url));
+  if (draft.mimeType !== undefined) check('mimeType', mimeTypeProblem(draft.mimeType));
+  if (draft.size !== undefined) check('size', positiveIntegerProblem(draft.size, Number.MAX_SAFE_INTEGER));
+  if (draft.ttlSeconds !== undefined) check('ttlSeconds', positiveIntegerProblem(draft.ttlSeconds, MAX_TTL_SECONDS));
+  return problems;
+}
+
+export function notFound(ref: AttachmentRef): DomainError {
+  return new DomainError({ kind: 'attachment-not-found', taskId: ref.taskId, key: ref.key });
+}
+
+function identityProblems({ taskId, key }: AttachmentDraft): FieldError[] {
+  return [
+    { field: 'taskId', message: taskIdProblem(taskId) },
+    { field: 'key', message: keyProblem(key) },
+  ].filter((problem): problem is FieldError => problem.message !== undefined);
+}
+
+function bodyBytes({ value, content }: AttachmentDraft): number | undefined {
+  if (value) return value.sizeBytes;
+  return content === undefined ? undefined : Buffer.byteLength(content);
+}
+
+function sizeProblem(bytes: number, maxBytes: number): string | undefined {
+  return bytes > maxBytes ? `must be at most ${maxBytes} bytes, is ${bytes}` : undefined;
+}
+
+function urlProblem(url: string): string | undefined {
+  if (url.length > MAX_URL_LENGTH) return `must be at most ${MAX_URL_LENGTH} characters long`;
+  if (storableTextProblem(url)) return storableTextProblem(url);
+  // The URL parser forgives white space, control characters and a missing "//"; what is stored as given must not need it.
+  if (!URL.canParse(url) || !/^https?:\/\/[^\s\p{Cc}]+$/iu.test(url)) return 'must be an absolute http or https URL';
+  if (/^https?:\/\/[^/?#]*@/i.test(url)) return 'must not carry credentials';
+  return undefined;
+}
+
+function mimeTypeProblem(mimeType: string): string | undefined {
+  if (mimeType.length <= MAX_MIME_TYPE_LENGTH && MIME_TYPE.test(mimeType)) return undefined;
+  return `must be a media type such as application/pdf, at most ${MAX_MIME_TYPE_LENGTH} characters long`;
+}
+
+function positiveIntegerProblem(value: number, max: number): string | undefined {
+  return Number.isInteger(value) && value >= 1 && value <= max ? undefined : `must be an integer from 1 to ${max}`;
+}

@@ -1,0 +1,35 @@
+export interface FieldError {
+  /** Path of the parameter: `key`, `updates.priority`, `requests[3].taskId`. */
+  readonly field: string;
+  readonly message: string;
+}
+
+/** Why the domain refuses: the facts, without the words or the codes of any transport. */
+export type Refusal =
+  | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] }
+  | { readonly kind: 'task-not-found'; readonly taskId: string }
+  | { readonly kind: 'attachment-not-found'; readonly taskId: string; readonly key: string }
+  | { readonly kind: 'task-exists'; readonly taskId: string }
+  | {
+      /** An `ifVersion` or `ifAbsent` condition does not hold; null where nothing is there. */
+      readonly kind: 'version-conflict';
+      readonly taskId: string;
+      readonly key: string;
+      readonly currentVersion: number | null;
+    };
+
+export class DomainError extends Error {
+  constructor(readonly refusal: Refusal) {
+    super(refusal.kind);
+    this.name = 'DomainError';
+  }
+}
+
+export function invalid(field: string, message: string): DomainError {
+  return new DomainError({ kind: 'invalid', errors: [{ field, message }] });
+}
+
+/** Throws one refusal that names every wrong field at once; does nothing when there is none. */
+export function refuseIfAny(errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw new DomainError({ kind: 'invalid', errors });
+}

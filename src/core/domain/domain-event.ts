@@ -1,0 +1,108 @@
+import type { Attachment, AttachmentRef } from './attachment';
+import type { Task } from './task';
+import type { WriteStamp } from './version';
+
+export type DomainEventType =
+  | 'task.attachment_created'
+  | 'task.attachment.deleted'
+  | 'task.created'
+  | 'task.updated'
+  | 'task.completed'
+  | 'task.cancelled'
+  | 'task.deleted';
+
+/** What is announced of a change; `metadata.eventId` is the op of the change. */
+export interface DomainEvent {
+  readonly type: DomainEventType;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>> & { readonly eventId: string };
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+}
+
+/** As if the key were new: the store that finds an older attachment there corrects it with `ofStored`. */
+export function attachmentCreated(attachment: Attachment, instanceId: string): DomainEvent {
+  const { taskId, key, type, id, op, version, updatedAtMs } = attachment;
+  return {
+    type: 'task.attachment_created',
+    payload: { taskId, key, type, attachmentId: id, instanceId, timestamp: updatedAtMs },
+    metadata: { eventId: op, version, replaced: false },
+    timestamp: updatedAtMs,
+  };
+}
+
+/** Without the attachment's id, which only the store knows: it adds it with `ofStored`. */
+export function attachmentDeleted(ref: AttachmentRef, stamp: WriteStamp, by: string, nowMs: number): DomainEvent {
+  return {
+    type: 'task.attachment.deleted',
+    payload: { taskId: ref.taskId, key: ref.key },
+    metadata: { deletedBy: by, deletedAt: isoTime(nowMs), eventId: stamp.op, version: stamp.version },
+    timestamp: nowMs,
+  };
+}
+
+/** The event of a write that met the attachment `attachmentId`, alive, under its key. */
+export function ofStored(event: DomainEvent, attachmentId: string): DomainEvent {
+  const metadata = 'replaced' in event.metadata ? { ...event.metadata, replaced: true } : event.metadata;
+  return { ...event, payload: { ...event.payload, attachmentId }, metadata };
+}
+
+export function taskCreated(task: Task, eventId: string): DomainEvent {
+  return {
+    type: 'task.created',
+    payload: summary(task),
+    metadata: { createdBy: task.createdBy, eventId },
+    timestamp: task.createdAtMs,
+  };
+}
+
+/** `changes` names the members that the caller set. */
+export function taskUpdated(task: Task, changes: readonly string[], eventId: string): DomainEvent {
+  return {
+    type: 'task.updated',
+    payload: { ...summary(task), updatedAt: isoTime(task.updatedAtMs) },
+    metadata: { updatedBy: task.updatedBy, changes, eventId },
+    timestamp: task.updatedAtMs,
+  };
+}
+
+/** `duration` in ms, from the task's creation. */
+export function taskCompleted(task: Task, eventId: string): DomainEvent {
+  return {
+    type: 'task.completed',
+    payload: { id: task.id, status: task.status, duration: task.updatedAtMs - task.createdAtMs },
+    metadata: { completedBy: task.completedBy, eventId },
+    timestamp: task.updatedAtMs,
+  };
+}
+
+export function taskCancelled(taskId: string, by: string, nowMs: number, eventId: string): DomainEvent {
+  return {
+    type: 'task.cancelled',
+    payload: { id: taskId, cancelledAt: isoTime(nowMs) },
+    metadata: { cancelledBy: by, eventId },
+    timestamp: nowMs,
+  };
+}
+
+export function taskDeleted(
+  taskId: string,
+  change: { by: string; nowMs: number; instanceId: string; eventId: string },
+): DomainEvent {
+  return {
+    type: 'task.deleted',
+    payload: { id: taskId, deletedAt: isoTime(change.nowMs), deletedBy: change.by },
+    metadata: { instanceId: change.instanceId, eventId: change.eventId },
+    timestamp: change.nowMs,
+  };
+}
+
+/** ISO 8601 in UTC with milliseconds, as everything on the wire. */
+export function isoTime(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+function summary(task: Task): Record<string, unknown> {
+  const { id, text, status, priority, createdAtMs } = task;
+  return { id, text, status, priority, createdAt: isoTime(createdAtMs) };
+}

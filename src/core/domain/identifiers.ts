@@ -1,0 +1,48 @@
+import { MAX_KEY_LENGTH, MAX_TASK_ID_LENGTH } from './limits';
+
+const TASK_ID = new RegExp(`^[A-Za-z0-9._~-]{1,${MAX_TASK_ID_LENGTH}}$`);
+const CONTROL_CHARACTER = /\p{Cc}/u;
+const UNPAIRED_SURROGATE = /\p{Cs}/u;
+
+export function newTaskId(nowMs: number, suffix: string): string {
+  return `t-${nowMs}-${suffix}`;
+}
+
+export function newAttachmentId(nowMs: number, suffix: string): string {
+  return `ta-${nowMs}-${suffix}`;
+}
+
+export function taskIdProblem(id: unknown): string | undefined {
+  if (typeof id === 'string' && TASK_ID.test(id)) return undefined;
+  return `must be 1 to ${MAX_TASK_ID_LENGTH} characters of A-Z a-z 0-9 . _ ~ -`;
+}
+
+export function keyProblem(key: unknown): string | undefined {
+  if (typeof key !== 'string' || key === '') return `must be a string of 1 to ${MAX_KEY_LENGTH} characters`;
+  return keyTextProblem(key);
+}
+
+/** A prefix may be empty: then it lets every key through. */
+export function keyPrefixProblem(prefix: unknown): string | undefined {
+  if (typeof prefix !== 'string') return `must be a string of at most ${MAX_KEY_LENGTH} characters`;
+  return keyTextProblem(prefix);
+}
+
+function keyTextProblem(text: string): string | undefined {
+  if (isLongerThan(text, MAX_KEY_LENGTH)) return `must be at most ${MAX_KEY_LENGTH} characters long`;
+  if (CONTROL_CHARACTER.test(text)) return 'must not contain control characters';
+  if (UNPAIRED_SURROGATE.test(text)) return 'must not contain unpaired surrogates';
+  return undefined;
+}
+
+/** What keeps `text` from being stored as UTF-8 text in every store. */
+export function storableTextProblem(text: string): string | undefined {
+  if (text.includes('\0')) return 'must not contain U+0000';
+  if (UNPAIRED_SURROGATE.test(text)) return 'must not contain unpaired surrogates';
+  return undefined;
+}
+
+/** Whether `text` has more than `max` code points; looks at no more of a huge text than it must. */
+export function isLongerThan(text: string, max: number): boolean {
+  return text.length > max && (text.length > 2 * max || [...text].length > max);
+}

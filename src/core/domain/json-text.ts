@@ -1,0 +1,190 @@
+import { MAX_JSON_DEPTH } from './limits';
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const SPACE = 0x20;
+
+/**
+ * A JSON value as the text it came in. Parsing and printing would reorder integer-like keys, respell numbers and drop
+ * duplicate members, so the text itself is what both stores keep and what the answer carries.
+ */
+export class JsonText {
+  static readonly EMPTY_OBJECT = new JsonText('{}');
+
+  private constructor(readonly text: string) {}
+
+  /** From text that is known to be valid JSON; white space between tokens is dropped, nothing else is touched. */
+  static fromValid(text: string): JsonText {
+    return new JsonText(withoutWhitespace(text));
+  }
+
+  static of(value: unknown): JsonText {
+    return new JsonText(JSON.stringify(value));
+  }
+
+  /** Rebuilds what a store kept: no policy, no normalisation. */
+  static restore(text: string): JsonText {
+    return new JsonText(text);
+  }
+
+  /** UTF-8 length of the text. */
+  get sizeBytes(): number {
+    return Buffer.byteLength(this.text);
+  }
+
+  get isObject(): boolean {
+    return this.text.startsWith('{');
+  }
+
+  toValue(): unknown {
+    return JSON.parse(this.text);
+  }
+
+  /** The members of an object, in their order; of a repeated name the last one counts, as in `JSON.parse`. */
+  members(): Map<string, JsonText> {
+    return new Map([...jsonMembers(this.text)].map(([name, text]) => [name, new JsonText(text)]));
+  }
+
+  /** This object with the members of `other` laid over it. */
+  merge(other: JsonText): JsonText {
+    return JsonText.fromMembers(new Map([...this.members(), ...other.members()]));
+  }
+
+  static fromMembers(members: ReadonlyMap<string, JsonText>): JsonText {
+    const parts = [...members].map(([name, value]) => `${JSON.stringify(name)}:${value.text}`);
+    return new JsonText(`{${parts.join(',')}}`);
+  }
+
+  /** What keeps this value from being stored and given back unchanged; undefined when nothing does. */
+  problem(): string | undefined {
+    let depth = 0;
+    for (let at = 0; at < this.text.length; at++) {
+      const code = this.text.charCodeAt(at);
+      if (code === QUOTE) {
+        at = endOfString(this.text, at) - 1;
+      } else if (opens(code)) {
+        depth += 1;
+        if (depth > MAX_JSON_DEPTH) return `must not be nested more than ${MAX_JSON_DEPTH} levels deep`;
+      } else if (closes(code)) {
+        depth -= 1;
+      } else if (startsNumber(code)) {
+        const end = endOfScalar(this.text, at);
+        if (!fitsDouble(this.text.slice(at, end))) return 'must not contain a number that a double cannot hold';
+        at = end - 1;
+      }
+    }
+    return undefined;
+  }
+}
+
+/** The members of the valid JSON object `text`, each with the text of its value. */
+export function jsonMembers(text: string): Map<string, string> {
+  const members = new Map<string, string>();
+  let at = skipWhitespace(text, skipWhitespace(text, 0) + 1);
+  while (text.charCodeAt(at) === QUOTE) {
+    const nameEnd = endOfString(text, at);
+    const name = JSON.parse(text.slice(at, nameEnd)) as string;
+    const start = skipWhitespace(text, skipWhitespace(text, nameEnd) + 1);
+    const end = endOfValue(text, start);
+    members.set(name, text.slice(start, end));
+    at = afterComma(text, end);
+  }
+  return members;
+}
+
+/** The elements of the valid JSON array `text`, each as its own text. */
+export function jsonElements(text: string): string[] {
+  const elements: string[] = [];
+  let at = skipWhitespace(text, skipWhitespace(text, 0) + 1);
+  while (at < text.length && !closes(text.charCodeAt(at))) {
+    const end = endOfValue(text, at);
+    elements.push(text.slice(at, end));
+    at = afterComma(text, end);
+  }
+  return elements;
+}
+
+/** A literal must come back as the number it says: finite, not flushed to zero, an integer within ±2^53. */
+function fitsDouble(literal: string): boolean {
+  const number = Number(literal);
+  if (number === 0) return !/^[^eE]*[1-9]/.test(literal);
+  return Number.isFinite(number) && (!/^-?\d+$/.test(literal) || isExactInteger(literal));
+}
+
+function isExactInteger(literal: string): boolean {
+  const digits = BigInt(literal);
+  return digits <= 2n ** 53n && digits >= -(2n ** 53n);
+}
+
+function opens(code: number): boolean {
+  return code === 0x5b || code === 0x7b;
+}
+
+function closes(code: number): boolean {
+  return code === 0x5d || code === 0x7d;
+}
+
+function startsNumber(code: number): boolean {
+  return code === 0x2d || (code >= 0x30 && code <= 0x39);
+}
+
+function skipWhitespace(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && text.charCodeAt(at) <= SPACE) at++;
+  return at;
+}
+
+function afterComma(text: string, from: number): number {
+  const at = skipWhitespace(text, from);
+  return text.charCodeAt(at) === COMMA ? skipWhitespace(text, at + 1) : at;
+}
+
+function endOfValue(text: string, from: number): number {
+  const code = text.charCodeAt(from);
+  if (code === QUOTE) return endOfString(text, from);
+  return opens(code) ? endOfContainer(text, from) : endOfScalar(text, from);
+}
+
+function endOfString(text: string, from: number): number {
+  for (let quote = text.indexOf('"', from + 1); ; quote = text.indexOf('"', quote + 1)) {
+    let before = quote - 1;
+    while (text.charCodeAt(before) === BACKSLASH) before--;
+    if ((quote - before) % 2 === 1) return quote + 1;
+  }
+}
+
+function endOfContainer(text: string, from: number): number {
+  let depth = 0;
+  for (let at = from; ; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at) - 1;
+    else if (opens(code)) depth += 1;
+    else if (closes(code) && --depth === 0) return at + 1;
+  }
+}
+
+function endOfScalar(text: string, from: number): number {
+  let at = from;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code <= SPACE || code === COMMA || closes(code)) break;
+    at++;
+  }
+  return at;
+}
+
+function withoutWhitespace(text: string): string {
+  let compact = '';
+  let from = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at) - 1;
+    } else if (code <= SPACE) {
+      compact += text.slice(from, at);
+      from = at + 1;
+    }
+  }
+  return from === 0 ? text : compact + text.slice(from);
+}

@@ -1,0 +1,30 @@
+/** Every limit of the contract, once: the edge validates with them, the domain guards with them. */
+
+export const MAX_TASK_ID_LENGTH = 128;
+/** In Unicode code points. */
+export const MAX_KEY_LENGTH = 100;
+/** In Unicode code points. */
+export const MAX_TASK_TEXT_LENGTH = 500;
+export const MAX_ACTOR_LENGTH = 128;
+export const MAX_URL_LENGTH = 2048;
+/** RFC 6838 §4.2 allows 127 characters on either side of the slash; the contract allows 127 in all. */
+export const MAX_MIME_TYPE_LENGTH = 127;
+/** Levels of arrays and objects in one JSON value. */
+export const MAX_JSON_DEPTH = 64;
+export const MAX_ATTACHMENTS_PER_TASK = 10_000;
+/** The serialised value or the content of one attachment; `MAX_ATTACHMENT_BYTES` may change it. */
+export const DEFAULT_MAX_ATTACHMENT_BYTES = 1024 * 1024;
+/** A hundred years: far enough for every use, near enough for every date type on the way. */
+export const MAX_TTL_SECONDS = 100 * 365 * 24 * 60 * 60;
+
+export const MAX_ATTACHMENTS_PER_PAGE = 100;
+export const DEFAULT_ATTACHMENTS_PER_PAGE = 50;
+export const MAX_ATTACHMENTS_PER_BATCH = 100;
+export const MAX_TASKS_PER_PAGE = 1000;
+export const DEFAULT_TASKS_PER_PAGE = 100;
+
+export const MAX_PRIORITY = 100;
+export const DEFAULT_PRIORITY = 50;
+
+/** One operation, from the first byte read to the last store asked. */
+export const OPERATION_TIMEOUT_MS = 5000;

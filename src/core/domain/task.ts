@@ -1,0 +1,150 @@
+import { DomainError, invalid, refuseIfAny, type FieldError } from './domain-error';
+import { isLongerThan, newTaskId, storableTextProblem } from './identifiers';
+import { JsonText } from './json-text';
+import { DEFAULT_PRIORITY, MAX_PRIORITY, MAX_TASK_TEXT_LENGTH } from './limits';
+
+export const TASK_STATUSES = ['pending', 'in_progress', 'completed', 'failed', 'cancelled'] as const;
+export type TaskStatus = (typeof TASK_STATUSES)[number];
+
+/** Immutable: every change makes a new one. */
+export interface Task {
+  readonly id: string;
+  readonly organization: string;
+  readonly text: string;
+  readonly status: TaskStatus;
+  readonly priority: number;
+  /** Always a JSON object. */
+  readonly metadata: JsonText;
+  readonly parentId: string | null;
+  /** The worker that completed or failed the task. */
+  readonly assignedTo?: string;
+  readonly createdAtMs: number;
+  readonly createdBy: string;
+  readonly updatedAtMs: number;
+  readonly updatedBy?: string;
+  readonly completedAtMs?: number;
+  readonly completedBy?: string;
+  readonly cancelledAtMs?: number;
+  readonly cancelledBy?: string;
+  /** Why a failed task failed. */
+  readonly error?: JsonText;
+  /** Rises by one with every change: a change is stored only over the revision that it was made from. */
+  readonly revision: number;
+}
+
+export interface TaskDraft {
+  readonly id?: string;
+  readonly text: string;
+  readonly priority?: number;
+  readonly metadata?: JsonText;
+  readonly parentId?: string | null;
+}
+
+export type TaskUpdates = Partial<Pick<Task, 'text' | 'status' | 'priority' | 'metadata'>>;
+
+/** Who changes a task, and when. */
+export interface Change {
+  readonly by: string;
+  readonly nowMs: number;
+}
+
+export function createTask(draft: TaskDraft, organization: string, idSuffix: string, { by, nowMs }: Change): Task {
+  refuseIfAny(taskProblems(draft));
+  return {
+    id: draft.id ?? newTaskId(nowMs, idSuffix),
+    organization,
+    text: draft.text,
+    status: 'pending',
+    priority: draft.priority ?? DEFAULT_PRIORITY,
+    metadata: draft.metadata ?? JsonText.EMPTY_OBJECT,
+    parentId: draft.parentId ?? null,
+    createdAtMs: nowMs,
+    createdBy: by,
+    updatedAtMs: nowMs,
+    revision: 1,
+  };
+}
+
+export function updateTask(task: Task, updates: TaskUpdates, change: Change): Task {
+  refuseIfAny(taskProblems(updates).map(({ field, message }) => ({ field: `updates.${field}`, message })));
+  const status = updates.status ?? task.status;
+  if (status !== task.status) refuseIfFinished(task, 'updates.status', status);
+  return {
+    ...changed(task, change),
+    ...(status === task.status ? {} : finish(status, change)),
+    text: updates.text ?? task.text,
+    priority: updates.priority ?? task.priority,
+    metadata: updates.metadata ? task.metadata.merge(updates.metadata) : task.metadata,
+  };
+}
+
+export function completeTask(task: Task, outcome: { workerId?: string; error?: JsonText }, change: Change): Task {
+  const status = outcome.error ? 'failed' : 'completed';
+  refuseIfFinished(task, 'id', status);
+  return {
+    ...changed(task, change),
+    ...finish(status, { ...change, by: outcome.workerId ?? change.by }),
+    assignedTo: outcome.workerId ?? task.assignedTo,
+    error: outcome.error,
+  };
+}
+
+/** A finished task comes back unchanged, as the very same object. */
+export function cancelTask(task: Task, change: Change): Task {
+  if (isFinished(task.status)) return task;
+  return { ...changed(task, change), ...finish('cancelled', change) };
+}
+
+/**
+ * Takes the retired `metadata.data` out of a new task's metadata: each of its members is to become a json attachment of
+ * that name.
+ */
+export function splitRetiredData(metadata: JsonText): { metadata: JsonText; data: ReadonlyMap<string, JsonText> } {
+  const members = metadata.isObject ? metadata.members() : new Map<string, JsonText>();
+  const data = members.get('data');
+  if (!data) return { metadata, data: new Map() };
+  if (!data.isObject) throw invalid('metadata.data', 'must be an object');
+  members.delete('data');
+  return { metadata: JsonText.fromMembers(members), data: data.members() };
+}
+
+export function isFinished(status: TaskStatus): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled';
+}
+
+export function taskNotFound(taskId: string): DomainError {
+  return new DomainError({ kind: 'task-not-found', taskId });
+}
+
+/** Everything wrong with the members of a task that a caller may set. */
+export function taskProblems({ text, priority, metadata }: Partial<TaskDraft>): FieldError[] {
+  const problems: FieldError[] = [];
+  const check = (field: string, problem: string | undefined) => problem && problems.push({ field, message: problem });
+  if (text !== undefined) check('text', textProblem(text));
+  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= MAX_PRIORITY)) {
+    check('priority', `must be an integer from 0 to ${MAX_PRIORITY}`);
+  }
+  if (metadata) check('metadata', metadata.isObject ? metadata.problem() : 'must be an object');
+  return problems;
+}
+
+function textProblem(text: string): string | undefined {
+  if (text === '' || isLongerThan(text, MAX_TASK_TEXT_LENGTH)) {
+    return `must be 1 to ${MAX_TASK_TEXT_LENGTH} characters long`;
+  }
+  return storableTextProblem(text);
+}
+
+function changed(task: Task, { by, nowMs }: Change): Task {
+  return { ...task, updatedAtMs: nowMs, updatedBy: by, revision: task.revision + 1 };
+}
+
+function finish(status: TaskStatus, { by, nowMs }: Change): Partial<Task> {
+  if (!isFinished(status)) return { status };
+  if (status === 'cancelled') return { status, cancelledAtMs: nowMs, cancelledBy: by };
+  return { status, completedAtMs: nowMs, completedBy: by };
+}
+
+function refuseIfFinished(task: Task, field: string, status: TaskStatus): void {
+  if (isFinished(task.status)) throw invalid(field, `task is ${task.status} and cannot become ${status}`);
+}

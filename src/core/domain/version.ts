@@ -1,0 +1,25 @@
+/** 2025-01-01T00:00:00Z; counting from here keeps versions below 2^53 until 2094. */
+const EPOCH_MS = 1_735_689_600_000;
+export const VERSIONS_PER_MS = 4096;
+
+/** Identifies one attempt to write; every store applies it if its version is higher than what is there. */
+export interface WriteStamp {
+  /** Positive, even, below 2^53. */
+  readonly version: number;
+  /** A UUID; also the id of the event that the write causes. */
+  readonly op: string;
+}
+
+/**
+ * The version of a write made at `nowMs`: by clock, `jitter` (0 to VERSIONS_PER_MS - 1) apart within a millisecond, and
+ * above `floor`, the highest version that has refused this request. Even: odd versions belong to the expiry sweep, so
+ * that the two never tie.
+ */
+export function mintVersion(nowMs: number, jitter: number, floor: number): number {
+  const version = Math.max((nowMs - EPOCH_MS) * VERSIONS_PER_MS + jitter, floor + 1);
+  return version % 2 === 0 ? version : version + 1;
+}
+
+export function versionAt(epochMs: number): number {
+  return (epochMs - EPOCH_MS) * VERSIONS_PER_MS;
+}

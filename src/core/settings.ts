@@ -1,0 +1,9 @@
+/** What the operator decides and the use cases must know. A class, so that it can be its own injection token. */
+export class CoreSettings {
+  constructor(
+    /** Names this replica in events, and as the author of changes whose caller has no name. */
+    readonly instanceId: string,
+    /** UTF-8 bytes of one attachment's value or content. */
+    readonly maxAttachmentBytes: number,
+  ) {}
+}

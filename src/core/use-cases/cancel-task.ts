@@ -1,0 +1,28 @@
+import type { Caller } from '../caller';
+import { taskCancelled } from '../domain/domain-event';
+import { cancelTask, taskNotFound, type Task } from '../domain/task';
+import type { Clock } from '../ports/clock';
+import type { IdSource } from '../ports/id-source';
+import type { TaskStore } from '../ports/task-store';
+import { writeVersioned } from './versioned-write';
+
+/** Cancels a task that is not finished yet; a finished one comes back as it is. */
+export class CancelTask {
+  constructor(
+    private readonly store: TaskStore,
+    private readonly clock: Clock,
+    private readonly ids: IdSource,
+  ) {}
+
+  async execute(taskId: string, caller: Caller): Promise<Task> {
+    const { task } = await writeVersioned(this.clock, this.ids, async ({ op }, nowMs) => {
+      const found = await this.store.get(taskId, caller.organization, nowMs);
+      if (!found) throw taskNotFound(taskId);
+      const cancelled = cancelTask(found.task, { by: caller.name, nowMs });
+      if (cancelled === found.task) return { state: 'updated' as const, task: cancelled };
+      const { state } = await this.store.update(cancelled, taskCancelled(taskId, caller.name, nowMs, op));
+      return state === 'updated' ? { state, task: cancelled } : { state: 'stale' as const };
+    });
+    return task;
+  }
+}

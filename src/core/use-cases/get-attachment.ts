@@ -1,0 +1,15 @@
+import type { Caller } from '../caller';
+import { notFound, type Attachment, type AttachmentRef } from '../domain/attachment';
+import { taskNotFound } from '../domain/task';
+import type { AttachmentLookup } from './attachment-lookup';
+
+export class GetAttachment {
+  constructor(private readonly lookup: AttachmentLookup) {}
+
+  async execute(ref: AttachmentRef, caller: Caller): Promise<Attachment> {
+    const [found] = await this.lookup.find([ref], caller);
+    if (!found?.taskExists) throw taskNotFound(ref.taskId);
+    if (!found.attachment) throw notFound(ref);
+    return found.attachment;
+  }
+}

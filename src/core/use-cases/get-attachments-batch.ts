@@ -1,0 +1,26 @@
+import type { Caller } from '../caller';
+import { notFound, type Attachment, type AttachmentRef } from '../domain/attachment';
+import type { AttachmentLookup } from './attachment-lookup';
+
+export interface GetAttachmentsBatchCommand {
+  readonly requests: readonly AttachmentRef[];
+  /** Puts null in the place of an attachment that is missing, where otherwise the first one fails the whole call. */
+  readonly allowMissing: boolean;
+}
+
+/** An attachment of a missing task is a missing attachment. */
+export class GetAttachmentsBatch {
+  constructor(private readonly lookup: AttachmentLookup) {}
+
+  async execute(
+    { requests, allowMissing }: GetAttachmentsBatchCommand,
+    caller: Caller,
+  ): Promise<readonly (Attachment | null)[]> {
+    const found = await this.lookup.find(requests, caller);
+    return requests.map((ref, i) => {
+      const attachment = found[i]?.attachment;
+      if (!attachment && !allowMissing) throw notFound(ref);
+      return attachment ?? null;
+    });
+  }
+}

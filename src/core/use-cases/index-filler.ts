@@ -1,0 +1,43 @@
+import type { AttachmentCache } from '../ports/attachment-cache';
+import type { AttachmentStore } from '../ports/attachment-store';
+import type { Clock } from '../ports/clock';
+import { StoreError } from '../ports/store-error';
+
+const CHUNK_SIZE = 500;
+
+/** Tells the cache, behind the callers' backs, every attachment of a task that is too large for one page. */
+export class IndexFiller {
+  private readonly underWay = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly store: AttachmentStore,
+    private readonly cache: AttachmentCache,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Does nothing while a fill of the same task is under way. Never fails: an index that stays incomplete is legal. */
+  start(taskId: string, organization: string): void {
+    if (this.underWay.has(taskId)) return;
+    const filling = this.fill(taskId, organization)
+      .catch((error: unknown) => {
+        if (!(error instanceof StoreError)) throw error;
+      })
+      .finally(() => this.underWay.delete(taskId));
+    this.underWay.set(taskId, filling);
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.underWay.values());
+  }
+
+  private async fill(taskId: string, organization: string): Promise<void> {
+    const { token } = await this.cache.readTask(taskId);
+    const summaries = await this.store.summaries(taskId, organization, this.clock.nowMs());
+    for (let from = 0; summaries && from < summaries.length; from += CHUNK_SIZE) {
+      const attachments = summaries.slice(from, from + CHUNK_SIZE);
+      const complete = from + CHUNK_SIZE >= summaries.length;
+      await this.cache.fill([{ taskId, organization, token, attachments, withBodies: false, complete }]);
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import type { Caller } from '../caller';
+import type { Clock } from '../ports/clock';
+import type { CountedTask, TaskListQuery, TaskStore } from '../ports/task-store';
+
+export type ListTasksCommand = Omit<TaskListQuery, 'organization' | 'nowMs'>;
+
+export interface TaskPage {
+  readonly tasks: readonly CountedTask[];
+  readonly totalCount: number;
+  readonly hasMore: boolean;
+}
+
+export class ListTasks {
+  constructor(
+    private readonly store: TaskStore,
+    private readonly clock: Clock,
+  ) {}
+
+  async execute(command: ListTasksCommand, { organization }: Caller): Promise<TaskPage> {
+    const { tasks, totalCount } = await this.store.list({ ...command, organization, nowMs: this.clock.nowMs() });
+    return { tasks, totalCount, hasMore: command.offset + tasks.length < totalCount };
+  }
+}
