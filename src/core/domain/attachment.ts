@@ -1,6 +1,6 @@
 import { DomainError, refuseIfAny, type FieldError } from './domain-error';
 import { keyProblem, newAttachmentId, storableTextProblem, taskIdProblem } from './identifiers';
-import { JsonText } from './json-text';
+import type { JsonText } from './json-text';
 import { MAX_MIME_TYPE_LENGTH, MAX_TTL_SECONDS, MAX_URL_LENGTH } from './limits';
 import type { WriteStamp } from './version';
 
