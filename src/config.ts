@@ -1,0 +1,107 @@
+import { hostname } from 'node:os';
+import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from './core/domain/limits';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** A setting that cannot be used; the message is the one line that the operator reads, and names the variable. */
+export class ConfigError extends Error {}
+
+export interface Config {
+  readonly host: string;
+  /** 0 lets the system choose one. */
+  readonly port: number;
+  readonly instanceId: string;
+  readonly logLevel: LogLevel;
+  readonly maxBodyBytes: number;
+  readonly maxAttachmentBytes: number;
+  readonly cacheTtlMs: number;
+  readonly store: { readonly kind: 'postgres'; readonly url: string } | EmbeddedStore;
+  /** Undefined: an in-process cache. */
+  readonly redis?: { readonly url: string; readonly cluster: boolean };
+}
+
+/** `dataDir` undefined: in memory, nothing is kept. */
+export interface EmbeddedStore {
+  readonly kind: 'embedded';
+  readonly dataDir?: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Serving without them would be serving unguarded, or in silence: better not to start. */
+const NOT_AVAILABLE = ['API_KEYS_FILE', 'JWT_JWKS_URL', 'JWT_PUBLIC_KEY', 'RATE_LIMITS', 'RATE_LIMIT_PER_MINUTE'];
+
+/** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */
+export function loadConfig(env: Environment = process.env): Config {
+  for (const name of NOT_AVAILABLE) {
+    if (given(env, name)) throw new ConfigError(`${name} is not supported by this version`);
+  }
+  return {
+    host: given(env, 'HOST') ?? '127.0.0.1',
+    port: integer(env, 'PORT', { min: 0, max: 65_535, otherwise: 3000 }),
+    instanceId: instanceId(env),
+    logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
+    maxBodyBytes: integer(env, 'MAX_BODY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 2 * 1024 * 1024 }),
+    maxAttachmentBytes: integer(env, 'MAX_ATTACHMENT_BYTES', {
+      min: 1,
+      max: 2 ** 28,
+      otherwise: DEFAULT_MAX_ATTACHMENT_BYTES,
+    }),
+    cacheTtlMs: 1000 * integer(env, 'CACHE_TTL_SECONDS', { min: 1, max: 30 * 24 * 60 * 60, otherwise: 3600 }),
+    store: store(env),
+    redis: redis(env),
+  };
+}
+
+function store(env: Environment): Config['store'] {
+  const address = url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']);
+  if (address) return { kind: 'postgres', url: address };
+  const dataDir = given(env, 'DATA_DIR') ?? './data';
+  return { kind: 'embedded', dataDir: dataDir === 'memory' ? undefined : dataDir };
+}
+
+function redis(env: Environment): Config['redis'] {
+  const cluster = oneOf(env, 'REDIS_CLUSTER', ['true', 'false'] as const, 'false') === 'true';
+  const address = url(env, 'REDIS_URL', ['redis:', 'rediss:']);
+  if (cluster && !address) throw new ConfigError('REDIS_CLUSTER needs REDIS_URL');
+  return address ? { url: address, cluster } : undefined;
+}
+
+function instanceId(env: Environment): string {
+  const id = given(env, 'INSTANCE_ID') ?? hostname();
+  if (id.length > MAX_ACTOR_LENGTH || !/^[\x20-\x7e]+$/.test(id)) {
+    throw new ConfigError(`INSTANCE_ID must be 1 to ${MAX_ACTOR_LENGTH} printable ASCII characters`);
+  }
+  return id;
+}
+
+function integer(env: Environment, name: string, range: { min: number; max: number; otherwise: number }): number {
+  const text = given(env, name);
+  if (text === undefined) return range.otherwise;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= range.min && value <= range.max) return value;
+  throw new ConfigError(`${name} must be an integer from ${range.min} to ${range.max}, is ${JSON.stringify(text)}`);
+}
+
+function oneOf<T extends string>(env: Environment, name: string, values: readonly T[], otherwise: T): T {
+  const text = given(env, name);
+  if (text === undefined) return otherwise;
+  const value = values.find((candidate) => candidate === text);
+  if (value === undefined)
+    throw new ConfigError(`${name} must be one of ${values.join(', ')}, is ${JSON.stringify(text)}`);
+  return value;
+}
+
+/** The message does not repeat the value: it may carry a password. */
+function url(env: Environment, name: string, protocols: readonly string[]): string | undefined {
+  const text = given(env, name);
+  if (text === undefined) return undefined;
+  if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text;
+  throw new ConfigError(`${name} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+}
+
+/** An empty variable counts as unset, as in a compose file that passes one on. */
+function given(env: Environment, name: string): string | undefined {
+  return env[name] === '' ? undefined : env[name];
+}

@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+interface CruiseResult {
+  readonly modules: readonly { readonly source: string }[];
+  readonly summary: { readonly violations: readonly { readonly from: string; readonly to: string }[] };
+}
+
+const root = join(__dirname, '..');
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => join('src', file));
+
+function cruise(cwd: string): CruiseResult {
+  const program = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
+  const args = [program, 'src', '--config', '.dependency-cruiser.cjs', '--output-type', 'json', '--no-progress'];
+  try {
+    return JSON.parse(execFileSync('node', args, { cwd, encoding: 'utf8', maxBuffer: 2 ** 28 })) as CruiseResult;
+  } catch (error) {
+    // It exits with the number of violations; the report is on its standard output all the same.
+    return JSON.parse((error as { stdout: string }).stdout) as CruiseResult;
+  }
+}
+
+describe('architecture', () => {
+  const result = cruise(root);
+
+  it('scans every source file', () => {
+    const scanned = new Set(result.modules.map(({ source }) => source));
+    expect(sources.length).toBeGreaterThan(30);
+    expect(sources.filter((file) => !scanned.has(file))).toEqual([]);
+  });
+
+  it('allows imports in one direction only', () => {
+    expect(result.summary.violations.map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
+  });
+
+  it('refuses imports that go any other way', () => {
+    const house = mkdtempSync(join(tmpdir(), 'dossier-architecture-'));
+    try {
+      for (const file of ['.dependency-cruiser.cjs', 'tsconfig.json', 'package.json']) {
+        cpSync(join(root, file), join(house, file));
+      }
+      symlinkSync(join(root, 'node_modules'), join(house, 'node_modules'));
+      const write = (file: string, imported: string) => {
+        mkdirSync(dirname(join(house, file)), { recursive: true });
+        writeFileSync(join(house, file), `export * from '${imported}';\n`);
+      };
+      write('src/core/domain/to-nest.ts', '@nestjs/common');
+      write('src/core/domain/to-port.ts', '../ports/clock');
+      write('src/core/ports/clock.ts', '../domain/nothing-wrong');
+      write('src/core/domain/nothing-wrong.ts', './nothing-wrong-either');
+      writeFileSync(join(house, 'src/core/domain/nothing-wrong-either.ts'), 'export const nothing = 1;\n');
+      write('src/core/use-cases/to-file-system.ts', 'node:fs');
+      write('src/inbound/rpc/to-outbound.ts', '../../outbound/redis/connection');
+      write('src/outbound/redis/connection.ts', 'node:net');
+      write('src/outbound/memory/to-sibling.ts', '../redis/connection');
+      write('src/outbound/redis/to-inbound.ts', '../../inbound/rpc/to-outbound');
+
+      const refused = cruise(house).summary.violations.map(({ from }) => from);
+      expect(refused.sort()).toEqual([
+        'src/core/domain/to-nest.ts',
+        'src/core/domain/to-port.ts',
+        'src/core/use-cases/to-file-system.ts',
+        'src/inbound/rpc/to-outbound.ts',
+        'src/outbound/memory/to-sibling.ts',
+        'src/outbound/redis/to-inbound.ts',
+      ]);
+    } finally {
+      rmSync(house, { recursive: true });
+    }
+  });
+
+  it('reads the environment in one place', () => {
+    const readers = sources.filter((file) => readFileSync(join(root, file), 'utf8').includes('process.env'));
+    expect(readers).toEqual(['src/config.ts']);
+  });
+
+  it('keeps time and chance out of the core', () => {
+    const core = sources.filter((file) => file.startsWith('src/core/'));
+    const impure = core.filter((file) =>
+      /Date\.now|new Date\(\)|Math\.random|randomUUID/.test(readFileSync(join(root, file), 'utf8')),
+    );
+    expect(impure).toEqual([]);
+  });
+});
