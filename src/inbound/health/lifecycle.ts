@@ -1,0 +1,27 @@
+/** Where this process is between its start and its end; it never goes back. */
+export class Lifecycle {
+  private phase: 'starting' | 'started' | 'stopping' = 'starting';
+  private startUpComplete = false;
+
+  get current(): 'starting' | 'started' | 'stopping' {
+    return this.phase;
+  }
+
+  get isStopping(): boolean {
+    return this.phase === 'stopping';
+  }
+
+  /** Stays true while stopping: what has started has started. */
+  get hasStarted(): boolean {
+    return this.startUpComplete;
+  }
+
+  started(): void {
+    this.startUpComplete = true;
+    if (this.phase === 'starting') this.phase = 'started';
+  }
+
+  stopping(): void {
+    this.phase = 'stopping';
+  }
+}

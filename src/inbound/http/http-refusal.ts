@@ -1,0 +1,48 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { invalidRequest, JsonRpcError, parseError, SERVICE_UNAVAILABLE } from '../rpc/json-rpc-error';
+import { isJsonMediaType } from './media-type';
+
+const RETRY_AFTER_SECONDS = 1;
+
+/** An answer that HTTP gives instead of the methods: its own status, and an error for clients that read only bodies. */
+export interface HttpRefusal {
+  readonly status: number;
+  readonly error: JsonRpcError;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export const METHOD_NOT_ALLOWED: HttpRefusal = {
+  status: 405,
+  error: invalidRequest({ code: 'METHOD_NOT_ALLOWED' }),
+  headers: { allow: 'POST' },
+};
+
+export const SHUTTING_DOWN: HttpRefusal = {
+  status: 503,
+  error: new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', {
+    code: 'SHUTTING_DOWN',
+    reason: 'Shutting down',
+    retryable: true,
+  }),
+  headers: { connection: 'close', 'retry-after': String(RETRY_AFTER_SECONDS) },
+};
+
+const UNSUPPORTED_MEDIA_TYPE: HttpRefusal = {
+  status: 415,
+  error: invalidRequest({ code: 'UNSUPPORTED_MEDIA_TYPE' }),
+};
+
+const BROKEN_BODY: HttpRefusal = { status: 400, error: parseError(), headers: { connection: 'close' } };
+
+/** Undefined where the body may be read. */
+export function refusalOfHeaders(headers: IncomingHttpHeaders): HttpRefusal | undefined {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  return isJsonMediaType(headers['content-type']) && encoding.toLowerCase() === 'identity'
+    ? undefined
+    : UNSUPPORTED_MEDIA_TYPE;
+}
+
+/** For a body that could not be read to its end: too large, cut off, or not as long as announced. */
+export function refusalOfBody(status: number | undefined, maxBodyBytes: number): HttpRefusal {
+  return status === 413 ? { status, error: invalidRequest({ code: 'BODY_TOO_LARGE', maxBodyBytes }) } : BROKEN_BODY;
+}

@@ -1,0 +1,116 @@
+import { isUtf8 } from 'node:buffer';
+import { METHODS } from 'node:http';
+import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Lifecycle } from '../health/lifecycle';
+import { unauthenticatedCaller, type CallOrigin } from '../rpc/call-context';
+import type { CallDurations } from '../rpc/call-durations';
+import { errorReply, JsonRpc } from '../rpc/json-rpc';
+import { METHOD_NOT_ALLOWED, refusalOfBody, refusalOfHeaders, SHUTTING_DOWN, type HttpRefusal } from './http-refusal';
+
+const PATH = '/rpc';
+const JSON_UTF_8 = 'application/json; charset=utf-8';
+
+export interface JsonRpcHttpOptions {
+  readonly maxBodyBytes: number;
+  /** Names the caller who does not say who it is. */
+  readonly instanceId: string;
+}
+
+/**
+ * `POST /rpc` on the application's own Fastify. A raw route, because the text of a message counts: Nest's routes know
+ * only what a parser made of it. Must be started before the application listens.
+ */
+export class JsonRpcHttpStrategy extends Server implements CustomTransportStrategy {
+  private readonly jsonRpc: JsonRpc;
+  private readonly inFlight = new Set<Promise<unknown>>();
+
+  constructor(
+    private readonly fastify: FastifyInstance,
+    private readonly options: JsonRpcHttpOptions,
+    private readonly lifecycle: Lifecycle,
+    durations: CallDurations,
+  ) {
+    super();
+    this.jsonRpc = new JsonRpc(this.messageHandlers, durations);
+  }
+
+  listen(listening: (error?: unknown) => void): void {
+    // So that every verb that Node can parse is refused as a verb, not as an unknown path.
+    for (const verb of METHODS) {
+      if (!this.fastify.supportedMethods.includes(verb)) this.fastify.addHttpMethod(verb);
+    }
+    this.fastify.register((scope, _options, done) => {
+      this.addRoutes(scope);
+      done();
+    });
+    listening();
+  }
+
+  /** Resolves when no call is in flight any more, whether or not its client still waits. */
+  async close(): Promise<void> {
+    while (this.inFlight.size > 0) await Promise.all(this.inFlight);
+  }
+
+  override on(): never {
+    throw new Error('JSON-RPC over HTTP has no events');
+  }
+
+  override unwrap<T>(): T {
+    return this.fastify as T;
+  }
+
+  private addRoutes(scope: FastifyInstance): void {
+    const { maxBodyBytes } = this.options;
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, parsed) =>
+      parsed(null, body),
+    );
+    scope.setErrorHandler((error: FastifyError, _request, reply) => {
+      // Fastify would close the connection, and the client that is still sending might never see why.
+      if (error.statusCode === 413) reply.removeHeader('connection');
+      return refuse(reply, refusalOfBody(error.statusCode, maxBodyBytes));
+    });
+    scope.route({
+      method: 'POST',
+      url: PATH,
+      onRequest: (request, reply, next) => {
+        const refusal = this.lifecycle.isStopping ? SHUTTING_DOWN : refusalOfHeaders(request.headers);
+        if (refusal) refuse(reply, refusal);
+        else next();
+      },
+      handler: (request, reply) => this.answer(request, reply),
+    });
+    scope.route({
+      method: scope.supportedMethods.filter((verb) => verb !== 'POST'),
+      url: PATH,
+      exposeHeadRoute: false,
+      onRequest: (_request, reply) => void refuse(reply, METHOD_NOT_ALLOWED),
+      handler: () => undefined,
+    });
+  }
+
+  private async answer({ body, headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    // Without a body there is no text, and bytes that are not UTF-8 are none either: both fail to parse.
+    const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
+    const pending = this.jsonRpc.reply(text, this.originOf(headers['x-instance-id']));
+    this.inFlight.add(pending);
+    const answer = await pending;
+    this.inFlight.delete(pending);
+    if (this.lifecycle.isStopping) reply.header('connection', 'close');
+    return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
+  }
+
+  private originOf(claimedName: string | string[] | undefined): CallOrigin {
+    return { transport: 'http', caller: unauthenticatedCaller(utf8(claimedName), this.options.instanceId) };
+  }
+}
+
+function refuse(reply: FastifyReply, { status, error, headers = {} }: HttpRefusal): FastifyReply {
+  return reply.code(status).headers(headers).type(JSON_UTF_8).send(errorReply(error, 'null'));
+}
+
+/** Node reads header values as Latin-1, whatever their bytes are; clients send UTF-8. */
+function utf8(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? Buffer.from(header, 'latin1').toString() : undefined;
+}

@@ -1,0 +1,54 @@
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { CreateAttachment } from '../../core/use-cases/create-attachment';
+import { DeleteAttachment } from '../../core/use-cases/delete-attachment';
+import { GetAttachment } from '../../core/use-cases/get-attachment';
+import { GetAttachmentsBatch } from '../../core/use-cases/get-attachments-batch';
+import { ListAttachments } from '../../core/use-cases/list-attachments';
+import {
+  AttachmentRefParams,
+  CreateAttachmentParams,
+  GetAttachmentsBatchParams,
+  ListAttachmentsParams,
+} from './attachments.params';
+import { attachmentPageView, attachmentView, createdAttachmentView, deletedAttachmentView } from './attachments.view';
+import { CallContext } from './call-context';
+import { RpcController } from './rpc-controller';
+
+@RpcController()
+export class AttachmentsRpc {
+  constructor(
+    private readonly createAttachment: CreateAttachment,
+    private readonly getAttachment: GetAttachment,
+    private readonly listAttachments: ListAttachments,
+    private readonly getAttachmentsBatch: GetAttachmentsBatch,
+    private readonly deleteAttachment: DeleteAttachment,
+  ) {}
+
+  @MessagePattern('task.create_attachment')
+  async create(@Payload() params: CreateAttachmentParams, @Ctx() { caller }: CallContext): Promise<object> {
+    const { attachment, replaced } = await this.createAttachment.execute(params.toCommand(), caller);
+    return createdAttachmentView(attachment, replaced);
+  }
+
+  @MessagePattern('task.get_attachment')
+  async get(@Payload() params: AttachmentRefParams, @Ctx() { caller }: CallContext): Promise<object> {
+    return attachmentView(await this.getAttachment.execute(params, caller));
+  }
+
+  @MessagePattern('task.list_attachments')
+  async list(@Payload() params: ListAttachmentsParams, @Ctx() { caller }: CallContext): Promise<object> {
+    const page = await this.listAttachments.execute(params.toCommand(), caller);
+    return attachmentPageView(page, params.includeBodies);
+  }
+
+  @MessagePattern('task.get_attachments_batch')
+  async getBatch(@Payload() params: GetAttachmentsBatchParams, @Ctx() { caller }: CallContext): Promise<object> {
+    const attachments = await this.getAttachmentsBatch.execute(params, caller);
+    return { attachments: attachments.map((attachment) => attachment && attachmentView(attachment)) };
+  }
+
+  @MessagePattern('task.delete_attachment')
+  async delete(@Payload() params: AttachmentRefParams, @Ctx() { caller }: CallContext): Promise<object> {
+    return deletedAttachmentView(await this.deleteAttachment.execute(params, caller));
+  }
+}

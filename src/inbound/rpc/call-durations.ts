@@ -1,0 +1,28 @@
+import { Histogram, type Registry } from 'prom-client';
+import type { Transport } from './call-context';
+import { INTERNAL_ERROR, METHOD_FAILED, SERVICE_UNAVAILABLE, type JsonRpcError } from './json-rpc-error';
+
+const FAILURES: readonly number[] = [INTERNAL_ERROR, METHOD_FAILED, SERVICE_UNAVAILABLE];
+
+/** How long calls take. Outcomes: `ok`; `refused`, the caller's fault; `failed`, ours. */
+export class CallDurations {
+  private readonly histogram: Histogram<'method' | 'transport' | 'outcome'>;
+
+  constructor(registry: Registry) {
+    this.histogram = new Histogram({
+      name: 'dossier_request_duration_seconds',
+      help: 'Duration of JSON-RPC calls by method, transport and outcome (ok, refused, failed).',
+      labelNames: ['method', 'transport', 'outcome'],
+      registers: [registry],
+    });
+  }
+
+  /** Of an unknown method the name is not kept: callers must not be able to make up labels. */
+  start(method = 'unknown', transport: Transport): (error?: JsonRpcError) => void {
+    const startedAtMs = performance.now();
+    return (error) => {
+      const outcome = error === undefined ? 'ok' : FAILURES.includes(error.code) ? 'failed' : 'refused';
+      this.histogram.observe({ method, transport, outcome }, (performance.now() - startedAtMs) / 1000);
+    };
+  }
+}
