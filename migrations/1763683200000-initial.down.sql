@@ -1,0 +1,3 @@
+DROP TABLE outbox;
+DROP TABLE task_attachments;
+DROP TABLE tasks;

@@ -1,0 +1,81 @@
+import type { DomainEvent } from '../../core/domain/domain-event';
+import type { Task } from '../../core/domain/task';
+import type { AttachmentPut } from '../../core/ports/attachment-store';
+import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
+import type { MemoryDatabase } from './memory-database';
+
+export class MemoryTaskStore implements TaskStore {
+  constructor(private readonly database: MemoryDatabase) {}
+
+  insert(task: Task, attachments: readonly AttachmentPut[], event: DomainEvent) {
+    const parentMissing = task.parentId !== null && !this.database.task(task.parentId, task.organization);
+    if (parentMissing) return Promise.resolve('parent-missing' as const);
+    if (this.database.isTaken(task.id)) return Promise.resolve('id-taken' as const);
+    this.database.storeTask(task);
+    this.database.events.push(event);
+    for (const put of attachments) this.database.put(put, undefined, task.createdAtMs);
+    return Promise.resolve('inserted' as const);
+  }
+
+  get(taskId: string, organization: string, nowMs: number): Promise<CountedTask | undefined> {
+    const task = this.database.task(taskId, organization);
+    return Promise.resolve(task && this.counted(task, nowMs));
+  }
+
+  update(task: Task, event: DomainEvent, attachment?: AttachmentPut): ReturnType<TaskStore['update']> {
+    const stored = this.database.task(task.id, task.organization);
+    if (stored?.revision !== task.revision - 1) return Promise.resolve({ state: 'stale' });
+    const put = attachment && this.database.put(attachment, undefined, task.updatedAtMs);
+    if (put && put.state !== 'applied') return Promise.resolve(put);
+    this.database.storeTask(task);
+    this.database.events.push(event);
+    return Promise.resolve(put ? { state: 'updated', attachment: put } : { state: 'updated' });
+  }
+
+  list(query: TaskListQuery): Promise<{ tasks: readonly CountedTask[]; totalCount: number }> {
+    const matching = this.database
+      .liveTasks()
+      .filter((task) => matches(task, query))
+      .sort((a, b) => orderOf(a, query) - orderOf(b, query) || (a.id < b.id ? -1 : 1));
+    if (query.descending) matching.reverse();
+    const page = matching.slice(query.offset, query.offset + query.limit);
+    return Promise.resolve({
+      tasks: page.map((task) => this.counted(task, query.nowMs)),
+      totalCount: matching.length,
+    });
+  }
+
+  /** Asynchronous, so that what `describe` throws rejects. */
+  async deleteTree(
+    taskId: string,
+    organization: string,
+    describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
+  ): Promise<readonly TaskDeletion[] | undefined> {
+    const root = this.database.task(taskId, organization);
+    if (!root) return undefined;
+    const tree = [root];
+    for (const parent of tree) tree.push(...this.database.liveTasks().filter(({ parentId }) => parentId === parent.id));
+    const deletions = describe(tree);
+    for (const { id } of tree) this.database.deleteTask(id);
+    this.database.events.push(...deletions.flatMap(({ events }) => events));
+    return Promise.resolve(deletions);
+  }
+
+  private counted(task: Task, nowMs: number): CountedTask {
+    return { task, attachmentCount: this.database.liveAttachments(task.id, nowMs).length };
+  }
+}
+
+function matches(task: Task, { organization, status, assignedTo, priority, parentId }: TaskListQuery): boolean {
+  return (
+    task.organization === organization &&
+    (status === undefined || task.status === status) &&
+    (assignedTo === undefined || task.assignedTo === assignedTo) &&
+    (priority === undefined || task.priority === priority) &&
+    (parentId === undefined || task.parentId === parentId)
+  );
+}
+
+function orderOf(task: Task, { orderBy }: TaskListQuery): number {
+  return { createdAt: task.createdAtMs, updatedAt: task.updatedAtMs, priority: task.priority }[orderBy];
+}

@@ -1,0 +1,126 @@
+import type { Attachment, AttachmentType } from '../../core/domain/attachment';
+import type { DomainEvent } from '../../core/domain/domain-event';
+import { JsonText } from '../../core/domain/json-text';
+import type { AttachmentPut, PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
+
+/** A live row of task_attachments, as selected by `attachmentColumns`. */
+export interface AttachmentRow {
+  task_id: string;
+  key: string;
+  id: string;
+  type: AttachmentType;
+  value: string | null;
+  content: string | null;
+  url: string | null;
+  mime_type: string | null;
+  size: string | null;
+  bytes: number | null;
+  created_by: string;
+  created_at: Date;
+  updated_at: Date;
+  expires_at: Date | null;
+  version: string;
+  op_id: string;
+}
+
+/** What the functions that write attachments answer. */
+export interface WriteRow {
+  state: string;
+  stored_version: string | null;
+  id: string;
+  created_at: Date;
+  created_by: string;
+  replaced: boolean;
+}
+
+/** The columns of the table or subquery `a`. */
+export function attachmentColumns(includeBodies: boolean): string {
+  return `a.task_id, a.key, a.id, a.type, ${includeBodies ? 'a.value::text, a.content' : 'NULL AS value, NULL AS content'},
+    a.url, a.mime_type, a.size, a.bytes, a.created_by, a.created_at, a.updated_at, a.expires_at, a.version, a.op_id`;
+}
+
+/** The condition under which the row `a` is neither a tombstone nor expired; `now` names a parameter. */
+export function isLiveRow(now: string): string {
+  return `NOT a.deleted AND (a.expires_at IS NULL OR a.expires_at > ${now})`;
+}
+
+export function attachmentOfRow(row: AttachmentRow): Attachment {
+  return {
+    id: row.id,
+    taskId: row.task_id,
+    key: row.key,
+    type: row.type,
+    value: row.value === null ? undefined : JsonText.restore(row.value),
+    content: row.content ?? undefined,
+    url: row.url ?? undefined,
+    mimeType: row.mime_type ?? undefined,
+    size: row.size === null ? undefined : Number(row.size),
+    bytes: row.bytes ?? undefined,
+    createdBy: row.created_by,
+    createdAtMs: row.created_at.getTime(),
+    updatedAtMs: row.updated_at.getTime(),
+    expiresAtMs: row.expires_at?.getTime(),
+    version: Number(row.version),
+    op: row.op_id,
+  };
+}
+
+/** The first parameters of `write_attachment`, for a put. */
+export function putParameters({ attachment, event }: AttachmentPut): unknown[] {
+  return [attachment.taskId, attachment.key, false, ...Object.values(bodyColumns(attachment)), JSON.stringify(event)];
+}
+
+/** A put as `create_task` and `update_task` take it. */
+export function putJson({ attachment, event }: AttachmentPut): Record<string, unknown> & { event: DomainEvent } {
+  return { key: attachment.key, ...bodyColumns(attachment), event };
+}
+
+/** In the order of the parameters of `write_attachment`. */
+function bodyColumns(attachment: Attachment): Record<string, unknown> {
+  return {
+    id: attachment.id,
+    type: attachment.type,
+    value: attachment.value?.text,
+    content: attachment.content,
+    url: attachment.url,
+    mime_type: attachment.mimeType,
+    size: attachment.size,
+    bytes: attachment.bytes,
+    created_by: attachment.createdBy,
+    created_at: timestamp(attachment.createdAtMs),
+    updated_at: timestamp(attachment.updatedAtMs),
+    expires_at: timestamp(attachment.expiresAtMs),
+    version: attachment.version,
+    op_id: attachment.op,
+  };
+}
+
+export function timestamp(epochMs: number): Date;
+export function timestamp(epochMs: number | undefined): Date | undefined;
+export function timestamp(epochMs: number | undefined): Date | undefined {
+  return epochMs === undefined ? undefined : new Date(epochMs);
+}
+
+export function putOutcomeOf(row: WriteRow): PutOutcome {
+  if (row.state !== 'applied') return refusalOf(row);
+  return { state: 'applied', identity: identityOf(row), replaced: row.replaced };
+}
+
+export function identityOf(row: WriteRow) {
+  return { id: row.id, createdAtMs: row.created_at.getTime(), createdBy: row.created_by };
+}
+
+export function refusalOf({ state, stored_version }: WriteRow): WriteRefusal {
+  const version = stored_version === null ? null : Number(stored_version);
+  switch (state) {
+    case 'superseded':
+      return { state, version: version as number };
+    case 'condition-failed':
+      return { state, currentVersion: version };
+    case 'task-missing':
+    case 'task-full':
+      return { state };
+    default:
+      throw new Error(`the database answered a write with the unknown state ${state}`);
+  }
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const LOCK_FILE = 'dossier.lock';
+
+/**
+ * Keeps a second process out of a data directory, by a file that names its owner. The file of a process that is gone
+ * is taken over.
+ */
+export class DataDirectoryLock {
+  private constructor(private readonly path: string) {}
+
+  /** Throws an error that names the directory and the owner's process id where the owner is alive. */
+  static async acquire(directory: string): Promise<DataDirectoryLock> {
+    const path = join(directory, LOCK_FILE);
+    const owner = await claim(path);
+    if (!owner) return new DataDirectoryLock(path);
+    throw new Error(`the data directory ${directory} is in use by process ${pidOf(owner)}`);
+  }
+
+  async release(): Promise<void> {
+    await rm(this.path, { force: true });
+  }
+}
+
+/** Creates the lock file; returns the living owner where there is one. */
+async function claim(path: string): Promise<string | undefined> {
+  while (!(await createWhole(path, identityOf(process.pid) as string))) {
+    const owner = await readOwner(path);
+    if (owner === undefined) continue;
+    if (isAlive(owner)) return owner;
+    // Only one process at a time may remove what this owner left, or it would remove its successor's file.
+    const takeover = `${path}.${owner}`;
+    const rival = await claim(takeover);
+    if (rival) return rival;
+    if ((await readOwner(path)) === owner) await rm(path);
+    await rm(takeover);
+  }
+  return undefined;
+}
+
+/** A link appears with its content, all at once. False where the file exists. */
+async function createWhole(path: string, content: string): Promise<boolean> {
+  const draft = `${path}.${randomUUID()}`;
+  await writeFile(draft, content);
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(draft);
+  }
+}
+
+async function readOwner(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function isAlive(owner: string): boolean {
+  return identityOf(pidOf(owner)) === owner;
+}
+
+function pidOf(owner: string): number {
+  return Number.parseInt(owner, 10);
+}
+
+/** Undefined where there is no such process. With its start time: ids are used again, in containers always the same. */
+function identityOf(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined;
+  }
+  return `${pid}-${startTimeOf(pid)}`;
+}
+
+/** In clock ticks since the machine's start; where the system does not tell, the process id alone must do. */
+function startTimeOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field, the program's name in parentheses, may itself hold anything; the 22nd is the start time.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}

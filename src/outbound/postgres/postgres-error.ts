@@ -1,0 +1,32 @@
+import { StoreError } from '../../core/ports/store-error';
+
+/** Connection exceptions, insufficient resources, shutdown or start-up, and a server that has become a read-only one. */
+const UNAVAILABLE = /^(08|53|57P|25006)/;
+/** Cancelled for its time, not given a lock in time, idle in a transaction for too long. */
+const TIMEOUT = ['57014', '55P03', '25P03'];
+
+export function storeErrorOf(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  return new StoreError('postgres', outcomeOf(error), { cause: error });
+}
+
+/** Whether the server has answered, and kept the session, rather than ended it or fallen silent. */
+export function isAnswer(error: unknown): boolean {
+  const code = sqlStateOf(error);
+  return code !== undefined && !/^(08|57P)/.test(code);
+}
+
+function outcomeOf(error: unknown): StoreError['outcome'] {
+  if (!(error instanceof Error) || error instanceof TypeError) return 'failed';
+  const code = sqlStateOf(error);
+  // Without the server's word the connection is at fault; only a read that takes too long has a message of its own.
+  if (code === undefined) return error.message === 'Query read timeout' ? 'timeout' : 'unavailable';
+  if (TIMEOUT.includes(code)) return 'timeout';
+  return UNAVAILABLE.test(code) ? 'unavailable' : 'failed';
+}
+
+/** Errors of the system have a code, too, but no severity. */
+function sqlStateOf(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'severity' in error && 'code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,105 @@
+import type { DomainEvent } from '../../core/domain/domain-event';
+import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
+import type { Task } from '../../core/domain/task';
+import type { AttachmentPut } from '../../core/ports/attachment-store';
+import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
+import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
+import type { PostgresConnection } from './postgres-connection';
+import { countedTaskOfRow, liveCount, TASK_COLUMNS, taskOfRow, taskParameters, type TaskRow } from './task-row';
+
+const CREATE = `SELECT create_task(${placeholders(20)}) AS outcome`;
+const UPDATE = `SELECT * FROM update_task(${placeholders(21)})`;
+const GET = `
+  SELECT ${TASK_COLUMNS}, ${liveCount('$3')} AS live_count
+  FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
+const LOCK_TREE = `
+  SELECT ${TASK_COLUMNS}
+  FROM lock_task_tree($1, $2) WITH ORDINALITY AS locked(id, position) JOIN tasks t ON t.id = locked.id
+  ORDER BY position`;
+
+const ORDER_COLUMNS = { createdAt: 't.created_at', updatedAt: 't.updated_at', priority: 't.priority' } as const;
+
+type CountedRow = TaskRow & { live_count: number };
+
+export class PostgresTaskStore implements TaskStore {
+  constructor(private readonly connection: PostgresConnection) {}
+
+  async insert(task: Task, attachments: readonly AttachmentPut[], event: DomainEvent) {
+    const [row] = await this.connection.query<{ outcome: 'inserted' | 'id-taken' | 'parent-missing' }>(CREATE, [
+      ...taskParameters(task),
+      JSON.stringify(event),
+      JSON.stringify(attachments.map(putJson)),
+    ]);
+    return (row as { outcome: 'inserted' }).outcome;
+  }
+
+  async get(taskId: string, organization: string, nowMs: number): Promise<CountedTask | undefined> {
+    const [row] = await this.connection.query<CountedRow>(GET, [taskId, organization, timestamp(nowMs)]);
+    return row && countedTaskOfRow(row);
+  }
+
+  async update(task: Task, event: DomainEvent, attachment?: AttachmentPut): ReturnType<TaskStore['update']> {
+    const [row] = (await this.connection.query<WriteRow>(UPDATE, [
+      ...taskParameters(task),
+      JSON.stringify(event),
+      attachment && JSON.stringify(putJson(attachment)),
+      MAX_ATTACHMENTS_PER_TASK,
+    ])) as [WriteRow];
+    if (row.state === 'stale') return { state: 'stale' };
+    if (row.state !== 'updated') return refusalOf(row);
+    if (!attachment) return { state: 'updated' };
+    return {
+      state: 'updated',
+      attachment: { state: 'applied', identity: identityOf(row), replaced: row.replaced },
+    };
+  }
+
+  async list(query: TaskListQuery): Promise<{ tasks: readonly CountedTask[]; totalCount: number }> {
+    const { text, values } = listStatement(query);
+    const rows = await this.connection.query<{ total: number } & (CountedRow | { id: null })>(text, values);
+    const found = rows.filter((row): row is { total: number } & CountedRow => row.id !== null);
+    return { tasks: found.map(countedTaskOfRow), totalCount: rows[0]?.total ?? 0 };
+  }
+
+  deleteTree(taskId: string, organization: string, describe: (tasks: readonly Task[]) => readonly TaskDeletion[]) {
+    return this.connection.transaction(async (query) => {
+      const rows = await query<TaskRow>(LOCK_TREE, [taskId, organization]);
+      if (rows.length === 0) return undefined;
+      const deletions = describe(rows.map(taskOfRow));
+      const events = deletions.flatMap(({ taskId: task_id, stamp, events }) =>
+        events.map((event) => ({ task_id, version: stamp.version, op_id: stamp.op, event })),
+      );
+      await query('SELECT delete_tasks($1)', [JSON.stringify(events)]);
+      return deletions;
+    });
+  }
+}
+
+/** One page and the total, in one row of nulls where the page is empty. */
+function listStatement(query: TaskListQuery): { text: string; values: unknown[] } {
+  const values: unknown[] = [query.organization, timestamp(query.nowMs), query.limit, query.offset];
+  const filters = {
+    status: query.status,
+    assigned_to: query.assignedTo,
+    priority: query.priority,
+    parent_id: query.parentId,
+  };
+  const conditions = Object.entries(filters)
+    .filter(([, value]) => value !== undefined)
+    .map(([column, value]) => ` AND t.${column} = $${values.push(value)}`);
+  const matching = `FROM tasks t WHERE t.organization = $1 AND t.deleted_version IS NULL${conditions.join('')}`;
+  const direction = query.descending ? 'DESC' : 'ASC';
+  const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
+  return {
+    text: `
+      SELECT total, ${TASK_COLUMNS}, ${liveCount('$2')} AS live_count
+      FROM (SELECT count(*)::integer AS total ${matching}) AS counted
+      LEFT JOIN (SELECT t.* ${matching} ${order} LIMIT $3 OFFSET $4) AS t ON true
+      ${order}`,
+    values,
+  };
+}
+
+function placeholders(count: number): string {
+  return Array.from({ length: count }, (_, i) => `$${i + 1}`).join(', ');
+}

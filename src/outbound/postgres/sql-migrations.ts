@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+const FOLDER = join(__dirname, '../../../migrations');
+const UP_FILE = /^(\d{13})-([a-z0-9-]+)\.up\.sql$/;
+
+/**
+ * The files `<13 digits>-<name>.up.sql` and `.down.sql` as TypeORM's migrations, in the order of their digits. Throws
+ * where one of the two is missing.
+ */
+export function sqlMigrations(folder = FOLDER): (new () => MigrationInterface)[] {
+  return readdirSync(folder)
+    .sort()
+    .flatMap((file) => {
+      const [, timestamp, name] = UP_FILE.exec(file) ?? [];
+      return timestamp && name ? [sqlMigration(folder, timestamp, name)] : [];
+    });
+}
+
+function sqlMigration(folder: string, timestamp: string, name: string): new () => MigrationInterface {
+  const sql = (direction: 'up' | 'down') => readFileSync(join(folder, `${timestamp}-${name}.${direction}.sql`), 'utf8');
+  const [up, down] = [sql('up'), sql('down')];
+  return class implements MigrationInterface {
+    readonly name = className(name) + timestamp;
+    async up(queryRunner: QueryRunner): Promise<void> {
+      await queryRunner.query(up);
+    }
+    async down(queryRunner: QueryRunner): Promise<void> {
+      await queryRunner.query(down);
+    }
+  };
+}
+
+function className(kebabCase: string): string {
+  return kebabCase.replace(/(?:^|-)([a-z0-9])/g, (_, initial: string) => initial.toUpperCase());
+}
