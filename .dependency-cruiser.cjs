@@ -17,7 +17,7 @@ module.exports = {
 
     { from: { path: '^src/config\\.ts$' }, to: { path: ['^src/core/domain/', OUTSIDE] } },
     { from: { path: '^src/logging\\.ts$' }, to: { path: ['^src/config\\.ts$', OUTSIDE] } },
-    { from: { path: '^src/(main|app\\.module|migrate)\\.ts$' }, to: {} },
+    { from: { path: '^src/(main|app\\.module|open-database|migrate)\\.ts$' }, to: {} },
   ],
   allowedSeverity: 'error',
   forbidden: [

@@ -1,0 +1,121 @@
+import { Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Config } from './config';
+import { AttachmentCache } from './core/ports/attachment-cache';
+import { AttachmentStore } from './core/ports/attachment-store';
+import { Clock } from './core/ports/clock';
+import type { Dependency } from './core/ports/dependency';
+import { IdSource } from './core/ports/id-source';
+import { Metrics } from './core/ports/metrics';
+import { TaskStore } from './core/ports/task-store';
+import { CoreSettings } from './core/settings';
+import { AttachmentLookup } from './core/use-cases/attachment-lookup';
+import { CancelTask } from './core/use-cases/cancel-task';
+import { CompleteTask } from './core/use-cases/complete-task';
+import { CreateAttachment } from './core/use-cases/create-attachment';
+import { CreateTask } from './core/use-cases/create-task';
+import { DeleteAttachment } from './core/use-cases/delete-attachment';
+import { DeleteTask } from './core/use-cases/delete-task';
+import { GetAttachment } from './core/use-cases/get-attachment';
+import { GetAttachmentsBatch } from './core/use-cases/get-attachments-batch';
+import { GetTask } from './core/use-cases/get-task';
+import { IndexFiller } from './core/use-cases/index-filler';
+import { ListAttachments } from './core/use-cases/list-attachments';
+import { ListTasks } from './core/use-cases/list-tasks';
+import { UpdateTask } from './core/use-cases/update-task';
+import { DependencyCheck } from './inbound/health/dependency-check';
+import { HealthController } from './inbound/health/health.controller';
+import { Lifecycle } from './inbound/health/lifecycle';
+import { MetricsController } from './inbound/health/metrics.controller';
+import { AttachmentsRpc } from './inbound/rpc/attachments.rpc';
+import { CallDurations } from './inbound/rpc/call-durations';
+import { TasksRpc } from './inbound/rpc/tasks.rpc';
+import { MemoryAttachmentCache } from './outbound/memory/memory-attachment-cache';
+import { PostgresAttachmentStore } from './outbound/postgres/postgres-attachment-store';
+import type { PostgresConnection } from './outbound/postgres/postgres-connection';
+import { PostgresTaskStore } from './outbound/postgres/postgres-task-store';
+import { PrometheusMetrics } from './outbound/prometheus/prometheus-metrics';
+import { RedisAttachmentCache } from './outbound/redis/redis-attachment-cache';
+import { RedisKeys } from './outbound/redis/redis-keys';
+import type { RedisConnection } from './outbound/redis/redis-connection';
+import { RandomIdSource } from './outbound/system/random-id-source';
+import { SystemClock } from './outbound/system/system-clock';
+
+/** The connections that outlive the module: opened before it, closed after it. */
+export interface Connections {
+  readonly postgres: PostgresConnection;
+  readonly redis?: RedisConnection;
+}
+
+const MEMORY_CACHE_LIMITS = { maxTasks: 10_000, maxBytes: 128 * 1024 * 1024 };
+
+type Token<T> = abstract new (...args: never[]) => T;
+
+/** Provides a class whose constructor takes ports; one that is missing or in the wrong place does not compile. */
+function wire<Ports extends unknown[], T>(
+  target: new (...ports: Ports) => T,
+  ...ports: { [Index in keyof Ports]: Token<Ports[Index]> }
+): FactoryProvider<T> {
+  return { provide: target, useFactory: (...given: Ports) => new target(...given), inject: ports as Token<unknown>[] };
+}
+
+const USE_CASES: Provider[] = [
+  wire(AttachmentLookup, AttachmentStore, AttachmentCache, Clock, Metrics),
+  wire(IndexFiller, AttachmentStore, AttachmentCache, Clock),
+  wire(CreateAttachment, AttachmentStore, AttachmentCache, Clock, IdSource, Metrics, CoreSettings),
+  wire(GetAttachment, AttachmentLookup),
+  wire(GetAttachmentsBatch, AttachmentLookup),
+  wire(ListAttachments, AttachmentStore, AttachmentCache, Clock, Metrics, IndexFiller),
+  wire(DeleteAttachment, AttachmentStore, AttachmentCache, Clock, IdSource),
+  wire(CreateTask, TaskStore, AttachmentCache, Clock, IdSource, CoreSettings),
+  wire(GetTask, TaskStore, Clock),
+  wire(UpdateTask, TaskStore, Clock, IdSource),
+  wire(CompleteTask, TaskStore, AttachmentCache, Clock, IdSource, Metrics, CoreSettings),
+  wire(CancelTask, TaskStore, Clock, IdSource),
+  wire(ListTasks, TaskStore, Clock),
+  wire(DeleteTask, TaskStore, AttachmentCache, Clock, IdSource, CoreSettings),
+];
+
+/** The composition root: the only place that knows every room of the house. */
+@Module({})
+export class AppModule {
+  static register(config: Config, connections: Connections): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [TerminusModule.forRoot({ logger: false })],
+      controllers: [AttachmentsRpc, TasksRpc, HealthController, MetricsController],
+      providers: [...USE_CASES, ...ports(config, connections), ...operations(config, connections)],
+    };
+  }
+}
+
+function ports(config: Config, { postgres, redis }: Connections): Provider[] {
+  const clock = new SystemClock();
+  const cache = redis
+    ? new RedisAttachmentCache(redis.client, new RedisKeys(config.redis?.cluster ?? false), config.cacheTtlMs)
+    : new MemoryAttachmentCache(clock, { ttlMs: config.cacheTtlMs, ...MEMORY_CACHE_LIMITS });
+  return [
+    { provide: AttachmentStore, useValue: new PostgresAttachmentStore(postgres) },
+    { provide: TaskStore, useValue: new PostgresTaskStore(postgres) },
+    { provide: AttachmentCache, useValue: cache },
+    { provide: Clock, useValue: clock },
+    { provide: IdSource, useValue: new RandomIdSource() },
+    { provide: CoreSettings, useValue: new CoreSettings(config.instanceId, config.maxAttachmentBytes) },
+    { provide: Metrics, useFactory: (registry: Registry) => new PrometheusMetrics(registry), inject: [Registry] },
+  ];
+}
+
+/** What operators see of the process. */
+function operations(config: Config, { postgres, redis }: Connections): Provider[] {
+  const servers: Dependency[] = config.store.kind === 'postgres' ? [postgres] : [];
+  if (redis) servers.push(redis);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return [
+    { provide: Registry, useValue: registry },
+    { provide: DependencyCheck, useValue: new DependencyCheck(servers) },
+    Lifecycle,
+    wire(CallDurations, Registry),
+  ];
+}

@@ -1,0 +1,111 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule, type Connections } from './app.module';
+import { ConfigError, loadConfig, type Config } from './config';
+import { Lifecycle } from './inbound/health/lifecycle';
+import { JsonRpcHttpStrategy } from './inbound/http/json-rpc-http.strategy';
+import { CallDurations } from './inbound/rpc/call-durations';
+import { JsonLogger } from './logging';
+import { openDatabase } from './open-database';
+import { runMigrations } from './outbound/postgres/migrate';
+import type { Database } from './outbound/postgres/database';
+import { PostgresConnection } from './outbound/postgres/postgres-connection';
+import { RedisConnection } from './outbound/redis/redis-connection';
+
+const MIGRATION_RETRY_MS = 1000;
+/** How long the first calls wait for Redis rather than go to PostgreSQL. */
+const REDIS_HEAD_START_MS = 1000;
+/** A client that neither finishes its request nor goes away is cut off then; a call itself ends in five seconds. */
+const SHUTDOWN_PATIENCE_MS = 10_000;
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const logger = new JsonLogger(config.logLevel, config.instanceId);
+  process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
+
+  const database = await openDatabase(config);
+  const connections = connect(config, database, logger);
+  const app = await createApp(config, connections, logger);
+  stopOnSignal(app, connections, logger);
+
+  await app.listen(config.port, config.host);
+  logger.log(`listening on ${await app.getUrl()}`, 'main');
+  await connections.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
+  await migrateUntilDone(database, app.get(Lifecycle), logger);
+}
+
+function connect(config: Config, database: Database, logger: JsonLogger): Connections {
+  const postgres = new PostgresConnection(database);
+  if (!config.redis) return { postgres };
+  const { url, cluster } = config.redis;
+  const redis = new RedisConnection({
+    url,
+    isCluster: cluster,
+    onChange: (state, cause) =>
+      state === 'up' ? logger.log('connected', 'redis') : logger.warn(`connection lost: ${cause?.message}`, 'redis'),
+  });
+  redis.connect();
+  return { postgres, redis };
+}
+
+async function createApp(config: Config, connections: Connections, logger: JsonLogger) {
+  const adapter = new FastifyAdapter();
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.register(config, connections), adapter, {
+    logger,
+    bodyParser: false,
+    abortOnError: false,
+  });
+  const strategy = new JsonRpcHttpStrategy(
+    adapter.getInstance(),
+    { maxBodyBytes: config.maxBodyBytes, instanceId: config.instanceId },
+    app.get(Lifecycle),
+    app.get(CallDurations),
+  );
+  app.connectMicroservice({ strategy }, { inheritAppConfig: true });
+  await app.startAllMicroservices();
+  return app;
+}
+
+/** A schema that is not there yet makes calls fail as if the store were away, so a server that is away is waited for. */
+async function migrateUntilDone(database: Database, lifecycle: Lifecycle, logger: JsonLogger): Promise<void> {
+  while (!lifecycle.isStopping) {
+    try {
+      for (const name of await runMigrations(database)) logger.log(`migrated: ${name}`, 'postgres');
+      lifecycle.started();
+      return;
+    } catch (error) {
+      logger.warn(`cannot migrate yet: ${causeOf(error)}`, 'postgres');
+      await new Promise((resolve) => setTimeout(resolve, MIGRATION_RETRY_MS).unref());
+    }
+  }
+}
+
+function stopOnSignal(app: NestFastifyApplication, { postgres, redis }: Connections, logger: JsonLogger): void {
+  const stop = async (signal: string) => {
+    logger.log(`${signal}: finishing what is in flight`, 'main');
+    app.get(Lifecycle).stopping();
+    const server = app.getHttpServer() as { closeAllConnections(): void };
+    setTimeout(() => server.closeAllConnections(), SHUTDOWN_PATIENCE_MS).unref();
+    await app.close();
+    await Promise.all([postgres.close(), redis?.close()]);
+    logger.log('stopped', 'main');
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+}
+
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+main().catch((error: unknown) => {
+  // One line for the operator; a stack only where the fault may be ours.
+  const isExpected =
+    error instanceof ConfigError || (error instanceof Error && /data directory|EADDRINUSE/.test(error.message));
+  process.stderr.write(
+    `dossier: ${error instanceof Error ? (isExpected ? error.message : error.stack) : String(error)}\n`,
+  );
+  process.exit(1);
+});
