@@ -43,7 +43,8 @@ const useCases = [
   DeleteTask,
 ];
 const executes = new Map(useCases.map((useCase) => [useCase.name, jest.fn<Promise<unknown>, unknown[]>()]));
-const execute = (useCase: { readonly name: string }) => executes.get(useCase.name) as jest.Mock;
+const execute = (useCase: { readonly name: string }) =>
+  executes.get(useCase.name) as jest.Mock<Promise<unknown>, unknown[]>;
 
 @Module({
   controllers: [AttachmentsRpc, TasksRpc],

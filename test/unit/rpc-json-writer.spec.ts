@@ -1,0 +1,23 @@
+import fc from 'fast-check';
+import { JsonText } from '../../src/core/domain/json-text';
+import { writeJson } from '../../src/inbound/rpc/json-writer';
+
+describe('writeJson', () => {
+  it('writes what JSON.stringify writes', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(writeJson(value)).toBe(JSON.stringify(value));
+      }),
+    );
+  });
+
+  it('leaves out members that are undefined', () => {
+    expect(writeJson({ a: undefined, b: 1, c: undefined, d: [{ e: undefined }] })).toBe('{"b":1,"d":[{}]}');
+  });
+
+  it('writes JSON text as it is, wherever it stands', () => {
+    const text = JsonText.restore('{"2":1.0,"1":1e2,"1":"\\ud800"}');
+    expect(writeJson(text)).toBe(text.text);
+    expect(writeJson({ value: text, list: [text, null] })).toBe(`{"value":${text.text},"list":[${text.text},null]}`);
+  });
+});
