@@ -1,0 +1,164 @@
+import type { AttachmentType } from '../../src/core/domain/attachment';
+import type { AttachmentCache } from '../../src/core/ports/attachment-cache';
+import type { AttachmentStore } from '../../src/core/ports/attachment-store';
+import { Clock } from '../../src/core/ports/clock';
+import { IdSource } from '../../src/core/ports/id-source';
+import { Metrics } from '../../src/core/ports/metrics';
+import { StoreError } from '../../src/core/ports/store-error';
+import type { TaskStore } from '../../src/core/ports/task-store';
+import { CoreSettings } from '../../src/core/settings';
+import { AttachmentLookup } from '../../src/core/use-cases/attachment-lookup';
+import { CancelTask } from '../../src/core/use-cases/cancel-task';
+import { CompleteTask } from '../../src/core/use-cases/complete-task';
+import { CreateAttachment, type CreateAttachmentCommand } from '../../src/core/use-cases/create-attachment';
+import { CreateTask } from '../../src/core/use-cases/create-task';
+import { DeleteAttachment } from '../../src/core/use-cases/delete-attachment';
+import { DeleteTask } from '../../src/core/use-cases/delete-task';
+import { GetAttachment } from '../../src/core/use-cases/get-attachment';
+import { GetAttachmentsBatch } from '../../src/core/use-cases/get-attachments-batch';
+import { GetTask } from '../../src/core/use-cases/get-task';
+import { IndexFiller } from '../../src/core/use-cases/index-filler';
+import { ListAttachments, type ListAttachmentsCommand } from '../../src/core/use-cases/list-attachments';
+import { ListTasks } from '../../src/core/use-cases/list-tasks';
+import { UpdateTask } from '../../src/core/use-cases/update-task';
+import { MemoryAttachmentCache } from '../../src/outbound/memory/memory-attachment-cache';
+import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
+import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
+
+export const START_MS = Date.UTC(2026, 0, 1);
+export const CALLER = { organization: 'default', name: 'instance-1' };
+export const FOREIGN_CALLER = { organization: 'acme', name: 'instance-9' };
+
+export class ManualClock extends Clock {
+  private ms = START_MS;
+
+  nowMs(): number {
+    return this.ms;
+  }
+
+  advance(ms: number): void {
+    this.ms += ms;
+  }
+}
+
+class CountingIds extends IdSource {
+  private count = 0;
+
+  op(): string {
+    return `00000000-0000-4000-8000-${String(++this.count).padStart(12, '0')}`;
+  }
+
+  suffix(): string {
+    return (++this.count).toString(36).padStart(9, '0');
+  }
+
+  randomInt(): number {
+    return 0;
+  }
+}
+
+export class CountingMetrics extends Metrics {
+  hits = 0;
+  misses = 0;
+  lists = 0;
+  readonly created: AttachmentType[] = [];
+
+  cacheHits(count: number): void {
+    this.hits += count;
+  }
+
+  cacheMisses(count: number): void {
+    this.misses += count;
+  }
+
+  listQuery(): void {
+    this.lists += 1;
+  }
+
+  attachmentCreated(type: AttachmentType): void {
+    this.created.push(type);
+  }
+}
+
+/** A server that can be taken away, and the calls that have reached it. */
+export class Outage {
+  readonly calls: string[] = [];
+  fails?: StoreError['outcome'];
+
+  constructor(private readonly store: StoreError['store']) {}
+
+  /** The adapter, until it is out: then every call fails. */
+  guard<T extends object>(adapter: T): T {
+    return new Proxy(adapter, {
+      get: (target, name) => {
+        const method = Reflect.get(target, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          this.calls.push(String(name));
+          if (this.fails) return Promise.reject(new StoreError(this.store, this.fails));
+          return method.apply(target, args);
+        };
+      },
+    });
+  }
+}
+
+/** Every use case on the memory adapters. */
+export class House {
+  readonly clock = new ManualClock();
+  readonly ids = new CountingIds();
+  readonly metrics = new CountingMetrics();
+  readonly settings = new CoreSettings('instance-1', 1000);
+  readonly database = new MemoryDatabase();
+  readonly postgres = new Outage('postgres');
+  readonly redis = new Outage('redis');
+  readonly store: AttachmentStore = this.postgres.guard(new MemoryAttachmentStore(this.database));
+  readonly tasks: TaskStore = this.postgres.guard(new MemoryTaskStore(this.database));
+  readonly cache: AttachmentCache = this.redis.guard(
+    new MemoryAttachmentCache(this.clock, { ttlMs: 3_600_000, maxTasks: 1000, maxBytes: 2 ** 24 }),
+  );
+
+  readonly lookup = new AttachmentLookup(this.store, this.cache, this.clock, this.metrics);
+  readonly filler = new IndexFiller(this.store, this.cache, this.clock);
+  readonly createAttachment = new CreateAttachment(
+    this.store,
+    this.cache,
+    this.clock,
+    this.ids,
+    this.metrics,
+    this.settings,
+  );
+  readonly getAttachment = new GetAttachment(this.lookup);
+  readonly getAttachmentsBatch = new GetAttachmentsBatch(this.lookup);
+  readonly listAttachments = new ListAttachments(this.store, this.cache, this.clock, this.metrics, this.filler);
+  readonly deleteAttachment = new DeleteAttachment(this.store, this.cache, this.clock, this.ids);
+  readonly createTask = new CreateTask(this.tasks, this.cache, this.clock, this.ids, this.settings);
+  readonly getTask = new GetTask(this.tasks, this.clock);
+  readonly updateTask = new UpdateTask(this.tasks, this.clock, this.ids);
+  readonly completeTask = new CompleteTask(this.tasks, this.cache, this.clock, this.ids, this.metrics, this.settings);
+  readonly cancelTask = new CancelTask(this.tasks, this.clock, this.ids);
+  readonly listTasks = new ListTasks(this.tasks, this.clock);
+  readonly deleteTask = new DeleteTask(this.tasks, this.cache, this.clock, this.ids, this.settings);
+
+  /** Creates a task, and lets pass what its cached state takes to accept newer changes. */
+  async task(id: string, members: { parentId?: string } = {}, caller = CALLER): Promise<void> {
+    await this.createTask.execute({ id, text: `task ${id}`, ...members }, caller);
+    this.clock.advance(1000);
+  }
+
+  async text(taskId: string, key: string, content: string, more: Partial<CreateAttachmentCommand> = {}) {
+    const command = { taskId, key, type: 'text' as const, content, condition: undefined, ...more };
+    return this.createAttachment.execute(command, CALLER);
+  }
+
+  list(taskId: string, more: Partial<ListAttachmentsCommand> = {}, caller = CALLER) {
+    const defaults = { keyPrefix: '', limit: 50, offset: 0, descending: false, includeBodies: true };
+    return this.listAttachments.execute({ taskId, ...defaults, ...more }, caller);
+  }
+
+  /** Where the next answer comes from: what has been called until then does not count. */
+  forgetCalls(): void {
+    this.postgres.calls.length = 0;
+    this.redis.calls.length = 0;
+  }
+}
