@@ -238,31 +238,31 @@ BEGIN
 END
 $$;
 
--- Leaves tombstones of locked tasks and nothing of their attachments, and records their events in the order of
--- `p_events`: an array of {task_id, version, op_id, event}, of which the last of each task is its deletion.
-CREATE FUNCTION delete_tasks(p_events json) RETURNS void
+-- Leaves tombstones of locked tasks and nothing of their attachments, and records their events in the order given.
+-- p_deletions: an array of {task_id, version, op_id, events}; the event whose id is `op_id` announces the deletion.
+CREATE FUNCTION delete_tasks(p_deletions json) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO outbox (op_id, task_id, version, kind, event)
-  SELECT (event #>> '{metadata,eventId}')::uuid, task_id, CASE WHEN deletes THEN version END,
-    CASE WHEN deletes THEN 'task_deleted' ELSE 'task' END, event
+  SELECT event_id, task_id, CASE WHEN event_id = op_id THEN version END,
+    CASE WHEN event_id = op_id THEN 'task_deleted' ELSE 'task' END, event
   FROM (
-    SELECT item ->> 'task_id' AS task_id, (item ->> 'version')::bigint AS version, item -> 'event' AS event,
-      item #>> '{event,metadata,eventId}' = item ->> 'op_id' AS deletes, position
-    FROM json_array_elements(p_events) WITH ORDINALITY AS items(item, position)
-  ) AS items
-  ORDER BY position;
+    SELECT (event #>> '{metadata,eventId}')::uuid AS event_id, (deletion ->> 'op_id')::uuid AS op_id,
+      deletion ->> 'task_id' AS task_id, (deletion ->> 'version')::bigint AS version, event, nth_task, nth_event
+    FROM json_array_elements(p_deletions) WITH ORDINALITY AS deletions(deletion, nth_task),
+      json_array_elements(deletion -> 'events') WITH ORDINALITY AS events(event, nth_event)
+  ) AS events
+  ORDER BY nth_task, nth_event;
 
-  DELETE FROM task_attachments USING json_to_recordset(p_events) AS items(task_id text)
-  WHERE task_attachments.task_id = items.task_id;
+  DELETE FROM task_attachments USING json_to_recordset(p_deletions) AS deletions(task_id text)
+  WHERE task_attachments.task_id = deletions.task_id;
 
   UPDATE tasks SET
     organization = NULL, text = NULL, status = NULL, priority = NULL, metadata = NULL, parent_id = NULL,
     assigned_to = NULL, created_at = NULL, created_by = NULL, updated_at = NULL, updated_by = NULL, completed_at = NULL,
     completed_by = NULL, cancelled_at = NULL, cancelled_by = NULL, error = NULL, revision = NULL, attachment_count = 0,
-    deleted_version = items.version, deleted_op = items.op_id,
-    deleted_at = to_timestamp((items.event ->> 'timestamp')::numeric / 1000)
-  FROM json_to_recordset(p_events) AS items(task_id text, version bigint, op_id uuid, event json)
-  WHERE tasks.id = items.task_id AND (items.event #>> '{metadata,eventId}')::uuid = items.op_id;
+    deleted_version = deletions.version, deleted_op = deletions.op_id, deleted_at = now()
+  FROM json_to_recordset(p_deletions) AS deletions(task_id text, version bigint, op_id uuid)
+  WHERE tasks.id = deletions.task_id;
 END
 $$;

@@ -1,7 +1,8 @@
 import { findOrInstall } from './installed-binary';
+import { ensurePostgres } from './postgres-binaries';
 
 /** Once before all tests, so that no two test files install at the same time. A missing server ends the run here. */
 export default function installServers(): void {
   findOrInstall('redis-server', { apt: 'redis-server', brew: 'redis' });
-  findOrInstall('initdb', { apt: 'postgresql', brew: 'postgresql@17' });
+  ensurePostgres();
 }

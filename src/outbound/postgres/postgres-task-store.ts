@@ -66,10 +66,13 @@ export class PostgresTaskStore implements TaskStore {
       const rows = await query<TaskRow>(LOCK_TREE, [taskId, organization]);
       if (rows.length === 0) return undefined;
       const deletions = describe(rows.map(taskOfRow));
-      const events = deletions.flatMap(({ taskId: task_id, stamp, events }) =>
-        events.map((event) => ({ task_id, version: stamp.version, op_id: stamp.op, event })),
-      );
-      await query('SELECT delete_tasks($1)', [JSON.stringify(events)]);
+      const rowsOf = ({ taskId, stamp, events }: TaskDeletion) => ({
+        task_id: taskId,
+        version: stamp.version,
+        op_id: stamp.op,
+        events,
+      });
+      await query('SELECT delete_tasks($1)', [JSON.stringify(deletions.map(rowsOf))]);
       return deletions;
     });
   }

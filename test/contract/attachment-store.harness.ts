@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { createAttachment, type Attachment, type AttachmentDraft } from '../../src/core/domain/attachment';
+import {
+  attachmentCreated,
+  attachmentDeleted,
+  taskCancelled,
+  taskCreated,
+  taskDeleted,
+  type DomainEvent,
+} from '../../src/core/domain/domain-event';
+import { JsonText } from '../../src/core/domain/json-text';
+import { createTask, type Task, type TaskDraft } from '../../src/core/domain/task';
+import type { AttachmentDeletion, AttachmentPut, AttachmentStore } from '../../src/core/ports/attachment-store';
+import type { TaskDeletion, TaskStore } from '../../src/core/ports/task-store';
+import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
+import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
+import type { Database } from '../../src/outbound/postgres/database';
+import { openMemoryDatabase } from '../../src/outbound/postgres/embedded-database';
+import { runMigrations } from '../../src/outbound/postgres/migrate';
+import { PostgresAttachmentStore } from '../../src/outbound/postgres/postgres-attachment-store';
+import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
+import { PostgresTaskStore } from '../../src/outbound/postgres/postgres-task-store';
+import { serverDatabase } from '../../src/outbound/postgres/server-database';
+import { startPostgres } from '../support/postgres-server';
+
+/** One database for the tests of a file; each test works on tasks and organisations of its own. */
+export interface StoreHarness {
+  readonly attachments: AttachmentStore;
+  readonly tasks: TaskStore;
+  /** Every event recorded of these tasks, in the order in which they are to be announced. */
+  eventsOf(...taskIds: string[]): Promise<readonly DomainEvent[]>;
+  close(): Promise<void>;
+}
+
+export const HARNESSES: readonly [string, () => Promise<StoreHarness>][] = [
+  ['in memory', () => Promise.resolve(memoryHarness())],
+  ['on PGlite', async () => databaseHarness(await openMemoryDatabase())],
+  ['on PostgreSQL', serverHarness],
+];
+
+function memoryHarness(): StoreHarness {
+  const database = new MemoryDatabase();
+  return {
+    attachments: new MemoryAttachmentStore(database),
+    tasks: new MemoryTaskStore(database),
+    eventsOf: (...taskIds) =>
+      Promise.resolve(
+        database.events.filter(({ payload }) => taskIds.includes((payload['taskId'] ?? payload['id']) as string)),
+      ),
+    close: () => Promise.resolve(),
+  };
+}
+
+export async function databaseHarness(database: Database): Promise<StoreHarness & { connection: PostgresConnection }> {
+  await runMigrations(database);
+  const connection = new PostgresConnection(database);
+  return {
+    connection,
+    attachments: new PostgresAttachmentStore(connection),
+    tasks: new PostgresTaskStore(connection),
+    async eventsOf(...taskIds) {
+      const rows = await connection.query<{ event: DomainEvent; op_id: string }>(
+        'SELECT event, op_id FROM outbox WHERE task_id = ANY ($1) ORDER BY seq',
+        [taskIds],
+      );
+      expect(rows.map(({ op_id }) => op_id)).toEqual(rows.map(({ event }) => event.metadata.eventId));
+      return rows.map(({ event }) => event);
+    },
+    close: () => connection.close(),
+  };
+}
+
+async function serverHarness(): Promise<StoreHarness> {
+  const server = await startPostgres();
+  const harness = await databaseHarness(serverDatabase({ url: server.url, poolSize: 4 }));
+  return { ...harness, close: () => harness.close().finally(() => server.stop()) };
+}
+
+export const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+export const ORGANIZATION = 'acme';
+
+export function aTask(draft: Partial<TaskDraft> = {}, organization = ORGANIZATION, nowMs = NOW_MS): Task {
+  const change = { by: 'ada', nowMs };
+  return createTask({ id: randomUUID(), text: 'Write the report', ...draft }, organization, '', change);
+}
+
+/** Stores a new task and returns it. */
+export async function storedTask(
+  { tasks }: Pick<StoreHarness, 'tasks'>,
+  draft?: Partial<TaskDraft>,
+  organization?: string,
+): Promise<Task> {
+  const task = aTask(draft, organization);
+  await expect(tasks.insert(task, [], taskCreated(task, randomUUID()))).resolves.toBe('inserted');
+  return task;
+}
+
+/** What a use case says of each task of a tree that it deletes. */
+export function describeDeletion(tasks: readonly Task[]): TaskDeletion[] {
+  return tasks.map(({ id, status }) => {
+    const stamp = { version: 2000, op: randomUUID() };
+    const deleted = taskDeleted(id, { by: 'bob', nowMs: NOW_MS, instanceId: 'replica-1', eventId: stamp.op });
+    const cancelled = status === 'in_progress' ? [taskCancelled(id, 'bob', NOW_MS, randomUUID())] : [];
+    return { taskId: id, stamp, events: [...cancelled, deleted] };
+  });
+}
+
+export interface PutOptions {
+  readonly version?: number;
+  readonly nowMs?: number;
+  readonly by?: string;
+}
+
+export function aPut(
+  draft: Partial<AttachmentDraft> & { taskId: string },
+  { version = 1000, nowMs = NOW_MS, by = 'ada' }: PutOptions = {},
+): AttachmentPut {
+  const body = draft.type === undefined ? { type: 'json' as const, value: JsonText.of(version) } : {};
+  const attachment = createAttachment({ key: 'k', ...body, ...draft } as AttachmentDraft, {
+    nowMs,
+    idSuffix: randomUUID().slice(0, 8),
+    createdBy: by,
+    stamp: { version, op: randomUUID() },
+    maxBytes: 2 ** 20,
+  });
+  return { attachment, event: attachmentCreated(attachment, 'replica-1') };
+}
+
+export function aDeletion(taskId: string, key: string, version: number): AttachmentDeletion {
+  const stamp = { version, op: randomUUID() };
+  return { taskId, key, stamp, event: attachmentDeleted({ taskId, key }, stamp, 'bob', NOW_MS) };
+}
+
+/** The live attachment under a key. */
+export async function found(
+  { attachments }: Pick<StoreHarness, 'attachments'>,
+  taskId: string,
+  key = 'k',
+  nowMs = NOW_MS,
+): Promise<Attachment | undefined> {
+  return (await attachments.find([{ taskId, key }], ORGANIZATION, nowMs)).attachments[0];
+}

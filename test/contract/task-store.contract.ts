@@ -1,0 +1,371 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { ofStored, taskCompleted, taskCreated, taskUpdated } from '../../src/core/domain/domain-event';
+import { JsonText } from '../../src/core/domain/json-text';
+import { MAX_ATTACHMENTS_PER_TASK } from '../../src/core/domain/limits';
+import { cancelTask, completeTask, updateTask, type Task, type TaskUpdates } from '../../src/core/domain/task';
+import type { TaskListQuery } from '../../src/core/ports/task-store';
+import {
+  aPut,
+  aTask,
+  describeDeletion,
+  found,
+  NOW_MS,
+  ORGANIZATION,
+  storedTask,
+  type StoreHarness,
+} from './attachment-store.harness';
+
+const CHANGE = { by: 'bob', nowMs: NOW_MS + 1001 };
+
+export function describeTaskStore(name: string, open: () => Promise<StoreHarness>): void {
+  describe(`TaskStore ${name}`, () => {
+    let harness: StoreHarness;
+    beforeAll(async () => {
+      harness = await open();
+    });
+    afterAll(() => harness?.close());
+
+    const get = (taskId: string, organization = ORGANIZATION) => harness.tasks.get(taskId, organization, NOW_MS);
+    const insert = (task: Task) => harness.tasks.insert(task, [], taskCreated(task, randomUUID()));
+    const remove = (taskId: string) => harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion);
+    const update = (task: Task, updates: TaskUpdates = { text: 'changed' }) => {
+      const updated = updateTask(task, updates, CHANGE);
+      return harness.tasks.update(updated, taskUpdated(updated, [], randomUUID()));
+    };
+
+    describe('insert', () => {
+      it.each([
+        '{}',
+        '{"2":1,"1":2,"b":{"z":1.0,"y":-0},"a":[]}',
+        String.raw`{"\u0000":"\ud800","a":1,"a":2,"é":"\u00e9"}`,
+      ])('keeps the metadata %s and all the rest', async (metadata) => {
+        const parent = await storedTask(harness);
+        const draft = {
+          text: '𝒳 "quoted" \\',
+          priority: 0,
+          metadata: JsonText.fromValid(metadata),
+          parentId: parent.id,
+        };
+        const task = await storedTask(harness, draft);
+        expect(await get(task.id)).toEqual({ task, attachmentCount: 0 });
+      });
+
+      it('stores the first attachments with the task', async () => {
+        const task = aTask();
+        const puts = [
+          aPut({
+            taskId: task.id,
+            key: 'z',
+            type: 'json',
+            value: JsonText.fromValid(String.raw`{"b":"\u0000","a":1.0}`),
+          }),
+          aPut({ taskId: task.id, key: 'a', type: 'json', value: JsonText.fromValid('null') }),
+          aPut({ taskId: task.id, key: '😀', type: 'text', content: '\\"\n', ttlSeconds: 1 }),
+          aPut({ taskId: task.id, key: 'b', type: 'binary', mimeType: 'image/png', size: 2 ** 52 }),
+        ];
+        const event = taskCreated(task, randomUUID());
+        await expect(harness.tasks.insert(task, puts, event)).resolves.toBe('inserted');
+        for (const { attachment } of puts) expect(await found(harness, task.id, attachment.key)).toEqual(attachment);
+        expect((await get(task.id))?.attachmentCount).toBe(4);
+        expect(await harness.eventsOf(task.id)).toEqual([event, ...puts.map((put) => put.event)]);
+      });
+
+      it('refuses an id that is taken, by whomever, and leaves what is there', async () => {
+        const task = await storedTask(harness, {}, 'other');
+        const again = aTask({ id: task.id, text: 'another' });
+        const outcome = harness.tasks.insert(again, [aPut({ taskId: task.id })], taskCreated(again, randomUUID()));
+        await expect(outcome).resolves.toBe('id-taken');
+        expect(await get(task.id)).toBeUndefined();
+        expect(await get(task.id, 'other')).toEqual({ task, attachmentCount: 0 });
+        expect(await harness.eventsOf(task.id)).toHaveLength(1);
+      });
+
+      it('refuses the id of a deleted task', async () => {
+        const task = await storedTask(harness);
+        await remove(task.id);
+        await expect(insert(task)).resolves.toBe('id-taken');
+        expect(await get(task.id)).toBeUndefined();
+      });
+
+      it('lets one of many simultaneous inserts of an id through', async () => {
+        const task = aTask();
+        const outcomes = await Promise.all(Array.from({ length: 8 }, () => insert(task)));
+        expect(outcomes.sort()).toEqual([...new Array<string>(7).fill('id-taken'), 'inserted']);
+        expect(await harness.eventsOf(task.id)).toHaveLength(1);
+      });
+
+      it.each(['missing', 'foreign', 'deleted'])('refuses a parent that is %s', async (how) => {
+        const parent =
+          how === 'missing' ? aTask() : await storedTask(harness, {}, how === 'foreign' ? 'other' : undefined);
+        if (how === 'deleted') await remove(parent.id);
+        const task = aTask({ parentId: parent.id });
+        const outcome = harness.tasks.insert(task, [aPut({ taskId: task.id })], taskCreated(task, randomUUID()));
+        await expect(outcome).resolves.toBe('parent-missing');
+        expect(await get(task.id)).toBeUndefined();
+        expect(await harness.eventsOf(task.id)).toEqual([]);
+        await expect(insert({ ...task, parentId: null })).resolves.toBe('inserted');
+      });
+    });
+
+    it('get finds no task of another organisation', async () => {
+      const task = await storedTask(harness);
+      expect(await get(task.id, 'other')).toBeUndefined();
+      expect(await get(randomUUID())).toBeUndefined();
+    });
+
+    describe('update', () => {
+      it('replaces every member that can change', async () => {
+        const task = await storedTask(harness);
+        const metadata = JsonText.fromValid('{"b":1,"a":2}');
+        const updated = updateTask(task, { text: 'new', priority: 7, status: 'in_progress', metadata }, CHANGE);
+        const event = taskUpdated(updated, ['text'], randomUUID());
+        await expect(harness.tasks.update(updated, event)).resolves.toEqual({ state: 'updated' });
+        expect((await get(task.id))?.task).toEqual(updated);
+
+        const failed = completeTask(
+          updated,
+          { workerId: 'w', error: JsonText.fromValid('{"z":1,"y":"\\u0000"}') },
+          CHANGE,
+        );
+        await harness.tasks.update(failed, taskCompleted(failed, randomUUID()));
+        expect((await get(task.id))?.task).toEqual(failed);
+        expect((await harness.eventsOf(task.id))[1]).toEqual(event);
+      });
+
+      it('stores a cancellation', async () => {
+        const task = await storedTask(harness);
+        const cancelled = cancelTask(task, CHANGE);
+        await harness.tasks.update(cancelled, taskUpdated(cancelled, [], randomUUID()));
+        expect((await get(task.id))?.task).toEqual(cancelled);
+      });
+
+      it('is stale over any revision but the one before', async () => {
+        const task = await storedTask(harness);
+        await update(task);
+        await expect(update(task, { text: 'too late' })).resolves.toEqual({ state: 'stale' });
+        await expect(update({ ...task, revision: 7 })).resolves.toEqual({ state: 'stale' });
+        expect((await get(task.id))?.task.text).toBe('changed');
+        expect(await harness.eventsOf(task.id)).toHaveLength(2);
+      });
+
+      it('is stale where the task is missing, foreign or deleted', async () => {
+        const foreign = await storedTask(harness, {}, 'other');
+        const deleted = await storedTask(harness);
+        await remove(deleted.id);
+        for (const task of [aTask(), { ...foreign, organization: ORGANIZATION }, deleted]) {
+          await expect(update(task)).resolves.toEqual({ state: 'stale' });
+        }
+        expect((await get(foreign.id, 'other'))?.task).toEqual(foreign);
+      });
+
+      it('lets one of many simultaneous changes through', async () => {
+        const task = await storedTask(harness);
+        const outcomes = await Promise.all(Array.from({ length: 8 }, (_, i) => update(task, { priority: i })));
+        expect(outcomes.filter(({ state }) => state === 'updated')).toHaveLength(1);
+        expect((await get(task.id))?.task.revision).toBe(2);
+        expect(await harness.eventsOf(task.id)).toHaveLength(2);
+      });
+
+      it('keeps counting attachments', async () => {
+        const task = await storedTask(harness);
+        await harness.attachments.put(aPut({ taskId: task.id }), ORGANIZATION, undefined, NOW_MS);
+        await update(task);
+        expect((await get(task.id))?.attachmentCount).toBe(1);
+      });
+    });
+
+    describe('update with an attachment', () => {
+      const complete = (task: Task, version: number) => {
+        const completed = completeTask(task, {}, CHANGE);
+        const value = JsonText.fromValid(String.raw`{"2":"\u0000","1":[1.0]}`);
+        const put = aPut({ taskId: task.id, key: 'result', type: 'json', value }, { version, nowMs: CHANGE.nowMs });
+        const event = taskCompleted(completed, randomUUID());
+        return { completed, put, event, outcome: harness.tasks.update(completed, event, put) };
+      };
+
+      it('stores both, and announces the attachment first', async () => {
+        const task = await storedTask(harness);
+        const { completed, put, event, outcome } = complete(task, 1000);
+        const { id, createdAtMs, createdBy } = put.attachment;
+        await expect(outcome).resolves.toEqual({
+          state: 'updated',
+          attachment: { state: 'applied', replaced: false, identity: { id, createdAtMs, createdBy } },
+        });
+        expect(await get(task.id)).toEqual({ task: completed, attachmentCount: 1 });
+        expect(await found(harness, task.id, 'result', CHANGE.nowMs)).toEqual(put.attachment);
+        expect((await harness.eventsOf(task.id)).slice(1)).toEqual([put.event, event]);
+      });
+
+      it('replaces a live attachment as a put does', async () => {
+        const task = await storedTask(harness);
+        const first = aPut({ taskId: task.id, key: 'result' });
+        await harness.attachments.put(first, ORGANIZATION, undefined, NOW_MS);
+        const { put, outcome } = complete(task, 1002);
+        const { id, createdAtMs, createdBy } = first.attachment;
+        await expect(outcome).resolves.toMatchObject({
+          attachment: { replaced: true, identity: { id, createdAtMs, createdBy } },
+        });
+        expect((await harness.eventsOf(task.id))[2]).toEqual(ofStored(put.event, id));
+        expect((await get(task.id))?.attachmentCount).toBe(1);
+      });
+
+      it('changes nothing where the attachment is refused', async () => {
+        const task = await storedTask(harness);
+        await harness.attachments.put(aPut({ taskId: task.id, key: 'result' }), ORGANIZATION, undefined, NOW_MS);
+        await expect(complete(task, 1000).outcome).resolves.toEqual({ state: 'superseded', version: 1000 });
+        expect(await get(task.id)).toEqual({ task, attachmentCount: 1 });
+        expect(await harness.eventsOf(task.id)).toHaveLength(2);
+      });
+
+      it('changes nothing where the task is full', async () => {
+        const task = aTask();
+        const puts = Array.from({ length: MAX_ATTACHMENTS_PER_TASK }, (_, i) =>
+          aPut({ taskId: task.id, key: `k${i}` }),
+        );
+        await harness.tasks.insert(task, puts, taskCreated(task, randomUUID()));
+        await expect(complete(task, 1000).outcome).resolves.toEqual({ state: 'task-full' });
+        expect((await get(task.id))?.task).toEqual(task);
+        expect(await harness.eventsOf(task.id)).toHaveLength(1 + MAX_ATTACHMENTS_PER_TASK);
+      }, 60_000);
+
+      it('stores no attachment where the change is stale', async () => {
+        const task = await storedTask(harness);
+        await update(task);
+        await expect(complete(task, 1000).outcome).resolves.toEqual({ state: 'stale' });
+        expect(await found(harness, task.id, 'result')).toBeUndefined();
+        expect(await get(task.id)).toMatchObject({ attachmentCount: 0 });
+        expect(await harness.eventsOf(task.id)).toHaveLength(2);
+      });
+    });
+
+    describe('list', () => {
+      it('pages as a sorted array does', async () => {
+        const created = fc.record({
+          priority: fc.integer({ min: 1, max: 3 }),
+          createdAtMs: fc.integer({ min: NOW_MS, max: NOW_MS + 2 }),
+          updatedAtMs: fc.integer({ min: NOW_MS, max: NOW_MS + 2 }),
+          status: fc.constantFrom('pending' as const, 'in_progress' as const),
+          assignedTo: fc.constantFrom(undefined, 'w1', 'w2'),
+        });
+        const query = fc.record({
+          status: fc.constantFrom(undefined, 'pending' as const),
+          assignedTo: fc.constantFrom(undefined, 'w1'),
+          priority: fc.constantFrom(undefined, 2),
+          limit: fc.integer({ min: 1, max: 5 }),
+          offset: fc.integer({ min: 0, max: 4 }),
+          orderBy: fc.constantFrom('createdAt' as const, 'updatedAt' as const, 'priority' as const),
+          descending: fc.boolean(),
+        });
+        await fc.assert(
+          fc.asyncProperty(
+            fc.array(created, { maxLength: 8 }),
+            fc.array(query, { maxLength: 5 }),
+            async (drafts, queries) => {
+              const organization = randomUUID();
+              const tasks = drafts.map((draft) => ({ ...aTask({}, organization), ...draft }));
+              for (const task of tasks) await insert(task);
+              for (const one of queries) {
+                const page = await harness.tasks.list({ ...one, organization, nowMs: NOW_MS });
+                expect(page).toEqual(pageOf(tasks, one));
+              }
+            },
+          ),
+          { numRuns: 25 },
+        );
+      });
+
+      it('knows sub-tasks, and counts what has not expired', async () => {
+        const parent = await storedTask(harness);
+        const child = await storedTask(harness, { parentId: parent.id });
+        const put = (key: string, ttlSeconds?: number) =>
+          harness.attachments.put(aPut({ taskId: child.id, key, ttlSeconds }), ORGANIZATION, undefined, NOW_MS);
+        await put('stays');
+        await put('goes', 1);
+        const list = (nowMs: number) =>
+          harness.tasks.list({
+            organization: ORGANIZATION,
+            parentId: parent.id,
+            limit: 10,
+            offset: 0,
+            orderBy: 'createdAt',
+            descending: false,
+            nowMs,
+          });
+        expect(await list(NOW_MS)).toEqual({ tasks: [{ task: child, attachmentCount: 2 }], totalCount: 1 });
+        expect(await list(NOW_MS + 1000)).toEqual({ tasks: [{ task: child, attachmentCount: 1 }], totalCount: 1 });
+        await remove(child.id);
+        expect(await list(NOW_MS)).toEqual({ tasks: [], totalCount: 0 });
+      });
+    });
+
+    describe('deleteTree', () => {
+      it('deletes a task with everything below it, parents first, and nothing beside it', async () => {
+        const root = await storedTask(harness);
+        const parentId = root.id;
+        const children = [await storedTask(harness, { parentId }), await storedTask(harness, { parentId })];
+        const grandchild = await storedTask(harness, { parentId: (children[0] as Task).id });
+        const working = updateTask(grandchild, { status: 'in_progress' }, CHANGE);
+        await harness.tasks.update(working, taskUpdated(working, [], randomUUID()));
+        const beside = await storedTask(harness);
+        const tree = [root, ...children, working];
+        for (const { id } of [...tree, beside]) {
+          await harness.attachments.put(aPut({ taskId: id }), ORGANIZATION, undefined, NOW_MS);
+        }
+        const before = (await harness.eventsOf(...tree.map(({ id }) => id))).length;
+
+        const seen: Task[] = [];
+        const deletions = await harness.tasks.deleteTree(root.id, ORGANIZATION, (tasks) => {
+          seen.push(...tasks);
+          return describeDeletion(tasks);
+        });
+
+        expect(seen).toEqual([root, expect.anything(), expect.anything(), working]);
+        expect(seen).toEqual(expect.arrayContaining(tree));
+        expect(deletions?.map(({ taskId }) => taskId)).toEqual(seen.map(({ id }) => id));
+        for (const { id } of tree) {
+          expect(await get(id)).toBeUndefined();
+          expect(await found(harness, id)).toBeUndefined();
+        }
+        expect(await get(beside.id)).toEqual({ task: beside, attachmentCount: 1 });
+        expect(await found(harness, beside.id)).toBeDefined();
+        const events = await harness.eventsOf(...tree.map(({ id }) => id));
+        expect(events.slice(before)).toEqual(deletions?.flatMap((deletion) => deletion.events));
+        expect(events.slice(before)).toHaveLength(5);
+      });
+
+      it.each(['missing', 'foreign', 'deleted'])('finds no task that is %s', async (how) => {
+        const task =
+          how === 'missing' ? aTask() : await storedTask(harness, {}, how === 'foreign' ? 'other' : undefined);
+        if (how === 'deleted') await remove(task.id);
+        const before = await harness.eventsOf(task.id);
+        const describe = jest.fn(describeDeletion);
+        await expect(harness.tasks.deleteTree(task.id, ORGANIZATION, describe)).resolves.toBeUndefined();
+        expect(describe).not.toHaveBeenCalled();
+        expect(await harness.eventsOf(task.id)).toEqual(before);
+      });
+
+      it('deletes nothing when it cannot be described', async () => {
+        const task = await storedTask(harness);
+        const outcome = harness.tasks.deleteTree(task.id, ORGANIZATION, () => {
+          throw new Error('no words');
+        });
+        await expect(outcome).rejects.toThrow('no words');
+        expect(await get(task.id)).toEqual({ task, attachmentCount: 0 });
+        await expect(update(task)).resolves.toEqual({ state: 'updated' });
+      });
+    });
+  });
+}
+
+function pageOf(tasks: readonly Task[], query: Omit<TaskListQuery, 'organization' | 'nowMs' | 'parentId'>) {
+  const { status, assignedTo, priority, limit, offset, orderBy, descending } = query;
+  const orderOf = (task: Task) => (orderBy === 'priority' ? task.priority : task[`${orderBy}Ms`]);
+  const matching = tasks
+    .filter((task) => status === undefined || task.status === status)
+    .filter((task) => assignedTo === undefined || task.assignedTo === assignedTo)
+    .filter((task) => priority === undefined || task.priority === priority)
+    .sort((a, b) => (descending ? -1 : 1) * (orderOf(a) - orderOf(b) || (a.id < b.id ? -1 : 1)));
+  const page = matching.slice(offset, offset + limit).map((task) => ({ task, attachmentCount: 0 }));
+  return { tasks: page, totalCount: matching.length };
+}

