@@ -220,8 +220,9 @@ END
 $$;
 
 -- Locks a task and all its sub-tasks, level by level: while a task is locked, nobody can give it another sub-task.
--- Returns their ids, parents before their children; nothing where the task is missing.
-CREATE FUNCTION lock_task_tree(p_id text, p_organization text) RETURNS SETOF text
+-- Returns them, parents before their children, as they are once locked: the calling statement's snapshot is older, and
+-- may neither see the last change nor the last sub-task. Nothing where the task is missing.
+CREATE FUNCTION lock_task_tree(p_id text, p_organization text) RETURNS SETOF tasks
 LANGUAGE plpgsql AS $$
 DECLARE
   level text[];
@@ -230,7 +231,7 @@ BEGIN
     SELECT id FROM tasks WHERE id = p_id AND organization = p_organization AND deleted_version IS NULL FOR UPDATE
   ) AS root;
   WHILE level IS NOT NULL LOOP
-    RETURN QUERY SELECT unnest(level);
+    RETURN QUERY SELECT * FROM tasks WHERE id = ANY (level) ORDER BY id;
     SELECT array_agg(id) INTO level FROM (
       SELECT id FROM tasks WHERE parent_id = ANY (level) ORDER BY id FOR UPDATE
     ) AS children;

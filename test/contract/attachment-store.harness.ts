@@ -52,9 +52,16 @@ function memoryHarness(): StoreHarness {
   };
 }
 
-export async function databaseHarness(database: Database): Promise<StoreHarness & { connection: PostgresConnection }> {
+export async function databaseHarness(database: Database): Promise<PostgresHarness> {
   await runMigrations(database);
-  const connection = new PostgresConnection(database);
+  return postgresHarness(new PostgresConnection(database));
+}
+
+export interface PostgresHarness extends StoreHarness {
+  readonly connection: PostgresConnection;
+}
+
+export function postgresHarness(connection: PostgresConnection): PostgresHarness {
   return {
     connection,
     attachments: new PostgresAttachmentStore(connection),

@@ -9,3 +9,6 @@ export interface Database {
   /** To be called when every connection is closed. */
   close(): Promise<void>;
 }
+
+/** TypeORM's default logger writes to the console in a format of its own; this one only where DEBUG asks for it. */
+export const SILENT_LOGGER = 'debug';

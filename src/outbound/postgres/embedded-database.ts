@@ -4,7 +4,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { StoreError } from '../../core/ports/store-error';
 import { DataDirectoryLock } from './data-directory-lock';
-import type { Database } from './database';
+import { SILENT_LOGGER, type Database } from './database';
 import { sqlMigrations } from './sql-migrations';
 
 /** How long a statement may wait for its turn: there is one session. */
@@ -39,6 +39,7 @@ async function openPGlite(folder?: string): Promise<Database> {
     ({
       type: 'postgres',
       connectTimeoutMS: CONNECT_TIMEOUT_MS,
+      logger: SILENT_LOGGER,
       // An idle connection is not closed: it is the only session there is.
       extra: { ...createPgConfig(pglite), idleTimeoutMillis: 0 } as object,
     }) as const;

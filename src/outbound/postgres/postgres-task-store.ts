@@ -12,10 +12,7 @@ const UPDATE = `SELECT * FROM update_task(${placeholders(21)})`;
 const GET = `
   SELECT ${TASK_COLUMNS}, ${liveCount('$3')} AS live_count
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
-const LOCK_TREE = `
-  SELECT ${TASK_COLUMNS}
-  FROM lock_task_tree($1, $2) WITH ORDINALITY AS locked(id, position) JOIN tasks t ON t.id = locked.id
-  ORDER BY position`;
+const LOCK_TREE = `SELECT ${TASK_COLUMNS} FROM lock_task_tree($1, $2) WITH ORDINALITY AS t ORDER BY t.ordinality`;
 
 const ORDER_COLUMNS = { createdAt: 't.created_at', updatedAt: 't.updated_at', priority: 't.priority' } as const;
 

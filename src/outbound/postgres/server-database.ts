@@ -1,5 +1,5 @@
 import { OPERATION_TIMEOUT_MS } from '../../core/domain/limits';
-import type { Database } from './database';
+import { SILENT_LOGGER, type Database } from './database';
 import { sqlMigrations } from './sql-migrations';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -16,7 +16,13 @@ export interface ServerSettings {
 }
 
 export function serverDatabase({ url, poolSize }: ServerSettings): Database {
-  const common = { type: 'postgres', url, applicationName: 'dossier', connectTimeoutMS: CONNECT_TIMEOUT_MS } as const;
+  const common = {
+    type: 'postgres',
+    url,
+    applicationName: 'dossier',
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    logger: SILENT_LOGGER,
+  } as const;
   return {
     serving: {
       ...common,

@@ -1,0 +1,21 @@
+import { MemoryAttachmentCache } from '../../src/outbound/memory/memory-attachment-cache';
+import { openRedisHarness } from '../support/redis-cache-harness';
+import { describeAttachmentCache, type AttachmentCacheHarness } from './attachment-cache.contract';
+
+describeAttachmentCache('memory', () => Promise.resolve(memoryHarness()));
+describeAttachmentCache('Redis', () => openRedisHarness({ isCluster: false }));
+describeAttachmentCache('Redis Cluster', () => openRedisHarness({ isCluster: true }));
+
+function memoryHarness(): AttachmentCacheHarness {
+  let nowMs = Date.UTC(2026, 0, 2);
+  const clock = { nowMs: () => nowMs };
+  return {
+    cache: (ttlMs) => new MemoryAttachmentCache(clock, { ttlMs, maxTasks: 10_000, maxBytes: 1024 ** 3 }),
+    ...clock,
+    elapse: (ms) => {
+      nowMs += ms;
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
+  };
+}

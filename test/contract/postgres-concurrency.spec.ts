@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import { taskCompleted, taskCreated } from '../../src/core/domain/domain-event';
+import { completeTask } from '../../src/core/domain/task';
+import { StoreError } from '../../src/core/ports/store-error';
+import { serverDatabase } from '../../src/outbound/postgres/server-database';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import {
+  aDeletion,
+  aPut,
+  aTask,
+  databaseHarness,
+  describeDeletion,
+  NOW_MS,
+  ORGANIZATION,
+  storedTask,
+  type PostgresHarness,
+} from './attachment-store.harness';
+
+describe('writers that meet on PostgreSQL', () => {
+  let server: PostgresServer;
+  let harness: PostgresHarness;
+  let version = 1000;
+  beforeAll(async () => {
+    server = await startPostgres();
+    harness = await databaseHarness(serverDatabase({ url: server.url, poolSize: 16 }));
+  });
+  afterAll(async () => {
+    await harness?.close();
+    await server?.stop();
+  });
+
+  const nextVersion = () => (version += 2);
+  const put = (taskId: string, key: string, ttlSeconds?: number) =>
+    harness.attachments.put(
+      aPut({ taskId, key, ttlSeconds }, { version: nextVersion() }),
+      ORGANIZATION,
+      undefined,
+      NOW_MS,
+    );
+  const remove = (taskId: string, key: string) =>
+    harness.attachments.delete(aDeletion(taskId, key, nextVersion()), ORGANIZATION, NOW_MS);
+  const deleteTree = (taskId: string) => harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion);
+  const insertBelow = (parentId: string) => {
+    const task = aTask({ parentId });
+    return harness.tasks.insert(task, [aPut({ taskId: task.id })], taskCreated(task, randomUUID()));
+  };
+  const complete = async (taskId: string, key: string) => {
+    const found = await harness.tasks.get(taskId, ORGANIZATION, NOW_MS);
+    if (!found) return;
+    // Never finished for good, so that every round writes.
+    const task = { ...completeTask(found.task, {}, { by: 'w', nowMs: NOW_MS }), status: 'in_progress' as const };
+    const result = aPut({ taskId, key }, { version: nextVersion() });
+    return harness.tasks.update(task, taskCompleted(task, randomUUID()), result);
+  };
+  const pick = <T>(choices: readonly T[], i: number): T => choices[i % choices.length] as T;
+
+  /** Keeps 16 writers busy with `count` writes in all. */
+  async function busy(count: number, write: (i: number) => Promise<unknown>): Promise<void> {
+    let next = 0;
+    const writer = async () => {
+      for (let i = next++; i < count; i = next++) await write(i);
+    };
+    await Promise.all(Array.from({ length: 16 }, writer));
+  }
+
+  async function expectCountsToBeRight(): Promise<void> {
+    const wrong = await harness.connection.query(`
+      SELECT id, attachment_count FROM tasks t WHERE attachment_count <> (
+        SELECT count(*) FROM task_attachments a WHERE a.task_id = t.id AND NOT a.deleted
+      )`);
+    expect(wrong).toEqual([]);
+  }
+
+  it('never wait for each other in a circle, and leave the right count', async () => {
+    const { id } = await storedTask(harness);
+    const keys = ['a', 'b', 'c'];
+    const writes = [put, remove, put, complete, remove];
+    await busy(1500, (i) => pick(writes, i)(id, pick(keys, i)));
+    await expectCountsToBeRight();
+
+    const rows = await harness.connection.query<{ key: string; version: string }>(
+      'SELECT key, version FROM outbox WHERE task_id = $1 AND key IS NOT NULL ORDER BY seq',
+      [id],
+    );
+    for (const key of keys) {
+      const versions = rows.filter((row) => row.key === key).map((row) => Number(row.version));
+      expect(versions.length).toBeGreaterThan(50);
+      expect(versions).toEqual([...versions].sort((a, b) => a - b));
+    }
+  });
+
+  it('keep out of a tree that is being deleted', async () => {
+    for (let round = 0; round < 40; round++) {
+      const root = await storedTask(harness);
+      const child = await storedTask(harness, { parentId: root.id });
+      const ids = [root.id, child.id];
+      const writes = [
+        ...ids.flatMap((id) => [put(id, 'a'), put(id, 'b'), remove(id, 'a'), complete(id, 'a'), insertBelow(id)]),
+        deleteTree(root.id),
+        deleteTree(child.id),
+        ...ids.flatMap((id) => [put(id, 'a'), insertBelow(id), insertBelow(id)]),
+      ];
+      await Promise.all(writes);
+    }
+    await expectCountsToBeRight();
+    const orphans = await harness.connection.query(`
+      SELECT t.id FROM tasks t JOIN tasks parent ON parent.id = t.parent_id WHERE parent.deleted_version IS NOT NULL`);
+    expect(orphans).toEqual([]);
+    const leftovers = await harness.connection.query(`
+      SELECT a.key FROM task_attachments a JOIN tasks t ON t.id = a.task_id WHERE t.deleted_version IS NOT NULL`);
+    expect(leftovers).toEqual([]);
+    const late = await harness.connection.query(`
+      SELECT o.seq FROM outbox o JOIN outbox d ON d.task_id = o.task_id AND d.kind = 'task_deleted' AND d.seq < o.seq`);
+    expect(late).toEqual([]);
+  });
+
+  it('wait for a deletion, and find the task missing after it', async () => {
+    const { id } = await storedTask(harness);
+    const blocked: Promise<unknown>[] = [];
+    await harness.tasks.deleteTree(id, ORGANIZATION, (tasks) => {
+      blocked.push(put(id, 'k'), insertBelow(id));
+      return describeDeletion(tasks);
+    });
+    await expect(Promise.all(blocked)).resolves.toEqual([{ state: 'task-missing' }, 'parent-missing']);
+  });
+
+  it('do not hold each other up on different keys of a task', async () => {
+    const { id } = await storedTask(harness);
+    await put(id, 'other');
+    await harness.connection.transaction(async (query) => {
+      await query("SELECT pg_advisory_xact_lock(key_lock($1, 'k'))", [id]);
+      await expect(put(id, 'other')).resolves.toMatchObject({ state: 'applied' });
+    });
+  });
+
+  it('give up a lock in time', async () => {
+    const impatient = await databaseHarness(serverDatabase({ url: server.url, poolSize: 2 }));
+    try {
+      const { id } = await storedTask(harness);
+      await harness.connection.transaction(async (query) => {
+        await query('SELECT id FROM tasks WHERE id = $1 FOR UPDATE', [id]);
+        const outcome = impatient.attachments.put(aPut({ taskId: id }), ORGANIZATION, undefined, NOW_MS);
+        await expect(outcome).rejects.toEqual(new StoreError('postgres', 'timeout'));
+      });
+    } finally {
+      await impatient.close();
+    }
+  });
+});
