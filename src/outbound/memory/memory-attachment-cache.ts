@@ -1,0 +1,131 @@
+import { LRUCache } from 'lru-cache';
+import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
+import { versionAt } from '../../core/domain/version';
+import {
+  AttachmentCache,
+  type AppliedChange,
+  type CachedAttachment,
+  type CachedPage,
+  type CachedTask,
+  type Fill,
+  type PageRequest,
+} from '../../core/ports/attachment-cache';
+import type { Clock } from '../../core/ports/clock';
+import { TaskRecords } from './task-records';
+
+/** What an attachment costs beside its body, roughly: its members, its record, its places in the maps. */
+const ENTRY_OVERHEAD_BYTES = 1024;
+/** The clock of this process may step backwards, hardly by more than this. */
+const CLOCK_STEP_MS = 100;
+
+export interface MemoryAttachmentCacheOptions {
+  /** From the last change or fill. */
+  readonly ttlMs: number;
+  readonly maxTasks: number;
+  /** Of all bodies together; and, separately, of all records. */
+  readonly maxBytes: number;
+}
+
+/** Attachments in this process: for a replica that is alone, since nothing tells it of what another has changed. */
+export class MemoryAttachmentCache extends AttachmentCache {
+  private readonly tasks: LRUCache<string, TaskRecords>;
+  /** Apart from the records, so that a task that is too large loses some of its bodies and not all that is known of it. */
+  private readonly bodies: LRUCache<string, Attachment>;
+
+  constructor(
+    private readonly clock: Clock,
+    { ttlMs, maxTasks, maxBytes }: MemoryAttachmentCacheOptions,
+  ) {
+    super();
+    const limits = { maxSize: maxBytes, ttl: ttlMs, ttlResolution: 0, perf: { now: () => clock.nowMs() } };
+    this.tasks = new LRUCache({
+      ...limits,
+      max: maxTasks,
+      sizeCalculation: (task) => (task.size + 1) * ENTRY_OVERHEAD_BYTES,
+    });
+    this.bodies = new LRUCache({ ...limits, sizeCalculation: ({ bytes = 0 }) => bytes + ENTRY_OVERHEAD_BYTES });
+  }
+
+  read(refs: readonly AttachmentRef[]): Promise<readonly CachedAttachment[]> {
+    const found = refs.map((ref) => {
+      const task = this.open(ref.taskId);
+      return { ...task.about, attachment: this.body(task, ref) };
+    });
+    return Promise.resolve(found);
+  }
+
+  readTask(taskId: string): Promise<CachedTask> {
+    return Promise.resolve(this.open(taskId).about);
+  }
+
+  readPage({ taskId, limit, offset, descending, includeBodies, nowMs }: PageRequest): Promise<CachedPage> {
+    const task = this.open(taskId);
+    const ascending = task.keysAt(nowMs);
+    if (!ascending) return Promise.resolve(task.about);
+
+    const keys = (descending ? ascending.toReversed() : ascending).slice(offset, offset + limit);
+    const entries = keys.map((key) => {
+      const attachment = this.body(task, { taskId, key });
+      return { key, attachment: attachment && !includeBodies ? withoutBody(attachment) : attachment };
+    });
+    return Promise.resolve({ ...task.about, page: { totalCount: ascending.length, entries } });
+  }
+
+  apply(change: AppliedChange): Promise<void> {
+    this.changeTask(change.taskId, (task) => {
+      task.apply(change);
+      if (change.attachment) this.keepBody(task, change.attachment);
+    });
+    return Promise.resolve();
+  }
+
+  wipe(taskId: string, version: number): Promise<void> {
+    this.changeTask(taskId, (task) => task.wipe(version));
+    return Promise.resolve();
+  }
+
+  fill(fills: readonly Fill[]): Promise<void> {
+    for (const fill of fills) {
+      this.changeTask(fill.taskId, (task) => {
+        task.fill(fill, this.clock.nowMs());
+        if (fill.withBodies) fill.attachments.forEach((attachment) => this.keepBody(task, attachment));
+      });
+    }
+    return Promise.resolve();
+  }
+
+  /** What is known of the task; where nothing is, whatever was committed up to now may be what was forgotten. */
+  private open(taskId: string): TaskRecords {
+    const known = this.tasks.get(taskId);
+    if (known) return known;
+    const task = new TaskRecords(versionAt(this.clock.nowMs() + CLOCK_STEP_MS));
+    this.tasks.set(taskId, task);
+    return task;
+  }
+
+  /** Puts the task back with its new size and a new lifetime; of a task that was forgotten there is nothing to change. */
+  private changeTask(taskId: string, change: (task: TaskRecords) => void): void {
+    const task = this.tasks.get(taskId);
+    if (!task) return;
+    change(task);
+    this.tasks.set(taskId, task);
+  }
+
+  private body(task: TaskRecords, ref: AttachmentRef): Attachment | undefined {
+    const body = this.bodies.get(bodyName(ref));
+    return body && task.has(body) ? body : undefined;
+  }
+
+  private keepBody(task: TaskRecords, attachment: Attachment): void {
+    if (task.has(attachment)) this.bodies.set(bodyName(attachment), attachment);
+  }
+}
+
+/** Unambiguous: a task id has no slash. */
+function bodyName({ taskId, key }: AttachmentRef): string {
+  return `${taskId}/${key}`;
+}
+
+function withoutBody({ value: _value, content: _content, ...outline }: Attachment): Attachment {
+  return outline;
+}

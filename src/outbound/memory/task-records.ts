@@ -1,0 +1,104 @@
+import type { Attachment } from '../../core/domain/attachment';
+import type { AppliedChange, CachedTask, Fill } from '../../core/ports/attachment-cache';
+
+interface TaskRecord {
+  readonly version: number;
+  readonly op: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly keyBytes: Buffer;
+}
+
+/** Which version of which attachment is known of one task, and whether these are all. Knows no bodies. */
+export class TaskRecords {
+  private readonly records = new Map<string, TaskRecord>();
+  private order?: readonly string[];
+  private organization?: string;
+  private deleted = false;
+  private complete = false;
+  private earliestExpiryMs = Infinity;
+
+  /** `floor`: no version at or below it is taken for new. It is also the token of fills. */
+  constructor(private floor: number) {}
+
+  get size(): number {
+    return this.records.size;
+  }
+
+  get about(): CachedTask {
+    return { token: this.floor, organization: this.organization, deleted: this.deleted };
+  }
+
+  has({ key, op }: Attachment): boolean {
+    return this.records.get(key)?.op === op;
+  }
+
+  /** The keys of all live attachments in their order; undefined unless all are known. */
+  keysAt(nowMs: number): readonly string[] | undefined {
+    if (!this.complete || this.earliestExpiryMs <= nowMs) return undefined;
+    this.order ??= [...this.records]
+      .sort(([, a], [, b]) => a.createdAtMs - b.createdAtMs || Buffer.compare(a.keyBytes, b.keyBytes))
+      .map(([key]) => key);
+    return this.order;
+  }
+
+  apply({ key, stamp, attachment }: AppliedChange): void {
+    const known = this.records.get(key);
+    if (this.deleted || (known && known.version >= stamp.version)) return;
+    if (attachment && (known || stamp.version > this.floor)) {
+      this.write(attachment);
+      return;
+    }
+    // Something newer than this put may have been here and been forgotten.
+    if (attachment) this.complete = false;
+    this.remove(key);
+    this.raiseFloor(stamp.version);
+  }
+
+  wipe(version: number): void {
+    this.records.clear();
+    this.order = undefined;
+    this.deleted = true;
+    this.complete = false;
+    this.raiseFloor(version);
+  }
+
+  fill({ token, organization, attachments, complete }: Fill, nowMs: number): void {
+    if (this.deleted || token !== this.floor) return;
+    this.organization = organization;
+    for (const attachment of attachments) {
+      const known = this.records.get(attachment.key);
+      if (!known || attachment.version > known.version) this.write(attachment);
+    }
+    if (complete) this.completeAt(nowMs);
+  }
+
+  /** What has expired was not among the attachments that were filled in, and must not count any more. */
+  private completeAt(nowMs: number): void {
+    for (const [key, { version, expiresAtMs }] of this.records) {
+      if (expiresAtMs > nowMs) continue;
+      this.remove(key);
+      this.raiseFloor(version);
+    }
+    this.complete = true;
+    this.earliestExpiryMs = [...this.records.values()].reduce(
+      (min, { expiresAtMs }) => Math.min(min, expiresAtMs),
+      Infinity,
+    );
+  }
+
+  private write({ key, version, op, createdAtMs, expiresAtMs = Infinity }: Attachment): void {
+    this.records.set(key, { version, op, createdAtMs, expiresAtMs, keyBytes: Buffer.from(key) });
+    this.order = undefined;
+    this.earliestExpiryMs = Math.min(this.earliestExpiryMs, expiresAtMs);
+  }
+
+  private remove(key: string): void {
+    this.records.delete(key);
+    this.order = undefined;
+  }
+
+  private raiseFloor(version: number): void {
+    this.floor = Math.max(this.floor + 1, version);
+  }
+}

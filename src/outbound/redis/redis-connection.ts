@@ -1,0 +1,129 @@
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { Dependency } from '../../core/ports/dependency';
+import { StoreError } from '../../core/ports/store-error';
+import { orStoreError } from './redis-error';
+
+const PING_TIMEOUT_MS = 1000;
+const CONNECT_TIMEOUT_MS = 2000;
+const FIRST_RETRY_MS = 50;
+const MAX_RETRY_MS = 2000;
+
+export interface RedisConnectionOptions {
+  /** `redis://[user:password@]host:port[/db]`, or `rediss://`. A cluster may name several nodes, with commas between. */
+  readonly url: string;
+  readonly isCluster: boolean;
+  readonly commandTimeoutMs?: number;
+  /** Told once per change, with what ended the connection. */
+  readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
+}
+
+/**
+ * One connection to Redis (one per node of a cluster) that comes back by itself for as long as it takes. While it is
+ * away commands fail at once: nothing is queued, and nothing is sent twice.
+ */
+export class RedisConnection extends Dependency {
+  readonly name = 'redis';
+  readonly client: Redis | Cluster;
+  private state?: 'up' | 'down';
+
+  constructor(private readonly options: RedisConnectionOptions) {
+    super();
+    this.client = options.isCluster ? clusterClient(options) : new Redis(options.url, redisOptions(options));
+    let cause: Error | undefined;
+    this.client.on('ready', () => this.changeTo('up'));
+    // Without a listener the client prints errors, or ends the process with them.
+    this.client.on('error', (error: Error) => (cause = error));
+    this.client.on('node error', (error: Error) => (cause = error));
+    this.client.on('close', () => this.changeTo('down', cause));
+  }
+
+  /** Begins to connect, and does not wait for it: a Redis that is away is no reason not to start. */
+  connect(): void {
+    // The events tell why; the client goes on trying.
+    this.client.connect().catch(() => undefined);
+  }
+
+  /** Resolves when commands can be sent; rejects with a `StoreError` when that takes longer than `timeoutMs`. */
+  async waitUntilReady(timeoutMs: number): Promise<void> {
+    if (this.client.status === 'ready') return;
+    await new Promise<void>((resolve, reject) => {
+      const onReady = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.client.off('ready', onReady);
+        reject(new StoreError('redis', 'unavailable'));
+      }, timeoutMs);
+      this.client.once('ready', onReady);
+    });
+  }
+
+  async ping(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new StoreError('redis', 'timeout')), PING_TIMEOUT_MS);
+    });
+    try {
+      await Promise.race([orStoreError(this.client.ping()), tooLate]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** What has been sent is answered first, if Redis is there to answer. */
+  async close(): Promise<void> {
+    if (this.client.status === 'ready') await this.client.quit().catch(() => undefined);
+    this.client.disconnect();
+  }
+
+  private changeTo(state: 'up' | 'down', cause?: Error): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.options.onChange(state, cause);
+  }
+}
+
+function redisOptions({ commandTimeoutMs = 5000 }: RedisConnectionOptions): RedisOptions {
+  return {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    // From 1 on, what was under way when the connection broke would wait for its time-out: it is never sent again.
+    maxRetriesPerRequest: 0,
+    commandTimeout: commandTimeoutMs,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    retryStrategy: retryDelayMs,
+  };
+}
+
+function clusterClient(options: RedisConnectionOptions): Cluster {
+  const urls = nodeUrls(options.url);
+  const { username, password, protocol } = urls[0] as URL;
+  const clusterOptions: ClusterOptions = {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryDelayMs,
+    redisOptions: {
+      ...redisOptions(options),
+      username: decodeURIComponent(username) || undefined,
+      password: decodeURIComponent(password) || undefined,
+      tls: protocol === 'rediss:' ? {} : undefined,
+    },
+  };
+  return new Cluster(
+    urls.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 6379) })),
+    clusterOptions,
+  );
+}
+
+function nodeUrls(url: string): URL[] {
+  const [, scheme = '', credentials = '', hosts = ''] = /^(\w+:\/\/)([^/]*@)?([^/]*)/.exec(url) ?? [];
+  return hosts.split(',').map((host) => new URL(`${scheme}${credentials}${host}`));
+}
+
+/** Half of it by chance, so that the replicas do not all come back at one moment. */
+function retryDelayMs(attempt: number): number {
+  const cappedMs = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempt, 10), MAX_RETRY_MS);
+  return cappedMs * (0.5 + Math.random() / 2);
+}

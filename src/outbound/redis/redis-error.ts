@@ -1,0 +1,25 @@
+import { ReplyError } from 'ioredis';
+import { StoreError } from '../../core/ports/store-error';
+
+/** Replies of a server that is there but cannot serve for now. */
+const NOT_SERVING = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN) /;
+
+export function toStoreError(error: unknown): StoreError {
+  return new StoreError('redis', outcomeOf(error), { cause: error });
+}
+
+/** The client's promise, with the errors of the port. */
+export async function orStoreError<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply;
+  } catch (error) {
+    throw toStoreError(error);
+  }
+}
+
+function outcomeOf(error: unknown): StoreError['outcome'] {
+  const message = error instanceof Error ? error.message : '';
+  if (error instanceof ReplyError) return NOT_SERVING.test(message) ? 'unavailable' : 'failed';
+  // Whatever else the client rejects with says that it has no connection to send on, or lost it.
+  return message === 'Command timed out' ? 'timeout' : 'unavailable';
+}

@@ -1,0 +1,22 @@
+-- A put that the database has committed.
+--
+-- KEYS    as in task.lua
+-- ARGV    lifetime in ms, then the attachment
+-- Reply   none
+-- Atomic, so that of two writers the one with the higher version wins, whoever comes last.
+
+local ttlMs = tonumber(ARGV[1])
+local put = attachmentAt(2)
+local task = loadTask()
+if not task or task.deletedVersion then return end
+local record = findRecord(put.key)
+if record and record.version >= put.version then return end
+
+local isKnown = record and (record.live or record.mark ~= 'drained')
+if isKnown or put.version > task.floor then
+  writeRecord(task, put, record, ttlMs)
+else
+  -- Something newer may have been here and forgotten.
+  forget(task, put.version)
+end
+renewLifetimes(task, ttlMs)
