@@ -1,0 +1,60 @@
+import type { Cluster, Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
+import { RedisConnection } from '../../src/outbound/redis/redis-connection';
+import { RedisKeys } from '../../src/outbound/redis/redis-keys';
+import type { Eviction } from '../contract/attachment-cache-schedule';
+import { startRedis, type RedisServer } from './redis-server';
+
+export interface RedisCacheHarness {
+  readonly server: RedisServer;
+  readonly connection: RedisConnection;
+  readonly client: Redis | Cluster;
+  readonly keys: RedisKeys;
+  readonly evict: Eviction;
+  cache(ttlMs: number): RedisAttachmentCache;
+  nowMs(): number;
+  elapse(ms: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A cache on a Redis of its own. */
+export async function openRedisHarness({ isCluster }: { isCluster: boolean }): Promise<RedisCacheHarness> {
+  const server = await startRedis({ cluster: isCluster });
+  const connection = new RedisConnection({ url: server.url, isCluster, onChange: () => undefined });
+  const close = async () => {
+    await connection.close();
+    await server.stop();
+  };
+  connection.connect();
+  await connection.waitUntilReady(10_000).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  const { client } = connection;
+  const keys = new RedisKeys(isCluster);
+  return {
+    server,
+    connection,
+    client,
+    keys,
+    evict: evictionFrom(client, keys),
+    cache: (ttlMs) => new RedisAttachmentCache(client, keys, ttlMs),
+    nowMs: () => Date.now(),
+    elapse: (ms) => sleep(ms),
+    close,
+  };
+}
+
+function evictionFrom(client: Redis | Cluster, keys: RedisKeys): Eviction {
+  return {
+    body: async (taskId, key) => void (await client.del(keys.attachment({ taskId, key }))),
+    index: async (taskId) => void (await client.del(keys.index(taskId))),
+    indexEntry: async (taskId, key) => void (await client.zrem(keys.index(taskId), key)),
+    control: async (taskId) => {
+      await client.del(keys.control(taskId));
+      // A floor is exact to the millisecond, and what was committed lies in an earlier one.
+      await sleep(2);
+    },
+  };
+}
