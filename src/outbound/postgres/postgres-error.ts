@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { StoreError } from '../../core/ports/store-error';
 
 /** Connection exceptions, insufficient resources, shutdown or start-up, and a server that has become a read-only one. */
@@ -17,7 +18,7 @@ export function isAnswer(error: unknown): boolean {
 }
 
 function outcomeOf(error: unknown): StoreError['outcome'] {
-  if (!(error instanceof Error) || error instanceof TypeError) return 'failed';
+  if (!types.isNativeError(error) || error.name === 'TypeError') return 'failed';
   const code = sqlStateOf(error);
   // Without the server's word the connection is at fault; only a read that takes too long has a message of its own.
   if (code === undefined) return error.message === 'Query read timeout' ? 'timeout' : 'unavailable';
@@ -27,6 +28,6 @@ function outcomeOf(error: unknown): StoreError['outcome'] {
 
 /** Errors of the system have a code, too, but no severity. */
 function sqlStateOf(error: unknown): string | undefined {
-  if (!(error instanceof Error && 'severity' in error && 'code' in error)) return undefined;
+  if (!(types.isNativeError(error) && 'severity' in error && 'code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }

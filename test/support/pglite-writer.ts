@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto';
+import { createAttachment } from '../../src/core/domain/attachment';
+import { attachmentCreated, taskCreated } from '../../src/core/domain/domain-event';
+import { createTask } from '../../src/core/domain/task';
+import { openEmbeddedDatabase } from '../../src/outbound/postgres/embedded-database';
+import { runMigrations } from '../../src/outbound/postgres/migrate';
+import { PostgresAttachmentStore } from '../../src/outbound/postgres/postgres-attachment-store';
+import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
+import { PostgresTaskStore } from '../../src/outbound/postgres/postgres-task-store';
+
+/** Attaches texts to the task `t` in a data directory until it is killed, and prints each key once it is stored. */
+async function write(dataDirectory: string): Promise<never> {
+  const database = await openEmbeddedDatabase(dataDirectory);
+  await runMigrations(database);
+  const connection = new PostgresConnection(database);
+  const at = { by: 'ada', nowMs: Date.now() };
+  const task = createTask({ id: 't', text: 'Survive' }, 'acme', '', at);
+  await new PostgresTaskStore(connection).insert(task, [], taskCreated(task, randomUUID()));
+  const attachments = new PostgresAttachmentStore(connection);
+  for (let i = 0; ; i++) {
+    const attachment = createAttachment(
+      { taskId: 't', key: `k${i}`, type: 'text', content: 'x'.repeat(i) },
+      {
+        nowMs: at.nowMs,
+        idSuffix: `${i}`,
+        createdBy: 'ada',
+        stamp: { version: 2, op: randomUUID() },
+        maxBytes: 2 ** 20,
+      },
+    );
+    await attachments.put({ attachment, event: attachmentCreated(attachment, 'writer') }, 'acme', undefined, at.nowMs);
+    process.stdout.write(`${attachment.key}\n`);
+  }
+}
+
+void write(process.argv[2] as string);
