@@ -1,8 +1,8 @@
 import { JsonText } from '../../core/domain/json-text';
 
 /**
- * `JSON.stringify` for views: a `JsonText` goes out as the very text that came in. Members that are undefined are left
- * out; depth is that of our own views, since the text of a value is never looked into.
+ * `JSON.stringify` for views: a `JsonText` goes out as the very text that came in. The members' names must be plain
+ * words, as those of our views are: they are not escaped. What callers send goes out as text or as strings only.
  */
 export function writeJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
@@ -11,7 +11,7 @@ export function writeJson(value: unknown): string {
   let members = '';
   for (const [name, member] of Object.entries(value)) {
     if (member === undefined) continue;
-    members += `${members && ','}${JSON.stringify(name)}:${writeJson(member)}`;
+    members += `${members && ','}"${name}":${writeJson(member)}`;
   }
   return `{${members}}`;
 }
