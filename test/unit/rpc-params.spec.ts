@@ -102,6 +102,14 @@ describe('params', () => {
     expect(wrongFields(ListAttachmentsParams, { taskId: 't', includeBodies: 'false' })).toEqual(['includeBodies']);
   });
 
+  it('survive any number of wrong members, and report no more than anybody can use', () => {
+    const many = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`m${i}`, 1]));
+    expect(wrongFields(TaskIdParams, { id: 't', ...many })).toHaveLength(1000);
+    expect(wrongFields(UpdateTaskParams, { id: 't', updates: many })).toHaveLength(1000);
+    const requests = Array.from({ length: 200_000 }, () => ({}));
+    expect(wrongFields(GetAttachmentsBatchParams, { requests })).toEqual(['requests']);
+  });
+
   it('survive any depth of any value', () => {
     const deep = '['.repeat(100_000) + ']'.repeat(100_000);
     const params = (members: string) => `{"taskId":"t-1","key":"k","type":"json",${members}}`;
@@ -200,11 +208,11 @@ describe('params of the other attachment methods', () => {
     expect(wrongFields(GetAttachmentsBatchParams, { requests: ref })).toEqual(['requests']);
     const mixed = { requests: [ref, { ...ref, key: '' }, null, { key: 'k' }, { ...ref, other: 1 }], allowMissing: 1 };
     expect(wrongFields(GetAttachmentsBatchParams, mixed)).toEqual([
+      'allowMissing',
       'requests[1].key',
       'requests[2]',
       'requests[3].taskId',
       'requests[4].other',
-      'allowMissing',
     ]);
   });
 });

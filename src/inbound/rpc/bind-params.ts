@@ -18,62 +18,59 @@ type Members = Record<string, unknown>;
  * are assigned, never walked, so their depth does not matter; only declared names are assigned, so that none can reach
  * a prototype.
  */
-export function bindParams(declared: ParamsClass, given: RawParams, settings: CoreSettings, path = ''): Bound {
+export function bindParams(declared: ParamsClass, given: RawParams, settings: CoreSettings): Bound {
   if (Array.isArray(given.values)) {
     return { params: {}, problems: [{ field: 'params', message: 'must be an object: parameters are passed by name' }] };
   }
-  const params = new declared() as Members;
-  const problems: FieldError[] = [];
-  const kinds = declaredMembers(declared);
-  let texts: Map<string, string> | undefined;
-  for (const [name, value] of Object.entries(given.values)) {
-    const field = path + name;
-    const kind = kinds.get(name);
-    if (kind === undefined) {
-      problems.push({ field, message: 'is not a parameter of this method' });
-      continue;
-    }
-    const readText = () => (texts ??= jsonMembers(given.text)).get(name) as string;
-    params[name] = kind === 'plain' ? value : bindMember(kind, { value, readText, field, settings, problems });
-  }
-  problems.push(...ruleProblems(params, path));
-  problems.push(...crossProblems(params, settings, path).filter(({ field }) => !isReported(field, problems)));
-  return { params, problems };
+  const binding: Binding = { settings, problems: [] };
+  return { params: bindObject(declared, given, '', binding), problems: binding.problems };
 }
 
-interface MemberBinding {
-  readonly value: unknown;
-  readonly readText: () => string;
-  readonly field: string;
+interface Binding {
   readonly settings: CoreSettings;
-  /** Grows by what is wrong inside the member. */
+  /** Grows by what is wrong, at any level. */
   readonly problems: FieldError[];
 }
 
-function bindMember(kind: Exclude<MemberKind, 'plain'>, member: MemberBinding): unknown {
-  if (kind === 'json') return JsonText.fromValid(member.readText());
-  if (Array.isArray(member.value)) return bindElements(kind, member.value, member);
-  return isObject(member.value) ? member.value : bindObject(kind, member);
+function bindObject(declared: ParamsClass, given: RawParams, path: string, binding: Binding): object {
+  const params = new declared() as Members;
+  const kinds = declaredMembers(declared);
+  for (const [name, value] of Object.entries(given.values)) {
+    if (kinds.has(name)) params[name] = value;
+    else binding.problems.push({ field: path + name, message: 'is not a parameter of this method' });
+  }
+  binding.problems.push(...ruleProblems(params, path));
+  let texts: Map<string, string> | undefined;
+  for (const [name, kind] of kinds) {
+    if (kind === 'plain' || params[name] === undefined) continue;
+    const readText = () => (texts ??= jsonMembers(given.text)).get(name) as string;
+    params[name] = bindMember(kind, params[name], readText, path + name, binding);
+  }
+  const isNews = ({ field }: FieldError) => !isReported(field, binding.problems);
+  binding.problems.push(...crossProblems(params, binding.settings, path).filter(isNews));
+  return params;
 }
 
-function bindElements(declared: ParamsClass, elements: readonly unknown[], member: MemberBinding): unknown[] {
+/** A member that its own rule has let through. */
+function bindMember(
+  kind: Exclude<MemberKind, 'plain'>,
+  value: unknown,
+  readText: () => string,
+  field: string,
+  binding: Binding,
+): unknown {
+  if (kind === 'json') return JsonText.fromValid(readText());
+  if (!Array.isArray(value)) return bindObject(kind, new RawParams(value as Members, readText), `${field}.`, binding);
   let texts: string[] | undefined;
-  return elements.map((value, i) => {
-    const field = `${member.field}[${i}]`;
-    const problem = isObject(value);
+  return value.map((element: unknown, i) => {
+    const problem = isObject(element);
     if (problem) {
-      member.problems.push({ field, message: problem });
-      return value;
+      binding.problems.push({ field: `${field}[${i}]`, message: problem });
+      return element;
     }
-    const readText = () => (texts ??= jsonElements(member.readText()))[i] as string;
-    return bindObject(declared, { ...member, value, readText, field });
+    const elementText = () => (texts ??= jsonElements(readText()))[i] as string;
+    return bindObject(kind, new RawParams(element as Members, elementText), `${field}[${i}].`, binding);
   });
-}
-
-function bindObject(declared: ParamsClass, { value, readText, field, settings, problems }: MemberBinding): object {
-  const bound = bindParams(declared, new RawParams(value as Members, readText), settings, `${field}.`);
-  problems.push(...bound.problems);
-  return bound.params;
 }
 
 /** What class-validator says of each member; a member that is wrong is emptied, so that no further rule meets it. */

@@ -5,6 +5,9 @@ import { bindParams } from './bind-params';
 import type { ParamsClass } from './params-rules';
 import { RawParams } from './raw-params';
 
+/** A refusal must not be many times as long as what it refuses. */
+const MAX_REPORTED_PROBLEMS = 1000;
+
 /** Gives a handler the params class that it declares, or refuses the call with everything that is wrong. */
 @Injectable()
 export class ParamsPipe implements PipeTransform {
@@ -14,7 +17,7 @@ export class ParamsPipe implements PipeTransform {
     // Nest pipes the context through here as well.
     if (!(given instanceof RawParams)) return given;
     const { params, problems } = bindParams(metatype as ParamsClass, given, this.settings);
-    refuseIfAny(problems);
+    refuseIfAny(problems.slice(0, MAX_REPORTED_PROBLEMS));
     return params;
   }
 }
