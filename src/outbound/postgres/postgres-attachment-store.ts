@@ -110,10 +110,11 @@ function listStatement(query: AttachmentListQuery): { text: string; values: unkn
   const order = `ORDER BY a.created_at ${direction}, a.key ${direction}`;
   const total = filter === '' ? liveCount('$3') : `(SELECT count(*)::integer ${matching})`;
   return {
+    // Materialized, or the total would be counted again for every row of the page.
     text: `
-      SELECT ${total} AS total, ${attachmentColumns(query.includeBodies)}
-      FROM tasks t LEFT JOIN LATERAL (SELECT a.* ${matching} ${order} LIMIT $4 OFFSET $5) a ON true
-      WHERE ${LIVE_TASK}
+      WITH task AS MATERIALIZED (SELECT t.id, ${total} AS total FROM tasks t WHERE ${LIVE_TASK})
+      SELECT t.total, ${attachmentColumns(query.includeBodies)}
+      FROM task t LEFT JOIN LATERAL (SELECT a.* ${matching} ${order} LIMIT $4 OFFSET $5) a ON true
       ${order}`,
     values,
   };
