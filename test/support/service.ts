@@ -1,0 +1,188 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { findBinary } from './installed-binary';
+import { until } from './poll';
+
+const ROOT = join(__dirname, '../..');
+const START_TIMEOUT_MS = 30_000;
+/** What the service promises, and a little for a busy machine. */
+const STOP_TIMEOUT_MS = 20_000;
+
+export type Members = Record<string, unknown>;
+export type Environment = Readonly<Record<string, string>>;
+
+export interface RpcError {
+  readonly code: number;
+  readonly message: string;
+  readonly data?: Members;
+}
+
+export interface RpcReply {
+  readonly jsonrpc: '2.0';
+  readonly result?: Members;
+  readonly error?: RpcError;
+  readonly id: unknown;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The built service as a process of its own, which serves and is waiting for calls. */
+export class Service {
+  private calls = 0;
+
+  constructor(
+    readonly url: string,
+    private readonly program: Program,
+  ) {}
+
+  get pid(): number {
+    return this.program.child.pid as number;
+  }
+
+  get logLines(): readonly string[] {
+    return this.program.stdout.split('\n').filter((line) => line !== '');
+  }
+
+  get stderr(): string {
+    return this.program.stderr;
+  }
+
+  async rpc(method: string, params: unknown = {}, headers: Environment = {}): Promise<RpcReply> {
+    const body = JSON.stringify({ jsonrpc: '2.0', method, params, id: `call-${++this.calls}` });
+    return JSON.parse((await this.post(body, headers)).text) as RpcReply;
+  }
+
+  /** Throws when the reply is an error. */
+  async result<T = Members>(method: string, params?: unknown, headers?: Environment): Promise<T> {
+    const { result, error } = await this.rpc(method, params, headers);
+    if (error) throw new Error(`${method} was refused: ${JSON.stringify(error)}`);
+    return result as T;
+  }
+
+  /** Throws when the reply is none. */
+  async error(method: string, params?: unknown, headers?: Environment): Promise<RpcError> {
+    const { result, error } = await this.rpc(method, params, headers);
+    if (!error) throw new Error(`${method} was not refused: ${JSON.stringify(result)}`);
+    return error;
+  }
+
+  post(body: string | Uint8Array<ArrayBuffer>, headers: Environment = {}): Promise<HttpReply> {
+    return this.fetch('/rpc', { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+  }
+
+  async fetch(path: string, init: RequestInit = {}): Promise<HttpReply> {
+    const response = await fetch(this.url + path, init);
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  }
+
+  async until(path: string, status: number): Promise<HttpReply> {
+    return until(`${path} answers ${status}`, async () => {
+      const reply = await this.fetch(path);
+      return reply.status === status && reply;
+    });
+  }
+
+  /** Ends it in order, as an orchestrator does; resolves with its exit code. */
+  async stop(): Promise<number | null> {
+    this.program.child.kill('SIGTERM');
+    const timer = setTimeout(() => this.program.child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const { code } = await this.program.exit.finally(() => clearTimeout(timer));
+    return code;
+  }
+
+  /** As the machine would: nothing is finished. */
+  async kill(): Promise<void> {
+    this.program.child.kill('SIGKILL');
+    await this.program.exit;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.program.child.kill(signal);
+  }
+
+  /** Resolves when the process has ended by itself, or by a signal sent before. */
+  get exit(): Promise<Exit> {
+    return this.program.exit;
+  }
+}
+
+/** Started, and ready for calls. */
+export async function startService(env: Environment): Promise<Service> {
+  const service = await launchService(env);
+  try {
+    await service.until('/startupz', 200);
+    return service;
+  } catch (error) {
+    await service.kill();
+    throw error;
+  }
+}
+
+/** Listening, which is before start-up is complete. */
+export async function launchService(env: Environment): Promise<Service> {
+  const program = run('dist/main.js', [], { PORT: '0', ...env });
+  let hasEnded = false;
+  void program.exit.then(() => (hasEnded = true));
+  const url = await until('the service listens', () => hasEnded || addressIn(program.stdout), START_TIMEOUT_MS);
+  if (url !== true) return new Service(url, program);
+  const { code, stdout, stderr } = await program.exit;
+  throw new Error(`the service ended with exit code ${code}:\n${stdout}${stderr}`);
+}
+
+/** Runs one of the built programs to its end. */
+export function runProgram(program: string, args: readonly string[], env: Environment): Promise<Exit> {
+  return run(program, args, env).exit;
+}
+
+interface Program {
+  readonly child: ChildProcess;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exit: Promise<Exit>;
+}
+
+/** In an environment of its own: the variables of whoever runs the tests configure nothing. */
+function run(script: string, args: readonly string[], env: Environment): Program {
+  const command = [process.execPath, join(ROOT, script), ...args];
+  const child = spawnMortal(command, { PATH: process.env['PATH'] ?? '', ...env });
+  const output = { stdout: '', stderr: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const exit = once(child, 'close').then(([code]) => ({ code: code as number | null, ...output }));
+  return {
+    child,
+    exit,
+    get stdout() {
+      return output.stdout;
+    },
+    get stderr() {
+      return output.stderr;
+    },
+  };
+}
+
+/** Linux ends the service when the test's process dies, however it does; elsewhere only when it exits by itself. */
+function spawnMortal(command: readonly string[], env: Environment): ChildProcess {
+  const setpriv = process.platform === 'linux' ? findBinary('setpriv') : undefined;
+  const [program, ...args] = setpriv ? [setpriv, '--pdeathsig', 'KILL', ...command] : command;
+  const child = spawn(program as string, args, { env, cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const killWithParent = () => child.kill('SIGKILL');
+  process.once('exit', killWithParent);
+  child.once('exit', () => process.off('exit', killWithParent));
+  return child;
+}
+
+function addressIn(log: string): string | undefined {
+  return /"listening on (http:\/\/[^"]+)"/.exec(log)?.[1];
+}

@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { startPostgres, type PostgresServer } from './postgres-server';
+import { startRedis, type RedisServer } from './redis-server';
+import { startService, type Environment, type Service } from './service';
+
+/** How the service runs where a test does not say otherwise. */
+export const INSTANCE_ID = 'instance-1';
+
+/** A service with everything that it needs, private to the test. */
+export interface Setup {
+  readonly environment: Environment;
+  /** Undefined where it is embedded in the service. */
+  readonly servers?: Servers;
+  /** The process that serves now. */
+  readonly service: Service;
+  /** Nothing is cached any more. */
+  forgetCache(): Promise<void>;
+  /** A process in the place of one that has ended. */
+  startAgain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Servers {
+  readonly postgres: PostgresServer;
+  readonly redis: RedisServer;
+  readonly databaseUrl: string;
+}
+
+/** The two set-ups that every promise holds on, for `describe.each`. */
+export const SETUPS = [
+  { name: 'embedded', open: openEmbedded },
+  { name: 'on PostgreSQL and Redis', open: openOnServers },
+];
+
+/** PGlite on disk, and a cache in the process itself. */
+export async function openEmbedded(): Promise<Setup> {
+  const folder = mkdtempSync(join(tmpdir(), 'dossier-data-'));
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  return open({ INSTANCE_ID, DATA_DIR: folder }, { close: removeFolder });
+}
+
+export async function openOnServers(): Promise<Setup> {
+  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
+  const close = async () => void (await Promise.all([postgres.stop(), redis.stop()]));
+  const databaseUrl = await postgres.createDatabase();
+  const servers = { postgres, redis, databaseUrl };
+  return open({ INSTANCE_ID, DATABASE_URL: databaseUrl, REDIS_URL: redis.url }, { servers, close });
+}
+
+async function open(
+  environment: Environment,
+  { servers, close }: { servers?: Servers; close: () => Promise<void> | void },
+): Promise<Setup> {
+  let service: Service;
+  try {
+    service = await startService(environment);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const startAgain = async () => void (service = await startService(environment));
+  return {
+    environment,
+    servers,
+    startAgain,
+    get service() {
+      return service;
+    },
+    async forgetCache() {
+      if (servers) return withRedis(servers.redis.url, async (redis) => void (await redis.flushall()));
+      await service.stop();
+      await startAgain();
+    },
+    async close() {
+      await service.kill();
+      await close();
+    },
+  };
+}
+
+export async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url);
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
