@@ -1,0 +1,155 @@
+import { RedisConnection } from '../../src/outbound/redis/redis-connection';
+import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
+import { RedisKeys } from '../../src/outbound/redis/redis-keys';
+import { putChange } from '../../src/core/ports/attachment-cache';
+import { startRedis, type RedisServer } from '../support/redis-server';
+import { sampleAttachment } from '../support/sample-attachment';
+
+const READY_TIMEOUT_MS = 15_000;
+const UNAVAILABLE = { name: 'StoreError', store: 'redis', outcome: 'unavailable' };
+const TIMEOUT = { ...UNAVAILABLE, outcome: 'timeout' };
+const REF = { taskId: 't-1', key: 'a' };
+
+describe.each([
+  ['one server', false],
+  ['a cluster', true],
+])('connection to %s', (_, isCluster) => {
+  let server: RedisServer;
+  let connection: RedisConnection;
+  let cache: RedisAttachmentCache;
+  let changes: string[];
+
+  const open = (commandTimeoutMs?: number) => {
+    changes = [];
+    connection = new RedisConnection({
+      url: server.url,
+      isCluster,
+      commandTimeoutMs,
+      onChange: (state) => changes.push(state),
+    });
+    cache = new RedisAttachmentCache(connection.client, new RedisKeys(isCluster), 60_000);
+    connection.connect();
+  };
+  const ready = () => connection.waitUntilReady(READY_TIMEOUT_MS);
+  const untilDown = async () => {
+    for (let tries = 0; tries < 500 && changes.at(-1) !== 'down'; tries++) await new Promise((r) => setTimeout(r, 10));
+    expect(changes.at(-1)).toBe('down');
+  };
+
+  beforeEach(async () => {
+    server = await startRedis({ cluster: isCluster });
+  });
+  afterEach(async () => {
+    server.resume();
+    await connection?.close();
+    await server?.stop();
+  });
+
+  it('is away at first: nothing waits for it, and it is used as soon as it is there', async () => {
+    await server.kill();
+    open();
+    await expect(cache.read([REF])).rejects.toMatchObject(UNAVAILABLE);
+    await expect(connection.ping()).rejects.toMatchObject(UNAVAILABLE);
+    await expect(connection.waitUntilReady(50)).rejects.toMatchObject(UNAVAILABLE);
+    await server.restart();
+    await ready();
+    await connection.ping();
+    expect(await cache.read([REF])).toHaveLength(1);
+    expect(changes).toEqual(['down', 'up']);
+  });
+
+  it('breaks and comes back, and says so once each', async () => {
+    open();
+    await ready();
+    await cache.readTask('t-1');
+    await server.kill();
+    await untilDown();
+    const attempts = await Promise.allSettled([
+      cache.read([REF]),
+      cache.readTask('t-1'),
+      cache.apply(putChange(sampleAttachment(REF))),
+      cache.wipe('t-1', 2),
+    ]);
+    expect(attempts).toMatchObject(attempts.map(() => ({ status: 'rejected', reason: UNAVAILABLE })));
+    await server.restart();
+    await ready();
+    expect(await cache.read([REF])).toHaveLength(1);
+    expect(changes).toEqual(['up', 'down', 'up']);
+  });
+
+  it('fails what is under way when it breaks', async () => {
+    open();
+    await ready();
+    await connection.ping();
+    server.pause();
+    const underWay = expect(cache.read([REF])).rejects.toMatchObject(UNAVAILABLE);
+    await server.kill();
+    await server.restart();
+    await underWay;
+  });
+
+  it('does not wait longer than it must for a server that does not answer', async () => {
+    open(200);
+    await ready();
+    await connection.ping();
+    server.pause();
+    await expect(cache.read([REF])).rejects.toMatchObject(TIMEOUT);
+    server.resume();
+  });
+
+  it('tells within a second that a ping is not answered', async () => {
+    open(30_000);
+    await ready();
+    await connection.ping();
+    server.pause();
+    await expect(connection.ping()).rejects.toMatchObject(TIMEOUT);
+    server.resume();
+  });
+
+  it('closes after what has been sent is answered, and for good', async () => {
+    open();
+    await ready();
+    const underWay = cache.read([REF]);
+    await connection.close();
+    expect(await underWay).toHaveLength(1);
+    await expect(cache.read([REF])).rejects.toMatchObject(UNAVAILABLE);
+  });
+
+  it('closes while there is nothing to close', async () => {
+    await server.kill();
+    open();
+    await connection.close();
+    await expect(cache.read([REF])).rejects.toMatchObject(UNAVAILABLE);
+  });
+});
+
+it('finds a cluster by any of its nodes', async () => {
+  const server = await startRedis({ cluster: true });
+  const url = `redis://127.0.0.1:1,127.0.0.1:${server.port}`;
+  const connection = new RedisConnection({ url, isCluster: true, onChange: () => undefined });
+  try {
+    connection.connect();
+    await connection.waitUntilReady(READY_TIMEOUT_MS);
+    await connection.ping();
+  } finally {
+    await connection.close();
+    await server.stop();
+  }
+});
+
+it('calls a server that became a replica unavailable for changes', async () => {
+  const server = await startRedis();
+  const connection = new RedisConnection({ url: server.url, isCluster: false, onChange: () => undefined });
+  try {
+    connection.connect();
+    await connection.waitUntilReady(READY_TIMEOUT_MS);
+    const cache = new RedisAttachmentCache(connection.client, new RedisKeys(false), 60_000);
+    await connection.client.replicaof('127.0.0.1', 1);
+    await expect(cache.readTask('t-1')).rejects.toMatchObject(UNAVAILABLE);
+    await connection.client.replicaof('NO', 'ONE');
+    await expect(cache.readTask('t-1')).resolves.toMatchObject({ deleted: false });
+  } finally {
+    await connection.close();
+    await server.stop();
+  }
+});

@@ -1,0 +1,50 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+export interface CountingProxy {
+  readonly port: number;
+  /** How often the client has sent something since the last call, with a reply in between. */
+  takeRoundTrips(): number;
+  close(): Promise<void>;
+}
+
+/** Stands between a client and a server on this machine, and passes everything on. */
+export async function startCountingProxy(serverPort: number): Promise<CountingProxy> {
+  const sockets = new Set<Socket>();
+  let roundTrips = 0;
+  const server = createServer((client) => {
+    const upstream = connect(serverPort, '127.0.0.1');
+    let isWaiting = false;
+    client.on('data', (data) => {
+      if (!isWaiting) roundTrips += 1;
+      isWaiting = true;
+      upstream.write(data);
+    });
+    upstream.on('data', (data) => {
+      isWaiting = false;
+      client.write(data);
+    });
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => other.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    takeRoundTrips: () => {
+      const taken = roundTrips;
+      roundTrips = 0;
+      return taken;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
