@@ -14,7 +14,7 @@ import { PostgresConnection } from './outbound/postgres/postgres-connection';
 import { RedisConnection } from './outbound/redis/redis-connection';
 
 const MIGRATION_RETRY_MS = 1000;
-/** How long the first calls wait for Redis rather than go to PostgreSQL. */
+/** How long the start waits for Redis, so that the first calls need not go past it. */
 const REDIS_HEAD_START_MS = 1000;
 /** A client that neither finishes its request nor goes away is cut off then; a call itself ends in five seconds. */
 const SHUTDOWN_PATIENCE_MS = 10_000;
@@ -29,10 +29,13 @@ async function main(): Promise<void> {
   const app = await createApp(config, connections, logger);
   stopOnSignal(app, connections, logger);
 
+  const migration = migrateUntilDone(database, app.get(Lifecycle), logger);
+  // The embedded database has one session: nobody is to come between it and its schema.
+  if (config.store.kind === 'embedded') await migration;
+  await connections.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
   await app.listen(config.port, config.host);
   logger.log(`listening on ${await app.getUrl()}`, 'main');
-  await connections.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
-  await migrateUntilDone(database, app.get(Lifecycle), logger);
+  await migration;
 }
 
 function connect(config: Config, database: Database, logger: JsonLogger): Connections {
