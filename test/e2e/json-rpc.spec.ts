@@ -1,0 +1,420 @@
+import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { until } from '../support/poll';
+import { exchange, openConnection, rawRequest } from '../support/raw-http';
+import type { RpcError, RpcReply, Service } from '../support/service';
+import { SETUPS, type Setup } from '../support/setups';
+import type { WireAttachmentPage } from '../support/wire-values';
+
+const MAX_BODY_BYTES = 2 * 1024 * 1024;
+const TASK = 'json-rpc';
+
+const PARSE_ERROR = { jsonrpc: '2.0', error: { code: -32700, message: 'Parse error' }, id: null };
+const INVALID_REQUEST = { jsonrpc: '2.0', error: { code: -32600, message: 'Invalid Request' }, id: null };
+const METHOD_NOT_FOUND = { code: -32601, message: 'Method not found' };
+const fieldErrors = (error: RpcError | undefined) => error?.data?.['errors'] as { field: string; message: string }[];
+const fieldsOf = (error: RpcError | undefined) => fieldErrors(error).map(({ field }) => field);
+
+describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
+  let setup: Setup;
+  let service: Service;
+
+  beforeAll(async () => {
+    setup = await open();
+    ({ service } = setup);
+    await service.result('task.create', { id: TASK, text: 'calls' });
+  });
+  afterAll(() => setup?.close());
+
+  /** What is answered to a message, parsed; undefined where nothing is. */
+  const reply = async (message: unknown): Promise<unknown> => {
+    const { status, text } = await service.post(typeof message === 'string' ? message : JSON.stringify(message));
+    if (status === 204 && text === '') return undefined;
+    expect(status).toBe(200);
+    return JSON.parse(text);
+  };
+  const create = (key: string, members: object = { type: 'text', content: 'x' }) => ({
+    jsonrpc: '2.0',
+    method: 'task.create_attachment',
+    params: { taskId: TASK, key, ...members },
+  });
+  const isStored = async (key: string) => {
+    const { error } = await service.rpc('task.get_attachment', { taskId: TASK, key });
+    return error === undefined;
+  };
+
+  describe('the examples of the specification', () => {
+    it('a call with named parameters, in any order', async () => {
+      const byName = { jsonrpc: '2.0', method: 'task.list', params: { limit: 1, parentId: 'nobody' }, id: 3 };
+      const result = { tasks: [], totalCount: 0, hasMore: false };
+      expect(await reply(byName)).toStrictEqual({ jsonrpc: '2.0', result, id: 3 });
+      const otherOrder = { id: 4, params: { parentId: 'nobody', limit: 1 }, method: 'task.list', jsonrpc: '2.0' };
+      expect(await reply(otherOrder)).toStrictEqual({ jsonrpc: '2.0', result, id: 4 });
+    });
+
+    it.each<[string, string, unknown]>([
+      ['a notification', '{"jsonrpc": "2.0", "method": "update", "params": [1,2,3,4,5]}', undefined],
+      ['a notification of no method', '{"jsonrpc": "2.0", "method": "foobar"}', undefined],
+      [
+        'a call of a method that does not exist',
+        '{"jsonrpc": "2.0", "method": "foobar", "id": "1"}',
+        { jsonrpc: '2.0', error: METHOD_NOT_FOUND, id: '1' },
+      ],
+      ['a call with invalid JSON', '{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]', PARSE_ERROR],
+      ['a call with an invalid request object', '{"jsonrpc": "2.0", "method": 1, "params": "bar"}', INVALID_REQUEST],
+      [
+        'a batch with invalid JSON',
+        '[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},{"jsonrpc": "2.0", "method"]',
+        PARSE_ERROR,
+      ],
+      ['an empty batch', '[]', INVALID_REQUEST],
+      ['an invalid batch that is not empty', '[1]', [INVALID_REQUEST]],
+      ['an invalid batch', '[1,2,3]', [INVALID_REQUEST, INVALID_REQUEST, INVALID_REQUEST]],
+      [
+        'a batch of notifications',
+        '[{"jsonrpc": "2.0", "method": "notify_sum", "params": [1,2,4]},{"jsonrpc": "2.0", "method": "notify_hello", "params": [7]}]',
+        undefined,
+      ],
+    ])('%s', async (_, message, expected) => {
+      expect(await reply(message)).toStrictEqual(expected);
+    });
+
+    it('a batch of everything', async () => {
+      const batch = [
+        { jsonrpc: '2.0', method: 'task.list', params: { parentId: 'nobody' }, id: '1' },
+        { jsonrpc: '2.0', method: 'notify_hello', params: [7] },
+        { jsonrpc: '2.0', method: 'task.list', params: { parentId: 'nobody' }, id: '2' },
+        { foo: 'boo' },
+        { jsonrpc: '2.0', method: 'foo.get', params: { name: 'myself' }, id: '5' },
+        { jsonrpc: '2.0', method: 'task.list_attachments', params: { taskId: TASK }, id: '9' },
+      ];
+      const empty = { totalCount: 0, hasMore: false };
+      expect(await reply(batch)).toStrictEqual([
+        { jsonrpc: '2.0', result: { tasks: [], ...empty }, id: '1' },
+        { jsonrpc: '2.0', result: { tasks: [], ...empty }, id: '2' },
+        INVALID_REQUEST,
+        { jsonrpc: '2.0', error: METHOD_NOT_FOUND, id: '5' },
+        { jsonrpc: '2.0', result: { attachments: [], ...empty }, id: '9' },
+      ]);
+    });
+  });
+
+  describe('notifications', () => {
+    it('take effect', async () => {
+      expect(await reply(create('notified'))).toBeUndefined();
+      await until('the notification has taken effect', () => isStored('notified'));
+      await service.result('task.delete_attachment', { taskId: TASK, key: 'notified' });
+    });
+
+    it.each([
+      ['that are refused', { jsonrpc: '2.0', method: 'task.get', params: { id: 'no such task' } }],
+      ['with wrong params', { jsonrpc: '2.0', method: 'task.get', params: [] }],
+      ['in a batch', [{ jsonrpc: '2.0', method: 'task.get', params: { id: 'missing' } }]],
+    ])('%s get no reply', async (_, message) => {
+      expect(await reply(message)).toBeUndefined();
+    });
+  });
+
+  describe('ids', () => {
+    const longest = '🦊'.repeat(128);
+
+    it.each([
+      ['""', '""'],
+      ['"call"', '"call"'],
+      [JSON.stringify(longest), JSON.stringify(longest)],
+      ['0', '0'],
+      ['-7', '-7'],
+      ['1.50', '1.50'],
+      ['9007199254740993', '9007199254740993'],
+      ['null', 'null'],
+    ])('%s is echoed', async (id, echoed) => {
+      const { text } = await service.post(`{"jsonrpc":"2.0","method":"none","id":${id}}`);
+      expect(text).toBe(`{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":${echoed}}`);
+    });
+
+    it.each(['true', '[]', '{}', '1e400', JSON.stringify(`${longest}.`)])('%s is refused', async (id) => {
+      expect(await reply(`{"jsonrpc":"2.0","method":"task.list","id":${id}}`)).toStrictEqual(INVALID_REQUEST);
+    });
+
+    it.each([
+      ['another version', { jsonrpc: '1.0', method: 'task.list', id: 7 }],
+      ['no version', { method: 'task.list', id: 7 }],
+      ['params that are no object', { jsonrpc: '2.0', method: 'task.list', params: 'x', id: 7 }],
+      ['null for params', { jsonrpc: '2.0', method: 'task.list', params: null, id: 7 }],
+    ])('%s: refused with the id', async (_, message) => {
+      expect(await reply(message)).toStrictEqual({ ...INVALID_REQUEST, id: 7 });
+    });
+  });
+
+  describe('batches', () => {
+    const gets = (count: number) =>
+      Array.from({ length: count }, (_, id) => ({ jsonrpc: '2.0', method: 'task.get', params: { id: `t${id}` }, id }));
+
+    it('of 50 calls are answered in the order of the calls', async () => {
+      const replies = (await reply(gets(50))) as RpcReply[];
+      expect(replies.map(({ id, error }) => [id, error?.message])).toEqual(
+        gets(50).map(({ id }) => [id, `Task t${id} not found`]),
+      );
+    });
+
+    it('of 51 calls are refused, and none of them runs', async () => {
+      const calls = Array.from({ length: 51 }, (_, i) => ({ ...create(`batch-${i}`), id: i }));
+      expect(await reply(calls)).toMatchObject({ error: { code: -32600, message: 'Invalid Request' }, id: null });
+      const { totalCount } = await service.result<WireAttachmentPage>('task.list_attachments', { taskId: TASK });
+      expect(totalCount).toBe(0);
+    });
+
+    it('may hold what would be refused alone', async () => {
+      const valid = { jsonrpc: '2.0', method: 'task.list', params: { parentId: 'nobody' }, id: 1 };
+      expect(await reply([[], null, 'x', valid])).toMatchObject([
+        INVALID_REQUEST,
+        INVALID_REQUEST,
+        INVALID_REQUEST,
+        { result: { totalCount: 0 }, id: 1 },
+      ]);
+    });
+  });
+
+  describe('params', () => {
+    it('that nobody knows are refused, all of them', async () => {
+      const error = await service.error('task.create_attachment', {
+        taskid: TASK,
+        key: 'k',
+        type: 'text',
+        contents: 'x',
+      });
+      expect(error).toMatchObject({ code: -32602, message: 'Invalid params' });
+      expect(fieldsOf(error).sort()).toEqual(['content', 'contents', 'taskId', 'taskid']);
+    });
+
+    it('by position are refused', async () => {
+      expect(await service.error('task.get', ['t-1'])).toMatchObject({ code: -32602, message: 'Invalid params' });
+    });
+
+    it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])('%s is refused', async (name) => {
+      const body = `{"jsonrpc":"2.0","method":"task.get_attachment","params":{"taskId":"x","key":"k","${name}":{"taskId":"y"}},"id":1}`;
+      expect(fieldsOf(((await reply(body)) as RpcReply).error)).toEqual([name]);
+    });
+
+    it('left out altogether are those of an empty object', async () => {
+      expect(await reply({ jsonrpc: '2.0', method: 'task.list', id: 1 })).toMatchObject({ result: { totalCount: 1 } });
+    });
+  });
+
+  it.each(['rpc.nothing', 'rpc.', 'constructor', '__proto__', 'toString', ''])('%p is no method', async (method) => {
+    expect(await service.error(method)).toStrictEqual(METHOD_NOT_FOUND);
+  });
+
+  it('members that the specification does not name are ignored', async () => {
+    const call = { jsonrpc: '2.0', method: 'task.list', params: { parentId: 'nobody' }, id: 1 };
+    expect(await reply({ ...call, metadata: { instanceId: 'x' }, result: 1 })).toEqual(await reply(call));
+  });
+
+  describe('HTTP', () => {
+    it.each(['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('%s is not allowed', async (method) => {
+      const { status, headers } = await service.fetch('/rpc', { method });
+      expect([status, headers.get('allow')]).toEqual([405, 'POST']);
+    });
+
+    it('HEAD is not allowed', async () => {
+      expect((await service.fetch('/rpc', { method: 'HEAD' })).status).toBe(405);
+    });
+
+    it('another path is not found', async () => {
+      const { status, text } = await service.fetch('/rpc/x', { method: 'POST' });
+      expect(status).toBe(404);
+      expect(text).not.toContain('node_modules');
+    });
+
+    it.each(['text/plain', 'application/xml', 'application/json; charset=latin1', ''])(
+      'the content type %p is not supported',
+      async (type) => {
+        const { status, text } = await service.post('{}', { 'content-type': type });
+        expect([status, JSON.parse(text)]).toMatchObject([415, { error: { code: -32600 }, id: null }]);
+      },
+    );
+
+    it.each(['application/json', 'Application/JSON; Charset=UTF-8', 'application/json-rpc'])(
+      'the content type %p is supported',
+      async (type) => {
+        expect(JSON.parse((await service.post('[]', { 'content-type': type })).text)).toEqual(INVALID_REQUEST);
+      },
+    );
+
+    it('no body at all is a parse error', async () => {
+      expect(await reply('')).toEqual(PARSE_ERROR);
+    });
+
+    it('a body as large as allowed is read, a larger one is refused', async () => {
+      const call = JSON.stringify({ jsonrpc: '2.0', method: 'task.list', params: { parentId: 'nobody' }, id: 1 });
+      expect(await reply(call.padEnd(MAX_BODY_BYTES))).toMatchObject({ result: { totalCount: 0 } });
+      const { status, text } = await service.post(call.padEnd(MAX_BODY_BYTES + 1));
+      expect([status, JSON.parse(text)]).toMatchObject([413, { jsonrpc: '2.0', error: { code: -32600 }, id: null }]);
+    });
+
+    it('a connection serves many calls', async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const ports: (number | undefined)[] = [];
+      for (const body of ['[]', 'no JSON', '{"jsonrpc":"2.0","method":"foobar"}', '[]']) {
+        const response = await send({ agent }, [body]);
+        ports.push(response.socket.localPort);
+        response.resume();
+        await new Promise((resolve) => response.once('close', resolve));
+      }
+      agent.destroy();
+      expect(new Set(ports).size).toBe(1);
+    });
+
+    it('a body may come in pieces of unknown number', async () => {
+      const response = await send({}, ['{"jsonrpc":"2.0","me', 'thod":"', 'x","id":"é"}']);
+      expect(await json(response)).toEqual({ jsonrpc: '2.0', error: METHOD_NOT_FOUND, id: 'é' });
+    });
+
+    it('calls may be sent before the last one is answered', async () => {
+      const call = (id: number) => JSON.stringify({ jsonrpc: '2.0', method: 'task.get', params: { id: TASK }, id });
+      const pipeline = rawRequest(call(1)) + rawRequest('[]') + rawRequest(call(3), { connection: 'close' });
+      const answers = await exchange(service.url, pipeline);
+      expect([...answers.matchAll(/"id":(\w+)}(?=HTTP|$)/g)].map(([, id]) => id)).toEqual(['1', 'null', '3']);
+    });
+
+    it.each([
+      ['no request line', 'garbage\r\n\r\n'],
+      ['a header without a name', 'POST /rpc HTTP/1.1\r\n: x\r\n\r\n'],
+      ['two lengths', 'POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n[]'],
+      [
+        'a length and chunks',
+        `POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+      ],
+      [
+        'a chunk of no length',
+        'POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
+      ],
+    ])('%s is a bad request', async (_, bytes) => {
+      expect(await exchange(service.url, bytes)).toMatch(/^HTTP\/1\.1 400 /);
+    });
+
+    it('an upload that breaks off stores nothing', async () => {
+      const whole = rawRequest(JSON.stringify({ ...create('aborted'), id: 1 }));
+      const socket = await openConnection(service.url);
+      await new Promise((resolve) => socket.write(whole.slice(0, -1), resolve));
+      socket.destroy();
+      await new Promise((resolve) => socket.once('close', resolve));
+      // Whatever was still to come of it, the next call comes after it.
+      expect(await reply('[]')).toEqual(INVALID_REQUEST);
+      expect(await isStored('aborted')).toBe(false);
+    });
+
+    const send = (options: RequestOptions, chunks: readonly string[]) =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' };
+        const request = httpRequest(`${service.url}/rpc`, { method: 'POST', headers, ...options }, resolve);
+        request.once('error', reject);
+        for (const chunk of chunks) request.write(chunk);
+        request.end();
+      });
+  });
+
+  describe('text', () => {
+    it('that begins with a byte order mark is no JSON', async () => {
+      expect(await reply('\ufeff[]')).toEqual(PARSE_ERROR);
+    });
+
+    it.each([
+      ['an overlong form', [0xc0, 0xaf]],
+      ['a surrogate', [0xed, 0xa0, 0x80]],
+      ['a character cut off', [0xf0, 0x9f, 0xa6]],
+      ['Latin-1', [0xe9]],
+    ])('with %s is not UTF-8, hence no JSON', async (_, bytes) => {
+      const message = Buffer.concat([
+        Buffer.from('{"jsonrpc":"2.0","method":"task.get","params":{"id":"'),
+        Buffer.from(bytes),
+        Buffer.from('"},"id":1}'),
+      ]);
+      const { status, text } = await service.post(new Uint8Array(message));
+      expect([status, JSON.parse(text)]).toEqual([200, PARSE_ERROR]);
+    });
+
+    it.each([
+      ['key', '"\\u0000"'],
+      ['key', '"a\\nb"'],
+      ['key', '"\\ud800"'],
+      ['key', '"\\udc00\\ud800"'],
+      ['content', '"a\\u0000b"'],
+      ['content', '"\\ud800"'],
+    ])('%s: %s is refused', async (field, text) => {
+      const members = { key: '"refused"', content: '"x"', [field]: text };
+      const body = `{"jsonrpc":"2.0","method":"task.create_attachment","params":{"taskId":"${TASK}","type":"text","key":${members.key},"content":${members.content}},"id":1}`;
+      expect(fieldsOf(((await reply(body)) as RpcReply).error)).toEqual([field]);
+    });
+
+    it('a url with U+0000 or a lone surrogate is refused', async () => {
+      for (const url of ['https://example.org/\0', 'https://example.org/\ud800']) {
+        const error = await service.error('task.create_attachment', { taskId: TASK, key: 'u', type: 'url', url });
+        expect(fieldsOf(error)).toEqual(['url']);
+      }
+    });
+  });
+
+  describe('values', () => {
+    const createText = (value: string) =>
+      `{"jsonrpc":"2.0","method":"task.create_attachment","params":{"taskId":"${TASK}","key":"v","type":"json","value":${value}},"id":1}`;
+
+    it.each([
+      ['1e400'],
+      ['-1e400'],
+      ['[1e-400]'],
+      ['9007199254740993'],
+      ['{"a":[-9007199254740993]}'],
+      ['[123456789012345678901234567890]'],
+    ])('%s is a number that a double cannot hold', async (value) => {
+      const { error } = (await reply(createText(value))) as RpcReply;
+      expect(fieldErrors(error)).toEqual([
+        { field: 'value', message: 'must not contain a number that a double cannot hold' },
+      ]);
+    });
+
+    it('are refused when they are nested too deep, however deep', async () => {
+      for (const depth of [65, 100_000]) {
+        for (const [open, close] of [
+          ['[', ']'],
+          ['{"a":', '}'],
+        ] as const) {
+          const { error } = (await reply(createText(open.repeat(depth) + '1' + close.repeat(depth)))) as RpcReply;
+          expect(fieldErrors(error)).toEqual([
+            { field: 'value', message: 'must not be nested more than 64 levels deep' },
+          ]);
+        }
+      }
+    });
+
+    it('are refused when they are too large, to the byte', async () => {
+      const limit = 1024 * 1024;
+      const { error } = (await reply(createText(JSON.stringify('x'.repeat(limit - 1))))) as RpcReply;
+      expect(fieldErrors(error)).toEqual([
+        { field: 'value', message: `must be at most ${limit} bytes, is ${limit + 1}` },
+      ]);
+    });
+
+    it('a message may be nested as deep as it likes', async () => {
+      expect(await reply('['.repeat(1_000_000))).toEqual(PARSE_ERROR);
+      expect(await reply('['.repeat(1_000_000) + ']'.repeat(1_000_000))).toEqual([INVALID_REQUEST]);
+      const params = '{"a":'.repeat(100_000) + '1' + '}'.repeat(100_000);
+      const body = `{"jsonrpc":"2.0","method":"task.list","params":${params},"id":1}`;
+      expect(await reply(body)).toMatchObject({ error: { code: -32602 }, id: 1 });
+    });
+  });
+
+  // The last of this set-up on purpose: it says that nothing before it has left a trace.
+  it('after all of it the process lives, has logged no error, and has stored nothing by halves', async () => {
+    expect((await service.fetch('/livez')).status).toBe(200);
+    const levels = service.logLines.map((line) => (JSON.parse(line) as { level: number }).level);
+    expect(Math.max(...levels)).toBeLessThan(50);
+    expect(service.stderr).toBe('');
+    expect(await service.result('task.list_attachments', { taskId: TASK })).toEqual({
+      attachments: [],
+      totalCount: 0,
+      hasMore: false,
+    });
+    expect(await service.result('task.get', { id: TASK })).toMatchObject({ attachmentCount: 0 });
+  });
+});
