@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { hostname } from 'node:os';
 import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from './core/domain/limits';
 
@@ -19,6 +20,8 @@ export interface Config {
   readonly store: { readonly kind: 'postgres'; readonly url: string } | EmbeddedStore;
   /** Undefined: an in-process cache. */
   readonly redis?: { readonly url: string; readonly cluster: boolean };
+  /** Undefined: no requests over NATS, and events stay in this process. */
+  readonly nats?: { readonly url: string; readonly credsFile?: string };
 }
 
 /** `dataDir` undefined: in memory, nothing is kept. */
@@ -51,6 +54,7 @@ export function loadConfig(env: Environment = process.env): Config {
     cacheTtlMs: 1000 * integer(env, 'CACHE_TTL_SECONDS', { min: 1, max: 30 * 24 * 60 * 60, otherwise: 3600 }),
     store: store(env),
     redis: redis(env),
+    nats: nats(env),
   };
 }
 
@@ -66,6 +70,13 @@ function redis(env: Environment): Config['redis'] {
   const address = url(env, 'REDIS_URL', ['redis:', 'rediss:']);
   if (cluster && !address) throw new ConfigError('REDIS_CLUSTER needs REDIS_URL');
   return address ? { url: address, cluster } : undefined;
+}
+
+function nats(env: Environment): Config['nats'] {
+  const address = url(env, 'NATS_URL', ['nats:', 'tls:'], { list: true });
+  const credsFile = readableFile(env, 'NATS_CREDS');
+  if (credsFile && !address) throw new ConfigError('NATS_CREDS needs NATS_URL');
+  return address ? { url: address, credsFile } : undefined;
 }
 
 function instanceId(env: Environment): string {
@@ -94,11 +105,28 @@ function oneOf<T extends string>(env: Environment, name: string, values: readonl
 }
 
 /** The message does not repeat the value: it may carry a password. */
-function url(env: Environment, name: string, protocols: readonly string[]): string | undefined {
+function url(
+  env: Environment,
+  name: string,
+  protocols: readonly string[],
+  { list } = { list: false },
+): string | undefined {
   const text = given(env, name);
   if (text === undefined) return undefined;
-  if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text;
+  const urls = list ? text.split(',') : [text];
+  if (urls.every((one) => URL.canParse(one) && protocols.includes(new URL(one).protocol))) return text;
   throw new ConfigError(`${name} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+}
+
+function readableFile(env: Environment, name: string): string | undefined {
+  const path = given(env, name);
+  if (path === undefined) return undefined;
+  try {
+    accessSync(path, constants.R_OK);
+    return path;
+  } catch {
+    throw new ConfigError(`${name} must be a file that can be read, is ${JSON.stringify(path)}`);
+  }
 }
 
 /** An empty variable counts as unset, as in a compose file that passes one on. */

@@ -12,6 +12,7 @@ describe('configuration', () => {
       cacheTtlMs: 3_600_000,
       store: { kind: 'embedded', dataDir: './data' },
       redis: undefined,
+      nats: undefined,
     });
     expect(loadConfig({}).instanceId).not.toBe('');
   });
@@ -23,6 +24,8 @@ describe('configuration', () => {
       DATABASE_URL: 'postgres://u:p@db:5432/dossier',
       REDIS_URL: 'rediss://cache:6380',
       REDIS_CLUSTER: 'true',
+      NATS_URL: 'nats://u:p@nats-1:4222,tls://nats-2:4222',
+      NATS_CREDS: __filename,
       CACHE_TTL_SECONDS: '60',
       LOG_LEVEL: 'debug',
     };
@@ -31,6 +34,7 @@ describe('configuration', () => {
       port: 0,
       store: { kind: 'postgres', url: env.DATABASE_URL },
       redis: { url: env.REDIS_URL, cluster: true },
+      nats: { url: env.NATS_URL, credsFile: __filename },
       cacheTtlMs: 60_000,
       logLevel: 'debug',
     });
@@ -57,6 +61,10 @@ describe('configuration', () => {
     ['REDIS_URL', 'http://cache'],
     ['REDIS_CLUSTER', 'yes'],
     ['REDIS_CLUSTER', 'true'],
+    ['NATS_URL', 'http://nats'],
+    ['NATS_URL', 'nats://nats-1,nats-2'],
+    ['NATS_CREDS', '/missing/user.creds'],
+    ['NATS_CREDS', __filename],
     ['API_KEYS_FILE', 'keys.json'],
     ['RATE_LIMITS', 'task.get=1/s'],
   ])('refuses %s=%s in one line that names the variable', (name, value) => {

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  connect,
+  credsAuthenticator,
+  type Authenticator,
+  type ConnectionOptions,
+  type NatsConnection as NatsClient,
+} from '@nats-io/transport-node';
+import { Dependency } from '../../core/ports/dependency';
+
+const PING_TIMEOUT_MS = 1000;
+const CONNECT_TIMEOUT_MS = 2000;
+const RETRY_MS = 250;
+const RETRY_JITTER_MS = 250;
+const DRAIN_TIMEOUT_MS = 2000;
+/** So that a server that went away without a word is given up in three seconds. */
+const HEARTBEAT = { pingInterval: 1000, maxPingOut: 2 };
+
+export interface NatsConnectionOptions {
+  /** `nats://[user:password@]host:port`, or `tls://`; several servers of one cluster with commas between. */
+  readonly url: string;
+  readonly credsFile?: string;
+  /** How operators see this process among the server's clients. */
+  readonly clientName: string;
+  /** Told once per change, with what ended the connection. */
+  readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
+}
+
+/** The one connection of this process to NATS, which comes back by itself for as long as it takes. */
+export class NatsConnection extends Dependency {
+  readonly name = 'nats';
+  /** Pending until the first connection; from then on the client brings its subscriptions back after every outage. */
+  readonly client: Promise<NatsClient>;
+  private resolveClient!: (client: NatsClient) => void;
+  private connected?: NatsClient;
+  private state?: 'up' | 'down';
+  private opening?: Promise<void>;
+  private readonly closing = new AbortController();
+
+  constructor(private readonly options: NatsConnectionOptions) {
+    super();
+    this.client = new Promise((resolve) => (this.resolveClient = resolve));
+  }
+
+  /** Begins to connect, and does not wait for it: a NATS that is away is no reason not to start. */
+  connect(): void {
+    this.opening ??= this.open();
+  }
+
+  async ping(): Promise<void> {
+    if (!this.connected || this.state !== 'up') throw new Error('not connected to NATS');
+    await within(PING_TIMEOUT_MS, this.connected.flush());
+  }
+
+  /** Ends the subscriptions, delivers what is still to be sent if NATS is there to take it, and closes. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.opening;
+    if (!this.connected) return;
+    if (this.state === 'up') await within(DRAIN_TIMEOUT_MS, this.connected.drain()).catch(() => undefined);
+    await this.connected.close();
+  }
+
+  /** The client's own wait for a first connection cannot be ended. */
+  private async open(): Promise<void> {
+    const options = clientOptions(this.options);
+    const { signal } = this.closing;
+    while (!signal.aborted) {
+      try {
+        const client = await connect(options);
+        this.connected = client;
+        void this.follow(client);
+        this.changeTo('up');
+        this.resolveClient(client);
+        return;
+      } catch (error) {
+        this.changeTo('down', error as Error);
+        const delayMs = RETRY_MS + Math.random() * RETRY_JITTER_MS;
+        await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  private async follow(client: NatsClient): Promise<void> {
+    let cause: Error | undefined;
+    for await (const status of client.status()) {
+      if (status.type === 'error') cause = status.error;
+      else if (status.type === 'disconnect') this.changeTo('down', cause);
+      else if (status.type === 'reconnect') this.changeTo('up');
+    }
+  }
+
+  private changeTo(state: 'up' | 'down', cause?: Error): void {
+    if (this.state === state) return;
+    this.state = state;
+    if (!this.closing.signal.aborted) this.options.onChange(state, cause);
+  }
+}
+
+function clientOptions({ url, credsFile, clientName }: NatsConnectionOptions): ConnectionOptions {
+  const urls = url.split(',').map((one) => new URL(one.trim()));
+  const [{ username, password, protocol }] = urls as [URL];
+  return {
+    servers: urls.map(({ hostname, port }) => `${hostname}:${port || 4222}`),
+    tls: protocol === 'tls:' ? {} : undefined,
+    user: decodeURIComponent(username) || undefined,
+    pass: decodeURIComponent(password) || undefined,
+    authenticator: credsFile === undefined ? undefined : credentials(credsFile),
+    name: clientName,
+    timeout: CONNECT_TIMEOUT_MS,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RETRY_MS,
+    reconnectJitter: RETRY_JITTER_MS,
+    reconnectJitterTLS: RETRY_JITTER_MS,
+    // Credentials that are refused now may be good again when the server, or their file, has been put right.
+    ignoreAuthErrorAbort: true,
+    ...HEARTBEAT,
+  };
+}
+
+/**
+ * Read anew for every connection, so that renewed credentials need no restart. While the file is broken the last good
+ * ones count: an authenticator that throws would end the client for good.
+ */
+function credentials(file: string): Authenticator {
+  let lastGood: Authenticator = () => undefined;
+  return (nonce) => {
+    try {
+      const renewed = credsAuthenticator(readFileSync(file));
+      const auth = renewed(nonce);
+      lastGood = renewed;
+      return auth;
+    } catch {
+      return lastGood(nonce);
+    }
+  };
+}
+
+async function within<T>(timeoutMs: number, outcome: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([outcome, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
