@@ -24,6 +24,7 @@ import { IndexFiller } from './core/use-cases/index-filler';
 import { ListAttachments } from './core/use-cases/list-attachments';
 import { ListTasks } from './core/use-cases/list-tasks';
 import { UpdateTask } from './core/use-cases/update-task';
+import { Authenticator } from './inbound/auth/authenticator';
 import { DependencyCheck } from './inbound/health/dependency-check';
 import { HealthController } from './inbound/health/health.controller';
 import { Lifecycle } from './inbound/health/lifecycle';
@@ -32,6 +33,7 @@ import { AttachmentsRpc } from './inbound/rpc/attachments.rpc';
 import { CallDurations } from './inbound/rpc/call-durations';
 import { TasksRpc } from './inbound/rpc/tasks.rpc';
 import { MemoryAttachmentCache } from './outbound/memory/memory-attachment-cache';
+import type { NatsConnection } from './outbound/nats/nats-connection';
 import { PostgresAttachmentStore } from './outbound/postgres/postgres-attachment-store';
 import type { PostgresConnection } from './outbound/postgres/postgres-connection';
 import { PostgresTaskStore } from './outbound/postgres/postgres-task-store';
@@ -46,6 +48,7 @@ import { SystemClock } from './outbound/system/system-clock';
 export interface Connections {
   readonly postgres: PostgresConnection;
   readonly redis?: RedisConnection;
+  readonly nats?: NatsConnection;
 }
 
 const MEMORY_CACHE_LIMITS = { maxTasks: 10_000, maxBytes: 128 * 1024 * 1024 };
@@ -80,12 +83,17 @@ const USE_CASES: Provider[] = [
 /** The composition root: the only place that knows every room of the house. */
 @Module({})
 export class AppModule {
-  static register(config: Config, connections: Connections): DynamicModule {
+  static register(config: Config, connections: Connections, authenticator: Authenticator): DynamicModule {
     return {
       module: AppModule,
       imports: [TerminusModule.forRoot({ logger: false })],
       controllers: [AttachmentsRpc, TasksRpc, HealthController, MetricsController],
-      providers: [...USE_CASES, ...ports(config, connections), ...operations(config, connections)],
+      providers: [
+        ...USE_CASES,
+        ...ports(config, connections),
+        ...operations(config, connections),
+        { provide: Authenticator, useValue: authenticator },
+      ],
     };
   }
 }
@@ -107,9 +115,10 @@ function ports(config: Config, { postgres, redis }: Connections): Provider[] {
 }
 
 /** What operators see of the process. */
-function operations(config: Config, { postgres, redis }: Connections): Provider[] {
+function operations(config: Config, { postgres, redis, nats }: Connections): Provider[] {
   const servers: Dependency[] = config.store.kind === 'postgres' ? [postgres] : [];
   if (redis) servers.push(redis);
+  if (nats) servers.push(nats);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   return [

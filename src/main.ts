@@ -3,11 +3,13 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule, type Connections } from './app.module';
 import { ConfigError, loadConfig, type Config } from './config';
+import { Authenticator } from './inbound/auth/authenticator';
 import { Lifecycle } from './inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from './inbound/http/json-rpc-http.strategy';
 import { CallDurations } from './inbound/rpc/call-durations';
 import { JsonLogger } from './logging';
 import { openDatabase } from './open-database';
+import { NatsConnection } from './outbound/nats/nats-connection';
 import { runMigrations } from './outbound/postgres/migrate';
 import type { Database } from './outbound/postgres/database';
 import { PostgresConnection } from './outbound/postgres/postgres-connection';
@@ -39,29 +41,33 @@ async function main(): Promise<void> {
 }
 
 function connect(config: Config, database: Database, logger: JsonLogger): Connections {
-  const postgres = new PostgresConnection(database);
-  if (!config.redis) return { postgres };
-  const { url, cluster } = config.redis;
-  const redis = new RedisConnection({
-    url,
-    isCluster: cluster,
-    onChange: (state, cause) =>
-      state === 'up' ? logger.log('connected', 'redis') : logger.warn(`connection lost: ${cause?.message}`, 'redis'),
-  });
-  redis.connect();
-  return { postgres, redis };
+  const onChange = (server: string) => (state: 'up' | 'down', cause?: Error) =>
+    state === 'up'
+      ? logger.log('connected', server)
+      : logger.warn(`not connected: ${cause?.message ?? 'connection closed'}`, server);
+  const redis =
+    config.redis &&
+    new RedisConnection({ url: config.redis.url, isCluster: config.redis.cluster, onChange: onChange('redis') });
+  const clientName = `dossier ${config.instanceId}`;
+  const nats = config.nats && new NatsConnection({ ...config.nats, clientName, onChange: onChange('nats') });
+  redis?.connect();
+  nats?.connect();
+  return { postgres: new PostgresConnection(database), redis, nats };
 }
 
 async function createApp(config: Config, connections: Connections, logger: JsonLogger) {
   const adapter = new FastifyAdapter();
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.register(config, connections), adapter, {
+  const authenticator = new Authenticator({}, config.instanceId);
+  const module = AppModule.register(config, connections, authenticator);
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,
     bodyParser: false,
     abortOnError: false,
   });
   const strategy = new JsonRpcHttpStrategy(
     adapter.getInstance(),
-    { maxBodyBytes: config.maxBodyBytes, instanceId: config.instanceId },
+    { maxBodyBytes: config.maxBodyBytes },
+    authenticator,
     app.get(Lifecycle),
     app.get(CallDurations),
   );
@@ -84,14 +90,14 @@ async function migrateUntilDone(database: Database, lifecycle: Lifecycle, logger
   }
 }
 
-function stopOnSignal(app: NestFastifyApplication, { postgres, redis }: Connections, logger: JsonLogger): void {
+function stopOnSignal(app: NestFastifyApplication, { postgres, redis, nats }: Connections, logger: JsonLogger): void {
   const stop = async (signal: string) => {
     logger.log(`${signal}: finishing what is in flight`, 'main');
     app.get(Lifecycle).stopping();
     const server = app.getHttpServer() as { closeAllConnections(): void };
     setTimeout(() => server.closeAllConnections(), SHUTDOWN_PATIENCE_MS).unref();
     await app.close();
-    await Promise.all([postgres.close(), redis?.close()]);
+    await Promise.all([postgres.close(), redis?.close(), nats?.close()]);
     logger.log('stopped', 'main');
     process.exit(0);
   };
