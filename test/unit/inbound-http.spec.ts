@@ -22,6 +22,7 @@ import { GetTask } from '../../src/core/use-cases/get-task';
 import { ListAttachments } from '../../src/core/use-cases/list-attachments';
 import { ListTasks } from '../../src/core/use-cases/list-tasks';
 import { UpdateTask } from '../../src/core/use-cases/update-task';
+import { Authenticator } from '../../src/inbound/auth/authenticator';
 import { Lifecycle } from '../../src/inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from '../../src/inbound/http/json-rpc-http.strategy';
 import { AttachmentsRpc } from '../../src/inbound/rpc/attachments.rpc';
@@ -71,8 +72,13 @@ beforeEach(async () => {
   lifecycle.started();
   const adapter = new FastifyAdapter();
   app = await NestFactory.create<NestFastifyApplication>(TestModule, adapter, { bodyParser: false, logger: false });
-  const options = { maxBodyBytes: MAX_BODY_BYTES, instanceId: 'replica-1' };
-  strategy = new JsonRpcHttpStrategy(adapter.getInstance(), options, lifecycle, new CallDurations(new Registry()));
+  strategy = new JsonRpcHttpStrategy(
+    adapter.getInstance(),
+    { maxBodyBytes: MAX_BODY_BYTES },
+    new Authenticator({}, 'replica-1'),
+    lifecycle,
+    new CallDurations(new Registry()),
+  );
   app.connectMicroservice({ strategy }, { inheritAppConfig: true });
   await app.startAllMicroservices();
   await app.listen(0, '127.0.0.1');

@@ -6,7 +6,8 @@ import type { CallContext } from '../../src/inbound/rpc/call-context';
 import { JsonRpc, type RpcMethod } from '../../src/inbound/rpc/json-rpc';
 import { JsonRpcError } from '../../src/inbound/rpc/json-rpc-error';
 
-const origin = { transport: 'http', caller: { organization: 'default', name: 'tester' } } as const;
+const caller = { organization: 'default', name: 'tester' };
+const origin = { transport: 'http', identity: { caller, role: 'admin' } } as const;
 const registry = new Registry();
 const calls: string[] = [];
 
@@ -217,7 +218,7 @@ describe('JsonRpc', () => {
 
   it('gives the handler its context', async () => {
     expect(await reply({ jsonrpc: '2.0', method: 'whoAmI', id: 1 })).toMatchObject({
-      result: { method: 'whoAmI', ...origin },
+      result: { method: 'whoAmI', transport: 'http', caller },
     });
   });
 

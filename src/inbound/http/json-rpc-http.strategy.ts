@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { METHODS } from 'node:http';
+import { METHODS, type IncomingHttpHeaders } from 'node:http';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Authenticator } from '../auth/authenticator';
 import type { Lifecycle } from '../health/lifecycle';
-import { unauthenticatedCaller, type CallOrigin } from '../rpc/call-context';
+import type { CallOrigin } from '../rpc/call-context';
 import type { CallDurations } from '../rpc/call-durations';
 import { errorReply, JsonRpc } from '../rpc/json-rpc';
 import { METHOD_NOT_ALLOWED, refusalOfBody, refusalOfHeaders, SHUTTING_DOWN, type HttpRefusal } from './http-refusal';
@@ -13,8 +14,6 @@ const JSON_UTF_8 = 'application/json; charset=utf-8';
 
 export interface JsonRpcHttpOptions {
   readonly maxBodyBytes: number;
-  /** Names the caller who does not say who it is. */
-  readonly instanceId: string;
 }
 
 /**
@@ -28,6 +27,7 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
   constructor(
     private readonly fastify: FastifyInstance,
     private readonly options: JsonRpcHttpOptions,
+    private readonly authenticator: Authenticator,
     private readonly lifecycle: Lifecycle,
     durations: CallDurations,
   ) {
@@ -93,7 +93,7 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
   private async answer({ body, headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Without a body there is no text, and bytes that are not UTF-8 are none either: both fail to parse.
     const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
-    const pending = this.jsonRpc.reply(text, this.originOf(headers['x-instance-id']));
+    const pending = this.originOf(headers).then((origin) => this.jsonRpc.reply(text, origin));
     this.inFlight.add(pending);
     const answer = await pending;
     this.inFlight.delete(pending);
@@ -101,8 +101,8 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
   }
 
-  private originOf(claimedName: string | string[] | undefined): CallOrigin {
-    return { transport: 'http', caller: unauthenticatedCaller(utf8(claimedName), this.options.instanceId) };
+  private async originOf(headers: IncomingHttpHeaders): Promise<CallOrigin> {
+    return { transport: 'http', identity: await this.authenticator.identify((name) => utf8(headers[name])) };
   }
 }
 

@@ -2,7 +2,16 @@ import type { AttachmentRef } from '../../core/domain/attachment';
 import type { Refusal } from '../../core/domain/domain-error';
 import { taskIdProblem } from '../../core/domain/identifiers';
 import type { StoreError } from '../../core/ports/store-error';
-import { CONFLICT, INVALID_PARAMS, JsonRpcError, METHOD_FAILED, serviceUnavailable } from './json-rpc-error';
+import type { AuthenticationFailure } from '../auth/credential';
+import {
+  CONFLICT,
+  INVALID_PARAMS,
+  JsonRpcError,
+  METHOD_FAILED,
+  SERVICE_UNAVAILABLE,
+  serviceUnavailable,
+  UNAUTHORIZED,
+} from './json-rpc-error';
 import type { RawParams } from './raw-params';
 
 /** What a method says when a store fails it. */
@@ -52,6 +61,16 @@ export function refusalError<Kind extends Refusal['kind']>(
 ): JsonRpcError {
   const row = REFUSALS[refusal.kind];
   return row(refusal, method);
+}
+
+export function authenticationErrorOf({ kind }: AuthenticationFailure): JsonRpcError {
+  if (kind === 'unauthorized') return new JsonRpcError(UNAUTHORIZED, 'Unauthorized', { code: 'UNAUTHORIZED' });
+  const reason = 'Key set unavailable';
+  return new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', {
+    code: 'KEY_SET_UNAVAILABLE',
+    reason,
+    retryable: true,
+  });
 }
 
 /** Says which store and how it failed; what the store itself said stays in the logs. */

@@ -19,6 +19,8 @@ export const INVALID_PARAMS = -32602;
 export const INTERNAL_ERROR = -32603;
 export const METHOD_FAILED = -32500;
 export const SERVICE_UNAVAILABLE = -32001;
+export const UNAUTHORIZED = -32002;
+export const FORBIDDEN = -32004;
 export const CONFLICT = -32005;
 
 /** Without data, so that the specification's examples are answered to the letter. */

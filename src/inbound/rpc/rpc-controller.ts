@@ -1,8 +1,9 @@
-import { applyDecorators, Controller, UseFilters, UsePipes } from '@nestjs/common';
+import { applyDecorators, Controller, UseFilters, UseGuards, UsePipes } from '@nestjs/common';
 import { ParamsPipe } from './params.pipe';
+import { RoleGuard } from './role.guard';
 import { RpcErrorFilter } from './rpc-error.filter';
 
-/** A class of JSON-RPC methods. Its pipe and filter would be wrong for probes, hence not global. */
+/** A class of JSON-RPC methods. Its guard, pipe and filter would be wrong for probes, hence not global. */
 export function RpcController(): ClassDecorator {
-  return applyDecorators(Controller(), UsePipes(ParamsPipe), UseFilters(RpcErrorFilter));
+  return applyDecorators(Controller(), UseGuards(RoleGuard), UsePipes(ParamsPipe), UseFilters(RpcErrorFilter));
 }

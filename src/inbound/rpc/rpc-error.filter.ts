@@ -2,8 +2,9 @@ import { Catch, Injectable, Logger, type ArgumentsHost, type RpcExceptionFilter 
 import { throwError, type Observable } from 'rxjs';
 import { DomainError } from '../../core/domain/domain-error';
 import { StoreError } from '../../core/ports/store-error';
+import { AuthenticationFailure } from '../auth/credential';
 import type { CallContext } from './call-context';
-import { refusalError, storeErrorOf } from './error-table';
+import { authenticationErrorOf, refusalError, storeErrorOf } from './error-table';
 import { JsonRpcError, unexpected } from './json-rpc-error';
 import type { RawParams } from './raw-params';
 
@@ -20,6 +21,7 @@ export class RpcErrorFilter implements RpcExceptionFilter {
 
   private translate(error: unknown, method: string, params: RawParams): JsonRpcError {
     if (error instanceof JsonRpcError) return error;
+    if (error instanceof AuthenticationFailure) return authenticationErrorOf(error);
     if (error instanceof DomainError) return refusalError(error.refusal, method);
     if (error instanceof StoreError) {
       this.logger.warn(`${method}: ${error.message}${causeCode(error)}`);

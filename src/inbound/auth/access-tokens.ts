@@ -1,0 +1,78 @@
+import type { KeyObject } from 'node:crypto';
+import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { AuthenticationFailure, isRole, type Identity } from './credential';
+import { isPrintableName } from './printable-name';
+
+/** Signatures by a private key only: with a shared secret, a public key could be made to sign. */
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+const JWKS_TIMEOUT_MS = 2000;
+
+export interface AccessTokenOptions {
+  readonly keys: { readonly publicKey: KeyObject } | { readonly jwksUrl: string };
+  /** Undefined: tokens of any issuer, or for any audience, that the keys have signed. */
+  readonly issuer?: string;
+  readonly audience?: string;
+}
+
+/** JSON Web Tokens with the claims `exp`, `organization`, `role`, and `name` or else `sub`. */
+export class AccessTokens {
+  private readonly findKey: JWTVerifyGetKey;
+
+  constructor(private readonly options: AccessTokenOptions) {
+    const { keys } = options;
+    this.findKey = 'jwksUrl' in keys ? remoteKeys(keys.jwksUrl) : () => keys.publicKey;
+  }
+
+  /** Never rejects. */
+  async verify(token: string): Promise<Identity> {
+    const { issuer, audience } = this.options;
+    try {
+      const { payload } = await jwtVerify(token, this.findKey, {
+        algorithms: ALGORITHMS,
+        requiredClaims: ['exp'],
+        issuer,
+        audience,
+      });
+      return credentialOf(payload);
+    } catch (error) {
+      return error instanceof AuthenticationFailure ? error : new AuthenticationFailure('unauthorized');
+    }
+  }
+}
+
+/** The key set is kept for minutes, and fetched again when a token names a key that is not in it. */
+function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
+  const keySet = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: JWKS_TIMEOUT_MS });
+  return async (header, token) => {
+    try {
+      return await keySet(header, token);
+    } catch (error) {
+      // Of these the token is the cause; of everything else, the key set or the way to it.
+      const { JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported } = errors;
+      const isTokenAtFault = [JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported].some(
+        (kind) => error instanceof kind,
+      );
+      throw isTokenAtFault ? error : new AuthenticationFailure('unavailable');
+    }
+  };
+}
+
+function credentialOf({ organization, role, name, sub }: JWTPayload): Identity {
+  const callerName = name ?? sub;
+  if (!isPrintableName(organization) || !isRole(role) || !isPrintableName(callerName)) {
+    return new AuthenticationFailure('unauthorized');
+  }
+  return { caller: { organization, name: callerName }, role };
+}

@@ -1,0 +1,117 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { Logger } from '@nestjs/common';
+import { isRole, ROLES, type Credential } from './credential';
+import { isPrintableName } from './printable-name';
+
+/** Well within the ten seconds in which a change must take effect, however slow the disk. */
+const REREAD_INTERVAL_MS = 3000;
+const SHA256_HEX = /^[0-9a-f]{64}$/;
+const MEMBERS = ['id', 'name', 'organization', 'role', 'sha256'];
+
+interface ApiKey {
+  readonly hash: Buffer;
+  readonly credential: Credential;
+}
+
+/** A key file that cannot be used. The message never quotes the file, which may hold a key by mistake. */
+export class ApiKeyFileError extends Error {}
+
+/**
+ * The keys of a file: a JSON array of `{ id, name, organization, role, sha256 }`, `sha256` being the key's hash in
+ * lower-case hex. Only hashes are known here. An empty array lets nobody in.
+ */
+export class ApiKeys {
+  private readonly logger = new Logger(ApiKeys.name);
+  private timer?: NodeJS.Timeout;
+
+  private constructor(
+    private readonly path: string,
+    private text: string | undefined,
+    private keys: readonly ApiKey[],
+  ) {}
+
+  /** Throws `ApiKeyFileError`. */
+  static open(path: string): ApiKeys {
+    try {
+      const text = readFileSync(path, 'utf8');
+      return new ApiKeys(path, text, parseApiKeys(text));
+    } catch (error) {
+      throw asFileError(error);
+    }
+  }
+
+  /** From now on a change of the file takes effect by itself; a file that has become unusable keeps the old keys. */
+  watch(): void {
+    this.timer = setTimeout(() => void this.reread().finally(() => this.watch()), REREAD_INTERVAL_MS).unref();
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** Takes as long for a wrong key as for a right one: every entry is compared, and compared whole. */
+  find(presented: string): Credential | undefined {
+    const hash = sha256(presented);
+    let found: Credential | undefined;
+    for (const key of this.keys) if (timingSafeEqual(key.hash, hash)) found = key.credential;
+    return found;
+  }
+
+  /** Never rejects. Compares the text: times and sizes of files lie where they are mounted or replaced. */
+  async reread(): Promise<void> {
+    let text: string | undefined;
+    try {
+      text = await readFile(this.path, 'utf8');
+      if (text === this.text) return;
+      this.keys = parseApiKeys(text);
+      this.logger.log(`API_KEYS_FILE has changed: ${this.keys.length} keys are valid`);
+    } catch (error) {
+      // One line for each change, not for each look.
+      if (text === undefined && this.text === undefined) return;
+      this.logger.error(`API_KEYS_FILE ${asFileError(error).message}: the keys read before stay valid`);
+    }
+    this.text = text;
+  }
+}
+
+export function sha256(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+function parseApiKeys(text: string): ApiKey[] {
+  let entries: unknown;
+  try {
+    entries = JSON.parse(text);
+  } catch {
+    throw new ApiKeyFileError('is not JSON');
+  }
+  if (!Array.isArray(entries)) throw new ApiKeyFileError('must be a JSON array');
+  for (const member of ['id', 'sha256']) {
+    const values = new Set(entries.map((entry: Record<string, unknown> | null) => entry?.[member]));
+    if (values.size < entries.length) throw new ApiKeyFileError(`has two entries with the same ${member}`);
+  }
+  return entries.map(parseEntry);
+}
+
+function parseEntry(entry: unknown, i: number): ApiKey {
+  const problem = (text: string) => new ApiKeyFileError(`entry ${i + 1}: ${text}`);
+  if (typeof entry !== 'object' || entry === null) throw problem('must be an object');
+  const { id, name, organization, role, sha256: hash } = entry as Record<string, unknown>;
+  if (Object.keys(entry).some((member) => !MEMBERS.includes(member))) {
+    throw problem(`must have no members but ${MEMBERS.join(', ')}`);
+  }
+  if (!isPrintableName(id)) throw problem('id must be a name of 1 to 128 printable characters');
+  if (!isPrintableName(name)) throw problem('name must be a name of 1 to 128 printable characters');
+  if (!isPrintableName(organization)) throw problem('organization must be a name of 1 to 128 printable characters');
+  if (!isRole(role)) throw problem(`role must be one of ${ROLES.join(', ')}`);
+  if (typeof hash !== 'string' || !SHA256_HEX.test(hash)) throw problem('sha256 must be 64 lower-case hex digits');
+  return { hash: Buffer.from(hash, 'hex'), credential: { caller: { organization, name }, role } };
+}
+
+function asFileError(error: unknown): ApiKeyFileError {
+  if (error instanceof ApiKeyFileError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  return new ApiKeyFileError(`cannot be read (${code})`);
+}

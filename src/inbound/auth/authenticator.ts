@@ -1,0 +1,47 @@
+import type { AccessTokens } from './access-tokens';
+import type { ApiKeys } from './api-keys';
+import { AuthenticationFailure, type Identity } from './credential';
+import { isPrintableName } from './printable-name';
+
+const DEFAULT_ORGANIZATION = 'default';
+const BEARER = /^bearer +([^ ]+) *$/i;
+
+/** The value of a header of the message, whatever the case of its name. */
+export type ReadHeader = (name: string) => string | undefined;
+
+/** What callers can prove who they are with; with neither, authentication is off. */
+export interface AuthenticationMeans {
+  readonly apiKeys?: ApiKeys;
+  readonly accessTokens?: AccessTokens;
+}
+
+/** Says who sends a message, on every transport alike. */
+export class Authenticator {
+  constructor(
+    private readonly means: AuthenticationMeans,
+    /** Names the caller who does not say who it is, while authentication is off. */
+    private readonly instanceId: string,
+  ) {}
+
+  get isOff(): boolean {
+    return !this.means.apiKeys && !this.means.accessTokens;
+  }
+
+  /** Never rejects. Where an `x-api-key` is sent, it alone decides: a token does not make up for a wrong key. */
+  async identify(readHeader: ReadHeader): Promise<Identity> {
+    if (this.isOff) return this.anyone(readHeader('x-instance-id'));
+    const identity = await this.proven(readHeader('x-api-key'), readHeader('authorization'));
+    return identity ?? new AuthenticationFailure('unauthorized');
+  }
+
+  private async proven(apiKey: string | undefined, authorization = ''): Promise<Identity | undefined> {
+    if (apiKey !== undefined) return this.means.apiKeys?.find(apiKey);
+    const token = BEARER.exec(authorization)?.[1];
+    return token === undefined ? undefined : this.means.accessTokens?.verify(token);
+  }
+
+  private anyone(claimedName: string | undefined): Identity {
+    const name = isPrintableName(claimedName) ? claimedName : this.instanceId;
+    return { caller: { organization: DEFAULT_ORGANIZATION, name }, role: 'admin' };
+  }
+}
