@@ -21,6 +21,7 @@ import { GetAttachment } from './core/use-cases/get-attachment';
 import { GetAttachmentsBatch } from './core/use-cases/get-attachments-batch';
 import { GetTask } from './core/use-cases/get-task';
 import { IndexFiller } from './core/use-cases/index-filler';
+import { IsForeignTask } from './core/use-cases/is-foreign-task';
 import { ListAttachments } from './core/use-cases/list-attachments';
 import { ListTasks } from './core/use-cases/list-tasks';
 import { UpdateTask } from './core/use-cases/update-task';
@@ -77,6 +78,7 @@ const USE_CASES: Provider[] = [
   wire(CompleteTask, TaskStore, AttachmentCache, Clock, IdSource, Metrics, CoreSettings),
   wire(CancelTask, TaskStore, Clock, IdSource),
   wire(ListTasks, TaskStore, Clock),
+  wire(IsForeignTask, TaskStore),
   wire(DeleteTask, TaskStore, AttachmentCache, Clock, IdSource, CoreSettings),
 ];
 

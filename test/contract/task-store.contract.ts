@@ -28,7 +28,8 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
 
     const get = (taskId: string, organization = ORGANIZATION) => harness.tasks.get(taskId, organization, NOW_MS);
     const insert = (task: Task) => harness.tasks.insert(task, [], taskCreated(task, randomUUID()));
-    const remove = (taskId: string) => harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion);
+    const remove = (taskId: string, organization = ORGANIZATION) =>
+      harness.tasks.deleteTree(taskId, organization, describeDeletion);
     const update = (task: Task, updates: TaskUpdates = { text: 'changed' }) => {
       const updated = updateTask(task, updates, CHANGE);
       return harness.tasks.update(updated, taskUpdated(updated, [], randomUUID()));
@@ -236,6 +237,16 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await found(harness, task.id, 'result')).toBeUndefined();
         expect(await get(task.id)).toMatchObject({ attachmentCount: 0 });
         expect(await harness.eventsOf(task.id)).toHaveLength(2);
+      });
+    });
+
+    describe('organizationOf', () => {
+      it('knows whose a task is until it is deleted', async () => {
+        const task = await storedTask(harness, {}, 'other');
+        expect(await harness.tasks.organizationOf(task.id)).toBe('other');
+        await remove(task.id, 'other');
+        expect(await harness.tasks.organizationOf(task.id)).toBeUndefined();
+        expect(await harness.tasks.organizationOf(aTask().id)).toBeUndefined();
       });
     });
 

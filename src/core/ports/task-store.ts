@@ -44,6 +44,9 @@ export abstract class TaskStore {
 
   abstract get(taskId: string, organization: string, nowMs: number): Promise<CountedTask | undefined>;
 
+  /** Whose a task is, whoever asks; undefined where it is missing. */
+  abstract organizationOf(taskId: string): Promise<string | undefined>;
+
   /**
    * Replaces the task's revision `task.revision` - 1, in one transaction with the attachment and the events; the
    * attachment's event comes first. `stale`: another revision is there, or none. A refusal of the attachment refuses

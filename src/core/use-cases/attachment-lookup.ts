@@ -43,10 +43,9 @@ export class AttachmentLookup {
 
   /** Undefined where the store must be asked. */
   private answerFrom(cached: CachedAttachment | undefined, caller: Caller): FoundAttachment | undefined {
-    if (!cached) return undefined;
+    // Also for a task of another organisation: answered from here, it would be told from a missing one by its speed.
+    if (cached?.organization !== caller.organization) return undefined;
     if (cached.deleted) return TASK_MISSING;
-    if (cached.organization === undefined) return undefined;
-    if (cached.organization !== caller.organization) return TASK_MISSING;
     const { attachment } = cached;
     return attachment && isLive(attachment, this.clock.nowMs()) ? { attachment, taskExists: true } : undefined;
   }

@@ -45,7 +45,7 @@ export class ListAttachments {
     // The cache's index knows neither types nor prefixes.
     const filtered = command.type !== undefined || command.keyPrefix !== '';
     const cached = filtered ? undefined : await unlessCacheIsDown(this.cache.readPage(query));
-    if (cached && isForeign(cached, caller)) throw taskNotFound(command.taskId);
+    if (cached && isKnownDeleted(cached, caller)) throw taskNotFound(command.taskId);
     try {
       return (cached && (await this.pageFromCache(query, cached))) ?? (await this.pageFromStore(query, cached));
     } catch (error) {
@@ -56,7 +56,8 @@ export class ListAttachments {
 
   /** Undefined where the store must be asked for the whole page. */
   private async pageFromCache(query: AttachmentListQuery, cached: CachedPage): Promise<AttachmentPage | undefined> {
-    if (!cached.page || cached.organization === undefined) return undefined;
+    // Also for a task of another organisation: answered from here, it would be told from a missing one by its speed.
+    if (!cached.page || cached.organization !== query.organization) return undefined;
     const { entries, totalCount } = cached.page;
     const lost = entries.filter(({ attachment }) => !attachment);
     const found =
@@ -103,8 +104,8 @@ export class ListAttachments {
   }
 }
 
-function isForeign(cached: CachedPage, caller: Caller): boolean {
-  return cached.deleted || (cached.organization !== undefined && cached.organization !== caller.organization);
+function isKnownDeleted({ deleted, organization }: CachedPage, caller: Caller): boolean {
+  return deleted && organization === caller.organization;
 }
 
 function page(query: AttachmentListQuery, attachments: readonly Attachment[], totalCount: number): AttachmentPage {

@@ -22,6 +22,10 @@ export class MemoryTaskStore implements TaskStore {
     return Promise.resolve(task && this.counted(task, nowMs));
   }
 
+  organizationOf(taskId: string): Promise<string | undefined> {
+    return Promise.resolve(this.database.liveTasks().find(({ id }) => id === taskId)?.organization);
+  }
+
   update(task: Task, event: DomainEvent, attachment?: AttachmentPut): ReturnType<TaskStore['update']> {
     const stored = this.database.task(task.id, task.organization);
     if (stored?.revision !== task.revision - 1) return Promise.resolve({ state: 'stale' });

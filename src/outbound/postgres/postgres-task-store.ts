@@ -12,6 +12,7 @@ const UPDATE = `SELECT * FROM update_task(${placeholders(21)})`;
 const GET = `
   SELECT ${TASK_COLUMNS}, ${liveCount('$3')} AS live_count
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
+const ORGANIZATION = 'SELECT t.organization FROM tasks t WHERE t.id = $1 AND t.deleted_version IS NULL';
 const LOCK_TREE = `SELECT ${TASK_COLUMNS} FROM lock_task_tree($1, $2) WITH ORDINALITY AS t ORDER BY t.ordinality`;
 
 const ORDER_COLUMNS = { createdAt: 't.created_at', updatedAt: 't.updated_at', priority: 't.priority' } as const;
@@ -33,6 +34,11 @@ export class PostgresTaskStore implements TaskStore {
   async get(taskId: string, organization: string, nowMs: number): Promise<CountedTask | undefined> {
     const [row] = await this.connection.query<CountedRow>(GET, [taskId, organization, timestamp(nowMs)]);
     return row && countedTaskOfRow(row);
+  }
+
+  async organizationOf(taskId: string): Promise<string | undefined> {
+    const [row] = await this.connection.query<{ organization: string }>(ORGANIZATION, [taskId]);
+    return row?.organization;
   }
 
   async update(task: Task, event: DomainEvent, attachment?: AttachmentPut): ReturnType<TaskStore['update']> {

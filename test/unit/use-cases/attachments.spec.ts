@@ -144,6 +144,28 @@ describe('getting an attachment', () => {
     expect(await refusal(get('k', FOREIGN_CALLER))).toEqual({ kind: 'task-not-found', taskId: 't-1' });
   });
 
+  it.each(['get', 'list'])(
+    'asks as many servers about a foreign task in the cache as about a missing one: %s',
+    async (how) => {
+      const missing = { taskId: 't-none', key: 'k' };
+      const foreign = { taskId: 't-1', key: 'k' };
+      const ask = async (ref: typeof missing) => {
+        house.forgetCalls();
+        const asked =
+          how === 'get' ? house.getAttachment.execute(ref, FOREIGN_CALLER) : house.list(ref.taskId, {}, FOREIGN_CALLER);
+        const outcome = await asked.catch((error: unknown) => error);
+        return { outcome, postgres: [...house.postgres.calls], redis: [...house.redis.calls] };
+      };
+      await house.text('t-1', 'k', 'secret');
+      await house.list('t-1');
+      const answer = await ask(foreign);
+      expect(answer.outcome).toBeInstanceOf(DomainError);
+      expect({ ...answer, outcome: undefined }).toEqual({ ...(await ask(missing)), outcome: undefined });
+      house.postgres.fails = 'unavailable';
+      expect(await ask(foreign)).toEqual(await ask(missing));
+    },
+  );
+
   it('finds nothing once the time to live has passed, wherever it was kept', async () => {
     await house.text('t-1', 'k', 'x', { ttlSeconds: 2 });
     await get('k');
