@@ -1,26 +1,20 @@
 import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { isLongerThan } from '../../core/domain/identifiers';
-import { jsonElements, jsonMembers } from '../../core/domain/json-text';
+import { jsonElements } from '../../core/domain/json-text';
 import { CallContext, type CallOrigin } from './call-context';
 import type { CallDurations } from './call-durations';
 import { invalidRequest, JsonRpcError, methodNotFound, parseError, unexpected } from './json-rpc-error';
 import { writeJson } from './json-writer';
-import { RawParams } from './raw-params';
+import type { RawParams } from './raw-params';
+import { readCall, type Call } from './read-call';
 
 export const MAX_BATCH_CALLS = 50;
-/** In Unicode code points. */
-const MAX_ID_LENGTH = 128;
 
 /** Answers with a value, a promise of one, or a promise of Nest's observable; fails with a `JsonRpcError`. */
 export type RpcMethod = (params: RawParams, context: CallContext) => unknown;
 
-/** `id` is the JSON text of the reply's id; undefined for a notification. */
-interface Call {
-  readonly id: string | undefined;
-  readonly method: string;
-  readonly params: RawParams;
-}
+/** What came of a call: the JSON text of its result, or its error. */
+export type Outcome = { readonly result: string } | { readonly error: JsonRpcError };
 
 /** JSON-RPC 2.0, whatever carries it: the text of a message in, the text of the reply out. */
 export class JsonRpc {
@@ -42,6 +36,22 @@ export class JsonRpc {
     return Array.isArray(message) ? this.replyToBatch(message, text, origin) : this.replyToOne(message, text, origin);
   }
 
+  /** Answers one call. Never rejects. */
+  async run({ method: name, params }: Call, origin: CallOrigin): Promise<Outcome> {
+    const method = this.methods.get(name);
+    const finish = this.durations.start(method ? name : undefined, origin.transport);
+    try {
+      if (!method) throw methodNotFound();
+      const result = writeJson(await settled(method(params, new CallContext(origin, name))));
+      finish();
+      return { result };
+    } catch (error) {
+      const known = error instanceof JsonRpcError ? error : unexpected(error, this.logger);
+      finish(known);
+      return { error: known };
+    }
+  }
+
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {
     if (batch.length === 0) return errorReply(invalidRequest(), 'null');
     if (batch.length > MAX_BATCH_CALLS) {
@@ -55,45 +65,10 @@ export class JsonRpc {
 
   private async replyToOne(request: unknown, text: string, origin: CallOrigin): Promise<string | undefined> {
     const call = readCall(request, text);
-    if ('refusal' in call) return call.refusal;
-
-    const method = this.methods.get(call.method);
-    const finish = this.durations.start(method ? call.method : undefined, origin.transport);
-    try {
-      if (!method) throw methodNotFound();
-      const result = writeJson(await settled(method(call.params, new CallContext(origin, call.method))));
-      finish();
-      return call.id === undefined ? undefined : `{"jsonrpc":"2.0","result":${result},"id":${call.id}}`;
-    } catch (error) {
-      const known = error instanceof JsonRpcError ? error : unexpected(error, this.logger);
-      finish(known);
-      return call.id === undefined ? undefined : errorReply(known, call.id);
-    }
+    if ('error' in call) return errorReply(call.error, call.id);
+    const outcome = await this.run(call, origin);
+    return call.id === undefined ? undefined : replyOf(outcome, call.id);
   }
-}
-
-/** The call in a parsed message, or the reply that says why it is none. */
-function readCall(request: unknown, text: string): Call | { readonly refusal: string } {
-  if (typeof request !== 'object' || request === null || Array.isArray(request)) return refusal('null');
-  const { jsonrpc, method, params, id: givenId } = request as Record<string, unknown>;
-  const id = givenId === undefined ? undefined : idText(givenId, text);
-  if (givenId !== undefined && id === undefined) return refusal('null');
-  if (jsonrpc !== '2.0' || typeof method !== 'string') return refusal(id);
-  if (params === undefined) return { id, method, params: new RawParams({}, () => '{}') };
-  if (typeof params !== 'object' || params === null) return refusal(id);
-  return { id, method, params: new RawParams(params as RawParams['values'], () => memberText(text, 'params')) };
-}
-
-/** Undefined where `id` may not be one. A number is echoed as it was spelt where parsing could have changed it. */
-function idText(id: unknown, text: string): string | undefined {
-  if (id === null) return 'null';
-  if (typeof id === 'string') return isLongerThan(id, MAX_ID_LENGTH) ? undefined : JSON.stringify(id);
-  if (typeof id !== 'number' || !Number.isFinite(id)) return undefined;
-  return Number.isSafeInteger(id) ? String(id) : memberText(text, 'id');
-}
-
-function memberText(text: string, name: string): string {
-  return jsonMembers(text).get(name) as string;
 }
 
 async function settled(outcome: unknown): Promise<unknown> {
@@ -101,8 +76,9 @@ async function settled(outcome: unknown): Promise<unknown> {
   return isObservable(value) ? lastValueFrom(value, { defaultValue: null }) : value;
 }
 
-function refusal(id = 'null'): { readonly refusal: string } {
-  return { refusal: errorReply(invalidRequest(), id) };
+/** `id` is JSON text. */
+export function replyOf(outcome: Outcome, id: string): string {
+  return 'error' in outcome ? errorReply(outcome.error, id) : `{"jsonrpc":"2.0","result":${outcome.result},"id":${id}}`;
 }
 
 /** `id` is JSON text. */
