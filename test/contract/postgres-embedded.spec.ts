@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -81,6 +81,20 @@ describe('the embedded database', () => {
       expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
       expect(readFileSync(lockFile(), 'utf8')).toMatch(new RegExp(`^${process.pid}-`));
     });
+
+    const takesOverFromZombie = async () => {
+      child = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+      const [line] = (await once(lines, 'line')) as [string];
+      const stat = () => readFileSync(`/proc/${line}/stat`, 'utf8').split(' ');
+      while (stat()[2] !== 'Z') await new Promise((resolve) => setImmediate(resolve));
+      writeFileSync(lockFile(), `${line}-${stat()[21]}`);
+      await (await DataDirectoryLock.acquire(directory)).release();
+    };
+    // Elsewhere the system does not tell such a process from a living one.
+    if (existsSync('/proc/self/stat')) {
+      it('and takes over the lock of a process whose exit code nobody has asked for yet', takesOverFromZombie);
+    }
 
     it('and finishes a takeover that was cut short', async () => {
       writeFileSync(lockFile(), '4194305-1');

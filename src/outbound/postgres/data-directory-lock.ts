@@ -73,23 +73,29 @@ function pidOf(owner: string): number {
   return Number.parseInt(owner, 10);
 }
 
-/** Undefined where there is no such process. With its start time: ids are used again, in containers always the same. */
+/**
+ * Undefined where there is no such process, or only what is left of one until its parent asks for its exit code. With
+ * its start time: ids are used again, in containers always the same.
+ */
 function identityOf(pid: number): string | undefined {
   try {
     process.kill(pid, 0);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined;
   }
-  return `${pid}-${startTimeOf(pid)}`;
+  const { state, startTime } = processStat(pid);
+  return state === 'Z' ? undefined : `${pid}-${startTime}`;
 }
 
-/** In clock ticks since the machine's start; where the system does not tell, the process id alone must do. */
-function startTimeOf(pid: number): string {
+/** Start time in clock ticks since the machine's; where the system does not tell, the process id alone must do. */
+function processStat(pid: number): { state: string; startTime: string } {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field, the program's name in parentheses, may itself hold anything; the 22nd is the start time.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    // The second field, the program's name in parentheses, may itself hold anything; state is the third, the start
+    // time the 22nd.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0] ?? '', startTime: fields[19] ?? '' };
   } catch {
-    return '';
+    return { state: '', startTime: '' };
   }
 }
