@@ -82,7 +82,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       },
     );
 
-    it.each(['', 'a b', 'a/b', 'a:b', 'é', '{a}', 'x'.repeat(129), 7, null])('refuses the id %p', async (id) => {
+    it.each(['', 'a b', 'a/b', 'a:b', 'é', '{a}', 'x'.repeat(129), 7, null])('refuses the id %j', async (id) => {
       expect(await fieldsRefused('task.create', { id, text: 'x' })).toEqual(['id']);
     });
 
