@@ -390,9 +390,14 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await cache.read([{ taskId, key: 'a' }])).toMatchObject([{ deleted: true, attachment: undefined }]);
         expect(await pageOf()).toBeUndefined();
 
+        const after = await token();
         await put(sample('a', floor + 100));
+        expect(await get('a')).toBeUndefined();
         await remove('a', floor + 102);
-        await fillWith(await token(), [sample('a', floor + 100)], { complete: true });
+        expect(await token()).toBe(after);
+        await fillWith(after, [sample('a', floor + 100)], { complete: true });
+        expect(await get('a')).toBeUndefined();
+        expect(await pageOf()).toBeUndefined();
         await cache.wipe(taskId, floor + 4);
         expect(await cache.read([{ taskId, key: 'a' }])).toMatchObject([{ deleted: true, attachment: undefined }]);
         expect(await pageOf()).toBeUndefined();

@@ -108,7 +108,10 @@ describe('attachment cache in Redis', () => {
     });
 
     it('takes the floor from the clock of Redis, 100 ms ahead', async () => {
-      const timeMs = async () => Math.floor(Number((await harness.client.time()).join('').slice(0, 13)));
+      const timeMs = async () => {
+        const [seconds, microseconds] = await harness.client.time();
+        return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+      };
       const beforeMs = await timeMs();
       const { token } = await cache.readTask(`t-${randomUUID()}`);
       expect(token).toBeGreaterThanOrEqual(versionAt(beforeMs + 100));
@@ -194,6 +197,13 @@ describe('attachment cache in Redis', () => {
       await refill();
       expect((await page())?.entries.map(({ attachment }) => attachment)).toEqual(attachments);
       expect(await get('b')).toEqual(attachments[1]);
+    });
+
+    it('does not count what went while the control was lost', async () => {
+      await harness.evict.control(taskId);
+      attachments.pop();
+      await refill();
+      expect((await page())?.entries.map(({ attachment }) => attachment)).toEqual(attachments);
     });
 
     it('pages on without the body that was lost', async () => {

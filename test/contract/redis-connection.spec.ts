@@ -36,13 +36,14 @@ describe.each([
     expect(changes.at(-1)).toBe('down');
   };
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     server = await startRedis({ cluster: isCluster });
   });
+  afterAll(() => server?.stop());
   afterEach(async () => {
     server.resume();
-    await connection?.close();
-    await server?.stop();
+    await connection.close();
+    await server.restart();
   });
 
   it('is away at first: nothing waits for it, and it is used as soon as it is there', async () => {

@@ -13,8 +13,6 @@ export interface RedisServerOptions {
   readonly appendOnly?: boolean;
   /** One node that serves all slots. */
   readonly cluster?: boolean;
-  /** To come back where a killed server was. */
-  readonly port?: number;
 }
 
 export interface RedisServer {
@@ -25,7 +23,7 @@ export interface RedisServer {
   stop(): Promise<void>;
   /** Ends it as a crash would; `restart` brings it back. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and folder: empty, unless it is append-only. */
+  /** Starts it again, if it is not running, on the same port and folder: empty, unless it is append-only. */
   restart(): Promise<void>;
   /** It stays connected and answers nothing, until `resume`. */
   pause(): void;
@@ -35,7 +33,7 @@ export interface RedisServer {
 /** A Redis of the test's own, on a free port, that dies with the test's process. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'dossier-redis-'));
-  const port = options.port ?? (await freePort());
+  const port = await freePort();
   let child = await launch(port, folder, options);
   const killWithParent = () => child.kill('SIGKILL');
   process.once('exit', killWithParent);
@@ -54,7 +52,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     },
     kill: () => end(child, 'SIGKILL'),
     async restart() {
-      child = await launch(port, folder, options);
+      if (hasEnded(child)) child = await launch(port, folder, options);
     },
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
@@ -98,10 +96,14 @@ function spawnMortal(binary: string, args: string[]): ChildProcess {
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (hasEnded(child)) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill(signal);
   await ended;
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 async function untilReply(port: number, command: string, reply: string, child: ChildProcess): Promise<void> {
@@ -109,7 +111,7 @@ async function untilReply(port: number, command: string, reply: string, child: C
   for (;;) {
     const answer = await exchange(port, command);
     if (answer.includes(reply)) return;
-    if (child.exitCode !== null || performance.now() > giveUpAt) throw new Error(`${command} was answered: ${answer}`);
+    if (hasEnded(child) || performance.now() > giveUpAt) throw new Error(`${command} was answered: ${answer}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
