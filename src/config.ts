@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from './core/domain/limits';
 
@@ -22,6 +23,16 @@ export interface Config {
   readonly redis?: { readonly url: string; readonly cluster: boolean };
   /** Undefined: no requests over NATS, and events stay in this process. */
   readonly nats?: { readonly url: string; readonly credsFile?: string };
+  /** With neither of these two, authentication is off. */
+  readonly apiKeysFile?: string;
+  readonly accessTokens?: AccessTokenConfig;
+}
+
+export interface AccessTokenConfig {
+  readonly keys: { readonly publicKey: KeyObject } | { readonly jwksUrl: string };
+  /** Undefined: not checked. */
+  readonly issuer?: string;
+  readonly audience?: string;
 }
 
 /** `dataDir` undefined: in memory, nothing is kept. */
@@ -33,7 +44,7 @@ export interface EmbeddedStore {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Serving without them would be serving unguarded, or in silence: better not to start. */
-const NOT_AVAILABLE = ['API_KEYS_FILE', 'JWT_JWKS_URL', 'JWT_PUBLIC_KEY', 'RATE_LIMITS', 'RATE_LIMIT_PER_MINUTE'];
+const NOT_AVAILABLE = ['RATE_LIMITS', 'RATE_LIMIT_PER_MINUTE'];
 
 /** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */
 export function loadConfig(env: Environment = process.env): Config {
@@ -55,6 +66,8 @@ export function loadConfig(env: Environment = process.env): Config {
     store: store(env),
     redis: redis(env),
     nats: nats(env),
+    apiKeysFile: given(env, 'API_KEYS_FILE'),
+    accessTokens: accessTokens(env),
   };
 }
 
@@ -77,6 +90,32 @@ function nats(env: Environment): Config['nats'] {
   const credsFile = readableFile(env, 'NATS_CREDS');
   if (credsFile && !address) throw new ConfigError('NATS_CREDS needs NATS_URL');
   return address ? { url: address, credsFile } : undefined;
+}
+
+function accessTokens(env: Environment): AccessTokenConfig | undefined {
+  const jwksUrl = url(env, 'JWT_JWKS_URL', ['https:', 'http:']);
+  const publicKey = jwtPublicKey(env);
+  const rules = { issuer: given(env, 'JWT_ISSUER'), audience: given(env, 'JWT_AUDIENCE') };
+  if (jwksUrl && publicKey) throw new ConfigError('JWT_PUBLIC_KEY cannot be used together with JWT_JWKS_URL');
+  if (jwksUrl) return { keys: { jwksUrl }, ...rules };
+  if (publicKey) return { keys: { publicKey }, ...rules };
+  // Whoever sets them believes that tokens are checked.
+  if (rules.issuer) throw new ConfigError('JWT_ISSUER needs JWT_JWKS_URL or JWT_PUBLIC_KEY');
+  if (rules.audience) throw new ConfigError('JWT_AUDIENCE needs JWT_JWKS_URL or JWT_PUBLIC_KEY');
+  return undefined;
+}
+
+/** PEM, its line breaks also as `\n`: not every way to set a variable lets them through. */
+function jwtPublicKey(env: Environment): KeyObject | undefined {
+  const pem = given(env, 'JWT_PUBLIC_KEY')?.replaceAll('\\n', '\n');
+  if (pem === undefined) return undefined;
+  // A private key would do as well, but has no business here.
+  if (pem.includes('PRIVATE KEY')) throw new ConfigError('JWT_PUBLIC_KEY must not be a private key');
+  try {
+    return createPublicKey(pem);
+  } catch {
+    throw new ConfigError('JWT_PUBLIC_KEY must be a public key in PEM form');
+  }
 }
 
 function instanceId(env: Environment): string {

@@ -3,11 +3,12 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule, type Connections } from './app.module';
 import { ConfigError, loadConfig, type Config } from './config';
-import { Authenticator } from './inbound/auth/authenticator';
+import type { Authenticator } from './inbound/auth/authenticator';
 import { Lifecycle } from './inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from './inbound/http/json-rpc-http.strategy';
 import { CallDurations } from './inbound/rpc/call-durations';
 import { JsonLogger } from './logging';
+import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
 import { NatsConnection } from './outbound/nats/nats-connection';
 import { runMigrations } from './outbound/postgres/migrate';
@@ -26,9 +27,10 @@ async function main(): Promise<void> {
   const logger = new JsonLogger(config.logLevel, config.instanceId);
   process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
 
+  const authenticator = openAuthenticator(config, logger);
   const database = await openDatabase(config);
   const connections = connect(config, database, logger);
-  const app = await createApp(config, connections, logger);
+  const app = await createApp(config, connections, authenticator, logger);
   stopOnSignal(app, connections, logger);
 
   const migration = migrateUntilDone(database, app.get(Lifecycle), logger);
@@ -55,9 +57,8 @@ function connect(config: Config, database: Database, logger: JsonLogger): Connec
   return { postgres: new PostgresConnection(database), redis, nats };
 }
 
-async function createApp(config: Config, connections: Connections, logger: JsonLogger) {
+async function createApp(config: Config, connections: Connections, authenticator: Authenticator, logger: JsonLogger) {
   const adapter = new FastifyAdapter();
-  const authenticator = new Authenticator({}, config.instanceId);
   const module = AppModule.register(config, connections, authenticator);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,

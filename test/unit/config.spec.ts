@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { ConfigError, loadConfig } from '../../src/config';
 
 describe('configuration', () => {
@@ -13,6 +14,8 @@ describe('configuration', () => {
       store: { kind: 'embedded', dataDir: './data' },
       redis: undefined,
       nats: undefined,
+      apiKeysFile: undefined,
+      accessTokens: undefined,
     });
     expect(loadConfig({}).instanceId).not.toBe('');
   });
@@ -65,12 +68,43 @@ describe('configuration', () => {
     ['NATS_URL', 'nats://nats-1,nats-2'],
     ['NATS_CREDS', '/missing/user.creds'],
     ['NATS_CREDS', __filename],
-    ['API_KEYS_FILE', 'keys.json'],
+    ['JWT_JWKS_URL', 'keys.json'],
+    ['JWT_PUBLIC_KEY', 'rubbish'],
+    ['JWT_ISSUER', 'https://issuer.test'],
+    ['JWT_AUDIENCE', 'dossier'],
     ['RATE_LIMITS', 'task.get=1/s'],
   ])('refuses %s=%s in one line that names the variable', (name, value) => {
     const load = () => loadConfig({ [name]: value });
     expect(load).toThrow(ConfigError);
     expect(load).toThrow(new RegExp(`^${name} [^\\n]+$`));
+  });
+
+  describe('of access tokens', () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+
+    it('takes a public key, its line breaks escaped or not, or the address of a key set', () => {
+      const rules = { JWT_ISSUER: 'https://issuer.test', JWT_AUDIENCE: 'dossier' };
+      const expected = { issuer: rules.JWT_ISSUER, audience: rules.JWT_AUDIENCE };
+      for (const JWT_PUBLIC_KEY of [pem, pem.replaceAll('\n', '\\n')]) {
+        const { accessTokens } = loadConfig({ ...rules, JWT_PUBLIC_KEY });
+        expect(accessTokens).toMatchObject(expected);
+        expect(publicKey.equals((accessTokens?.keys as { publicKey: KeyObject }).publicKey)).toBe(true);
+      }
+      const jwksUrl = 'https://issuer.test/keys';
+      expect(loadConfig({ JWT_JWKS_URL: jwksUrl }).accessTokens).toEqual({
+        keys: { jwksUrl },
+        issuer: undefined,
+        audience: undefined,
+      });
+    });
+
+    it('refuses a private key, and two sources of keys', () => {
+      const secret = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+      expect(() => loadConfig({ JWT_PUBLIC_KEY: secret })).toThrow(/^JWT_PUBLIC_KEY must not be a private key$/);
+      const both = { JWT_PUBLIC_KEY: pem, JWT_JWKS_URL: 'https://issuer.test/keys' };
+      expect(() => loadConfig(both)).toThrow(/^JWT_PUBLIC_KEY cannot be used together with JWT_JWKS_URL$/);
+    });
   });
 
   it('does not repeat an address, which may carry a password', () => {

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { Logger } from '@nestjs/common';
+import type { LoggerService } from '@nestjs/common';
 import { isRole, ROLES, type Credential } from './credential';
 import { isPrintableName } from './printable-name';
 
@@ -23,20 +23,20 @@ export class ApiKeyFileError extends Error {}
  * lower-case hex. Only hashes are known here. An empty array lets nobody in.
  */
 export class ApiKeys {
-  private readonly logger = new Logger(ApiKeys.name);
   private timer?: NodeJS.Timeout;
 
   private constructor(
     private readonly path: string,
     private text: string | undefined,
     private keys: readonly ApiKey[],
+    private readonly logger: LoggerService,
   ) {}
 
   /** Throws `ApiKeyFileError`. */
-  static open(path: string): ApiKeys {
+  static open(path: string, logger: LoggerService): ApiKeys {
     try {
       const text = readFileSync(path, 'utf8');
-      return new ApiKeys(path, text, parseApiKeys(text));
+      return new ApiKeys(path, text, parseApiKeys(text), logger);
     } catch (error) {
       throw asFileError(error);
     }
@@ -66,11 +66,11 @@ export class ApiKeys {
       text = await readFile(this.path, 'utf8');
       if (text === this.text) return;
       this.keys = parseApiKeys(text);
-      this.logger.log(`API_KEYS_FILE has changed: ${this.keys.length} keys are valid`);
+      this.logger.log(`API_KEYS_FILE has changed: ${this.keys.length} keys are valid`, 'auth');
     } catch (error) {
       // One line for each change, not for each look.
       if (text === undefined && this.text === undefined) return;
-      this.logger.error(`API_KEYS_FILE ${asFileError(error).message}: the keys read before stay valid`);
+      this.logger.error(`API_KEYS_FILE ${asFileError(error).message}: the keys read before stay valid`, 'auth');
     }
     this.text = text;
   }
