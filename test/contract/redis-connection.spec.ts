@@ -110,10 +110,13 @@ describe.each([
   it('closes after what has been sent is answered, and for good', async () => {
     open();
     await ready();
+    const ended = new Promise<void>((resolve) => connection.client.once('end', () => resolve()));
     const underWay = cache.read([REF]);
     await connection.close();
     expect(await underWay).toHaveLength(1);
     await expect(cache.read([REF])).rejects.toMatchObject(UNAVAILABLE);
+    await ended;
+    expect(changes).toEqual(['up']);
   });
 
   it('closes while there is nothing to close', async () => {

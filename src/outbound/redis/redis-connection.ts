@@ -13,7 +13,7 @@ export interface RedisConnectionOptions {
   readonly url: string;
   readonly isCluster: boolean;
   readonly commandTimeoutMs?: number;
-  /** Told once per change, with what ended the connection. */
+  /** Told once per change, with what ended the connection; not told of `close`. */
   readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
 }
 
@@ -25,6 +25,7 @@ export class RedisConnection extends Dependency {
   readonly name = 'redis';
   readonly client: Redis | Cluster;
   private state?: 'up' | 'down';
+  private isClosing = false;
 
   constructor(private readonly options: RedisConnectionOptions) {
     super();
@@ -73,12 +74,13 @@ export class RedisConnection extends Dependency {
 
   /** What has been sent is answered first, if Redis is there to answer. */
   async close(): Promise<void> {
+    this.isClosing = true;
     if (this.client.status === 'ready') await this.client.quit().catch(() => undefined);
     this.client.disconnect();
   }
 
   private changeTo(state: 'up' | 'down', cause?: Error): void {
-    if (this.state === state) return;
+    if (this.state === state || this.isClosing) return;
     this.state = state;
     this.options.onChange(state, cause);
   }
