@@ -1,4 +1,6 @@
 import 'reflect-metadata';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule, type Connections } from './app.module';
@@ -6,6 +8,7 @@ import { ConfigError, loadConfig, type Config } from './config';
 import type { Authenticator } from './inbound/auth/authenticator';
 import { Lifecycle } from './inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from './inbound/http/json-rpc-http.strategy';
+import { JsonRpcNatsStrategy } from './inbound/nats/json-rpc-nats.strategy';
 import { CallDurations } from './inbound/rpc/call-durations';
 import { JsonLogger } from './logging';
 import { openAuthenticator } from './open-authenticator';
@@ -65,14 +68,16 @@ async function createApp(config: Config, connections: Connections, authenticator
     bodyParser: false,
     abortOnError: false,
   });
-  const strategy = new JsonRpcHttpStrategy(
-    adapter.getInstance(),
-    { maxBodyBytes: config.maxBodyBytes },
-    authenticator,
-    app.get(Lifecycle),
-    app.get(CallDurations),
-  );
-  app.connectMicroservice({ strategy }, { inheritAppConfig: true });
+  const { maxBodyBytes, instanceId } = config;
+  const durations = app.get(CallDurations);
+  const fastify = adapter.getInstance();
+  const overHttp = new JsonRpcHttpStrategy(fastify, { maxBodyBytes }, authenticator, app.get(Lifecycle), durations);
+  app.connectMicroservice({ strategy: overHttp }, { inheritAppConfig: true });
+  if (connections.nats) {
+    const options = { maxBodyBytes, instanceId, version: packageVersion() };
+    const overNats = new JsonRpcNatsStrategy(connections.nats.client, options, authenticator, durations);
+    app.connectMicroservice({ strategy: overNats }, { inheritAppConfig: true });
+  }
   await app.startAllMicroservices();
   return app;
 }
@@ -103,6 +108,11 @@ function stopOnSignal(app: NestFastifyApplication, { postgres, redis, nats }: Co
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+}
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8')) as { version: string };
+  return version;
 }
 
 function causeOf(error: unknown): string {

@@ -1,0 +1,137 @@
+import { Svcm, type Service, type ServiceMsg } from '@nats-io/services';
+import { Match, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import { Logger } from '@nestjs/common';
+import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
+import type { Authenticator } from '../auth/authenticator';
+import type { CallDurations } from '../rpc/call-durations';
+import { JsonRpc, type Outcome } from '../rpc/json-rpc';
+import { EndpointTally } from './endpoint-tally';
+import { errorHeaders, natsReply } from './nats-reply';
+import { readNatsRequest, type NatsRequest } from './nats-request';
+
+const SERVICE = 'dossier';
+const QUEUE_GROUP = 'dossier';
+
+export interface JsonRpcNatsOptions {
+  readonly maxBodyBytes: number;
+  readonly instanceId: string;
+  /** Semantic version that service discovery shows. */
+  readonly version: string;
+}
+
+/**
+ * Every method as a NATS subject of its own name, and the whole as one NATS service. Requests that come in before the
+ * shutdown are answered; subscriptions come and go with the connection, which nothing here waits for.
+ */
+export class JsonRpcNatsStrategy extends Server implements CustomTransportStrategy {
+  protected override readonly logger = new Logger(JsonRpcNatsStrategy.name);
+  private readonly jsonRpc: JsonRpc;
+  private readonly inFlight = new Set<Promise<void>>();
+  private service?: Promise<Service>;
+  private isClosing = false;
+
+  constructor(
+    private readonly client: Promise<NatsConnection>,
+    private readonly options: JsonRpcNatsOptions,
+    private readonly authenticator: Authenticator,
+    durations: CallDurations,
+  ) {
+    super();
+    this.jsonRpc = new JsonRpc(this.messageHandlers, durations);
+  }
+
+  listen(listening: (error?: unknown) => void): void {
+    void this.client.then((client) => this.open(client));
+    listening();
+  }
+
+  /** Takes no more requests, and resolves when those that are here have been answered. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    await (await this.service)?.stop();
+    while (this.inFlight.size > 0) await Promise.all(this.inFlight);
+  }
+
+  override on(): never {
+    throw new Error('JSON-RPC over NATS has no events');
+  }
+
+  override unwrap<T>(): T {
+    return this.client as T;
+  }
+
+  private async open(client: NatsConnection): Promise<void> {
+    if (this.isClosing) return;
+    this.service = this.serve(client);
+    const service = await this.service;
+    const error = await service.stopped;
+    if (error) this.logger.error(`requests over NATS have ended: ${error.message}`);
+  }
+
+  private async serve(client: NatsConnection): Promise<Service> {
+    const { version, instanceId } = this.options;
+    const service = await new Svcm(client).add({
+      name: SERVICE,
+      version,
+      description: 'Task attachments over JSON-RPC 2.0',
+      metadata: { instanceId },
+      queue: QUEUE_GROUP,
+    });
+    const tallies = new Map<string, EndpointTally>();
+    for (const method of this.messageHandlers.keys()) {
+      const tally = new EndpointTally();
+      tallies.set(method, tally);
+      service.addEndpoint(endpointName(method), {
+        subject: method,
+        handler: (_error, message) => this.track(this.answer(method, message, client, tally)),
+      });
+    }
+    showTallies(service, tallies);
+    return service;
+  }
+
+  private track(answering: Promise<void>): void {
+    const pending = answering
+      .catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`))
+      .finally(() => this.inFlight.delete(pending));
+    this.inFlight.add(pending);
+  }
+
+  private async answer(
+    method: string,
+    message: ServiceMsg,
+    client: NatsConnection,
+    tally: EndpointTally,
+  ): Promise<void> {
+    const startedAtMs = performance.now();
+    const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
+    const outcome = await this.outcomeOf(request, message.headers);
+    const reply = message.reply ? natsReply(request, outcome, client.info?.max_payload) : undefined;
+    const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
+    tally.count(performance.now() - startedAtMs, error);
+    if (reply) message.respond(reply.payload, { headers: error && errorHeaders(error) });
+  }
+
+  private async outcomeOf({ call }: NatsRequest, sent: MsgHdrs | undefined): Promise<Outcome> {
+    if ('error' in call) return call;
+    const identity = await this.authenticator.identify((name) =>
+      sent?.has(name, Match.IgnoreCase) ? sent.get(name, Match.IgnoreCase) : undefined,
+    );
+    return this.jsonRpc.run(call, { transport: 'nats', identity });
+  }
+}
+
+/** A method's name without the dots, which a name of an endpoint may not have. */
+function endpointName(method: string): string {
+  return method.replaceAll('.', '-');
+}
+
+/** The library counts what a handler throws, and the time until it returns: neither says anything of ours. */
+function showTallies(service: Service, tallies: ReadonlyMap<string, EndpointTally>): void {
+  const countedByLibrary = service.stats.bind(service);
+  service.stats = async () => {
+    const stats = await countedByLibrary();
+    const endpoints = stats.endpoints?.map((endpoint) => ({ ...endpoint, ...tallies.get(endpoint.subject)?.stats }));
+    return { ...stats, endpoints };
+  };
+}

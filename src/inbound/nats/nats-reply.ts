@@ -1,0 +1,31 @@
+import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import type { Outcome } from '../rpc/json-rpc';
+import { INTERNAL_ERROR, JsonRpcError } from '../rpc/json-rpc-error';
+import type { NatsRequest } from './nats-request';
+
+export interface NatsReply {
+  readonly payload: Uint8Array;
+  /** What the caller learns; of a result that cannot be carried it is that. */
+  readonly error?: JsonRpcError;
+}
+
+/** Undefined for a notification. A payload over the server's limit would go nowhere: an error goes out instead. */
+export function natsReply(
+  { call: { id }, replyOf }: NatsRequest,
+  outcome: Outcome,
+  maxPayloadBytes = Number.POSITIVE_INFINITY,
+): NatsReply | undefined {
+  if (id === undefined) return undefined;
+  const payload = Buffer.from(replyOf(outcome, id));
+  if (payload.length <= maxPayloadBytes) return { payload, error: 'error' in outcome ? outcome.error : undefined };
+  const error = new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'REPLY_TOO_LARGE', maxPayloadBytes });
+  return { payload: Buffer.from(replyOf({ error }, id)), error };
+}
+
+/** So that clients that know nothing of the payload see that a request failed. */
+export function errorHeaders({ code, message }: JsonRpcError): MsgHdrs {
+  const errorHeaders = headers();
+  errorHeaders.set('Nats-Service-Error', message);
+  errorHeaders.set('Nats-Service-Error-Code', String(code));
+  return errorHeaders;
+}

@@ -1,0 +1,64 @@
+import { invalidRequest, parseError, type JsonRpcError } from '../rpc/json-rpc-error';
+import { replyOf, type Outcome } from '../rpc/json-rpc';
+import { idText, invalidCall, memberText, readCall, readParams, type Call, type InvalidCall } from '../rpc/read-call';
+import { RawParams } from '../rpc/raw-params';
+import { writeJson } from '../rpc/json-writer';
+
+/** A request, and how its caller wants the reply to be written. */
+export interface NatsRequest {
+  readonly call: Call | InvalidCall;
+  /** `id` is JSON text. */
+  readonly replyOf: (outcome: Outcome, id: string) => string;
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * The call in a message to the subject `method`. It comes in one of three forms: a JSON-RPC request object, which may
+ * leave out its method, a packet of Nest's NATS client, or nothing but the params.
+ */
+export function readNatsRequest(method: string, payload: Uint8Array, maxBodyBytes: number): NatsRequest {
+  if (payload.length > maxBodyBytes) return refused(invalidRequest({ code: 'BODY_TOO_LARGE', maxBodyBytes }));
+  let text: string;
+  let message: unknown;
+  try {
+    text = UTF_8.decode(payload);
+    message = JSON.parse(text);
+  } catch {
+    return refused(parseError());
+  }
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) return refused(invalidRequest());
+  const members = message as Members;
+  if (typeof members['jsonrpc'] === 'string') return { call: jsonRpcCall(method, members, text), replyOf };
+  if (isNestPacket(members)) return { call: nestCall(method, members, text), replyOf: nestReplyOf };
+  return { call: { id: 'null', method, params: new RawParams(members, () => text) }, replyOf };
+}
+
+function jsonRpcCall(subject: string, members: Members, text: string): Call | InvalidCall {
+  const call = readCall({ method: subject, ...members }, text);
+  return 'method' in call && call.method !== subject ? invalidCall(call.id) : call;
+}
+
+function isNestPacket({ pattern, data, id }: Members): boolean {
+  return pattern !== undefined && (data !== undefined || id !== undefined);
+}
+
+/** A packet without an id is what Nest calls an event, and JSON-RPC a notification. */
+function nestCall(method: string, { id: givenId, data }: Members, text: string): Call | InvalidCall {
+  const id = givenId === undefined ? undefined : idText(givenId, text);
+  const params = readParams(data, () => memberText(text, 'data'));
+  return (givenId === undefined || id !== undefined) && params ? { id, method, params } : invalidCall(id);
+}
+
+/** As Nest's own server replies. */
+function nestReplyOf(outcome: Outcome, id: string): string {
+  if ('result' in outcome) return `{"response":${outcome.result},"isDisposed":true,"id":${id}}`;
+  const { code, message, data } = outcome.error;
+  return `{"err":${writeJson({ code, message, data })},"isDisposed":true,"id":${id}}`;
+}
+
+function refused(error: JsonRpcError): NatsRequest {
+  return { call: { id: 'null', error }, replyOf };
+}
