@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { ATTACHMENT_TYPES, type Attachment, type AttachmentDraft } from '../../src/core/domain/attachment';
-import { ofStored } from '../../src/core/domain/domain-event';
+import { attachmentExpired, ofStored } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../src/core/domain/limits';
 import type { AttachmentListQuery, AttachmentPut } from '../../src/core/ports/attachment-store';
@@ -293,7 +293,8 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         await expect(put(second, { condition, nowMs: EXPIRES_MS })).resolves.toMatchObject({ replaced: false });
         expect(await found(harness, taskId, 'k', EXPIRES_MS)).toEqual(second.attachment);
         expect(await list({ nowMs: EXPIRES_MS })).toMatchObject({ totalCount: 1 });
-        expect(await announced()).toEqual([first.event, second.event]);
+        const expiry = attachmentExpired({ ...first.attachment, expiresAtMs: EXPIRES_MS });
+        expect(await announced()).toEqual([first.event, expiry, second.event]);
       });
 
       it('counts as absent for a condition and a deletion', async () => {

@@ -1,4 +1,5 @@
 import type { AttachmentType } from '../../src/core/domain/attachment';
+import type { DomainEventType } from '../../src/core/domain/domain-event';
 import type { AttachmentCache } from '../../src/core/ports/attachment-cache';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import { Clock } from '../../src/core/ports/clock';
@@ -63,6 +64,8 @@ export class CountingMetrics extends Metrics {
   misses = 0;
   lists = 0;
   readonly created: AttachmentType[] = [];
+  readonly published: DomainEventType[] = [];
+  backlog?: { count: number; oldestAgeMs: number };
 
   cacheHits(count: number): void {
     this.hits += count;
@@ -78,6 +81,14 @@ export class CountingMetrics extends Metrics {
 
   attachmentCreated(type: AttachmentType): void {
     this.created.push(type);
+  }
+
+  eventPublished(type: DomainEventType): void {
+    this.published.push(type);
+  }
+
+  outboxBacklog(backlog: { count: number; oldestAgeMs: number }): void {
+    this.backlog = backlog;
   }
 }
 

@@ -47,6 +47,11 @@ export interface AttachmentRef {
   readonly key: string;
 }
 
+/** What is announced of an attachment whose time has passed. */
+export type ExpiredAttachment = Pick<Attachment, 'taskId' | 'key' | 'id' | 'version' | 'op'> & {
+  readonly expiresAtMs: number;
+};
+
 /** The identity that an overwrite inherits from the live attachment it replaces. */
 export type AttachmentIdentity = Pick<Attachment, 'id' | 'createdAtMs' | 'createdBy'>;
 

@@ -1,15 +1,18 @@
-import type { Attachment, AttachmentRef } from './attachment';
+import type { Attachment, AttachmentRef, ExpiredAttachment } from './attachment';
 import type { Task } from './task';
-import type { WriteStamp } from './version';
+import { expiryStamp, type WriteStamp } from './version';
 
-export type DomainEventType =
-  | 'task.attachment_created'
-  | 'task.attachment.deleted'
-  | 'task.created'
-  | 'task.updated'
-  | 'task.completed'
-  | 'task.cancelled'
-  | 'task.deleted';
+export const DOMAIN_EVENT_TYPES = [
+  'task.attachment_created',
+  'task.attachment.deleted',
+  'task.attachment.expired',
+  'task.created',
+  'task.updated',
+  'task.completed',
+  'task.cancelled',
+  'task.deleted',
+] as const;
+export type DomainEventType = (typeof DOMAIN_EVENT_TYPES)[number];
 
 /** What is announced of a change; `metadata.eventId` is the op of the change. */
 export interface DomainEvent {
@@ -38,6 +41,18 @@ export function attachmentDeleted(ref: AttachmentRef, stamp: WriteStamp, by: str
     payload: { taskId: ref.taskId, key: ref.key },
     metadata: { deletedBy: by, deletedAt: isoTime(nowMs), eventId: stamp.op, version: stamp.version },
     timestamp: nowMs,
+  };
+}
+
+/** At the moment of the expiry, whenever it was noticed. */
+export function attachmentExpired(expired: ExpiredAttachment): DomainEvent {
+  const { taskId, key, id, expiresAtMs } = expired;
+  const { version, op } = expiryStamp(expired);
+  return {
+    type: 'task.attachment.expired',
+    payload: { taskId, key, attachmentId: id },
+    metadata: { expiredAt: isoTime(expiresAtMs), eventId: op, version },
+    timestamp: expiresAtMs,
   };
 }
 

@@ -26,5 +26,8 @@ export const DEFAULT_TASKS_PER_PAGE = 100;
 export const MAX_PRIORITY = 100;
 export const DEFAULT_PRIORITY = 50;
 
+/** How long published events and tombstones are kept: longer than any absence of Redis, or of whoever follows events. */
+export const HISTORY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
+
 /** One operation, from the first byte read to the last store asked. */
 export const OPERATION_TIMEOUT_MS = 5000;

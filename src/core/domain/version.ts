@@ -20,6 +20,15 @@ export function mintVersion(nowMs: number, jitter: number, floor: number): numbe
   return version % 2 === 0 ? version : version + 1;
 }
 
+/**
+ * The stamp of the deletion of an expired version. It follows from what has expired, so that nobody can announce one
+ * expiry twice; by clock it might overtake a write that is still under way. The op is the expired version's own, as a
+ * UUID of version 8.
+ */
+export function expiryStamp(expired: WriteStamp): WriteStamp {
+  return { version: expired.version + 1, op: `${expired.op.slice(0, 14)}8${expired.op.slice(15)}` };
+}
+
 export function versionAt(epochMs: number): number {
   return (epochMs - EPOCH_MS) * VERSIONS_PER_MS;
 }

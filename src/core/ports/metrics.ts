@@ -1,4 +1,5 @@
 import type { AttachmentType } from '../domain/attachment';
+import type { DomainEventType } from '../domain/domain-event';
 
 /** Counts what operators watch. Never throws, never blocks, and is told no id, key or value. */
 export abstract class Metrics {
@@ -8,4 +9,7 @@ export abstract class Metrics {
   abstract cacheMisses(count: number): void;
   abstract listQuery(): void;
   abstract attachmentCreated(type: AttachmentType): void;
+  abstract eventPublished(type: DomainEventType): void;
+  /** Events that wait to be published; the age is 0 where none does. */
+  abstract outboxBacklog(backlog: { readonly count: number; readonly oldestAgeMs: number }): void;
 }

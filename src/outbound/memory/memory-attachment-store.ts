@@ -55,12 +55,13 @@ export class MemoryAttachmentStore implements AttachmentStore {
 
   private deleteNow(deletion: AttachmentDeletion, organization: string, nowMs: number): DeleteOutcome {
     const { taskId, key, stamp, event } = deletion;
-    if (!this.database.task(taskId, organization)) return { state: 'task-missing' };
+    const task = this.database.task(taskId, organization);
+    if (!task) return { state: 'task-missing' };
     const live = this.database.liveAttachment(taskId, key, nowMs);
     if (!live) return { state: 'attachment-missing' };
     const refusal = this.database.remove(taskId, key, stamp);
     if (refusal) return refusal;
-    this.database.events.push(ofStored(event, live.id));
+    this.database.record(task, ofStored(event, live.id));
     return { state: 'applied', attachmentId: live.id };
   }
 }

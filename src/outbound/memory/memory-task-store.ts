@@ -12,7 +12,7 @@ export class MemoryTaskStore implements TaskStore {
     if (parentMissing) return Promise.resolve('parent-missing' as const);
     if (this.database.isTaken(task.id)) return Promise.resolve('id-taken' as const);
     this.database.storeTask(task);
-    this.database.events.push(event);
+    this.database.record(task, event);
     for (const put of attachments) this.database.put(put, undefined, task.createdAtMs);
     return Promise.resolve('inserted' as const);
   }
@@ -32,7 +32,7 @@ export class MemoryTaskStore implements TaskStore {
     const put = attachment && this.database.put(attachment, undefined, task.updatedAtMs);
     if (put && put.state !== 'applied') return Promise.resolve(put);
     this.database.storeTask(task);
-    this.database.events.push(event);
+    this.database.record(task, event);
     return Promise.resolve(put ? { state: 'updated', attachment: put } : { state: 'updated' });
   }
 
@@ -60,8 +60,10 @@ export class MemoryTaskStore implements TaskStore {
     const tree = [root];
     for (const parent of tree) tree.push(...this.database.liveTasks().filter(({ parentId }) => parentId === parent.id));
     const deletions = describe(tree);
-    for (const { id } of tree) this.database.deleteTask(id);
-    this.database.events.push(...deletions.flatMap(({ events }) => events));
+    for (const { taskId, events } of deletions) {
+      this.database.deleteTask(taskId);
+      this.database.record({ id: taskId, organization }, ...events);
+    }
     return Promise.resolve(deletions);
   }
 

@@ -1,5 +1,6 @@
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { AttachmentType } from '../../core/domain/attachment';
+import type { DomainEventType } from '../../core/domain/domain-event';
 import { Metrics } from '../../core/ports/metrics';
 
 export class PrometheusMetrics extends Metrics {
@@ -7,6 +8,9 @@ export class PrometheusMetrics extends Metrics {
   private readonly misses: Counter;
   private readonly lists: Counter;
   private readonly created: Counter<'type'>;
+  private readonly published: Counter<'type'>;
+  private readonly unpublished: Gauge;
+  private readonly oldestSeconds: Gauge;
 
   constructor(registry: Registry) {
     super();
@@ -20,6 +24,15 @@ export class PrometheusMetrics extends Metrics {
       labelNames: ['type'],
       registers: [registry],
     });
+    this.published = new Counter({
+      name: 'dossier_events_published_total',
+      help: 'Events published by this replica, by type',
+      labelNames: ['type'],
+      registers: [registry],
+    });
+    const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
+    this.unpublished = gauge('dossier_outbox_unpublished', 'Events that wait to be published');
+    this.oldestSeconds = gauge('dossier_outbox_oldest_seconds', 'How long the oldest unpublished event has waited');
   }
 
   cacheHits(count: number): void {
@@ -36,5 +49,14 @@ export class PrometheusMetrics extends Metrics {
 
   attachmentCreated(type: AttachmentType): void {
     this.created.inc({ type });
+  }
+
+  eventPublished(type: DomainEventType): void {
+    this.published.inc({ type });
+  }
+
+  outboxBacklog({ count, oldestAgeMs }: { readonly count: number; readonly oldestAgeMs: number }): void {
+    this.unpublished.set(count);
+    this.oldestSeconds.set(oldestAgeMs / 1000);
   }
 }

@@ -173,7 +173,7 @@ describe('deleting a task', () => {
     for (const taskId of ['t-1', 't-3']) {
       await house.updateTask.execute({ taskId, updates: { status: 'in_progress' } }, CALLER);
     }
-    house.database.events.length = 0;
+    house.database.forgetEvents(new Set(house.database.outbox));
 
     expect(await house.deleteTask.execute('t-1', CALLER)).toEqual({ taskId: 't-1', deletedAtMs: house.clock.nowMs() });
     expect(eventTypes()).toEqual([

@@ -1,0 +1,51 @@
+import type { DomainEvent } from '../domain/domain-event';
+
+export interface OutboxEvent {
+  /** Rises, per attachment and among a task's own events, in the order of the changes. */
+  readonly seq: number;
+  readonly taskId: string;
+  readonly event: DomainEvent;
+}
+
+export interface EventQuery {
+  readonly organization: string;
+  /** Undefined: of all tasks. */
+  readonly taskId?: string;
+  /** A position that an earlier page gave; undefined: now, so that the page is empty. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export interface EventPage {
+  /** Each with the position behind it. */
+  readonly events: readonly { readonly event: DomainEvent; readonly position: string }[];
+  /** Where the next page begins, also when this one is empty. Printable ASCII. */
+  readonly position: string;
+  /** Whether the page ended at its limit. */
+  readonly more: boolean;
+}
+
+/** The events of changes, recorded with them in one transaction. Every method throws `StoreError`. */
+export abstract class Outbox {
+  /**
+   * The oldest events that wait to be published, in the order of `seq`; undefined while another replica is the one that
+   * publishes. Whoever dies, or is cut off from the outbox, is replaced within five seconds.
+   */
+  abstract unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined>;
+
+  /** Only for what `unpublished` has returned. */
+  abstract markPublished(events: readonly OutboxEvent[]): Promise<void>;
+
+  /** How many events wait, and for how long the oldest has waited. */
+  abstract backlog(): Promise<{ readonly count: number; readonly oldestAgeMs: number }>;
+
+  /**
+   * Events, published or not, of one organization, in the order of the changes as far as the events of one task go.
+   * Following the positions misses nothing, however late a change is committed. Undefined where `after` is no position
+   * in this outbox.
+   */
+  abstract read(query: EventQuery): Promise<EventPage | undefined>;
+
+  /** Forgets at most `limit` published events recorded before `beforeMs`; returns how many. */
+  abstract purge(beforeMs: number, limit: number): Promise<number>;
+}

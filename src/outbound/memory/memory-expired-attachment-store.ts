@@ -1,0 +1,20 @@
+import type { ExpiredAttachment } from '../../core/domain/attachment';
+import type { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
+import type { MemoryDatabase } from './memory-database';
+
+export class MemoryExpiredAttachmentStore implements ExpiredAttachmentStore {
+  constructor(private readonly database: MemoryDatabase) {}
+
+  find(nowMs: number, limit: number): Promise<readonly ExpiredAttachment[]> {
+    const expired = this.database.expired(nowMs).sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+    return Promise.resolve(expired.slice(0, limit));
+  }
+
+  remove(expired: ExpiredAttachment): Promise<boolean> {
+    return Promise.resolve(this.database.removeExpired(expired));
+  }
+
+  purgeTombstones(version: number, limit: number): Promise<number> {
+    return Promise.resolve(this.database.purgeTombstones(version, limit));
+  }
+}

@@ -1,0 +1,106 @@
+import type { DomainEvent } from '../../core/domain/domain-event';
+import type { EventPage, EventQuery, Outbox, OutboxEvent } from '../../core/ports/outbox';
+import { timestamp } from './attachment-row';
+import { isPast, parsePosition, printPosition } from './outbox-position';
+import type { PostgresConnection, Query } from './postgres-connection';
+import type { PublisherSession } from './publisher-session';
+
+const UNPUBLISHED = 'SELECT seq, task_id, event FROM outbox WHERE NOT published ORDER BY seq LIMIT $1';
+const MARK_PUBLISHED = 'UPDATE outbox SET published = true WHERE seq = ANY ($1)';
+
+const BACKLOG = `
+  SELECT (SELECT count(*)::integer FROM outbox WHERE NOT published) AS count, extract(epoch FROM clock_timestamp() - (
+    SELECT at FROM outbox WHERE NOT published ORDER BY seq LIMIT 1
+  ))::float * 1000 AS age`;
+
+/**
+ * What became visible between two snapshots, in the order of `seq`: who commits late is in a later snapshot, and what a
+ * snapshot shows of a task begins with what came first. Materialized, so that no plan reads the whole table in order.
+ */
+const READ = `
+  WITH bounds AS (
+    SELECT coalesce($1::pg_snapshot, pg_current_snapshot()) AS since,
+      coalesce($2::pg_snapshot, pg_current_snapshot()) AS until
+  ), candidates AS MATERIALIZED (
+    SELECT seq, event FROM outbox, bounds
+    WHERE xid >= pg_snapshot_xmin(since) AND xid < pg_snapshot_xmax(until)
+      AND NOT pg_visible_in_snapshot(xid, since) AND pg_visible_in_snapshot(xid, until)
+      AND organization = $4 AND ($5::text IS NULL OR task_id = $5) AND seq > $3
+  )
+  SELECT pg_current_snapshot()::text AS now, until::text, seq, event
+  FROM bounds LEFT JOIN (SELECT * FROM candidates ORDER BY seq LIMIT $6) AS page ON true ORDER BY seq`;
+
+/** Stops at the first younger row: rows are about as old as their place says. */
+const PURGE = `
+  WITH purged AS (
+    DELETE FROM outbox WHERE seq IN (
+      SELECT seq FROM outbox WHERE published AND at < $1
+        AND seq < coalesce((SELECT seq FROM outbox WHERE at >= $1 ORDER BY seq LIMIT 1), 9223372036854775807)
+      ORDER BY seq LIMIT $2
+    )
+    RETURNING 1
+  )
+  SELECT count(*)::integer AS count FROM purged`;
+
+interface OutboxRow {
+  seq: string;
+  task_id: string;
+  event: DomainEvent;
+}
+type PageRow = { now: string; until: string } & ({ seq: string; event: DomainEvent } | { seq: null });
+
+export class PostgresOutbox implements Outbox {
+  constructor(
+    private readonly connection: PostgresConnection,
+    /** Undefined for an embedded database, which nobody else can open. */
+    private readonly publisher?: PublisherSession,
+  ) {}
+
+  async unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined> {
+    const rows = await this.asPublisher((query) => query<OutboxRow>(UNPUBLISHED, [limit]));
+    return rows?.map(({ seq, task_id, event }) => ({ seq: Number(seq), taskId: task_id, event }));
+  }
+
+  async markPublished(events: readonly OutboxEvent[]): Promise<void> {
+    const seqs = events.map(({ seq }) => seq);
+    await this.connection.query(MARK_PUBLISHED, [seqs]);
+  }
+
+  async backlog(): Promise<{ count: number; oldestAgeMs: number }> {
+    const [row] = await this.connection.query<{ count: number; age: number | null }>(BACKLOG);
+    return { count: row?.count ?? 0, oldestAgeMs: Math.max(0, row?.age ?? 0) };
+  }
+
+  async read({ organization, taskId, after, limit }: EventQuery): Promise<EventPage | undefined> {
+    const start = after === undefined ? undefined : parsePosition(after);
+    if (after !== undefined && !start) return undefined;
+    const { until, seq = 0 } = start?.within ?? {};
+    const values = [start?.seen, until, seq, organization, taskId, limit];
+    const rows = (await this.connection.query<PageRow>(READ, values)) as [PageRow, ...PageRow[]];
+    const [{ now }] = rows;
+    if (start && !isPast(until ?? start.seen, now)) return undefined;
+    return pageOf(rows, start?.seen ?? now, limit);
+  }
+
+  async purge(beforeMs: number, limit: number): Promise<number> {
+    const [row] = await this.connection.query<{ count: number }>(PURGE, [timestamp(beforeMs), limit]);
+    return row?.count ?? 0;
+  }
+
+  private asPublisher<T>(work: (query: Query) => Promise<T>): Promise<T | undefined> {
+    return this.publisher ? this.publisher.lead(work) : work((text, values) => this.connection.query(text, values));
+  }
+}
+
+/** Only the last event of a page that was read to its end stands where the next page begins. */
+function pageOf(rows: readonly [PageRow, ...PageRow[]], seen: string, limit: number): EventPage {
+  const [{ until }] = rows;
+  const found = rows.filter((row) => row.seq !== null);
+  const more = found.length === limit;
+  const end = printPosition({ seen: until });
+  const events = found.map(({ event, seq }, i) => {
+    const isEnd = !more && i === found.length - 1;
+    return { event, position: isEnd ? end : printPosition({ seen, within: { until, seq: Number(seq) } }) };
+  });
+  return { events, position: more ? (events.at(-1)?.position ?? end) : end, more };
+}
