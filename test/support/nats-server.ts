@@ -1,0 +1,184 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect as connectSocket, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { findBinary, findOrInstall } from './installed-binary';
+import { until } from './poll';
+
+const START_TIMEOUT_MS = 15_000;
+
+export interface NatsServerOptions {
+  /** True unless told otherwise. */
+  readonly jetStream?: boolean;
+  /** More of the server's command line. */
+  readonly args?: readonly string[];
+}
+
+export interface NatsServer {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Ends it in order and removes its folder. */
+  stop(): Promise<void>;
+  /** Ends it as a crash would; `restart` brings it back. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and folder. */
+  restart(): Promise<void>;
+  /** It stays connected and answers nothing, until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface NatsCluster {
+  /** Of all its nodes, with commas between. */
+  readonly url: string;
+  readonly nodes: readonly NatsServer[];
+  stop(): Promise<void>;
+}
+
+/** A NATS of the test's own, on a free port, that dies with the test's process. */
+export async function startNats({ jetStream = true, args = [] }: NatsServerOptions = {}): Promise<NatsServer> {
+  const node = new Node(await freePort(), jetStream, args);
+  await node.start();
+  return node;
+}
+
+/** Nodes that share subjects and streams. */
+export async function startNatsCluster(size = 3): Promise<NatsCluster> {
+  const routePorts = await Promise.all(Array.from({ length: size }, freePort));
+  const routes = routePorts.map((port) => `nats://127.0.0.1:${port}`);
+  const nodes = await Promise.all(
+    routes.map(async (route) => {
+      const cluster = ['--cluster_name', 'test', '--cluster', route, '--routes', routes.join(',')];
+      return new Node(await freePort(), true, cluster);
+    }),
+  );
+  const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
+  try {
+    await Promise.all(nodes.map((node) => node.start()));
+    await until('the cluster has a leader', () => hasJetStream(nodes[0] as Node), START_TIMEOUT_MS);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: nodes.map(({ url }) => url).join(','), nodes, stop };
+}
+
+class Node implements NatsServer {
+  /** By which it is known from another server that took the port first. */
+  private readonly serverName = randomUUID();
+  private readonly folder = mkdtempSync(join(tmpdir(), 'dossier-nats-'));
+  private readonly killWithParent = () => this.child?.kill('SIGKILL');
+  private child?: ChildProcess;
+
+  constructor(
+    readonly port: number,
+    private readonly jetStream: boolean,
+    private readonly args: readonly string[],
+  ) {}
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.child?.pid as number;
+  }
+
+  async start(): Promise<void> {
+    const args = ['--addr', '127.0.0.1', '--port', String(this.port), '--name', this.serverName, ...this.args];
+    if (this.jetStream) args.push('--jetstream', '--store_dir', this.folder);
+    const child = spawnMortal(findOrInstall('nats-server', { apt: 'nats-server', brew: 'nats-server' }), args);
+    this.child = child;
+    process.once('exit', this.killWithParent);
+    let log = '';
+    child.stderr?.on('data', (text: Buffer) => (log = (log + text.toString()).slice(-4096)));
+    const isUp = async () => child.exitCode !== null || (await greeting(this.port)).includes(this.serverName);
+    try {
+      await until('nats-server answers', isUp, START_TIMEOUT_MS);
+      if (child.exitCode !== null) throw new Error(`it ended with exit code ${child.exitCode}`);
+    } catch (error) {
+      await this.stop();
+      throw new Error(`nats-server did not start:\n${log}`, { cause: error });
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.child?.kill('SIGCONT');
+    await this.end('SIGTERM');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  kill(): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  restart(): Promise<void> {
+    return this.start();
+  }
+
+  pause(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child?.kill('SIGCONT');
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    process.off('exit', this.killWithParent);
+    const { child } = this;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  }
+}
+
+async function hasJetStream({ url }: NatsServer): Promise<boolean> {
+  const client = await connect({ servers: url });
+  try {
+    const manager = await jetstreamManager(client, { timeout: 1000 });
+    await manager.getAccountInfo();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.close();
+  }
+}
+
+/** Linux ends the server when the test's process dies, however it does; elsewhere only when it exits by itself. */
+function spawnMortal(binary: string, args: string[]): ChildProcess {
+  const setpriv = process.platform === 'linux' ? findBinary('setpriv') : undefined;
+  return setpriv ? spawn(setpriv, ['--pdeathsig', 'KILL', binary, ...args]) : spawn(binary, args);
+}
+
+/** The first line that the server says; empty while it is not there. */
+function greeting(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connectSocket(port, '127.0.0.1');
+    const finish = (line: string) => {
+      socket.destroy();
+      resolve(line);
+    };
+    socket.once('data', (data) => finish(data.toString()));
+    socket.once('error', () => finish(''));
+    socket.once('close', () => finish(''));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
