@@ -5,9 +5,11 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule, type Connections } from './app.module';
 import { ConfigError, loadConfig, type Config } from './config';
+import { IsForeignTask } from './core/use-cases/is-foreign-task';
 import type { Authenticator } from './inbound/auth/authenticator';
 import { Lifecycle } from './inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from './inbound/http/json-rpc-http.strategy';
+import { TasksRestStrategy } from './inbound/http/tasks-rest.strategy';
 import { JsonRpcNatsStrategy } from './inbound/nats/json-rpc-nats.strategy';
 import { CallDurations } from './inbound/rpc/call-durations';
 import { JsonLogger } from './logging';
@@ -72,7 +74,8 @@ async function createApp(config: Config, connections: Connections, authenticator
   const durations = app.get(CallDurations);
   const fastify = adapter.getInstance();
   const overHttp = new JsonRpcHttpStrategy(fastify, { maxBodyBytes }, authenticator, app.get(Lifecycle), durations);
-  app.connectMicroservice({ strategy: overHttp }, { inheritAppConfig: true });
+  const overRest = new TasksRestStrategy(fastify, authenticator, app.get(IsForeignTask), app.get(Lifecycle), durations);
+  for (const strategy of [overHttp, overRest]) app.connectMicroservice({ strategy }, { inheritAppConfig: true });
   if (connections.nats) {
     const options = { maxBodyBytes, instanceId, version: packageVersion() };
     const overNats = new JsonRpcNatsStrategy(connections.nats.client, options, authenticator, durations);

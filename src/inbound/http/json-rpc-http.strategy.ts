@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import { METHODS, type IncomingHttpHeaders } from 'node:http';
+import { METHODS } from 'node:http';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
 import type { Lifecycle } from '../health/lifecycle';
-import type { CallOrigin } from '../rpc/call-context';
 import type { CallDurations } from '../rpc/call-durations';
 import { errorReply, JsonRpc } from '../rpc/json-rpc';
+import { httpOrigin } from './http-origin';
 import { METHOD_NOT_ALLOWED, refusalOfBody, refusalOfHeaders, SHUTTING_DOWN, type HttpRefusal } from './http-refusal';
 
 const PATH = '/rpc';
@@ -93,24 +93,15 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
   private async answer({ body, headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Without a body there is no text, and bytes that are not UTF-8 are none either: both fail to parse.
     const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
-    const pending = this.originOf(headers).then((origin) => this.jsonRpc.reply(text, origin));
+    const pending = httpOrigin(headers, this.authenticator).then((origin) => this.jsonRpc.reply(text, origin));
     this.inFlight.add(pending);
     const answer = await pending;
     this.inFlight.delete(pending);
     if (this.lifecycle.isStopping) reply.header('connection', 'close');
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
   }
-
-  private async originOf(headers: IncomingHttpHeaders): Promise<CallOrigin> {
-    return { transport: 'http', identity: await this.authenticator.identify((name) => utf8(headers[name])) };
-  }
 }
 
 function refuse(reply: FastifyReply, { status, error, headers = {} }: HttpRefusal): FastifyReply {
   return reply.code(status).headers(headers).type(JSON_UTF_8).send(errorReply(error, 'null'));
-}
-
-/** Node reads header values as Latin-1, whatever their bytes are; clients send UTF-8. */
-function utf8(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' ? Buffer.from(header, 'latin1').toString() : undefined;
 }

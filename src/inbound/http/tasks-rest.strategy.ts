@@ -1,0 +1,95 @@
+import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { StoreError } from '../../core/ports/store-error';
+import type { IsForeignTask } from '../../core/use-cases/is-foreign-task';
+import type { Authenticator } from '../auth/authenticator';
+import type { Lifecycle } from '../health/lifecycle';
+import type { CallOrigin } from '../rpc/call-context';
+import type { CallDurations } from '../rpc/call-durations';
+import { JsonRpc } from '../rpc/json-rpc';
+import { unexpected } from '../rpc/json-rpc-error';
+import { RawParams } from '../rpc/raw-params';
+import { httpOrigin } from './http-origin';
+import { DELETED, FOREIGN_TASK, restRefusal, STOPPING, UNAVAILABLE, type RestReply } from './rest-reply';
+
+/**
+ * `DELETE /v1/tasks/{task_id}`: the method `task.delete` by another door, so that whatever guards, limits or measures
+ * the one does so with the other. Must be started before the application listens.
+ */
+export class TasksRestStrategy extends Server implements CustomTransportStrategy {
+  private readonly jsonRpc: JsonRpc;
+  private readonly inFlight = new Set<Promise<unknown>>();
+
+  constructor(
+    private readonly fastify: FastifyInstance,
+    private readonly authenticator: Authenticator,
+    private readonly isForeignTask: IsForeignTask,
+    private readonly lifecycle: Lifecycle,
+    durations: CallDurations,
+  ) {
+    super();
+    this.jsonRpc = new JsonRpc(this.messageHandlers, durations);
+  }
+
+  listen(listening: (error?: unknown) => void): void {
+    this.fastify.register((scope, _options, done) => {
+      // Clients announce a content type, or send a body, with every verb: here neither matters.
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser('*', (_request, body, parsed) => {
+        body.resume();
+        parsed(null);
+      });
+      // A wildcard, because it takes an id of any length and shape: a malformed one has an answer of its own.
+      scope.delete('/v1/tasks/*', (request, reply) => this.answer(request, reply));
+      done();
+    });
+    listening();
+  }
+
+  /** Resolves when no call is in flight any more, whether or not its client still waits. */
+  async close(): Promise<void> {
+    while (this.inFlight.size > 0) await Promise.all(this.inFlight);
+  }
+
+  override on(): never {
+    throw new Error('REST has no events');
+  }
+
+  override unwrap<T>(): T {
+    return this.fastify as T;
+  }
+
+  private async answer({ params, headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    if (this.lifecycle.isStopping) return send(reply, STOPPING);
+    const taskId = (params as { '*': string })['*'];
+    const pending = httpOrigin(headers, this.authenticator).then((origin) => this.delete(taskId, origin));
+    this.inFlight.add(pending);
+    return send(reply, await pending.finally(() => this.inFlight.delete(pending)));
+  }
+
+  private async delete(taskId: string, origin: CallOrigin): Promise<RestReply> {
+    const params = { id: taskId };
+    const call = { id: undefined, method: 'task.delete', params: new RawParams(params, () => JSON.stringify(params)) };
+    const outcome = await this.jsonRpc.run(call, origin);
+    if ('result' in outcome) return DELETED;
+    const refusal = restRefusal(outcome.error);
+    return refusal.status === 404 ? this.missing(taskId, origin, refusal) : refusal;
+  }
+
+  /** Only here is a task of another organisation told from a missing one: this endpoint is documented to. */
+  private async missing(taskId: string, { identity }: CallOrigin, notFound: RestReply): Promise<RestReply> {
+    try {
+      const isForeign = 'caller' in identity && (await this.isForeignTask.execute(taskId, identity.caller));
+      return isForeign ? FOREIGN_TASK : notFound;
+    } catch (error) {
+      return error instanceof StoreError ? UNAVAILABLE : restRefusal(unexpected(error, this.logger));
+    }
+  }
+}
+
+function send(reply: FastifyReply, { status, detail, headers = {} }: RestReply): FastifyReply {
+  return reply
+    .code(status)
+    .headers(headers)
+    .send(detail === undefined ? undefined : { detail });
+}
