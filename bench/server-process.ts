@@ -1,0 +1,81 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
+import { askChild } from './ask-child';
+
+const CPU_REPORTER = join(__dirname, 'cpu-reporter.js');
+const BARE_SERVER = join(__dirname, 'bare-server.js');
+const START_TIMEOUT_MS = 60_000;
+const POLL_MS = 20;
+
+/** An HTTP server in a process of its own, on a free port of the loopback address. */
+export class ServerProcess {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly url: string,
+  ) {}
+
+  /** The built service; it sees no other environment than `env`. */
+  static service(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
+    return ServerProcess.start(resolve('dist/main.js'), [], { ...env, PORT: '0' });
+  }
+
+  /** What the service is compared with; see `bare-server.ts` for its arguments. */
+  static bare(...args: readonly string[]): Promise<ServerProcess> {
+    return ServerProcess.start(BARE_SERVER, args, {});
+  }
+
+  private static async start(script: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+    const child = fork(script, args, { env, execArgv: ['--require', CPU_REPORTER], silent: true });
+    try {
+      const server = new ServerProcess(child, await listeningUrl(child));
+      await server.untilStarted();
+      return server;
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  /** CPU time of all threads of the process since its start, in µs. */
+  async cpuMicros(): Promise<number> {
+    const { user, system } = await askChild<NodeJS.CpuUsage>(this.child, { question: 'cpu' });
+    return user + system;
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    this.child.kill('SIGTERM');
+    await exited;
+  }
+
+  private async untilStarted(): Promise<void> {
+    const signal = AbortSignal.timeout(START_TIMEOUT_MS);
+    while (!(await fetch(`${this.url}/startupz`, { signal })).ok) {
+      await new Promise((wake) => setTimeout(wake, POLL_MS));
+    }
+  }
+}
+
+/** Of a server that says "listening on <url>". */
+function listeningUrl(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    const fail = () => reject(new Error(`a server did not start: ${output}`));
+    const timer = setTimeout(fail, START_TIMEOUT_MS);
+    const read = (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-8192);
+      const [, url] = /listening on (http:\/\/[\d.]+:\d+)/.exec(output) ?? [];
+      if (!url) return;
+      clearTimeout(timer);
+      resolve(url);
+    };
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      fail();
+    });
+  });
+}
