@@ -5,6 +5,8 @@ import { orStoreError } from './redis-error';
 
 const PING_TIMEOUT_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
+/** How long a connection that is being closed may keep the process from ending. */
+const DISCONNECT_TIMEOUT_MS = 500;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
 
@@ -95,6 +97,7 @@ function redisOptions({ commandTimeoutMs = 5000 }: RedisConnectionOptions): Redi
     maxRetriesPerRequest: 0,
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     retryStrategy: retryDelayMs,
   };
 }
