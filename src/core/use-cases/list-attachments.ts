@@ -92,13 +92,11 @@ export class ListAttachments {
     const { attachments, totalCount } = stored;
     this.metrics.cacheMisses(attachments.length);
     if (cached) {
-      const { taskId, organization, includeBodies } = query;
+      const { taskId, organization, includeBodies: withBodies } = query;
       const complete = attachments.length === totalCount;
-      if (includeBodies) {
-        const fill = { taskId, organization, token: cached.token, attachments, withBodies: true, complete };
-        await unlessCacheIsDown(this.cache.fill([fill]));
-      }
-      if (!complete || !includeBodies) this.filler.start(taskId, organization);
+      const fill = { taskId, organization, token: cached.token, attachments, withBodies, complete };
+      await unlessCacheIsDown(this.cache.fill([fill]));
+      if (!complete) this.filler.start(taskId, organization);
     }
     return page(query, attachments, totalCount);
   }

@@ -280,6 +280,18 @@ describe('listing attachments', () => {
     }
   });
 
+  it.each([
+    ['some attachments', 't-1'],
+    ['none', 't-2'],
+  ])('lets the cache know a task with %s without their bodies', async (_, taskId) => {
+    await house.task('t-2');
+    house.clock.advance(3_600_001);
+    await house.list(taskId, { includeBodies: false });
+    house.forgetCalls();
+    await house.list(taskId, { includeBodies: false });
+    expect(house.postgres.calls).toEqual([]);
+  });
+
   it('filters by type and by prefix, past the cache', async () => {
     await house.createAttachment.execute(
       { taskId: 't-1', key: 'ab', type: 'json', value: JsonText.of(0), condition: undefined },
