@@ -60,14 +60,9 @@ export class ListAttachments {
     if (!cached.page || cached.organization !== query.organization) return undefined;
     const { entries, totalCount } = cached.page;
     const lost = entries.filter(({ attachment }) => !attachment);
-    const found =
-      lost.length === 0
-        ? []
-        : await this.findLost(
-            query,
-            cached,
-            lost.map(({ key }) => key),
-          );
+    // What the cache lacks are bodies, which would be fetched for nothing.
+    if (lost.length > 0 && !query.includeBodies) return undefined;
+    const found = await this.findLost(query, cached, lost);
     if (found.length < lost.length) return undefined;
 
     const byKey = new Map(found.map((attachment) => [attachment.key, attachment]));
@@ -77,9 +72,10 @@ export class ListAttachments {
     return page(query, attachments, totalCount);
   }
 
-  private async findLost(query: AttachmentListQuery, { token }: CachedPage, keys: readonly string[]) {
+  private async findLost(query: AttachmentListQuery, { token }: CachedPage, lost: readonly { key: string }[]) {
+    if (lost.length === 0) return [];
     const { taskId, organization } = query;
-    const refs = keys.map((key) => ({ taskId, key }));
+    const refs = lost.map(({ key }) => ({ taskId, key }));
     const { attachments } = await this.store.find(refs, organization, query.nowMs);
     const fill = { taskId, organization, token, attachments, withBodies: true, complete: false };
     await unlessCacheIsDown(this.cache.fill([fill]));
@@ -91,7 +87,7 @@ export class ListAttachments {
     if (!stored) throw taskNotFound(query.taskId);
     const { attachments, totalCount } = stored;
     this.metrics.cacheMisses(attachments.length);
-    if (cached) {
+    if (cached && !cached.page) {
       const { taskId, organization, includeBodies: withBodies } = query;
       const complete = attachments.length === totalCount;
       const fill = { taskId, organization, token: cached.token, attachments, withBodies, complete };
