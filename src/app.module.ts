@@ -1,4 +1,4 @@
-import { Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
+import { Logger, Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Config } from './config';
@@ -6,8 +6,11 @@ import { AttachmentCache } from './core/ports/attachment-cache';
 import { AttachmentStore } from './core/ports/attachment-store';
 import { Clock } from './core/ports/clock';
 import type { Dependency } from './core/ports/dependency';
+import { EventBus } from './core/ports/event-bus';
+import { ExpiredAttachmentStore } from './core/ports/expired-attachment-store';
 import { IdSource } from './core/ports/id-source';
 import { Metrics } from './core/ports/metrics';
+import { Outbox } from './core/ports/outbox';
 import { TaskStore } from './core/ports/task-store';
 import { CoreSettings } from './core/settings';
 import { AttachmentLookup } from './core/use-cases/attachment-lookup';
@@ -17,6 +20,7 @@ import { CreateAttachment } from './core/use-cases/create-attachment';
 import { CreateTask } from './core/use-cases/create-task';
 import { DeleteAttachment } from './core/use-cases/delete-attachment';
 import { DeleteTask } from './core/use-cases/delete-task';
+import { FollowEvents } from './core/use-cases/follow-events';
 import { GetAttachment } from './core/use-cases/get-attachment';
 import { GetAttachmentsBatch } from './core/use-cases/get-attachments-batch';
 import { GetTask } from './core/use-cases/get-task';
@@ -24,20 +28,31 @@ import { IndexFiller } from './core/use-cases/index-filler';
 import { IsForeignTask } from './core/use-cases/is-foreign-task';
 import { ListAttachments } from './core/use-cases/list-attachments';
 import { ListTasks } from './core/use-cases/list-tasks';
+import { PublishEvents } from './core/use-cases/publish-events';
+import { PurgeHistory } from './core/use-cases/purge-history';
+import { ReportBacklog } from './core/use-cases/report-backlog';
+import { SweepExpired } from './core/use-cases/sweep-expired';
 import { UpdateTask } from './core/use-cases/update-task';
 import { Authenticator } from './inbound/auth/authenticator';
+import { BackgroundJobs } from './inbound/background/background-jobs';
 import { DependencyCheck } from './inbound/health/dependency-check';
 import { HealthController } from './inbound/health/health.controller';
 import { Lifecycle } from './inbound/health/lifecycle';
 import { MetricsController } from './inbound/health/metrics.controller';
+import { EventsController } from './inbound/http/events.controller';
 import { AttachmentsRpc } from './inbound/rpc/attachments.rpc';
 import { CallDurations } from './inbound/rpc/call-durations';
 import { TasksRpc } from './inbound/rpc/tasks.rpc';
 import { MemoryAttachmentCache } from './outbound/memory/memory-attachment-cache';
+import { MemoryEventBus } from './outbound/memory/memory-event-bus';
 import type { NatsConnection } from './outbound/nats/nats-connection';
+import { NatsEventBus } from './outbound/nats/nats-event-bus';
 import { PostgresAttachmentStore } from './outbound/postgres/postgres-attachment-store';
 import type { PostgresConnection } from './outbound/postgres/postgres-connection';
+import { PostgresExpiredAttachmentStore } from './outbound/postgres/postgres-expired-attachment-store';
+import { PostgresOutbox } from './outbound/postgres/postgres-outbox';
 import { PostgresTaskStore } from './outbound/postgres/postgres-task-store';
+import type { PublisherSession } from './outbound/postgres/publisher-session';
 import { PrometheusMetrics } from './outbound/prometheus/prometheus-metrics';
 import { RedisAttachmentCache } from './outbound/redis/redis-attachment-cache';
 import { RedisKeys } from './outbound/redis/redis-keys';
@@ -48,6 +63,8 @@ import { SystemClock } from './outbound/system/system-clock';
 /** The connections that outlive the module: opened before it, closed after it. */
 export interface Connections {
   readonly postgres: PostgresConnection;
+  /** Undefined where the database is embedded. */
+  readonly publisher?: PublisherSession;
   readonly redis?: RedisConnection;
   readonly nats?: NatsConnection;
 }
@@ -80,6 +97,11 @@ const USE_CASES: Provider[] = [
   wire(ListTasks, TaskStore, Clock),
   wire(IsForeignTask, TaskStore),
   wire(DeleteTask, TaskStore, AttachmentCache, Clock, IdSource, CoreSettings),
+  wire(PublishEvents, Outbox, EventBus, Metrics),
+  wire(FollowEvents, Outbox),
+  wire(SweepExpired, ExpiredAttachmentStore, AttachmentCache, Clock),
+  wire(ReportBacklog, Outbox, Metrics),
+  wire(PurgeHistory, Outbox, ExpiredAttachmentStore, Clock),
 ];
 
 /** The composition root: the only place that knows every room of the house. */
@@ -89,7 +111,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [TerminusModule.forRoot({ logger: false })],
-      controllers: [AttachmentsRpc, TasksRpc, HealthController, MetricsController],
+      controllers: [AttachmentsRpc, TasksRpc, HealthController, MetricsController, EventsController],
       providers: [
         ...USE_CASES,
         ...ports(config, connections),
@@ -100,7 +122,7 @@ export class AppModule {
   }
 }
 
-function ports(config: Config, { postgres, redis }: Connections): Provider[] {
+function ports(config: Config, { postgres, publisher, redis, nats }: Connections): Provider[] {
   const clock = new SystemClock();
   const cache = redis
     ? new RedisAttachmentCache(redis.client, new RedisKeys(config.redis?.cluster ?? false), config.cacheTtlMs)
@@ -109,11 +131,21 @@ function ports(config: Config, { postgres, redis }: Connections): Provider[] {
     { provide: AttachmentStore, useValue: new PostgresAttachmentStore(postgres) },
     { provide: TaskStore, useValue: new PostgresTaskStore(postgres) },
     { provide: AttachmentCache, useValue: cache },
+    { provide: ExpiredAttachmentStore, useValue: new PostgresExpiredAttachmentStore(postgres) },
+    { provide: Outbox, useValue: new PostgresOutbox(postgres, publisher) },
+    { provide: EventBus, useValue: nats ? natsEventBus(nats) : new MemoryEventBus() },
     { provide: Clock, useValue: clock },
     { provide: IdSource, useValue: new RandomIdSource() },
     { provide: CoreSettings, useValue: new CoreSettings(config.instanceId, config.maxAttachmentBytes) },
     { provide: Metrics, useFactory: (registry: Registry) => new PrometheusMetrics(registry), inject: [Registry] },
   ];
+}
+
+function natsEventBus({ client }: NatsConnection): NatsEventBus {
+  const logger = new Logger(NatsEventBus.name);
+  const onPlain = () =>
+    logger.warn('JETSTREAM IS NOT ENABLED on this NATS server: whoever is not listening will miss events for good');
+  return new NatsEventBus({ client, onPlain });
 }
 
 /** What operators see of the process. */
@@ -128,5 +160,6 @@ function operations(config: Config, { postgres, redis, nats }: Connections): Pro
     { provide: DependencyCheck, useValue: new DependencyCheck(servers) },
     Lifecycle,
     wire(CallDurations, Registry),
+    wire(BackgroundJobs, PublishEvents, SweepExpired, ReportBacklog, PurgeHistory),
   ];
 }

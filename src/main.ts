@@ -7,6 +7,7 @@ import { AppModule, type Connections } from './app.module';
 import { ConfigError, loadConfig, type Config } from './config';
 import { IsForeignTask } from './core/use-cases/is-foreign-task';
 import type { Authenticator } from './inbound/auth/authenticator';
+import { BackgroundJobs } from './inbound/background/background-jobs';
 import { Lifecycle } from './inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from './inbound/http/json-rpc-http.strategy';
 import { TasksRestStrategy } from './inbound/http/tasks-rest.strategy';
@@ -19,6 +20,7 @@ import { NatsConnection } from './outbound/nats/nats-connection';
 import { runMigrations } from './outbound/postgres/migrate';
 import type { Database } from './outbound/postgres/database';
 import { PostgresConnection } from './outbound/postgres/postgres-connection';
+import { PublisherSession } from './outbound/postgres/publisher-session';
 import { RedisConnection } from './outbound/redis/redis-connection';
 
 const MIGRATION_RETRY_MS = 1000;
@@ -45,6 +47,7 @@ async function main(): Promise<void> {
   await app.listen(config.port, config.host);
   logger.log(`listening on ${await app.getUrl()}`, 'main');
   await migration;
+  if (!app.get(Lifecycle).isStopping) app.get(BackgroundJobs).start();
 }
 
 function connect(config: Config, database: Database, logger: JsonLogger): Connections {
@@ -59,7 +62,8 @@ function connect(config: Config, database: Database, logger: JsonLogger): Connec
   const nats = config.nats && new NatsConnection({ ...config.nats, clientName, onChange: onChange('nats') });
   redis?.connect();
   nats?.connect();
-  return { postgres: new PostgresConnection(database), redis, nats };
+  const publisher = config.store.kind === 'postgres' ? new PublisherSession(config.store.url) : undefined;
+  return { postgres: new PostgresConnection(database), publisher, redis, nats };
 }
 
 async function createApp(config: Config, connections: Connections, authenticator: Authenticator, logger: JsonLogger) {
@@ -99,14 +103,15 @@ async function migrateUntilDone(database: Database, lifecycle: Lifecycle, logger
   }
 }
 
-function stopOnSignal(app: NestFastifyApplication, { postgres, redis, nats }: Connections, logger: JsonLogger): void {
+function stopOnSignal(app: NestFastifyApplication, connections: Connections, logger: JsonLogger): void {
+  const { postgres, publisher, redis, nats } = connections;
   const stop = async (signal: string) => {
     logger.log(`${signal}: finishing what is in flight`, 'main');
     app.get(Lifecycle).stopping();
     const server = app.getHttpServer() as { closeAllConnections(): void };
     setTimeout(() => server.closeAllConnections(), SHUTDOWN_PATIENCE_MS).unref();
     await app.close();
-    await Promise.all([postgres.close(), redis?.close(), nats?.close()]);
+    await Promise.all([postgres.close(), publisher?.close(), redis?.close(), nats?.close()]);
     logger.log('stopped', 'main');
     process.exit(0);
   };

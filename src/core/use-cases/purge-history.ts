@@ -14,13 +14,11 @@ export class PurgeHistory {
     private readonly clock: Clock,
   ) {}
 
-  async execute(): Promise<void> {
+  /** Takes one batch of each. */
+  async execute(): Promise<{ more: boolean }> {
     const beforeMs = this.clock.nowMs() - HISTORY_RETENTION_MS;
-    await untilNothingIsLeft(() => this.outbox.purge(beforeMs, BATCH_SIZE));
-    await untilNothingIsLeft(() => this.store.purgeTombstones(versionAt(beforeMs), BATCH_SIZE));
+    const events = await this.outbox.purge(beforeMs, BATCH_SIZE);
+    const tombstones = await this.store.purgeTombstones(versionAt(beforeMs), BATCH_SIZE);
+    return { more: events === BATCH_SIZE || tombstones === BATCH_SIZE };
   }
-}
-
-async function untilNothingIsLeft(purge: () => Promise<number>): Promise<void> {
-  while ((await purge()) === BATCH_SIZE);
 }

@@ -8,7 +8,8 @@ export class ReportBacklog {
     private readonly metrics: Metrics,
   ) {}
 
-  async execute(): Promise<void> {
+  async execute(): Promise<{ more: false }> {
     this.metrics.outboxBacklog(await this.outbox.backlog());
+    return { more: false };
   }
 }

@@ -17,12 +17,11 @@ export class SweepExpired {
     private readonly clock: Clock,
   ) {}
 
-  async execute(): Promise<void> {
-    for (;;) {
-      const expired = await this.store.find(this.clock.nowMs(), BATCH_SIZE);
-      await inParallel(expired, MAX_IN_FLIGHT, (one) => this.remove(one));
-      if (expired.length < BATCH_SIZE) return;
-    }
+  /** Takes one batch. */
+  async execute(): Promise<{ more: boolean }> {
+    const expired = await this.store.find(this.clock.nowMs(), BATCH_SIZE);
+    await inParallel(expired, MAX_IN_FLIGHT, (one) => this.remove(one));
+    return { more: expired.length === BATCH_SIZE };
   }
 
   private async remove(expired: ExpiredAttachment): Promise<void> {

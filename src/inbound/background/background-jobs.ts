@@ -1,0 +1,57 @@
+import type { OnModuleDestroy } from '@nestjs/common';
+import type { PublishEvents, PublishOutcome } from '../../core/use-cases/publish-events';
+import type { PurgeHistory } from '../../core/use-cases/purge-history';
+import type { ReportBacklog } from '../../core/use-cases/report-backlog';
+import type { SweepExpired } from '../../core/use-cases/sweep-expired';
+import { PeriodicJob } from './periodic-job';
+
+/** With the publisher's death noticed after three seconds, another replica publishes within five. */
+const PUBLISH_PAUSES_MS: Record<PublishOutcome, number> = { published: 0, idle: 20, standby: 1000 };
+const PUBLISH_RETRY_MS = 1000;
+const SWEEP_MS = 5000;
+const REPORT_MS = 5000;
+const PURGE_MS = 60 * 60 * 1000;
+const PURGE_RETRY_MS = 60 * 1000;
+
+/** Small ones, so that a shutdown does not wait for long. */
+interface InBatches {
+  execute(): Promise<{ readonly more: boolean }>;
+}
+
+/** What the service does without being asked. */
+export class BackgroundJobs implements OnModuleDestroy {
+  private readonly jobs: readonly PeriodicJob[];
+
+  constructor(publish: PublishEvents, sweep: SweepExpired, report: ReportBacklog, purge: PurgeHistory) {
+    this.jobs = [
+      new PeriodicJob({
+        name: 'publish events',
+        run: async () => PUBLISH_PAUSES_MS[await publish.execute()],
+        maxRetryMs: PUBLISH_RETRY_MS,
+      }),
+      every(SWEEP_MS, 'sweep expired attachments', sweep),
+      every(REPORT_MS, 'report the backlog of events', report),
+      every(PURGE_MS, 'purge history', purge, PURGE_RETRY_MS),
+    ];
+  }
+
+  /** To be called once the database has its schema. */
+  start(): void {
+    for (const job of this.jobs) job.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.jobs.map((job) => job.stop()));
+  }
+}
+
+function every(pauseMs: number, name: string, useCase: InBatches, maxRetryMs = pauseMs) {
+  return new PeriodicJob({
+    name,
+    maxRetryMs,
+    run: async () => {
+      const { more } = await useCase.execute();
+      return more ? 0 : pauseMs;
+    },
+  });
+}

@@ -1,0 +1,64 @@
+import { Logger } from '@nestjs/common';
+
+const FIRST_RETRY_MS = 250;
+
+/** How long to wait until the next run. */
+type DelayMs = number;
+
+export interface PeriodicJobOptions {
+  readonly name: string;
+  /** One run; answers when it wants to run again. */
+  readonly run: () => Promise<DelayMs>;
+  /** The longest pause after failures in a row; the first is short. */
+  readonly maxRetryMs: number;
+}
+
+/**
+ * Runs again and again, never twice at once; the pauses vary by a tenth, so that replicas do not march in step. A
+ * failure is logged when it is the first after a success, and its end is, too.
+ */
+export class PeriodicJob {
+  private readonly logger: Logger;
+  private timer?: NodeJS.Timeout;
+  private underWay: Promise<void> = Promise.resolve();
+  private isStopped = false;
+  private failures = 0;
+
+  constructor(private readonly options: PeriodicJobOptions) {
+    this.logger = new Logger(options.name);
+  }
+
+  start(): void {
+    this.runIn(0);
+  }
+
+  /** Resolves when the run under way has ended; no other one begins. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    await this.underWay;
+  }
+
+  private runIn(delayMs: number): void {
+    if (this.isStopped) return;
+    const jitteredMs = delayMs * (0.9 + Math.random() * 0.2);
+    this.timer = setTimeout(() => void (this.underWay = this.run()), jitteredMs);
+  }
+
+  private async run(): Promise<void> {
+    try {
+      const delayMs = await this.options.run();
+      if (this.failures > 0) this.logger.log('works again');
+      this.failures = 0;
+      this.runIn(delayMs);
+    } catch (error) {
+      if (this.failures === 0) this.logger.warn(`fails, and is tried again: ${messageOf(error)}`);
+      this.runIn(Math.min(FIRST_RETRY_MS * 2 ** this.failures, this.options.maxRetryMs));
+      this.failures = Math.min(this.failures + 1, 20);
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'something was thrown that is no error';
+}

@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { EventPage } from '../../core/ports/outbox';
+
+export const EVENT_STREAM = 'text/event-stream; charset=utf-8';
+const HEADERS = {
+  'content-type': EVENT_STREAM,
+  'cache-control': 'no-store',
+  // Some reverse proxies keep a response back until it is complete.
+  'x-accel-buffering': 'no',
+};
+
+/** Server-sent events on one response. Never more than one page is waiting for the reader. */
+export class EventStream {
+  private sentAtMs = 0;
+
+  constructor(
+    private readonly response: ServerResponse,
+    /** A reader that takes nothing for so long is given up. */
+    private readonly patienceMs: number,
+  ) {}
+
+  get silentForMs(): number {
+    return performance.now() - this.sentAtMs;
+  }
+
+  /** Answers the request; the reader knows from the start what to resume from. */
+  open(position: string, signal: AbortSignal): Promise<void> {
+    this.response.writeHead(200, HEADERS);
+    return this.send(comment('following', position), signal);
+  }
+
+  sendEvents(events: EventPage['events'], signal: AbortSignal): Promise<void> {
+    const blocks = events.map(
+      ({ event, position }) => `id: ${position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
+    );
+    return this.send(blocks.join(''), signal);
+  }
+
+  /** Also moves on what a reader resumes from that sees few of all events. */
+  sendHeartbeat(position: string, signal: AbortSignal): Promise<void> {
+    return this.send(comment('heartbeat', position), signal);
+  }
+
+  /** Resolves when more can be sent; rejects when the signal aborts or the reader is too slow. */
+  private async send(text: string, signal: AbortSignal): Promise<void> {
+    this.sentAtMs = performance.now();
+    if (this.response.write(text)) return;
+    await once(this.response, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(this.patienceMs)]) });
+  }
+}
+
+/** A block without data: readers take its id and dispatch nothing. */
+function comment(text: string, position: string): string {
+  return `: ${text}\nid: ${position}\n\n`;
+}

@@ -1,0 +1,127 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Controller, Get, Logger, Req, Res, type OnModuleDestroy } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../../core/caller';
+import { DomainError, refuseIfAny, type FieldError } from '../../core/domain/domain-error';
+import { taskIdProblem } from '../../core/domain/identifiers';
+import type { EventPage } from '../../core/ports/outbox';
+import { StoreError } from '../../core/ports/store-error';
+import { FollowEvents, type FollowEventsCommand } from '../../core/use-cases/follow-events';
+import { Authenticator } from '../auth/authenticator';
+import { AuthenticationFailure } from '../auth/credential';
+import { CallContext } from '../rpc/call-context';
+import { authenticationErrorOf } from '../rpc/error-table';
+import { unexpected } from '../rpc/json-rpc-error';
+import { EVENT_STREAM, EventStream } from './event-stream';
+import { httpOrigin } from './http-origin';
+import { restRefusal, UNAVAILABLE, type RestReply } from './rest-reply';
+
+const POLL_MS = 200;
+const RETRY_MS = 1000;
+const HEARTBEAT_MS = 15_000;
+const SLOW_READER_MS = 10_000;
+/** Each one asks the database a few times a second. */
+export const MAX_FOLLOWERS = 100;
+
+/** `GET /events`: what happens to the tasks of the caller's organisation, as server-sent events. */
+@Controller()
+export class EventsController implements OnModuleDestroy {
+  private readonly logger = new Logger(EventsController.name);
+  private readonly shutdown = new AbortController();
+  private followers = 0;
+
+  constructor(
+    private readonly followEvents: FollowEvents,
+    private readonly authenticator: Authenticator,
+  ) {}
+
+  onModuleDestroy(): void {
+    this.shutdown.abort();
+  }
+
+  @Get('events')
+  async stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    if (this.followers >= MAX_FOLLOWERS) return send(reply, UNAVAILABLE);
+    this.followers += 1;
+    try {
+      const { caller } = new CallContext(await httpOrigin(request.headers, this.authenticator), 'events');
+      const command = commandOf(request);
+      const page = await this.followEvents.execute(command, caller);
+      if (request.method === 'HEAD') send(reply, { status: 200, headers: { 'content-type': EVENT_STREAM } });
+      else await this.follow(reply, command, caller, page);
+    } catch (error) {
+      send(reply, this.refusalOf(error));
+    } finally {
+      this.followers -= 1;
+    }
+  }
+
+  /** Until the reader goes away, or is too slow, or this process stops. */
+  private async follow(reply: FastifyReply, { taskId }: FollowEventsCommand, caller: Caller, first: EventPage) {
+    reply.hijack();
+    const response = reply.raw;
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, this.shutdown.signal]);
+    const stream = new EventStream(response, SLOW_READER_MS);
+    try {
+      await stream.open(first.position, signal);
+      for (let page = first; ; page = await this.nextPage({ taskId, after: page.position }, caller, signal)) {
+        if (page.events.length > 0) await stream.sendEvents(page.events, signal);
+        else if (stream.silentForMs >= HEARTBEAT_MS) await stream.sendHeartbeat(page.position, signal);
+        if (!page.more) await sleep(POLL_MS, undefined, { signal });
+      }
+    } catch (error) {
+      if (!isAbort(error)) this.logger.error(error);
+      if (this.shutdown.signal.aborted) response.end();
+      else response.destroy();
+    }
+  }
+
+  /** While the database is away the reader waits: one that is sent away may take that for final. */
+  private async nextPage(command: FollowEventsCommand, caller: Caller, signal: AbortSignal): Promise<EventPage> {
+    try {
+      return await this.followEvents.execute(command, caller);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      await sleep(RETRY_MS, undefined, { signal });
+      return { events: [], position: command.after as string, more: false };
+    }
+  }
+
+  private refusalOf(error: unknown): RestReply {
+    if (error instanceof AuthenticationFailure) return restRefusal(authenticationErrorOf(error));
+    if (error instanceof DomainError && error.refusal.kind === 'invalid') return invalidQuery(error.refusal.errors);
+    return error instanceof StoreError ? UNAVAILABLE : restRefusal(unexpected(error, this.logger));
+  }
+}
+
+/** Throws what is wrong with it. The header comes from a reader that resumes, and knows better than its URL. */
+function commandOf({ query, headers }: FastifyRequest): FollowEventsCommand {
+  const { taskId, lastEventId, ...unknown } = query as Record<string, unknown>;
+  const errors: FieldError[] = Object.keys(unknown).map((field) => ({ field, message: 'is not a known parameter' }));
+  const taskProblem = taskId === undefined ? undefined : taskIdProblem(taskId);
+  if (taskProblem) errors.push({ field: 'taskId', message: taskProblem });
+  const after = headers['last-event-id'] || lastEventId || undefined;
+  if (after !== undefined && typeof after !== 'string') {
+    errors.push({ field: 'lastEventId', message: 'must be given once' });
+  }
+  refuseIfAny(errors);
+  return { taskId: taskId as string | undefined, after: after as string | undefined };
+}
+
+function invalidQuery(errors: readonly FieldError[]): RestReply {
+  const detail = errors.map(({ field, message }) => ({ loc: ['query', field], msg: message, type: 'value_error' }));
+  return { status: 400, detail };
+}
+
+function send(reply: FastifyReply, { status, detail, headers = {} }: RestReply): void {
+  void reply
+    .code(status)
+    .headers(headers)
+    .send(detail === undefined ? undefined : { detail });
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
