@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cluster, Redis, Result } from 'ioredis';
+import { RateLimits, type CountedCall, type RateWindow } from '../../core/ports/rate-limits';
+
+/** A Redis that is slower than this is as good as away: a limit must not cost more than the call that it limits. */
+const TIMEOUT_MS = 200;
+/** How long a Redis that has not answered is not asked again, so that not every call waits for it. */
+const SILENCE_PAUSE_MS = 1000;
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    countCall(window: string, windowMs: number): Result<[calls: number, endsInMs: number], Context>;
+  }
+}
+
+/** Windows that all replicas share; while Redis is away, those of this replica. */
+export class RedisRateLimits extends RateLimits {
+  private notBeforeMs = -Infinity;
+
+  constructor(
+    private readonly client: Redis | Cluster,
+    private readonly local: RateLimits,
+  ) {
+    super();
+    const lua = readFileSync(join(__dirname, 'scripts', 'count-call.lua'), 'utf8');
+    client.defineCommand('countCall', { numberOfKeys: 1, lua });
+  }
+
+  async count(call: CountedCall, windowMs: number): Promise<RateWindow> {
+    // Always, so that an outage does not open a new window for callers that have used up theirs.
+    const local = this.local.count(call, windowMs);
+    return (await this.shared(call, windowMs)) ?? local;
+  }
+
+  /** Undefined while Redis cannot say. */
+  private async shared({ caller, method }: CountedCall, windowMs: number): Promise<RateWindow | undefined> {
+    if (performance.now() < this.notBeforeMs) return undefined;
+    const counting = this.client.countCall(`cb:rate:${method}:${caller}`, windowMs);
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => {
+        this.notBeforeMs = performance.now() + SILENCE_PAUSE_MS;
+        resolve(undefined);
+      }, TIMEOUT_MS);
+    });
+    try {
+      const reply = await Promise.race([counting, tooLate]);
+      return reply && { calls: reply[0], endsInMs: reply[1] };
+    } catch {
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

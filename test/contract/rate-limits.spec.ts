@@ -1,0 +1,127 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MemoryRateLimits } from '../../src/outbound/memory/memory-rate-limits';
+import { RedisConnection } from '../../src/outbound/redis/redis-connection';
+import { RedisRateLimits } from '../../src/outbound/redis/redis-rate-limits';
+import { until } from '../support/poll';
+import { startRedis, type RedisServer } from '../support/redis-server';
+import { describeRateLimits, type RateLimitsHarness } from './rate-limits.contract';
+
+const WINDOW_MS = 60_000;
+const call = (caller: string) => ({ caller, method: 'task.delete' });
+
+describeRateLimits('memory', () => Promise.resolve(memoryHarness()));
+describeRateLimits('Redis', () => openRedis({ cluster: false }));
+describeRateLimits('Redis Cluster', () => openRedis({ cluster: true }));
+
+describe('rate limits in memory', () => {
+  it('keep a bounded number of windows, and those opened last', async () => {
+    const limits = new MemoryRateLimits({ maxWindows: 4 });
+    for (const caller of ['a', 'b', 'c', 'd', 'e']) await limits.count(call(caller), WINDOW_MS);
+    expect(await limits.count(call('e'), WINDOW_MS)).toMatchObject({ calls: 2 });
+    expect(await limits.count(call('d'), WINDOW_MS)).toMatchObject({ calls: 2 });
+    expect(await limits.count(call('a'), WINDOW_MS)).toMatchObject({ calls: 1 });
+  });
+
+  it('keep a window to its end, whenever it was opened', async () => {
+    let nowMs = 0;
+    const limits = new MemoryRateLimits({ maxWindows: 1000, nowMs: () => nowMs });
+    await limits.count(call('first'), 100);
+    for (nowMs = 50; nowMs < 150; nowMs += 1) await limits.count(call('late'), 100);
+    expect(await limits.count(call('late'), 100)).toMatchObject({ calls: 1 });
+    nowMs = 249;
+    expect(await limits.count(call('late'), 100)).toEqual({ calls: 2, endsInMs: 1 });
+  });
+
+  it('cost the same with a hundred thousand windows open, and with as many ended', async () => {
+    let nowMs = 0;
+    const limits = new MemoryRateLimits({ maxWindows: 200_000, nowMs: () => nowMs });
+    const timed = async (callers: string) => {
+      const startedAtMs = performance.now();
+      for (let i = 0; i < 100_000; i += 1) await limits.count(call(`${callers}-${i}`), WINDOW_MS);
+      return performance.now() - startedAtMs;
+    };
+    const empty = await timed('first');
+    const full = await timed('second');
+    nowMs += WINDOW_MS;
+    const ended = await timed('third');
+    // A scan of all windows for each call would take a thousand times as long.
+    expect(Math.max(full, ended)).toBeLessThan(50 * empty);
+  });
+});
+
+describe('rate limits in Redis', () => {
+  let redis: RedisServer;
+  let replicas: RedisConnection[];
+  let limits: RedisRateLimits[];
+
+  beforeEach(async () => {
+    redis = await startRedis();
+    replicas = [await connect(redis.url), await connect(redis.url)];
+    limits = replicas.map(({ client }) => new RedisRateLimits(client, new MemoryRateLimits({ maxWindows: 100 })));
+  });
+  afterEach(async () => {
+    redis.resume();
+    await Promise.all(replicas.map((replica) => replica.close()));
+    await redis.stop();
+  });
+
+  const count = async (replica: number, caller = 'a') =>
+    (await (limits[replica] as RedisRateLimits).count(call(caller), WINDOW_MS)).calls;
+
+  it('are shared by replicas', async () => {
+    expect([await count(0), await count(1), await count(0)]).toEqual([1, 2, 3]);
+  });
+
+  it('stay with each replica while Redis is away, go on where they were, and are shared again', async () => {
+    expect([await count(0), await count(0), await count(1)]).toEqual([1, 2, 3]);
+    await redis.kill();
+    expect([await count(0), await count(1)]).toEqual([3, 2]);
+    expect([await count(0, 'b'), await count(1, 'b')]).toEqual([1, 1]);
+    await redis.restart();
+    await Promise.all(replicas.map((replica) => replica.waitUntilReady(10_000)));
+    expect([await count(0), await count(1), await count(0)]).toEqual([1, 2, 3]);
+  });
+
+  it('do not wait for a Redis that does not answer', async () => {
+    await count(0);
+    redis.pause();
+    const startedAtMs = performance.now();
+    for (let calls = 2; calls <= 20; calls += 1) expect(await count(0)).toBe(calls);
+    // Each of them waiting would take longer than four seconds.
+    expect(performance.now() - startedAtMs).toBeLessThan(2000);
+    redis.resume();
+    await until('the window is shared again', async () => (await count(1, 'b')) !== (await count(0, 'b')));
+  });
+});
+
+function memoryHarness(): RateLimitsHarness {
+  let nowMs = 0;
+  return {
+    limits: new MemoryRateLimits({ maxWindows: 1000, nowMs: () => nowMs }),
+    elapse: (ms) => {
+      nowMs += ms;
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function openRedis({ cluster }: { cluster: boolean }): Promise<RateLimitsHarness> {
+  const server = await startRedis({ cluster });
+  const connection = await connect(server.url, cluster);
+  return {
+    limits: new RedisRateLimits(connection.client, new MemoryRateLimits({ maxWindows: 1000 })),
+    elapse: (ms) => sleep(ms),
+    close: async () => {
+      await connection.close();
+      await server.stop();
+    },
+  };
+}
+
+async function connect(url: string, isCluster = false): Promise<RedisConnection> {
+  const connection = new RedisConnection({ url, isCluster, onChange: () => undefined });
+  connection.connect();
+  await connection.waitUntilReady(10_000);
+  return connection;
+}
