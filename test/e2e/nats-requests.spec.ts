@@ -1,0 +1,489 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Svcm } from '@nats-io/services';
+import { Logger } from '@nestjs/common';
+import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { ClientProxyFactory, NatsRecordBuilder, Transport, type ClientProxy } from '@nestjs/microservices';
+import { firstValueFrom } from 'rxjs';
+import { version } from '../../package.json';
+import { startNats, type NatsServer } from '../support/nats-server';
+import { until } from '../support/poll';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { startRedis, type RedisServer } from '../support/redis-server';
+import { startService, type Members, type RpcError, type Service } from '../support/service';
+
+const CALLER = { 'x-instance-id': 'tester' };
+/** Below the server's own limit of 1 MiB, so that there are payloads between the two. */
+const MAX_BODY_BYTES = 768 * 1024;
+const TIMEOUT_MS = 10_000;
+const TASK = 'nats-requests';
+
+const METHODS = [
+  'task.cancel',
+  'task.complete',
+  'task.create',
+  'task.create_attachment',
+  'task.delete',
+  'task.delete_attachment',
+  'task.get',
+  'task.get_attachment',
+  'task.get_attachments_batch',
+  'task.list',
+  'task.list_attachments',
+  'task.update',
+];
+
+interface Outcome {
+  readonly result?: unknown;
+  readonly error?: RpcError;
+}
+type Call = (method: string, params: object) => Promise<Outcome>;
+
+let postgres: PostgresServer;
+let redis: RedisServer;
+let nats: NatsServer;
+let replicas: Service[] = [];
+let client: NatsConnection;
+let nest: ClientProxy;
+
+beforeAll(async () => {
+  // Nest's client logs its connection.
+  Logger.overrideLogger(false);
+  [postgres, redis, nats] = await Promise.all([startPostgres(), startRedis(), startNats()]);
+  const databaseUrl = await postgres.createDatabase();
+  const start = (instanceId: string) =>
+    startService({
+      INSTANCE_ID: instanceId,
+      DATABASE_URL: databaseUrl,
+      REDIS_URL: redis.url,
+      NATS_URL: nats.url,
+      MAX_BODY_BYTES: String(MAX_BODY_BYTES),
+    });
+  replicas = [await start('replica-1'), await start('replica-2')];
+  client = await connect({ servers: nats.url });
+  nest = ClientProxyFactory.create({ transport: Transport.NATS, options: { servers: [nats.url] } });
+  await nest.connect();
+  await until('both replicas answer', async () => (await discovered('PING')).length === 2);
+  expect(await viaBareParams('task.create', { id: TASK, text: 'over NATS' })).toHaveProperty('result');
+});
+
+afterAll(async () => {
+  await nest?.close();
+  await client?.close();
+  await Promise.all(replicas.map((replica) => replica.stop()));
+  await Promise.all([nats?.stop(), postgres?.stop(), redis?.stop()]);
+});
+
+function send(subject: string, payload: unknown, sentHeaders: Record<string, string> = CALLER): Promise<Msg> {
+  const msgHeaders = headers();
+  for (const [name, value] of Object.entries(sentHeaders)) msgHeaders.set(name, value);
+  const data = typeof payload === 'string' || payload instanceof Uint8Array ? payload : JSON.stringify(payload);
+  return client.request(subject, data, { timeout: TIMEOUT_MS, headers: msgHeaders });
+}
+
+async function replyTo(subject: string, payload: unknown): Promise<Members> {
+  return (await send(subject, payload)).json<Members>();
+}
+
+const viaHttp: Call = async (method, params) => (replicas[0] as Service).rpc(method, params, CALLER);
+const viaJsonRpc: Call = (method, params) => replyTo(method, { jsonrpc: '2.0', method, params, id: 1 });
+const viaBareParams: Call = (method, params) => replyTo(method, params);
+const viaNestPacket: Call = async (method, params) => {
+  const { response, err } = await replyTo(method, { pattern: method, data: params, id: 'a' });
+  return { result: response, error: err as RpcError | undefined };
+};
+const viaNestClient: Call = (method, params) => {
+  const nestHeaders = headers();
+  nestHeaders.set('x-instance-id', 'tester');
+  const record = new NatsRecordBuilder(params).setHeaders(nestHeaders).build();
+  return firstValueFrom(nest.send<unknown>(method, record)).then(
+    (result) => ({ result }),
+    (error: RpcError) => ({ error }),
+  );
+};
+
+/** What every method answers in the life of one task, without what no two tasks have in common. */
+async function transcript(call: Call, taskId: string): Promise<string[]> {
+  const ref = { taskId, key: 'a' };
+  const steps: [string, object][] = [
+    ['task.create', { id: taskId, text: 'x', metadata: { n: 1 } }],
+    ['task.create', { id: taskId, text: 'again' }],
+    ['task.create_attachment', { ...ref, type: 'json', value: { 2: 1.5, a: [null, '😀'] } }],
+    ['task.create_attachment', { ...ref, type: 'json', value: false, ifVersion: 1 }],
+    ['task.get_attachment', ref],
+    ['task.list_attachments', { taskId, limit: 10 }],
+    ['task.get_attachments_batch', { requests: [ref, { taskId, key: 'b' }], allowMissing: true }],
+    ['task.get_attachments_batch', { requests: [ref, { taskId, key: 'b' }] }],
+    ['task.delete_attachment', ref],
+    ['task.get_attachment', ref],
+    ['task.update', { id: taskId, updates: { priority: 7 } }],
+    ['task.get', { id: taskId }],
+    ['task.get', { id: 'no such', unknown: 1 }],
+    ['task.list', { parentId: taskId }],
+    ['task.complete', { id: taskId, workerId: 'w', result: { done: true } }],
+    ['task.cancel', { id: taskId }],
+    ['task.delete', { id: taskId }],
+    ['task.get', { id: taskId }],
+  ];
+  expect(new Set(steps.map(([method]) => method))).toEqual(new Set(METHODS));
+  const lines: string[] = [];
+  for (const [method, params] of steps) {
+    const { result, error } = await call(method, params);
+    const text = JSON.stringify({ method, result, error })
+      .replaceAll(taskId, 'TASK')
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+      .replace(/ta-\d+-\w+/g, 'ATTACHMENT')
+      .replace(/"(currentV|v)ersion":\d+/g, '"$1ersion":0');
+    lines.push(text);
+  }
+  return lines;
+}
+
+describe('every method answers as it does over HTTP', () => {
+  let expected: string[];
+
+  beforeAll(async () => {
+    expected = await transcript(viaHttp, 'task-http');
+    expect(expected.filter((line) => line.includes('"error"'))).toHaveLength(6);
+  });
+
+  it.each([
+    ['a JSON-RPC request object', 'task-json-rpc', viaJsonRpc],
+    ['bare params', 'task-bare-params', viaBareParams],
+    ['a packet of Nest', 'task-packet', viaNestPacket],
+    ["Nest's own client", 'task-client', viaNestClient],
+  ])('to %s', async (_form, taskId, call) => {
+    expect(await transcript(call, taskId)).toEqual(expected);
+  });
+});
+
+describe('the reply', () => {
+  const missing = { taskId: TASK, key: 'nothing' };
+  const message = `Attachment with key 'nothing' not found for task ${TASK}`;
+  const error = { code: -32602, message, data: { code: 'ATTACHMENT_NOT_FOUND', ...missing } };
+
+  it('has the id of the request, and null for bare params', async () => {
+    const params = { id: TASK };
+    expect(await replyTo('task.get', { jsonrpc: '2.0', params, id: 'x' })).toMatchObject({ jsonrpc: '2.0', id: 'x' });
+    expect(await replyTo('task.get', '{"jsonrpc":"2.0","id":12345678901234567890}')).toMatchObject({ error: {} });
+    expect(await replyTo('task.get', params)).toMatchObject({ jsonrpc: '2.0', result: { id: TASK }, id: null });
+    const packet = await replyTo('task.get', { pattern: 'task.get', data: params, id: 'x' });
+    expect(packet).toMatchObject({ id: 'x', response: { id: TASK }, isDisposed: true });
+    expect(packet).not.toHaveProperty('err');
+  });
+
+  it.each([
+    ['JSON-RPC', { jsonrpc: '2.0', params: missing, id: 7 }, { jsonrpc: '2.0', error, id: 7 }],
+    ['bare params', missing, { jsonrpc: '2.0', error, id: null }],
+    ['Nest', { pattern: 'x', data: missing, id: '7' }, { id: '7', err: error, isDisposed: true }],
+  ])('names the error in its headers too, after %s', async (_form, request, expected) => {
+    const reply = await send('task.get_attachment', request);
+    expect(reply.json()).toEqual(expected);
+    expect(reply.headers?.get('Nats-Service-Error')).toBe(message);
+    expect(reply.headers?.get('Nats-Service-Error-Code')).toBe('-32602');
+  });
+
+  it('has no such headers when all is well', async () => {
+    expect((await send('task.get', { id: TASK })).headers?.has('Nats-Service-Error')).toBeFalsy();
+  });
+
+  it('names an error whose message is not ASCII', async () => {
+    const reply = await send('task.get_attachment', { taskId: TASK, key: 'größe 😀' });
+    expect(reply.headers?.get('Nats-Service-Error')).toContain('größe 😀');
+  });
+
+  it('keeps values as they were spelt', async () => {
+    const params = `{"taskId":"${TASK}","key":"spelt","type":"json","value":{"2":1.0,"1":1e2,"1":"\\ud800"}}`;
+    expect(await replyTo('task.create_attachment', params)).toHaveProperty('result');
+    const reply = await send('task.get_attachment', { taskId: TASK, key: 'spelt' });
+    expect(reply.string()).toContain('"value":{"2":1.0,"1":1e2,"1":"\\ud800"}');
+  });
+});
+
+describe('what is not as it should be', () => {
+  it.each<[string, string | Uint8Array]>([
+    ['an empty payload', ''],
+    ['half an object', '{"id":'],
+    ['no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['nothing but brackets', '['.repeat(500_000)],
+  ])('is a parse error: %s', async (_what, payload) => {
+    const reply = await send('task.get', payload);
+    expect(reply.json()).toEqual({ jsonrpc: '2.0', error: { code: -32700, message: 'Parse error' }, id: null });
+    expect(reply.headers?.get('Nats-Service-Error-Code')).toBe('-32700');
+    expect(await viaBareParams('task.get', { id: TASK })).toHaveProperty('result');
+  });
+
+  it.each([
+    ['a batch', [{ jsonrpc: '2.0', id: 1 }]],
+    ['a scalar', 'null'],
+    ['the method of another subject', { jsonrpc: '2.0', method: 'task.list', id: null }],
+  ])('is no valid request: %s', async (_what, payload) => {
+    const error = { code: -32600, message: 'Invalid Request' };
+    expect(await replyTo('task.get', payload)).toEqual({ jsonrpc: '2.0', error, id: null });
+  });
+
+  it('is too large', async () => {
+    const fill = (size: number) => JSON.stringify({ taskId: TASK, key: 'k', type: 'text', content: 'x'.repeat(size) });
+    const overhead = fill(0).length;
+    expect(await replyTo('task.create_attachment', fill(MAX_BODY_BYTES - overhead))).toHaveProperty('result');
+    expect(await replyTo('task.create_attachment', fill(MAX_BODY_BYTES - overhead + 1))).toEqual({
+      jsonrpc: '2.0',
+      error: {
+        code: -32600,
+        message: 'Invalid Request',
+        data: { code: 'BODY_TOO_LARGE', maxBodyBytes: MAX_BODY_BYTES },
+      },
+      id: null,
+    });
+  });
+
+  it('is a reply that the server would not carry', async () => {
+    const taskId = 'large';
+    await viaBareParams('task.create', { id: taskId, text: 'x' });
+    for (const key of ['a', 'b']) {
+      await viaBareParams('task.create_attachment', { taskId, key, type: 'text', content: 'x'.repeat(700_000) });
+    }
+    const reply = await send('task.list_attachments', { taskId });
+    expect(reply.json()).toMatchObject({
+      error: { code: -32603, data: { code: 'REPLY_TOO_LARGE', maxPayloadBytes: client.info?.max_payload } },
+    });
+    expect(reply.headers?.get('Nats-Service-Error-Code')).toBe('-32603');
+    const { result } = (await viaBareParams('task.list_attachments', { taskId, limit: 1 })) as { result: Members };
+    expect(result['totalCount']).toBe(2);
+  });
+});
+
+describe('notifications', () => {
+  const create = (key: string) => ({ taskId: TASK, key, type: 'text', content: 'x' });
+  const untilStored = (key: string) =>
+    until(`${key} is stored`, async () => {
+      const { result } = await viaBareParams('task.get_attachment', { taskId: TASK, key });
+      return result !== undefined;
+    });
+
+  it.each([
+    ['a JSON-RPC request', { jsonrpc: '2.0', params: create('n-1'), id: 1 }, 'n-1'],
+    ['bare params', create('n-2'), 'n-2'],
+    ['a packet of Nest', { pattern: 'x', data: create('n-3'), id: 'a' }, 'n-3'],
+  ])('are what asks for no reply: %s', async (_form, payload, key) => {
+    client.publish('task.create_attachment', JSON.stringify(payload));
+    await untilStored(key);
+  });
+
+  it.each([
+    ['a JSON-RPC request', { jsonrpc: '2.0', params: create('n-4') }, 'n-4'],
+    ['a packet of Nest', { pattern: 'x', data: create('n-5') }, 'n-5'],
+  ])('are what has no id, and get no reply: %s', async (_form, payload, key) => {
+    const replies: Msg[] = [];
+    const subscription = client.subscribe(`replies.${key}`, { callback: (_error, reply) => void replies.push(reply) });
+    client.publish('task.create_attachment', JSON.stringify(payload), { reply: `replies.${key}` });
+    await untilStored(key);
+    await sleep(50);
+    expect(replies).toEqual([]);
+    subscription.unsubscribe();
+  });
+
+  it("are the events of Nest's client", async () => {
+    await firstValueFrom(nest.emit('task.create_attachment', create('n-6')), { defaultValue: undefined });
+    await untilStored('n-6');
+  });
+
+  it('harm nobody when they are malformed', async () => {
+    for (const payload of ['', '{', '[]', '{"jsonrpc":"2.0","params":1}', 'x'.repeat(MAX_BODY_BYTES + 1)]) {
+      client.publish('task.create_attachment', payload);
+    }
+    await client.flush();
+    expect(await viaBareParams('task.get', { id: TASK })).toHaveProperty('result');
+  });
+});
+
+describe('the caller', () => {
+  const authorOf = async (sentHeaders: Record<string, string>) => {
+    const params = { taskId: TASK, key: randomUUID(), type: 'text', content: 'x' };
+    await send('task.create_attachment', params, sentHeaders);
+    const { result } = await viaBareParams('task.get_attachment', { taskId: TASK, key: params.key });
+    return (result as Members)['createdBy'];
+  };
+
+  it('is who it says it is, whatever the case of the header', async () => {
+    expect(await authorOf({ 'x-instance-id': 'worker 7' })).toBe('worker 7');
+    expect(await authorOf({ 'X-Instance-Id': 'Zoë' })).toBe('Zoë');
+  });
+
+  it('is the replica where it does not say', async () => {
+    expect(await authorOf({})).toMatch(/^replica-[12]$/);
+    expect(await authorOf({ 'x-instance-id': 'x'.repeat(129) })).toMatch(/^replica-[12]$/);
+  });
+});
+
+/** What `$SRV` tells of the service, by every replica. */
+function discovered(verb: 'PING' | 'INFO' | 'STATS'): Promise<Members[]> {
+  return requestMany(client, `$SRV.${verb}.dossier`, 2);
+}
+
+/** The first `count` replies, or those that come in time. */
+async function requestMany(from: NatsConnection, subject: string, count: number): Promise<Members[]> {
+  const replies: Members[] = [];
+  for await (const reply of await from.requestMany(subject, '', countedReplies(count))) {
+    replies.push(reply.json<Members>());
+  }
+  return replies;
+}
+
+function countedReplies(count: number) {
+  return { strategy: 'count', maxMessages: count, maxWait: 5000 } as const;
+}
+
+describe('service discovery', () => {
+  interface EndpointStats {
+    readonly subject: string;
+    readonly num_requests: number;
+    readonly num_errors: number;
+    readonly last_error?: string;
+    readonly processing_time: number;
+    readonly average_processing_time: number;
+  }
+  const statsOf = async (subject: string) => {
+    const endpoints = (await discovered('STATS')).flatMap(({ endpoints }) => endpoints as EndpointStats[]);
+    return endpoints.filter((endpoint) => endpoint.subject === subject);
+  };
+  const total = (stats: EndpointStats[], count: 'num_requests' | 'num_errors') =>
+    stats.reduce((sum, endpoint) => sum + endpoint[count], 0);
+
+  it('finds every replica', async () => {
+    const pings = await discovered('PING');
+    expect(pings).toHaveLength(2);
+    for (const ping of pings) expect(ping).toMatchObject({ name: 'dossier', version });
+    const instances = pings.map(({ metadata }) => (metadata as Members)['instanceId']);
+    expect(instances.sort()).toEqual(['replica-1', 'replica-2']);
+  });
+
+  it("is what the library's own client finds as well", async () => {
+    const names: string[] = [];
+    for await (const { name } of await new Svcm(client).client(countedReplies(2)).ping()) names.push(name);
+    expect(names).toEqual(['dossier', 'dossier']);
+  });
+
+  it('lists one endpoint for each method', async () => {
+    for (const { endpoints } of await discovered('INFO')) {
+      const found = endpoints as { subject: string; name: string; queue_group: string }[];
+      expect(found.map(({ subject }) => subject).sort()).toEqual(METHODS);
+      for (const { name, queue_group } of found) {
+        expect(name).toMatch(/^[\w-]+$/);
+        expect(queue_group).toBe('dossier');
+      }
+    }
+  });
+
+  it('counts requests, errors and time', async () => {
+    const before = await statsOf('task.list');
+    const refused = { limit: 0 };
+    for (let i = 0; i < 20; i++) await viaJsonRpc('task.list', {});
+    for (let i = 0; i < 4; i++) await viaNestPacket('task.list', refused);
+    await send('task.list', 'no JSON');
+    const after = await statsOf('task.list');
+    expect(total(after, 'num_requests') - total(before, 'num_requests')).toBe(25);
+    expect(total(after, 'num_errors') - total(before, 'num_errors')).toBe(5);
+    expect(after.map(({ last_error }) => last_error)).toContainEqual('-32700');
+    for (const { num_requests, processing_time, average_processing_time } of after) {
+      expect(processing_time).toBeGreaterThan(0);
+      expect(average_processing_time).toBe(Math.round(processing_time / num_requests));
+    }
+  });
+
+  it('names no task and no attachment', async () => {
+    await viaBareParams('task.get_attachment', { taskId: TASK, key: 'confidential' });
+    expect(JSON.stringify(await discovered('STATS'))).not.toMatch(/confidential|nats-requests/);
+  });
+});
+
+describe('two replicas', () => {
+  it('share the requests, and answer each once', async () => {
+    const before = await discovered('STATS');
+    let replies = 0;
+    const subscription = client.subscribe('replies.many', { callback: () => void replies++ });
+    for (let i = 0; i < 200; i++) client.publish('task.get', JSON.stringify({ id: TASK }), { reply: 'replies.many' });
+    await until('200 replies', () => replies >= 200);
+    await sleep(50);
+    expect(replies).toBe(200);
+    subscription.unsubscribe();
+
+    const requestsOf = (stats: Members[], id: unknown) => {
+      const endpoints = stats.find((replica) => replica['id'] === id)?.['endpoints'];
+      return (endpoints as { num_requests: number }[]).reduce((sum, { num_requests }) => sum + num_requests, 0);
+    };
+    const after = await discovered('STATS');
+    const shares = after.map(({ id }) => requestsOf(after, id) - requestsOf(before, id));
+    expect(shares[0]! + shares[1]!).toBe(200);
+    expect(Math.min(...shares)).toBeGreaterThan(20);
+  });
+
+  it('measure what they answer', async () => {
+    const { text } = await (replicas[0] as Service).fetch('/metrics');
+    expect(text).toMatch(
+      /dossier_request_duration_seconds_count\{method="task\.get",transport="nats",outcome="ok"\} \d/,
+    );
+  });
+});
+
+describe('with keys configured', () => {
+  let guardedNats: NatsServer;
+  let guarded: Service;
+  let guardedClient: NatsConnection;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'dossier-keys-'));
+    const entry = (role: string) => {
+      const sha256 = createHash('sha256').update(`key-${role}`).digest('hex');
+      return { id: role, name: `the ${role}`, organization: 'acme', role, sha256 };
+    };
+    writeFileSync(join(folder, 'keys.json'), JSON.stringify([entry('read'), entry('write')]));
+    guardedNats = await startNats();
+    guarded = await startService({
+      DATABASE_URL: await postgres.createDatabase(),
+      NATS_URL: guardedNats.url,
+      API_KEYS_FILE: join(folder, 'keys.json'),
+    });
+    guardedClient = await connect({ servers: guardedNats.url });
+    const isServed = async () => (await requestMany(guardedClient, '$SRV.PING.dossier', 1)).length === 1;
+    await until('the service answers', isServed);
+  });
+  afterAll(async () => {
+    await guardedClient?.close();
+    await guarded?.stop();
+    await guardedNats?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const answer = async (subject: string, payload: object, apiKey?: string) => {
+    const msgHeaders = headers();
+    if (apiKey !== undefined) msgHeaders.set('X-Api-Key', apiKey);
+    const options = { timeout: TIMEOUT_MS, headers: msgHeaders };
+    return guardedClient.request(subject, JSON.stringify(payload), options);
+  };
+
+  it.each([
+    ['without one', undefined],
+    ['with a wrong one', 'key-admin'],
+    ['with an empty one', ''],
+  ])('a request is refused %s', async (_what, apiKey) => {
+    const error = { code: -32002, message: 'Unauthorized', data: { code: 'UNAUTHORIZED' } };
+    const reply = await answer('task.list', {}, apiKey);
+    expect(reply.json()).toEqual({ jsonrpc: '2.0', error, id: null });
+    expect(reply.headers?.get('Nats-Service-Error-Code')).toBe('-32002');
+    const packet = await answer('task.list', { pattern: 'task.list', data: {}, id: 'a' }, apiKey);
+    expect(packet.json()).toEqual({ id: 'a', err: error, isDisposed: true });
+  });
+
+  it('each role may do what it may over HTTP', async () => {
+    const create = { id: 't-1', text: 'x' };
+    expect((await answer('task.create', create, 'key-read')).json()).toMatchObject({ error: { code: -32004 } });
+    expect((await answer('task.create', create, 'key-write')).json()).toMatchObject({ result: { id: 't-1' } });
+    const found = (await answer('task.get', { id: 't-1' }, 'key-read')).json();
+    expect(found).toMatchObject({ result: { organization: 'acme', createdBy: 'the write' } });
+  });
+});
