@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import type { Attachment, ExpiredAttachment } from '../../src/core/domain/attachment';
+import { attachmentExpired, taskCreated } from '../../src/core/domain/domain-event';
+import { aDeletion, aPut, aTask, describeDeletion, NOW_MS, ORGANIZATION } from './attachment-store.harness';
+import { OUTBOX_HARNESSES, type OutboxHarness } from './outbox.harness';
+
+const EXPIRES_MS = NOW_MS + 5000;
+
+describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
+  let harness: OutboxHarness;
+  let taskId: string;
+  let start: string;
+  beforeAll(async () => {
+    harness = await open();
+  });
+  afterAll(() => harness?.close());
+  beforeEach(async () => {
+    await Promise.all((await found()).map((one) => harness.expired.remove(one)));
+    await harness.expired.purgeTombstones(Number.MAX_SAFE_INTEGER, 1000);
+    const task = aTask();
+    taskId = task.id;
+    await harness.tasks.insert(task, [], taskCreated(task, randomUUID()));
+    start = (await read())?.position as string;
+  });
+
+  const found = (nowMs = EXPIRES_MS + 10_000, limit = 1000) => harness.expired.find(nowMs, limit);
+  const read = (after?: string) => harness.outbox.read({ organization: ORGANIZATION, after, limit: 100 });
+  const announced = async () => (await read(start))?.events.map(({ event }) => event);
+  const put = async (key: string, ttlSeconds?: number, version = 1000, nowMs = NOW_MS) => {
+    const one = aPut({ taskId, key, ttlSeconds }, { version, nowMs });
+    const outcome = await harness.attachments.put(one, ORGANIZATION, undefined, nowMs);
+    expect(outcome).toMatchObject({ state: 'applied' });
+    return one;
+  };
+  const asExpired = ({ key, id, version, op, expiresAtMs }: Attachment) =>
+    ({ taskId, key, id, version, op, expiresAtMs }) as ExpiredAttachment;
+
+  it('finds what has expired, the oldest first', async () => {
+    const [later, earlier] = [await put('later', 5), await put('earlier', 4)];
+    await put('never');
+    await put('not yet', 100);
+    expect(await found(EXPIRES_MS - 1)).toMatchObject([{ key: 'earlier' }]);
+    expect(await found(EXPIRES_MS)).toMatchObject([asExpired(earlier.attachment), asExpired(later.attachment)]);
+    expect(await found(EXPIRES_MS, 1)).toMatchObject([{ key: 'earlier' }]);
+  });
+
+  it('removes and announces it once, whoever tries', async () => {
+    const { attachment, event } = await put('k', 5);
+    const expired = asExpired(attachment);
+    const removed = await Promise.all([1, 2, 3, 4].map(() => harness.expired.remove(expired)));
+    expect(removed.filter((done) => done)).toHaveLength(1);
+    expect(await announced()).toEqual([event, attachmentExpired(expired)]);
+    expect(await found()).toEqual([]);
+    expect((await harness.tasks.get(taskId, ORGANIZATION, NOW_MS))?.attachmentCount).toBe(0);
+  });
+
+  it('leaves a tombstone that orders writes', async () => {
+    const { attachment } = await put('k', 5, 1000);
+    await harness.expired.remove(asExpired(attachment));
+    const late = aPut({ taskId, key: 'k' }, { version: 1000 });
+    const outcome = harness.attachments.put(late, ORGANIZATION, undefined, EXPIRES_MS);
+    await expect(outcome).resolves.toEqual({ state: 'superseded', version: 1001 });
+    await put('k', undefined, 1002, EXPIRES_MS);
+  });
+
+  it('leaves an overwrite alone, which has announced the expiry', async () => {
+    const first = await put('k', 5, 1000);
+    const second = await put('k', undefined, 1002, EXPIRES_MS);
+    const expired = asExpired(first.attachment);
+    await expect(harness.expired.remove(expired)).resolves.toBe(false);
+    expect(await announced()).toEqual([first.event, attachmentExpired(expired), second.event]);
+  });
+
+  it('leaves alone what was overwritten in time, deleted, or deleted with its task', async () => {
+    const [overwritten, deleted, gone] = [await put('a', 5, 1000), await put('b', 5), await put('c', 5)];
+    await put('a', undefined, 1002);
+    await harness.attachments.delete(aDeletion(taskId, 'b', 1002), ORGANIZATION, NOW_MS);
+    await expect(harness.expired.remove(asExpired(overwritten.attachment))).resolves.toBe(false);
+    await expect(harness.expired.remove(asExpired(deleted.attachment))).resolves.toBe(false);
+    await harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion);
+    await expect(harness.expired.remove(asExpired(gone.attachment))).resolves.toBe(false);
+    expect((await announced())?.filter(({ type }) => type === 'task.attachment.expired')).toEqual([]);
+  });
+
+  it('forgets tombstones by their version, and nothing that is alive', async () => {
+    await put('live');
+    for (const [key, version] of [
+      ['a', 1002],
+      ['b', 1004],
+      ['c', 1006],
+    ] as const) {
+      await put(key);
+      await harness.attachments.delete(aDeletion(taskId, key, version), ORGANIZATION, NOW_MS);
+    }
+    expect(await harness.expired.purgeTombstones(1002, 10)).toBe(0);
+    expect(await harness.expired.purgeTombstones(1006, 1)).toBe(1);
+    expect(await harness.expired.purgeTombstones(1006, 10)).toBe(1);
+    expect(await harness.expired.purgeTombstones(1006, 10)).toBe(0);
+    expect((await harness.tasks.get(taskId, ORGANIZATION, NOW_MS))?.attachmentCount).toBe(1);
+  });
+});

@@ -1,0 +1,68 @@
+import { Clock } from '../../src/core/ports/clock';
+import type { ExpiredAttachmentStore } from '../../src/core/ports/expired-attachment-store';
+import type { Outbox } from '../../src/core/ports/outbox';
+import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
+import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import { MemoryExpiredAttachmentStore } from '../../src/outbound/memory/memory-expired-attachment-store';
+import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
+import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
+import type { Database } from '../../src/outbound/postgres/database';
+import { openMemoryDatabase } from '../../src/outbound/postgres/embedded-database';
+import { PostgresExpiredAttachmentStore } from '../../src/outbound/postgres/postgres-expired-attachment-store';
+import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
+import { PublisherSession } from '../../src/outbound/postgres/publisher-session';
+import { serverDatabase } from '../../src/outbound/postgres/server-database';
+import { startPostgres } from '../support/postgres-server';
+import { databaseHarness, NOW_MS, type StoreHarness } from './attachment-store.harness';
+
+export interface OutboxHarness extends Pick<StoreHarness, 'attachments' | 'tasks'> {
+  readonly outbox: Outbox;
+  readonly expired: ExpiredAttachmentStore;
+  /** What the outbox takes for now. */
+  nowMs(): number;
+  close(): Promise<void>;
+}
+
+export const OUTBOX_HARNESSES: readonly [string, () => Promise<OutboxHarness>][] = [
+  ['in memory', () => Promise.resolve(memoryHarness())],
+  ['on PGlite', async () => onDatabase(await openMemoryDatabase())],
+  ['on PostgreSQL', onServer],
+];
+
+class FixedClock extends Clock {
+  nowMs(): number {
+    return NOW_MS;
+  }
+}
+
+function memoryHarness(): OutboxHarness {
+  const database = new MemoryDatabase();
+  return {
+    attachments: new MemoryAttachmentStore(database),
+    tasks: new MemoryTaskStore(database),
+    outbox: new MemoryOutbox(database, new FixedClock()),
+    expired: new MemoryExpiredAttachmentStore(database),
+    nowMs: () => NOW_MS,
+    close: () => Promise.resolve(),
+  };
+}
+
+async function onDatabase(database: Database, publisher?: PublisherSession): Promise<OutboxHarness> {
+  const { connection, ...stores } = await databaseHarness(database);
+  return {
+    ...stores,
+    outbox: new PostgresOutbox(connection, publisher),
+    expired: new PostgresExpiredAttachmentStore(connection),
+    nowMs: () => Date.now(),
+    close: async () => {
+      await publisher?.close();
+      await connection.close();
+    },
+  };
+}
+
+async function onServer(): Promise<OutboxHarness> {
+  const server = await startPostgres();
+  const harness = await onDatabase(serverDatabase({ url: server.url, poolSize: 4 }), new PublisherSession(server.url));
+  return { ...harness, close: () => harness.close().finally(() => server.stop()) };
+}

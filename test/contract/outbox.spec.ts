@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { taskCreated, type DomainEvent } from '../../src/core/domain/domain-event';
+import type { EventQuery } from '../../src/core/ports/outbox';
+import { aDeletion, aPut, aTask, describeDeletion, NOW_MS, type PutOptions } from './attachment-store.harness';
+import { OUTBOX_HARNESSES, type OutboxHarness } from './outbox.harness';
+
+const HOUR_MS = 3_600_000;
+
+describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
+  let harness: OutboxHarness;
+  let organization: string;
+  beforeAll(async () => {
+    harness = await open();
+  });
+  afterAll(() => harness?.close());
+  beforeEach(async () => {
+    organization = randomUUID();
+    await harness.outbox.markPublished(await unpublished());
+  });
+
+  const unpublished = async (limit = 1000) => (await harness.outbox.unpublished(limit)) ?? [];
+  const read = (query: Partial<EventQuery> = {}) =>
+    harness.outbox.read({ organization, taskId: undefined, after: undefined, limit: 100, ...query });
+  const position = async () => (await read())?.position as string;
+  const eventsAfter = async (after: string, query: Partial<EventQuery> = {}) =>
+    (await read({ ...query, after }))?.events.map(({ event }) => event);
+
+  async function newTask(of = organization): Promise<{ taskId: string; event: DomainEvent }> {
+    const task = aTask({}, of);
+    const event = taskCreated(task, randomUUID());
+    await harness.tasks.insert(task, [], event);
+    return { taskId: task.id, event };
+  }
+  async function newAttachment(taskId: string, key: string, options?: PutOptions): Promise<DomainEvent> {
+    const put = aPut({ taskId, key }, options);
+    await harness.attachments.put(put, organization, undefined, NOW_MS);
+    return put.event;
+  }
+
+  it('keeps what waits in the order of the changes, until it is marked', async () => {
+    const { taskId, event } = await newTask();
+    const events = [event, await newAttachment(taskId, 'a'), await newAttachment(taskId, 'b')];
+    const waiting = await unpublished();
+    expect(waiting.map((one) => one.event)).toEqual(events);
+    expect(waiting.map((one) => one.taskId)).toEqual([taskId, taskId, taskId]);
+    expect(await unpublished(2)).toEqual(waiting.slice(0, 2));
+
+    await harness.outbox.markPublished(waiting.slice(0, 2));
+    expect(await unpublished()).toEqual(waiting.slice(2));
+  });
+
+  it('counts what waits', async () => {
+    expect(await harness.outbox.backlog()).toEqual({ count: 0, oldestAgeMs: 0 });
+    await newTask();
+    await newTask();
+    const { count, oldestAgeMs } = await harness.outbox.backlog();
+    expect(count).toBe(2);
+    expect(oldestAgeMs).toBeGreaterThanOrEqual(0);
+    expect(oldestAgeMs).toBeLessThan(60_000);
+  });
+
+  it('is read from now on, published or not', async () => {
+    await newTask();
+    const start = await read();
+    expect(start).toMatchObject({ events: [], more: false });
+    const { taskId, event } = await newTask();
+    const second = await newAttachment(taskId, 'a');
+    await harness.outbox.markPublished(await unpublished());
+    expect(await eventsAfter(start?.position as string)).toEqual([event, second]);
+  });
+
+  it('goes on behind every event, and behind an empty page', async () => {
+    const start = await position();
+    const { taskId, event } = await newTask();
+    const events = [event];
+    for (const key of ['a', 'b', 'c']) events.push(await newAttachment(taskId, key));
+
+    const page = await read({ after: start });
+    const rest = await Promise.all((page?.events ?? []).map((one) => eventsAfter(one.position)));
+    expect(rest).toEqual([events.slice(1), events.slice(2), events.slice(3), []]);
+    const end = await read({ after: page?.position });
+    expect(end).toMatchObject({ events: [], more: false });
+    const last = await newAttachment(taskId, 'd');
+    expect(await eventsAfter(end?.position as string)).toEqual([last]);
+  });
+
+  it('is read in pages', async () => {
+    let after = await position();
+    const { taskId, event } = await newTask();
+    const events = [event];
+    for (const key of ['a', 'b', 'c', 'd']) events.push(await newAttachment(taskId, key));
+
+    const seen: DomainEvent[] = [];
+    for (let more = true; more;) {
+      const page = await read({ after, limit: 2 });
+      expect(page?.events.length).toBeLessThanOrEqual(2);
+      seen.push(...(page?.events ?? []).map((one) => one.event));
+      after = page?.position as string;
+      more = page?.more as boolean;
+    }
+    expect(seen).toEqual(events);
+    expect(await eventsAfter(after)).toEqual([]);
+  });
+
+  it('shows the events of one organization, or one task, its deletion included', async () => {
+    const start = await position();
+    const mine = await newTask();
+    const other = await newTask();
+    const foreign = await newTask(randomUUID());
+    const attached = await newAttachment(mine.taskId, 'a');
+    const deletion = aDeletion(mine.taskId, 'a', 1002);
+    await harness.attachments.delete(deletion, organization, NOW_MS);
+    const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion);
+
+    const all = await eventsAfter(start);
+    expect(all).toHaveLength(5);
+    expect(all?.slice(0, 3)).toEqual([mine.event, other.event, attached]);
+    expect(all?.at(-1)).toEqual(deleted?.[0]?.events[0]);
+    expect(await eventsAfter(start, { taskId: mine.taskId })).toEqual([mine.event, ...(all?.slice(2) ?? [])]);
+    expect(await eventsAfter(start, { taskId: foreign.taskId })).toEqual([]);
+  });
+
+  it.each(['', 'x', '-1', '1:2', '0:1:', '2:1:', '5:9:9', '5:9:7,6', '1:1:/1:1:', '1:1:/1:1:/x', '1:1:/1:1:/1/1'])(
+    'knows that %p is no position',
+    async (after) => expect(await read({ after })).toBeUndefined(),
+  );
+
+  it.each(['999999999999999', '999999999999999:999999999999999:'])(
+    'knows that %p, which lies in the future, is a position in another outbox',
+    async (after) => expect(await read({ after })).toBeUndefined(),
+  );
+
+  it('forgets what is old and published', async () => {
+    await harness.outbox.purge(harness.nowMs() + HOUR_MS, 1000);
+    const start = await position();
+    const [first, second] = [await newTask(), await newTask()];
+    await harness.outbox.markPublished((await unpublished()).slice(0, 1));
+    const later = harness.nowMs() + HOUR_MS;
+
+    expect(await harness.outbox.purge(harness.nowMs() - HOUR_MS, 10)).toBe(0);
+    expect(await eventsAfter(start)).toEqual([first.event, second.event]);
+    expect(await harness.outbox.purge(later, 10)).toBe(1);
+    expect(await eventsAfter(start)).toEqual([second.event]);
+    await harness.outbox.markPublished(await unpublished());
+    await newTask();
+    await newTask();
+    await harness.outbox.markPublished(await unpublished());
+    expect(await harness.outbox.purge(later, 2)).toBe(2);
+    expect(await harness.outbox.purge(later, 2)).toBe(1);
+  });
+});
