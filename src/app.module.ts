@@ -1,7 +1,8 @@
 import { Logger, Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { ThrottlerModule, type ThrottlerModuleOptions } from '@nestjs/throttler';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { Config } from './config';
+import { ConfigError, type Config } from './config';
 import { AttachmentCache } from './core/ports/attachment-cache';
 import { AttachmentStore } from './core/ports/attachment-store';
 import { Clock } from './core/ports/clock';
@@ -42,9 +43,14 @@ import { MetricsController } from './inbound/health/metrics.controller';
 import { EventsController } from './inbound/http/events.controller';
 import { AttachmentsRpc } from './inbound/rpc/attachments.rpc';
 import { CallDurations } from './inbound/rpc/call-durations';
+import { LoadShedder } from './inbound/rpc/load-shedder';
+import { rateLimitOptions } from './inbound/rpc/rate-limit.guard';
+import { RateLimitRules } from './inbound/rpc/rate-limit-rules';
+import { isMethod } from './inbound/rpc/role.guard';
 import { TasksRpc } from './inbound/rpc/tasks.rpc';
 import { MemoryAttachmentCache } from './outbound/memory/memory-attachment-cache';
 import { MemoryEventBus } from './outbound/memory/memory-event-bus';
+import { MemoryRateLimits } from './outbound/memory/memory-rate-limits';
 import type { NatsConnection } from './outbound/nats/nats-connection';
 import { NatsEventBus } from './outbound/nats/nats-event-bus';
 import { PostgresAttachmentStore } from './outbound/postgres/postgres-attachment-store';
@@ -56,6 +62,7 @@ import type { PublisherSession } from './outbound/postgres/publisher-session';
 import { PrometheusMetrics } from './outbound/prometheus/prometheus-metrics';
 import { RedisAttachmentCache } from './outbound/redis/redis-attachment-cache';
 import { RedisKeys } from './outbound/redis/redis-keys';
+import { RedisRateLimits } from './outbound/redis/redis-rate-limits';
 import type { RedisConnection } from './outbound/redis/redis-connection';
 import { RandomIdSource } from './outbound/system/random-id-source';
 import { SystemClock } from './outbound/system/system-clock';
@@ -69,6 +76,7 @@ export interface Connections {
   readonly nats?: NatsConnection;
 }
 
+const MAX_RATE_WINDOWS = 200_000;
 const MEMORY_CACHE_LIMITS = { maxTasks: 10_000, maxBytes: 128 * 1024 * 1024 };
 
 type Token<T> = abstract new (...args: never[]) => T;
@@ -110,7 +118,7 @@ export class AppModule {
   static register(config: Config, connections: Connections, authenticator: Authenticator): DynamicModule {
     return {
       module: AppModule,
-      imports: [TerminusModule.forRoot({ logger: false })],
+      imports: [TerminusModule.forRoot({ logger: false }), ThrottlerModule.forRoot(rateLimits(config, connections))],
       controllers: [AttachmentsRpc, TasksRpc, HealthController, MetricsController, EventsController],
       providers: [
         ...USE_CASES,
@@ -141,6 +149,15 @@ function ports(config: Config, { postgres, publisher, redis, nats }: Connections
   ];
 }
 
+/** Throws `ConfigError`. */
+function rateLimits({ rateLimits: { perMinute, perMethod } }: Config, { redis }: Connections): ThrottlerModuleOptions {
+  const unknown = [...perMethod.keys()].find((method) => !isMethod(method));
+  if (unknown !== undefined) throw new ConfigError(`RATE_LIMITS names a method that does not exist: ${unknown}`);
+  const local = new MemoryRateLimits({ maxWindows: MAX_RATE_WINDOWS });
+  const shared = redis && new RedisRateLimits(redis.client, local);
+  return rateLimitOptions(new RateLimitRules(perMinute, perMethod), shared ?? local);
+}
+
 function natsEventBus({ client }: NatsConnection): NatsEventBus {
   const logger = new Logger(NatsEventBus.name);
   const onPlain = () =>
@@ -159,6 +176,7 @@ function operations(config: Config, { postgres, redis, nats }: Connections): Pro
     { provide: Registry, useValue: registry },
     { provide: DependencyCheck, useValue: new DependencyCheck(servers) },
     Lifecycle,
+    { provide: LoadShedder, useValue: new LoadShedder(config) },
     wire(CallDurations, Registry),
     wire(BackgroundJobs, PublishEvents, SweepExpired, ReportBacklog, PurgeHistory),
   ];

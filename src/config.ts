@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from './core/domain/limits';
 
@@ -26,6 +27,17 @@ export interface Config {
   /** With neither of these two, authentication is off. */
   readonly apiKeysFile?: string;
   readonly accessTokens?: AccessTokenConfig;
+  readonly rateLimits: RateLimitConfig;
+  /** Addresses and CIDR ranges of proxies; what others say of where a request comes from is not believed. */
+  readonly trustedProxies: readonly string[];
+  readonly maxInFlight: number;
+  readonly maxEventLoopDelayMs: number;
+}
+
+export interface RateLimitConfig {
+  /** Of methods that have no limit of their own; 0 for no limit. */
+  readonly perMinute: number;
+  readonly perMethod: ReadonlyMap<string, { readonly limit: number; readonly windowMs: number }>;
 }
 
 export interface AccessTokenConfig {
@@ -43,14 +55,11 @@ export interface EmbeddedStore {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Serving without them would be serving unguarded, or in silence: better not to start. */
-const NOT_AVAILABLE = ['RATE_LIMITS', 'RATE_LIMIT_PER_MINUTE'];
+const RATE_LIMIT = /^([a-z_.]+)=(\d{1,9})\/(\d{1,5})(s|m|h)$/;
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 
 /** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */
 export function loadConfig(env: Environment = process.env): Config {
-  for (const name of NOT_AVAILABLE) {
-    if (given(env, name)) throw new ConfigError(`${name} is not supported by this version`);
-  }
   return {
     host: given(env, 'HOST') ?? '127.0.0.1',
     port: integer(env, 'PORT', { min: 0, max: 65_535, otherwise: 3000 }),
@@ -68,6 +77,10 @@ export function loadConfig(env: Environment = process.env): Config {
     nats: nats(env),
     apiKeysFile: given(env, 'API_KEYS_FILE'),
     accessTokens: accessTokens(env),
+    rateLimits: rateLimits(env),
+    trustedProxies: trustedProxies(env),
+    maxInFlight: integer(env, 'MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
+    maxEventLoopDelayMs: integer(env, 'MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),
   };
 }
 
@@ -118,6 +131,30 @@ function jwtPublicKey(env: Environment): KeyObject | undefined {
   }
 }
 
+function rateLimits(env: Environment): RateLimitConfig {
+  const perMinute = integer(env, 'RATE_LIMIT_PER_MINUTE', { min: 0, max: 1_000_000_000, otherwise: 0 });
+  const perMethod = list(env, 'RATE_LIMITS').map((rule) => {
+    const [, method = '', limit, length, unit = ''] = RATE_LIMIT.exec(rule) ?? [];
+    const windowMs = Number(length) * (UNIT_MS[unit] as number);
+    if (windowMs > 0) return [method, { limit: Number(limit), windowMs }] as const;
+    throw new ConfigError(
+      `RATE_LIMITS must be a list such as task.get=50/60s,task.list=10/1m, is wrong at ${quote(rule)}`,
+    );
+  });
+  return { perMinute, perMethod: new Map(perMethod) };
+}
+
+function trustedProxies(env: Environment): readonly string[] {
+  const ranges = list(env, 'TRUST_PROXY');
+  for (const range of ranges) {
+    const [address = '', prefix = '0', ...rest] = range.split('/');
+    const maxPrefix = { 0: -1, 4: 32, 6: 128 }[isIP(address)] as number;
+    if (rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= maxPrefix) continue;
+    throw new ConfigError(`TRUST_PROXY must be a list of IP addresses and CIDR ranges, is wrong at ${quote(range)}`);
+  }
+  return ranges;
+}
+
 function instanceId(env: Environment): string {
   const id = given(env, 'INSTANCE_ID') ?? hostname();
   if (id.length > MAX_ACTOR_LENGTH || !/^[\x20-\x7e]+$/.test(id)) {
@@ -131,15 +168,14 @@ function integer(env: Environment, name: string, range: { min: number; max: numb
   if (text === undefined) return range.otherwise;
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= range.min && value <= range.max) return value;
-  throw new ConfigError(`${name} must be an integer from ${range.min} to ${range.max}, is ${JSON.stringify(text)}`);
+  throw new ConfigError(`${name} must be an integer from ${range.min} to ${range.max}, is ${quote(text)}`);
 }
 
 function oneOf<T extends string>(env: Environment, name: string, values: readonly T[], otherwise: T): T {
   const text = given(env, name);
   if (text === undefined) return otherwise;
   const value = values.find((candidate) => candidate === text);
-  if (value === undefined)
-    throw new ConfigError(`${name} must be one of ${values.join(', ')}, is ${JSON.stringify(text)}`);
+  if (value === undefined) throw new ConfigError(`${name} must be one of ${values.join(', ')}, is ${quote(text)}`);
   return value;
 }
 
@@ -164,8 +200,20 @@ function readableFile(env: Environment, name: string): string | undefined {
     accessSync(path, constants.R_OK);
     return path;
   } catch {
-    throw new ConfigError(`${name} must be a file that can be read, is ${JSON.stringify(path)}`);
+    throw new ConfigError(`${name} must be a file that can be read, is ${quote(path)}`);
   }
+}
+
+function list(env: Environment, name: string): readonly string[] {
+  return (
+    given(env, name)
+      ?.split(',')
+      .map((entry) => entry.trim()) ?? []
+  );
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
 }
 
 /** An empty variable counts as unset, as in a compose file that passes one on. */

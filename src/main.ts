@@ -13,6 +13,7 @@ import { JsonRpcHttpStrategy } from './inbound/http/json-rpc-http.strategy';
 import { TasksRestStrategy } from './inbound/http/tasks-rest.strategy';
 import { JsonRpcNatsStrategy } from './inbound/nats/json-rpc-nats.strategy';
 import { CallDurations } from './inbound/rpc/call-durations';
+import { LoadShedder } from './inbound/rpc/load-shedder';
 import { JsonLogger } from './logging';
 import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
   // The embedded database has one session: nobody is to come between it and its schema.
   if (config.store.kind === 'embedded') await migration;
   await connections.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
+  app.get(LoadShedder).watchEventLoop();
   await app.listen(config.port, config.host);
   logger.log(`listening on ${await app.getUrl()}`, 'main');
   await migration;
@@ -67,7 +69,7 @@ function connect(config: Config, database: Database, logger: JsonLogger): Connec
 }
 
 async function createApp(config: Config, connections: Connections, authenticator: Authenticator, logger: JsonLogger) {
-  const adapter = new FastifyAdapter();
+  const adapter = new FastifyAdapter({ trustProxy: [...config.trustedProxies] });
   const module = AppModule.register(config, connections, authenticator);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,
@@ -76,13 +78,14 @@ async function createApp(config: Config, connections: Connections, authenticator
   });
   const { maxBodyBytes, instanceId } = config;
   const durations = app.get(CallDurations);
+  const [lifecycle, load] = [app.get(Lifecycle), app.get(LoadShedder)];
   const fastify = adapter.getInstance();
-  const overHttp = new JsonRpcHttpStrategy(fastify, { maxBodyBytes }, authenticator, app.get(Lifecycle), durations);
-  const overRest = new TasksRestStrategy(fastify, authenticator, app.get(IsForeignTask), app.get(Lifecycle), durations);
+  const overHttp = new JsonRpcHttpStrategy(fastify, { maxBodyBytes }, authenticator, lifecycle, load, durations);
+  const overRest = new TasksRestStrategy(fastify, authenticator, app.get(IsForeignTask), lifecycle, load, durations);
   for (const strategy of [overHttp, overRest]) app.connectMicroservice({ strategy }, { inheritAppConfig: true });
   if (connections.nats) {
     const options = { maxBodyBytes, instanceId, version: packageVersion() };
-    const overNats = new JsonRpcNatsStrategy(connections.nats.client, options, authenticator, durations);
+    const overNats = new JsonRpcNatsStrategy(connections.nats.client, options, authenticator, load, durations);
     app.connectMicroservice({ strategy: overNats }, { inheritAppConfig: true });
   }
   await app.startAllMicroservices();

@@ -7,7 +7,6 @@ import { startRedis, type RedisServer } from '../support/redis-server';
 import { describeRateLimits, type RateLimitsHarness } from './rate-limits.contract';
 
 const WINDOW_MS = 60_000;
-const call = (caller: string) => ({ caller, method: 'task.delete' });
 
 describeRateLimits('memory', () => Promise.resolve(memoryHarness()));
 describeRateLimits('Redis', () => openRedis({ cluster: false }));
@@ -16,28 +15,28 @@ describeRateLimits('Redis Cluster', () => openRedis({ cluster: true }));
 describe('rate limits in memory', () => {
   it('keep a bounded number of windows, and those opened last', async () => {
     const limits = new MemoryRateLimits({ maxWindows: 4 });
-    for (const caller of ['a', 'b', 'c', 'd', 'e']) await limits.count(call(caller), WINDOW_MS);
-    expect(await limits.count(call('e'), WINDOW_MS)).toMatchObject({ calls: 2 });
-    expect(await limits.count(call('d'), WINDOW_MS)).toMatchObject({ calls: 2 });
-    expect(await limits.count(call('a'), WINDOW_MS)).toMatchObject({ calls: 1 });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await limits.count(name, WINDOW_MS);
+    expect(await limits.count('e', WINDOW_MS)).toMatchObject({ calls: 2 });
+    expect(await limits.count('d', WINDOW_MS)).toMatchObject({ calls: 2 });
+    expect(await limits.count('a', WINDOW_MS)).toMatchObject({ calls: 1 });
   });
 
   it('keep a window to its end, whenever it was opened', async () => {
     let nowMs = 0;
     const limits = new MemoryRateLimits({ maxWindows: 1000, nowMs: () => nowMs });
-    await limits.count(call('first'), 100);
-    for (nowMs = 50; nowMs < 150; nowMs += 1) await limits.count(call('late'), 100);
-    expect(await limits.count(call('late'), 100)).toMatchObject({ calls: 1 });
+    await limits.count('first', 100);
+    for (nowMs = 50; nowMs < 150; nowMs += 1) await limits.count('late', 100);
+    expect(await limits.count('late', 100)).toMatchObject({ calls: 1 });
     nowMs = 249;
-    expect(await limits.count(call('late'), 100)).toEqual({ calls: 2, endsInMs: 1 });
+    expect(await limits.count('late', 100)).toEqual({ calls: 2, endsInMs: 1 });
   });
 
   it('cost the same with a hundred thousand windows open, and with as many ended', async () => {
     let nowMs = 0;
     const limits = new MemoryRateLimits({ maxWindows: 200_000, nowMs: () => nowMs });
-    const timed = async (callers: string) => {
+    const timed = async (names: string) => {
       const startedAtMs = performance.now();
-      for (let i = 0; i < 100_000; i += 1) await limits.count(call(`${callers}-${i}`), WINDOW_MS);
+      for (let i = 0; i < 100_000; i += 1) await limits.count(`${names}-${i}`, WINDOW_MS);
       return performance.now() - startedAtMs;
     };
     const empty = await timed('first');
@@ -65,8 +64,8 @@ describe('rate limits in Redis', () => {
     await redis.stop();
   });
 
-  const count = async (replica: number, caller = 'a') =>
-    (await (limits[replica] as RedisRateLimits).count(call(caller), WINDOW_MS)).calls;
+  const count = async (replica: number, name = 'a') =>
+    (await (limits[replica] as RedisRateLimits).count(name, WINDOW_MS)).calls;
 
   it('are shared by replicas', async () => {
     expect([await count(0), await count(1), await count(0)]).toEqual([1, 2, 3]);

@@ -16,6 +16,10 @@ describe('configuration', () => {
       nats: undefined,
       apiKeysFile: undefined,
       accessTokens: undefined,
+      rateLimits: { perMinute: 0, perMethod: new Map() },
+      trustedProxies: [],
+      maxInFlight: 1000,
+      maxEventLoopDelayMs: 1000,
     });
     expect(loadConfig({}).instanceId).not.toBe('');
   });
@@ -31,6 +35,11 @@ describe('configuration', () => {
       NATS_CREDS: __filename,
       CACHE_TTL_SECONDS: '60',
       LOG_LEVEL: 'debug',
+      RATE_LIMIT_PER_MINUTE: '600',
+      RATE_LIMITS: 'task.create_attachment=50/60s, task.delete=0/2m,task.list=7/1h',
+      TRUST_PROXY: '10.0.0.0/8, 192.0.2.7,2001:db8::/32,::1',
+      MAX_IN_FLIGHT: '50',
+      MAX_EVENT_LOOP_DELAY_MS: '200',
     };
     expect(loadConfig(env)).toMatchObject({
       host: '0.0.0.0',
@@ -40,6 +49,17 @@ describe('configuration', () => {
       nats: { url: env.NATS_URL, credsFile: __filename },
       cacheTtlMs: 60_000,
       logLevel: 'debug',
+      rateLimits: {
+        perMinute: 600,
+        perMethod: new Map([
+          ['task.create_attachment', { limit: 50, windowMs: 60_000 }],
+          ['task.delete', { limit: 0, windowMs: 120_000 }],
+          ['task.list', { limit: 7, windowMs: 3_600_000 }],
+        ]),
+      },
+      trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1'],
+      maxInFlight: 50,
+      maxEventLoopDelayMs: 200,
     });
     expect(loadConfig({ DATA_DIR: 'memory' }).store).toEqual({ kind: 'embedded', dataDir: undefined });
   });
@@ -72,7 +92,23 @@ describe('configuration', () => {
     ['JWT_PUBLIC_KEY', 'rubbish'],
     ['JWT_ISSUER', 'https://issuer.test'],
     ['JWT_AUDIENCE', 'dossier'],
+    ['RATE_LIMIT_PER_MINUTE', '-1'],
+    ['RATE_LIMIT_PER_MINUTE', 'none'],
     ['RATE_LIMITS', 'task.get=1/s'],
+    ['RATE_LIMITS', 'task.get=1/0s'],
+    ['RATE_LIMITS', 'task.get=1/60'],
+    ['RATE_LIMITS', 'task.get=-1/60s'],
+    ['RATE_LIMITS', 'task.get'],
+    ['RATE_LIMITS', 'task.get=1/60s,'],
+    ['TRUST_PROXY', 'true'],
+    ['TRUST_PROXY', 'proxy.internal'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['TRUST_PROXY', '10.0.0.0/'],
+    ['TRUST_PROXY', '10.0.0.0/8/8'],
+    ['TRUST_PROXY', '::1/129'],
+    ['TRUST_PROXY', '10.0.0.1,,10.0.0.2'],
+    ['MAX_IN_FLIGHT', '0'],
+    ['MAX_EVENT_LOOP_DELAY_MS', '0.5'],
   ])('refuses %s=%s in one line that names the variable', (name, value) => {
     const load = () => loadConfig({ [name]: value });
     expect(load).toThrow(ConfigError);

@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ThrottlerModule } from '@nestjs/throttler';
 import { Registry } from 'prom-client';
 import { notFound, type Attachment } from '../../src/core/domain/attachment';
 import { DomainError } from '../../src/core/domain/domain-error';
@@ -27,7 +28,11 @@ import { Lifecycle } from '../../src/inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from '../../src/inbound/http/json-rpc-http.strategy';
 import { AttachmentsRpc } from '../../src/inbound/rpc/attachments.rpc';
 import { CallDurations } from '../../src/inbound/rpc/call-durations';
+import { LoadShedder } from '../../src/inbound/rpc/load-shedder';
+import { rateLimitOptions } from '../../src/inbound/rpc/rate-limit.guard';
+import { RateLimitRules } from '../../src/inbound/rpc/rate-limit-rules';
 import { TasksRpc } from '../../src/inbound/rpc/tasks.rpc';
+import { MemoryRateLimits } from '../../src/outbound/memory/memory-rate-limits';
 
 const useCases = [
   CreateAttachment,
@@ -47,7 +52,10 @@ const executes = new Map(useCases.map((useCase) => [useCase.name, jest.fn<Promis
 const execute = (useCase: { readonly name: string }) =>
   executes.get(useCase.name) as jest.Mock<Promise<unknown>, unknown[]>;
 
+const rules = new RateLimitRules(0, new Map([['task.list', { limit: 2, windowMs: 60_000 }]]));
+
 @Module({
+  imports: [ThrottlerModule.forRoot(rateLimitOptions(rules, new MemoryRateLimits({ maxWindows: 1000 })))],
   controllers: [AttachmentsRpc, TasksRpc],
   providers: [
     { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000) },
@@ -77,6 +85,7 @@ beforeEach(async () => {
     { maxBodyBytes: MAX_BODY_BYTES },
     new Authenticator({}, 'replica-1'),
     lifecycle,
+    new LoadShedder({ maxInFlight: 100, maxEventLoopDelayMs: 10_000 }),
     new CallDurations(new Registry()),
   );
   app.connectMicroservice({ strategy }, { inheritAppConfig: true });

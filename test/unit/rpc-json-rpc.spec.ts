@@ -7,7 +7,7 @@ import { JsonRpc, type RpcMethod } from '../../src/inbound/rpc/json-rpc';
 import { JsonRpcError } from '../../src/inbound/rpc/json-rpc-error';
 
 const caller = { organization: 'default', name: 'tester' };
-const origin = { transport: 'http', identity: { caller, role: 'admin' } } as const;
+const origin = { transport: 'http', identity: { caller, role: 'admin' }, peer: '127.0.0.1' } as const;
 const registry = new Registry();
 const calls: string[] = [];
 

@@ -74,5 +74,7 @@ function credentialOf({ organization, role, name, sub }: JWTPayload): Identity {
   if (!isPrintableName(organization) || !isRole(role) || !isPrintableName(callerName)) {
     return new AuthenticationFailure('unauthorized');
   }
-  return { caller: { organization, name: callerName }, role };
+  // Not the token itself: a fresh one is no other caller.
+  const subject = isPrintableName(sub) ? sub : callerName;
+  return { id: `token:${JSON.stringify([organization, subject])}`, caller: { organization, name: callerName }, role };
 }

@@ -107,7 +107,7 @@ function parseEntry(entry: unknown, i: number): ApiKey {
   if (!isPrintableName(organization)) throw problem('organization must be a name of 1 to 128 printable characters');
   if (!isRole(role)) throw problem(`role must be one of ${ROLES.join(', ')}`);
   if (typeof hash !== 'string' || !SHA256_HEX.test(hash)) throw problem('sha256 must be 64 lower-case hex digits');
-  return { hash: Buffer.from(hash, 'hex'), credential: { caller: { organization, name }, role } };
+  return { hash: Buffer.from(hash, 'hex'), credential: { id: `key:${id}`, caller: { organization, name }, role } };
 }
 
 function asFileError(error: unknown): ApiKeyFileError {

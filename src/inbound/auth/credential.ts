@@ -8,6 +8,8 @@ export type Role = (typeof ROLES)[number];
 export interface Credential {
   readonly caller: Caller;
   readonly role: Role;
+  /** Tells credentials apart, which names need not do; undefined while authentication is off. */
+  readonly id?: string;
 }
 
 /**

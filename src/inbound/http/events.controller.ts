@@ -44,7 +44,7 @@ export class EventsController implements OnModuleDestroy {
     if (this.followers >= MAX_FOLLOWERS) return send(reply, UNAVAILABLE);
     this.followers += 1;
     try {
-      const { caller } = new CallContext(await httpOrigin(request.headers, this.authenticator), 'events');
+      const { caller } = new CallContext(await httpOrigin(request, this.authenticator), 'events');
       const command = commandOf(request);
       const page = await this.followEvents.execute(command, caller);
       if (request.method === 'HEAD') send(reply, { status: 200, headers: { 'content-type': EVENT_STREAM } });

@@ -1,10 +1,17 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
 import type { CallOrigin } from '../rpc/call-context';
+import { peerNetwork } from './peer-network';
 
 /** Never rejects. */
-export async function httpOrigin(headers: IncomingHttpHeaders, authenticator: Authenticator): Promise<CallOrigin> {
-  return { transport: 'http', identity: await authenticator.identify((name) => utf8(headers[name])) };
+export async function httpOrigin(
+  request: FastifyRequest,
+  authenticator: Authenticator,
+  onRateLimit?: CallOrigin['onRateLimit'],
+): Promise<CallOrigin> {
+  const { headers } = request;
+  const identity = await authenticator.identify((name) => utf8(headers[name]));
+  return { transport: 'http', identity, peer: peerNetwork(request), onRateLimit };
 }
 
 /** Node reads header values as Latin-1, whatever their bytes are; clients send UTF-8. */

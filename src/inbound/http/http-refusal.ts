@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { invalidRequest, JsonRpcError, parseError, SERVICE_UNAVAILABLE } from '../rpc/json-rpc-error';
+import { invalidRequest, JsonRpcError, overloaded, parseError, SERVICE_UNAVAILABLE } from '../rpc/json-rpc-error';
 import { isJsonMediaType } from './media-type';
 
 const RETRY_AFTER_SECONDS = 1;
@@ -25,6 +25,12 @@ export const SHUTTING_DOWN: HttpRefusal = {
     retryable: true,
   }),
   headers: { connection: 'close', 'retry-after': String(RETRY_AFTER_SECONDS) },
+};
+
+export const OVERLOADED: HttpRefusal = {
+  status: 503,
+  error: overloaded(),
+  headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
 };
 
 const UNSUPPORTED_MEDIA_TYPE: HttpRefusal = {

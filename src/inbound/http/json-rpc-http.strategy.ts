@@ -6,8 +6,17 @@ import type { Authenticator } from '../auth/authenticator';
 import type { Lifecycle } from '../health/lifecycle';
 import type { CallDurations } from '../rpc/call-durations';
 import { errorReply, JsonRpc } from '../rpc/json-rpc';
+import type { LoadShedder } from '../rpc/load-shedder';
 import { httpOrigin } from './http-origin';
-import { METHOD_NOT_ALLOWED, refusalOfBody, refusalOfHeaders, SHUTTING_DOWN, type HttpRefusal } from './http-refusal';
+import {
+  METHOD_NOT_ALLOWED,
+  OVERLOADED,
+  refusalOfBody,
+  refusalOfHeaders,
+  SHUTTING_DOWN,
+  type HttpRefusal,
+} from './http-refusal';
+import { RateLimitHeaders } from './rate-limit-headers';
 
 const PATH = '/rpc';
 const JSON_UTF_8 = 'application/json; charset=utf-8';
@@ -29,6 +38,7 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
     private readonly options: JsonRpcHttpOptions,
     private readonly authenticator: Authenticator,
     private readonly lifecycle: Lifecycle,
+    private readonly load: LoadShedder,
     durations: CallDurations,
   ) {
     super();
@@ -75,7 +85,7 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
       method: 'POST',
       url: PATH,
       onRequest: (request, reply, next) => {
-        const refusal = this.lifecycle.isStopping ? SHUTTING_DOWN : refusalOfHeaders(request.headers);
+        const refusal = this.refusal ?? refusalOfHeaders(request.headers);
         if (refusal) refuse(reply, refusal);
         else next();
       },
@@ -90,13 +100,27 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
     });
   }
 
-  private async answer({ body, headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  /** For whatever is sent while nothing more is taken on. */
+  private get refusal(): HttpRefusal | undefined {
+    if (this.lifecycle.isStopping) return SHUTTING_DOWN;
+    return this.load.isOverloaded ? OVERLOADED : undefined;
+  }
+
+  private async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    // Others may have come in while the body did.
+    if (this.load.isOverloaded) return refuse(reply, OVERLOADED);
+    const { body } = request;
     // Without a body there is no text, and bytes that are not UTF-8 are none either: both fail to parse.
     const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
-    const pending = httpOrigin(headers, this.authenticator).then((origin) => this.jsonRpc.reply(text, origin));
+    const limits = new RateLimitHeaders();
+    const replying = httpOrigin(request, this.authenticator, limits.add).then((origin) =>
+      this.jsonRpc.reply(text, origin),
+    );
+    const pending = this.load.carry(replying);
     this.inFlight.add(pending);
     const answer = await pending;
     this.inFlight.delete(pending);
+    reply.headers(limits.headers);
     if (this.lifecycle.isStopping) reply.header('connection', 'close');
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
   }

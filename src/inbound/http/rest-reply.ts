@@ -39,6 +39,8 @@ export function restRefusal(error: JsonRpcError): RestReply {
       };
     case 'FORBIDDEN':
       return { status: 403, detail: 'Forbidden: role may not delete tasks' };
+    case 'RATE_LIMITED':
+      return { status: 429, detail: 'Rate limit exceeded' };
     case 'TASK_NOT_FOUND':
       return { status: 404, detail: 'Task not found' };
     case 'INVALID_PARAMS':

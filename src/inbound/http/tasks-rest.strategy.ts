@@ -8,8 +8,10 @@ import type { CallOrigin } from '../rpc/call-context';
 import type { CallDurations } from '../rpc/call-durations';
 import { JsonRpc } from '../rpc/json-rpc';
 import { unexpected } from '../rpc/json-rpc-error';
+import type { LoadShedder } from '../rpc/load-shedder';
 import { RawParams } from '../rpc/raw-params';
 import { httpOrigin } from './http-origin';
+import { RateLimitHeaders } from './rate-limit-headers';
 import { DELETED, FOREIGN_TASK, restRefusal, STOPPING, UNAVAILABLE, type RestReply } from './rest-reply';
 
 /**
@@ -25,6 +27,7 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
     private readonly authenticator: Authenticator,
     private readonly isForeignTask: IsForeignTask,
     private readonly lifecycle: Lifecycle,
+    private readonly load: LoadShedder,
     durations: CallDurations,
   ) {
     super();
@@ -59,12 +62,16 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
     return this.fastify as T;
   }
 
-  private async answer({ params, headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  private async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     if (this.lifecycle.isStopping) return send(reply, STOPPING);
-    const taskId = (params as { '*': string })['*'];
-    const pending = httpOrigin(headers, this.authenticator).then((origin) => this.delete(taskId, origin));
+    if (this.load.isOverloaded) return send(reply, UNAVAILABLE);
+    const taskId = (request.params as { '*': string })['*'];
+    const limits = new RateLimitHeaders();
+    const deleting = httpOrigin(request, this.authenticator, limits.add).then((origin) => this.delete(taskId, origin));
+    const pending = this.load.carry(deleting);
     this.inFlight.add(pending);
-    return send(reply, await pending.finally(() => this.inFlight.delete(pending)));
+    const answer = await pending.finally(() => this.inFlight.delete(pending));
+    return send(reply.headers(limits.headers), answer);
   }
 
   private async delete(taskId: string, origin: CallOrigin): Promise<RestReply> {

@@ -3,8 +3,11 @@ import { Match, type MsgHdrs, type NatsConnection } from '@nats-io/transport-nod
 import { Logger } from '@nestjs/common';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import type { Authenticator } from '../auth/authenticator';
+import { isPrintableName } from '../auth/printable-name';
 import type { CallDurations } from '../rpc/call-durations';
 import { JsonRpc, type Outcome } from '../rpc/json-rpc';
+import { overloaded } from '../rpc/json-rpc-error';
+import type { LoadShedder } from '../rpc/load-shedder';
 import { EndpointTally } from './endpoint-tally';
 import { errorHeaders, natsReply } from './nats-reply';
 import { readNatsRequest, type NatsRequest } from './nats-request';
@@ -34,6 +37,7 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
     private readonly client: Promise<NatsConnection>,
     private readonly options: JsonRpcNatsOptions,
     private readonly authenticator: Authenticator,
+    private readonly load: LoadShedder,
     durations: CallDurations,
   ) {
     super();
@@ -105,7 +109,10 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
   ): Promise<void> {
     const startedAtMs = performance.now();
     const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
-    const outcome = await this.outcomeOf(request, message.headers);
+    // Read all the same: a reply that its caller does not understand would leave it waiting.
+    const outcome = this.load.isOverloaded
+      ? { error: overloaded() }
+      : await this.load.carry(this.outcomeOf(request, message.headers));
     const reply = message.reply ? natsReply(request, outcome, client.info?.max_payload) : undefined;
     const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
     tally.count(performance.now() - startedAtMs, error);
@@ -114,10 +121,12 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
 
   private async outcomeOf({ call }: NatsRequest, sent: MsgHdrs | undefined): Promise<Outcome> {
     if ('error' in call) return call;
-    const identity = await this.authenticator.identify((name) =>
-      sent?.has(name, Match.IgnoreCase) ? sent.get(name, Match.IgnoreCase) : undefined,
-    );
-    return this.jsonRpc.run(call, { transport: 'nats', identity });
+    const readHeader = (name: string) =>
+      sent?.has(name, Match.IgnoreCase) ? sent.get(name, Match.IgnoreCase) : undefined;
+    const identity = await this.authenticator.identify(readHeader);
+    const claimedName = readHeader('x-instance-id');
+    const peer = isPrintableName(claimedName) ? claimedName : '';
+    return this.jsonRpc.run(call, { transport: 'nats', identity, peer });
   }
 }
 

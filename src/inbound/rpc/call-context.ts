@@ -7,6 +7,18 @@ export type Transport = 'http' | 'nats';
 export interface CallOrigin {
   readonly transport: Transport;
   readonly identity: Identity;
+  /** Tells callers apart where no credential does. */
+  readonly peer: string;
+  /** Told of every limited call. */
+  readonly onRateLimit?: (standing: RateLimitStanding) => void;
+}
+
+/** Where a caller stands with the limit of a method, after a call. */
+export interface RateLimitStanding {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly endsInMs: number;
+  readonly refused: boolean;
 }
 
 /** The second argument of every handler. */
@@ -29,5 +41,14 @@ export class CallContext {
 
   get caller(): Caller {
     return this.credential.caller;
+  }
+
+  /** Tells callers apart, on all replicas alike. */
+  get callerKey(): string {
+    return this.credential.id ?? `${this.transport}:${this.origin.peer}`;
+  }
+
+  reportRateLimit(standing: RateLimitStanding): void {
+    this.origin.onRateLimit?.(standing);
   }
 }

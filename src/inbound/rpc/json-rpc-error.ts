@@ -18,6 +18,7 @@ export const METHOD_NOT_FOUND = -32601;
 export const INVALID_PARAMS = -32602;
 export const INTERNAL_ERROR = -32603;
 export const METHOD_FAILED = -32500;
+export const RATE_LIMITED = -32000;
 export const SERVICE_UNAVAILABLE = -32001;
 export const UNAUTHORIZED = -32002;
 export const FORBIDDEN = -32004;
@@ -40,6 +41,15 @@ export function serviceUnavailable(reason: string): JsonRpcError {
   return new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', {
     code: 'STORE_UNAVAILABLE',
     reason,
+    retryable: true,
+  });
+}
+
+/** For a process that has as much to do as it can do in time; another one may have less. */
+export function overloaded(): JsonRpcError {
+  return new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', {
+    code: 'OVERLOADED',
+    reason: 'Overloaded',
     retryable: true,
   });
 }

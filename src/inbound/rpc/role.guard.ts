@@ -18,6 +18,10 @@ const NEEDED_ROLES: Readonly<Record<string, Role>> = {
   'task.delete': 'admin',
 };
 
+export function isMethod(name: string): boolean {
+  return Object.hasOwn(NEEDED_ROLES, name);
+}
+
 /** Lets through who is known and may call the method; before any parameter is looked at. */
 @Injectable()
 export class RoleGuard implements CanActivate {

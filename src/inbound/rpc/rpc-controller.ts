@@ -1,9 +1,15 @@
 import { applyDecorators, Controller, UseFilters, UseGuards, UsePipes } from '@nestjs/common';
 import { ParamsPipe } from './params.pipe';
+import { RateLimitGuard } from './rate-limit.guard';
 import { RoleGuard } from './role.guard';
 import { RpcErrorFilter } from './rpc-error.filter';
 
-/** A class of JSON-RPC methods. Its guard, pipe and filter would be wrong for probes, hence not global. */
+/** A class of JSON-RPC methods. Its guards, pipe and filter would be wrong for probes, hence not global. */
 export function RpcController(): ClassDecorator {
-  return applyDecorators(Controller(), UseGuards(RoleGuard), UsePipes(ParamsPipe), UseFilters(RpcErrorFilter));
+  return applyDecorators(
+    Controller(),
+    UseGuards(RoleGuard, RateLimitGuard),
+    UsePipes(ParamsPipe),
+    UseFilters(RpcErrorFilter),
+  );
 }

@@ -1,4 +1,4 @@
-import { RateLimits, type CountedCall, type RateWindow } from '../../core/ports/rate-limits';
+import { RateLimits, type RateWindow } from '../../core/ports/rate-limits';
 
 export interface MemoryRateLimitsOptions {
   /** Of one length; those opened first are forgotten first, half of them at once. */
@@ -34,10 +34,9 @@ export class MemoryRateLimits extends RateLimits {
     this.nowMs = nowMs;
   }
 
-  count({ caller, method }: CountedCall, windowMs: number): Promise<RateWindow> {
+  count(name: string, windowMs: number): Promise<RateWindow> {
     const nowMs = this.nowMs();
     const { younger, elder } = this.generations(windowMs, nowMs);
-    const name = `${method}:${caller}`;
     let window = younger.get(name) ?? elder.get(name);
     if (!window || window.endsAtMs <= nowMs) {
       window = { calls: 0, endsAtMs: nowMs + windowMs };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster, Redis, Result } from 'ioredis';
-import { RateLimits, type CountedCall, type RateWindow } from '../../core/ports/rate-limits';
+import { RateLimits, type RateWindow } from '../../core/ports/rate-limits';
 
 /** A Redis that is slower than this is as good as away: a limit must not cost more than the call that it limits. */
 const TIMEOUT_MS = 200;
@@ -27,16 +27,16 @@ export class RedisRateLimits extends RateLimits {
     client.defineCommand('countCall', { numberOfKeys: 1, lua });
   }
 
-  async count(call: CountedCall, windowMs: number): Promise<RateWindow> {
-    // Always, so that an outage does not open a new window for callers that have used up theirs.
-    const local = this.local.count(call, windowMs);
-    return (await this.shared(call, windowMs)) ?? local;
+  async count(name: string, windowMs: number): Promise<RateWindow> {
+    // Always, so that an outage opens no new window for a caller that has used up its own.
+    const local = this.local.count(name, windowMs);
+    return (await this.shared(name, windowMs)) ?? local;
   }
 
   /** Undefined while Redis cannot say. */
-  private async shared({ caller, method }: CountedCall, windowMs: number): Promise<RateWindow | undefined> {
+  private async shared(name: string, windowMs: number): Promise<RateWindow | undefined> {
     if (performance.now() < this.notBeforeMs) return undefined;
-    const counting = this.client.countCall(`cb:rate:${method}:${caller}`, windowMs);
+    const counting = this.client.countCall(`cb:rate:${name}`, windowMs);
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => {

@@ -1,4 +1,4 @@
--- One more call in a caller's window.
+-- One more call in a window.
 --
 -- KEYS    the window
 -- ARGV    length of the window in ms
