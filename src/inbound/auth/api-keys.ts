@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { types } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import { isRole, ROLES, type Credential } from './credential';
 import { isPrintableName } from './printable-name';
@@ -112,6 +113,6 @@ function parseEntry(entry: unknown, i: number): ApiKey {
 
 function asFileError(error: unknown): ApiKeyFileError {
   if (error instanceof ApiKeyFileError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const code = types.isNativeError(error) && 'code' in error ? String(error.code) : 'unknown error';
   return new ApiKeyFileError(`cannot be read (${code})`);
 }
