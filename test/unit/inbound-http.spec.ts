@@ -52,10 +52,10 @@ const executes = new Map(useCases.map((useCase) => [useCase.name, jest.fn<Promis
 const execute = (useCase: { readonly name: string }) =>
   executes.get(useCase.name) as jest.Mock<Promise<unknown>, unknown[]>;
 
-const rules = new RateLimitRules(0, new Map([['task.list', { limit: 2, windowMs: 60_000 }]]));
+const unlimited = new RateLimitRules(0, new Map());
 
 @Module({
-  imports: [ThrottlerModule.forRoot(rateLimitOptions(rules, new MemoryRateLimits({ maxWindows: 1000 })))],
+  imports: [ThrottlerModule.forRoot(rateLimitOptions(unlimited, new MemoryRateLimits({ maxWindows: 1000 })))],
   controllers: [AttachmentsRpc, TasksRpc],
   providers: [
     { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000) },

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { Client } from 'pg';
+import { startNats, type NatsServer } from '../support/nats-server';
+import { until } from '../support/poll';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { startService, type HttpReply, type RpcReply, type Service } from '../support/service';
+
+const PING = JSON.stringify({ jsonrpc: '2.0', method: 'task.get', params: { id: 'missing' }, id: 1 });
+const OVERLOADED = {
+  code: -32001,
+  message: 'Service unavailable',
+  data: { code: 'OVERLOADED', reason: 'Overloaded', retryable: true },
+};
+const OPERATIONS = ['/livez', '/readyz', '/startupz', '/metrics'];
+
+const isShed = ({ status }: HttpReply) => status === 503;
+
+async function expectOperationsToAnswer(service: Service): Promise<void> {
+  const replies = await Promise.all(OPERATIONS.map((path) => service.fetch(path)));
+  expect(replies.map(({ status }) => status)).toEqual(OPERATIONS.map(() => 200));
+}
+
+describe('load shedding by the number of calls in flight', () => {
+  let postgres: PostgresServer;
+  let nats: NatsServer;
+  let service: Service;
+  let client: NatsConnection;
+  let lock: Client;
+  let waiting: Promise<unknown>[];
+
+  beforeAll(async () => {
+    [postgres, nats] = await Promise.all([startPostgres(), startNats({ jetStream: false })]);
+    const databaseUrl = await postgres.createDatabase();
+    const environment = { DATABASE_URL: databaseUrl, NATS_URL: nats.url, MAX_IN_FLIGHT: '2' };
+    [service, client] = await Promise.all([startService(environment), connect({ servers: nats.url })]);
+    await service.result('task.create', { id: 'locked', text: 'x' });
+    lock = new Client({ connectionString: databaseUrl });
+    await lock.connect();
+    await until('the service listens to NATS', () => requestOverNats().catch(() => undefined));
+  }, 60_000);
+  afterAll(async () => {
+    await lock?.end();
+    await client?.close();
+    await service?.kill();
+    await Promise.all([postgres?.stop(), nats?.stop()]);
+  });
+
+  /** Two calls that do not end before the lock does. */
+  beforeEach(async () => {
+    await lock.query('BEGIN');
+    await lock.query("SELECT FROM tasks WHERE id = 'locked' FOR UPDATE");
+    waiting = [1, 2].map(() => service.rpc('task.update', { id: 'locked', updates: { priority: 1 } }));
+    await until('both calls wait for the lock', async () => {
+      const { rows } = await lock.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+      return rows.length === 2;
+    });
+  });
+  afterEach(async () => {
+    await lock.query('ROLLBACK');
+    await Promise.all(waiting);
+  });
+
+  const requestOverNats = async () =>
+    (await client.request('task.get', '{"id":"missing"}', { timeout: 10_000 })).json<RpcReply>();
+
+  it('answers 503 on every path of a call, -32001 over NATS, and the probes', async () => {
+    const shed = await service.post(PING);
+    expect([shed.status, shed.headers.get('content-type')]).toEqual([503, 'application/json; charset=utf-8']);
+    expect(Number(shed.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(JSON.parse(shed.text)).toEqual({ jsonrpc: '2.0', error: OVERLOADED, id: null });
+    // Nobody has looked at what it says.
+    expect((await service.post('{')).status).toBe(503);
+
+    const overRest = await service.fetch('/v1/tasks/missing', { method: 'DELETE' });
+    expect([overRest.status, JSON.parse(overRest.text)]).toEqual([503, { detail: 'Service unavailable' }]);
+    expect(Number(overRest.headers.get('retry-after'))).toBeGreaterThan(0);
+
+    expect(await requestOverNats()).toMatchObject({ error: OVERLOADED });
+    await expectOperationsToAnswer(service);
+  });
+
+  it('answers as ever when one of them has ended', async () => {
+    expect(isShed(await service.post(PING))).toBe(true);
+    await lock.query('ROLLBACK');
+    await Promise.all(waiting);
+    expect((await service.post(PING)).status).toBe(200);
+    expect(await requestOverNats()).toMatchObject({ error: { code: -32602 } });
+  });
+});
+
+describe('load shedding by the delay of the event loop', () => {
+  let service: Service;
+
+  beforeAll(async () => {
+    service = await startService({ DATA_DIR: 'memory', MAX_EVENT_LOOP_DELAY_MS: '50' });
+  }, 60_000);
+  afterAll(() => service?.kill());
+
+  it('answers 503 until the event loop is in time again', async () => {
+    await until('the service is in time', async () => !isShed(await service.post(PING)));
+    // For the service it is as if one piece of work had taken all that time.
+    service.signal('SIGSTOP');
+    await sleep(4000);
+    service.signal('SIGCONT');
+    const shed = await until('calls are shed', async () => {
+      const reply = await service.post(PING);
+      return isShed(reply) && reply;
+    });
+    expect(JSON.parse(shed.text)).toMatchObject({ error: OVERLOADED });
+    await expectOperationsToAnswer(service);
+    const served = await until('calls are served', async () => {
+      const reply = await service.post(PING);
+      return !isShed(reply) && reply;
+    });
+    expect(served.status).toBe(200);
+  });
+});
