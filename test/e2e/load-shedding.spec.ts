@@ -93,17 +93,17 @@ describe('load shedding by the delay of the event loop', () => {
   let service: Service;
 
   beforeAll(async () => {
-    service = await startService({ DATA_DIR: 'memory', MAX_EVENT_LOOP_DELAY_MS: '50' });
+    service = await startService({ DATA_DIR: 'memory', MAX_EVENT_LOOP_DELAY_MS: '200' });
   }, 60_000);
   afterAll(() => service?.kill());
 
   it('answers 503 until the event loop is in time again', async () => {
     await until('the service is in time', async () => !isShed(await service.post(PING)));
-    // For the service it is as if one piece of work had taken all that time.
-    service.signal('SIGSTOP');
-    await sleep(4000);
-    service.signal('SIGCONT');
     const shed = await until('calls are shed', async () => {
+      // For the service it is as if one piece of work had taken all that time.
+      service.signal('SIGSTOP');
+      await sleep(500);
+      service.signal('SIGCONT');
       const reply = await service.post(PING);
       return isShed(reply) && reply;
     });
