@@ -24,8 +24,6 @@ export class ApiKeyFileError extends Error {}
  * lower-case hex. Only hashes are known here. An empty array lets nobody in.
  */
 export class ApiKeys {
-  private timer?: NodeJS.Timeout;
-
   private constructor(
     private readonly path: string,
     private text: string | undefined,
@@ -45,11 +43,7 @@ export class ApiKeys {
 
   /** From now on a change of the file takes effect by itself; a file that has become unusable keeps the old keys. */
   watch(): void {
-    this.timer = setTimeout(() => void this.reread().finally(() => this.watch()), REREAD_INTERVAL_MS).unref();
-  }
-
-  close(): void {
-    clearTimeout(this.timer);
+    setTimeout(() => void this.reread().finally(() => this.watch()), REREAD_INTERVAL_MS).unref();
   }
 
   /** Takes as long for a wrong key as for a right one: every entry is compared, and compared whole. */

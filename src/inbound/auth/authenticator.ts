@@ -23,7 +23,7 @@ export class Authenticator {
     private readonly instanceId: string,
   ) {}
 
-  get isOff(): boolean {
+  private get isOff(): boolean {
     return !this.means.apiKeys && !this.means.accessTokens;
   }
 
