@@ -1,7 +1,6 @@
-import { Client } from 'pg';
 import { nextMillisecond } from '../support/poll';
 import type { Members, RpcReply, Service } from '../support/service';
-import { openOnServers, SETUPS, withRedis, type Servers, type Setup } from '../support/setups';
+import { openOnServers, SETUPS, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 import { ATTACHMENT_ID, ISO_TIME, VERSION, type WireAttachment } from '../support/wire-values';
 
 const TASK = 't-1234567890';
@@ -307,9 +306,7 @@ describe('the documented storage', () => {
   });
 
   it('PostgreSQL: the tables, and a value of type json', async () => {
-    const client = new Client({ connectionString: servers.databaseUrl });
-    await client.connect();
-    try {
+    await withPostgres(servers.databaseUrl, async (client) => {
       const tasks = await client.query('SELECT text, status, created_by FROM tasks WHERE id = $1', [TASK]);
       expect(tasks.rows).toEqual([{ text: 'the documented task', status: 'pending', created_by: 'instance-1' }]);
       const attachments = await client.query(
@@ -328,8 +325,6 @@ describe('the documented storage', () => {
           created_at: new Date(attachment.createdAt),
         },
       ]);
-    } finally {
-      await client.end();
-    }
+    });
   });
 });

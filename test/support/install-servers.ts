@@ -1,9 +1,11 @@
+import { buildServiceFor } from './build-service';
 import { findOrInstall } from './installed-binary';
 import { ensurePostgres } from './postgres-binaries';
 
-/** Once before all tests, so that no two test files install at the same time. A missing server ends the run here. */
-export default function installServers(): void {
+/** Once before all tests, so that no two test files install or build at the same time. What is missing ends the run. */
+export default function installServers({ testPathPatterns }: { testPathPatterns: { patterns: string[] } }): void {
   findOrInstall('redis-server', { apt: 'redis-server', brew: 'redis' });
   findOrInstall('nats-server', { apt: 'nats-server', brew: 'nats-server' });
   ensurePostgres();
+  buildServiceFor(testPathPatterns.patterns);
 }

@@ -54,6 +54,11 @@ export class Service {
     return this.program.stdout.split('\n').filter((line) => line !== '');
   }
 
+  /** It has taken notice of a signal. */
+  get hasBegunToStop(): boolean {
+    return this.program.stdout.includes('finishing what is in flight');
+  }
+
   get stderr(): string {
     return this.program.stderr;
   }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { Client } from 'pg';
 import { startPostgres, type PostgresServer } from './postgres-server';
 import { startRedis, type RedisServer } from './redis-server';
 import { startService, type Environment, type Service } from './service';
@@ -36,7 +37,7 @@ export const SETUPS = [
 ];
 
 /** PGlite on disk, and a cache in the process itself. */
-export async function openEmbedded(): Promise<Setup> {
+async function openEmbedded(): Promise<Setup> {
   const folder = mkdtempSync(join(tmpdir(), 'dossier-data-'));
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
   return open({ INSTANCE_ID, DATA_DIR: folder }, { close: removeFolder });
@@ -88,4 +89,10 @@ export async function withRedis<T>(url: string, work: (redis: Redis) => Promise<
   } finally {
     redis.disconnect();
   }
+}
+
+export async function withPostgres<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  return work(client).finally(() => client.end());
 }

@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { until } from '../support/poll';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { openConnection, rawRequest } from '../support/raw-http';
+import { runProgram, type Service } from '../support/service';
+import { SETUPS, withPostgres, type Setup } from '../support/setups';
+import type { WireAttachment } from '../support/wire-values';
+
+/** What the service promises. */
+const STOP_WITHIN_MS = 15_000;
+/** Before any connection would be closed for being idle. */
+const PROMPTLY_MS = 4000;
+
+const put = (service: Service, key: string, value: unknown) =>
+  service.result<WireAttachment>('task.create_attachment', { taskId: 'kept', key, type: 'json', value });
+
+describe.each(SETUPS)('the end of a process, $name', ({ name, open }) => {
+  let setup: Setup;
+
+  beforeAll(async () => {
+    setup = await open();
+    await setup.service.result('task.create', { id: 'kept', text: 'x' });
+  });
+  afterAll(() => setup?.close());
+
+  it('killed in the middle of writing, it has kept everything that it has acknowledged', async () => {
+    const { service } = setup;
+    const acknowledged = new Map<string, number | undefined>();
+    const writeUntilKilled = async (writer: number) => {
+      for (let i = 0; ; i++) {
+        const key = `${writer}-${i}`;
+        await put(service, key, i);
+        acknowledged.set(key, i);
+        if (i % 4 < 2) continue;
+        const deletes = i % 4 === 2;
+        // Until the answer is here, either state may be the one that is kept.
+        acknowledged.delete(key);
+        if (deletes) await service.result('task.delete_attachment', { taskId: 'kept', key });
+        else await put(service, key, -i);
+        acknowledged.set(key, deletes ? undefined : -i);
+      }
+    };
+    const writers = [0, 1, 2, 3].map((writer) => writeUntilKilled(writer).catch((error: unknown) => error));
+    await until('40 keys are written', () => acknowledged.size >= 40);
+    await service.kill();
+    // What ended the writers was the end of the service.
+    for (const error of await Promise.all(writers)) expect(String(error)).toMatch(/fetch failed|terminated/);
+
+    await setup.startAgain();
+    const requests = [...acknowledged.keys()].map((key) => ({ taskId: 'kept', key }));
+    for (let from = 0; from < requests.length; from += 100) {
+      const some = requests.slice(from, from + 100);
+      const { attachments } = await setup.service.result<{ attachments: (WireAttachment | null)[] }>(
+        'task.get_attachments_batch',
+        { requests: some, allowMissing: true },
+      );
+      expect(attachments.map((attachment) => attachment?.value)).toEqual(some.map(({ key }) => acknowledged.get(key)));
+    }
+  });
+
+  it('told to stop, it becomes unready, finishes what is in flight, and exits with 0', async () => {
+    const { service } = setup;
+    const params = { taskId: 'kept', key: 'in flight', type: 'json', value: 1 };
+    const request = rawRequest(
+      JSON.stringify({ jsonrpc: '2.0', method: 'task.create_attachment', params, id: 'in flight' }),
+      { expect: '100-continue' },
+    );
+    const bodyAt = request.indexOf('\r\n\r\n') + 4;
+    const [upload, probe] = [await openConnection(service.url), await openConnection(service.url)];
+    const answers = { upload: '', probe: '' };
+    upload.on('data', (text: Buffer) => (answers.upload += text.toString()));
+    probe.on('data', (text: Buffer) => (answers.probe += text.toString()));
+    upload.write(request.slice(0, bodyAt));
+    await until('the call is accepted', () => answers.upload.includes('100 Continue'));
+    probe.write('GET /readyz HTTP/1.1\r\n');
+
+    const toldAtMs = performance.now();
+    service.signal('SIGTERM');
+    await until('it has begun to stop', () => service.hasBegunToStop);
+    probe.write('host: localhost\r\n\r\n');
+    await until('the probe is answered', () => answers.probe.includes('\r\n\r\n'));
+    expect(answers.probe).toMatch(/^HTTP\/1\.1 503 /);
+
+    upload.write(request.slice(bodyAt));
+    await until('the call is answered', () => answers.upload.includes('"in flight"}'));
+    expect(answers.upload).toMatch(/HTTP\/1\.1 200 [^]*"replaced":false/);
+    expect((await service.exit).code).toBe(0);
+    expect(performance.now() - toldAtMs).toBeLessThan(STOP_WITHIN_MS);
+    expect(service.stderr).toBe('');
+
+    await setup.startAgain();
+    expect(await setup.service.result('task.get_attachment', { taskId: 'kept', key: 'in flight' })).toMatchObject({
+      value: 1,
+    });
+  });
+
+  if (name === 'embedded') {
+    it('its data directory is its own: a second process says so in one line and ends', async () => {
+      const { service, environment } = setup;
+      const { code, stderr } = await runProgram('dist/main.js', [], { ...environment, PORT: '0' });
+      expect(code).toBeGreaterThan(0);
+      expect(stderr.split('\n')).toEqual([expect.stringContaining('data directory'), '']);
+      expect(stderr).toContain(String(service.pid));
+      await put(service, 'unmoved', 1);
+    });
+  }
+
+  it('told to stop, it does not wait for connections that are idle', async () => {
+    const { service } = setup;
+    const idle = await openConnection(service.url);
+    idle.write(rawRequest('[]'));
+    await once(idle, 'data');
+    const toldAtMs = performance.now();
+    expect(await service.stop()).toBe(0);
+    expect(performance.now() - toldAtMs).toBeLessThan(PROMPTLY_MS);
+  });
+});
+
+describe('wrong configuration', () => {
+  it.each([
+    ['PORT', 'x'],
+    ['DATABASE_URL', 'mysql://user:secret@localhost/x'],
+    ['REDIS_URL', 'localhost:6379'],
+  ])('%s=%s: one line that names it, and an end', async (name, value) => {
+    const { code, stdout, stderr } = await runProgram('dist/main.js', [], { DATA_DIR: 'memory', [name]: value });
+    expect(code).toBeGreaterThan(0);
+    expect(stderr.split('\n')).toEqual([expect.stringContaining(name), '']);
+    expect(stdout + stderr).not.toMatch(/secret|^\s+at /m);
+  });
+
+  it('a port that is taken: the same', async () => {
+    const squatter = createServer().listen(0, '127.0.0.1');
+    await once(squatter, 'listening');
+    try {
+      const port = String((squatter.address() as AddressInfo).port);
+      const env = { PORT: port, DATABASE_URL: 'postgres://127.0.0.1:1/x' };
+      const { code, stderr } = await runProgram('dist/main.js', [], env);
+      expect(code).toBeGreaterThan(0);
+      expect(stderr.split('\n')).toEqual([expect.stringContaining(port), '']);
+    } finally {
+      squatter.close();
+    }
+  });
+});
+
+describe('the command that migrates', () => {
+  let postgres: PostgresServer;
+  let databaseUrl: string;
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    databaseUrl = await postgres.createDatabase();
+  });
+  afterAll(() => postgres?.stop());
+
+  const migrate = (...args: string[]) => runProgram('dist/migrate.js', args, { DATABASE_URL: databaseUrl });
+  const tables = () =>
+    withPostgres(databaseUrl, async (client) => {
+      const { rows } = await client.query<{ name: string }>(
+        `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migrations'`,
+      );
+      return rows.map(({ name }) => name);
+    });
+
+  it('up, up again, down, and up once more', async () => {
+    const expected = expect.arrayContaining(['tasks', 'task_attachments', 'outbox']) as unknown;
+    expect(await migrate()).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('migrated: ') as unknown,
+      stderr: '',
+    });
+    expect(await tables()).toEqual(expected);
+    expect(await migrate('up')).toEqual({ code: 0, stdout: 'up: nothing left to do\n', stderr: '' });
+    expect(await migrate('down')).toMatchObject({ code: 0, stderr: '' });
+    expect(await tables()).toEqual([]);
+    expect(await migrate('up')).toMatchObject({ code: 0, stderr: '' });
+    expect(await tables()).toEqual(expected);
+  });
+
+  it('another direction, or a database that is away: one line, and an exit code', async () => {
+    const wrongWay = await migrate('sideways');
+    const away = await runProgram('dist/migrate.js', [], { DATABASE_URL: 'postgres://127.0.0.1:1/x' });
+    for (const { code, stdout, stderr } of [wrongWay, away]) {
+      expect(code).toBeGreaterThan(0);
+      expect([stdout, stderr.split('\n')]).toEqual(['', [expect.stringMatching(/^migrate: ./), '']]);
+    }
+  });
+});

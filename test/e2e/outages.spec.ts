@@ -1,0 +1,255 @@
+import { nextMillisecond, until } from '../support/poll';
+import { launchService, startService, type Service } from '../support/service';
+import { openOnServers, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
+import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
+
+const UNAVAILABLE = { code: -32001, message: 'Service unavailable' };
+const DEGRADED_PAGE = { attachments: [], totalCount: 0, hasMore: false, degraded: true };
+
+const put = (service: Service, taskId: string, key: string, value: unknown) =>
+  service.result<WireAttachment>('task.create_attachment', { taskId, key, type: 'json', value });
+const valueOf = async (service: Service, taskId: string, key: string) =>
+  (await service.result<WireAttachment>('task.get_attachment', { taskId, key })).value;
+
+describe('Redis comes and goes', () => {
+  let setup: Setup;
+  let servers: Servers;
+
+  beforeAll(async () => {
+    setup = await openOnServers();
+    servers = setup.servers as Servers;
+    await setup.service.result('task.create', { id: 't', text: 'x' });
+  });
+  afterAll(() => setup?.close());
+
+  const states = async () => {
+    const { status, text } = await setup.service.fetch('/readyz');
+    const { details } = JSON.parse(text) as { details: Record<string, { state: string }> };
+    return [status, details['postgres']?.state, details['redis']?.state];
+  };
+  const stateOfRedis = (state: string) => until(`Redis is ${state}`, async () => (await states())[2] === state);
+  const isInRedis = (key: string) =>
+    withRedis(servers.redis.url, async (redis) => (await redis.exists(`cb:task:t:attachment:${key}`)) === 1);
+
+  /** Everything, without Redis. */
+  const useAll = async (key: string) => {
+    const { service } = setup;
+    const { version } = await put(service, 't', key, 1);
+    await put(service, 't', key, 2);
+    expect(await valueOf(service, 't', key)).toBe(2);
+    const page = await service.result<WireAttachmentPage>('task.list_attachments', { taskId: 't' });
+    expect(page.attachments.map((attachment) => attachment.key)).toContain(key);
+    expect(page).not.toHaveProperty('degraded');
+    const condition = { taskId: 't', key, type: 'json', value: 3, ifVersion: version };
+    expect((await service.error('task.create_attachment', condition)).code).toBe(-32005);
+    await service.result('task.delete_attachment', { taskId: 't', key });
+    expect((await service.error('task.get_attachment', { taskId: 't', key })).code).toBe(-32602);
+    await service.result('task.create', { id: key, text: 'x', parentId: 't' });
+    await service.result('task.delete', { id: key });
+    expect((await service.error('task.get', { id: key })).code).toBe(-32602);
+  };
+
+  it('gone while serving: reads and writes go on', async () => {
+    await put(setup.service, 't', 'overwritten', 'before');
+    await put(setup.service, 't', 'deleted', 'before');
+    await setup.service.result('task.list_attachments', { taskId: 't' });
+    expect(await states()).toEqual([200, 'up', 'up']);
+    await servers.redis.kill();
+    await stateOfRedis('down');
+    expect(await states()).toEqual([200, 'up', 'down']);
+    await useAll('during-outage');
+    await put(setup.service, 't', 'overwritten', 'after');
+    await setup.service.result('task.delete_attachment', { taskId: 't', key: 'deleted' });
+  });
+
+  it('back again: it is used again, and nothing is stale', async () => {
+    await servers.redis.restart();
+    await stateOfRedis('up');
+    expect(await valueOf(setup.service, 't', 'overwritten')).toBe('after');
+    expect((await setup.service.error('task.get_attachment', { taskId: 't', key: 'deleted' })).code).toBe(-32602);
+    expect(await isInRedis('overwritten')).toBe(true);
+    await useAll('after-outage');
+  });
+
+  it('away at the start: it serves from PostgreSQL, and uses Redis once it is there', async () => {
+    await setup.service.stop();
+    await servers.redis.kill();
+    await setup.startAgain();
+    expect(await states()).toEqual([200, 'up', 'down']);
+    await useAll('without-redis');
+    await put(setup.service, 't', 'late', 1);
+    await servers.redis.restart();
+    await stateOfRedis('up');
+    expect(await valueOf(setup.service, 't', 'late')).toBe(1);
+    expect(await isInRedis('late')).toBe(true);
+  });
+});
+
+describe('PostgreSQL comes and goes', () => {
+  let setup: Setup;
+  let service: Service;
+  let servers: Servers;
+
+  beforeAll(async () => {
+    setup = await openOnServers();
+    servers = setup.servers as Servers;
+    ({ service } = setup);
+    for (const taskId of ['known', 'unknown']) {
+      await service.result('task.create', { id: taskId, text: 'x' });
+      await put(service, taskId, 'a', 1);
+      await put(service, taskId, 'b', 2);
+    }
+  });
+  afterAll(() => setup?.close());
+
+  it('gone while serving: Redis answers what it knows, and nothing is made up', async () => {
+    const requests = [
+      { taskId: 'known', key: 'b' },
+      { taskId: 'known', key: 'a' },
+    ];
+    const ask = async () => ({
+      list: await service.result('task.list_attachments', { taskId: 'known' }),
+      page: await service.result('task.list_attachments', { taskId: 'known', limit: 1, order: 'desc' }),
+      gets: await Promise.all(requests.map((ref) => service.result('task.get_attachment', ref))),
+      batch: await service.result('task.get_attachments_batch', { requests }),
+    });
+    const before = await ask();
+    await withRedis(servers.redis.url, async (redis) => {
+      await redis.del('cb:task:unknown:control', 'cb:task:unknown:attachments');
+    });
+    await servers.postgres.kill();
+
+    expect(await ask()).toEqual(before);
+    expect(await service.error('task.get_attachment', { taskId: 'known', key: 'c' })).toMatchObject(UNAVAILABLE);
+    expect(await service.error('task.get_attachment', { taskId: 'unknown', key: 'a' })).toMatchObject(UNAVAILABLE);
+    expect(await service.error('task.get_attachment', { taskId: 'no-task', key: 'a' })).toMatchObject(UNAVAILABLE);
+    expect(await service.error('task.get', { id: 'known' })).toMatchObject({
+      ...UNAVAILABLE,
+      data: { code: 'STORE_UNAVAILABLE', retryable: true },
+    });
+    expect(await service.result('task.list_attachments', { taskId: 'unknown' })).toEqual(DEGRADED_PAGE);
+    expect(await service.result('task.list_attachments', { taskId: 'known', type: 'json' })).toEqual(DEGRADED_PAGE);
+    const { status, text } = await service.fetch('/readyz');
+    expect([status, JSON.parse(text)]).toMatchObject([
+      200,
+      { details: { postgres: { state: 'down' }, redis: { state: 'up' } } },
+    ]);
+    expect((await service.fetch('/livez')).status).toBe(200);
+  });
+
+  it('and Redis with it: unready, and every answer says so', async () => {
+    await servers.redis.kill();
+    await service.until('/readyz', 503);
+    expect((await service.fetch('/livez')).status).toBe(200);
+    expect(await service.error('task.get_attachment', { taskId: 'known', key: 'a' })).toMatchObject(UNAVAILABLE);
+    expect(await service.result('task.list_attachments', { taskId: 'known' })).toEqual(DEGRADED_PAGE);
+    const write = { taskId: 'known', key: 'a', type: 'json', value: 'lost' };
+    expect(await service.error('task.create_attachment', write)).toMatchObject(UNAVAILABLE);
+  });
+
+  it('back again: everything is there, and can be changed', async () => {
+    await Promise.all([servers.postgres.restart(), servers.redis.restart()]);
+    await service.until('/readyz', 200);
+    await until('the database answers', async () => {
+      const { error } = await service.rpc('task.get', { id: 'known' });
+      return error === undefined;
+    });
+    expect(await valueOf(service, 'known', 'a')).toBe(1);
+    await put(service, 'known', 'a', 'new');
+    expect(await valueOf(service, 'known', 'a')).toBe('new');
+    expect(await service.result('task.list_attachments', { taskId: 'unknown' })).toMatchObject({ totalCount: 2 });
+  });
+
+  it('a store that does not answer in time: the call fails, and says how', async () => {
+    await withPostgres(servers.databaseUrl, async (client) => {
+      await client.query('BEGIN');
+      await client.query('LOCK TABLE task_attachments');
+      const request = { jsonrpc: '2.0', method: 'task.list_attachments', params: { taskId: 'known', type: 'json' } };
+      const { text } = await service.post(JSON.stringify({ ...request, id: 'req-013' }));
+      expect(JSON.parse(text)).toEqual({
+        jsonrpc: '2.0',
+        error: {
+          code: -32500,
+          message: 'Failed to retrieve attachments',
+          data: { taskId: 'known', reason: 'Database timeout', code: 'TIMEOUT' },
+        },
+        id: 'req-013',
+      });
+    });
+    expect((await service.rpc('task.list_attachments', { taskId: 'known', type: 'json' })).error).toBeUndefined();
+  });
+
+  it('told to stop while the database is busy, it waits for the answer', async () => {
+    await withPostgres(servers.databaseUrl, async (client) => {
+      await client.query('BEGIN');
+      await client.query(`SELECT FROM tasks WHERE id = 'known' FOR UPDATE`);
+      const answer = service.rpc('task.create_attachment', { taskId: 'known', key: 'slow', type: 'json', value: 1 });
+      await until('the call waits for the lock', async () => {
+        const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'dossier'`;
+        const { rowCount } = await client.query(waiting);
+        return rowCount === 1;
+      });
+      service.signal('SIGTERM');
+      await until('it has begun to stop', () => service.hasBegunToStop);
+      await client.query('ROLLBACK');
+      expect((await answer).result).toMatchObject({ key: 'slow', replaced: false });
+    });
+    expect((await service.exit).code).toBe(0);
+  });
+
+  it('away at the start: it listens, is not ready, and becomes so when the database is there', async () => {
+    await servers.postgres.kill();
+    const late = await launchService(setup.environment);
+    try {
+      expect((await late.fetch('/startupz')).status).toBe(503);
+      expect((await late.fetch('/readyz')).status).toBe(503);
+      expect((await late.fetch('/livez')).status).toBe(200);
+      expect(await late.error('task.get', { id: 'known' })).toMatchObject(UNAVAILABLE);
+      await servers.postgres.restart();
+      await late.until('/startupz', 200);
+      await late.until('/readyz', 200);
+      expect(await late.result('task.get', { id: 'known' })).toMatchObject({ id: 'known', attachmentCount: 3 });
+    } finally {
+      await late.kill();
+    }
+  });
+});
+
+describe('two replicas', () => {
+  let setup: Setup;
+  let other: Service | undefined;
+  beforeAll(async () => (setup = await openOnServers()));
+  afterAll(async () => {
+    await other?.kill();
+    await setup?.close();
+  });
+
+  it('that start at once on an empty database agree on its schema, and on everything after', async () => {
+    await setup.service.kill();
+    await withPostgres(setup.servers?.databaseUrl as string, async (client) => {
+      await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    });
+    [other] = await Promise.all([
+      startService({ ...setup.environment, INSTANCE_ID: 'instance-2' }),
+      setup.startAgain(),
+    ]);
+    const one = setup.service;
+    await one.result('task.create', { id: 't', text: 'x' });
+    const keys: string[] = [];
+    for (let i = 0; i < 10; i++) {
+      const [writer, reader] = i % 2 === 0 ? [one, other] : [other, one];
+      await nextMillisecond();
+      await put(writer, 't', 'k', i);
+      await nextMillisecond();
+      await put(writer, 't', `k${i}`, i);
+      expect(await valueOf(reader, 't', 'k')).toBe(i);
+      const { attachments } = await reader.result<WireAttachmentPage>('task.list_attachments', { taskId: 't' });
+      expect(attachments.map(({ key }) => key)).toEqual([...keys, 'k', `k${i}`]);
+      keys.push(`k${i}`);
+      await writer.result('task.delete_attachment', { taskId: 't', key: 'k' });
+      expect((await reader.error('task.get_attachment', { taskId: 't', key: 'k' })).code).toBe(-32602);
+    }
+    await other.result('task.delete', { id: 't' });
+    expect((await one.error('task.list_attachments', { taskId: 't' })).message).toBe('Task t not found');
+  });
+});

@@ -1,0 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(__dirname, '../..');
+
+/** Brings `dist` up to date where the run, all tests or those whose paths match, has tests of the built service. */
+export function buildServiceFor(testPathPatterns: readonly string[]): void {
+  const paths = readdirSync(join(ROOT, 'test/e2e')).map((file) => join(ROOT, 'test/e2e', file));
+  const isWanted = (pattern: string) => paths.some((path) => new RegExp(pattern, 'i').test(path));
+  if (testPathPatterns.length > 0 && !testPathPatterns.some(isWanted)) return;
+  execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { cwd: ROOT, stdio: 'inherit' });
+}
