@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, nkeys, type NatsConnection } from '@nats-io/transport-node';
@@ -96,6 +97,27 @@ describe('one server', () => {
     await until('readiness says so', async () => (await one.fetch('/readyz')).text.includes('degraded'));
     await until('it is given up', () => one.logLines.some((line) => line.includes('not connected')));
     server.resume();
+    await until('requests are answered', () => isAnswered(client), BACK_WITHIN_MS);
+  });
+
+  it('may deny a subject, and is served when it allows it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dossier-nats-config-'));
+    started.push({ stop: () => rm(folder, { recursive: true }) });
+    const config = join(folder, 'server.conf');
+    const writeConfig = (permissions: string) =>
+      writeFileSync(config, `authorization: { users: [ { user: u, password: p, permissions: { ${permissions} } } ] }`);
+    writeConfig('subscribe: { deny: ["task.get", "$SRV.>"] }');
+    const server = await startNats({ args: ['--config', config] });
+    started.push(server);
+    const url = server.url.replace('//', '//u:p@');
+    const one = await service({ NATS_URL: url });
+    await until('it says so', () => one.logLines.some((line) => line.includes('no requests over NATS for now')));
+
+    writeConfig('subscribe: ">"');
+    await server.kill();
+    await server.restart();
+    const client = await connect({ servers: server.url, user: 'u', pass: 'p' });
+    started.push({ stop: () => client.close() });
     await until('requests are answered', () => isAnswered(client), BACK_WITHIN_MS);
   });
 

@@ -1,5 +1,6 @@
 import { JsonRpcError } from '../../src/inbound/rpc/json-rpc-error';
 import { natsReply } from '../../src/inbound/nats/nats-reply';
+import type { InvalidCall } from '../../src/inbound/rpc/read-call';
 import { readNatsRequest } from '../../src/inbound/nats/nats-request';
 
 const METHOD = 'task.get';
@@ -144,7 +145,16 @@ describe('anything else', () => {
     const fits = `{"a":"${'x'.repeat(MAX_BODY_BYTES - 8)}"}`;
     expect(callIn(fits)).toMatchObject({ method: METHOD });
     const refused = read(`${fits} `).call;
-    expect(refused).toMatchObject({ id: 'null', error: { code: -32600, data: { code: 'BODY_TOO_LARGE' } } });
+    const error = { code: -32600, data: { code: 'BODY_TOO_LARGE', maxBodyBytes: MAX_BODY_BYTES } };
+    expect(refused).toMatchObject({ id: 'null', error });
+  });
+});
+
+describe('a packet that is too large', () => {
+  it('is answered so that Nest takes it for an error', () => {
+    const payload = JSON.stringify({ pattern: 'task.get', data: { a: 'x'.repeat(MAX_BODY_BYTES) }, id: 'a' });
+    const { call: refused } = read(payload);
+    expect(reply(payload, refused as InvalidCall)).toMatchObject({ err: { code: -32600 }, isDisposed: true, id: null });
   });
 });
 

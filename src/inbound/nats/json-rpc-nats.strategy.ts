@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Svcm, type Service, type ServiceMsg } from '@nats-io/services';
 import { Match, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
@@ -14,6 +15,7 @@ import { readNatsRequest, type NatsRequest } from './nats-request';
 
 const SERVICE = 'dossier';
 const QUEUE_GROUP = 'dossier';
+const RETRY_AFTER_DENIAL_MS = 3000;
 
 export interface JsonRpcNatsOptions {
   readonly maxBodyBytes: number;
@@ -45,7 +47,7 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
   }
 
   listen(listening: (error?: unknown) => void): void {
-    void this.client.then((client) => this.open(client));
+    void this.client.then((client) => this.keepServing(client));
     listening();
   }
 
@@ -64,12 +66,15 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
     return this.client as T;
   }
 
-  private async open(client: NatsConnection): Promise<void> {
-    if (this.isClosing) return;
-    this.service = this.serve(client);
-    const service = await this.service;
-    const error = await service.stopped;
-    if (error) this.logger.error(`requests over NATS have ended: ${error.message}`);
+  /** The library ends the whole service when the server denies it one subject; what is denied may be allowed later. */
+  private async keepServing(client: NatsConnection): Promise<void> {
+    while (!this.isClosing) {
+      this.service = this.serve(client);
+      const error = await (await this.service).stopped;
+      if (!error) return;
+      this.logger.error(`no requests over NATS for now: ${error.message}`);
+      await sleep(RETRY_AFTER_DENIAL_MS, undefined, { ref: false });
+    }
   }
 
   private async serve(client: NatsConnection): Promise<Service> {

@@ -14,13 +14,18 @@ export interface NatsRequest {
 type Members = Readonly<Record<string, unknown>>;
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** How Nest's client begins a packet, which would take a reply in any other form for a success. */
+const NEST_START = Buffer.from('{"pattern":');
 
 /**
  * The call in a message to the subject `method`. It comes in one of three forms: a JSON-RPC request object, which may
  * leave out its method, a packet of Nest's NATS client, or nothing but the params.
  */
 export function readNatsRequest(method: string, payload: Uint8Array, maxBodyBytes: number): NatsRequest {
-  if (payload.length > maxBodyBytes) return refused(invalidRequest({ code: 'BODY_TOO_LARGE', maxBodyBytes }));
+  if (payload.length > maxBodyBytes) {
+    const error = invalidRequest({ code: 'BODY_TOO_LARGE', maxBodyBytes });
+    return refused(error, NEST_START.equals(payload.subarray(0, NEST_START.length)) ? nestReplyOf : replyOf);
+  }
   let text: string;
   let message: unknown;
   try {
@@ -59,6 +64,6 @@ function nestReplyOf(outcome: Outcome, id: string): string {
   return `{"err":${writeJson({ code, message, data })},"isDisposed":true,"id":${id}}`;
 }
 
-function refused(error: JsonRpcError): NatsRequest {
-  return { call: { id: 'null', error }, replyOf };
+function refused(error: JsonRpcError, write: NatsRequest['replyOf'] = replyOf): NatsRequest {
+  return { call: { id: 'null', error }, replyOf: write };
 }
