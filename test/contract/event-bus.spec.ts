@@ -1,0 +1,160 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection as NatsClient } from '@nats-io/transport-node';
+import type { DomainEvent } from '../../src/core/domain/domain-event';
+import { MemoryEventBus } from '../../src/outbound/memory/memory-event-bus';
+import { NatsConnection } from '../../src/outbound/nats/nats-connection';
+import { NatsEventBus } from '../../src/outbound/nats/nats-event-bus';
+import { startNats, startNatsCluster, type NatsServer } from '../support/nats-server';
+import { until } from '../support/poll';
+import { anEvent, describeEventBus, type EventBusHarness } from './event-bus.contract';
+
+const warnings = jest.fn();
+
+interface NatsHarness extends EventBusHarness {
+  readonly bus: NatsEventBus;
+  readonly subscriber: NatsClient;
+}
+
+async function openNats(server: { url: string; stop(): Promise<void> }): Promise<NatsHarness> {
+  const { url } = server;
+  const connection = new NatsConnection({ url, clientName: 'test', onChange: () => undefined });
+  connection.connect();
+  const bus = new NatsEventBus({ client: connection.client, onPlain: warnings });
+  const subscriber = await connect({ servers: url.split(','), maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  const received: DomainEvent[] = [];
+  subscriber.subscribe('task.>', { callback: (_, message) => void received.push(message.json<DomainEvent>()) });
+  await subscriber.flush();
+  await connection.client;
+  const close = async () => {
+    await subscriber.close();
+    await connection.close();
+    await server.stop();
+  };
+  return { bus, subscriber, received, close };
+}
+
+async function inMemory(): Promise<EventBusHarness> {
+  const bus = new MemoryEventBus();
+  const received: DomainEvent[] = [];
+  const unsubscribe = bus.subscribe((event) => received.push(event));
+  return Promise.resolve({ bus, received, close: () => Promise.resolve(unsubscribe()) });
+}
+
+describeEventBus('in memory', inMemory);
+describeEventBus('on NATS with JetStream', async () => openNats(await startNats()));
+describeEventBus('on NATS without JetStream', async () => openNats(await startNats({ jetStream: false })));
+describeEventBus('on a cluster', async () => openNats(await startNatsCluster(3)));
+
+describe('NatsEventBus', () => {
+  let server: NatsServer;
+  let harness: NatsHarness;
+  beforeEach(() => warnings.mockReset());
+  afterEach(() => harness?.close());
+
+  const open = async (jetStream: boolean) => {
+    server = await startNats({ jetStream });
+    harness = await openNats(server);
+  };
+  const publishUntilTaken = (event: DomainEvent) =>
+    until('the event is taken', () =>
+      harness.bus.publish(event).then(
+        () => true,
+        () => false,
+      ),
+    );
+  const streamInfo = async () => (await jetstreamManager(harness.subscriber)).streams.info('TASK_EVENTS');
+
+  it('makes the stream, which captures events and no requests', async () => {
+    await open(true);
+    await harness.bus.publish(anEvent());
+    const { config, state } = await streamInfo();
+    expect(config).toMatchObject({ storage: 'file', retention: 'limits', duplicate_window: 120e9, num_replicas: 1 });
+    expect(config.subjects).toContain('task.attachment.expired');
+    expect(state.messages).toBe(1);
+    harness.subscriber.publish('task.create', '{}');
+    harness.subscriber.publish('task.create_attachment', '{}');
+    await harness.subscriber.flush();
+    expect((await streamInfo()).state.messages).toBe(1);
+    expect(warnings).not.toHaveBeenCalled();
+  });
+
+  it('keeps an event once that is published twice', async () => {
+    await open(true);
+    const event = anEvent();
+    await harness.bus.publish(event);
+    await harness.bus.publish(event);
+    expect((await streamInfo()).state.messages).toBe(1);
+  });
+
+  it('leaves a stream as its operator has set it', async () => {
+    await open(true);
+    const manager = await jetstreamManager(harness.subscriber);
+    await manager.streams.add({ name: 'TASK_EVENTS', subjects: ['task.created'], max_msgs: 7 });
+    await harness.bus.publish(anEvent());
+    expect((await streamInfo()).config).toMatchObject({ subjects: ['task.created'], max_msgs: 7 });
+  });
+
+  it('makes the stream again when it was deleted', async () => {
+    await open(true);
+    await harness.bus.publish(anEvent());
+    await (await jetstreamManager(harness.subscriber)).streams.delete('TASK_EVENTS');
+    await publishUntilTaken(anEvent());
+    expect((await streamInfo()).state.messages).toBe(1);
+  });
+
+  it('warns once when the server keeps nothing, and sends the id all the same', async () => {
+    await open(false);
+    const ids: (string | undefined)[] = [];
+    harness.subscriber.subscribe('task.created', {
+      callback: (_, message) => void ids.push(message.headers?.get('Nats-Msg-Id')),
+    });
+    await harness.subscriber.flush();
+    const events = [anEvent(), anEvent()];
+    for (const event of events) await harness.bus.publish(event);
+    await until('both arrive', () => ids.length === 2);
+    expect(ids).toEqual(events.map(({ metadata }) => metadata.eventId));
+    expect(warnings).toHaveBeenCalledTimes(1);
+  });
+
+  it('refuses at once while NATS is away, and works when it is back', async () => {
+    await open(true);
+    await harness.bus.publish(anEvent());
+    await server.kill();
+    await until('it is refused', () =>
+      harness.bus.publish(anEvent()).then(
+        () => false,
+        (error: Error) => error.message === 'not connected to NATS',
+      ),
+    );
+    const startedAtMs = performance.now();
+    await expect(harness.bus.publish(anEvent())).rejects.toThrow('not connected to NATS');
+    expect(performance.now() - startedAtMs).toBeLessThan(500);
+    await server.restart();
+    await publishUntilTaken(anEvent());
+  });
+
+  it('refuses before the first connection', async () => {
+    await open(true);
+    const bus = new NatsEventBus({ client: new Promise(() => undefined), onPlain: warnings });
+    await expect(bus.publish(anEvent())).rejects.toThrow('not connected to NATS');
+  });
+
+  it('gives up on a server that has fallen silent', async () => {
+    await open(true);
+    await harness.bus.publish(anEvent());
+    server.pause();
+    await expect(harness.bus.publish(anEvent())).rejects.toThrow();
+    server.resume();
+    await publishUntilTaken(anEvent());
+  });
+
+  it('goes on when a node of the cluster dies', async () => {
+    const cluster = await startNatsCluster(3);
+    harness = await openNats(cluster);
+    await harness.bus.publish(anEvent());
+    expect((await streamInfo()).config.num_replicas).toBe(3);
+    await cluster.nodes[0]?.kill();
+    const event = anEvent();
+    await publishUntilTaken(event);
+  });
+});

@@ -1,0 +1,266 @@
+import { connect, type NatsConnection as NatsClient } from '@nats-io/transport-node';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { DomainEvent } from '../../src/core/domain/domain-event';
+import { EventReader } from '../support/event-reader';
+import { startNats, type NatsServer } from '../support/nats-server';
+import { until } from '../support/poll';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { startService, type Service } from '../support/service';
+import { SETUPS, type Setup } from '../support/setups';
+
+const TAKEOVER_MS = 5000;
+
+const taskIdOf = ({ payload }: DomainEvent) => (payload['taskId'] ?? payload['id']) as string;
+const text = (taskId: string, key: string, more = {}) => ({ taskId, key, type: 'text', content: 'x', ...more });
+
+describe('events on NATS', () => {
+  let postgres: PostgresServer;
+  let nats: NatsServer;
+  let subscriber: NatsClient;
+  let received: DomainEvent[];
+  let replicas: Service[];
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  });
+  afterAll(() => postgres?.stop());
+  beforeEach(() => {
+    replicas = [];
+    received = [];
+  });
+  afterEach(async () => {
+    await Promise.all(replicas.map((replica) => replica.kill()));
+    await subscriber?.close();
+    await nats?.stop();
+  });
+
+  async function open(count: number, { jetStream = true } = {}): Promise<void> {
+    nats = await startNats({ jetStream });
+    subscriber = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+    for (const subject of ['task.*', 'task.attachment.*']) {
+      subscriber.subscribe(subject, {
+        callback: (_, message) => {
+          const body = message.json<Partial<DomainEvent>>();
+          if (body.metadata) received.push(body as DomainEvent);
+        },
+      });
+    }
+    await subscriber.flush();
+    const environment = { DATABASE_URL: await postgres.createDatabase(), NATS_URL: nats.url };
+    for (let nth = 1; nth <= count; nth++) {
+      replicas.push(await startService({ ...environment, INSTANCE_ID: `instance-${nth}` }));
+    }
+  }
+
+  const isAnnounced = (...taskIds: string[]) =>
+    until(
+      'every task is announced',
+      () => taskIds.every((id) => received.some((event) => taskIdOf(event) === id)),
+      15_000,
+    );
+  const idsOf = (events: readonly DomainEvent[]) => events.map(({ metadata }) => metadata.eventId);
+
+  /** Every key's versions rise, in what a subscriber got first of each event. */
+  function expectOrder(events: readonly DomainEvent[]): void {
+    const versions = new Map<string, number>();
+    const seen = new Set<string>();
+    for (const event of events) {
+      const { eventId, version } = event.metadata as { eventId: string; version?: number };
+      if (version === undefined || seen.has(eventId)) continue;
+      seen.add(eventId);
+      const name = `${taskIdOf(event)}/${String(event.payload['key'])}`;
+      expect(version).toBeGreaterThan(versions.get(name) ?? 0);
+      versions.set(name, version);
+    }
+  }
+
+  /** Overwrites attachments of some tasks through all replicas; resolves with the versions that were acknowledged. */
+  async function overwrite(count: number, through: readonly Service[], taskIds: readonly string[]): Promise<number[]> {
+    const versions: number[] = [];
+    let next = 0;
+    const writer = async (writerIndex: number) => {
+      for (let i = next++; i < count; i = next++) {
+        const service = through[writerIndex % through.length] as Service;
+        const taskId = taskIds[i % taskIds.length] as string;
+        try {
+          versions.push(
+            (await service.result<{ version: number }>('task.create_attachment', text(taskId, `k${i % 3}`))).version,
+          );
+        } catch {
+          // The replica is dead: what it did not acknowledge need not be announced.
+        }
+      }
+    };
+    await Promise.all([0, 1, 2, 3].map(writer));
+    return versions;
+  }
+
+  it('come in order, each once, however many writers there are', async () => {
+    await open(2);
+    const [first, second] = replicas as [Service, Service];
+    for (const id of ['a', 'b']) await first.result('task.create', { id, text: 'x' });
+    const versions = await overwrite(300, replicas, ['a', 'b']);
+    expect(versions).toHaveLength(300);
+    for (const id of ['a', 'b']) await second.result('task.delete', { id });
+    await until('all are announced', () => received.length >= 304, 15_000);
+
+    expect(new Set(idsOf(received)).size).toBe(304);
+    expect(received).toHaveLength(304);
+    expectOrder(received);
+    for (const id of ['a', 'b']) {
+      const types = received.filter((event) => taskIdOf(event) === id).map(({ type }) => type);
+      expect([types[0], types.at(-1)]).toEqual(['task.created', 'task.deleted']);
+    }
+  });
+
+  it('go on within five seconds when the publishing replica dies, and none is lost', async () => {
+    await open(2);
+    const [leader, other] = replicas as [Service, Service];
+    await leader.result('task.create', { id: 'a', text: 'x' });
+    await isAnnounced('a');
+    const metrics = await leader.fetch('/metrics');
+    expect(metrics.text).toContain('dossier_events_published_total{type="task.created"} 1');
+
+    const writing = overwrite(400, [leader, other], ['a']);
+    await until('events flow', () => received.length > 50);
+    await leader.kill();
+    const versions = await writing;
+    await other.result('task.create', { id: 'after', text: 'x' });
+    await until('the other publishes', () => received.some((event) => taskIdOf(event) === 'after'), TAKEOVER_MS);
+
+    const announced = new Set(received.map(({ metadata }) => metadata['version']));
+    expect(versions.filter((version) => !announced.has(version))).toEqual([]);
+    expectOrder(received);
+    const { state } = await (await jetstreamManager(subscriber)).streams.info('TASK_EVENTS');
+    expect(state.messages).toBe(new Set(idsOf(received)).size);
+  });
+
+  it('wait while NATS is away, and disturb nothing', async () => {
+    await open(1);
+    const [service] = replicas as [Service];
+    await service.result('task.create', { id: 'a', text: 'x' });
+    await isAnnounced('a');
+    await nats.kill();
+    for (let i = 0; i < 20; i++) await service.result('task.create_attachment', text('a', `k${i}`));
+    const waiting = async () => /dossier_outbox_unpublished (\d+)/.exec((await service.fetch('/metrics')).text)?.[1];
+    await until('the alert shows', async () => (await waiting()) === '20');
+    expect(received).toHaveLength(1);
+    expect((await service.fetch('/readyz')).status).toBe(200);
+
+    await nats.restart();
+    await until('all are announced', () => received.length >= 21, 15_000);
+    expect(received.slice(1).map(({ payload }) => payload['key'])).toEqual(
+      Array.from({ length: 20 }, (_, i) => `k${i}`),
+    );
+    await until('the alert is over', async () => (await waiting()) === '0');
+  });
+
+  it('are sent plainly, with one warning, where JetStream is not enabled', async () => {
+    await open(1, { jetStream: false });
+    const [service] = replicas as [Service];
+    for (const id of ['a', 'b', 'c']) await service.result('task.create', { id, text: 'x' });
+    await isAnnounced('a', 'b', 'c');
+    expect(service.logLines.filter((line) => line.includes('JETSTREAM'))).toHaveLength(1);
+  });
+
+  it('announce an expiry once, however many replicas sweep', async () => {
+    await open(2);
+    const [service] = replicas as [Service];
+    await service.result('task.create', { id: 'a', text: 'x' });
+    const keys = Array.from({ length: 10 }, (_, i) => `k${i}`);
+    for (const key of keys) await service.result('task.create_attachment', text('a', key, { ttlSeconds: 1 }));
+    await service.result('task.create_attachment', text('a', 'stays'));
+    const expired = () => received.filter(({ type }) => type === 'task.attachment.expired');
+    await until('all expiries are announced', () => expired().length >= keys.length, 15_000);
+    expect(
+      expired()
+        .map(({ payload }) => payload['key'])
+        .sort(),
+    ).toEqual(keys);
+    expect(await service.result('task.list_attachments', { taskId: 'a' })).toMatchObject({ totalCount: 1 });
+  });
+
+  it('can be followed over HTTP at a replica that does not publish', async () => {
+    await open(2);
+    const [service, other] = replicas as [Service, Service];
+    const reader = await EventReader.open(other.url);
+    await service.result('task.create', { id: 'a', text: 'x' });
+    const [event] = await reader.events(1);
+    expect(event?.data).toMatchObject({ type: 'task.created', payload: { id: 'a' } });
+    reader.close();
+  });
+});
+
+describe('GET /events of the embedded service', () => {
+  let setup: Setup;
+  let reader: EventReader | undefined;
+  beforeAll(async () => {
+    setup = await (SETUPS[0] as (typeof SETUPS)[number]).open();
+  });
+  afterAll(() => setup?.close());
+  afterEach(() => reader?.close());
+
+  const create = (id: string) => setup.service.result('task.create', { id, text: 'x' });
+  const attach = (taskId: string, key: string) => setup.service.result('task.create_attachment', text(taskId, key));
+  const keys = (events: readonly { data: DomainEvent }[]) => events.map(({ data }) => data.payload['key']);
+
+  it('sends what happens from now on, with the type as the name', async () => {
+    await create('before');
+    reader = await EventReader.open(setup.service.url);
+    expect(reader.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    await create('now');
+    const [event] = await reader.events(1);
+    expect(event).toMatchObject({ name: 'task.created', data: { type: 'task.created', payload: { id: 'now' } } });
+  });
+
+  it('sends what happens to one task', async () => {
+    await create('one');
+    await create('two');
+    reader = await EventReader.open(setup.service.url, { query: '?taskId=two' });
+    await attach('one', 'k1');
+    await attach('two', 'k2');
+    await attach('one', 'k3');
+    await attach('two', 'k4');
+    expect(keys(await reader.events(2))).toEqual(['k2', 'k4']);
+  });
+
+  it('resumes behind any event, also after a restart', async () => {
+    await create('resumed');
+    reader = await EventReader.open(setup.service.url, { query: '?taskId=resumed' });
+    const before = reader.lastEventId as string;
+    for (const key of ['a', 'b', 'c']) await attach('resumed', key);
+    const seen = await reader.events(3);
+    reader.close();
+
+    await setup.service.stop();
+    await setup.startAgain();
+    await attach('resumed', 'd');
+    const lastEventIds = [before, ...seen.map(({ id }) => id)];
+    const expected = ['a', 'b', 'c', 'd'];
+    for (const [i, lastEventId] of lastEventIds.entries()) {
+      reader = await EventReader.open(setup.service.url, { query: '?taskId=resumed', lastEventId });
+      expect(keys(await reader.events(4 - i))).toEqual(expected.slice(i));
+      reader.close();
+    }
+    reader = await EventReader.open(setup.service.url, { query: `?lastEventId=${encodeURIComponent(before)}` });
+    expect(keys(await reader.events(4))).toEqual(expected);
+  });
+
+  it.each([
+    ['?taskId=a%2Fb', 'taskId'],
+    ['?taskId=a&taskId=b', 'taskId'],
+    ['?lastEventId=nonsense', 'lastEventId'],
+    ['?taksId=a', 'taksId'],
+  ])('refuses %s', async (query, field) => {
+    const { status, text: body } = await setup.service.fetch(`/events${query}`);
+    expect(status).toBe(400);
+    expect(JSON.parse(body)).toMatchObject({ detail: [{ loc: ['query', field] }] });
+  });
+
+  it('ends when the service stops', async () => {
+    reader = await EventReader.open(setup.service.url);
+    await expect(setup.service.stop()).resolves.toBe(0);
+    await reader.ended;
+    await setup.startAgain();
+  });
+});

@@ -1,0 +1,68 @@
+import type { DomainEvent } from '../../src/core/domain/domain-event';
+import { until } from './poll';
+
+export interface ServerSentEvent {
+  readonly id: string;
+  readonly name: string;
+  readonly data: DomainEvent;
+}
+
+/** Reads server-sent events as a browser does. */
+export class EventReader {
+  lastEventId?: string;
+  /** Resolves when the server has ended the stream; also when it was cut off. */
+  readonly ended: Promise<void>;
+  private readonly received: ServerSentEvent[] = [];
+
+  private constructor(
+    readonly headers: Headers,
+    body: ReadableStream<Uint8Array>,
+    private readonly aborter: AbortController,
+  ) {
+    this.ended = this.read(body).catch(() => undefined);
+  }
+
+  /** Resolves when the stream has begun: what happens from now on is received. */
+  static async open(url: string, options: { query?: string; lastEventId?: string } = {}): Promise<EventReader> {
+    const aborter = new AbortController();
+    const headers = options.lastEventId === undefined ? undefined : { 'last-event-id': options.lastEventId };
+    const response = await fetch(`${url}/events${options.query ?? ''}`, { headers, signal: aborter.signal });
+    if (response.status !== 200 || !response.body) throw new Error(`GET /events answered ${response.status}`);
+    const reader = new EventReader(response.headers, response.body, aborter);
+    await until('the stream begins', () => reader.lastEventId);
+    return reader;
+  }
+
+  /** The first events, as many as were asked for. */
+  async events(count: number): Promise<readonly ServerSentEvent[]> {
+    await until(`${count} events`, () => this.received.length >= count);
+    return this.received.slice(0, count);
+  }
+
+  close(): void {
+    this.aborter.abort();
+  }
+
+  private async read(body: ReadableStream<Uint8Array>): Promise<void> {
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of body) {
+      text += decoder.decode(chunk, { stream: true });
+      const blocks = text.split('\n\n');
+      text = blocks.pop() as string;
+      blocks.forEach((block) => this.receive(block));
+    }
+  }
+
+  private receive(block: string): void {
+    const fields = new Map(block.split('\n').map((line) => line.split(/: (.*)/s, 2) as [string, string]));
+    this.lastEventId = fields.get('id') ?? this.lastEventId;
+    const data = fields.get('data');
+    if (data === undefined) return;
+    this.received.push({
+      id: this.lastEventId as string,
+      name: fields.get('event') as string,
+      data: JSON.parse(data) as DomainEvent,
+    });
+  }
+}
