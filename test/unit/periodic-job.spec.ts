@@ -1,0 +1,67 @@
+import { Logger } from '@nestjs/common';
+import { PeriodicJob } from '../../src/inbound/background/periodic-job';
+
+const PAUSE_MS = 1000;
+
+describe('PeriodicJob', () => {
+  const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+  const log = jest.spyOn(Logger.prototype, 'log').mockImplementation();
+  const run = jest.fn<Promise<number>, []>();
+  let job: PeriodicJob;
+  beforeEach(() => {
+    jest.useFakeTimers();
+    [warn, log].forEach((spy) => spy.mockClear());
+    run.mockReset().mockResolvedValue(PAUSE_MS);
+    job = new PeriodicJob({ name: 'test', run, maxRetryMs: 2000 });
+  });
+  afterEach(async () => {
+    await job.stop();
+    jest.useRealTimers();
+  });
+  afterAll(() => [warn, log].forEach((spy) => spy.mockRestore()));
+
+  it('runs at once, and again about as late as the run has said', async () => {
+    job.start();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(run).toHaveBeenCalledTimes(1);
+    await jest.advanceTimersByTimeAsync(0.89 * PAUSE_MS);
+    expect(run).toHaveBeenCalledTimes(1);
+    await jest.advanceTimersByTimeAsync(0.22 * PAUSE_MS);
+    expect(run).toHaveBeenCalledTimes(2);
+  });
+
+  it('never runs twice at once, and ends when the run under way has ended', async () => {
+    let finish: (delayMs: number) => void = () => undefined;
+    run.mockImplementation(() => new Promise((resolve) => (finish = resolve)));
+    job.start();
+    await jest.advanceTimersByTimeAsync(10 * PAUSE_MS);
+    expect(run).toHaveBeenCalledTimes(1);
+
+    const stopped = jest.fn();
+    const stopping = job.stop().then(stopped);
+    await jest.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(stopped).not.toHaveBeenCalled();
+    finish(0);
+    await stopping;
+    await jest.advanceTimersByTimeAsync(10 * PAUSE_MS);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('tries again after ever longer pauses, and logs each change once', async () => {
+    run.mockRejectedValue(new Error('away'));
+    job.start();
+    await jest.advanceTimersByTimeAsync(700);
+    const soon = run.mock.calls.length;
+    expect(soon).toBe(2);
+    await jest.advanceTimersByTimeAsync(20_000);
+    const attempts = run.mock.calls.length;
+    expect(attempts).toBeGreaterThanOrEqual(10);
+    expect(attempts).toBeLessThanOrEqual(15);
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('away'));
+
+    run.mockResolvedValue(PAUSE_MS);
+    await jest.advanceTimersByTimeAsync(5000);
+    expect(log).toHaveBeenCalledTimes(1);
+  });
+});
