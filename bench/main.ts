@@ -1,7 +1,8 @@
+import { measureEvents } from './events';
 import { measureLoad } from './load';
 import { measureRoundTrips } from './round-trips';
 
-const MEASUREMENTS = { 'round-trips': measureRoundTrips, load: measureLoad };
+const MEASUREMENTS = { 'round-trips': measureRoundTrips, load: measureLoad, events: measureEvents };
 
 /** Takes the names of measurements, in the order to run them; without any, runs all. Prints Markdown. */
 async function main(names: readonly string[]): Promise<void> {

@@ -1,6 +1,4 @@
 import { Redis } from 'ioredis';
-import type { PostgresServer } from '../test/support/postgres-server';
-import type { RedisServer } from '../test/support/redis-server';
 import { markdownTable } from './markdown-table';
 import { ROUND_TRIP_CASES, type RoundTripCase } from './round-trip-cases';
 import { RoundTripProxy } from './round-trip-proxy';
@@ -8,8 +6,8 @@ import { RpcClient, type Call } from './rpc-client';
 import { ServerProcess } from './server-process';
 import { withServer, withStores } from './with-servers';
 
-/** The counts must not depend on chance: where they do, the table shows all of them. */
-const REPETITIONS = 3;
+/** What the service does in the background can only add to a count: the lowest of several is that of the call. */
+const REPETITIONS = 5;
 const ATTACHMENTS_PER_PAGE = 100;
 
 type CacheState = 'cold' | 'warm';
@@ -19,30 +17,56 @@ export function measureRoundTrips(): Promise<string> {
   return withStores((postgres, redis) =>
     withServer(RoundTripProxy.before(postgres.port), (postgresProxy) =>
       withServer(RoundTripProxy.before(redis.port), async (redisProxy) => {
-        const env = {
-          DATABASE_URL: await urlThrough(postgresProxy, postgres),
-          REDIS_URL: `redis://127.0.0.1:${redisProxy.port}`,
+        const databaseUrl = await postgres.createDatabase();
+        const direct = { DATABASE_URL: databaseUrl, REDIS_URL: redis.url };
+        const counted = {
+          DATABASE_URL: urlThrough(postgresProxy, databaseUrl),
+          REDIS_URL: urlThrough(redisProxy, redis.url),
         };
-        return withServer(ServerProcess.service(env), async ({ url }) => {
-          const counter = new RoundTripCounter(new RpcClient(url), redis, {
-            redis: redisProxy,
-            postgres: postgresProxy,
-          });
-          return report(await counter.countAll().finally(() => counter.close()));
-        });
+        // The replica that starts first publishes the events of both, past the proxies.
+        return withServer(ServerProcess.service(direct), (stageHand) =>
+          withServer(ServerProcess.service(counted), async (service) => {
+            const clients = { stageHand: new RpcClient(stageHand.url), service: new RpcClient(service.url) };
+            const proxies = { redis: redisProxy, postgres: postgresProxy };
+            return report(await countAll(new RoundTripCounter(clients, redis.url, proxies)));
+          }),
+        );
       }),
     ),
   );
 }
 
-async function urlThrough(proxy: RoundTripProxy, postgres: PostgresServer): Promise<string> {
-  const url = new URL(await postgres.createDatabase());
+function urlThrough(proxy: RoundTripProxy, serverUrl: string): string {
+  const url = new URL(serverUrl);
   url.port = String(proxy.port);
   return url.href;
 }
 
+/** One row for each case and state of the cache. */
+async function countAll(counter: RoundTripCounter): Promise<string[][]> {
+  try {
+    // The first time, sessions are opened and scripts loaded.
+    for (const one of ROUND_TRIP_CASES) await counter.count(one, 'cold');
+    const rows: string[][] = [];
+    for (const one of ROUND_TRIP_CASES) {
+      for (const state of ['cold', 'warm'] as const) {
+        const { redis, postgres } = await counter.lowest(one, state);
+        rows.push([one.name, state, String(redis), String(postgres)]);
+      }
+    }
+    return rows;
+  } finally {
+    await counter.close();
+  }
+}
+
 function report(rows: readonly (readonly string[])[]): string {
   return `## Round trips\n\n${markdownTable(['call', 'cache', 'Redis', 'PostgreSQL'], rows)}`;
+}
+
+interface RoundTrips {
+  readonly redis: number;
+  readonly postgres: number;
 }
 
 class RoundTripCounter {
@@ -50,47 +74,35 @@ class RoundTripCounter {
   private scenes = 0;
 
   constructor(
-    private readonly client: RpcClient,
-    redis: RedisServer,
+    /** The stage hand prepares what the service is then asked for; nobody counts what that takes. */
+    private readonly clients: { readonly stageHand: RpcClient; readonly service: RpcClient },
+    redisUrl: string,
     private readonly proxies: { readonly redis: RoundTripProxy; readonly postgres: RoundTripProxy },
   ) {
-    this.direct = new Redis(redis.url);
+    this.direct = new Redis(redisUrl);
   }
 
   async close(): Promise<void> {
     await this.direct.quit();
   }
 
-  /** One row for each case and state of the cache. */
-  async countAll(): Promise<string[][]> {
-    // The first time, sessions are opened and scripts loaded.
-    for (const one of ROUND_TRIP_CASES) await this.count(one, 'cold');
-    const rows: string[][] = [];
-    for (const one of ROUND_TRIP_CASES) {
-      for (const state of ['cold', 'warm'] as const) rows.push(await this.row(one, state));
-    }
-    return rows;
+  async lowest(one: RoundTripCase, state: CacheState): Promise<RoundTrips> {
+    const counts: RoundTrips[] = [];
+    for (let i = 0; i < REPETITIONS; i++) counts.push(await this.count(one, state));
+    return {
+      redis: Math.min(...counts.map(({ redis }) => redis)),
+      postgres: Math.min(...counts.map(({ postgres }) => postgres)),
+    };
   }
 
-  private async row(one: RoundTripCase, state: CacheState): Promise<string[]> {
-    const redis: number[] = [];
-    const postgres: number[] = [];
-    for (let i = 0; i < REPETITIONS; i++) {
-      const counts = await this.count(one, state);
-      redis.push(counts.redis);
-      postgres.push(counts.postgres);
-    }
-    return [one.name, state, distinct(redis), distinct(postgres)];
-  }
-
-  private async count(one: RoundTripCase, state: CacheState): Promise<{ redis: number; postgres: number }> {
+  async count(one: RoundTripCase, state: CacheState): Promise<RoundTrips> {
     const taskIds = await this.arrange(one);
     if (state === 'cold') await this.direct.flushdb();
     else await this.warm(taskIds);
     await this.settled();
     const { redis, postgres } = this.proxies;
     const before = { redis: redis.roundTrips, postgres: postgres.roundTrips };
-    await this.client.call(one.call(taskIds), one.isRefused);
+    await this.clients.service.call(one.call(taskIds), one.isRefused);
     await this.settled();
     return { redis: redis.roundTrips - before.redis, postgres: postgres.roundTrips - before.postgres };
   }
@@ -100,20 +112,22 @@ class RoundTripCounter {
     const scene = ++this.scenes;
     const taskIds = Array.from({ length: tasks }, (_, i) => `scene-${scene}-${i}`);
     const keys = Array.from({ length: attachments }, (_, i) => `k${i}`);
-    await this.client.callAll(taskIds.map((id) => ({ method: 'task.create', params: { id, text: 'a scene' } })));
+    await this.clients.stageHand.callAll(
+      taskIds.map((id) => ({ method: 'task.create', params: { id, text: 'a scene' } })),
+    );
     const creations = taskIds.flatMap((taskId) =>
       keys.map((key): Call => {
         return { method: 'task.create_attachment', params: { taskId, key, type: 'text', content: key } };
       }),
     );
-    await this.client.callAll(creations);
+    await this.clients.stageHand.callAll(creations);
     return taskIds;
   }
 
   /** A list that holds a whole task leaves all of it in the cache. */
   private async warm(taskIds: readonly string[]): Promise<void> {
     const params = { limit: ATTACHMENTS_PER_PAGE };
-    await this.client.callAll(
+    await this.clients.stageHand.callAll(
       taskIds.map((taskId) => ({ method: 'task.list_attachments', params: { taskId, ...params } })),
     );
   }
@@ -121,8 +135,4 @@ class RoundTripCounter {
   private async settled(): Promise<void> {
     await Promise.all([this.proxies.redis.settled(), this.proxies.postgres.settled()]);
   }
-}
-
-function distinct(counts: readonly number[]): string {
-  return [...new Set(counts)].sort((a, b) => a - b).join('–');
 }
