@@ -130,13 +130,24 @@ export class Schedule {
 
   /** Every attachment that the cache gives, one by one or on a page. */
   private async answers(): Promise<readonly Attachment[]> {
-    const found = await this.cache.read(KEYS.map((each) => ({ taskId: this.taskId, key: each })));
+    const found = await this.cache.read(
+      KEYS.map((each) => ({ taskId: this.taskId, key: each })),
+      'acme',
+    );
     const page = await this.page(true);
     return [...found, ...(page?.entries ?? [])].flatMap(({ attachment }) => (attachment ? [attachment] : []));
   }
 
   private async page(includeBodies: boolean) {
-    const request = { taskId: this.taskId, limit: 10, offset: 0, descending: false, includeBodies, nowMs: 0 };
+    const request = {
+      taskId: this.taskId,
+      organization: 'acme',
+      limit: 10,
+      offset: 0,
+      descending: false,
+      includeBodies,
+      nowMs: 0,
+    };
     return (await this.cache.readPage(request)).page;
   }
 }

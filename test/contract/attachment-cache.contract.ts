@@ -43,7 +43,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
     const sample = (key: string, version: number, members: Partial<Attachment> = {}) =>
       sampleAttachment({ taskId, key, version, ...members });
     const token = async () => (await cache.readTask(taskId)).token;
-    const get = async (key: string) => (await cache.read([{ taskId, key }]))[0]?.attachment;
+    const get = async (key: string) => (await cache.read([{ taskId, key }], ORGANIZATION))[0]?.attachment;
     const put = (attachment: Attachment) => cache.apply(putChange(attachment));
     const remove = (key: string, version: number) =>
       cache.apply({ taskId, key, stamp: { version, op: randomUUID() }, attachment: null });
@@ -53,7 +53,15 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       { complete = false, withBodies = true } = {},
     ) => cache.fill([{ taskId, organization: ORGANIZATION, token: fillToken, attachments, withBodies, complete }]);
     const pageOf = async (request: Partial<PageRequest> = {}): Promise<CachedPage['page']> => {
-      const whole = { taskId, limit: 100, offset: 0, descending: false, includeBodies: true, nowMs: harness.nowMs() };
+      const whole = {
+        taskId,
+        organization: ORGANIZATION,
+        limit: 100,
+        offset: 0,
+        descending: false,
+        includeBodies: true,
+        nowMs: harness.nowMs(),
+      };
       return (await cache.readPage({ ...whole, ...request })).page;
     };
     const keysOf = (page: CachedPage['page']) => page?.entries.map(({ key }) => key);
@@ -66,7 +74,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
 
     describe('what it is not told it does not know', () => {
       it('knows nothing of a new task', async () => {
-        expect(await cache.read([{ taskId, key: 'a' }])).toEqual([
+        expect(await cache.read([{ taskId, key: 'a' }], ORGANIZATION)).toEqual([
           { token: expect.any(Number) as number, deleted: false },
         ]);
         expect((await cache.readTask(taskId)).organization).toBeUndefined();
@@ -91,12 +99,20 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
           { ...whole, taskId: other, token: otherToken, attachments: [b] },
         ]);
         const refs = [b, sample('none', 2), a, b].map(({ taskId: id, key }) => ({ taskId: id, key }));
-        const found = await cache.read(refs);
+        const found = await cache.read(refs, ORGANIZATION);
         expect(found.map(({ attachment }) => attachment)).toEqual([b, undefined, a, b]);
       });
 
+      it('knows no attachment of a task for another organisation, and says whose the task is', async () => {
+        await completeTask(sample('a', 2));
+        const [found] = await cache.read([{ taskId, key: 'a' }], 'other');
+        expect(found).toMatchObject({ organization: ORGANIZATION, attachment: undefined });
+        expect(await pageOf({ organization: 'other' })).toBeUndefined();
+        expect(await get('a')).toBeDefined();
+      });
+
       it('answers no references with nothing', async () => {
-        expect(await cache.read([])).toEqual([]);
+        expect(await cache.read([], ORGANIZATION)).toEqual([]);
       });
     });
 
@@ -105,7 +121,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         const all = oneOfEachType(taskId);
         const floor = await completeTask(...all);
         const refs = all.map(({ key }) => ({ taskId, key }));
-        expect((await cache.read(refs)).map(({ attachment }) => attachment)).toEqual(all);
+        expect((await cache.read(refs, ORGANIZATION)).map(({ attachment }) => attachment)).toEqual(all);
 
         const overwritten = all.map((attachment, i) => ({
           ...attachment,
@@ -113,7 +129,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
           op: randomUUID(),
         }));
         for (const attachment of overwritten) await put(attachment);
-        expect((await cache.read(refs)).map(({ attachment }) => attachment)).toEqual(overwritten);
+        expect((await cache.read(refs, ORGANIZATION)).map(({ attachment }) => attachment)).toEqual(overwritten);
         expect((await pageOf())?.entries.map(({ attachment }) => attachment)).toEqual(
           overwritten.toSorted((a, b) => a.key.localeCompare(b.key)),
         );
@@ -387,7 +403,9 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         const floor = await completeTask(sample('a', 2), sample('b', 2));
         await cache.wipe(taskId, floor + 4);
         expect(await cache.readTask(taskId)).toMatchObject({ deleted: true });
-        expect(await cache.read([{ taskId, key: 'a' }])).toMatchObject([{ deleted: true, attachment: undefined }]);
+        expect(await cache.read([{ taskId, key: 'a' }], ORGANIZATION)).toMatchObject([
+          { deleted: true, attachment: undefined },
+        ]);
         expect(await pageOf()).toBeUndefined();
 
         const after = await token();
@@ -399,7 +417,9 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await get('a')).toBeUndefined();
         expect(await pageOf()).toBeUndefined();
         await cache.wipe(taskId, floor + 4);
-        expect(await cache.read([{ taskId, key: 'a' }])).toMatchObject([{ deleted: true, attachment: undefined }]);
+        expect(await cache.read([{ taskId, key: 'a' }], ORGANIZATION)).toMatchObject([
+          { deleted: true, attachment: undefined },
+        ]);
         expect(await pageOf()).toBeUndefined();
       });
 
@@ -422,7 +442,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       const isForgotten = async () => (await brief.readTask(taskId)).organization === undefined;
       for (let waitedMs = 0; waitedMs < 10_000 && !(await isForgotten()); waitedMs += 50) await harness.elapse(50);
       expect(await isForgotten()).toBe(true);
-      expect((await brief.read([{ taskId, key: 'a' }]))[0]?.attachment).toBeUndefined();
+      expect((await brief.read([{ taskId, key: 'a' }], ORGANIZATION))[0]?.attachment).toBeUndefined();
     });
 
     it('never contradicts the store, however changes, fills and losses meet', () =>

@@ -31,9 +31,17 @@ describe('attachment cache in Redis', () => {
     const { token } = await cache.readTask(taskId);
     await cache.fill([fillOf(attachments, true, token)]);
   };
-  const get = async (key: string) => (await cache.read([{ taskId, key }]))[0]?.attachment;
+  const get = async (key: string) => (await cache.read([{ taskId, key }], 'acme'))[0]?.attachment;
   const page = async (request: Partial<PageRequest> = {}) => {
-    const whole = { taskId, limit: 100, offset: 0, descending: false, includeBodies: true, nowMs: Date.now() };
+    const whole = {
+      taskId,
+      organization: 'acme',
+      limit: 100,
+      offset: 0,
+      descending: false,
+      includeBodies: true,
+      nowMs: Date.now(),
+    };
     return (await cache.readPage({ ...whole, ...request })).page;
   };
   const nameOf = (key: string) => harness.keys.attachment({ taskId, key });
@@ -298,7 +306,7 @@ describe('attachment cache in Redis', () => {
   it('loads its scripts again after Redis has dropped them', async () => {
     await harness.client.script('FLUSH');
     const other = { taskId: `t-${randomUUID()}`, key: 'a' };
-    const found = await cache.read([{ taskId, key: 'a' }, other, { taskId, key: 'b' }]);
+    const found = await cache.read([{ taskId, key: 'a' }, other, { taskId, key: 'b' }], 'acme');
     expect(found.map(({ attachment }) => attachment?.key)).toEqual(['a', undefined, 'b']);
     await harness.client.script('FLUSH');
     await cache.fill([fillOf(attachments)]);
@@ -318,12 +326,27 @@ describe('attachment cache in Redis', () => {
         return proxy.takeRoundTrips();
       };
       const others = Array.from({ length: 20 }, () => `t-${randomUUID()}`);
-      const whole = { taskId, limit: 100, offset: 0, descending: false, includeBodies: true, nowMs: Date.now() };
+      const whole = {
+        taskId,
+        organization: 'acme',
+        limit: 100,
+        offset: 0,
+        descending: false,
+        includeBodies: true,
+        nowMs: Date.now(),
+      };
       const fills = others.map((id) => ({ ...fillOf([], false), taskId: id }));
       const [a] = attachments as [Attachment];
       proxy.takeRoundTrips();
-      expect(await roundTrips(counted.read([a]))).toBe(1);
-      expect(await roundTrips(counted.read(others.map((id) => ({ taskId: id, key: 'a' }))))).toBe(1);
+      expect(await roundTrips(counted.read([a], 'acme'))).toBe(1);
+      expect(
+        await roundTrips(
+          counted.read(
+            others.map((id) => ({ taskId: id, key: 'a' })),
+            'acme',
+          ),
+        ),
+      ).toBe(1);
       expect(await roundTrips(counted.readTask(taskId))).toBe(1);
       expect(await roundTrips(counted.readPage(whole))).toBe(2);
       expect(await roundTrips(counted.readPage({ ...whole, includeBodies: false }))).toBe(1);

@@ -49,13 +49,13 @@ describe.each([
   it('is away at first: nothing waits for it, and it is used as soon as it is there', async () => {
     await server.kill();
     open();
-    await expect(cache.read([REF])).rejects.toMatchObject(UNAVAILABLE);
+    await expect(cache.read([REF], 'acme')).rejects.toMatchObject(UNAVAILABLE);
     await expect(connection.ping()).rejects.toMatchObject(UNAVAILABLE);
     await expect(connection.waitUntilReady(50)).rejects.toMatchObject(UNAVAILABLE);
     await server.restart();
     await ready();
     await connection.ping();
-    expect(await cache.read([REF])).toHaveLength(1);
+    expect(await cache.read([REF], 'acme')).toHaveLength(1);
     expect(changes).toEqual(['down', 'up']);
   });
 
@@ -66,7 +66,7 @@ describe.each([
     await server.kill();
     await untilDown();
     const attempts = await Promise.allSettled([
-      cache.read([REF]),
+      cache.read([REF], 'acme'),
       cache.readTask('t-1'),
       cache.apply(putChange(sampleAttachment(REF))),
       cache.wipe('t-1', 2),
@@ -74,7 +74,7 @@ describe.each([
     expect(attempts).toMatchObject(attempts.map(() => ({ status: 'rejected', reason: UNAVAILABLE })));
     await server.restart();
     await ready();
-    expect(await cache.read([REF])).toHaveLength(1);
+    expect(await cache.read([REF], 'acme')).toHaveLength(1);
     expect(changes).toEqual(['up', 'down', 'up']);
   });
 
@@ -83,7 +83,7 @@ describe.each([
     await ready();
     await connection.ping();
     server.pause();
-    const underWay = expect(cache.read([REF])).rejects.toMatchObject(UNAVAILABLE);
+    const underWay = expect(cache.read([REF], 'acme')).rejects.toMatchObject(UNAVAILABLE);
     await server.kill();
     await server.restart();
     await underWay;
@@ -94,7 +94,7 @@ describe.each([
     await ready();
     await connection.ping();
     server.pause();
-    await expect(cache.read([REF])).rejects.toMatchObject(TIMEOUT);
+    await expect(cache.read([REF], 'acme')).rejects.toMatchObject(TIMEOUT);
     server.resume();
   });
 
@@ -111,10 +111,10 @@ describe.each([
     open();
     await ready();
     const ended = new Promise<void>((resolve) => connection.client.once('end', () => resolve()));
-    const underWay = cache.read([REF]);
+    const underWay = cache.read([REF], 'acme');
     await connection.close();
     expect(await underWay).toHaveLength(1);
-    await expect(cache.read([REF])).rejects.toMatchObject(UNAVAILABLE);
+    await expect(cache.read([REF], 'acme')).rejects.toMatchObject(UNAVAILABLE);
     await ended;
     expect(changes).toEqual(['up']);
   });
@@ -123,7 +123,7 @@ describe.each([
     await server.kill();
     open();
     await connection.close();
-    await expect(cache.read([REF])).rejects.toMatchObject(UNAVAILABLE);
+    await expect(cache.read([REF], 'acme')).rejects.toMatchObject(UNAVAILABLE);
   });
 });
 

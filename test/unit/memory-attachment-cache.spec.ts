@@ -16,7 +16,15 @@ describe('bounds of the attachment cache in memory', () => {
     await cache.fill([{ taskId, organization: 'acme', token, attachments, withBodies: true, complete: true }]);
   };
   const page = async (cache: MemoryAttachmentCache, taskId: string) => {
-    const request = { taskId, limit: 100, offset: 0, descending: false, includeBodies: true, nowMs };
+    const request = {
+      taskId,
+      organization: 'acme',
+      limit: 100,
+      offset: 0,
+      descending: false,
+      includeBodies: true,
+      nowMs,
+    };
     return (await cache.readPage(request)).page;
   };
 

@@ -27,6 +27,7 @@ export interface CachedPage extends CachedTask {
 
 export interface PageRequest {
   readonly taskId: string;
+  readonly organization: string;
   readonly limit: number;
   readonly offset: number;
   readonly descending: boolean;
@@ -59,13 +60,14 @@ export interface Fill {
 /**
  * Answers faster than the store, and may forget anything at any time, in part or whole. It never says that an
  * attachment does not exist, never goes back to an older version than it has been told of, and pages in the same order
- * as the store. What it cannot make sense of is "not known".
+ * as the store. What it cannot make sense of is "not known", and so is every attachment of a task of another
+ * organisation than the one that asks: nobody is to see by the time of an answer that there is something to read.
  *
  * Every method throws `StoreError`; a change or fill that failed may or may not have taken effect.
  */
 export abstract class AttachmentCache {
   /** In the order of `refs`. One round trip, or one per slot where the cache is split into slots. */
-  abstract read(refs: readonly AttachmentRef[]): Promise<readonly CachedAttachment[]>;
+  abstract read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]>;
 
   /** What is known of a task, without any attachment. One round trip. */
   abstract readTask(taskId: string): Promise<CachedTask>;

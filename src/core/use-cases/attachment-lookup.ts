@@ -26,7 +26,7 @@ export class AttachmentLookup {
   ) {}
 
   async find(refs: readonly AttachmentRef[], caller: Caller): Promise<readonly FoundAttachment[]> {
-    const cached = await unlessCacheIsDown(this.cache.read(refs));
+    const cached = await unlessCacheIsDown(this.cache.read(refs, caller.organization));
     const known = refs.map((_, i) => this.answerFrom(cached?.[i], caller));
     const missed = refs.filter((_, i) => !known[i]);
     this.metrics.cacheHits(known.filter((answer) => answer?.attachment).length);

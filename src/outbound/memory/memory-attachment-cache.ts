@@ -46,10 +46,10 @@ export class MemoryAttachmentCache extends AttachmentCache {
     this.bodies = new LRUCache({ ...limits, sizeCalculation: ({ bytes = 0 }) => bytes + ENTRY_OVERHEAD_BYTES });
   }
 
-  read(refs: readonly AttachmentRef[]): Promise<readonly CachedAttachment[]> {
+  read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]> {
     const found = refs.map((ref) => {
       const task = this.open(ref.taskId);
-      return { ...task.about, attachment: this.body(task, ref) };
+      return { ...task.about, attachment: task.isForeignTo(organization) ? undefined : this.body(task, ref) };
     });
     return Promise.resolve(found);
   }
@@ -58,10 +58,18 @@ export class MemoryAttachmentCache extends AttachmentCache {
     return Promise.resolve(this.open(taskId).about);
   }
 
-  readPage({ taskId, limit, offset, descending, includeBodies, nowMs }: PageRequest): Promise<CachedPage> {
+  readPage({
+    taskId,
+    organization,
+    limit,
+    offset,
+    descending,
+    includeBodies,
+    nowMs,
+  }: PageRequest): Promise<CachedPage> {
     const task = this.open(taskId);
     const ascending = task.keysAt(nowMs);
-    if (!ascending) return Promise.resolve(task.about);
+    if (!ascending || task.isForeignTo(organization)) return Promise.resolve(task.about);
 
     const keys = (descending ? ascending.toReversed() : ascending).slice(offset, offset + limit);
     const entries = keys.map((key) => {

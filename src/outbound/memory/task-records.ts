@@ -29,6 +29,10 @@ export class TaskRecords {
     return { token: this.floor, organization: this.organization, deleted: this.deleted };
   }
 
+  isForeignTo(organization: string): boolean {
+    return this.organization !== undefined && this.organization !== organization;
+  }
+
   has({ key, op }: Attachment): boolean {
     return this.records.get(key)?.op === op;
   }

@@ -31,13 +31,15 @@ export class RedisAttachmentCache extends AttachmentCache {
     defineCacheScripts(client);
   }
 
-  async read(refs: readonly AttachmentRef[]): Promise<readonly CachedAttachment[]> {
+  async read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]> {
     const keysByTask = new Map<string, Set<string>>();
     for (const { taskId, key } of refs) {
       keysByTask.set(taskId, (keysByTask.get(taskId) ?? new Set()).add(key));
     }
     const tasks = await Promise.all(
-      [...keysByTask].map(async ([taskId, keys]) => [taskId, await this.readKeys(taskId, [...keys])] as const),
+      [...keysByTask].map(
+        async ([taskId, keys]) => [taskId, await this.readKeys(taskId, organization, [...keys])] as const,
+      ),
     );
     const found = new Map(tasks);
     return refs.map(({ taskId, key }) => found.get(taskId)?.get(key) as CachedAttachment);
@@ -48,8 +50,8 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async readPage(request: PageRequest): Promise<CachedPage> {
-    const { taskId, nowMs, offset, limit, descending, includeBodies } = request;
-    const args = [nowMs, offset, limit, descending ? 1 : 0, includeBodies ? 0 : 1];
+    const { taskId, organization, nowMs, offset, limit, descending, includeBodies } = request;
+    const args = [organization, nowMs, offset, limit, descending ? 1 : 0, includeBodies ? 0 : 1];
     const reply = await orStoreError(this.client.cacheReadPage(...this.scriptKeys(taskId), args));
     const [, , , total, ...listed] = reply;
     const totalCount = Number(total);
@@ -83,8 +85,12 @@ export class RedisAttachmentCache extends AttachmentCache {
     await Promise.all(fills.map((fill) => this.fillTask(fill)));
   }
 
-  private async readKeys(taskId: string, keys: readonly string[]): Promise<ReadonlyMap<string, CachedAttachment>> {
-    const reply = await orStoreError(this.client.cacheRead(...this.scriptKeys(taskId), keys));
+  private async readKeys(
+    taskId: string,
+    organization: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, CachedAttachment>> {
+    const reply = await orStoreError(this.client.cacheRead(...this.scriptKeys(taskId), [organization, ...keys]));
     const [, , , ...hashes] = reply;
     const about = cachedTask(reply);
     return new Map(

@@ -1,9 +1,9 @@
 -- One page of a task's attachments, by its index.
 --
 -- KEYS    as in task.lua
--- ARGV    nowMs, offset, limit, '1' for descending, '1' for outlines
+-- ARGV    the caller's organisation, nowMs, offset, limit, '1' for descending, '1' for outlines
 -- Reply   { floor, '1' where the task is deleted else '0', organisation or nil, total, { key, op, outline }, ... }
---         total is -1 where the index is not complete. An outline is the hash without value and content, as fields and
+--         total is -1 where the index is not complete, or the task is another organisation's. An outline is the hash without value and content, as fields and
 --         values, with `bytes`, their length; it is empty where it was not asked for or nothing usable is there.
 -- Atomic, so that index and records are those of one moment.
 
@@ -11,8 +11,8 @@ local OUTLINE = {
   'id', 'taskId', 'key', 'type', 'url', 'size', 'mimeType', 'createdBy', 'createdAt', 'updatedAt', 'expiresAt',
   'version', 'op',
 }
-local nowMs, offset, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local descending, withOutlines = ARGV[4] == '1', ARGV[5] == '1'
+local nowMs, offset, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local descending, withOutlines = ARGV[5] == '1', ARGV[6] == '1'
 
 local function outlineOf(key)
   local name, outline = HASHES .. key, {}
@@ -34,7 +34,7 @@ end
 local task = openTask()
 local about = { digits(task.floor), task.deletedVersion and '1' or '0', task.organization, '-1' }
 local expired = task.earliestExpiry and task.earliestExpiry <= nowMs
-if not task.complete or expired or redis.pcall('ZCARD', INDEX) ~= task.live then return about end
+if isForeign(task, ARGV[1]) or not task.complete or expired or redis.pcall('ZCARD', INDEX) ~= task.live then return about end
 
 local reply = { about[1], about[2], about[3], digits(task.live) }
 local range = descending and 'ZREVRANGE' or 'ZRANGE'

@@ -48,6 +48,10 @@ local function loadTask()
   }
 end
 
+local function isForeign(task, organization)
+  return task.organization and task.organization ~= organization
+end
+
 -- The task, made anew where nothing usable is known of it. The floor then is above every version that may have been
 -- committed and forgotten; an index that outlived its control may hold keys that have gone since.
 local function openTask()
