@@ -30,25 +30,25 @@ export interface Servers {
   readonly databaseUrl: string;
 }
 
-/** The two set-ups that every promise holds on, for `describe.each`. */
+/** The two set-ups that every promise holds on, for `describe.each`; `open` takes more variables for the service. */
 export const SETUPS = [
   { name: 'embedded', open: openEmbedded },
   { name: 'on PostgreSQL and Redis', open: openOnServers },
 ];
 
 /** PGlite on disk, and a cache in the process itself. */
-async function openEmbedded(): Promise<Setup> {
+async function openEmbedded(more: Environment = {}): Promise<Setup> {
   const folder = mkdtempSync(join(tmpdir(), 'dossier-data-'));
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
-  return open({ INSTANCE_ID, DATA_DIR: folder }, { close: removeFolder });
+  return open({ INSTANCE_ID, DATA_DIR: folder, ...more }, { close: removeFolder });
 }
 
-export async function openOnServers(): Promise<Setup> {
+export async function openOnServers(more: Environment = {}): Promise<Setup> {
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
   const close = async () => void (await Promise.all([postgres.stop(), redis.stop()]));
   const databaseUrl = await postgres.createDatabase();
   const servers = { postgres, redis, databaseUrl };
-  return open({ INSTANCE_ID, DATABASE_URL: databaseUrl, REDIS_URL: redis.url }, { servers, close });
+  return open({ INSTANCE_ID, DATABASE_URL: databaseUrl, REDIS_URL: redis.url, ...more }, { servers, close });
 }
 
 async function open(
