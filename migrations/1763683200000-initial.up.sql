@@ -65,22 +65,38 @@ CREATE TABLE task_attachments (
 
 CREATE INDEX task_attachments_by_creation ON task_attachments (task_id, created_at, key) WHERE NOT deleted;
 CREATE INDEX task_attachments_by_expiry ON task_attachments (task_id, expires_at) WHERE expires_at IS NOT NULL;
+-- The sweep looks for what has expired in all tasks, the purge for tombstones that order no write any more.
+CREATE INDEX task_attachments_by_time_to_live ON task_attachments (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX task_attachments_tombstones ON task_attachments (version) WHERE deleted;
 
 -- What is to be announced, and what Redis must be told of. The order of `seq` is, per attachment and per task, the
 -- order of the changes.
 CREATE TABLE outbox (
-  seq        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  op_id      uuid NOT NULL UNIQUE,
-  task_id    text COLLATE "C" NOT NULL,
-  key        text COLLATE "C",
-  version    bigint,
-  kind       text NOT NULL CHECK (kind IN ('attachment', 'task', 'task_deleted')),
-  event      json NOT NULL,
-  superseded boolean NOT NULL DEFAULT false,
-  published  boolean NOT NULL DEFAULT false,
-  xid        xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  at         timestamptz NOT NULL DEFAULT now()
+  seq          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  op_id        uuid NOT NULL UNIQUE,
+  task_id      text COLLATE "C" NOT NULL,
+  key          text COLLATE "C",
+  version      bigint,
+  -- Whose event it is; null for what is recorded of a task after its deletion, which nobody is told.
+  organization text COLLATE "C",
+  kind         text NOT NULL CHECK (kind IN ('attachment', 'task', 'task_deleted')),
+  event        json NOT NULL,
+  superseded   boolean NOT NULL DEFAULT false,
+  published    boolean NOT NULL DEFAULT false,
+  xid          xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  at           timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE INDEX outbox_by_xid ON outbox (xid);
 CREATE INDEX outbox_unpublished ON outbox (seq) WHERE NOT published;
+
+CREATE FUNCTION set_outbox_organization() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+  SELECT organization INTO NEW.organization FROM tasks WHERE id = NEW.task_id;
+  RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER set_organization BEFORE INSERT ON outbox
+FOR EACH ROW EXECUTE FUNCTION set_outbox_organization();

@@ -1,12 +1,74 @@
 -- Every function that writes takes its locks in this order, so that no two of them wait for each other:
---   1. the task FOR KEY SHARE: it cannot be deleted until the write is done;
+--   1. the task, by a shared advisory lock: it cannot be deleted until the write is done. A row lock would do, were it
+--      not raised to count: writers that hold it in common would wait for a deletion that waits for them;
 --   2. the key, by an advisory lock, which unlike a row lock also holds a key that has no row yet;
 --   3. the task row itself, to count or to change it.
 -- What is refused is refused under these locks, before anything is written.
 
+CREATE FUNCTION task_lock(p_task_id text) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT hashtextextended(p_task_id, 0)
+$$;
+
 CREATE FUNCTION key_lock(p_task_id text, p_key text) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$
   SELECT hashtextextended(p_task_id || '/' || p_key, 0)
+$$;
+
+-- The event of a write that met the attachment `p_attachment_id`, alive, under its key.
+CREATE FUNCTION event_of_stored(p_event json, p_attachment_id text) RETURNS json
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_set(
+    jsonb_set(p_event::jsonb, '{payload,attachmentId}', to_jsonb(p_attachment_id)),
+    '{metadata,replaced}', 'true', create_if_missing => false)::json
+$$;
+
+-- The event that the core makes of an expired attachment: one id for each version, so that it is recorded once.
+CREATE FUNCTION record_expiry(expired task_attachments) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  op uuid := overlay(expired.op_id::text PLACING '8' FROM 15);
+BEGIN
+  INSERT INTO outbox (op_id, task_id, key, version, kind, event)
+  VALUES (op, expired.task_id, expired.key, expired.version + 1, 'attachment', json_build_object(
+    'type', 'task.attachment.expired',
+    'payload', json_build_object('taskId', expired.task_id, 'key', expired.key, 'attachmentId', expired.id),
+    'metadata', json_build_object(
+      'expiredAt', to_char(expired.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'eventId', op, 'version', expired.version + 1),
+    'timestamp', round(extract(epoch FROM expired.expires_at) * 1000)::bigint))
+  ON CONFLICT (op_id) DO NOTHING;
+END
+$$;
+
+-- Leaves a tombstone of the version `p_version`, if that is still there, and announces its expiry; the version above it
+-- is odd and free. Takes its locks in the order in which everything that writes does.
+CREATE FUNCTION expire_attachment(p_task_id text, p_key text, p_version bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+  expired task_attachments;
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(task_lock(p_task_id));
+  PERFORM FROM tasks WHERE id = p_task_id AND deleted_version IS NULL;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  PERFORM pg_advisory_xact_lock(key_lock(p_task_id, p_key));
+  SELECT * INTO expired FROM task_attachments
+  WHERE task_id = p_task_id AND key = p_key AND version = p_version AND NOT deleted;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+
+  UPDATE tasks SET attachment_count = attachment_count - 1 WHERE id = p_task_id;
+  PERFORM record_expiry(expired);
+  UPDATE task_attachments SET
+    id = NULL, type = NULL, value = NULL, content = NULL, url = NULL, mime_type = NULL, size = NULL, bytes = NULL,
+    created_by = NULL, created_at = NULL, updated_at = NULL, expires_at = NULL,
+    version = p_version + 1, op_id = overlay(op_id::text PLACING '8' FROM 15)::uuid, deleted = true
+  WHERE task_id = p_task_id AND key = p_key;
+  RETURN true;
+END
 $$;
 
 -- Writes one version of one attachment, or with `p_deleted` its tombstone, and its event.
@@ -18,6 +80,8 @@ $$;
 -- state           applied; task-missing; condition-failed, with the live attachment's stored_version; superseded, with
 --                 the stored_version that is not lower; attachment-missing; task-full
 -- id, created_*   of the attachment that is there now, or was deleted
+--
+-- What has expired and is replaced before any sweep has found it is announced as expired first.
 CREATE FUNCTION write_attachment(
   p_task_id text, p_key text, p_deleted boolean, p_id text, p_type text, p_value json, p_content text, p_url text,
   p_mime_type text, p_size bigint, p_bytes integer, p_created_by text, p_created_at timestamptz,
@@ -29,13 +93,13 @@ CREATE FUNCTION write_attachment(
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  stored  record;
+  stored  task_attachments;
   counted boolean;
   live    boolean;
 BEGIN
+  PERFORM pg_advisory_xact_lock_shared(task_lock(p_task_id));
   PERFORM FROM tasks
-  WHERE id = p_task_id AND deleted_version IS NULL AND (p_organization IS NULL OR organization = p_organization)
-  FOR KEY SHARE;
+  WHERE id = p_task_id AND deleted_version IS NULL AND (p_organization IS NULL OR organization = p_organization);
   IF NOT FOUND THEN
     IF p_mode = 'drain' THEN
       -- Nothing of a task is announced after its deletion.
@@ -49,7 +113,7 @@ BEGIN
   END IF;
 
   PERFORM pg_advisory_xact_lock(key_lock(p_task_id, p_key));
-  SELECT a.version, a.deleted, a.expires_at, a.id, a.created_at, a.created_by INTO stored
+  SELECT a.* INTO stored
   FROM task_attachments a WHERE a.task_id = p_task_id AND a.key = p_key;
   counted := FOUND AND NOT stored.deleted;
   live := counted AND (stored.expires_at IS NULL OR stored.expires_at > p_now);
@@ -80,6 +144,10 @@ BEGIN
   created_at := CASE WHEN live THEN stored.created_at ELSE p_created_at END;
   created_by := CASE WHEN live THEN stored.created_by ELSE p_created_by END;
 
+  IF state = 'applied' AND counted AND NOT live THEN
+    PERFORM record_expiry(stored);
+  END IF;
+
   IF state = 'applied' AND p_deleted THEN
     INSERT INTO task_attachments (task_id, key, version, op_id, deleted)
     VALUES (p_task_id, p_key, p_version, p_op_id, true)
@@ -109,14 +177,6 @@ BEGIN
 END
 $$;
 
--- The event of a write that met the attachment `p_attachment_id`, alive, under its key.
-CREATE FUNCTION event_of_stored(p_event json, p_attachment_id text) RETURNS json
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT jsonb_set(
-    jsonb_set(p_event::jsonb, '{payload,attachmentId}', to_jsonb(p_attachment_id)),
-    '{metadata,replaced}', 'true', create_if_missing => false)::json
-$$;
-
 -- p_puts: an array of the task's first attachments, members named as their columns, times in ISO 8601, `value` as a
 -- string that holds the JSON text, and `event`. Returns inserted, parent-missing or id-taken.
 CREATE FUNCTION create_task(
@@ -128,8 +188,8 @@ CREATE FUNCTION create_task(
 LANGUAGE plpgsql AS $$
 BEGIN
   IF p_parent_id IS NOT NULL THEN
-    PERFORM FROM tasks WHERE id = p_parent_id AND organization = p_organization AND deleted_version IS NULL
-    FOR KEY SHARE;
+    PERFORM pg_advisory_xact_lock_shared(task_lock(p_parent_id));
+    PERFORM FROM tasks WHERE id = p_parent_id AND organization = p_organization AND deleted_version IS NULL;
     IF NOT FOUND THEN
       RETURN 'parent-missing';
     END IF;
@@ -179,7 +239,7 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   IF p_put IS NOT NULL THEN
-    PERFORM FROM tasks WHERE id = p_id FOR KEY SHARE;
+    PERFORM pg_advisory_xact_lock_shared(task_lock(p_id));
     PERFORM pg_advisory_xact_lock(key_lock(p_id, p_put ->> 'key'));
   END IF;
   PERFORM FROM tasks
@@ -221,20 +281,22 @@ $$;
 
 -- Locks a task and all its sub-tasks, level by level: while a task is locked, nobody can give it another sub-task.
 -- Returns them, parents before their children, as they are once locked: the calling statement's snapshot is older, and
--- may neither see the last change nor the last sub-task. Nothing where the task is missing.
+-- may neither see the last change nor the last sub-task. Nothing where the task is missing. The row locks keep out what
+-- takes no other lock, but for the foreign keys of sub-tasks: a writer there would wait, and be waited for.
 CREATE FUNCTION lock_task_tree(p_id text, p_organization text) RETURNS SETOF tasks
 LANGUAGE plpgsql AS $$
 DECLARE
   level text[];
 BEGIN
-  SELECT array_agg(id) INTO level FROM (
-    SELECT id FROM tasks WHERE id = p_id AND organization = p_organization AND deleted_version IS NULL FOR UPDATE
-  ) AS root;
+  PERFORM pg_advisory_xact_lock(task_lock(p_id));
+  SELECT array_agg(id) INTO level FROM tasks
+  WHERE id = p_id AND organization = p_organization AND deleted_version IS NULL;
   WHILE level IS NOT NULL LOOP
-    RETURN QUERY SELECT * FROM tasks WHERE id = ANY (level) ORDER BY id;
-    SELECT array_agg(id) INTO level FROM (
-      SELECT id FROM tasks WHERE parent_id = ANY (level) ORDER BY id FOR UPDATE
+    RETURN QUERY SELECT * FROM tasks WHERE id = ANY (level) ORDER BY id FOR NO KEY UPDATE;
+    PERFORM pg_advisory_xact_lock(task_lock(id)) FROM (
+      SELECT id FROM tasks WHERE parent_id = ANY (level) ORDER BY id
     ) AS children;
+    SELECT array_agg(id) INTO level FROM tasks WHERE parent_id = ANY (level);
   END LOOP;
 END
 $$;
