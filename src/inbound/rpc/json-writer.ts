@@ -9,7 +9,8 @@ export function writeJson(value: unknown): string {
   if (value instanceof JsonText) return value.text;
   if (Array.isArray(value)) return `[${value.map(writeJson).join(',')}]`;
   let members = '';
-  for (const [name, member] of Object.entries(value)) {
+  for (const name in value) {
+    const member = (value as Record<string, unknown>)[name];
     if (member === undefined) continue;
     members += `${members && ','}"${name}":${writeJson(member)}`;
   }
