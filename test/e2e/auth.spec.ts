@@ -1,0 +1,299 @@
+import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { SignJWT, type JWTPayload } from 'jose';
+import { startNats, type NatsServer } from '../support/nats-server';
+import { until } from '../support/poll';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { startRedis, type RedisServer } from '../support/redis-server';
+import { runProgram, startService, type Environment, type RpcReply, type Service } from '../support/service';
+import { withRedis } from '../support/setups';
+
+const ROLES = ['read', 'write', 'admin'] as const;
+type Role = (typeof ROLES)[number];
+type Send = (method: string, params: object, credential: Environment) => Promise<string>;
+
+const OWNER = 'acme';
+const STRANGER = 'other';
+const ISSUER = 'https://issuer.test';
+const AUDIENCE = 'dossier';
+const TIMEOUT_MS = 10_000;
+const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+
+const keyOf = (organization: string, role: Role) => ({ 'x-api-key': `key-of-${organization}-${role}` });
+const entryOf = (organization: string, role: Role, key = keyOf(organization, role)['x-api-key']) => {
+  const sha256 = createHash('sha256').update(key).digest('hex');
+  return { id: randomUUID(), name: `${role} at ${organization}`, organization, role, sha256 };
+};
+const ENTRIES = [OWNER, STRANGER].flatMap((organization) => ROLES.map((role) => entryOf(organization, role)));
+
+/** In an order in which one task can live through all of them. */
+const METHODS: readonly (readonly [method: string, needs: Role, params: (taskId: string) => object])[] = [
+  ['task.get', 'read', (id) => ({ id })],
+  ['task.list', 'read', (id) => ({ parentId: id })],
+  ['task.get_attachment', 'read', (taskId) => ({ taskId, key: 'a' })],
+  ['task.list_attachments', 'read', (taskId) => ({ taskId })],
+  ['task.get_attachments_batch', 'read', (taskId) => ({ requests: [{ taskId, key: 'a' }] })],
+  ['task.create', 'write', (parentId) => ({ text: 'x', parentId })],
+  ['task.create_attachment', 'write', (taskId) => ({ taskId, key: 'b', type: 'text', content: 'x' })],
+  ['task.update', 'write', (id) => ({ id, updates: { priority: 1 } })],
+  ['task.delete_attachment', 'write', (taskId) => ({ taskId, key: 'a' })],
+  ['task.complete', 'write', (id) => ({ id })],
+  ['task.cancel', 'write', (id) => ({ id })],
+  ['task.delete', 'admin', (id) => ({ id })],
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'dossier-auth-'));
+const keysFile = join(folder, 'keys.json');
+const writeKeys = (entries: readonly object[]) => writeFileSync(keysFile, JSON.stringify(entries));
+
+let postgres: PostgresServer;
+let redis: RedisServer;
+let nats: NatsServer;
+let service: Service;
+let client: NatsConnection;
+
+beforeAll(async () => {
+  writeKeys(ENTRIES);
+  [postgres, redis, nats] = await Promise.all([startPostgres(), startRedis(), startNats()]);
+  service = await startService({
+    DATABASE_URL: await postgres.createDatabase(),
+    REDIS_URL: redis.url,
+    NATS_URL: nats.url,
+    API_KEYS_FILE: keysFile,
+    JWT_PUBLIC_KEY: publicPem,
+    JWT_ISSUER: ISSUER,
+    JWT_AUDIENCE: AUDIENCE,
+  });
+  client = await connect({ servers: nats.url });
+  await until('NATS requests are answered', () => sendNats('task.list', {}, {}).catch(() => undefined));
+});
+
+afterAll(async () => {
+  await client?.close();
+  await service?.kill();
+  await Promise.all([nats?.stop(), postgres?.stop(), redis?.stop()]);
+  rmSync(folder, { recursive: true });
+});
+
+const messageOf = (method: string, params: object) => JSON.stringify({ jsonrpc: '2.0', method, params, id: 1 });
+
+const sendHttp: Send = async (method, params, credential) =>
+  (await service.post(messageOf(method, params), credential)).text;
+
+const sendNats: Send = async (method, params, credential) => {
+  const headers = natsHeaders();
+  for (const [name, value] of Object.entries(credential)) headers.set(name, value);
+  const reply = await client.request(method, messageOf(method, params), { timeout: TIMEOUT_MS, headers });
+  return reply.string();
+};
+
+const TRANSPORTS = [
+  { transport: 'HTTP', send: sendHttp },
+  { transport: 'NATS', send: sendNats },
+];
+
+const errorOf = (reply: string) => (JSON.parse(reply) as RpcReply).error;
+const hasResult = (reply: string) => (JSON.parse(reply) as RpcReply).result !== undefined;
+const NO_CREDENTIALS: readonly Environment[] = [{}, { 'x-api-key': 'wrong' }, { 'x-instance-id': OWNER }];
+const UNAUTHORIZED = { code: -32002, message: 'Unauthorized', data: { code: 'UNAUTHORIZED' } };
+
+/** Signed as it should be, unless it is said otherwise. */
+function token(claims: JWTPayload, key = privateKey, expiresIn = '1h'): Promise<string> {
+  return new SignJWT({ iss: ISSUER, aud: AUDIENCE, sub: 'user', organization: OWNER, role: 'admin', ...claims })
+    .setProtectedHeader({ alg: 'EdDSA' })
+    .setExpirationTime(expiresIn)
+    .sign(key);
+}
+
+/** A task of the owner with one attachment, all of it in the cache or nothing. */
+async function ownersTask(cache: string): Promise<string> {
+  const id = randomUUID();
+  const owner = keyOf(OWNER, 'admin');
+  await service.result('task.create', { id, text: 'x' }, owner);
+  await service.result('task.create_attachment', { taskId: id, key: 'a', type: 'text', content: 'secret' }, owner);
+  await service.result('task.list_attachments', { taskId: id }, owner);
+  if (cache === 'cold') await withRedis(redis.url, (connection) => connection.flushall());
+  return id;
+}
+
+describe.each(TRANSPORTS)('over $transport', ({ send }) => {
+  describe.each(['warm', 'cold'])('with a %s cache', (cache) => {
+    it.each(ROLES)('%s may do what the role says with the tasks of its own organisation', async (role) => {
+      const id = await ownersTask(cache);
+      for (const [method, needs, params] of METHODS) {
+        const reply = await send(method, params(id), keyOf(OWNER, role));
+        if (ROLES.indexOf(role) >= ROLES.indexOf(needs)) expect([method, hasResult(reply)]).toEqual([method, true]);
+        else expect([method, errorOf(reply)]).toMatchObject([method, { code: -32004, message: 'Forbidden' }]);
+      }
+    });
+
+    it.each(ROLES)('%s is told of a foreign task what it is told of a missing one', async (role) => {
+      const id = await ownersTask(cache);
+      const missing = randomUUID();
+      const owner = keyOf(OWNER, 'read');
+      const before = await send('task.get', { id }, owner);
+      for (const [method, , params] of METHODS) {
+        const foreign = await send(method, params(id), keyOf(STRANGER, role));
+        const expected = await send(method, params(missing), keyOf(STRANGER, role));
+        expect(foreign).toBe(expected.replaceAll(missing, id));
+        expect(foreign).not.toContain('secret');
+      }
+      expect(await send('task.get', { id }, owner)).toBe(before);
+      expect(hasResult(await send('task.get_attachment', { taskId: id, key: 'a' }, owner))).toBe(true);
+    });
+
+    it('nobody may do anything', async () => {
+      const id = await ownersTask(cache);
+      for (const [method, , params] of METHODS) {
+        for (const credential of NO_CREDENTIALS) {
+          expect([method, errorOf(await send(method, params(id), credential))]).toEqual([method, UNAUTHORIZED]);
+        }
+      }
+    });
+  });
+
+  it('takes a token for the role and the organisation that it names, and its name for the author', async () => {
+    const id = await ownersTask('warm');
+    const bearer = async (claims: JWTPayload) => ({ authorization: `Bearer ${await token(claims)}` });
+    const { result } = JSON.parse(await send('task.get', { id }, await bearer({ role: 'read' }))) as RpcReply;
+    expect(result).toMatchObject({ id, createdBy: 'admin at acme' });
+    expect(errorOf(await send('task.cancel', { id }, await bearer({ role: 'read' })))).toMatchObject({ code: -32004 });
+    const foreign = await send('task.get', { id }, await bearer({ organization: STRANGER }));
+    expect(errorOf(foreign)).toMatchObject({ message: `Task ${id} not found` });
+    const attachment = { taskId: id, key: 'b', type: 'text', content: 'x' };
+    expect(hasResult(await send('task.create_attachment', attachment, await bearer({ name: 'Zoë' })))).toBe(true);
+    const written = await send('task.get_attachment', { taskId: id, key: 'b' }, keyOf(OWNER, 'read'));
+    expect(JSON.parse(written)).toMatchObject({ result: { createdBy: 'Zoë' } });
+  });
+
+  it('refuses tokens that are forged, expired or meant for others', async () => {
+    const id = await ownersTask('warm');
+    const [, payload] = (await token({})).split('.');
+    const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.`;
+    const tokens = [
+      unsigned,
+      await token({}, generateKeyPairSync('ed25519').privateKey),
+      await token({}, privateKey, '-1s'),
+      await token({ iss: 'https://other.test' }),
+      await token({ aud: 'other' }),
+      await token({ organization: undefined }),
+      await token({ role: 'root' }),
+    ];
+    for (const each of tokens) {
+      const reply = await send('task.get', { id }, { authorization: `Bearer ${each}` });
+      expect(errorOf(reply)).toEqual(UNAUTHORIZED);
+    }
+  });
+});
+
+describe('over HTTP alone', () => {
+  it('answers each call of a batch by itself, and drops notifications', async () => {
+    const call = { jsonrpc: '2.0', method: 'task.list', params: {} };
+    const { text } = await service.post(JSON.stringify([{ ...call, id: 1 }, call, { ...call, id: 2 }]));
+    expect(JSON.parse(text)).toEqual([1, 2].map((id) => ({ jsonrpc: '2.0', error: UNAUTHORIZED, id })));
+    expect((await service.post(JSON.stringify([call, call]))).status).toBe(204);
+  });
+
+  it('follows events with a key that may read, and only those of its organisation', async () => {
+    expect((await service.fetch('/events')).status).toBe(401);
+    const abort = new AbortController();
+    const { body, status } = await fetch(`${service.url}/events`, {
+      headers: keyOf(STRANGER, 'read'),
+      signal: abort.signal,
+    });
+    expect(status).toBe(200);
+    const foreign = await ownersTask('warm');
+    const { id: own } = await service.result<{ id: string }>('task.create', { text: 'x' }, keyOf(STRANGER, 'write'));
+    let seen = '';
+    try {
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+        seen += Buffer.from(chunk).toString();
+        if (seen.includes(own)) break;
+      }
+    } finally {
+      abort.abort();
+    }
+    expect(seen).not.toContain(foreign);
+  });
+
+  it('tells what the probes and the metrics tell without a key', async () => {
+    for (const path of ['/livez', '/readyz', '/startupz', '/metrics']) {
+      expect([path, (await service.fetch(path)).status]).toEqual([path, 200]);
+    }
+  });
+});
+
+describe('the file of keys', () => {
+  const list = async (key: string) => errorOf(await sendHttp('task.list', {}, { 'x-api-key': key }));
+  const accepts = (key: string) => until(`${key} is valid`, async () => (await list(key)) === undefined, TIMEOUT_MS);
+  const refuses = (key: string) =>
+    until(`${key} is not valid`, async () => (await list(key)) !== undefined, TIMEOUT_MS);
+
+  afterEach(() => writeKeys(ENTRIES));
+
+  it('changes keys while the service runs: a new one beside the old one, then without it', async () => {
+    const before = entryOf(OWNER, 'read', 'before');
+    const after = entryOf(OWNER, 'read', 'after');
+    writeKeys([...ENTRIES, before]);
+    await accepts('before');
+    writeKeys([...ENTRIES, before, after]);
+    await accepts('after');
+    expect(await list('before')).toBeUndefined();
+    writeKeys([...ENTRIES, after]);
+    await refuses('before');
+    expect(await list('after')).toBeUndefined();
+  });
+
+  it('keeps the old keys when it breaks, and says so', async () => {
+    writeFileSync(keysFile, '[{"sha256": "half a key');
+    await until('the log says so', () => service.logLines.find((line) => line.includes('the keys read before stay')));
+    expect(await list(keyOf(OWNER, 'read')['x-api-key'])).toBeUndefined();
+  });
+
+  it('takes the entry that the command has made', async () => {
+    const options = ['--name', 'made', '--organization', OWNER, '--role', 'read'];
+    const { code, stdout } = await runProgram('dist/keys-create.js', options, {});
+    const [, key, entry] = /^key, shown only now: (\S+)\nentry: (.+)\n$/.exec(stdout) as unknown as [
+      string,
+      string,
+      string,
+    ];
+    expect(code).toBe(0);
+    writeKeys([...ENTRIES, JSON.parse(entry) as object]);
+    await accepts(key);
+  });
+
+  it.each([
+    ['missing', undefined, /^dossier: API_KEYS_FILE cannot be read \(ENOENT\)\n$/],
+    ['broken', '[{"sha256": "half a key', /^dossier: API_KEYS_FILE is not JSON\n$/],
+    ['wrong', '[{"key": "secret"}]', /^dossier: API_KEYS_FILE entry 1: must have no members but [^\n]*\n$/],
+  ])('stops the start in one line when it is %s', async (_name, content, line) => {
+    const path = join(folder, `${randomUUID()}.json`);
+    if (content !== undefined) writeFileSync(path, content);
+    const { code, stderr } = await runProgram('dist/main.js', [], {
+      DATA_DIR: 'memory',
+      API_KEYS_FILE: path,
+      PORT: '0',
+    });
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toMatch(line);
+  });
+});
+
+describe('with nothing configured', () => {
+  it('is off, says so, and listens on the loopback interface only', async () => {
+    const open = await startService({ DATA_DIR: 'memory', INSTANCE_ID: 'replica-1' });
+    try {
+      expect(open.url).toMatch(/^http:\/\/127\.0\.0\.1:/);
+      expect(open.logLines.filter((line) => line.includes('authentication is off'))).toHaveLength(1);
+      const { id } = await open.result<{ id: string }>('task.create', { text: 'x' });
+      expect(await open.result('task.get', { id })).toMatchObject({ organization: 'default', createdBy: 'replica-1' });
+    } finally {
+      await open.kill();
+    }
+  });
+});
