@@ -6,6 +6,9 @@ import type { WireAttachment, WireAttachmentPage } from '../support/wire-values'
 const UNAVAILABLE = { code: -32001, message: 'Service unavailable' };
 const DEGRADED_PAGE = { attachments: [], totalCount: 0, hasMore: false, degraded: true };
 
+/** What the service promises, for every call. */
+const OPERATION_TIMEOUT_MS = 5000;
+
 const put = (service: Service, taskId: string, key: string, value: unknown) =>
   service.result<WireAttachment>('task.create_attachment', { taskId, key, type: 'json', value });
 const valueOf = async (service: Service, taskId: string, key: string) =>
@@ -82,6 +85,25 @@ describe('Redis comes and goes', () => {
     await stateOfRedis('up');
     expect(await valueOf(setup.service, 't', 'late')).toBe(1);
     expect(await isInRedis('late')).toBe(true);
+  });
+
+  it('there, but silent: calls are answered within their time', async () => {
+    await put(setup.service, 't', 'silent', 1);
+    expect(await valueOf(setup.service, 't', 'silent')).toBe(1);
+    servers.redis.pause();
+    try {
+      const askedAtMs = performance.now();
+      const [value, page, written] = await Promise.all([
+        valueOf(setup.service, 't', 'silent'),
+        setup.service.result('task.list_attachments', { taskId: 't', keyPrefix: 'silent' }),
+        put(setup.service, 't', 'written', 1),
+      ]);
+      const tookMs = performance.now() - askedAtMs;
+      expect([value, page, written]).toMatchObject([1, { totalCount: 1 }, { key: 'written' }]);
+      expect(tookMs).toBeLessThan(OPERATION_TIMEOUT_MS);
+    } finally {
+      servers.redis.resume();
+    }
   });
 });
 
@@ -191,6 +213,8 @@ describe('PostgreSQL comes and goes', () => {
       });
       service.signal('SIGTERM');
       await until('it has begun to stop', () => service.hasBegunToStop);
+      // Whoever asks must hear that it is unready, rather than find nobody there.
+      expect((await service.fetch('/readyz')).status).toBe(503);
       await client.query('ROLLBACK');
       expect((await answer).result).toMatchObject({ key: 'slow', replaced: false });
     });
