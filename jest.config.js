@@ -23,4 +23,6 @@ module.exports = {
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly})/)`],
   testTimeout: 30_000,
+  // Servers and services run beside the workers: more of them would only wait for each other.
+  maxWorkers: 2,
 };

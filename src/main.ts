@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule, type Connections } from './app.module';
@@ -27,6 +28,10 @@ import { RedisConnection } from './outbound/redis/redis-connection';
 const MIGRATION_RETRY_MS = 1000;
 /** How long the start waits for Redis, so that the first calls need not go past it. */
 const REDIS_HEAD_START_MS = 1000;
+/** Redis is asked before PostgreSQL: silent, it must leave the larger part of a call's five seconds to it. */
+const REDIS_TIMEOUT_MS = 1000;
+/** How long probes can still ask a process that has nothing left to do, and hear that it is not ready. */
+const SHUTDOWN_GRACE_MS = 500;
 /** A client that neither finishes its request nor goes away is cut off then; a call itself ends in five seconds. */
 const SHUTDOWN_PATIENCE_MS = 10_000;
 
@@ -38,8 +43,8 @@ async function main(): Promise<void> {
   const authenticator = openAuthenticator(config, logger);
   const database = await openDatabase(config);
   const connections = connect(config, database, logger);
-  const app = await createApp(config, connections, authenticator, logger);
-  stopOnSignal(app, connections, logger);
+  const { app, finishCalls } = await createApp(config, connections, authenticator, logger);
+  stopOnSignal(app, finishCalls, connections, logger);
 
   const migration = migrateUntilDone(database, app.get(Lifecycle), logger);
   // The embedded database has one session: nobody is to come between it and its schema.
@@ -59,7 +64,12 @@ function connect(config: Config, database: Database, logger: JsonLogger): Connec
       : logger.warn(`not connected: ${cause?.message ?? 'connection closed'}`, server);
   const redis =
     config.redis &&
-    new RedisConnection({ url: config.redis.url, isCluster: config.redis.cluster, onChange: onChange('redis') });
+    new RedisConnection({
+      url: config.redis.url,
+      isCluster: config.redis.cluster,
+      commandTimeoutMs: REDIS_TIMEOUT_MS,
+      onChange: onChange('redis'),
+    });
   const clientName = `dossier ${config.instanceId}`;
   const nats = config.nats && new NatsConnection({ ...config.nats, clientName, onChange: onChange('nats') });
   redis?.connect();
@@ -89,7 +99,7 @@ async function createApp(config: Config, connections: Connections, authenticator
     app.connectMicroservice({ strategy: overNats }, { inheritAppConfig: true });
   }
   await app.startAllMicroservices();
-  return app;
+  return { app, finishCalls: () => Promise.all([overHttp.close(), overRest.close()]) };
 }
 
 /** A schema that is not there yet makes calls fail as if the store were away, so a server that is away is waited for. */
@@ -101,18 +111,25 @@ async function migrateUntilDone(database: Database, lifecycle: Lifecycle, logger
       return;
     } catch (error) {
       logger.warn(`cannot migrate yet: ${causeOf(error)}`, 'postgres');
-      await new Promise((resolve) => setTimeout(resolve, MIGRATION_RETRY_MS).unref());
+      await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
     }
   }
 }
 
-function stopOnSignal(app: NestFastifyApplication, connections: Connections, logger: JsonLogger): void {
+function stopOnSignal(
+  app: NestFastifyApplication,
+  finishCalls: () => Promise<unknown>,
+  connections: Connections,
+  logger: JsonLogger,
+): void {
   const { postgres, publisher, redis, nats } = connections;
   const stop = async (signal: string) => {
     logger.log(`${signal}: finishing what is in flight`, 'main');
     app.get(Lifecycle).stopping();
     const server = app.getHttpServer() as { closeAllConnections(): void };
     setTimeout(() => server.closeAllConnections(), SHUTDOWN_PATIENCE_MS).unref();
+    // Closing begins with the listening socket: until then probes are answered.
+    await Promise.all([finishCalls(), sleep(SHUTDOWN_GRACE_MS)]);
     await app.close();
     await Promise.all([postgres.close(), publisher?.close(), redis?.close(), nats?.close()]);
     logger.log('stopped', 'main');
