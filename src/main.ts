@@ -11,7 +11,7 @@ import type { Authenticator } from './inbound/auth/authenticator';
 import { BackgroundJobs } from './inbound/background/background-jobs';
 import { Lifecycle } from './inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from './inbound/http/json-rpc-http.strategy';
-import { TasksRestStrategy } from './inbound/http/tasks-rest.strategy';
+import { refuseUndecodableUrl, TasksRestStrategy } from './inbound/http/tasks-rest.strategy';
 import { JsonRpcNatsStrategy } from './inbound/nats/json-rpc-nats.strategy';
 import { CallDurations } from './inbound/rpc/call-durations';
 import { LoadShedder } from './inbound/rpc/load-shedder';
@@ -79,7 +79,10 @@ function connect(config: Config, database: Database, logger: JsonLogger): Connec
 }
 
 async function createApp(config: Config, connections: Connections, authenticator: Authenticator, logger: JsonLogger) {
-  const adapter = new FastifyAdapter({ trustProxy: [...config.trustedProxies] });
+  const adapter = new FastifyAdapter({
+    trustProxy: [...config.trustedProxies],
+    frameworkErrors: refuseUndecodableUrl,
+  });
   const module = AppModule.register(config, connections, authenticator);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,

@@ -105,7 +105,7 @@ describe.each(SETUPS)('DELETE /v1/tasks/{task_id} as documented, $name', ({ open
     expect(await isThere(id)).toBe(true);
   });
 
-  it.each(['a%20b', 'a%3Ab', 'a/b', 'x'.repeat(129)])('422 for the malformed id %s', async (id) => {
+  it.each(['a%20b', 'a%3Ab', '%ZZ', 'a/b', 'x'.repeat(129)])('422 for the malformed id %s', async (id) => {
     expect(await remove(id)).toEqual({
       status: 422,
       body: {

@@ -1,4 +1,5 @@
 import type { FieldError } from '../../core/domain/domain-error';
+import { taskIdProblem } from '../../core/domain/identifiers';
 import { INTERNAL_ERROR, type JsonRpcError } from '../rpc/json-rpc-error';
 
 const RETRY_AFTER_SECONDS = 1;
@@ -20,6 +21,10 @@ export const DELETED: RestReply = { status: 204 };
 export const FOREIGN_TASK: RestReply = {
   status: 403,
   detail: 'Forbidden: task belongs to a different organization',
+};
+export const MALFORMED_ID: RestReply = {
+  status: 422,
+  detail: [validationError({ message: taskIdProblem(undefined) as string })],
 };
 export const UNAVAILABLE: RestReply = {
   status: 503,
@@ -49,6 +54,6 @@ export function restRefusal(error: JsonRpcError): RestReply {
   return error.code === INTERNAL_ERROR ? { status: 500, detail: 'Internal server error' } : UNAVAILABLE;
 }
 
-function validationError({ message }: FieldError): ValidationError {
+function validationError({ message }: Pick<FieldError, 'message'>): ValidationError {
   return { loc: ['path', 'task_id'], msg: message, type: 'value_error' };
 }

@@ -1,5 +1,5 @@
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { StoreError } from '../../core/ports/store-error';
 import type { IsForeignTask } from '../../core/use-cases/is-foreign-task';
 import type { Authenticator } from '../auth/authenticator';
@@ -12,7 +12,9 @@ import type { LoadShedder } from '../rpc/load-shedder';
 import { RawParams } from '../rpc/raw-params';
 import { httpOrigin } from './http-origin';
 import { RateLimitHeaders } from './rate-limit-headers';
-import { DELETED, FOREIGN_TASK, restRefusal, STOPPING, UNAVAILABLE, type RestReply } from './rest-reply';
+import { DELETED, FOREIGN_TASK, MALFORMED_ID, restRefusal, STOPPING, UNAVAILABLE, type RestReply } from './rest-reply';
+
+const PATH = '/v1/tasks/';
 
 /**
  * `DELETE /v1/tasks/{task_id}`: the method `task.delete` by another door, so that whatever guards, limits or measures
@@ -43,7 +45,7 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
         parsed(null);
       });
       // A wildcard, because it takes an id of any length and shape: a malformed one has an answer of its own.
-      scope.delete('/v1/tasks/*', (request, reply) => this.answer(request, reply));
+      scope.delete(`${PATH}*`, (request, reply) => this.answer(request, reply));
       done();
     });
     listening();
@@ -92,6 +94,12 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
       return error instanceof StoreError ? UNAVAILABLE : restRefusal(unexpected(error, this.logger));
     }
   }
+}
+
+/** For a URL that cannot even be decoded, and therefore reaches no route. */
+export function refuseUndecodableUrl(_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const isTask = request.method === 'DELETE' && request.url.startsWith(PATH);
+  send(reply, isTask ? MALFORMED_ID : { status: 400, detail: 'Bad request: the URL cannot be decoded' });
 }
 
 function send(reply: FastifyReply, { status, detail, headers = {} }: RestReply): FastifyReply {
