@@ -97,7 +97,7 @@ const USE_CASES: Provider[] = [
   wire(GetAttachmentsBatch, AttachmentLookup),
   wire(ListAttachments, AttachmentStore, AttachmentCache, Clock, Metrics, IndexFiller),
   wire(DeleteAttachment, AttachmentStore, AttachmentCache, Clock, IdSource),
-  wire(CreateTask, TaskStore, AttachmentCache, Clock, IdSource, CoreSettings),
+  wire(CreateTask, TaskStore, AttachmentCache, Clock, IdSource, Metrics, CoreSettings),
   wire(GetTask, TaskStore, Clock),
   wire(UpdateTask, TaskStore, Clock, IdSource),
   wire(CompleteTask, TaskStore, AttachmentCache, Clock, IdSource, Metrics, CoreSettings),

@@ -32,6 +32,8 @@ const REDIS_HEAD_START_MS = 1000;
 const REDIS_TIMEOUT_MS = 1000;
 /** How long probes can still ask a process that has nothing left to do, and hear that it is not ready. */
 const SHUTDOWN_GRACE_MS = 500;
+/** Whatever hangs then, or has failed to close, the orchestrator must not have to kill this process. */
+const SHUTDOWN_LIMIT_MS = 14_000;
 /** A client that neither finishes its request nor goes away is cut off then; a call itself ends in five seconds. */
 const SHUTDOWN_PATIENCE_MS = 10_000;
 
@@ -126,11 +128,16 @@ function stopOnSignal(
   logger: JsonLogger,
 ): void {
   const { postgres, publisher, redis, nats } = connections;
+  const giveUp = (error: unknown) => {
+    logger.error(error, 'main');
+    process.exit(1);
+  };
   const stop = async (signal: string) => {
     logger.log(`${signal}: finishing what is in flight`, 'main');
     app.get(Lifecycle).stopping();
     const server = app.getHttpServer() as { closeAllConnections(): void };
     setTimeout(() => server.closeAllConnections(), SHUTDOWN_PATIENCE_MS).unref();
+    setTimeout(() => giveUp(new Error('the shutdown takes too long')), SHUTDOWN_LIMIT_MS).unref();
     // Closing begins with the listening socket: until then probes are answered.
     await Promise.all([finishCalls(), sleep(SHUTDOWN_GRACE_MS)]);
     await app.close();
@@ -138,7 +145,7 @@ function stopOnSignal(
     logger.log('stopped', 'main');
     process.exit(0);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal).catch(giveUp));
 }
 
 function packageVersion(): string {

@@ -147,6 +147,23 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
   });
 
   describe('batches', () => {
+    it('that asks for more than memory can hold gets what fits, and harms nobody', async () => {
+      await service.result('task.create', { id: 'large', text: 'one large attachment' });
+      const content = 'x'.repeat(1024 * 1024);
+      await service.result('task.create_attachment', { taskId: 'large', key: 'k', type: 'text', content });
+      const requests = Array.from({ length: 100 }, () => ({ taskId: 'large', key: 'k' }));
+      const call = { jsonrpc: '2.0', method: 'task.get_attachments_batch', params: { requests } };
+      const replies = (await reply(Array.from({ length: 20 }, (_, id) => ({ ...call, id })))) as RpcReply[];
+      const answered = replies.filter(({ result }) => result !== undefined);
+      expect(answered).toHaveLength(1);
+      const refusal = { code: -32603, message: 'Internal error', data: { code: 'REPLY_TOO_LARGE' } };
+      expect(replies.filter(({ error }) => error !== undefined).map(({ error }) => error)).toEqual(
+        Array(19).fill(refusal),
+      );
+      expect((await service.fetch('/readyz')).status).toBe(200);
+      await service.result('task.delete', { id: 'large' });
+    });
+
     const gets = (count: number) =>
       Array.from({ length: count }, (_, id) => ({ jsonrpc: '2.0', method: 'task.get', params: { id: `t${id}` }, id }));
 

@@ -143,7 +143,7 @@ export class House {
   readonly getAttachmentsBatch = new GetAttachmentsBatch(this.lookup);
   readonly listAttachments = new ListAttachments(this.store, this.cache, this.clock, this.metrics, this.filler);
   readonly deleteAttachment = new DeleteAttachment(this.store, this.cache, this.clock, this.ids);
-  readonly createTask = new CreateTask(this.tasks, this.cache, this.clock, this.ids, this.settings);
+  readonly createTask = new CreateTask(this.tasks, this.cache, this.clock, this.ids, this.metrics, this.settings);
   readonly getTask = new GetTask(this.tasks, this.clock);
   readonly updateTask = new UpdateTask(this.tasks, this.clock, this.ids);
   readonly completeTask = new CompleteTask(this.tasks, this.cache, this.clock, this.ids, this.metrics, this.settings);

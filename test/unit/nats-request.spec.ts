@@ -78,13 +78,18 @@ describe('a JSON-RPC request object', () => {
   });
 });
 
+describe('a request object of another version', () => {
+  it('is no JSON-RPC 2.0, and not taken for params either', () => {
+    expect(callIn('{"jsonrpc":2,"id":1}')).toEqual({ id: '1', code: -32600 });
+  });
+});
+
 describe('bare params', () => {
   it.each([
     ['{"id":"t-1"}', { id: 't-1' }],
     ['{}', {}],
     ['{"data":1}', { data: 1 }],
     ['{"pattern":"x"}', { pattern: 'x' }],
-    ['{"jsonrpc":2}', { jsonrpc: 2 }],
     ['{ "method":"task.list","params":{} }', { method: 'task.list', params: {} }],
   ])('are all of %s', (payload, params) => {
     expect(callIn(payload)).toEqual(call(params, 'null', payload));

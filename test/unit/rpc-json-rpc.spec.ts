@@ -14,6 +14,8 @@ const calls: string[] = [];
 /** Lets the test decide the order in which calls finish. */
 const gates = new Map<string, () => void>();
 
+const LARGE_TEXT = 'x'.repeat(1024 * 1024);
+
 const methods: Record<string, RpcMethod> = {
   subtract: ({ values }) => {
     const [minuend, subtrahend] = Array.isArray(values)
@@ -33,6 +35,7 @@ const methods: Record<string, RpcMethod> = {
   },
   whoAmI: (_params, { method, transport, caller }: CallContext) => ({ method, transport, caller }),
   text: (params) => params.text,
+  large: () => Array.from({ length: 100 }, () => LARGE_TEXT),
   gated: (params) =>
     new Promise((resolve) => {
       const name = params.byName('name') as string;
@@ -301,6 +304,23 @@ describe('JsonRpc', () => {
       'get_data http ok 1',
       'refuse http refused 1',
       'unknown http refused 1',
+    ]);
+  });
+});
+
+describe('a message that asks for more than a reply can carry', () => {
+  it('gets an error in the place of what does not fit, and everything else', async () => {
+    const large = { jsonrpc: '2.0', method: 'large' };
+    const replies = await reply([
+      { ...large, id: 1 },
+      { ...large, id: 2 },
+      { jsonrpc: '2.0', method: 'get_data', id: 3 },
+    ]);
+    const error = { code: -32603, message: 'Internal error', data: { code: 'REPLY_TOO_LARGE' } };
+    expect(replies).toEqual([
+      { jsonrpc: '2.0', result: expect.any(Array) as unknown, id: 1 },
+      { jsonrpc: '2.0', error, id: 2 },
+      { jsonrpc: '2.0', result: ['hello', 5], id: 3 },
     ]);
   });
 });

@@ -55,6 +55,7 @@ export type ExpiredAttachment = Pick<Attachment, 'taskId' | 'key' | 'id' | 'vers
 /** The identity that an overwrite inherits from the live attachment it replaces. */
 export type AttachmentIdentity = Pick<Attachment, 'id' | 'createdAtMs' | 'createdBy'>;
 
+type BodyDraft = Partial<Omit<AttachmentDraft, 'taskId' | 'key'>>;
 type BodyMember = 'value' | 'content' | 'url' | 'mimeType';
 const TAKES: Record<AttachmentType, { needs: BodyMember; allows: readonly BodyMember[] }> = {
   json: { needs: 'value', allows: ['value'] },
@@ -89,24 +90,25 @@ export function isLive(attachment: Attachment, nowMs: number): boolean {
   return attachment.expiresAtMs === undefined || attachment.expiresAtMs > nowMs;
 }
 
-/** Everything wrong with the body of a draft of a known type, and with the members that go with it. */
-export function bodyProblems(draft: Omit<AttachmentDraft, 'taskId' | 'key'>, maxBytes: number): FieldError[] {
-  const { needs, allows } = TAKES[draft.type];
+/** Everything wrong with the body of a draft and with the members that go with it; the type may be wrong itself. */
+export function bodyProblems(draft: BodyDraft, maxBytes: number): FieldError[] {
   const problems: FieldError[] = [];
   const check = (field: string, problem: string | undefined) => problem && problems.push({ field, message: problem });
+  const { type, value, content, url, mimeType, size, ttlSeconds } = draft;
+  const takes = type && TAKES[type];
+  const refusal = (member: BodyMember) =>
+    takes && !takes.allows.includes(member) ? `is not taken by type ${type}` : undefined;
 
-  if (draft[needs] === undefined) check(needs, `is required for type ${draft.type}`);
-  for (const member of ['value', 'content', 'url'] as const) {
-    if (draft[member] !== undefined && !allows.includes(member)) check(member, `is not taken by type ${draft.type}`);
+  if (takes && draft[takes.needs] === undefined) check(takes.needs, `is required for type ${type}`);
+  if (value) check('value', refusal('value') ?? sizeProblem(value.sizeBytes, maxBytes) ?? value.problem());
+  if (content !== undefined) {
+    const bytes = Buffer.byteLength(content);
+    check('content', refusal('content') ?? sizeProblem(bytes, maxBytes) ?? storableTextProblem(content));
   }
-  if (draft.value) check('value', sizeProblem(draft.value.sizeBytes, maxBytes) ?? draft.value.problem());
-  if (draft.content !== undefined) {
-    check('content', sizeProblem(Buffer.byteLength(draft.content), maxBytes) ?? storableTextProblem(draft.content));
-  }
-  if (draft.url !== undefined) check('url', urlProblem(draft.url));
-  if (draft.mimeType !== undefined) check('mimeType', mimeTypeProblem(draft.mimeType));
-  if (draft.size !== undefined) check('size', positiveIntegerProblem(draft.size, Number.MAX_SAFE_INTEGER));
-  if (draft.ttlSeconds !== undefined) check('ttlSeconds', positiveIntegerProblem(draft.ttlSeconds, MAX_TTL_SECONDS));
+  if (url !== undefined) check('url', refusal('url') ?? urlProblem(url));
+  if (mimeType !== undefined) check('mimeType', mimeTypeProblem(mimeType));
+  if (size !== undefined) check('size', positiveIntegerProblem(size, Number.MAX_SAFE_INTEGER));
+  if (ttlSeconds !== undefined) check('ttlSeconds', positiveIntegerProblem(ttlSeconds, MAX_TTL_SECONDS));
   return problems;
 }
 

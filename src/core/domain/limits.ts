@@ -14,6 +14,8 @@ export const MAX_JSON_DEPTH = 64;
 export const MAX_ATTACHMENTS_PER_TASK = 10_000;
 /** The serialised value or the content of one attachment; `MAX_ATTACHMENT_BYTES` may change it. */
 export const DEFAULT_MAX_ATTACHMENT_BYTES = 1024 * 1024;
+/** UTF-8 length of a task's metadata, and of its error: a list may hold a thousand of them. */
+export const MAX_TASK_JSON_BYTES = 64 * 1024;
 /** A hundred years: far enough for every use, near enough for every date type on the way. */
 export const MAX_TTL_SECONDS = 100 * 365 * 24 * 60 * 60;
 

@@ -1,7 +1,7 @@
 import { DomainError, invalid, refuseIfAny, type FieldError } from './domain-error';
 import { isLongerThan, newTaskId, storableTextProblem } from './identifiers';
 import { JsonText } from './json-text';
-import { DEFAULT_PRIORITY, MAX_PRIORITY, MAX_TASK_TEXT_LENGTH } from './limits';
+import { DEFAULT_PRIORITY, MAX_PRIORITY, MAX_TASK_JSON_BYTES, MAX_TASK_TEXT_LENGTH } from './limits';
 
 export const TASK_STATUSES = ['pending', 'in_progress', 'completed', 'failed', 'cancelled'] as const;
 export type TaskStatus = (typeof TASK_STATUSES)[number];
@@ -50,6 +50,7 @@ export interface Change {
 
 export function createTask(draft: TaskDraft, organization: string, idSuffix: string, { by, nowMs }: Change): Task {
   refuseIfAny(taskProblems(draft));
+  refuseIfTooLarge('metadata', draft.metadata);
   return {
     id: draft.id ?? newTaskId(nowMs, idSuffix),
     organization,
@@ -69,18 +70,21 @@ export function updateTask(task: Task, updates: TaskUpdates, change: Change): Ta
   refuseIfAny(taskProblems(updates).map(({ field, message }) => ({ field: `updates.${field}`, message })));
   const status = updates.status ?? task.status;
   if (status !== task.status) refuseIfFinished(task, 'updates.status', status);
+  const metadata = updates.metadata ? task.metadata.merge(updates.metadata) : task.metadata;
+  if (updates.metadata) refuseIfTooLarge('updates.metadata', metadata);
   return {
     ...changed(task, change),
     ...(status === task.status ? {} : finish(status, change)),
     text: updates.text ?? task.text,
     priority: updates.priority ?? task.priority,
-    metadata: updates.metadata ? task.metadata.merge(updates.metadata) : task.metadata,
+    metadata,
   };
 }
 
 export function completeTask(task: Task, outcome: { workerId?: string; error?: JsonText }, change: Change): Task {
   const status = outcome.error ? 'failed' : 'completed';
   refuseIfFinished(task, 'id', status);
+  refuseIfTooLarge('error', outcome.error);
   return {
     ...changed(task, change),
     ...finish(status, { ...change, by: outcome.workerId ?? change.by }),
@@ -99,10 +103,14 @@ export function cancelTask(task: Task, change: Change): Task {
  * Takes the retired `metadata.data` out of a new task's metadata: each of its members is to become a json attachment of
  * that name.
  */
-export function splitRetiredData(metadata: JsonText): { metadata: JsonText; data: ReadonlyMap<string, JsonText> } {
+export function splitRetiredData(metadata: JsonText): {
+  metadata: JsonText;
+  /** Undefined where there was none. */
+  data?: ReadonlyMap<string, JsonText>;
+} {
   const members = metadata.isObject ? metadata.members() : new Map<string, JsonText>();
   const data = members.get('data');
-  if (!data) return { metadata, data: new Map() };
+  if (!data) return { metadata };
   if (!data.isObject) throw invalid('metadata.data', 'must be an object');
   members.delete('data');
   return { metadata: JsonText.fromMembers(members), data: data.members() };
@@ -143,6 +151,12 @@ function finish(status: TaskStatus, { by, nowMs }: Change): Partial<Task> {
   if (!isFinished(status)) return { status };
   if (status === 'cancelled') return { status, cancelledAtMs: nowMs, cancelledBy: by };
   return { status, completedAtMs: nowMs, completedBy: by };
+}
+
+function refuseIfTooLarge(field: string, json: JsonText | undefined): void {
+  if (json && json.sizeBytes > MAX_TASK_JSON_BYTES) {
+    throw invalid(field, `must be at most ${MAX_TASK_JSON_BYTES} bytes, is ${json.sizeBytes}`);
+  }
 }
 
 function refuseIfFinished(task: Task, field: string, status: TaskStatus): void {

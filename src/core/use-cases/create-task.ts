@@ -8,6 +8,7 @@ import { createTask, splitRetiredData, taskNotFound, type Task, type TaskDraft }
 import type { AttachmentCache } from '../ports/attachment-cache';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
+import type { Metrics } from '../ports/metrics';
 import type { TaskStore } from '../ports/task-store';
 import type { CoreSettings } from '../settings';
 import { unlessCacheIsDown } from './cache-outage';
@@ -23,6 +24,7 @@ export class CreateTask {
     private readonly cache: AttachmentCache,
     private readonly clock: Clock,
     private readonly ids: IdSource,
+    private readonly metrics: Metrics,
     private readonly settings: CoreSettings,
   ) {}
 
@@ -30,7 +32,7 @@ export class CreateTask {
     const nowMs = this.clock.nowMs();
     const { metadata, data } = splitRetiredData(draft.metadata ?? JsonText.EMPTY_OBJECT);
     const task = createTask({ ...draft, metadata }, caller.organization, this.ids.suffix(), { by: caller.name, nowMs });
-    const attachments = this.attachmentsOf(task, data);
+    const attachments = this.attachmentsOf(task, data ?? new Map());
     const cached = await unlessCacheIsDown(this.cache.readTask(task.id));
 
     const puts = attachments.map((attachment) => ({
@@ -42,7 +44,8 @@ export class CreateTask {
     if (outcome === 'parent-missing') throw taskNotFound(task.parentId as string);
 
     if (cached) await this.fill(task, attachments, cached.token);
-    return { task, warnings: data.size > 0 ? [RETIRED_DATA] : [] };
+    for (const { type } of attachments) this.metrics.attachmentCreated(type);
+    return { task, warnings: data ? [RETIRED_DATA] : [] };
   }
 
   private attachmentsOf(task: Task, data: ReadonlyMap<string, JsonText>): Attachment[] {

@@ -6,6 +6,7 @@ import type { Authenticator } from '../auth/authenticator';
 import type { Lifecycle } from '../health/lifecycle';
 import type { CallDurations } from '../rpc/call-durations';
 import { errorReply, JsonRpc } from '../rpc/json-rpc';
+import { unexpected } from '../rpc/json-rpc-error';
 import type { LoadShedder } from '../rpc/load-shedder';
 import { httpOrigin } from './http-origin';
 import {
@@ -59,7 +60,7 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
 
   /** Resolves when no call is in flight any more, whether or not its client still waits. */
   async close(): Promise<void> {
-    while (this.inFlight.size > 0) await Promise.all(this.inFlight);
+    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
   }
 
   override on(): never {
@@ -77,6 +78,8 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
       parsed(null, body),
     );
     scope.setErrorHandler((error: FastifyError, _request, reply) => {
+      // What is wrong with a body has a status; anything else is wrong with us.
+      if (error.statusCode === undefined) return refuse(reply, { status: 500, error: unexpected(error, this.logger) });
       // Fastify would close the connection, and the client that is still sending might never see why.
       if (error.statusCode === 413) reply.removeHeader('connection');
       return refuse(reply, refusalOfBody(error.statusCode, maxBodyBytes));
@@ -118,8 +121,7 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
     );
     const pending = this.load.carry(replying);
     this.inFlight.add(pending);
-    const answer = await pending;
-    this.inFlight.delete(pending);
+    const answer = await pending.finally(() => this.inFlight.delete(pending));
     reply.headers(limits.headers);
     if (this.lifecycle.isStopping) reply.header('connection', 'close');
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);

@@ -53,7 +53,7 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
 
   /** Resolves when no call is in flight any more, whether or not its client still waits. */
   async close(): Promise<void> {
-    while (this.inFlight.size > 0) await Promise.all(this.inFlight);
+    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
   }
 
   override on(): never {

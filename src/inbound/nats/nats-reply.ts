@@ -1,6 +1,6 @@
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import type { Outcome } from '../rpc/json-rpc';
-import { INTERNAL_ERROR, JsonRpcError } from '../rpc/json-rpc-error';
+import { replyTooLarge, type JsonRpcError } from '../rpc/json-rpc-error';
 import type { NatsRequest } from './nats-request';
 
 export interface NatsReply {
@@ -18,7 +18,7 @@ export function natsReply(
   if (id === undefined) return undefined;
   const payload = Buffer.from(replyOf(outcome, id));
   if (payload.length <= maxPayloadBytes) return { payload, error: 'error' in outcome ? outcome.error : undefined };
-  const error = new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'REPLY_TOO_LARGE', maxPayloadBytes });
+  const error = replyTooLarge({ maxPayloadBytes });
   return { payload: Buffer.from(replyOf({ error }, id)), error };
 }
 

@@ -36,7 +36,7 @@ export function readNatsRequest(method: string, payload: Uint8Array, maxBodyByte
   }
   if (typeof message !== 'object' || message === null || Array.isArray(message)) return refused(invalidRequest());
   const members = message as Members;
-  if (typeof members['jsonrpc'] === 'string') return { call: jsonRpcCall(method, members, text), replyOf };
+  if (members['jsonrpc'] !== undefined) return { call: jsonRpcCall(method, members, text), replyOf };
   if (isNestPacket(members)) return { call: nestCall(method, members, text), replyOf: nestReplyOf };
   return { call: { id: 'null', method, params: new RawParams(members, () => text) }, replyOf };
 }

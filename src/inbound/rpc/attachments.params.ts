@@ -68,7 +68,7 @@ export class CreateAttachmentParams extends AttachmentRefParams implements Cross
   ifVersion?: number;
 
   problems({ maxAttachmentBytes }: CoreSettings): FieldError[] {
-    const problems = this.type === undefined ? [] : bodyProblems(this, maxAttachmentBytes);
+    const problems = bodyProblems(this, maxAttachmentBytes);
     if (this.ifAbsent && this.ifVersion !== undefined) {
       problems.push({ field: 'ifAbsent', message: 'must not be combined with ifVersion' });
     }

@@ -54,6 +54,11 @@ export function overloaded(): JsonRpcError {
   });
 }
 
+/** What was asked for is more than one reply can carry. */
+export function replyTooLarge(data?: Readonly<Record<string, unknown>>): JsonRpcError {
+  return new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'REPLY_TOO_LARGE', ...data });
+}
+
 /** Logs an error that nobody has foreseen; its caller learns nothing of it. */
 export function unexpected(error: unknown, logger: LoggerService): JsonRpcError {
   if (error instanceof Error) logger.error(error.message, error.stack);

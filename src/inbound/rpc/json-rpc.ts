@@ -1,14 +1,17 @@
 import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
+import { inParallel } from '../../core/use-cases/in-parallel';
 import { CallContext, type CallOrigin } from './call-context';
 import type { CallDurations } from './call-durations';
 import { invalidRequest, JsonRpcError, methodNotFound, parseError, unexpected } from './json-rpc-error';
-import { writeJson } from './json-writer';
+import { ReplyBudget, writeJson } from './json-writer';
 import type { RawParams } from './raw-params';
 import { readCall, type Call } from './read-call';
 
 export const MAX_BATCH_CALLS = 50;
+/** At one time: each may read a hundred large attachments. */
+const MAX_CONCURRENT_CALLS = 8;
 
 /** Answers with a value, a promise of one, or a promise of Nest's observable; fails with a `JsonRpcError`. */
 export type RpcMethod = (params: RawParams, context: CallContext) => unknown;
@@ -33,16 +36,22 @@ export class JsonRpc {
     } catch {
       return errorReply(parseError(), 'null');
     }
-    return Array.isArray(message) ? this.replyToBatch(message, text, origin) : this.replyToOne(message, text, origin);
+    try {
+      return await (Array.isArray(message)
+        ? this.replyToBatch(message, text, origin)
+        : this.replyToOne(message, text, origin));
+    } catch (error) {
+      return errorReply(unexpected(error, this.logger), 'null');
+    }
   }
 
   /** Answers one call. Never rejects. */
-  async run({ method: name, params }: Call, origin: CallOrigin): Promise<Outcome> {
+  async run({ method: name, params }: Call, origin: CallOrigin, budget?: ReplyBudget): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport);
     try {
       if (!method) throw methodNotFound();
-      const result = writeJson(await settled(method(params, new CallContext(origin, name))));
+      const result = writeJson(await settled(method(params, new CallContext(origin, name))), budget);
       finish();
       return { result };
     } catch (error) {
@@ -58,15 +67,24 @@ export class JsonRpc {
       return errorReply(invalidRequest({ code: 'BATCH_TOO_LONG', maxCalls: MAX_BATCH_CALLS }), 'null');
     }
     const texts = jsonElements(text);
-    const replies = await Promise.all(batch.map((request, i) => this.replyToOne(request, texts[i] as string, origin)));
+    const budget = new ReplyBudget();
+    const replies: (string | undefined)[] = [];
+    await inParallel([...batch.entries()], MAX_CONCURRENT_CALLS, async ([i, request]) => {
+      replies[i] = await this.replyToOne(request, texts[i] as string, origin, budget);
+    });
     const spoken = replies.filter((reply) => reply !== undefined);
     return spoken.length > 0 ? `[${spoken.join(',')}]` : undefined;
   }
 
-  private async replyToOne(request: unknown, text: string, origin: CallOrigin): Promise<string | undefined> {
+  private async replyToOne(
+    request: unknown,
+    text: string,
+    origin: CallOrigin,
+    budget?: ReplyBudget,
+  ): Promise<string | undefined> {
     const call = readCall(request, text);
     if ('error' in call) return errorReply(call.error, call.id);
-    const outcome = await this.run(call, origin);
+    const outcome = await this.run(call, origin, budget);
     return call.id === undefined ? undefined : replyOf(outcome, call.id);
   }
 }

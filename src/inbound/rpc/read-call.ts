@@ -41,7 +41,7 @@ export function idText(id: unknown, text: string): string | undefined {
   if (id === null) return 'null';
   if (typeof id === 'string') return isLongerThan(id, MAX_ID_LENGTH) ? undefined : JSON.stringify(id);
   if (typeof id !== 'number' || !Number.isFinite(id)) return undefined;
-  return Number.isSafeInteger(id) ? String(id) : memberText(text, 'id');
+  return Number.isSafeInteger(id) && !Object.is(id, -0) ? String(id) : memberText(text, 'id');
 }
 
 export function memberText(text: string, name: string): string {

@@ -80,7 +80,7 @@ describe('an attachment', () => {
 });
 
 describe('the body of an attachment', () => {
-  const problemsOf = (members: object) => bodyProblems(members as AttachmentDraft, MAX_BYTES);
+  const problemsOf = (members: object) => bodyProblems(members, MAX_BYTES);
 
   it.each([
     [{ type: 'json' }, 'value'],
@@ -90,6 +90,8 @@ describe('the body of an attachment', () => {
     [{ type: 'binary' }, 'mimeType'],
     [{ type: 'json', value: JsonText.of(1), content: '' }, 'content'],
     [{ type: 'json', value: JsonText.of(1), url: 'https://example.com' }, 'url'],
+    [{ type: 'json', value: JsonText.of(1), url: 'no url' }, 'url'],
+    [{ mimeType: 'x' }, 'mimeType'],
     [{ type: 'text', content: '', value: JsonText.of(null) }, 'value'],
     [{ type: 'url', url: 'https://example.com', content: 'x' }, 'content'],
     [{ type: 'binary', mimeType: 'a/b', value: JsonText.of(0) }, 'value'],

@@ -53,6 +53,7 @@ describe('a new task', () => {
     [{ text: 'x', priority: -1 }, 'priority'],
     [{ text: 'x', priority: 101 }, 'priority'],
     [{ text: 'x', priority: 1.5 }, 'priority'],
+    [{ text: 'x', metadata: JsonText.of({ a: 'x'.repeat(65_536) }) }, 'metadata'],
     [{ text: 'x', metadata: JsonText.of([]) }, 'metadata'],
     [{ text: 'x', metadata: JsonText.fromValid('{"a":1e400}') }, 'metadata'],
   ])('%j is refused for its %s', (draft, field) => {
@@ -88,6 +89,16 @@ describe('a change', () => {
   it('merges metadata', () => {
     const task = { ...created, metadata: JsonText.fromValid('{"a":1,"b":{"c":1}}') };
     expect(updateTask(task, { metadata: JsonText.fromValid('{"b":2}') }, later).metadata.text).toBe('{"a":1,"b":2}');
+  });
+
+  it('never lets metadata or an error grow past its limit', () => {
+    const half = (name: string) => JsonText.of({ [name]: 'x'.repeat(32_760) });
+    const task = updateTask({ ...created, metadata: half('a') }, { metadata: half('b') }, later);
+    expect(task.metadata.sizeBytes).toBe(65_535);
+    const more = { metadata: JsonText.of({ c: 0 }) };
+    expect(refusedFields(() => updateTask(task, more, later))).toEqual(['updates.metadata']);
+    const error = JsonText.of('x'.repeat(65_535));
+    expect(refusedFields(() => completeTask(created, { error }, later))).toEqual(['error']);
   });
 
   it('names wrong fields by their path', () => {
@@ -157,7 +168,7 @@ describe('the retired metadata.data', () => {
   it('is taken out of the metadata, its members in their order', () => {
     const { metadata, data } = splitRetiredData(JsonText.fromValid('{"a":1,"data":{"2":[1.0],"1":null},"b":2}'));
     expect(metadata.text).toBe('{"a":1,"b":2}');
-    expect([...data].map(([key, value]) => [key, value.text])).toEqual([
+    expect([...(data ?? [])].map(([key, value]) => [key, value.text])).toEqual([
       ['2', '[1.0]'],
       ['1', 'null'],
     ]);

@@ -52,13 +52,16 @@ describe('creating a task', () => {
     const { task, warnings } = await house.createTask.execute({ id: 't-1', text: 'x', metadata }, CALLER);
     expect(task.metadata.text).toBe('{"a":1}');
     expect(warnings).toEqual([expect.stringContaining('metadata.data')]);
+    expect(house.metrics.created).toEqual(['json', 'json']);
+    const empty = await house.createTask.execute({ text: 'x', metadata: JsonText.of({ data: {} }) }, CALLER);
+    expect([empty.warnings.length, empty.task.metadata.text]).toEqual([1, '{}']);
     const { attachments } = await house.list('t-1');
     expect(attachments.map(({ key, type, value }) => [key, type, value?.text])).toEqual([
       ['1', 'json', 'null'],
       ['2', 'json', '[1.0]'],
     ]);
     expect((await house.getTask.execute('t-1', CALLER)).attachmentCount).toBe(2);
-    expect(eventTypes()).toHaveLength(3);
+    expect(eventTypes()).toHaveLength(4);
   });
 
   it('names every member of metadata.data that cannot be an attachment, and stores nothing', async () => {
