@@ -53,10 +53,18 @@ async function main(): Promise<void> {
   if (config.store.kind === 'embedded') await migration;
   await connections.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
   app.get(LoadShedder).watchEventLoop();
-  await app.listen(config.port, config.host);
+  await listen(app, config);
   logger.log(`listening on ${await app.getUrl()}`, 'main');
   await migration;
   if (!app.get(Lifecycle).isStopping) app.get(BackgroundJobs).start();
+}
+
+async function listen(app: NestFastifyApplication, { host, port }: Config): Promise<void> {
+  try {
+    await app.listen(port, host);
+  } catch (error) {
+    throw new ConfigError(`HOST ${host} and PORT ${port} cannot be listened on: ${causeOf(error)}`);
+  }
 }
 
 function connect(config: Config, database: Database, logger: JsonLogger): Connections {
@@ -160,8 +168,7 @@ function causeOf(error: unknown): string {
 
 main().catch((error: unknown) => {
   // One line for the operator; a stack only where the fault may be ours.
-  const isExpected =
-    error instanceof ConfigError || (error instanceof Error && /data directory|EADDRINUSE/.test(error.message));
+  const isExpected = error instanceof ConfigError;
   process.stderr.write(
     `dossier: ${error instanceof Error ? (isExpected ? error.message : error.stack) : String(error)}\n`,
   );

@@ -1,14 +1,21 @@
-import type { Config } from './config';
+import { ConfigError, type Config } from './config';
+import { StoreError } from './core/ports/store-error';
 import { openEmbeddedDatabase, openMemoryDatabase } from './outbound/postgres/embedded-database';
 import type { Database } from './outbound/postgres/database';
 import { serverDatabase } from './outbound/postgres/server-database';
 
 const POSTGRES_POOL_SIZE = 16;
 
-/** Opens what the configuration says; a server may still be away then. Throws where a data directory is in use. */
-export function openDatabase({ store }: Config): Promise<Database> {
+/** Opens what the configuration says; a server may still be away then. Throws `ConfigError` for a bad data directory. */
+export async function openDatabase({ store }: Config): Promise<Database> {
   if (store.kind === 'postgres') {
-    return Promise.resolve(serverDatabase({ url: store.url, poolSize: POSTGRES_POOL_SIZE }));
+    return serverDatabase({ url: store.url, poolSize: POSTGRES_POOL_SIZE });
   }
-  return store.dataDir === undefined ? openMemoryDatabase() : openEmbeddedDatabase(store.dataDir);
+  if (store.dataDir === undefined) return openMemoryDatabase();
+  try {
+    return await openEmbeddedDatabase(store.dataDir);
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    throw new ConfigError(`DATA_DIR cannot be used: ${(error as Error).message}`);
+  }
 }
