@@ -4,8 +4,11 @@ import { ensurePostgres } from './postgres-binaries';
 
 /** Once before all tests, so that no two test files install or build at the same time. What is missing ends the run. */
 export default function installServers({ testPathPatterns }: { testPathPatterns: { patterns: string[] } }): void {
+  const { patterns } = testPathPatterns;
+  const needsServers = patterns.length === 0 || patterns.some((pattern) => !/^test\/(unit|architecture)/.test(pattern));
+  if (!needsServers) return;
   findOrInstall('redis-server', { apt: 'redis-server', brew: 'redis' });
   findOrInstall('nats-server', { apt: 'nats-server', brew: 'nats-server' });
   ensurePostgres();
-  buildServiceFor(testPathPatterns.patterns);
+  buildServiceFor(patterns);
 }
