@@ -124,7 +124,7 @@ describe('wrong configuration', () => {
     ['REDIS_URL', 'localhost:6379'],
     ['DATA_DIR', '/etc/passwd'],
     ['HOST', '300.1.1.1'],
-    ['RATE_LIMITS', 'task.unknown=1/m'],
+    ['RATE_LIMITS', 'task.unknown=1/1m'],
   ])('%s=%s: one line that names it, and an end', async (name, value) => {
     const { code, stdout, stderr } = await runProgram('dist/main.js', [], { DATA_DIR: 'memory', [name]: value });
     expect(code).toBeGreaterThan(0);
