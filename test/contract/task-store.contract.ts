@@ -310,6 +310,25 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
       });
     });
 
+    describe('inIdOrder', () => {
+      it('walks through the live tasks of all organisations, by the bytes of their ids', async () => {
+        const prefix = randomUUID();
+        const [lower, upper, gone] = [`${prefix}-a`, `${prefix}-B`, `${prefix}-b`];
+        const tasks = [
+          await storedTask(harness, { id: upper, metadata: JsonText.of({ data: { a: 1 } }) }),
+          await storedTask(harness, { id: lower }, 'other'),
+        ];
+        await storedTask(harness, { id: gone });
+        await remove(gone);
+
+        expect(await harness.tasks.inIdOrder(prefix, 1)).toEqual([tasks[0]]);
+        expect((await harness.tasks.inIdOrder(upper, 2))[0]).toEqual(tasks[1]);
+        const all = (await harness.tasks.inIdOrder(undefined, 100_000)).map(({ id }) => id);
+        expect(all).toEqual(all.toSorted());
+        expect(all.filter((id) => id.startsWith(prefix))).toEqual([upper, lower]);
+      });
+    });
+
     describe('deleteTree', () => {
       it('deletes a task with everything below it, parents first, and nothing beside it', async () => {
         const root = await storedTask(harness);

@@ -11,6 +11,7 @@ import { CoreSettings } from '../../src/core/settings';
 import { AttachmentLookup } from '../../src/core/use-cases/attachment-lookup';
 import { CancelTask } from '../../src/core/use-cases/cancel-task';
 import { CompleteTask } from '../../src/core/use-cases/complete-task';
+import { ConvertRetiredData } from '../../src/core/use-cases/convert-retired-data';
 import { CreateAttachment, type CreateAttachmentCommand } from '../../src/core/use-cases/create-attachment';
 import { CreateTask } from '../../src/core/use-cases/create-task';
 import { DeleteAttachment } from '../../src/core/use-cases/delete-attachment';
@@ -149,6 +150,13 @@ export class House {
   readonly completeTask = new CompleteTask(this.tasks, this.cache, this.clock, this.ids, this.metrics, this.settings);
   readonly cancelTask = new CancelTask(this.tasks, this.clock, this.ids);
   readonly listTasks = new ListTasks(this.tasks, this.clock);
+  readonly convertRetiredData = new ConvertRetiredData(
+    this.tasks,
+    this.createAttachment,
+    this.clock,
+    this.ids,
+    this.settings,
+  );
   readonly deleteTask = new DeleteTask(this.tasks, this.cache, this.clock, this.ids, this.settings);
 
   /** Creates a task, and lets pass what its cached state takes to accept newer changes. */

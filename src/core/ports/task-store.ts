@@ -62,6 +62,9 @@ export abstract class TaskStore {
     | Exclude<PutOutcome, { state: 'applied' }>
   >;
 
+  /** At most `limit` tasks of all organisations, behind the id `afterId` or from the first, by the bytes of their ids. */
+  abstract inIdOrder(afterId: string | undefined, limit: number): Promise<readonly Task[]>;
+
   /** Ties of `orderBy` are broken by id. */
   abstract list(query: TaskListQuery): Promise<{ tasks: readonly CountedTask[]; totalCount: number }>;
 

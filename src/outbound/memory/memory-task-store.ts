@@ -36,6 +36,11 @@ export class MemoryTaskStore implements TaskStore {
     return Promise.resolve(put ? { state: 'updated', attachment: put } : { state: 'updated' });
   }
 
+  inIdOrder(afterId: string | undefined, limit: number): Promise<readonly Task[]> {
+    const behind = this.database.liveTasks().filter(({ id }) => afterId === undefined || id > afterId);
+    return Promise.resolve(behind.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit));
+  }
+
   list(query: TaskListQuery): Promise<{ tasks: readonly CountedTask[]; totalCount: number }> {
     const matching = this.database
       .liveTasks()

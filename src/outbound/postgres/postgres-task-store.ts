@@ -13,6 +13,8 @@ const GET = `
   SELECT ${TASK_COLUMNS}, ${liveCount('$3')} AS live_count
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 const ORGANIZATION = 'SELECT t.organization FROM tasks t WHERE t.id = $1 AND t.deleted_version IS NULL';
+const IN_ID_ORDER = `
+  SELECT ${TASK_COLUMNS} FROM tasks t WHERE t.id > $1 AND t.deleted_version IS NULL ORDER BY t.id LIMIT $2`;
 const LOCK_TREE = `SELECT ${TASK_COLUMNS} FROM lock_task_tree($1, $2) WITH ORDINALITY AS t ORDER BY t.ordinality`;
 
 const ORDER_COLUMNS = { createdAt: 't.created_at', updatedAt: 't.updated_at', priority: 't.priority' } as const;
@@ -55,6 +57,11 @@ export class PostgresTaskStore implements TaskStore {
       state: 'updated',
       attachment: { state: 'applied', identity: identityOf(row), replaced: row.replaced },
     };
+  }
+
+  async inIdOrder(afterId: string | undefined, limit: number): Promise<readonly Task[]> {
+    const rows = await this.connection.query<TaskRow>(IN_ID_ORDER, [afterId ?? '', limit]);
+    return rows.map(taskOfRow);
   }
 
   async list(query: TaskListQuery): Promise<{ tasks: readonly CountedTask[]; totalCount: number }> {
