@@ -4,6 +4,7 @@ import {
   type AttachmentRef,
   type AttachmentType,
 } from '../../core/domain/attachment';
+import { isoTime } from '../../core/domain/domain-event';
 import { JsonText } from '../../core/domain/json-text';
 
 export type HashFields = Readonly<Record<string, string>>;
@@ -99,10 +100,6 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isoTime(epochMs: number): string {
-  return new Date(epochMs).toISOString();
 }
 
 function timeOf(text: string | undefined): number | undefined {
