@@ -33,3 +33,5 @@ export const HISTORY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** One operation, from the first byte read to the last store asked. */
 export const OPERATION_TIMEOUT_MS = 5000;
+/** One call of the cache: silent, it must leave the larger part of an operation's time to the store. */
+export const CACHE_TIMEOUT_MS = 1000;

@@ -13,6 +13,8 @@ export interface AttachmentPut {
 
 export interface AttachmentDeletion extends AttachmentRef {
   readonly stamp: WriteStamp;
+  /** Leaves a tombstone also where nothing is, or is alive, so that nothing older can come back. */
+  readonly force: boolean;
   /** Announced, `ofStored`, if the deletion is applied. */
   readonly event: DomainEvent;
 }
@@ -33,7 +35,27 @@ export type PutOutcome =
 export type DeleteOutcome =
   | WriteRefusal
   | { readonly state: 'attachment-missing' }
-  | { readonly state: 'applied'; readonly attachmentId: string };
+  /** The id is undefined where nothing was alive. */
+  | { readonly state: 'applied'; readonly attachmentId?: string };
+
+/** A write that was acknowledged while the store was away. */
+export type JournaledWrite = { readonly organization: string } & (
+  { readonly put: AttachmentPut } | { readonly deletion: AttachmentDeletion }
+);
+
+/** What came of a write that has been acknowledged before. */
+export type DrainOutcome =
+  /** It stands there, now or since an earlier drain; of a put, under this identity. */
+  | { readonly state: 'applied'; readonly identity?: AttachmentIdentity }
+  /** Something newer stands there, or the task is gone. */
+  | { readonly state: 'superseded' };
+
+/** What is kept under a key: an attachment, or of one that was deleted or has expired the version alone. */
+export interface StoredAttachment extends AttachmentRef {
+  readonly version: number;
+  /** Undefined unless it is alive. */
+  readonly attachment?: Attachment;
+}
 
 export interface AttachmentListQuery {
   readonly taskId: string;
@@ -46,6 +68,8 @@ export interface AttachmentListQuery {
   readonly descending: boolean;
   /** False leaves out `value` and `content`. */
   readonly includeBodies: boolean;
+  /** Keys that are passed over as if they were not there. */
+  readonly except: readonly string[];
   readonly nowMs: number;
 }
 
@@ -55,30 +79,51 @@ export interface AttachmentListQuery {
  * they arrive: one with a lower version than what is there, or was deleted there, is superseded. An expired attachment
  * counts as absent. A task that is deleted, or that belongs to another organisation, counts as missing.
  *
- * Every method throws `StoreError`, and is one round trip.
+ * Every method throws `StoreError`, within `timeoutMs`, and is one round trip. A write that timed out may still take
+ * effect; a statement that timed out is not left running.
  */
 export abstract class AttachmentStore {
   /** A put over a live attachment replaces all of it but its identity. `nowMs` decides what is expired. */
-  abstract put(put: AttachmentPut, organization: string, condition: WriteCondition, nowMs: number): Promise<PutOutcome>;
+  abstract put(
+    put: AttachmentPut,
+    organization: string,
+    condition: WriteCondition,
+    nowMs: number,
+    timeoutMs: number,
+  ): Promise<PutOutcome>;
 
-  abstract delete(deletion: AttachmentDeletion, organization: string, nowMs: number): Promise<DeleteOutcome>;
+  abstract delete(
+    deletion: AttachmentDeletion,
+    organization: string,
+    nowMs: number,
+    timeoutMs: number,
+  ): Promise<DeleteOutcome>;
 
   /**
-   * The live attachments among `refs`, in no particular order; for each task of `refs` that is there, its id in
-   * `tasks`, whether or not any attachment was found.
+   * Catches up on a write that the journal has acknowledged, as of the time of its event: no limit and no expiry since
+   * refuses it. Its event is recorded once, however often it is drained, also where something newer has overtaken it;
+   * of a deleted task nothing is announced. `StoreError` `refused`: it will never be taken.
+   */
+  abstract drain(write: JournaledWrite): Promise<DrainOutcome>;
+
+  /**
+   * What is kept under `refs`, in no particular order; for each task of `refs` that is there, its id in `tasks`, whether
+   * or not anything was found.
    */
   abstract find(
     refs: readonly AttachmentRef[],
     organization: string,
     nowMs: number,
-  ): Promise<{ tasks: ReadonlySet<string>; attachments: readonly Attachment[] }>;
+    timeoutMs: number,
+  ): Promise<{ tasks: ReadonlySet<string>; found: readonly StoredAttachment[] }>;
 
   /**
    * One page in the order (createdAt, key by its UTF-8 bytes), and how many attachments match in all; undefined where
-   * the task is missing. Without a filter its cost does not depend on how many attachments the task has.
+   * the task is missing. Without a filter or exceptions its cost does not depend on how many attachments the task has.
    */
   abstract list(
     query: AttachmentListQuery,
+    timeoutMs: number,
   ): Promise<{ attachments: readonly Attachment[]; totalCount: number } | undefined>;
 
   /** Every live attachment of a task, in key order, without bodies; undefined where the task is missing. */

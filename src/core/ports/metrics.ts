@@ -12,4 +12,6 @@ export abstract class Metrics {
   abstract eventPublished(type: DomainEventType): void;
   /** Events that wait to be published; the age is 0 where none does. */
   abstract outboxBacklog(backlog: { readonly count: number; readonly oldestAgeMs: number }): void;
+  /** Acknowledged writes that the store has not seen yet, and those that it refused for good. */
+  abstract journalBacklog(backlog: { readonly waiting: number; readonly deadLetters: number }): void;
 }

@@ -7,6 +7,31 @@ export interface OutboxEvent {
   readonly event: DomainEvent;
 }
 
+/** What the cache must be told of. */
+export type OutboxChange =
+  | ({
+      readonly kind: 'attachment';
+      readonly key: string;
+      readonly op: string;
+      /** Deleted or expired. */
+      readonly deleted: boolean;
+    } & TaskVersion)
+  | ({ readonly kind: 'task-deleted' } & TaskVersion);
+
+interface TaskVersion {
+  readonly taskId: string;
+  readonly version: number;
+}
+
+export interface OutboxChanges {
+  /** In the order of their positions. */
+  readonly changes: readonly OutboxChange[];
+  /** All changes below this position are among `changes`, or were below the position asked for. */
+  readonly to: number;
+  /** Every change that was committed before this call lies below it. */
+  readonly horizon: number;
+}
+
 export interface EventQuery {
   readonly organization: string;
   /** Undefined: of all tasks. */
@@ -45,6 +70,13 @@ export abstract class Outbox {
    * in this outbox.
    */
   abstract read(query: EventQuery): Promise<EventPage | undefined>;
+
+  /**
+   * The changes from the position `from` on, as far as no transaction that is still under way can add to them; about
+   * `limit`, if there are more. Where `from` is undefined, or a position that this outbox has not reached, those of the
+   * last ten minutes.
+   */
+  abstract changes(from: number | undefined, limit: number): Promise<OutboxChanges>;
 
   /** Forgets at most `limit` published events recorded before `beforeMs`; returns how many. */
   abstract purge(beforeMs: number, limit: number): Promise<number>;

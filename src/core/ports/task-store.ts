@@ -40,12 +40,18 @@ export abstract class TaskStore {
     task: Task,
     attachments: readonly AttachmentPut[],
     event: DomainEvent,
+    timeoutMs: number,
   ): Promise<'inserted' | 'id-taken' | 'parent-missing'>;
 
-  abstract get(taskId: string, organization: string, nowMs: number): Promise<CountedTask | undefined>;
+  abstract get(
+    taskId: string,
+    organization: string,
+    nowMs: number,
+    timeoutMs: number,
+  ): Promise<CountedTask | undefined>;
 
   /** Whose a task is, whoever asks; undefined where it is missing. */
-  abstract organizationOf(taskId: string): Promise<string | undefined>;
+  abstract organizationOf(taskId: string, timeoutMs: number): Promise<string | undefined>;
 
   /**
    * Replaces the task's revision `task.revision` - 1, in one transaction with the attachment and the events; the
@@ -55,7 +61,8 @@ export abstract class TaskStore {
   abstract update(
     task: Task,
     event: DomainEvent,
-    attachment?: AttachmentPut,
+    attachment: AttachmentPut | undefined,
+    timeoutMs: number,
   ): Promise<
     | { state: 'updated'; attachment?: PutOutcome & { state: 'applied' } }
     | { state: 'stale' }
@@ -66,7 +73,10 @@ export abstract class TaskStore {
   abstract inIdOrder(afterId: string | undefined, limit: number): Promise<readonly Task[]>;
 
   /** Ties of `orderBy` are broken by id. */
-  abstract list(query: TaskListQuery): Promise<{ tasks: readonly CountedTask[]; totalCount: number }>;
+  abstract list(
+    query: TaskListQuery,
+    timeoutMs: number,
+  ): Promise<{ tasks: readonly CountedTask[]; totalCount: number }>;
 
   /**
    * Deletes a task for ever, with all its sub-tasks to any depth and all their attachments, in one transaction that no
@@ -77,5 +87,6 @@ export abstract class TaskStore {
     taskId: string,
     organization: string,
     describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
+    timeoutMs: number,
   ): Promise<readonly TaskDeletion[] | undefined>;
 }
