@@ -68,8 +68,6 @@ export interface AttachmentListQuery {
   readonly descending: boolean;
   /** False leaves out `value` and `content`. */
   readonly includeBodies: boolean;
-  /** Keys that are passed over as if they were not there. */
-  readonly except: readonly string[];
   readonly nowMs: number;
 }
 
@@ -119,7 +117,7 @@ export abstract class AttachmentStore {
 
   /**
    * One page in the order (createdAt, key by its UTF-8 bytes), and how many attachments match in all; undefined where
-   * the task is missing. Without a filter or exceptions its cost does not depend on how many attachments the task has.
+   * the task is missing. Without a filter its cost does not depend on how many attachments the task has.
    */
   abstract list(
     query: AttachmentListQuery,
@@ -127,5 +125,10 @@ export abstract class AttachmentStore {
   ): Promise<{ attachments: readonly Attachment[]; totalCount: number } | undefined>;
 
   /** Every live attachment of a task, in key order, without bodies; undefined where the task is missing. */
-  abstract summaries(taskId: string, organization: string, nowMs: number): Promise<readonly Attachment[] | undefined>;
+  abstract summaries(
+    taskId: string,
+    organization: string,
+    nowMs: number,
+    timeoutMs: number,
+  ): Promise<readonly Attachment[] | undefined>;
 }
