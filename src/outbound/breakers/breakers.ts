@@ -1,0 +1,69 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { StoreError } from '../../core/ports/store-error';
+import { Breaker } from './breaker';
+
+type Store = StoreError['store'];
+type Method = (...args: unknown[]) => Promise<unknown>;
+
+const THRESHOLD = 5;
+/** Failures in a row after which a breaker opens, where it is not `THRESHOLD`. */
+const THRESHOLDS: ReadonlyMap<string, number> = new Map([['task.delete_attachment', 10]]);
+
+/** One breaker for each store and operation. */
+export class Breakers {
+  private readonly byStore: Readonly<Record<Store, Map<string, Breaker>>> = { postgres: new Map(), redis: new Map() };
+
+  constructor(registry: Registry) {
+    const gauge = new Gauge({
+      name: 'dossier_breaker_open',
+      help: 'Whether an operation may not ask a store for now, because it has failed too often',
+      labelNames: ['dependency', 'operation'],
+      registers: [registry],
+      collect: () => {
+        for (const [dependency, breakers] of Object.entries(this.byStore)) {
+          for (const [operation, { isOpen }] of breakers) gauge.set({ dependency, operation }, isOpen ? 1 : 0);
+        }
+      },
+    });
+  }
+
+  /** The port as `operation` is to use it: each of its methods, which must all be asynchronous, passes the breaker. */
+  guard<T extends object>(store: Store, operation: string, port: T): T {
+    const breaker = this.breakerOf(store, operation);
+    const guarded = Object.create(port) as T;
+    for (const name of methodNames(port)) {
+      const method = Reflect.get(port, name) as Method;
+      Object.defineProperty(guarded, name, {
+        value: (...args: unknown[]) => breaker.run(() => method.apply(port, args)),
+      });
+    }
+    return guarded;
+  }
+
+  /** The store is back: nobody is to go on without it. */
+  recovered(store: Store): void {
+    for (const breaker of this.byStore[store].values()) breaker.close();
+  }
+
+  /** The store can be reached, and may have been all the time: only who could not reach it is to ask it again. */
+  reachable(store: Store): void {
+    for (const breaker of this.byStore[store].values()) if (breaker.isOpenForUnreachable) breaker.close();
+  }
+
+  private breakerOf(store: Store, operation: string): Breaker {
+    const breakers = this.byStore[store];
+    const breaker = breakers.get(operation) ?? new Breaker(store, THRESHOLDS.get(operation) ?? THRESHOLD);
+    breakers.set(operation, breaker);
+    return breaker;
+  }
+}
+
+function methodNames(port: object): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (let at: object = port; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (typeof value === 'function' && name !== 'constructor') names.add(name);
+    }
+  }
+  return names;
+}
