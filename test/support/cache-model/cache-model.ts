@@ -1,0 +1,384 @@
+import type { Attachment, AttachmentIdentity, AttachmentRef } from '../../../src/core/domain/attachment';
+import type {
+  AppliedChange,
+  CachedTask,
+  Fill,
+  JournaledChange,
+  KnownChange,
+  PageRequest,
+} from '../../../src/core/ports/attachment-cache';
+import type { JournalEntry, JournalOutcome } from '../../../src/core/ports/attachment-journal';
+import type { DrainOutcome, JournaledWrite } from '../../../src/core/ports/attachment-store';
+import type { OutboxChange } from '../../../src/core/ports/outbox';
+import { earlier, forget, raiseFloor, TaskState, type CacheRecord, type Control } from './task-state';
+
+const UNFILLED_TTL_MS = 60_000;
+const MAX_OLDEST = 100;
+
+export interface CacheModelOptions {
+  readonly ttlMs: number;
+  /** The clock of Redis. */
+  nowMs(): number;
+  /** The version that Redis puts at the present moment, SKEW ahead. */
+  newFloor(): number;
+  /** At least the difference between any two clocks. */
+  readonly skewMs?: number;
+}
+
+/** Without the session, which is the connection's. */
+export type TaskAnswer = Omit<CachedTask, 'token'> & { readonly floor: number };
+export type KeyAnswer = {
+  readonly attachment?: Attachment;
+  readonly deletedVersion?: number;
+  readonly journaled: boolean;
+};
+export interface PageAnswer extends TaskAnswer {
+  readonly page?: {
+    readonly totalCount: number;
+    readonly entries: readonly { readonly key: string; readonly attachment?: Attachment }[];
+  };
+  readonly journaled: readonly JournaledChange[];
+}
+export type AppendAnswer =
+  | { readonly state: 'journaled'; readonly replaced?: AttachmentIdentity }
+  | Exclude<JournalOutcome, { state: 'journaled' }>;
+
+export interface JournalItem extends JournalEntry {
+  /** Id of the live attachment that the write has met. */
+  readonly replacedId?: string;
+}
+
+export interface CacheSnapshot {
+  readonly tasks: ReadonlyMap<string, TaskState>;
+  readonly journal: readonly JournalItem[];
+  readonly deadLetters: readonly JournalItem[];
+  readonly cursor?: number;
+}
+
+/**
+ * What Redis holds and what each script does to it, atomically: the specification of the Lua scripts. Redis as a whole
+ * is one part, 0, with one journal and one cursor.
+ */
+export class CacheModel {
+  private tasks = new Map<string, TaskState>();
+  journal: JournalItem[] = [];
+  deadLetters: JournalItem[] = [];
+  /** The outbox position up to which everything here has been brought. */
+  cursor?: number;
+
+  constructor(private readonly options: CacheModelOptions) {}
+
+  read(taskId: string, organization: string, keys: readonly string[]): TaskAnswer & { found: readonly KeyAnswer[] } {
+    const task = this.task(taskId);
+    const control = this.open(task);
+    const found = keys.map((key) => (isForeign(control, organization) ? NOTHING : keyAnswer(task, control, key)));
+    return { ...this.about(control), found };
+  }
+
+  readTask(taskId: string): TaskAnswer {
+    return this.about(this.open(this.task(taskId)));
+  }
+
+  readPage({ taskId, organization, nowMs, page }: PageRequest): PageAnswer {
+    const task = this.task(taskId);
+    const control = this.open(task);
+    const about = this.about(control);
+    if (isForeign(control, organization)) return { ...about, journaled: [] };
+    const entries = page && task.hasWholeIndex(control, nowMs) && holdsAll(control, page.known) && pageOf(task, page);
+    if (!entries) return { ...about, journaled: journaledChanges(task, control) };
+    return { ...about, journaled: [], page: { totalCount: task.liveCount(), entries } };
+  }
+
+  /** Returns the version of the newer journaled write, if there is one. */
+  apply({ taskId, key, stamp: { version, op }, attachment }: AppliedChange): number | undefined {
+    const task = this.task(taskId);
+    const { control } = task;
+    if (!control || control.deletedVersion !== undefined) return undefined;
+    const record = control.records.get(key);
+    if (record && record.version >= version) {
+      return record.mark !== 'cached' && record.op !== op ? record.version : undefined;
+    }
+    if (!attachment) {
+      task.remove(control, key);
+      raiseFloor(control, version);
+    } else if ((record && !isDrainedTombstone(record)) || version > control.floor) {
+      task.write(control, attachment, 'cached', { withBody: true }, this.nowMs());
+    } else {
+      // Something newer may have been here and forgotten.
+      forget(control, version);
+    }
+    task.renewLifetimes(this.nowMs());
+    return undefined;
+  }
+
+  wipe(taskId: string, version: number): void {
+    const task = this.task(taskId);
+    if (!task.control) return;
+    task.wipe(task.control, version);
+    task.renewLifetimes(this.nowMs());
+  }
+
+  fill({ taskId, organization, token, attachments, withBodies, complete }: Fill): void {
+    const task = this.task(taskId);
+    const { control } = task;
+    if (!control || control.deletedVersion !== undefined || control.floor !== token.floor) return;
+    control.organization = organization;
+    for (const attachment of attachments) this.fillIn(task, control, attachment, withBodies);
+    if (complete) this.complete(task, control);
+    task.renewLifetimes(this.nowMs());
+  }
+
+  append(write: JournaledWrite, nowMs: number): AppendAnswer {
+    const { ref, version, op } = describe(write);
+    const task = this.task(ref.taskId);
+    const { control } = task;
+    if (control?.deletedVersion !== undefined) return { state: 'task-missing' };
+    if (!control || control.organization === undefined) return { state: 'unknown' };
+    if (control.organization !== write.organization) return { state: 'task-missing' };
+    const record = control.records.get(ref.key);
+    const standing = record?.version ?? control.floor;
+    if (version <= standing) return { state: 'superseded', version: standing };
+    const isLive = record?.live === true && (record.expiresAtMs === undefined || record.expiresAtMs > nowMs);
+    if ('deletion' in write && !isLive) return { state: 'unknown' };
+
+    const replaced = isLive ? identityOf(task.bodyOf(ref.key)) : undefined;
+    if ('put' in write) {
+      const attachment = { ...write.put.attachment, ...replaced };
+      task.write(control, attachment, 'journaled', { withBody: true }, this.nowMs());
+    } else {
+      control.records.set(ref.key, { version, op, mark: 'journaled', live: false });
+      task.dropBody(ref.key);
+    }
+    control.undrained += 1;
+    this.journal.push({ ref, op, write, replacedId: replaced?.id });
+    task.renewLifetimes(this.nowMs());
+    return { state: 'journaled', replaced };
+  }
+
+  oldest(): readonly JournalItem[] {
+    return this.journal.slice(0, MAX_OLDEST);
+  }
+
+  settle({ ref: { taskId, key }, op }: JournalEntry, outcome: DrainOutcome | { readonly state: 'refused' }): void {
+    const head = this.journal[0];
+    if (head?.op !== op) return;
+    this.journal.shift();
+    if (outcome.state === 'refused') this.deadLetters.push(head);
+    const task = this.task(taskId);
+    const { control } = task;
+    if (!control) return;
+    control.undrained = Math.max(control.undrained - 1, 0);
+    const record = control.records.get(key);
+    if (record?.op === op) {
+      if (outcome.state === 'refused') {
+        task.remove(control, key);
+        forget(control, record.version);
+      } else {
+        this.drained(task, control, key, outcome.state === 'applied' ? outcome.identity : undefined);
+      }
+    }
+    task.renewLifetimes(this.nowMs());
+  }
+
+  /** Does nothing where the cursor is not at `from` any more. */
+  project(from: number | undefined, to: number, changes: readonly OutboxChange[]): void {
+    if (this.cursor !== from) return;
+    for (const change of changes) {
+      const task = this.task(change.taskId);
+      if (!task.control || task.control.deletedVersion !== undefined) continue;
+      if (change.kind === 'task-deleted') task.wipe(task.control, change.version);
+      else invalidate(task, task.control, change);
+    }
+    this.cursor = to;
+  }
+
+  evictControl(taskId: string): void {
+    const task = this.task(taskId);
+    if (task.control && task.control.endsAtMs < Infinity) task.control = undefined;
+  }
+
+  evictIndex(taskId: string): void {
+    this.task(taskId).index = undefined;
+  }
+
+  evictIndexEntry(taskId: string, key: string): void {
+    const task = this.task(taskId);
+    task.index?.scores.delete(key);
+    if (task.index?.scores.size === 0) task.index = undefined;
+  }
+
+  evictHash(taskId: string, key: string): void {
+    const { hashes } = this.task(taskId);
+    if ((hashes.get(key)?.endsAtMs ?? 0) < Infinity) hashes.delete(key);
+  }
+
+  /** As a Redis without its files comes back. */
+  clear(): void {
+    this.restore({ tasks: new Map(), journal: [], deadLetters: [] });
+  }
+
+  snapshot(): CacheSnapshot {
+    const { journal, deadLetters, cursor } = this;
+    return { tasks: cloneAll(this.tasks), journal: [...journal], deadLetters: [...deadLetters], cursor };
+  }
+
+  restore({ tasks, journal, deadLetters, cursor }: CacheSnapshot): void {
+    this.tasks = cloneAll(tasks);
+    this.journal = [...journal];
+    this.deadLetters = [...deadLetters];
+    this.cursor = cursor;
+  }
+
+  /** A copy of what is kept of one task. */
+  dump(taskId: string): TaskState {
+    return this.task(taskId).clone();
+  }
+
+  private task(taskId: string): TaskState {
+    let task = this.tasks.get(taskId);
+    if (!task) {
+      task = new TaskState(this.options.ttlMs);
+      this.tasks.set(taskId, task);
+    }
+    task.dropEnded(this.nowMs());
+    return task;
+  }
+
+  /** What is not known any more may have been committed up to now; an index that outlived its control is worthless. */
+  private open(task: TaskState): Control {
+    if (!task.control) {
+      const endsAtMs = this.nowMs() + UNFILLED_TTL_MS;
+      task.control = { floor: this.options.newFloor(), complete: false, undrained: 0, records: new Map(), endsAtMs };
+      task.index = undefined;
+    }
+    return task.control;
+  }
+
+  private about({ floor, deletedVersion, organization }: Control): TaskAnswer {
+    return { floor, deleted: deletedVersion !== undefined, organization, cursor: this.cursor ?? 0 };
+  }
+
+  private fillIn(task: TaskState, control: Control, attachment: Attachment, withBody: boolean): void {
+    const record = control.records.get(attachment.key);
+    if (!record || attachment.version > record.version) {
+      task.write(control, attachment, 'cached', { withBody }, this.nowMs());
+    } else if (record.live && attachment.version === record.version && attachment.op === record.op) {
+      // Body and index entry may have been lost since the record was made.
+      if (withBody) task.writeHash(attachment, record.mark, this.nowMs());
+      task.enterIndex(attachment, this.nowMs());
+    }
+  }
+
+  /** What has expired was not among the attachments and must not count any more; within the skew it may have been. */
+  private complete(task: TaskState, control: Control): void {
+    const longExpiredMs = this.nowMs() - (this.options.skewMs ?? 100);
+    control.earliestExpiryMs = undefined;
+    for (const [key, { mark, live, expiresAtMs, version }] of control.records) {
+      if (mark === 'cached' && expiresAtMs !== undefined && expiresAtMs <= longExpiredMs) {
+        task.remove(control, key);
+        raiseFloor(control, version);
+      } else if (live) {
+        control.earliestExpiryMs = earlier(control.earliestExpiryMs, expiresAtMs);
+      }
+    }
+    control.complete = true;
+    // A key that should not be there: only an index made anew can be trusted.
+    if (task.index?.scores.size !== task.liveCount()) task.index = undefined;
+  }
+
+  private drained(task: TaskState, control: Control, key: string, identity: AttachmentIdentity | undefined): void {
+    const record = control.records.get(key) as CacheRecord;
+    control.records.set(key, { ...record, mark: 'drained' });
+    const body = record.live ? task.bodyOf(key) : undefined;
+    if (!body) return;
+    const attachment = { ...body, ...identityOf(identity) };
+    task.writeHash(attachment, 'drained', this.nowMs());
+    if (identity) task.enterIndex(attachment, this.nowMs());
+  }
+
+  private nowMs(): number {
+    return this.options.nowMs();
+  }
+}
+
+const NOTHING: KeyAnswer = { journaled: false };
+
+function isForeign(control: Control, organization: string): boolean {
+  return control.organization !== undefined && control.organization !== organization;
+}
+
+/** Counts as no record, except that its version is the stored version. */
+function isDrainedTombstone({ live, mark }: CacheRecord): boolean {
+  return !live && mark === 'drained';
+}
+
+function keyAnswer(task: TaskState, control: Control, key: string): KeyAnswer {
+  const record = control.records.get(key);
+  const journaled = record?.mark === 'journaled';
+  if (!record?.live) return journaled ? { deletedVersion: record?.version, journaled } : NOTHING;
+  const attachment = task.bodyOf(key);
+  return attachment ? { attachment, journaled } : NOTHING;
+}
+
+function holdsAll({ records }: Control, known: readonly KnownChange[]): boolean {
+  return known.every(({ key, version, deleted }) => {
+    const record = records.get(key);
+    if (deleted) return !record?.live || record.version >= version;
+    return record !== undefined && !isDrainedTombstone(record) && record.version >= version;
+  });
+}
+
+/** Undefined, and without its index, where the index has a key that is not live. */
+function pageOf(task: TaskState, { limit, offset, descending, includeBodies }: NonNullable<PageRequest['page']>) {
+  const keys = [...(task.index?.scores ?? [])].sort(byScoreAndKey).map(([key]) => key);
+  if (descending) keys.reverse();
+  const listed = keys.slice(offset, offset + limit);
+  if (!listed.every((key) => task.control?.records.get(key)?.live)) {
+    task.index = undefined;
+    return undefined;
+  }
+  return listed.map((key) => {
+    const body = task.bodyOf(key);
+    return { key, attachment: body && !includeBodies ? outlineOf(body) : body };
+  });
+}
+
+function byScoreAndKey([a, scoreA]: [string, number], [b, scoreB]: [string, number]): number {
+  return scoreA - scoreB || Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function journaledChanges(task: TaskState, control: Control): JournaledChange[] {
+  return [...control.records].flatMap(([key, { version, mark, live }]) => {
+    const body = live ? task.bodyOf(key) : null;
+    if (mark !== 'journaled' || body === undefined) return [];
+    return [{ key, version, attachment: body && outlineOf(body) }];
+  });
+}
+
+function outlineOf({ value: _value, content: _content, ...outline }: Attachment): Attachment {
+  return outline;
+}
+
+function describe(write: JournaledWrite): { ref: AttachmentRef; version: number; op: string } {
+  const { taskId, key, version, op } =
+    'put' in write ? write.put.attachment : { ...write.deletion, ...write.deletion.stamp };
+  return { ref: { taskId, key }, version, op };
+}
+
+function identityOf(of: AttachmentIdentity | undefined): AttachmentIdentity | undefined {
+  return of && { id: of.id, createdAtMs: of.createdAtMs, createdBy: of.createdBy };
+}
+
+/** Only ever makes the cache know less. */
+function invalidate(task: TaskState, control: Control, row: OutboxChange & { kind: 'attachment' }): void {
+  const { key, version, op, deleted } = row;
+  const record = control.records.get(key);
+  if (record && (record.version > version || (record.version === version && record.op === op))) return;
+  if (record) task.remove(control, key);
+  if (record || !deleted) forget(control, version);
+  else if (control.floor < version) raiseFloor(control, version);
+}
+
+function cloneAll(tasks: ReadonlyMap<string, TaskState>): Map<string, TaskState> {
+  return new Map([...tasks].map(([taskId, task]) => [taskId, task.clone()]));
+}
