@@ -1,35 +1,51 @@
 import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
-import { ofStored } from '../../core/domain/domain-event';
 import type {
   AttachmentDeletion,
   AttachmentListQuery,
   AttachmentPut,
   AttachmentStore,
   DeleteOutcome,
+  DrainOutcome,
+  JournaledWrite,
   PutOutcome,
+  StoredAttachment,
   WriteCondition,
 } from '../../core/ports/attachment-store';
-import type { MemoryDatabase } from './memory-database';
+import { identityOf, isTombstone, type MemoryDatabase } from './memory-database';
 
 export class MemoryAttachmentStore implements AttachmentStore {
   constructor(private readonly database: MemoryDatabase) {}
 
   put(put: AttachmentPut, organization: string, condition: WriteCondition, nowMs: number): Promise<PutOutcome> {
-    const task = this.database.task(put.attachment.taskId, organization);
-    return Promise.resolve(task ? this.database.put(put, condition, nowMs) : { state: 'task-missing' });
+    const write = (): PutOutcome => {
+      const task = this.database.task(put.attachment.taskId, organization);
+      return task ? this.database.put(put, condition, nowMs) : { state: 'task-missing' };
+    };
+    return Promise.resolve(this.database.transaction(write));
   }
 
   delete(deletion: AttachmentDeletion, organization: string, nowMs: number): Promise<DeleteOutcome> {
-    return Promise.resolve(this.deleteNow(deletion, organization, nowMs));
+    const write = (): DeleteOutcome => {
+      const task = this.database.task(deletion.taskId, organization);
+      return task ? this.database.delete(deletion, nowMs) : { state: 'task-missing' };
+    };
+    return Promise.resolve(this.database.transaction(write));
+  }
+
+  drain(write: JournaledWrite): Promise<DrainOutcome> {
+    return Promise.resolve(this.database.transaction(() => this.drainNow(write)));
   }
 
   find(refs: readonly AttachmentRef[], organization: string, nowMs: number) {
     const here = refs.filter(({ taskId }) => this.database.task(taskId, organization));
-    const found = here.map(({ taskId, key }) => this.database.liveAttachment(taskId, key, nowMs));
-    return Promise.resolve({
-      tasks: new Set(here.map(({ taskId }) => taskId)),
-      attachments: [...new Set(found.filter((attachment) => attachment !== undefined))],
-    });
+    const stored = new Set(here.map(({ taskId, key }) => this.database.stored(taskId, key)));
+    const found: StoredAttachment[] = [];
+    for (const one of stored) {
+      if (!one) continue;
+      const { taskId, key, version } = one;
+      found.push({ taskId, key, version, attachment: this.database.liveAttachment(taskId, key, nowMs) });
+    }
+    return Promise.resolve({ tasks: new Set(here.map(({ taskId }) => taskId)), found });
   }
 
   list(query: AttachmentListQuery) {
@@ -53,17 +69,34 @@ export class MemoryAttachmentStore implements AttachmentStore {
     return Promise.resolve(attachments.sort((a, b) => compareBytes(a.key, b.key)));
   }
 
-  private deleteNow(deletion: AttachmentDeletion, organization: string, nowMs: number): DeleteOutcome {
-    const { taskId, key, stamp, event } = deletion;
-    const task = this.database.task(taskId, organization);
-    if (!task) return { state: 'task-missing' };
-    const live = this.database.liveAttachment(taskId, key, nowMs);
-    if (!live) return { state: 'attachment-missing' };
-    const refusal = this.database.remove(taskId, key, stamp);
-    if (refusal) return refusal;
-    this.database.record(task, ofStored(event, live.id));
-    return { state: 'applied', attachmentId: live.id };
+  private drainNow(write: JournaledWrite): DrainOutcome {
+    const { taskId, key, stamp, event } = changeOf(write);
+    const late = { taskId, key, version: stamp.version, kind: 'attachment', event } as const;
+    if (!this.database.task(taskId, write.organization)) {
+      this.database.record(late, { superseded: true, published: true });
+      return { state: 'superseded' };
+    }
+    const stored = this.database.stored(taskId, key);
+    if (stored?.op === stamp.op) {
+      return { state: 'applied', identity: isTombstone(stored) ? undefined : identityOf(stored) };
+    }
+    const outcome =
+      'put' in write
+        ? this.database.put(write.put, undefined, event.timestamp, Infinity)
+        : this.database.delete({ ...write.deletion, force: true }, event.timestamp);
+    if (outcome.state === 'applied') {
+      return { state: 'applied', identity: 'identity' in outcome ? outcome.identity : undefined };
+    }
+    this.database.record(late, { superseded: true });
+    return { state: 'superseded' };
   }
+}
+
+function changeOf(write: JournaledWrite): Omit<AttachmentDeletion, 'force'> {
+  if ('deletion' in write) return write.deletion;
+  const { attachment, event } = write.put;
+  const { taskId, key, version, op } = attachment;
+  return { taskId, key, stamp: { version, op }, event };
 }
 
 /** As UTF-8, which sorts characters beyond U+FFFF after all others; UTF-16 does not. */

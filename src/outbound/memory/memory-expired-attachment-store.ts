@@ -11,7 +11,7 @@ export class MemoryExpiredAttachmentStore implements ExpiredAttachmentStore {
   }
 
   remove(expired: ExpiredAttachment): Promise<boolean> {
-    return Promise.resolve(this.database.removeExpired(expired));
+    return Promise.resolve(this.database.transaction(() => this.database.removeExpired(expired)));
   }
 
   purgeTombstones(version: number, limit: number): Promise<number> {

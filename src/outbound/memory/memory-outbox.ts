@@ -1,35 +1,40 @@
-import type { EventPage, EventQuery, Outbox, OutboxEvent } from '../../core/ports/outbox';
 import type { Clock } from '../../core/ports/clock';
-import type { MemoryDatabase, RecordedEvent } from './memory-database';
+import type { EventPage, EventQuery, Outbox, OutboxChange, OutboxChanges, OutboxEvent } from '../../core/ports/outbox';
+import type { MemoryDatabase } from './memory-database';
+import type { OutboxRow } from './memory-outbox-rows';
 
-/** Positions are places in the list: nothing is committed late in one process. */
+/** How far back changes are given to a reader who does not know where it was. */
+const RECENT_MS = 10 * 60 * 1000;
+
+/** Positions of `read` are places in the list, whose order is that in which transactions commit. */
 export class MemoryOutbox implements Outbox {
-  private readonly published = new Set<RecordedEvent>();
-
   constructor(
     private readonly database: MemoryDatabase,
-    private readonly clock: Clock,
+    private readonly clock: Pick<Clock, 'nowMs'>,
   ) {}
 
   unpublished(limit: number): Promise<readonly OutboxEvent[]> {
-    const waiting = this.waiting().slice(0, limit);
-    return Promise.resolve(waiting.map(({ seq, taskId, event }) => ({ seq, taskId, event })));
+    const waiting: OutboxEvent[] = [];
+    for (const { seq, taskId, event } of this.database.rows.unpublished) {
+      if (waiting.length === limit) break;
+      waiting.push({ seq, taskId, event });
+    }
+    return Promise.resolve(waiting);
   }
 
   markPublished(events: readonly OutboxEvent[]): Promise<void> {
-    const seqs = new Set(events.map(({ seq }) => seq));
-    for (const one of this.database.outbox) if (seqs.has(one.seq)) this.published.add(one);
+    for (const { seq } of events) this.database.rows.markPublished(seq);
     return Promise.resolve();
   }
 
   backlog(): Promise<{ count: number; oldestAgeMs: number }> {
-    const waiting = this.waiting();
-    const oldestAgeMs = waiting[0] ? this.clock.nowMs() - waiting[0].event.timestamp : 0;
-    return Promise.resolve({ count: waiting.length, oldestAgeMs });
+    const [oldest] = this.database.rows.unpublished;
+    const oldestAgeMs = oldest ? this.clock.nowMs() - oldest.atMs : 0;
+    return Promise.resolve({ count: this.database.rows.unpublishedCount, oldestAgeMs });
   }
 
   read({ organization, taskId, after, limit }: EventQuery): Promise<EventPage | undefined> {
-    const last = this.database.lastSeq;
+    const last = this.database.rows.lastSeq;
     const start = after === undefined ? last : /^\d{1,15}$/.test(after) ? Number(after) : Infinity;
     if (start > last) return Promise.resolve(undefined);
     const found = this.database.outbox
@@ -45,14 +50,32 @@ export class MemoryOutbox implements Outbox {
     });
   }
 
+  changes(from: number | undefined, limit: number): Promise<OutboxChanges> {
+    const { xmin: end, xmax: horizon } = this.database;
+    const isKnown = from !== undefined && from <= end;
+    const sinceMs = isKnown ? -Infinity : this.clock.nowMs() - RECENT_MS;
+    const changes: OutboxChange[] = [];
+    let to = isKnown ? from : 1;
+    // A transaction is told of as a whole: only between two of them is a place to go on from.
+    for (; to < end && changes.length < limit; to++) {
+      const rows = this.database.rows.ofTransaction(to).filter(({ atMs }) => atMs >= sinceMs);
+      changes.push(...rows.flatMap(changeOf));
+    }
+    return Promise.resolve({ changes, to, horizon });
+  }
+
   purge(beforeMs: number, limit: number): Promise<number> {
-    const old = this.database.outbox.filter((one) => this.published.has(one) && one.event.timestamp < beforeMs);
+    const old = this.database.outbox.filter(({ published, atMs }) => published && atMs < beforeMs);
     const purged = old.slice(0, limit);
     this.database.forgetEvents(new Set(purged));
     return Promise.resolve(purged.length);
   }
+}
 
-  private waiting(): RecordedEvent[] {
-    return this.database.outbox.filter((one) => !this.published.has(one));
-  }
+/** None where the cache need not know. */
+function changeOf({ kind, taskId, key, version, op, event, superseded }: OutboxRow): OutboxChange[] {
+  if (superseded || version === undefined) return [];
+  if (kind === 'task-deleted') return [{ kind, taskId, version }];
+  if (kind !== 'attachment' || key === undefined) return [];
+  return [{ kind, taskId, key, version, op, deleted: event.type !== 'task.attachment_created' }];
 }

@@ -7,14 +7,17 @@ import type { MemoryDatabase } from './memory-database';
 export class MemoryTaskStore implements TaskStore {
   constructor(private readonly database: MemoryDatabase) {}
 
-  insert(task: Task, attachments: readonly AttachmentPut[], event: DomainEvent) {
-    const parentMissing = task.parentId !== null && !this.database.task(task.parentId, task.organization);
-    if (parentMissing) return Promise.resolve('parent-missing' as const);
-    if (this.database.isTaken(task.id)) return Promise.resolve('id-taken' as const);
-    this.database.storeTask(task);
-    this.database.record(task, event);
-    for (const put of attachments) this.database.put(put, undefined, task.createdAtMs);
-    return Promise.resolve('inserted' as const);
+  insert(task: Task, attachments: readonly AttachmentPut[], event: DomainEvent): ReturnType<TaskStore['insert']> {
+    const write = () => {
+      const parentMissing = task.parentId !== null && !this.database.task(task.parentId, task.organization);
+      if (parentMissing) return 'parent-missing';
+      if (this.database.isTaken(task.id)) return 'id-taken';
+      this.database.storeTask(task);
+      this.database.recordOfTask(task.id, event);
+      for (const put of attachments) this.database.put(put, undefined, task.createdAtMs);
+      return 'inserted';
+    };
+    return Promise.resolve(this.database.transaction(write));
   }
 
   get(taskId: string, organization: string, nowMs: number): Promise<CountedTask | undefined> {
@@ -23,17 +26,20 @@ export class MemoryTaskStore implements TaskStore {
   }
 
   organizationOf(taskId: string): Promise<string | undefined> {
-    return Promise.resolve(this.database.liveTasks().find(({ id }) => id === taskId)?.organization);
+    return Promise.resolve(this.database.task(taskId)?.organization);
   }
 
-  update(task: Task, event: DomainEvent, attachment?: AttachmentPut): ReturnType<TaskStore['update']> {
-    const stored = this.database.task(task.id, task.organization);
-    if (stored?.revision !== task.revision - 1) return Promise.resolve({ state: 'stale' });
-    const put = attachment && this.database.put(attachment, undefined, task.updatedAtMs);
-    if (put && put.state !== 'applied') return Promise.resolve(put);
-    this.database.storeTask(task);
-    this.database.record(task, event);
-    return Promise.resolve(put ? { state: 'updated', attachment: put } : { state: 'updated' });
+  update(task: Task, event: DomainEvent, attachment: AttachmentPut | undefined): ReturnType<TaskStore['update']> {
+    const write = (): Awaited<ReturnType<TaskStore['update']>> => {
+      const stored = this.database.task(task.id, task.organization);
+      if (stored?.revision !== task.revision - 1) return { state: 'stale' };
+      const put = attachment && this.database.put(attachment, undefined, task.updatedAtMs);
+      if (put && put.state !== 'applied') return put;
+      this.database.storeTask(task);
+      this.database.recordOfTask(task.id, event);
+      return put ? { state: 'updated', attachment: put } : { state: 'updated' };
+    };
+    return Promise.resolve(this.database.transaction(write));
   }
 
   inIdOrder(afterId: string | undefined, limit: number): Promise<readonly Task[]> {
@@ -60,16 +66,28 @@ export class MemoryTaskStore implements TaskStore {
     organization: string,
     describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
   ): Promise<readonly TaskDeletion[] | undefined> {
-    const root = this.database.task(taskId, organization);
-    if (!root) return undefined;
-    const tree = [root];
-    for (const parent of tree) tree.push(...this.database.liveTasks().filter(({ parentId }) => parentId === parent.id));
-    const deletions = describe(tree);
-    for (const { taskId, events } of deletions) {
-      this.database.deleteTask(taskId);
-      this.database.record({ id: taskId, organization }, ...events);
+    return Promise.resolve(this.database.transaction(() => this.deleteTreeNow(taskId, organization, describe)));
+  }
+
+  private deleteTreeNow(
+    taskId: string,
+    organization: string,
+    describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
+  ): readonly TaskDeletion[] | undefined {
+    if (!this.database.task(taskId, organization)) return undefined;
+    const tree = new Map<string, Task>();
+    for (const task of this.database.liveTasks()) {
+      if (task.id === taskId || (task.parentId !== null && tree.has(task.parentId))) tree.set(task.id, task);
     }
-    return Promise.resolve(deletions);
+    const deletions = describe([...tree.values()]);
+    for (const { taskId, stamp, events } of deletions) {
+      for (const event of events) {
+        if (event.metadata.eventId !== stamp.op) this.database.recordOfTask(taskId, event);
+        else this.database.record({ taskId, version: stamp.version, kind: 'task-deleted', event });
+      }
+      this.database.deleteTask(taskId);
+    }
+    return deletions;
   }
 
   private counted(task: Task, nowMs: number): CountedTask {
