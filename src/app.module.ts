@@ -2,7 +2,7 @@ import { Logger, Module, type DynamicModule, type FactoryProvider, type Provider
 import { TerminusModule } from '@nestjs/terminus';
 import { ThrottlerModule, type ThrottlerModuleOptions } from '@nestjs/throttler';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { ConfigError, type Config } from './config';
+import type { Config } from './config';
 import { AttachmentCache } from './core/ports/attachment-cache';
 import { AttachmentStore } from './core/ports/attachment-store';
 import { Clock } from './core/ports/clock';
@@ -46,7 +46,6 @@ import { CallDurations } from './inbound/rpc/call-durations';
 import { LoadShedder } from './inbound/rpc/load-shedder';
 import { rateLimitOptions } from './inbound/rpc/rate-limit.guard';
 import { RateLimitRules } from './inbound/rpc/rate-limit-rules';
-import { isMethod } from './inbound/rpc/role.guard';
 import { TasksRpc } from './inbound/rpc/tasks.rpc';
 import { MemoryAttachmentCache } from './outbound/memory/memory-attachment-cache';
 import { MemoryEventBus } from './outbound/memory/memory-event-bus';
@@ -149,10 +148,7 @@ function ports(config: Config, { postgres, publisher, redis, nats }: Connections
   ];
 }
 
-/** Throws `ConfigError`. */
 function rateLimits({ rateLimits: { perMinute, perMethod } }: Config, { redis }: Connections): ThrottlerModuleOptions {
-  const unknown = [...perMethod.keys()].find((method) => !isMethod(method));
-  if (unknown !== undefined) throw new ConfigError(`RATE_LIMITS names a method that does not exist: ${unknown}`);
   const local = new MemoryRateLimits({ maxWindows: MAX_RATE_WINDOWS });
   const shared = redis && new RedisRateLimits(redis.client, local);
   return rateLimitOptions(new RateLimitRules(perMinute, perMethod), shared ?? local);

@@ -1,11 +1,14 @@
 import 'reflect-metadata';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule, type Connections } from './app.module';
 import { ConfigError, loadConfig, type Config } from './config';
+import { CACHE_TIMEOUT_MS } from './core/domain/limits';
 import { IsForeignTask } from './core/use-cases/is-foreign-task';
 import type { Authenticator } from './inbound/auth/authenticator';
 import { BackgroundJobs } from './inbound/background/background-jobs';
@@ -15,9 +18,11 @@ import { refuseUndecodableUrl, TasksRestStrategy } from './inbound/http/tasks-re
 import { JsonRpcNatsStrategy } from './inbound/nats/json-rpc-nats.strategy';
 import { CallDurations } from './inbound/rpc/call-durations';
 import { LoadShedder } from './inbound/rpc/load-shedder';
+import { isMethod } from './inbound/rpc/role.guard';
 import { JsonLogger } from './logging';
 import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
+import { holdsCredentials } from './outbound/nats/credentials-file';
 import { NatsConnection } from './outbound/nats/nats-connection';
 import { runMigrations } from './outbound/postgres/migrate';
 import type { Database } from './outbound/postgres/database';
@@ -28,8 +33,6 @@ import { RedisConnection } from './outbound/redis/redis-connection';
 const MIGRATION_RETRY_MS = 1000;
 /** How long the start waits for Redis, so that the first calls need not go past it. */
 const REDIS_HEAD_START_MS = 1000;
-/** Redis is asked before PostgreSQL: silent, it must leave the larger part of a call's five seconds to it. */
-const REDIS_TIMEOUT_MS = 1000;
 /** How long probes can still ask a process that has nothing left to do, and hear that it is not ready. */
 const SHUTDOWN_GRACE_MS = 500;
 /** Whatever hangs then, or has failed to close, the orchestrator must not have to kill this process. */
@@ -39,6 +42,7 @@ const SHUTDOWN_PATIENCE_MS = 10_000;
 
 async function main(): Promise<void> {
   const config = loadConfig();
+  await refuseUnusable(config);
   const logger = new JsonLogger(config.logLevel, config.instanceId);
   process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
 
@@ -53,18 +57,26 @@ async function main(): Promise<void> {
   if (config.store.kind === 'embedded') await migration;
   await connections.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
   app.get(LoadShedder).watchEventLoop();
-  await listen(app, config);
+  await app.listen(config.port, config.host);
   logger.log(`listening on ${await app.getUrl()}`, 'main');
   await migration;
   if (!app.get(Lifecycle).isStopping) app.get(BackgroundJobs).start();
 }
 
-async function listen(app: NestFastifyApplication, { host, port }: Config): Promise<void> {
+/** Before anything is opened or logged, so that the operator reads one line. Throws `ConfigError`. */
+async function refuseUnusable({ rateLimits, nats, host, port }: Config): Promise<void> {
+  const unknown = [...rateLimits.perMethod.keys()].find((method) => !isMethod(method));
+  if (unknown !== undefined) throw new ConfigError(`RATE_LIMITS names a method that does not exist: ${unknown}`);
+  if (nats?.credsFile !== undefined && !holdsCredentials(nats.credsFile)) {
+    throw new ConfigError(`NATS_CREDS must be a file that holds credentials, is ${JSON.stringify(nats.credsFile)}`);
+  }
+  const server = createServer().listen(port, host);
   try {
-    await app.listen(port, host);
+    await once(server, 'listening');
   } catch (error) {
     throw new ConfigError(`HOST ${host} and PORT ${port} cannot be listened on: ${causeOf(error)}`);
   }
+  await once(server.close(), 'close');
 }
 
 function connect(config: Config, database: Database, logger: JsonLogger): Connections {
@@ -77,7 +89,7 @@ function connect(config: Config, database: Database, logger: JsonLogger): Connec
     new RedisConnection({
       url: config.redis.url,
       isCluster: config.redis.cluster,
-      commandTimeoutMs: REDIS_TIMEOUT_MS,
+      commandTimeoutMs: CACHE_TIMEOUT_MS,
       onChange: onChange('redis'),
     });
   const clientName = `dossier ${config.instanceId}`;

@@ -15,7 +15,7 @@ export async function openDatabase({ store }: Config): Promise<Database> {
   try {
     return await openEmbeddedDatabase(store.dataDir);
   } catch (error) {
-    if (error instanceof StoreError) throw error;
-    throw new ConfigError(`DATA_DIR cannot be used: ${(error as Error).message}`);
+    const { message } = error instanceof StoreError ? (error.cause as Error) : (error as Error);
+    throw new ConfigError(`DATA_DIR cannot be used: ${message}`);
   }
 }

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { openConnection, rawRequest } from '../support/raw-http';
@@ -125,8 +128,10 @@ describe('wrong configuration', () => {
     ['DATA_DIR', '/etc/passwd'],
     ['HOST', '300.1.1.1'],
     ['RATE_LIMITS', 'task.unknown=1/1m'],
+    ['NATS_CREDS', __filename],
   ])('%s=%s: one line that names it, and an end', async (name, value) => {
-    const { code, stdout, stderr } = await runProgram('dist/main.js', [], { DATA_DIR: 'memory', [name]: value });
+    const env = { DATA_DIR: 'memory', NATS_URL: 'nats://127.0.0.1:1', [name]: value };
+    const { code, stdout, stderr } = await runProgram('dist/main.js', [], env);
     expect(code).toBeGreaterThan(0);
     expect(stderr.split('\n')).toEqual([expect.stringContaining(name), '']);
     expect(stdout + stderr).not.toMatch(/secret|^\s+at /m);
@@ -138,11 +143,24 @@ describe('wrong configuration', () => {
     try {
       const port = String((squatter.address() as AddressInfo).port);
       const env = { PORT: port, DATABASE_URL: 'postgres://127.0.0.1:1/x' };
-      const { code, stderr } = await runProgram('dist/main.js', [], env);
+      const { code, stdout, stderr } = await runProgram('dist/main.js', [], env);
       expect(code).toBeGreaterThan(0);
-      expect(stderr.split('\n')).toEqual([expect.stringContaining(port), '']);
+      expect([stdout, stderr.split('\n')]).toEqual(['', [expect.stringContaining(port), '']]);
     } finally {
       squatter.close();
+    }
+  });
+
+  it('a data directory that holds something else: the same', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dossier-data-'));
+    try {
+      mkdirSync(join(folder, 'postgres'));
+      writeFileSync(join(folder, 'postgres/PG_VERSION'), 'not a version');
+      const { code, stderr } = await runProgram('dist/main.js', [], { DATA_DIR: folder, PORT: '0' });
+      expect(code).toBeGreaterThan(0);
+      expect(stderr.split('\n')).toEqual([expect.stringContaining('DATA_DIR'), '']);
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 });

@@ -1,13 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  connect,
-  credsAuthenticator,
-  type Authenticator,
-  type ConnectionOptions,
-  type NatsConnection as NatsClient,
-} from '@nats-io/transport-node';
+import { connect, type ConnectionOptions, type NatsConnection as NatsClient } from '@nats-io/transport-node';
 import { Dependency } from '../../core/ports/dependency';
+import { credentialsIn } from './credentials-file';
 
 const PING_TIMEOUT_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
@@ -106,7 +100,7 @@ function clientOptions({ url, credsFile, clientName }: NatsConnectionOptions): C
     tls: protocol === 'tls:' ? {} : undefined,
     user: decodeURIComponent(username) || undefined,
     pass: decodeURIComponent(password) || undefined,
-    authenticator: credsFile === undefined ? undefined : credentials(credsFile),
+    authenticator: credsFile === undefined ? undefined : credentialsIn(credsFile),
     name: clientName,
     timeout: CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
@@ -116,24 +110,6 @@ function clientOptions({ url, credsFile, clientName }: NatsConnectionOptions): C
     // Credentials that are refused now may be good again when the server, or their file, has been put right.
     ignoreAuthErrorAbort: true,
     ...HEARTBEAT,
-  };
-}
-
-/**
- * Read anew for every connection, so that renewed credentials need no restart. While the file is broken the last good
- * ones count: an authenticator that throws would end the client for good.
- */
-function credentials(file: string): Authenticator {
-  let lastGood: Authenticator = () => undefined;
-  return (nonce) => {
-    try {
-      const renewed = credsAuthenticator(readFileSync(file));
-      const auth = renewed(nonce);
-      lastGood = renewed;
-      return auth;
-    } catch {
-      return lastGood(nonce);
-    }
   };
 }
 
