@@ -15,12 +15,13 @@ export class CancelTask {
   ) {}
 
   async execute(taskId: string, caller: Caller): Promise<Task> {
-    const { task } = await writeVersioned(this.clock, this.ids, async ({ op }, nowMs) => {
-      const found = await this.store.get(taskId, caller.organization, nowMs);
+    const { task } = await writeVersioned(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
+      const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
       const cancelled = cancelTask(found.task, { by: caller.name, nowMs });
       if (cancelled === found.task) return { state: 'updated' as const, task: cancelled };
-      const { state } = await this.store.update(cancelled, taskCancelled(taskId, caller.name, nowMs, op));
+      const event = taskCancelled(taskId, caller.name, nowMs, op);
+      const { state } = await this.store.update(cancelled, event, undefined, deadline.leftMs());
       return state === 'updated' ? { state, task: cancelled } : { state: 'stale' as const };
     });
     return task;

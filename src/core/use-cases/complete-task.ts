@@ -2,16 +2,18 @@ import type { Caller } from '../caller';
 import { createAttachment } from '../domain/attachment';
 import { attachmentCreated, taskCompleted } from '../domain/domain-event';
 import type { JsonText } from '../domain/json-text';
+import { CACHE_TIMEOUT_MS } from '../domain/limits';
 import { completeTask, taskNotFound, type Task } from '../domain/task';
 import type { WriteStamp } from '../domain/version';
-import { putChange, type AttachmentCache } from '../ports/attachment-cache';
+import { putChange } from '../ports/attachment-cache';
 import type { AttachmentPut } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
 import type { Metrics } from '../ports/metrics';
 import type { TaskStore } from '../ports/task-store';
 import type { CoreSettings } from '../settings';
-import { unlessCacheIsDown } from './cache-outage';
+import type { AttachmentWriter } from './attachment-writer';
+import { Deadline } from './deadline';
 import { writeVersioned } from './versioned-write';
 import { refusedWrite } from './write-refusal';
 
@@ -31,7 +33,7 @@ export interface CompleteTaskCommand {
 export class CompleteTask {
   constructor(
     private readonly store: TaskStore,
-    private readonly cache: AttachmentCache,
+    private readonly writer: AttachmentWriter,
     private readonly clock: Clock,
     private readonly ids: IdSource,
     private readonly metrics: Metrics,
@@ -39,20 +41,25 @@ export class CompleteTask {
   ) {}
 
   async execute({ taskId, result, ...outcome }: CompleteTaskCommand, caller: Caller): Promise<Task> {
-    const done = await writeVersioned(this.clock, this.ids, async (stamp, nowMs) => {
-      const found = await this.store.get(taskId, caller.organization, nowMs);
+    const deadline = new Deadline(this.clock);
+    const attempt = async (stamp: WriteStamp, nowMs: number) => {
+      const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
       const task = completeTask(found.task, outcome, { by: caller.name, nowMs });
       const put = result && this.resultOf(task, result, stamp, caller);
-      const update = await this.store.update(task, taskCompleted(task, this.ids.op()), put);
+      const event = taskCompleted(task, this.ids.op());
+      const update = await this.store.update(task, event, put, deadline.leftMs(CACHE_TIMEOUT_MS));
       return update.state === 'updated' ? { ...update, task, put } : update;
-    });
+    };
+    const done = await writeVersioned(this.clock, this.ids, attempt, { deadline });
     if (done.state !== 'updated') throw refusedWrite(done, { taskId, key: RESULT_KEY });
 
-    if (done.put && done.attachment) {
-      const attachment = { ...done.put.attachment, ...done.attachment.identity };
-      await unlessCacheIsDown(this.cache.apply(putChange(attachment)));
-      this.metrics.attachmentCreated(attachment.type);
+    if (result && done.put && done.attachment) {
+      const floor = await this.writer.announce(putChange({ ...done.put.attachment, ...done.attachment.identity }));
+      // A result that was journaled under the same key is older, whatever its version says.
+      const draft = (stamp: WriteStamp) => this.resultOf(done.task, result, stamp, caller);
+      if (floor !== undefined) await this.writer.put({ draft, floor, deadline }, caller);
+      this.metrics.attachmentCreated('json');
     }
     return done.task;
   }

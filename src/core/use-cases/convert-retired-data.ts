@@ -56,15 +56,16 @@ export class ConvertRetiredData {
 
   private convert({ id, organization }: Task) {
     const caller = { organization, name: this.settings.instanceId };
-    return writeVersioned(this.clock, this.ids, async ({ op }, nowMs) => {
-      const task = (await this.tasks.get(id, organization, nowMs))?.task;
+    return writeVersioned(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
+      const task = (await this.tasks.get(id, organization, nowMs, deadline.leftMs()))?.task;
       const data = task && retiredDataOf(task);
       if (!data) return { state: 'nothing-left' as const, errors: [] };
 
       const { left, errors } = await this.attach(id, data, caller);
       if (left.size > 0 && left.size === data.size) return { state: 'unchanged' as const, errors };
       const updated = { ...updateTask(task, {}, { by: caller.name, nowMs }), metadata: withData(task.metadata, left) };
-      const { state } = await this.tasks.update(updated, taskUpdated(updated, ['metadata'], op));
+      const event = taskUpdated(updated, ['metadata'], op);
+      const { state } = await this.tasks.update(updated, event, undefined, deadline.leftMs());
       return state === 'updated' ? { state, errors } : { state: 'stale' as const };
     });
   }

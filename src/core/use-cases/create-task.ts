@@ -3,15 +3,17 @@ import { createAttachment, type Attachment } from '../domain/attachment';
 import { DomainError, refuseIfAny, type FieldError } from '../domain/domain-error';
 import { attachmentCreated, taskCreated } from '../domain/domain-event';
 import { JsonText } from '../domain/json-text';
-import { MAX_ATTACHMENTS_PER_TASK } from '../domain/limits';
+import { CACHE_TIMEOUT_MS, MAX_ATTACHMENTS_PER_TASK } from '../domain/limits';
 import { createTask, splitRetiredData, taskNotFound, type Task, type TaskDraft } from '../domain/task';
-import type { AttachmentCache } from '../ports/attachment-cache';
+import type { AttachmentCache, FillToken } from '../ports/attachment-cache';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
 import type { Metrics } from '../ports/metrics';
 import type { TaskStore } from '../ports/task-store';
 import type { CoreSettings } from '../settings';
-import { unlessCacheIsDown } from './cache-outage';
+import { Deadline } from './deadline';
+import type { ReplicaMemory } from './replica-memory';
+import { unlessCacheIsDown } from './store-outage';
 import { mintStamp } from './versioned-write';
 
 const RETIRED_DATA =
@@ -26,6 +28,7 @@ export class CreateTask {
     private readonly ids: IdSource,
     private readonly metrics: Metrics,
     private readonly settings: CoreSettings,
+    private readonly memory: ReplicaMemory,
   ) {}
 
   async execute(draft: TaskDraft, caller: Caller): Promise<{ task: Task; warnings: readonly string[] }> {
@@ -33,16 +36,25 @@ export class CreateTask {
     const { metadata, data } = splitRetiredData(draft.metadata ?? JsonText.EMPTY_OBJECT);
     const task = createTask({ ...draft, metadata }, caller.organization, this.ids.suffix(), { by: caller.name, nowMs });
     const attachments = this.attachmentsOf(task, data ?? new Map());
+    const deadline = new Deadline(this.clock);
     const cached = await unlessCacheIsDown(this.cache.readTask(task.id));
 
     const puts = attachments.map((attachment) => ({
       attachment,
       event: attachmentCreated(attachment, this.settings.instanceId),
     }));
-    const outcome = await this.store.insert(task, puts, taskCreated(task, this.ids.op()));
+    const outcome = await this.store.insert(
+      task,
+      puts,
+      taskCreated(task, this.ids.op()),
+      deadline.leftMs(CACHE_TIMEOUT_MS),
+    );
     if (outcome === 'id-taken') throw new DomainError({ kind: 'task-exists', taskId: task.id });
     if (outcome === 'parent-missing') throw taskNotFound(task.parentId as string);
 
+    for (const attachment of attachments) {
+      this.memory.remember(attachment, { version: attachment.version, deleted: false, journaled: false });
+    }
     if (cached) await this.fill(task, attachments, cached.token);
     for (const { type } of attachments) this.metrics.attachmentCreated(type);
     return { task, warnings: data ? [RETIRED_DATA] : [] };
@@ -79,7 +91,7 @@ export class CreateTask {
     );
   }
 
-  private async fill(task: Task, attachments: readonly Attachment[], token: number): Promise<void> {
+  private async fill(task: Task, attachments: readonly Attachment[], token: FillToken): Promise<void> {
     const { id: taskId, organization } = task;
     const fill = { taskId, organization, token, attachments, withBodies: true, complete: true };
     await unlessCacheIsDown(this.cache.fill([fill]));

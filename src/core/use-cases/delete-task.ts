@@ -1,12 +1,15 @@
 import type { Caller } from '../caller';
 import { taskCancelled, taskDeleted } from '../domain/domain-event';
+import { CACHE_TIMEOUT_MS } from '../domain/limits';
 import { taskNotFound, type Task } from '../domain/task';
 import type { AttachmentCache } from '../ports/attachment-cache';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
 import type { TaskDeletion, TaskStore } from '../ports/task-store';
 import type { CoreSettings } from '../settings';
-import { unlessCacheIsDown } from './cache-outage';
+import { Deadline } from './deadline';
+import type { ReplicaMemory } from './replica-memory';
+import { unlessCacheIsDown } from './store-outage';
 import { mintStamp } from './versioned-write';
 
 /** Deletes a task with all that belongs to it; one in progress is cancelled first. */
@@ -17,14 +20,16 @@ export class DeleteTask {
     private readonly clock: Clock,
     private readonly ids: IdSource,
     private readonly settings: CoreSettings,
+    private readonly memory: ReplicaMemory,
   ) {}
 
   async execute(taskId: string, caller: Caller): Promise<{ taskId: string; deletedAtMs: number }> {
     const nowMs = this.clock.nowMs();
-    const deletions = await this.store.deleteTree(taskId, caller.organization, (tasks) =>
-      tasks.map((task) => this.deletionOf(task, caller.name, nowMs)),
-    );
+    const timeoutMs = new Deadline(this.clock).leftMs(CACHE_TIMEOUT_MS);
+    const describe = (tasks: readonly Task[]) => tasks.map((task) => this.deletionOf(task, caller.name, nowMs));
+    const deletions = await this.store.deleteTree(taskId, caller.organization, describe, timeoutMs);
     if (!deletions) throw taskNotFound(taskId);
+    for (const deletion of deletions) this.memory.rememberDeleted(deletion.taskId);
     await unlessCacheIsDown(
       Promise.all(deletions.map((deletion) => this.cache.wipe(deletion.taskId, deletion.stamp.version))),
     );

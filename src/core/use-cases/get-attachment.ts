@@ -3,13 +3,20 @@ import { notFound, type Attachment, type AttachmentRef } from '../domain/attachm
 import { taskNotFound } from '../domain/task';
 import type { AttachmentLookup } from './attachment-lookup';
 
+export interface GetAttachmentResult {
+  readonly attachment: Attachment;
+  /** The store should have been asked, and could not be. */
+  readonly degraded?: true;
+}
+
 export class GetAttachment {
   constructor(private readonly lookup: AttachmentLookup) {}
 
-  async execute(ref: AttachmentRef, caller: Caller): Promise<Attachment> {
+  async execute(ref: AttachmentRef, caller: Caller): Promise<GetAttachmentResult> {
     const [found] = await this.lookup.find([ref], caller);
     if (!found?.taskExists) throw taskNotFound(ref.taskId);
     if (!found.attachment) throw notFound(ref);
-    return found.attachment;
+    const { attachment, degraded } = found;
+    return { attachment, degraded };
   }
 }

@@ -1,4 +1,5 @@
 import type { Caller } from '../caller';
+import { OPERATION_TIMEOUT_MS } from '../domain/limits';
 import { taskNotFound } from '../domain/task';
 import type { Clock } from '../ports/clock';
 import type { CountedTask, TaskStore } from '../ports/task-store';
@@ -10,7 +11,7 @@ export class GetTask {
   ) {}
 
   async execute(taskId: string, caller: Caller): Promise<CountedTask> {
-    const found = await this.store.get(taskId, caller.organization, this.clock.nowMs());
+    const found = await this.store.get(taskId, caller.organization, this.clock.nowMs(), OPERATION_TIMEOUT_MS);
     if (!found) throw taskNotFound(taskId);
     return found;
   }

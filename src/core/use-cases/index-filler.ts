@@ -1,3 +1,4 @@
+import { OPERATION_TIMEOUT_MS } from '../domain/limits';
 import type { AttachmentCache } from '../ports/attachment-cache';
 import type { AttachmentStore } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
@@ -33,7 +34,7 @@ export class IndexFiller {
 
   private async fill(taskId: string, organization: string): Promise<void> {
     const { token } = await this.cache.readTask(taskId);
-    const summaries = await this.store.summaries(taskId, organization, this.clock.nowMs());
+    const summaries = await this.store.summaries(taskId, organization, this.clock.nowMs(), OPERATION_TIMEOUT_MS);
     for (let from = 0; summaries && from < summaries.length; from += CHUNK_SIZE) {
       const attachments = summaries.slice(from, from + CHUNK_SIZE);
       const complete = from + CHUNK_SIZE >= summaries.length;

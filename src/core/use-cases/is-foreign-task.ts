@@ -1,4 +1,5 @@
 import type { Caller } from '../caller';
+import { OPERATION_TIMEOUT_MS } from '../domain/limits';
 import type { TaskStore } from '../ports/task-store';
 
 /**
@@ -9,7 +10,7 @@ export class IsForeignTask {
   constructor(private readonly store: TaskStore) {}
 
   async execute(taskId: string, caller: Caller): Promise<boolean> {
-    const owner = await this.store.organizationOf(taskId);
+    const owner = await this.store.organizationOf(taskId, OPERATION_TIMEOUT_MS);
     return owner !== undefined && owner !== caller.organization;
   }
 }

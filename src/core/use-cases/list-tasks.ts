@@ -1,4 +1,5 @@
 import type { Caller } from '../caller';
+import { OPERATION_TIMEOUT_MS } from '../domain/limits';
 import type { Clock } from '../ports/clock';
 import type { CountedTask, TaskListQuery, TaskStore } from '../ports/task-store';
 
@@ -17,7 +18,8 @@ export class ListTasks {
   ) {}
 
   async execute(command: ListTasksCommand, { organization }: Caller): Promise<TaskPage> {
-    const { tasks, totalCount } = await this.store.list({ ...command, organization, nowMs: this.clock.nowMs() });
+    const query = { ...command, organization, nowMs: this.clock.nowMs() };
+    const { tasks, totalCount } = await this.store.list(query, OPERATION_TIMEOUT_MS);
     return { tasks, totalCount, hasMore: command.offset + tasks.length < totalCount };
   }
 }

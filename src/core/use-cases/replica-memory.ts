@@ -3,13 +3,16 @@ import type { CachedTask, KnownChange } from '../ports/attachment-cache';
 
 const DEFAULT_MAX_CHANGES = 100_000;
 
-interface OwnChange {
-  readonly version: number;
-  readonly deleted: boolean;
+interface OwnChange extends KnownChange {
   /** Only the journal has acknowledged it, as far as is known here. */
   readonly journaled: boolean;
-  /** The session in which the cache has been told of it, if it has. */
-  readonly session?: number;
+}
+
+interface OwnTask {
+  readonly changes: Map<string, OwnChange>;
+  /** Keys of changes that a page from the cache might lack, for all that is known in `session`. */
+  unchecked: Set<string>;
+  session: number;
 }
 
 /**
@@ -18,12 +21,17 @@ interface OwnChange {
  * were changed longest ago; starts anew with the process.
  */
 export class ReplicaMemory {
-  private readonly tasks = new Map<string, Map<string, OwnChange> | 'deleted'>();
+  private readonly tasks = new Map<string, OwnTask | 'deleted'>();
   private size = 0;
   private session = 0;
   private need = Infinity;
 
   constructor(private readonly maxChanges = DEFAULT_MAX_CHANGES) {}
+
+  /** The session with the cache that was heard of last. */
+  get currentSession(): number {
+    return this.session;
+  }
 
   /** Whether everything that was committed before this session with the cache has been projected into it. */
   trusts({ token, cursor }: CachedTask): boolean {
@@ -38,53 +46,15 @@ export class ReplicaMemory {
     if (session === this.session) this.need = Math.min(this.need, horizon);
   }
 
-  /** The highest version that was acknowledged or seen here since, 0 where none was. */
-  versionOf({ taskId, key }: AttachmentRef): number {
-    return this.change(taskId, key)?.version ?? 0;
-  }
-
-  isDeleted(taskId: string): boolean {
-    return this.tasks.get(taskId) === 'deleted';
-  }
-
-  /** Acknowledged changes that a page from the cache might lack. */
-  changesToCheck(taskId: string): readonly KnownChange[] {
-    return this.changesOf(taskId, ({ session }) => session !== this.session);
-  }
-
-  /** Changes that the journal has acknowledged; the store may not know of them yet. */
-  journaledChanges(taskId: string): readonly KnownChange[] {
-    return this.changesOf(taskId, ({ journaled }) => journaled);
-  }
-
-  /** To be called before a change is acknowledged. */
-  remember({ taskId, key }: AttachmentRef, change: OwnChange): void {
-    const ofTask = this.tasks.get(taskId);
-    if (ofTask === 'deleted') return;
-    const known = ofTask?.get(key);
-    if (known && known.version >= change.version) return;
-
-    const changes = ofTask ?? new Map<string, OwnChange>();
-    if (changes.delete(key)) this.size -= 1;
-    changes.set(key, change);
-    this.size += 1;
-    this.renew(taskId, changes);
-  }
-
-  /** The store has this version, which may be newer than what was acknowledged here; what never was is not kept. */
-  learnStored(ref: AttachmentRef, version: number, deleted: boolean): void {
-    const known = this.change(ref.taskId, ref.key);
-    if (!known || known.version > version) return;
-    const { session } = known.version === version ? known : { session: undefined };
-    (this.tasks.get(ref.taskId) as Map<string, OwnChange>).set(ref.key, { version, deleted, session, journaled: false });
-  }
-
-  /** The stores have lost what was acknowledged; does nothing where something newer has been since. */
-  forget({ taskId, key }: AttachmentRef, version: number): void {
-    const changes = this.tasks.get(taskId);
-    if (changes === undefined || changes === 'deleted' || changes.get(key)?.version !== version) return;
-    changes.delete(key);
-    this.size -= 1;
+  /** To be called before a change is acknowledged; `session` is the one in which the cache was told of it, if it was. */
+  remember({ taskId, key }: AttachmentRef, change: Omit<OwnChange, 'key'>, session?: number): void {
+    const task = this.open(taskId);
+    if (!task || (task.changes.get(key)?.version ?? 0) >= change.version) return;
+    if (!task.changes.has(key)) this.size += 1;
+    task.changes.set(key, { key, ...change });
+    if (session === this.session) task.unchecked.delete(key);
+    else task.unchecked.add(key);
+    this.renew(taskId, task);
   }
 
   /** To be called before the deletion of a task is acknowledged. */
@@ -94,6 +64,59 @@ export class ReplicaMemory {
     this.renew(taskId, 'deleted');
   }
 
+  isDeleted(taskId: string): boolean {
+    return this.tasks.get(taskId) === 'deleted';
+  }
+
+  /** The highest version that was acknowledged here, or seen since; 0 where none was. */
+  versionOf(ref: AttachmentRef): number {
+    return this.changeOf(ref)?.version ?? 0;
+  }
+
+  /** The same, of changes that the store has; 0 where it may not have the last one. */
+  storedVersionOf(ref: AttachmentRef): number {
+    const change = this.changeOf(ref);
+    return change && !change.journaled ? change.version : 0;
+  }
+
+  /** Changes that a page from the cache might lack. */
+  uncheckedChanges(taskId: string): readonly KnownChange[] {
+    const task = this.changed(taskId);
+    if (!task) return [];
+    if (task.session !== this.session) this.uncheck(task);
+    return [...task.unchecked].map((key) => task.changes.get(key) as OwnChange);
+  }
+
+  /** A page from the cache was found to have these changes, or newer ones. */
+  learnChecked(taskId: string, session: number, changes: readonly KnownChange[]): void {
+    const task = this.changed(taskId);
+    if (task?.session !== session) return;
+    for (const change of changes) if (task.changes.get(change.key) === change) task.unchecked.delete(change.key);
+  }
+
+  /** Changes that the store may not have, as far as is known here. */
+  journaledChanges(taskId: string): readonly KnownChange[] {
+    return [...(this.changed(taskId)?.changes.values() ?? [])].filter(({ journaled }) => journaled);
+  }
+
+  /** The store has this version, which may be newer than what was acknowledged here; what never was is not kept. */
+  learnStored({ taskId, key }: AttachmentRef, version: number, deleted: boolean): void {
+    const task = this.changed(taskId);
+    const known = task?.changes.get(key);
+    if (!task || !known || known.version > version) return;
+    task.changes.set(key, { key, version, deleted, journaled: false });
+    if (known.version < version) task.unchecked.add(key);
+  }
+
+  /** The stores have lost what was acknowledged; does nothing where something newer has been since. */
+  forget({ taskId, key }: AttachmentRef, version: number): void {
+    const task = this.changed(taskId);
+    if (task?.changes.get(key)?.version !== version) return;
+    task.changes.delete(key);
+    task.unchecked.delete(key);
+    this.size -= 1;
+  }
+
   /** Every session begins without trust. */
   private enter(session: number): void {
     if (session <= this.session) return;
@@ -101,37 +124,47 @@ export class ReplicaMemory {
     this.need = Infinity;
   }
 
-  private change(taskId: string, key: string): OwnChange | undefined {
-    const changes = this.tasks.get(taskId);
-    return changes === 'deleted' ? undefined : changes?.get(key);
+  private changeOf({ taskId, key }: AttachmentRef): OwnChange | undefined {
+    return this.changed(taskId)?.changes.get(key);
   }
 
-  private changesOf(taskId: string, which: (change: OwnChange) => boolean): readonly KnownChange[] {
-    const changes = this.tasks.get(taskId);
-    if (changes === undefined || changes === 'deleted') return [];
-    return [...changes].filter(([, change]) => which(change)).map(([key, change]) => ({ key, ...change }));
+  private changed(taskId: string): OwnTask | undefined {
+    const task = this.tasks.get(taskId);
+    return task === 'deleted' ? undefined : task;
   }
 
-  private renew(taskId: string, changes: Map<string, OwnChange> | 'deleted'): void {
+  /** Undefined where the task has been deleted. */
+  private open(taskId: string): OwnTask | undefined {
+    const task = this.tasks.get(taskId) ?? { changes: new Map(), unchecked: new Set(), session: this.session };
+    if (task === 'deleted') return undefined;
+    if (task.session !== this.session) this.uncheck(task);
+    return task;
+  }
+
+  private uncheck(task: OwnTask): void {
+    task.unchecked = new Set(task.changes.keys());
+    task.session = this.session;
+  }
+
+  private renew(taskId: string, task: OwnTask | 'deleted'): void {
     this.tasks.delete(taskId);
-    this.tasks.set(taskId, changes);
-    while (this.size > this.maxChanges) this.dropOldest();
-  }
-
-  private dropOldest(): void {
-    const [[taskId, changes]] = this.tasks as unknown as [[string, Map<string, OwnChange> | 'deleted']];
-    const [key] = changes === 'deleted' ? [] : changes.keys();
-    if (this.tasks.size > 1 || key === undefined) {
-      this.drop(taskId);
-      return;
+    this.tasks.set(taskId, task);
+    for (const [oldest] of this.tasks) {
+      if (this.size <= this.maxChanges) return;
+      if (oldest !== taskId) this.drop(oldest);
+      else this.dropOldestChange(taskId);
     }
-    (changes as Map<string, OwnChange>).delete(key);
-    this.size -= 1;
   }
 
   private drop(taskId: string): void {
-    const changes = this.tasks.get(taskId);
+    const task = this.tasks.get(taskId);
+    if (task === undefined) return;
     this.tasks.delete(taskId);
-    if (changes !== undefined) this.size -= changes === 'deleted' ? 1 : changes.size;
+    this.size -= task === 'deleted' ? 1 : task.changes.size;
+  }
+
+  private dropOldestChange(taskId: string): void {
+    const change = this.changed(taskId)?.changes.values().next().value;
+    if (change) this.forget({ taskId, key: change.key }, change.version);
   }
 }

@@ -3,7 +3,7 @@ import { expiryStamp } from '../domain/version';
 import type { AttachmentCache } from '../ports/attachment-cache';
 import type { Clock } from '../ports/clock';
 import type { ExpiredAttachmentStore } from '../ports/expired-attachment-store';
-import { unlessCacheIsDown } from './cache-outage';
+import { unlessCacheIsDown } from './store-outage';
 import { inParallel } from './in-parallel';
 
 const BATCH_SIZE = 500;

@@ -19,11 +19,12 @@ export class UpdateTask {
   ) {}
 
   async execute({ taskId, updates }: UpdateTaskCommand, caller: Caller): Promise<Task> {
-    const { task } = await writeVersioned(this.clock, this.ids, async ({ op }, nowMs) => {
-      const found = await this.store.get(taskId, caller.organization, nowMs);
+    const { task } = await writeVersioned(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
+      const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
       const updated = updateTask(found.task, updates, { by: caller.name, nowMs });
-      const { state } = await this.store.update(updated, taskUpdated(updated, Object.keys(updates), op));
+      const event = taskUpdated(updated, Object.keys(updates), op);
+      const { state } = await this.store.update(updated, event, undefined, deadline.leftMs());
       return state === 'updated' ? { state, task: updated } : { state: 'stale' as const };
     });
     return task;

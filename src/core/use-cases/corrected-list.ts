@@ -1,0 +1,102 @@
+import type { Caller } from '../caller';
+import { isLive, type Attachment } from '../domain/attachment';
+import { CACHE_TIMEOUT_MS } from '../domain/limits';
+import { taskNotFound } from '../domain/task';
+import type { AttachmentCache, CachedPage, JournaledChange, KnownChange } from '../ports/attachment-cache';
+import type { AttachmentListQuery, AttachmentStore } from '../ports/attachment-store';
+import { StoreError } from '../ports/store-error';
+import type { AttachmentLookup } from './attachment-lookup';
+import type { Deadline } from './deadline';
+import type { ReplicaMemory } from './replica-memory';
+import { unlessCacheIsDown } from './store-outage';
+
+/**
+ * Lists a task of which the journal holds what the store may not have yet. It costs as much as the task has attachments:
+ * it is for the moments between an outage of the store and the end of the drain.
+ */
+export class CorrectedList {
+  constructor(
+    private readonly store: AttachmentStore,
+    private readonly cache: AttachmentCache,
+    private readonly lookup: AttachmentLookup,
+    private readonly memory: ReplicaMemory,
+  ) {}
+
+  /**
+   * One page; undefined where there is nothing to correct. Throws `StoreError` where the journal cannot be asked, and
+   * has acknowledged here what the store does not have.
+   */
+  async find(
+    query: AttachmentListQuery,
+    cached: CachedPage | undefined,
+    caller: Caller,
+    deadline: Deadline,
+  ): Promise<{ attachments: readonly Attachment[]; totalCount: number } | undefined> {
+    const corrections = await this.corrections(query, cached);
+    if (corrections.length === 0) return undefined;
+
+    const { taskId, organization, nowMs } = query;
+    const timeoutMs = deadline.leftMs(CACHE_TIMEOUT_MS);
+    const stored = await this.store.summaries(taskId, organization, nowMs, timeoutMs);
+    if (!stored) throw taskNotFound(taskId);
+    const outlines = new Map(stored.map((outline) => [outline.key, outline]));
+    for (const change of corrections) correct(outlines, change);
+
+    const matching = inListOrder([...outlines.values()].filter((outline) => matches(outline, query)));
+    if (query.descending) matching.reverse();
+    const page = matching.slice(query.offset, query.offset + query.limit);
+    const attachments = query.includeBodies ? await this.withBodies(page, caller, deadline) : page;
+    return { attachments, totalCount: matching.length };
+  }
+
+  /** What is newer than all that the store is known to have. */
+  private async corrections(
+    query: AttachmentListQuery,
+    cached: CachedPage | undefined,
+  ): Promise<readonly (JournaledChange | KnownChange)[]> {
+    const { taskId } = query;
+    const seen = cached && (cached.page ? await this.journaled(query) : cached.journaled);
+    if (!seen) return this.memory.journaledChanges(taskId);
+    if (seen.length === 0) return seen;
+
+    // Noted before the journal is read: what is acknowledged after it may be missing in what the store answers.
+    const inStore = new Map(seen.map(({ key }) => [key, this.memory.storedVersionOf({ taskId, key })]));
+    const journaled = await this.journaled(query);
+    if (!journaled) return this.memory.journaledChanges(taskId);
+    return journaled.filter(({ key, version }) => version > (inStore.get(key) ?? 0));
+  }
+
+  /** Undefined where the cache does not answer. */
+  private async journaled({ taskId, organization, nowMs }: AttachmentListQuery) {
+    return (await unlessCacheIsDown(this.cache.readPage({ taskId, organization, nowMs })))?.journaled;
+  }
+
+  /** Without those that have been deleted meanwhile. */
+  private async withBodies(page: readonly Attachment[], caller: Caller, deadline: Deadline) {
+    if (page.length === 0) return [];
+    const found = await this.lookup.find(page, caller, deadline);
+    return found.flatMap(({ attachment }) => attachment ?? []);
+  }
+}
+
+/** Throws where only the version is known of what should be shown. */
+function correct(outlines: Map<string, Attachment>, change: JournaledChange | KnownChange): void {
+  const { key, version } = change;
+  if (version <= (outlines.get(key)?.version ?? 0)) return;
+  const outline = 'attachment' in change ? change.attachment : change.deleted ? null : undefined;
+  if (outline === undefined) throw new StoreError('redis', 'unavailable');
+  if (outline) outlines.set(key, outline);
+  else outlines.delete(key);
+}
+
+function matches(outline: Attachment, { type, keyPrefix, nowMs }: AttachmentListQuery): boolean {
+  return (type === undefined || outline.type === type) && outline.key.startsWith(keyPrefix) && isLive(outline, nowMs);
+}
+
+/** As the stores list: by creation, then by the bytes of the keys. */
+function inListOrder(outlines: readonly Attachment[]): Attachment[] {
+  return outlines
+    .map((outline) => ({ outline, keyBytes: Buffer.from(outline.key) }))
+    .sort((a, b) => a.outline.createdAtMs - b.outline.createdAtMs || Buffer.compare(a.keyBytes, b.keyBytes))
+    .map(({ outline }) => outline);
+}
