@@ -1,13 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect as connectSocket, createServer, type AddressInfo } from 'node:net';
+import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { findBinary, findOrInstall } from './installed-binary';
+import { freePort } from './free-port';
+import { findOrInstall } from './installed-binary';
 import { until } from './poll';
+import { spawnMortal } from './spawn-mortal';
 
 const START_TIMEOUT_MS = 15_000;
 
@@ -72,7 +74,6 @@ class Node implements NatsServer {
   /** By which it is known from another server that took the port first. */
   private readonly serverName = randomUUID();
   private readonly folder = mkdtempSync(join(tmpdir(), 'dossier-nats-'));
-  private readonly killWithParent = () => this.child?.kill('SIGKILL');
   private child?: ChildProcess;
 
   constructor(
@@ -94,7 +95,6 @@ class Node implements NatsServer {
     if (this.jetStream) args.push('--jetstream', '--store_dir', this.folder);
     const child = spawnMortal(findOrInstall('nats-server', { apt: 'nats-server', brew: 'nats-server' }), args);
     this.child = child;
-    process.once('exit', this.killWithParent);
     let log = '';
     child.stderr?.on('data', (text: Buffer) => (log = (log + text.toString()).slice(-4096)));
     const isUp = async () => child.exitCode !== null || (await greeting(this.port)).includes(this.serverName);
@@ -130,7 +130,6 @@ class Node implements NatsServer {
   }
 
   private async end(signal: NodeJS.Signals): Promise<void> {
-    process.off('exit', this.killWithParent);
     const { child } = this;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -152,12 +151,6 @@ async function hasJetStream({ url }: NatsServer): Promise<boolean> {
   }
 }
 
-/** Linux ends the server when the test's process dies, however it does; elsewhere only when it exits by itself. */
-function spawnMortal(binary: string, args: string[]): ChildProcess {
-  const setpriv = process.platform === 'linux' ? findBinary('setpriv') : undefined;
-  return setpriv ? spawn(setpriv, ['--pdeathsig', 'KILL', binary, ...args]) : spawn(binary, args);
-}
-
 /** The first line that the server says; empty while it is not there. */
 function greeting(port: number): Promise<string> {
   return new Promise((resolve) => {
@@ -169,16 +162,5 @@ function greeting(port: number): Promise<string> {
     socket.once('data', (data) => finish(data.toString()));
     socket.once('error', () => finish(''));
     socket.once('close', () => finish(''));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
   });
 }

@@ -1,12 +1,12 @@
-import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { findBinary } from './installed-binary';
+import { freePort } from './free-port';
 import { postgresBinaries } from './postgres-binaries';
+import { spawnMortal } from './spawn-mortal';
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -96,7 +96,7 @@ class RunningServer implements PostgresServer {
 async function startOn(program: string, data: string, port: number, owner?: { uid: number; gid: number }) {
   const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'shared_buffers=32MB'];
   const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
-  const child = spawnMortal(program, args, { ...owner, cwd: data, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawnMortal(program, args, { ...owner, cwd: data, stdio: ['ignore', 'ignore', 'pipe'] }, 'SIGQUIT');
   let log = '';
   child.stderr?.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4096)));
   const giveUpAt = Date.now() + START_TIMEOUT_MS;
@@ -108,12 +108,6 @@ async function startOn(program: string, data: string, port: number, owner?: { ui
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   return child;
-}
-
-/** Linux ends the server when the test's process dies, however it does. */
-function spawnMortal(program: string, args: string[], options: SpawnOptions): ChildProcess {
-  const setpriv = process.platform === 'linux' ? findBinary('setpriv') : undefined;
-  return setpriv ? spawn(setpriv, ['--pdeathsig', 'QUIT', program, ...args], options) : spawn(program, args, options);
 }
 
 /** With its own data: another server may have taken the port first. */
@@ -140,13 +134,4 @@ function unprivilegedUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const id = (option: string) => Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,12 +1,19 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findBinary, findOrInstall } from './installed-binary';
+import { freePort } from './free-port';
+import { findOrInstall } from './installed-binary';
+import { until } from './poll';
+import { spawnMortal } from './spawn-mortal';
 
 const START_TIMEOUT_MS = 10_000;
-const POLL_MS = 20;
+/** A node that has just started takes writes, and believes the others, only after some seconds. */
+const CLUSTER_TIMEOUT_MS = 20_000;
+const SLOTS = 16_384;
+const CLUSTER_NODES = 3;
 
 export interface RedisServerOptions {
   /** Appends every write to a file, so that a restart on the same folder finds it again. */
@@ -23,120 +30,175 @@ export interface RedisServer {
   stop(): Promise<void>;
   /** Ends it as a crash would; `restart` brings it back. */
   kill(): Promise<void>;
-  /** Starts it again, if it is not running, on the same port and folder: empty, unless it is append-only. */
+  /**
+   * Starts it again, if it is not running, on the same port and folder: empty, unless it is append-only. The node of a
+   * cluster is back when it knows that all slots are served: nodes that were killed together restart together.
+   */
   restart(): Promise<void>;
   /** It stays connected and answers nothing, until `resume`. */
   pause(): void;
   resume(): void;
 }
 
+export interface RedisCluster {
+  /** Of all its nodes, with commas between. */
+  readonly url: string;
+  /** Masters, each with its share of the slots, in their order. */
+  readonly nodes: readonly RedisServer[];
+  stop(): Promise<void>;
+}
+
 /** A Redis of the test's own, on a free port, that dies with the test's process. */
-export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'dossier-redis-'));
-  const port = await freePort();
-  let child = await launch(port, folder, options);
-  const killWithParent = () => child.kill('SIGKILL');
-  process.once('exit', killWithParent);
-
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    port,
-    get pid() {
-      return child.pid as number;
-    },
-    async stop() {
-      process.off('exit', killWithParent);
-      child.kill('SIGCONT');
-      await end(child, 'SIGTERM');
-      rmSync(folder, { recursive: true, force: true });
-    },
-    kill: () => end(child, 'SIGKILL'),
-    async restart() {
-      if (hasEnded(child)) child = await launch(port, folder, options);
-    },
-    pause: () => void child.kill('SIGSTOP'),
-    resume: () => void child.kill('SIGCONT'),
-  };
+export async function startRedis({
+  appendOnly = false,
+  cluster = false,
+}: RedisServerOptions = {}): Promise<RedisServer> {
+  const node = new Node(await freePort(), appendOnly, cluster ? await freePort() : undefined);
+  await node.start();
+  if (cluster) await orStop([node], formCluster([node]));
+  return node;
 }
 
-async function launch(
-  port: number,
-  folder: string,
-  { appendOnly, cluster }: RedisServerOptions,
-): Promise<ChildProcess> {
-  const binary = findOrInstall('redis-server', { apt: 'redis-server', brew: 'redis' });
-  const args = ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--loglevel', 'warning'];
-  args.push('--appendonly', appendOnly ? 'yes' : 'no', '--appendfsync', 'always');
-  if (cluster) {
-    // The usual bus port, 10,000 above, may not exist; a lone node does not learn its own address from others.
-    args.push('--cluster-enabled', 'yes', '--cluster-port', await freePort(), '--cluster-announce-ip', '127.0.0.1');
+/** Nodes that share the slots, without replicas. */
+export async function startRedisCluster({ appendOnly = false } = {}): Promise<RedisCluster> {
+  const nodes = await Promise.all(
+    Array.from({ length: CLUSTER_NODES }, async () => new Node(await freePort(), appendOnly, await freePort())),
+  );
+  await orStop(nodes, Promise.all(nodes.map((node) => node.start())));
+  await orStop(nodes, formCluster(nodes));
+  const url = `redis://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+  return { url, nodes, stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))) };
+}
+
+class Node implements RedisServer {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'dossier-redis-'));
+  private child?: ChildProcess;
+
+  constructor(
+    readonly port: number,
+    private readonly appendOnly: boolean,
+    /** Undefined outside a cluster. */
+    readonly busPort?: number,
+  ) {}
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
   }
-  const child = spawnMortal(binary, args.map(String));
-  let output = '';
-  child.stdout?.on('data', (text: Buffer) => (output += text.toString()));
-  try {
+
+  get pid(): number {
+    return this.child?.pid as number;
+  }
+
+  async start(): Promise<void> {
+    const binary = findOrInstall('redis-server', { apt: 'redis-server', brew: 'redis' });
+    const child = spawnMortal(binary, this.args().map(String));
+    this.child = child;
+    let output = '';
+    child.stdout?.on('data', (text: Buffer) => (output = (output + text.toString()).slice(-4096)));
     // Its own id: another server may have taken the port first.
-    await untilReply(port, 'INFO server', `process_id:${child.pid}\r`, child);
-    if (cluster) {
-      // A node that was restarted has its slots already, and answers with an error.
-      await exchange(port, 'CLUSTER ADDSLOTSRANGE 0 16383');
-      await untilReply(port, 'CLUSTER INFO', 'cluster_state:ok', child);
+    const isUp = async () => hasEnded(child) || (await this.ask('INFO server')).includes(`process_id:${child.pid}\r`);
+    try {
+      await until('redis-server answers', isUp, START_TIMEOUT_MS);
+      if (hasEnded(child)) throw new Error(`it ended with exit code ${child.exitCode}`);
+    } catch (error) {
+      await this.stop();
+      throw new Error(`redis-server did not start:\n${output}`, { cause: error });
     }
-    return child;
-  } catch (error) {
-    await end(child, 'SIGKILL');
-    throw new Error(`redis-server did not start: ${output}`, { cause: error });
+  }
+
+  async stop(): Promise<void> {
+    this.resume();
+    await this.end('SIGTERM');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  kill(): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  async restart(): Promise<void> {
+    if (this.child && !hasEnded(this.child)) return;
+    await this.start();
+    if (this.busPort !== undefined) await this.untilClusterIsUp();
+  }
+
+  pause(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child?.kill('SIGCONT');
+  }
+
+  untilClusterIsUp(): Promise<boolean> {
+    const isUp = async () => (await this.ask('CLUSTER INFO')).includes('cluster_state:ok');
+    return until('all slots are served', isUp, CLUSTER_TIMEOUT_MS);
+  }
+
+  /** What it answers to an inline command first; empty while it is not there. */
+  ask(command: string): Promise<string> {
+    return new Promise((resolve) => {
+      const socket = connect(this.port, '127.0.0.1', () => socket.write(`${command}\r\n`));
+      const finish = (answer: string) => {
+        socket.destroy();
+        resolve(answer);
+      };
+      socket.once('data', (data) => finish(data.toString()));
+      socket.once('error', () => finish(''));
+      socket.once('close', () => finish(''));
+    });
+  }
+
+  private args(): (string | number)[] {
+    const args = [
+      '--port',
+      this.port,
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      this.folder,
+      '--save',
+      '',
+      '--loglevel',
+      'warning',
+    ];
+    args.push('--appendonly', this.appendOnly ? 'yes' : 'no', '--appendfsync', 'always');
+    if (this.busPort !== undefined) {
+      // The usual bus port, 10,000 above, may not exist; a lone node does not learn its own address from others.
+      args.push('--cluster-enabled', 'yes', '--cluster-port', this.busPort, '--cluster-announce-ip', '127.0.0.1');
+    }
+    return args;
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    if (!this.child || hasEnded(this.child)) return;
+    const ended = once(this.child, 'exit');
+    this.child.kill(signal);
+    await ended;
   }
 }
 
-/** Linux ends the server when the test's process dies, however it does; elsewhere only when it exits by itself. */
-function spawnMortal(binary: string, args: string[]): ChildProcess {
-  const setpriv = process.platform === 'linux' ? findBinary('setpriv') : undefined;
-  return setpriv ? spawn(setpriv, ['--pdeathsig', 'KILL', binary, ...args]) : spawn(binary, args);
+async function formCluster(nodes: readonly Node[]): Promise<void> {
+  const [first] = nodes as [Node];
+  const firstSlot = (i: number) => Math.floor((SLOTS * i) / nodes.length);
+  for (const [i, node] of nodes.entries()) {
+    await node.ask(`CLUSTER ADDSLOTSRANGE ${firstSlot(i)} ${firstSlot(i + 1) - 1}`);
+    // Of equal ones, as nodes begin, one would have to give way.
+    await node.ask(`CLUSTER SET-CONFIG-EPOCH ${i + 1}`);
+    if (node !== first) await first.ask(`CLUSTER MEET 127.0.0.1 ${node.port} ${node.busPort}`);
+  }
+  await Promise.all(nodes.map((node) => node.untilClusterIsUp()));
 }
 
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (hasEnded(child)) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill(signal);
-  await ended;
+async function orStop<T>(nodes: readonly Node[], work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    await Promise.all(nodes.map((node) => node.stop()));
+    throw error;
+  }
 }
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
-}
-
-async function untilReply(port: number, command: string, reply: string, child: ChildProcess): Promise<void> {
-  const giveUpAt = performance.now() + START_TIMEOUT_MS;
-  for (;;) {
-    const answer = await exchange(port, command);
-    if (answer.includes(reply)) return;
-    if (hasEnded(child) || performance.now() > giveUpAt) throw new Error(`${command} was answered: ${answer}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
-
-/** What the server answers to an inline command first; empty while it is not there. */
-function exchange(port: number, command: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(`${command}\r\n`));
-    const finish = (answer: string) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('data', (data) => finish(data.toString()));
-    socket.once('error', () => finish(''));
-    socket.once('close', () => finish(''));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,8 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { findBinary } from './installed-binary';
 import { until } from './poll';
+import { spawnMortal } from './spawn-mortal';
 
 const ROOT = join(__dirname, '../..');
 const START_TIMEOUT_MS = 30_000;
@@ -159,8 +159,11 @@ interface Program {
 
 /** In an environment of its own: the variables of whoever runs the tests configure nothing. */
 function run(script: string, args: readonly string[], env: Environment): Program {
-  const command = [process.execPath, join(ROOT, script), ...args];
-  const child = spawnMortal(command, { PATH: process.env['PATH'] ?? '', ...env });
+  const child = spawnMortal(process.execPath, [join(ROOT, script), ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const output = { stdout: '', stderr: '' };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
@@ -175,17 +178,6 @@ function run(script: string, args: readonly string[], env: Environment): Program
       return output.stderr;
     },
   };
-}
-
-/** Linux ends the service when the test's process dies, however it does; elsewhere only when it exits by itself. */
-function spawnMortal(command: readonly string[], env: Environment): ChildProcess {
-  const setpriv = process.platform === 'linux' ? findBinary('setpriv') : undefined;
-  const [program, ...args] = setpriv ? [setpriv, '--pdeathsig', 'KILL', ...command] : command;
-  const child = spawn(program as string, args, { env, cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
-  const killWithParent = () => child.kill('SIGKILL');
-  process.once('exit', killWithParent);
-  child.once('exit', () => process.off('exit', killWithParent));
-  return child;
 }
 
 function addressIn(log: string): string | undefined {
