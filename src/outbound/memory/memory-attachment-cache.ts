@@ -4,14 +4,16 @@ import { versionAt } from '../../core/domain/version';
 import {
   AttachmentCache,
   type AppliedChange,
+  type AppliedReply,
   type CachedAttachment,
   type CachedPage,
   type CachedTask,
   type Fill,
   type PageRequest,
+  type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
 import type { Clock } from '../../core/ports/clock';
-import { TaskRecords } from './task-records';
+import { SESSION, TaskRecords } from './task-records';
 
 /** What an attachment costs beside its body, roughly: its members, its record, its places in the maps. */
 const ENTRY_OVERHEAD_BYTES = 1024;
@@ -49,7 +51,8 @@ export class MemoryAttachmentCache extends AttachmentCache {
   read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]> {
     const found = refs.map((ref) => {
       const task = this.open(ref.taskId);
-      return { ...task.about, attachment: task.isForeignTo(organization) ? undefined : this.body(task, ref) };
+      const attachment = task.isForeignTo(organization) ? undefined : this.body(task, ref);
+      return { ...task.about, attachment, journaled: false };
     });
     return Promise.resolve(found);
   }
@@ -58,33 +61,28 @@ export class MemoryAttachmentCache extends AttachmentCache {
     return Promise.resolve(this.open(taskId).about);
   }
 
-  readPage({
-    taskId,
-    organization,
-    limit,
-    offset,
-    descending,
-    includeBodies,
-    nowMs,
-  }: PageRequest): Promise<CachedPage> {
+  readPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
     const task = this.open(taskId);
     const ascending = task.keysAt(nowMs);
-    if (!ascending || task.isForeignTo(organization)) return Promise.resolve(task.about);
+    if (!page || !ascending || task.isForeignTo(organization)) {
+      return Promise.resolve({ ...task.about, journaled: [] });
+    }
 
+    const { limit, offset, descending, includeBodies } = page;
     const keys = (descending ? ascending.toReversed() : ascending).slice(offset, offset + limit);
     const entries = keys.map((key) => {
       const attachment = this.body(task, { taskId, key });
       return { key, attachment: attachment && !includeBodies ? withoutBody(attachment) : attachment };
     });
-    return Promise.resolve({ ...task.about, page: { totalCount: ascending.length, entries } });
+    return Promise.resolve({ ...task.about, page: { totalCount: ascending.length, entries }, journaled: [] });
   }
 
-  apply(change: AppliedChange): Promise<void> {
+  apply(change: AppliedChange): Promise<AppliedReply> {
     this.changeTask(change.taskId, (task) => {
       task.apply(change);
       if (change.attachment) this.keepBody(task, change.attachment);
     });
-    return Promise.resolve();
+    return Promise.resolve({ session: SESSION });
   }
 
   wipe(taskId: string, version: number): Promise<void> {
@@ -99,6 +97,14 @@ export class MemoryAttachmentCache extends AttachmentCache {
         if (fill.withBodies) fill.attachments.forEach((attachment) => this.keepBody(task, attachment));
       });
     }
+    return Promise.resolve();
+  }
+
+  cursors(): Promise<readonly ProjectionCursor[]> {
+    return Promise.resolve([]);
+  }
+
+  project(): Promise<void> {
     return Promise.resolve();
   }
 

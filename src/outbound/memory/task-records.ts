@@ -1,6 +1,9 @@
 import type { Attachment } from '../../core/domain/attachment';
 import type { AppliedChange, CachedTask, Fill } from '../../core/ports/attachment-cache';
 
+/** This process has no connection to itself that could break. */
+export const SESSION = 0;
+
 interface TaskRecord {
   readonly version: number;
   readonly op: string;
@@ -26,7 +29,8 @@ export class TaskRecords {
   }
 
   get about(): CachedTask {
-    return { token: this.floor, organization: this.organization, deleted: this.deleted };
+    const token = { floor: this.floor, session: SESSION };
+    return { token, cursor: Infinity, organization: this.organization, deleted: this.deleted };
   }
 
   isForeignTo(organization: string): boolean {
@@ -68,7 +72,7 @@ export class TaskRecords {
   }
 
   fill({ token, organization, attachments, complete }: Fill, nowMs: number): void {
-    if (this.deleted || token !== this.floor) return;
+    if (this.deleted || token.floor !== this.floor) return;
     this.organization = organization;
     for (const attachment of attachments) {
       const known = this.records.get(attachment.key);

@@ -31,6 +31,13 @@ export function toHash(attachment: Attachment): string[] {
   return Object.entries(fields).flatMap(([field, text]) => (text === undefined ? [] : [field, String(text)]));
 }
 
+/** Of fields and values in turn. */
+export function fieldsOf(hash: readonly string[]): HashFields {
+  const fields: Record<string, string> = {};
+  for (let i = 0; i + 1 < hash.length; i += 2) fields[hash[i] as string] = hash[i + 1] as string;
+  return fields;
+}
+
 /**
  * Undefined for anything that `toHash` would not have written for this attachment. An outline is a hash without value
  * and content, but with their length in `bytes`.

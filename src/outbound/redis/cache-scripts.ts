@@ -1,42 +1,37 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Cluster, Redis, Result } from 'ioredis';
+import { defineTaskScripts, type ScriptArguments } from './lua-scripts';
 
 /** Organisation is null where it is not known. */
-type AboutTask = [floor: string, deleted: '0' | '1', organization: string | null];
-export type ReadReply = [...AboutTask, ...hashes: string[][]];
-export type PageReply = [...AboutTask, total: string, ...entries: [key: string, op: string, outline: string[]][]];
+type AboutTask = [floor: string, deleted: '0' | '1', organization: string | null, cursor: string];
+export type RecordReply = [hash: string[], journaled: '0' | '1', deletedVersion?: string];
+export type ReadReply = [...AboutTask, ...RecordReply[]];
+export type EntryReply = [key: string, op: string, outline: string[]];
+export type JournaledReply = [key: string, version: string, outline: string[] | null];
+export type PageReply = [...AboutTask, total: string, entries: EntryReply[], journaled: JournaledReply[]];
 
-type ScriptKeys = [control: string, index: string, attachmentPrefix: string];
-type ScriptArguments = readonly (string | number)[];
+type TaskKeys = [control: string, index: string, attachmentPrefix: string];
+type ReadKeys = [...TaskKeys, cursor: string];
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    cacheRead(...args: [...ScriptKeys, ScriptArguments]): Result<ReadReply, Context>;
-    cacheReadPage(...args: [...ScriptKeys, ScriptArguments]): Result<PageReply, Context>;
-    cacheApplyPut(...args: [...ScriptKeys, ScriptArguments]): Result<null, Context>;
-    cacheApplyDeletion(...args: [...ScriptKeys, ScriptArguments]): Result<null, Context>;
-    cacheWipe(...args: [...ScriptKeys, ScriptArguments]): Result<null, Context>;
-    cacheFill(...args: [...ScriptKeys, ScriptArguments]): Result<null, Context>;
+    cacheRead(...args: [...ReadKeys, ScriptArguments]): Result<ReadReply, Context>;
+    cacheReadPage(...args: [...ReadKeys, ScriptArguments]): Result<PageReply, Context>;
+    cacheApplyPut(...args: [...TaskKeys, ScriptArguments]): Result<string | null, Context>;
+    cacheApplyDeletion(...args: [...TaskKeys, ScriptArguments]): Result<string | null, Context>;
+    cacheWipe(...args: [...TaskKeys, ScriptArguments]): Result<null, Context>;
+    cacheFill(...args: [...TaskKeys, ScriptArguments]): Result<null, Context>;
+    cacheProject(keyCount: number, keys: readonly string[], args: ScriptArguments): Result<null, Context>;
   }
 }
-
-const SCRIPTS = {
-  cacheRead: 'read.lua',
-  cacheReadPage: 'read-page.lua',
-  cacheApplyPut: 'apply-put.lua',
-  cacheApplyDeletion: 'apply-deletion.lua',
-  cacheWipe: 'wipe.lua',
-  cacheFill: 'fill.lua',
-};
 
 export function defineCacheScripts(client: Redis | Cluster): void {
-  const task = source('task.lua');
-  for (const [command, file] of Object.entries(SCRIPTS)) {
-    client.defineCommand(command, { numberOfKeys: 3, lua: `${task}\n${source(file)}` });
-  }
-}
-
-function source(file: string): string {
-  return readFileSync(join(__dirname, 'scripts', file), 'utf8');
+  defineTaskScripts(client, {
+    cacheRead: ['read.lua', 4],
+    cacheReadPage: ['read-page.lua', 4],
+    cacheApplyPut: ['apply-put.lua', 3],
+    cacheApplyDeletion: ['apply-deletion.lua', 3],
+    cacheWipe: ['wipe.lua', 3],
+    cacheFill: ['fill.lua', 3],
+    cacheProject: ['project.lua'],
+  });
 }

@@ -1,17 +1,25 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
+import { CACHE_TIMEOUT_MS } from '../../core/domain/limits';
 import {
   AttachmentCache,
   type AppliedChange,
+  type AppliedReply,
   type CachedAttachment,
   type CachedPage,
   type CachedTask,
   type Fill,
   type PageRequest,
+  type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
-import { fromHash, toHash, type HashFields } from './attachment-hash';
-import { defineCacheScripts, type PageReply, type ReadReply } from './cache-scripts';
-import { orStoreError } from './redis-error';
+import type { OutboxChange } from '../../core/ports/outbox';
+import { anyAnswers, inTime } from './answers';
+import { fieldsOf, fromHash, type HashFields } from './attachment-hash';
+import { cachedAttachment, cachedTask, journaledChanges, scriptArguments } from './cache-replies';
+import { defineCacheScripts, type EntryReply } from './cache-scripts';
+import { cursorsOf, projections, type Projection } from './projection';
+import type { RedisConnection } from './redis-connection';
+import { nothingIfWrongType, orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 
 /** How many attachments one script writes: Redis serves nobody else meanwhile. */
@@ -19,16 +27,19 @@ const FILL_CHUNK = 500;
 
 /**
  * Attachments in Redis, shared by all replicas. One round trip is all commands of a call sent at once, each to the node
- * that has its slot.
+ * that has its slot. A session is that of the connection when a command is sent.
  */
 export class RedisAttachmentCache extends AttachmentCache {
+  private readonly client: Redis | Cluster;
+
   constructor(
-    private readonly client: Redis | Cluster,
+    private readonly connection: RedisConnection,
     private readonly keys: RedisKeys,
     private readonly ttlMs: number,
   ) {
     super();
-    defineCacheScripts(client);
+    this.client = connection.client;
+    defineCacheScripts(this.client);
   }
 
   async read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]> {
@@ -46,43 +57,48 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async readTask(taskId: string): Promise<CachedTask> {
-    return cachedTask(await orStoreError(this.client.cacheRead(...this.scriptKeys(taskId), [])));
+    const { session } = this.connection;
+    return cachedTask(await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), [])), session);
   }
 
-  async readPage(request: PageRequest): Promise<CachedPage> {
-    const { taskId, organization, nowMs, offset, limit, descending, includeBodies } = request;
-    const args = [organization, nowMs, offset, limit, descending ? 1 : 0, includeBodies ? 0 : 1];
-    const reply = await orStoreError(this.client.cacheReadPage(...this.scriptKeys(taskId), args));
-    const [, , , total, ...listed] = reply;
-    const totalCount = Number(total);
-    if (totalCount < 0) return cachedTask(reply);
-
-    const entries = await Promise.all(
-      listed.map(async ([key, op, outline]) => ({
-        key,
-        attachment: includeBodies
-          ? await this.readBody({ taskId, key }, op)
-          : fromHash({ taskId, key }, fieldsOf(outline), true),
-      })),
-    );
-    return { ...cachedTask(reply), page: { totalCount, entries } };
+  readPage(request: PageRequest): Promise<CachedPage> {
+    return inTime(this.askForPage(request), CACHE_TIMEOUT_MS);
   }
 
-  async apply({ taskId, key, stamp, attachment }: AppliedChange): Promise<void> {
-    const keys = this.scriptKeys(taskId);
-    await orStoreError(
+  async apply({ taskId, key, stamp, attachment }: AppliedChange): Promise<AppliedReply> {
+    const { session } = this.connection;
+    const keys = this.keys.ofTask(taskId);
+    const newer = await orStoreError(
       attachment
         ? this.client.cacheApplyPut(...keys, [this.ttlMs, ...scriptArguments(attachment, true)])
-        : this.client.cacheApplyDeletion(...keys, [this.ttlMs, key, stamp.version]),
+        : this.client.cacheApplyDeletion(...keys, [this.ttlMs, key, stamp.version, stamp.op]),
     );
+    return { newer: newer === null ? undefined : Number(newer), session };
   }
 
   async wipe(taskId: string, version: number): Promise<void> {
-    await orStoreError(this.client.cacheWipe(...this.scriptKeys(taskId), [this.ttlMs, version]));
+    await orStoreError(this.client.cacheWipe(...this.keys.ofTask(taskId), [this.ttlMs, version]));
   }
 
   async fill(fills: readonly Fill[]): Promise<void> {
-    await Promise.all(fills.map((fill) => this.fillTask(fill)));
+    await inTime(Promise.all(fills.map((fill) => this.fillTask(fill))), CACHE_TIMEOUT_MS);
+  }
+
+  async cursors(): Promise<readonly ProjectionCursor[]> {
+    const { session } = this.connection;
+    const { shards } = this.keys;
+    const positions = await anyAnswers(
+      shards.map(async (shard) => {
+        const position = this.client.get(this.keys.cursor(shard)).catch(nothingIfWrongType);
+        return { shard, position: (await orStoreError(position)) ?? undefined };
+      }),
+    );
+    return cursorsOf(positions, session);
+  }
+
+  async project(cursor: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
+    if (cursor.position !== undefined && cursor.position >= to) return;
+    await Promise.all(projections(cursor, changes, to, this.keys).map((projection) => this.projectShard(projection)));
   }
 
   private async readKeys(
@@ -90,56 +106,62 @@ export class RedisAttachmentCache extends AttachmentCache {
     organization: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, CachedAttachment>> {
-    const reply = await orStoreError(this.client.cacheRead(...this.scriptKeys(taskId), [organization, ...keys]));
-    const [, , , ...hashes] = reply;
-    const about = cachedTask(reply);
-    return new Map(
-      keys.map((key, i) => [key, { ...about, attachment: fromHash({ taskId, key }, fieldsOf(hashes[i] ?? [])) }]),
-    );
+    const { session } = this.connection;
+    const reply = await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), [organization, ...keys]));
+    const [, , , , ...records] = reply;
+    const about = cachedTask(reply, session);
+    return new Map(keys.map((key, i) => [key, cachedAttachment(about, { taskId, key }, records[i] ?? [[], '0'])]));
+  }
+
+  private async askForPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
+    const { session } = this.connection;
+    const args: (string | number)[] = [organization, nowMs];
+    if (page) {
+      args.push(page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1);
+      args.push(...page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]));
+    }
+    const reply = await orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args));
+    const [, , , , total, listed, journaled] = reply;
+    const about = cachedTask(reply, session);
+    const totalCount = Number(total);
+    if (totalCount < 0) return { ...about, journaled: journaledChanges(taskId, journaled) };
+    const entries = await Promise.all(listed.map((entry) => this.pageEntry(taskId, entry, page?.includeBodies)));
+    return { ...about, page: { totalCount, entries }, journaled: [] };
+  }
+
+  private async pageEntry(taskId: string, [key, op, outline]: EntryReply, includeBody = false) {
+    const ref = { taskId, key };
+    const attachment = includeBody ? await this.readBody(ref, op) : fromHash(ref, fieldsOf(outline), true);
+    return { key, attachment };
   }
 
   /** Undefined where the hash is not that of the record, or is no hash at all. */
   private async readBody(ref: AttachmentRef, op: string): Promise<Attachment | undefined> {
-    const name = this.keys.attachment(ref);
-    const fields = await orStoreError(this.client.hgetall(name).catch(nothingIfWrongType));
-    return fields['op'] === op ? fromHash(ref, fields) : undefined;
+    const reply: Promise<HashFields | undefined> = this.client.hgetall(this.keys.attachment(ref));
+    const fields = await orStoreError(reply.catch(nothingIfWrongType));
+    return fields?.['op'] === op ? fromHash(ref, fields) : undefined;
   }
 
   /** Chunk after chunk, so that the last, which completes the task, cannot overtake another. */
   private async fillTask({ taskId, token, organization, attachments, withBodies, complete }: Fill): Promise<void> {
-    const keys = this.scriptKeys(taskId);
+    const keys = this.keys.ofTask(taskId);
     let from = 0;
     do {
+      // Redis may have come back with older data: nothing there would tell that the token is void.
+      if (token.session !== this.connection.session) return;
       const chunk = attachments.slice(from, from + FILL_CHUNK);
       from += FILL_CHUNK;
       const completes = complete && from >= attachments.length ? 1 : 0;
       const rows = chunk.flatMap((attachment) => scriptArguments(attachment, withBodies));
-      await orStoreError(this.client.cacheFill(...keys, [this.ttlMs, token, organization, completes, ...rows]));
+      await orStoreError(this.client.cacheFill(...keys, [this.ttlMs, token.floor, organization, completes, ...rows]));
     } while (from < attachments.length);
   }
 
-  private scriptKeys(taskId: string): [string, string, string] {
-    return [this.keys.control(taskId), this.keys.index(taskId), this.keys.attachmentPrefix(taskId)];
+  private async projectShard({ keys, args }: Projection): Promise<void> {
+    await orStoreError(this.client.cacheProject(keys.length, keys, args));
   }
-}
 
-function cachedTask([floor, deleted, organization]: ReadReply | PageReply): CachedTask {
-  return { token: Number(floor), deleted: deleted === '1', organization: organization ?? undefined };
-}
-
-function scriptArguments(attachment: Attachment, withBody: boolean): (string | number)[] {
-  const { key, version, op, expiresAtMs, createdAtMs } = attachment;
-  const hash = withBody ? toHash(attachment) : [];
-  return [key, version, op, expiresAtMs ?? 0, createdAtMs, hash.length, ...hash];
-}
-
-function fieldsOf(hash: readonly string[]): HashFields {
-  const fields: Record<string, string> = {};
-  for (let i = 0; i + 1 < hash.length; i += 2) fields[hash[i] as string] = hash[i + 1] as string;
-  return fields;
-}
-
-function nothingIfWrongType(error: Error): HashFields {
-  if (error.message.startsWith('WRONGTYPE')) return {};
-  throw error;
+  private readKeysOf(taskId: string): [string, string, string, string] {
+    return [...this.keys.ofTask(taskId), this.keys.cursor(this.keys.shardOf(taskId))];
+  }
 }

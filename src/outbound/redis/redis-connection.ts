@@ -1,7 +1,9 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { Dependency } from '../../core/ports/dependency';
 import { StoreError } from '../../core/ports/store-error';
+import { inTime } from './answers';
 import { orStoreError } from './redis-error';
+import { unfitnessOf } from './server-fitness';
 
 const PING_TIMEOUT_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
@@ -28,6 +30,7 @@ export class RedisConnection extends Dependency {
   readonly client: Redis | Cluster;
   private state?: 'up' | 'down';
   private isClosing = false;
+  private connections = 0;
 
   constructor(private readonly options: RedisConnectionOptions) {
     super();
@@ -38,6 +41,15 @@ export class RedisConnection extends Dependency {
     this.client.on('error', (error: Error) => (cause = error));
     this.client.on('node error', (error: Error) => (cause = error));
     this.client.on('close', () => this.changeTo('down', cause));
+    this.countConnections();
+  }
+
+  /**
+   * Changes before anything is answered through another connection than before: what is behind it may have come back
+   * with older data. In a cluster one of the nodes is enough.
+   */
+  get session(): number {
+    return this.connections;
   }
 
   /** Begins to connect, and does not wait for it: a Redis that is away is no reason not to start. */
@@ -63,15 +75,14 @@ export class RedisConnection extends Dependency {
   }
 
   async ping(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new StoreError('redis', 'timeout')), PING_TIMEOUT_MS);
-    });
-    try {
-      await Promise.race([orStoreError(this.client.ping()), tooLate]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await inTime(orStoreError(this.client.ping()), PING_TIMEOUT_MS);
+  }
+
+  /** Why the server may lose what the journal holds; undefined where nothing is wrong, or where it does not say. */
+  async unfitness(): Promise<string | undefined> {
+    const nodes = this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
+    const reports = await Promise.all(nodes.map((node) => node.info().catch(() => '')));
+    return reports.map(unfitnessOf).find((reason) => reason !== undefined);
   }
 
   /** What has been sent is answered first, if Redis is there to answer. */
@@ -79,6 +90,17 @@ export class RedisConnection extends Dependency {
     this.isClosing = true;
     if (this.client.status === 'ready') await this.client.quit().catch(() => undefined);
     this.client.disconnect();
+  }
+
+  /** A connection is counted before it is ready: not even the first command may slip in between. */
+  private countConnections(): void {
+    const count = () => (this.connections += 1);
+    this.client.on('+node', (node: Redis) => {
+      count();
+      node.on('connect', count);
+    });
+    this.client.on('-node', count);
+    if (this.client instanceof Redis) this.client.on('connect', count);
   }
 
   private changeTo(state: 'up' | 'down', cause?: Error): void {
@@ -109,6 +131,8 @@ function clusterClient(options: RedisConnectionOptions): Cluster {
     lazyConnect: true,
     enableOfflineQueue: false,
     clusterRetryStrategy: retryDelayMs,
+    // Above 0, what was under way when the connection to a node broke would be sent again.
+    retryDelayOnFailover: 0,
     redisOptions: {
       ...redisOptions(options),
       username: decodeURIComponent(username) || undefined,

@@ -17,6 +17,12 @@ export async function orStoreError<T>(reply: Promise<T>): Promise<T> {
   }
 }
 
+/** For reading a key that something else may have been stored under. */
+export function nothingIfWrongType(error: Error): undefined {
+  if (error.message.startsWith('WRONGTYPE')) return undefined;
+  throw error;
+}
+
 function outcomeOf(error: unknown): StoreError['outcome'] {
   const message = error instanceof Error ? error.message : '';
   if (error instanceof ReplyError) return NOT_SERVING.test(message) ? 'unavailable' : 'failed';

@@ -1,25 +1,33 @@
 import type { AttachmentRef } from '../../core/domain/attachment';
 
-const SHARDS = 64;
+const CLUSTER_SHARDS = 64;
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
 /**
  * The names under which a task is kept. A task id has no colon, so they cannot be mistaken for one another, whatever
  * the keys of attachments hold. In a cluster each begins with the task's shard as a hash tag: all names of one task
- * share a slot.
+ * share a slot, with the journal and the cursor of the shard. One server is one shard.
  */
 export class RedisKeys {
-  constructor(private readonly isCluster: boolean) {}
+  readonly shards: readonly number[];
+
+  constructor(private readonly isCluster: boolean) {
+    this.shards = Array.from({ length: isCluster ? CLUSTER_SHARDS : 1 }, (_, shard) => shard);
+  }
+
+  shardOf(taskId: string): number {
+    return this.isCluster ? fnv1a(taskId) % CLUSTER_SHARDS : 0;
+  }
 
   /** A hash: what is known of the task, and which version of each attachment. */
   control(taskId: string): string {
-    return `${this.prefix(taskId)}cb:task:${taskId}:control`;
+    return `${this.taskPrefix(taskId)}:control`;
   }
 
   /** A sorted set of the keys of live attachments, by creation time in ms. */
   index(taskId: string): string {
-    return `${this.prefix(taskId)}cb:task:${taskId}:attachments`;
+    return `${this.taskPrefix(taskId)}:attachments`;
   }
 
   /** A hash: the attachment's documented members. */
@@ -29,17 +37,41 @@ export class RedisKeys {
 
   /** What the names of all attachments of the task begin with. */
   attachmentPrefix(taskId: string): string {
-    return `${this.prefix(taskId)}cb:task:${taskId}:attachment:`;
+    return `${this.taskPrefix(taskId)}:attachment:`;
   }
 
-  private prefix(taskId: string): string {
-    return this.isCluster ? `{${String(shardOf(taskId)).padStart(2, '0')}}` : '';
+  /** The three names above that the scripts on a task are given. */
+  ofTask(taskId: string): [control: string, index: string, attachmentPrefix: string] {
+    return [this.control(taskId), this.index(taskId), this.attachmentPrefix(taskId)];
+  }
+
+  /** A list: the writes that the database has not seen, oldest first. */
+  journal(shard: number): string {
+    return `${this.shardPrefix(shard)}cb:journal`;
+  }
+
+  /** A list: the writes that the database refused, or that cannot be read. */
+  deadLetters(shard: number): string {
+    return `${this.shardPrefix(shard)}cb:dead-letters`;
+  }
+
+  /** A string: the outbox position up to which the shard has been brought. */
+  cursor(shard: number): string {
+    return `${this.shardPrefix(shard)}cb:cursor`;
+  }
+
+  private taskPrefix(taskId: string): string {
+    return `${this.shardPrefix(this.shardOf(taskId))}cb:task:${taskId}`;
+  }
+
+  private shardPrefix(shard: number): string {
+    return this.isCluster ? `{${String(shard).padStart(2, '0')}}` : '';
   }
 }
 
-/** FNV-1a; the names in every running cluster depend on it. */
-function shardOf(taskId: string): number {
+/** The names in every running cluster depend on it. */
+function fnv1a(text: string): number {
   let hash = FNV_OFFSET;
-  for (const byte of Buffer.from(taskId)) hash = Math.imul(hash ^ byte, FNV_PRIME) >>> 0;
-  return hash % SHARDS;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, FNV_PRIME) >>> 0;
+  return hash;
 }

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Cluster, Redis, Result } from 'ioredis';
 import { RateLimits, type RateWindow } from '../../core/ports/rate-limits';
+import { luaSource } from './lua-scripts';
 
 /** A Redis that is slower than this is as good as away: a limit must not cost more than the call that it limits. */
 const TIMEOUT_MS = 200;
@@ -23,8 +22,7 @@ export class RedisRateLimits extends RateLimits {
     private readonly local: RateLimits,
   ) {
     super();
-    const lua = readFileSync(join(__dirname, 'scripts', 'count-call.lua'), 'utf8');
-    client.defineCommand('countCall', { numberOfKeys: 1, lua });
+    client.defineCommand('countCall', { numberOfKeys: 1, lua: luaSource('count-call.lua') });
   }
 
   async count(name: string, windowMs: number): Promise<RateWindow> {

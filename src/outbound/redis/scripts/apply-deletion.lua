@@ -1,15 +1,15 @@
 -- A deletion of one attachment that the database has committed.
 --
 -- KEYS    as in task.lua
--- ARGV    lifetime in ms, key, version
--- Reply   none
+-- ARGV    lifetime in ms, key, version, op
+-- Reply   the version of another write that was journaled and stands above this one; nil where there is none
 -- Atomic, so that no fill or put of an older version can come between the check and the removal.
 
-local ttlMs, key, version = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local ttlMs, key, version, op = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local task = loadTask()
 if not task or task.deletedVersion then return end
 local record = findRecord(key)
-if record and record.version >= version then return end
+if record and record.version >= version then return newerJournaled(record, op) end
 
 if record then removeRecord(task, key, record) end
 raiseFloor(task, version)

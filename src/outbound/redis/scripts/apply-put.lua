@@ -2,7 +2,7 @@
 --
 -- KEYS    as in task.lua
 -- ARGV    lifetime in ms, then the attachment
--- Reply   none
+-- Reply   the version of another write that was journaled and stands above this one; nil where there is none
 -- Atomic, so that of two writers the one with the higher version wins, whoever comes last.
 
 local ttlMs = tonumber(ARGV[1])
@@ -10,11 +10,11 @@ local put = attachmentAt(2)
 local task = loadTask()
 if not task or task.deletedVersion then return end
 local record = findRecord(put.key)
-if record and record.version >= put.version then return end
+if record and record.version >= put.version then return newerJournaled(record, put.op) end
 
 local isKnown = record and (record.live or record.mark ~= 'drained')
 if isKnown or put.version > task.floor then
-  writeRecord(task, put, record, ttlMs)
+  writeRecord(task, put, record, 'cached', ttlMs)
 else
   -- Something newer may have been here and forgotten.
   forget(task, put.version)

@@ -10,11 +10,11 @@ local ttlMs, token, organization, completes = tonumber(ARGV[1]), tonumber(ARGV[2
 local function fillIn(task, attachment)
   local record = findRecord(attachment.key)
   if not record or attachment.version > record.version then
-    writeRecord(task, attachment, record, ttlMs)
+    writeRecord(task, attachment, record, 'cached', ttlMs)
   elseif record.live and attachment.version == record.version and attachment.op == record.op then
     -- Body and index entry may have been lost since the record was made.
     if #attachment.fields > 0 then writeHash(attachment, record.mark, ttlMs) end
-    enterIndex(attachment)
+    enterIndex(attachment.key, attachment.createdAt)
   end
 end
 

@@ -1,17 +1,24 @@
 -- What is known of a task and of some of its attachments.
 --
--- KEYS    as in task.lua
+-- KEYS    as in task.lua, then the cursor
 -- ARGV    the caller's organisation, keys of attachments
--- Reply   { floor, '1' where the task is deleted else '0', organisation or nil, hash, ... }: one hash for each key, as
---         fields and values, empty where nothing usable is there or the task is another organisation's
+-- Reply   { floor, '1' where the task is deleted else '0', organisation or nil, cursor or 0, record, ... }: one record
+--         for each key, { hash, '1' where it is journaled else '0', version of a journaled deletion }. A hash is fields
+--         and values; it is empty where nothing usable is there or the task is another organisation's.
 -- Atomic, so that the floor is the one that the records go with, and so that two first readers agree on it.
 
 local task = openTask()
-local reply = { digits(task.floor), task.deletedVersion and '1' or '0', task.organization }
-for i = 2, #ARGV do
-  local key = ARGV[i]
+
+local function reveal(key)
   local record = not isForeign(task, ARGV[1]) and findRecord(key)
-  local usable = record and record.live and hasBody(key, record)
-  reply[#reply + 1] = usable and redis.call('HGETALL', HASHES .. key) or {}
+  local journaled = record and record.mark == 'journaled'
+  if record and record.live and hasBody(key, record) then
+    return { redis.call('HGETALL', HASHES .. key), journaled and '1' or '0' }
+  end
+  if journaled and not record.live then return { {}, '1', digits(record.version) } end
+  return { {}, '0' }
 end
+
+local reply = aboutTask(task, KEYS[4])
+for i = 2, #ARGV do reply[#reply + 1] = reveal(ARGV[i]) end
 return reply

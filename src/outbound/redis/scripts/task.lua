@@ -1,4 +1,4 @@
--- What the scripts on one task's cached attachments have in common: this file is put before each of them.
+-- What the scripts on cached attachments have in common: this file is put before each of them.
 --
 -- KEYS[1] control: a hash, what is known of the task. Its fields:
 --           f        floor: a put at or below it may be older than what was forgotten; also the token of fills
@@ -7,7 +7,7 @@
 --           o        organisation; there where the task is known to exist
 --           d        version of the task's deletion
 --           x        earliest expiresAt of the live records, in ms
---           n        number of journaled records that the database has not seen; above 0, nothing journaled may expire
+--           n        number of the task's entries in the journal; above 0, nothing journaled may expire
 --           r:<key>  record: '<version> <op> <mark> <state> <expiresAt>'; mark is cached, journaled or drained, state
 --                    is live or deleted, expiresAt is in ms, 0 for never
 -- KEYS[2] index: a sorted set of the keys of the live records, with createdAt in ms for a score
@@ -15,17 +15,32 @@
 --         made here, from what the control holds: all keys of a task share one cluster slot.
 --
 -- Any of these may be missing, evicted or of a wrong type: that is "not known", never an error.
+--
+-- A record is journaled while the database has not seen it, and drained from then on: a write that is still on its way
+-- must be told of it. A drained deletion counts as no record, except that its version is the one that stands there.
 
-local CONTROL, INDEX, HASHES = KEYS[1], KEYS[2], KEYS[3]
+local CONTROL, INDEX, HASHES
 -- Versions count from 2025-01-01T00:00:00Z, 4096 to the millisecond.
 local EPOCH_MS, VERSIONS_PER_MS = 1735689600000, 4096
 -- At least the difference between any two clocks of replicas and Redis.
 local SKEW_MS = 100
 local UNFILLED_TTL_MS = 60000
 
+-- For scripts on many tasks: the one whose three keys begin at KEYS[at].
+local function selectTask(at)
+  CONTROL, INDEX, HASHES = KEYS[at], KEYS[at + 1], KEYS[at + 2]
+end
+selectTask(1)
+
 -- Lua's own conversion turns large numbers into 3.7e+14.
 local function digits(number)
   return string.format('%.0f', number)
+end
+
+-- Nil for anything but the digits of a number that is exact.
+local function integerOf(text)
+  if type(text) ~= 'string' or #text > 16 or not string.find(text, '^%d+$') then return nil end
+  return tonumber(text)
 end
 
 local function clockMs()
@@ -35,14 +50,15 @@ end
 
 local function loadTask()
   local fields = redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o')
-  local floor, live = tonumber(fields[1]), tonumber(fields[2])
+  local floor, live = integerOf(fields[1]), integerOf(fields[2])
   if not floor or not live then return nil end
   return {
     floor = floor,
     live = live,
-    undrained = tonumber(fields[3]) or 0,
-    deletedVersion = tonumber(fields[4]),
-    earliestExpiry = tonumber(fields[5]),
+    undrained = integerOf(fields[3]) or 0,
+    deletedVersion = integerOf(fields[4]),
+    -- One that cannot be read may have passed.
+    earliestExpiry = fields[5] and (integerOf(fields[5]) or 0),
     complete = fields[6] == '1',
     organization = fields[7],
   }
@@ -62,6 +78,12 @@ local function openTask()
   redis.call('HSET', CONTROL, 'f', digits(floor), 'm', '0', 'c', '0')
   redis.call('PEXPIRE', CONTROL, UNFILLED_TTL_MS)
   return { floor = floor, live = 0, undrained = 0, complete = false, organization = false }
+end
+
+-- What the reply to a read begins with.
+local function aboutTask(task, cursorName)
+  local cursor = integerOf(redis.pcall('GET', cursorName)) or 0
+  return { digits(task.floor), task.deletedVersion and '1' or '0', task.organization, digits(cursor) }
 end
 
 local function parseRecord(text)
@@ -97,9 +119,19 @@ local function hasBody(key, record)
   return redis.pcall('HGET', HASHES .. key, 'op') == record.op
 end
 
+-- What a committed change is told that the record overtook: the database may not know of it yet.
+local function newerJournaled(record, op)
+  return record.mark ~= 'cached' and record.op ~= op and digits(record.version) or nil
+end
+
 local function countLive(task, change)
   task.live = task.live + change
   redis.call('HSET', CONTROL, 'm', digits(task.live))
+end
+
+local function countUndrained(task, change)
+  task.undrained = math.max(task.undrained + change, 0)
+  redis.call('HSET', CONTROL, 'n', digits(task.undrained))
 end
 
 -- Voids every token, and every put up to the version that is not here yet.
@@ -128,11 +160,11 @@ local function attachmentAt(at)
   return attachment, at + 6 + size
 end
 
-local function enterIndex(attachment)
-  local added = redis.pcall('ZADD', INDEX, attachment.createdAt, attachment.key)
+local function enterIndex(key, createdAt)
+  local added = redis.pcall('ZADD', INDEX, createdAt, key)
   if type(added) == 'table' then
     redis.call('DEL', INDEX)
-    redis.call('ZADD', INDEX, attachment.createdAt, attachment.key)
+    redis.call('ZADD', INDEX, createdAt, key)
   end
 end
 
@@ -146,19 +178,24 @@ local function writeHash(attachment, mark, ttlMs)
   if mark ~= 'journaled' then redis.call('PEXPIRE', name, ttlMs) end
 end
 
-local function writeRecord(task, attachment, replaced, ttlMs)
+local function setRecord(key, record)
   local text = string.format(
-    '%s %s cached live %s',
-    digits(attachment.version), attachment.op, digits(attachment.expiresAt)
+    '%s %s %s %s %s',
+    digits(record.version), record.op, record.mark, record.live and 'live' or 'deleted', digits(record.expiresAt)
   )
-  redis.call('HSET', CONTROL, 'r:' .. attachment.key, text)
+  redis.call('HSET', CONTROL, 'r:' .. key, text)
+end
+
+local function writeRecord(task, attachment, replaced, mark, ttlMs)
+  local key, expiresAt = attachment.key, attachment.expiresAt
+  setRecord(key, { version = attachment.version, op = attachment.op, mark = mark, live = true, expiresAt = expiresAt })
   if not (replaced and replaced.live) then countLive(task, 1) end
-  if attachment.expiresAt > 0 and attachment.expiresAt < (task.earliestExpiry or math.huge) then
-    task.earliestExpiry = attachment.expiresAt
-    redis.call('HSET', CONTROL, 'x', digits(attachment.expiresAt))
+  if expiresAt > 0 and expiresAt < (task.earliestExpiry or math.huge) then
+    task.earliestExpiry = expiresAt
+    redis.call('HSET', CONTROL, 'x', digits(expiresAt))
   end
-  writeHash(attachment, 'cached', ttlMs)
-  enterIndex(attachment)
+  writeHash(attachment, mark, ttlMs)
+  enterIndex(key, attachment.createdAt)
 end
 
 local function removeRecord(task, key, record)
@@ -168,6 +205,15 @@ local function removeRecord(task, key, record)
   if record.live then countLive(task, -1) end
 end
 
+-- Nothing of a deleted task is left; how many of its entries wait in the journal, and whose it was, is.
+local function wipe(task, version)
+  for key, record in pairs(allRecords()) do removeRecord(task, key, record) end
+  redis.call('DEL', INDEX)
+  redis.call('HDEL', CONTROL, 'x')
+  redis.call('HSET', CONTROL, 'd', digits(version), 'm', '0')
+  forget(task, version)
+end
+
 local function renewLifetimes(task, ttlMs)
   redis.call('PEXPIRE', INDEX, ttlMs)
   if task.undrained > 0 then
@@ -175,4 +221,11 @@ local function renewLifetimes(task, ttlMs)
   else
     redis.call('PEXPIRE', CONTROL, ttlMs)
   end
+end
+
+-- Adds to the end of a list that may not be one.
+local function append(name, text)
+  local kind = redis.call('TYPE', name).ok
+  if kind ~= 'list' and kind ~= 'none' then redis.call('DEL', name) end
+  redis.call('RPUSH', name, text)
 end

@@ -8,9 +8,5 @@
 local ttlMs, version = tonumber(ARGV[1]), tonumber(ARGV[2])
 local task = loadTask()
 if not task then return end
-for key, record in pairs(allRecords()) do removeRecord(task, key, record) end
-redis.call('DEL', INDEX)
-redis.call('HDEL', CONTROL, 'x')
-redis.call('HSET', CONTROL, 'd', digits(version), 'm', '0')
-forget(task, version)
+wipe(task, version)
 renewLifetimes(task, ttlMs)

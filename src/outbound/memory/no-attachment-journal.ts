@@ -1,0 +1,21 @@
+import { AttachmentJournal, type JournalEntry, type JournalOutcome } from '../../core/ports/attachment-journal';
+import { StoreError } from '../../core/ports/store-error';
+
+/** Where nothing outlives the process, no write can be taken for the store. */
+export class NoAttachmentJournal extends AttachmentJournal {
+  append(): Promise<JournalOutcome> {
+    return Promise.reject(new StoreError('redis', 'unavailable'));
+  }
+
+  oldest(): Promise<readonly (readonly JournalEntry[])[]> {
+    return Promise.resolve([]);
+  }
+
+  settle(): Promise<void> {
+    return Promise.reject(new StoreError('redis', 'unavailable'));
+  }
+
+  backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }> {
+    return Promise.resolve({ waiting: 0, deadLetters: 0 });
+  }
+}

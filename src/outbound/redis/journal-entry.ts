@@ -1,0 +1,83 @@
+import type { AttachmentRef } from '../../core/domain/attachment';
+import { DOMAIN_EVENT_TYPES, ofStored, type DomainEvent } from '../../core/domain/domain-event';
+import type { JournalEntry } from '../../core/ports/attachment-journal';
+import type { AttachmentDeletion, AttachmentPut, JournaledWrite } from '../../core/ports/attachment-store';
+import { fieldsOf, fromHash, toHash, type HashFields } from './attachment-hash';
+
+export function refOf(write: JournaledWrite): AttachmentRef {
+  const { taskId, key } = 'put' in write ? write.put.attachment : write.deletion;
+  return { taskId, key };
+}
+
+/** Without the op and the replaced id, which the script puts before it. */
+export function toText(write: JournaledWrite): string {
+  const { organization } = write;
+  const ref = refOf(write);
+  if ('put' in write) {
+    const { attachment, event } = write.put;
+    return JSON.stringify({ ...ref, organization, put: { attachment: fieldsOf(toHash(attachment)), event } });
+  }
+  const { stamp, force, event } = write.deletion;
+  return JSON.stringify({ ...ref, organization, deletion: { version: stamp.version, force, event } });
+}
+
+/** Undefined for anything that `toText` and the script would not have written together. */
+export function fromText(text: string): JournalEntry | undefined {
+  const [, op, replacedId, json] = /^([0-9a-f-]{36}) (\S+) (\{.*)$/s.exec(text) ?? [];
+  const members = json === undefined ? undefined : parsed(json);
+  if (op === undefined || !isRecord(members)) return undefined;
+  const { taskId, key, organization } = members;
+  if (typeof taskId !== 'string' || typeof key !== 'string' || typeof organization !== 'string') return undefined;
+
+  const ref = { taskId, key };
+  const storedId = replacedId === '-' ? undefined : replacedId;
+  const put = putOf(members['put'], ref, op, storedId);
+  if (put) return { ref, op, write: { organization, put } };
+  const deletion = deletionOf(members['deletion'], ref, op, storedId);
+  return deletion && { ref, op, write: { organization, deletion } };
+}
+
+function putOf(put: unknown, ref: AttachmentRef, op: string, storedId?: string): AttachmentPut | undefined {
+  if (!isRecord(put) || !isHash(put['attachment'])) return undefined;
+  const attachment = fromHash(ref, put['attachment']);
+  const event = eventOf(put['event'], op, storedId);
+  return attachment?.op === op && event ? { attachment, event } : undefined;
+}
+
+function deletionOf(
+  deletion: unknown,
+  ref: AttachmentRef,
+  op: string,
+  storedId?: string,
+): AttachmentDeletion | undefined {
+  if (!isRecord(deletion)) return undefined;
+  const { version, force } = deletion;
+  const event = eventOf(deletion['event'], op, storedId);
+  if (typeof version !== 'number' || typeof force !== 'boolean' || !event) return undefined;
+  return { ...ref, stamp: { version, op }, force, event };
+}
+
+function eventOf(event: unknown, op: string, storedId?: string): DomainEvent | undefined {
+  if (!isRecord(event) || typeof event['timestamp'] !== 'number') return undefined;
+  const type = DOMAIN_EVENT_TYPES.find((known) => known === event['type']);
+  const { payload, metadata, timestamp } = event;
+  if (!type || !isRecord(payload) || !isRecord(metadata) || metadata['eventId'] !== op) return undefined;
+  const announced = { type, payload, metadata: { ...metadata, eventId: op }, timestamp };
+  return storedId === undefined ? announced : ofStored(announced, storedId);
+}
+
+function isHash(value: unknown): value is HashFields {
+  return isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}

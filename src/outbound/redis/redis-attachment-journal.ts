@@ -1,0 +1,110 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { AttachmentIdentity } from '../../core/domain/attachment';
+import { isoTime } from '../../core/domain/domain-event';
+import { CACHE_TIMEOUT_MS } from '../../core/domain/limits';
+import { AttachmentJournal, type JournalEntry, type JournalOutcome } from '../../core/ports/attachment-journal';
+import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-store';
+import { anyAnswers, inTime } from './answers';
+import { scriptArguments } from './cache-replies';
+import { fromText, refOf, toText } from './journal-entry';
+import { defineJournalScripts, type AppendReply } from './journal-scripts';
+import type { RedisConnection } from './redis-connection';
+import { nothingIfWrongType, orStoreError } from './redis-error';
+import type { RedisKeys } from './redis-keys';
+
+const MAX_OLDEST = 100;
+/** Behind the first entry, which may be larger. */
+const MAX_OLDEST_BYTES = 4 * 1024 * 1024;
+
+/** A journal for each shard, beside what the cache answers of its tasks. As durable as this Redis is. */
+export class RedisAttachmentJournal extends AttachmentJournal {
+  private readonly client: Redis | Cluster;
+
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly keys: RedisKeys,
+    private readonly ttlMs: number,
+  ) {
+    super();
+    this.client = connection.client;
+    defineJournalScripts(this.client);
+  }
+
+  async append(write: JournaledWrite, nowMs: number): Promise<JournalOutcome> {
+    const { session } = this.connection;
+    const { taskId } = refOf(write);
+    const args = [this.ttlMs, write.organization, nowMs, toText(write), ...writeArguments(write)];
+    const journal = this.keys.journal(this.keys.shardOf(taskId));
+    return outcomeOf(
+      await orStoreError(this.client.journalAppend(...this.keys.ofTask(taskId), journal, args)),
+      session,
+    );
+  }
+
+  async oldest(): Promise<readonly (readonly JournalEntry[])[]> {
+    const shards = this.keys.shards.map((shard) => this.oldestOf(shard));
+    const entries = await inTime(anyAnswers(shards), CACHE_TIMEOUT_MS);
+    return entries.filter(({ length }) => length > 0);
+  }
+
+  async settle({ ref, op }: JournalEntry, outcome: DrainOutcome | { readonly state: 'refused' }): Promise<void> {
+    const shard = this.keys.shardOf(ref.taskId);
+    const identity = outcome.state === 'applied' ? identityArguments(outcome.identity) : [];
+    await orStoreError(
+      this.client.journalSettle(
+        ...this.keys.ofTask(ref.taskId),
+        this.keys.journal(shard),
+        this.keys.deadLetters(shard),
+        [this.ttlMs, op, ref.key, outcome.state === 'refused' ? 1 : 0, ...identity],
+      ),
+    );
+  }
+
+  async backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }> {
+    const { shards } = this.keys;
+    const [waiting, deadLetters] = await Promise.all([
+      this.count(shards.map((shard) => this.keys.journal(shard))),
+      this.count(shards.map((shard) => this.keys.deadLetters(shard))),
+    ]);
+    return { waiting, deadLetters };
+  }
+
+  /** Ends before an entry that cannot be read: it is moved once it is the oldest. */
+  private async oldestOf(shard: number): Promise<readonly JournalEntry[]> {
+    const journal = this.keys.journal(shard);
+    const texts = await orStoreError(this.client.journalOldest(journal, MAX_OLDEST, MAX_OLDEST_BYTES));
+    const entries: JournalEntry[] = [];
+    for (const text of texts) {
+      const entry = fromText(text);
+      if (entry) entries.push(entry);
+      else if (entries.length > 0) break;
+      else await orStoreError(this.client.journalBury(journal, this.keys.deadLetters(shard), text));
+    }
+    return entries;
+  }
+
+  private async count(lists: readonly string[]): Promise<number> {
+    const lengths = lists.map((list) => orStoreError(this.client.llen(list).catch(nothingIfWrongType)));
+    return (await Promise.all(lengths)).reduce((sum: number, length) => sum + (length ?? 0), 0);
+  }
+}
+
+function writeArguments(write: JournaledWrite): (string | number)[] {
+  if ('put' in write) return ['put', ...scriptArguments(write.put.attachment, true)];
+  const { key, stamp } = write.deletion;
+  return ['deletion', key, stamp.version, stamp.op];
+}
+
+function identityArguments(identity: AttachmentIdentity | undefined): (string | number)[] {
+  if (!identity) return [];
+  const { id, createdAtMs, createdBy } = identity;
+  return [id, isoTime(createdAtMs), createdBy, createdAtMs];
+}
+
+function outcomeOf(reply: AppendReply, session: number): JournalOutcome {
+  if (reply[0] === 'superseded') return { state: 'superseded', version: Number(reply[1]) };
+  if (reply[0] !== 'journaled') return { state: reply[0] };
+  if (reply.length === 1) return { state: 'journaled', session };
+  const [, id, createdAt, createdBy] = reply;
+  return { state: 'journaled', session, replaced: { id, createdAtMs: Date.parse(createdAt), createdBy } };
+}

@@ -1,0 +1,11 @@
+-- Moves an entry that nobody can read from the head of the journal to the dead letters.
+--
+-- KEYS    the journal, the dead letters
+-- ARGV    the entry
+-- Reply   none
+-- Atomic, so that of two replicas which cannot read it none moves the next one.
+
+local JOURNAL, DEAD_LETTERS = KEYS[1], KEYS[2]
+if redis.call('LINDEX', JOURNAL, 0) ~= ARGV[1] then return end
+redis.call('LPOP', JOURNAL)
+append(DEAD_LETTERS, ARGV[1])

@@ -1,0 +1,40 @@
+-- Brings one part of the cache from one position of the outbox to another.
+--
+-- KEYS    the cursor, then those of task.lua for each task
+-- ARGV    the position that the cursor must have, '' for none; the position to come to; then the changes in their order,
+--         each as number of the task, version, key, op, '1' for a deletion; a deletion of the task has the key ''
+-- Reply   none
+-- Atomic, so that no change is left behind by a cursor that another replica has moved meanwhile.
+--
+-- Only ever forgets, and prolongs no lifetime.
+
+local CURSOR, from, to = KEYS[1], ARGV[1], ARGV[2]
+
+local function projectChange(task, version, key, op, isDeletion)
+  local record = findRecord(key)
+  if record and (record.version > version or (record.version == version and record.op == op)) then return end
+  if record then
+    removeRecord(task, key, record)
+    forget(task, version)
+  elseif not isDeletion then
+    forget(task, version)
+  elseif task.floor < version then
+    -- That nothing is there is just what the deletion says.
+    raiseFloor(task, version)
+  end
+end
+
+if integerOf(redis.pcall('GET', CURSOR)) ~= integerOf(from) then return end
+for at = 3, #ARGV, 5 do
+  local version, key = tonumber(ARGV[at + 1]), ARGV[at + 2]
+  selectTask(3 * ARGV[at] - 1)
+  local task = loadTask()
+  if task and not task.deletedVersion then
+    if key == '' then
+      wipe(task, version)
+    else
+      projectChange(task, version, key, ARGV[at + 3], ARGV[at + 4] == '1')
+    end
+  end
+end
+redis.call('SET', CURSOR, to)
