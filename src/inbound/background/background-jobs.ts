@@ -1,13 +1,19 @@
 import type { OnModuleDestroy } from '@nestjs/common';
+import type { DrainJournal } from '../../core/use-cases/drain-journal';
+import type { ProjectChanges } from '../../core/use-cases/project-changes';
 import type { PublishEvents, PublishOutcome } from '../../core/use-cases/publish-events';
 import type { PurgeHistory } from '../../core/use-cases/purge-history';
 import type { ReportBacklog } from '../../core/use-cases/report-backlog';
 import type { SweepExpired } from '../../core/use-cases/sweep-expired';
 import { PeriodicJob } from './periodic-job';
 
+/** A change that the cache was not told of goes unseen for about as long. */
+const PROJECT_MS = 50;
+const DRAIN_MS = 200;
+/** Short enough that both stores agree again within seconds of their return. */
+const RECOVERY_RETRY_MS = 1000;
 /** With the publisher's death noticed after three seconds, another replica publishes within five. */
 const PUBLISH_PAUSES_MS: Record<PublishOutcome, number> = { published: 0, idle: 20, standby: 1000 };
-const PUBLISH_RETRY_MS = 1000;
 const SWEEP_MS = 5000;
 const REPORT_MS = 5000;
 const PURGE_MS = 60 * 60 * 1000;
@@ -22,15 +28,24 @@ interface InBatches {
 export class BackgroundJobs implements OnModuleDestroy {
   private readonly jobs: readonly PeriodicJob[];
 
-  constructor(publish: PublishEvents, sweep: SweepExpired, report: ReportBacklog, purge: PurgeHistory) {
+  constructor(
+    drain: DrainJournal,
+    project: ProjectChanges,
+    publish: PublishEvents,
+    sweep: SweepExpired,
+    report: ReportBacklog,
+    purge: PurgeHistory,
+  ) {
     this.jobs = [
+      every(DRAIN_MS, 'drain the journal', drain, RECOVERY_RETRY_MS),
+      every(PROJECT_MS, 'project changes into the cache', project, RECOVERY_RETRY_MS),
       new PeriodicJob({
         name: 'publish events',
         run: async () => PUBLISH_PAUSES_MS[await publish.execute()],
-        maxRetryMs: PUBLISH_RETRY_MS,
+        maxRetryMs: RECOVERY_RETRY_MS,
       }),
       every(SWEEP_MS, 'sweep expired attachments', sweep),
-      every(REPORT_MS, 'report the backlog of events', report),
+      every(REPORT_MS, 'report the backlog', report),
       every(PURGE_MS, 'purge history', purge, PURGE_RETRY_MS),
     ];
   }

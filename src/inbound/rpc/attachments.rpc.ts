@@ -10,7 +10,13 @@ import {
   GetAttachmentsBatchParams,
   ListAttachmentsParams,
 } from './attachments.params';
-import { attachmentPageView, attachmentView, createdAttachmentView, deletedAttachmentView } from './attachments.view';
+import {
+  attachmentBatchView,
+  attachmentPageView,
+  deletedAttachmentView,
+  foundAttachmentView,
+  writtenAttachmentView,
+} from './attachments.view';
 import { CallContext } from './call-context';
 import { RpcController } from './rpc-controller';
 
@@ -26,13 +32,12 @@ export class AttachmentsRpc {
 
   @MessagePattern('task.create_attachment')
   async create(@Payload() params: CreateAttachmentParams, @Ctx() { caller }: CallContext): Promise<object> {
-    const { attachment, replaced } = await this.createAttachment.execute(params.toCommand(), caller);
-    return createdAttachmentView(attachment, replaced);
+    return writtenAttachmentView(await this.createAttachment.execute(params.toCommand(), caller));
   }
 
   @MessagePattern('task.get_attachment')
   async get(@Payload() params: AttachmentRefParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return attachmentView(await this.getAttachment.execute(params, caller));
+    return foundAttachmentView(await this.getAttachment.execute(params, caller));
   }
 
   @MessagePattern('task.list_attachments')
@@ -43,8 +48,7 @@ export class AttachmentsRpc {
 
   @MessagePattern('task.get_attachments_batch')
   async getBatch(@Payload() params: GetAttachmentsBatchParams, @Ctx() { caller }: CallContext): Promise<object> {
-    const attachments = await this.getAttachmentsBatch.execute(params, caller);
-    return { attachments: attachments.map((attachment) => attachment && attachmentView(attachment)) };
+    return attachmentBatchView(await this.getAttachmentsBatch.execute(params, caller));
   }
 
   @MessagePattern('task.delete_attachment')

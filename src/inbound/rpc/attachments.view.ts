@@ -1,16 +1,22 @@
 import type { Attachment } from '../../core/domain/attachment';
 import { isoTime } from '../../core/domain/domain-event';
+import type { WrittenAttachment } from '../../core/use-cases/attachment-writer';
 import type { DeletedAttachment } from '../../core/use-cases/delete-attachment';
+import type { GetAttachmentResult } from '../../core/use-cases/get-attachment';
+import type { AttachmentBatch } from '../../core/use-cases/get-attachments-batch';
 import type { AttachmentPage } from '../../core/use-cases/list-attachments';
 
-export function createdAttachmentView(attachment: Attachment, replaced: boolean): object {
+export function writtenAttachmentView({ attachment, replaced, degraded }: WrittenAttachment): object {
   const { id, taskId, key, type, createdAtMs, version } = attachment;
-  return { id, taskId, key, type, createdAt: isoTime(createdAtMs), version, replaced };
+  return { id, taskId, key, type, createdAt: isoTime(createdAtMs), version, replaced, degraded };
 }
 
-export function attachmentView(attachment: Attachment): object {
-  const { id, taskId, key, type, value, content, url, size, mimeType, createdBy, version } = attachment;
-  return { id, taskId, key, type, value, content, url, size, mimeType, createdBy, ...times(attachment), version };
+export function foundAttachmentView({ attachment, degraded }: GetAttachmentResult): object {
+  return { ...attachmentView(attachment), degraded };
+}
+
+export function attachmentBatchView({ attachments, degraded }: AttachmentBatch): object {
+  return { attachments: attachments.map((attachment) => attachment && attachmentView(attachment)), degraded };
 }
 
 export function attachmentPageView(page: AttachmentPage, includeBodies: boolean): object {
@@ -19,8 +25,13 @@ export function attachmentPageView(page: AttachmentPage, includeBodies: boolean)
   return { attachments: attachments.map(view), totalCount, hasMore, degraded };
 }
 
-export function deletedAttachmentView({ id, taskId, key, deletedAtMs }: DeletedAttachment): object {
-  return { id, taskId, key, deleted: true, deletedAt: isoTime(deletedAtMs) };
+export function deletedAttachmentView({ id, taskId, key, deletedAtMs, degraded }: DeletedAttachment): object {
+  return { id, taskId, key, deleted: true, deletedAt: isoTime(deletedAtMs), degraded };
+}
+
+function attachmentView(attachment: Attachment): object {
+  const { id, taskId, key, type, value, content, url, size, mimeType, createdBy, version } = attachment;
+  return { id, taskId, key, type, value, content, url, size, mimeType, createdBy, ...times(attachment), version };
 }
 
 function bodilessView(attachment: Attachment): object {

@@ -11,6 +11,8 @@ export class PrometheusMetrics extends Metrics {
   private readonly published: Counter<'type'>;
   private readonly unpublished: Gauge;
   private readonly oldestSeconds: Gauge;
+  private readonly journaled: Gauge;
+  private readonly deadLetters: Gauge;
 
   constructor(registry: Registry) {
     super();
@@ -33,6 +35,8 @@ export class PrometheusMetrics extends Metrics {
     const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
     this.unpublished = gauge('dossier_outbox_unpublished', 'Events that wait to be published');
     this.oldestSeconds = gauge('dossier_outbox_oldest_seconds', 'How long the oldest unpublished event has waited');
+    this.journaled = gauge('dossier_journal_waiting', 'Acknowledged writes that the database has not seen yet');
+    this.deadLetters = gauge('dossier_journal_dead_letters', 'Acknowledged writes that the database refused for good');
   }
 
   cacheHits(count: number): void {
@@ -58,5 +62,10 @@ export class PrometheusMetrics extends Metrics {
   outboxBacklog({ count, oldestAgeMs }: { readonly count: number; readonly oldestAgeMs: number }): void {
     this.unpublished.set(count);
     this.oldestSeconds.set(oldestAgeMs / 1000);
+  }
+
+  journalBacklog({ waiting, deadLetters }: { readonly waiting: number; readonly deadLetters: number }): void {
+    this.journaled.set(waiting);
+    this.deadLetters.set(deadLetters);
   }
 }
