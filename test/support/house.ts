@@ -1,32 +1,45 @@
 import type { AttachmentType } from '../../src/core/domain/attachment';
 import type { DomainEventType } from '../../src/core/domain/domain-event';
+import { versionAt } from '../../src/core/domain/version';
 import type { AttachmentCache } from '../../src/core/ports/attachment-cache';
+import type { AttachmentJournal } from '../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import { Clock } from '../../src/core/ports/clock';
 import { IdSource } from '../../src/core/ports/id-source';
 import { Metrics } from '../../src/core/ports/metrics';
+import type { Outbox } from '../../src/core/ports/outbox';
 import { StoreError } from '../../src/core/ports/store-error';
 import type { TaskStore } from '../../src/core/ports/task-store';
 import { CoreSettings } from '../../src/core/settings';
 import { AttachmentLookup } from '../../src/core/use-cases/attachment-lookup';
+import { AttachmentWriter } from '../../src/core/use-cases/attachment-writer';
 import { CancelTask } from '../../src/core/use-cases/cancel-task';
 import { CompleteTask } from '../../src/core/use-cases/complete-task';
 import { ConvertRetiredData } from '../../src/core/use-cases/convert-retired-data';
+import { CorrectedList } from '../../src/core/use-cases/corrected-list';
 import { CreateAttachment, type CreateAttachmentCommand } from '../../src/core/use-cases/create-attachment';
 import { CreateTask } from '../../src/core/use-cases/create-task';
 import { DeleteAttachment } from '../../src/core/use-cases/delete-attachment';
 import { DeleteTask } from '../../src/core/use-cases/delete-task';
+import { DrainJournal } from '../../src/core/use-cases/drain-journal';
 import { GetAttachment } from '../../src/core/use-cases/get-attachment';
 import { GetAttachmentsBatch } from '../../src/core/use-cases/get-attachments-batch';
 import { GetTask } from '../../src/core/use-cases/get-task';
 import { IndexFiller } from '../../src/core/use-cases/index-filler';
 import { ListAttachments, type ListAttachmentsCommand } from '../../src/core/use-cases/list-attachments';
 import { ListTasks } from '../../src/core/use-cases/list-tasks';
+import { ProjectChanges } from '../../src/core/use-cases/project-changes';
+import { ReplicaMemory } from '../../src/core/use-cases/replica-memory';
 import { UpdateTask } from '../../src/core/use-cases/update-task';
 import { MemoryAttachmentCache } from '../../src/outbound/memory/memory-attachment-cache';
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
 import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
 import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
+import { NoAttachmentJournal } from '../../src/outbound/memory/no-attachment-journal';
+import { CacheModel } from './cache-model/cache-model';
+import { ModelAttachmentCache } from './cache-model/model-attachment-cache';
+import { ModelAttachmentJournal } from './cache-model/model-attachment-journal';
 
 export const START_MS = Date.UTC(2026, 0, 1);
 export const CALLER = { organization: 'default', name: 'instance-1' };
@@ -37,6 +50,15 @@ export class ManualClock extends Clock {
 
   nowMs(): number {
     return this.ms;
+  }
+
+  monotonicMs(): number {
+    return this.ms;
+  }
+
+  sleep(ms: number): Promise<void> {
+    this.ms += ms;
+    return Promise.resolve();
   }
 
   advance(ms: number): void {
@@ -67,6 +89,7 @@ export class CountingMetrics extends Metrics {
   readonly created: AttachmentType[] = [];
   readonly published: DomainEventType[] = [];
   backlog?: { count: number; oldestAgeMs: number };
+  journaled?: { waiting: number; deadLetters: number };
 
   cacheHits(count: number): void {
     this.hits += count;
@@ -86,6 +109,10 @@ export class CountingMetrics extends Metrics {
 
   eventPublished(type: DomainEventType): void {
     this.published.push(type);
+  }
+
+  journalBacklog(backlog: { waiting: number; deadLetters: number }): void {
+    this.journaled = backlog;
   }
 
   outboxBacklog(backlog: { count: number; oldestAgeMs: number }): void {
@@ -115,6 +142,9 @@ export class Outage {
   }
 }
 
+const HOUR_MS = 3_600_000;
+const SKEW_MS = 100;
+
 /** Every use case on the memory adapters. */
 export class House {
   readonly clock = new ManualClock();
@@ -124,30 +154,42 @@ export class House {
   readonly database = new MemoryDatabase();
   readonly postgres = new Outage('postgres');
   readonly redis = new Outage('redis');
+  readonly memory = new ReplicaMemory();
   readonly store: AttachmentStore = this.postgres.guard(new MemoryAttachmentStore(this.database));
   readonly tasks: TaskStore = this.postgres.guard(new MemoryTaskStore(this.database));
-  readonly cache: AttachmentCache = this.redis.guard(
-    new MemoryAttachmentCache(this.clock, { ttlMs: 3_600_000, maxTasks: 1000, maxBytes: 2 ** 24 }),
-  );
+  readonly outbox: Outbox = this.postgres.guard(new MemoryOutbox(this.database, this.clock));
+  private readonly opened = this.openCache();
+  readonly cache: AttachmentCache = this.redis.guard(this.opened.cache);
+  readonly journal: AttachmentJournal = this.redis.guard(this.opened.journal);
 
-  readonly lookup = new AttachmentLookup(this.store, this.cache, this.clock, this.metrics);
+  readonly lookup = new AttachmentLookup(this.store, this.cache, this.clock, this.metrics, this.memory);
+  readonly writer = new AttachmentWriter(this.store, this.cache, this.journal, this.clock, this.ids, this.memory);
   readonly filler = new IndexFiller(this.store, this.cache, this.clock);
-  readonly createAttachment = new CreateAttachment(
+  readonly createAttachment = new CreateAttachment(this.writer, this.ids, this.metrics, this.settings);
+  readonly getAttachment = new GetAttachment(this.lookup);
+  readonly getAttachmentsBatch = new GetAttachmentsBatch(this.lookup);
+  readonly listAttachments = new ListAttachments(
     this.store,
+    this.cache,
+    this.clock,
+    this.metrics,
+    this.filler,
+    new CorrectedList(this.store, this.cache, this.lookup, this.memory),
+    this.memory,
+  );
+  readonly deleteAttachment = new DeleteAttachment(this.store, this.writer, this.lookup, this.clock, this.ids);
+  readonly createTask = new CreateTask(
+    this.tasks,
     this.cache,
     this.clock,
     this.ids,
     this.metrics,
     this.settings,
+    this.memory,
   );
-  readonly getAttachment = new GetAttachment(this.lookup);
-  readonly getAttachmentsBatch = new GetAttachmentsBatch(this.lookup);
-  readonly listAttachments = new ListAttachments(this.store, this.cache, this.clock, this.metrics, this.filler);
-  readonly deleteAttachment = new DeleteAttachment(this.store, this.cache, this.clock, this.ids);
-  readonly createTask = new CreateTask(this.tasks, this.cache, this.clock, this.ids, this.metrics, this.settings);
   readonly getTask = new GetTask(this.tasks, this.clock);
   readonly updateTask = new UpdateTask(this.tasks, this.clock, this.ids);
-  readonly completeTask = new CompleteTask(this.tasks, this.cache, this.clock, this.ids, this.metrics, this.settings);
+  readonly completeTask = new CompleteTask(this.tasks, this.writer, this.clock, this.ids, this.metrics, this.settings);
   readonly cancelTask = new CancelTask(this.tasks, this.clock, this.ids);
   readonly listTasks = new ListTasks(this.tasks, this.clock);
   readonly convertRetiredData = new ConvertRetiredData(
@@ -157,7 +199,14 @@ export class House {
     this.ids,
     this.settings,
   );
-  readonly deleteTask = new DeleteTask(this.tasks, this.cache, this.clock, this.ids, this.settings);
+  readonly deleteTask = new DeleteTask(this.tasks, this.cache, this.clock, this.ids, this.settings, this.memory);
+  readonly drainJournal = new DrainJournal(this.journal, this.store);
+  readonly projectChanges = new ProjectChanges(this.cache, this.outbox, this.memory);
+
+  protected openCache(): { cache: AttachmentCache; journal: AttachmentJournal } {
+    const limits = { ttlMs: HOUR_MS, maxTasks: 1000, maxBytes: 2 ** 24 };
+    return { cache: new MemoryAttachmentCache(this.clock, limits), journal: new NoAttachmentJournal() };
+  }
 
   /** Creates a task, and lets pass what its cached state takes to accept newer changes. */
   async task(id: string, members: { parentId?: string } = {}, caller = CALLER): Promise<void> {
@@ -179,5 +228,19 @@ export class House {
   forgetCalls(): void {
     this.postgres.calls.length = 0;
     this.redis.calls.length = 0;
+  }
+}
+
+/** With a cache that has a journal. */
+export class JournalingHouse extends House {
+  protected override openCache() {
+    const { clock } = this;
+    const model = new CacheModel({
+      ttlMs: HOUR_MS,
+      skewMs: SKEW_MS,
+      nowMs: () => clock.nowMs(),
+      newFloor: () => versionAt(clock.nowMs() + SKEW_MS),
+    });
+    return { cache: new ModelAttachmentCache(model), journal: new ModelAttachmentJournal(model) };
   }
 }

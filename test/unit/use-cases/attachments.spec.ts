@@ -18,7 +18,8 @@ beforeEach(async () => {
   await house.task('t-1');
 });
 
-const get = (key: string, caller = CALLER) => house.getAttachment.execute({ taskId: 't-1', key }, caller);
+const get = async (key: string, caller = CALLER) =>
+  (await house.getAttachment.execute({ taskId: 't-1', key }, caller)).attachment;
 
 describe('creating an attachment', () => {
   it('answers what was stored, counts it, and records its event', async () => {
@@ -202,7 +203,7 @@ describe('getting a batch', () => {
   });
 
   it('answers in the order of the requests, repeated ones included', async () => {
-    const attachments = await batch([ref('b'), ref('a', 't-2'), ref('a'), ref('b')]);
+    const { attachments } = await batch([ref('b'), ref('a', 't-2'), ref('a'), ref('b')]);
     expect(attachments.map((one) => one?.content)).toEqual(['b', 'of t-2', 'a', 'b']);
   });
 
@@ -222,7 +223,7 @@ describe('getting a batch', () => {
   });
 
   it('puts null in the place of what is missing where that is allowed', async () => {
-    const attachments = await batch([ref('none'), ref('a'), ref('a', 't-none')], true);
+    const { attachments } = await batch([ref('none'), ref('a'), ref('a', 't-none')], true);
     expect(attachments.map((one) => one && one.content)).toEqual([null, 'a', null]);
   });
 });
@@ -289,7 +290,7 @@ describe('listing attachments', () => {
     expect([house.redis.calls, house.postgres.calls]).toEqual([['readPage', 'readPage'], ['list']]);
   });
 
-  it('filters by type and by prefix, past the cache', async () => {
+  it('filters by type and by prefix, past the index in the cache', async () => {
     await house.createAttachment.execute(
       { taskId: 't-1', key: 'ab', type: 'json', value: JsonText.of(0), condition: undefined },
       CALLER,
@@ -298,7 +299,10 @@ describe('listing attachments', () => {
     house.forgetCalls();
     expect(keys(await house.list('t-1', { type: 'json' }))).toEqual(['ab']);
     expect(keys(await house.list('t-1', { keyPrefix: 'a' }))).toEqual(['a', 'ab']);
-    expect(house.redis.calls).toEqual([]);
+    expect([house.redis.calls, house.postgres.calls]).toEqual([
+      ['readPage', 'readPage'],
+      ['list', 'list'],
+    ]);
   });
 
   it('is empty and says so while nobody can answer; fails when the store does', async () => {
@@ -308,7 +312,9 @@ describe('listing attachments', () => {
     expect(await house.list('t-1')).toEqual(empty);
     expect(await house.list('t-1', { type: 'json' })).toEqual(empty);
     house.postgres.fails = 'timeout';
-    await expect(house.list('t-1')).rejects.toEqual(new StoreError('postgres', 'timeout'));
+    expect(await house.list('t-1')).toEqual(empty);
+    house.postgres.fails = 'failed';
+    await expect(house.list('t-1')).rejects.toEqual(new StoreError('postgres', 'failed'));
   });
 
   it('refuses a missing or foreign task, the cache being warm or cold', async () => {

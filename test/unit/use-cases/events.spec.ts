@@ -106,8 +106,14 @@ describe('publishing events', () => {
 
   it('shows operators what waits', async () => {
     await house.task('a');
-    await new ReportBacklog(outbox, house.metrics).execute();
+    const report = new ReportBacklog(outbox, house.journal, house.metrics);
+    await report.execute();
     expect(house.metrics.backlog).toEqual({ count: 1, oldestAgeMs: 1000 });
+    expect(house.metrics.journaled).toEqual({ waiting: 0, deadLetters: 0 });
+    house.redis.fails = 'unavailable';
+    await house.task('b');
+    await report.execute();
+    expect(house.metrics.backlog).toMatchObject({ count: 2 });
   });
 });
 

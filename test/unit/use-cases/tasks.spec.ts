@@ -5,6 +5,8 @@ import { CALLER, FOREIGN_CALLER, House } from '../../support/house';
 let house: House;
 beforeEach(() => (house = new House()));
 
+const resultOf = async (taskId: string) =>
+  (await house.getAttachment.execute({ taskId, key: 'result' }, CALLER)).attachment;
 const eventTypes = () =>
   house.database.events.map(({ type, payload }) => `${type} ${String(payload['id'] ?? payload['taskId'])}`);
 
@@ -111,12 +113,12 @@ describe('changing a task', () => {
     const command = { taskId: 't-1', workerId: 'worker-7', result: JsonText.of(null) };
     const task = await house.completeTask.execute(command, CALLER);
     expect(task).toMatchObject({ status: 'completed', completedBy: 'worker-7' });
-    const result = await house.getAttachment.execute({ taskId: 't-1', key: 'result' }, CALLER);
+    const result = await resultOf('t-1');
     expect([result.type, result.value?.text]).toEqual(['json', 'null']);
     expect(eventTypes().slice(1)).toEqual(['task.attachment_created t-1', 'task.completed t-1']);
     const refusal = await refusalOf(house.completeTask.execute({ ...command, result: JsonText.of(2) }, CALLER));
     expect(refusal).toMatchObject({ kind: 'invalid', errors: [{ field: 'id' }] });
-    expect((await house.getAttachment.execute({ taskId: 't-1', key: 'result' }, CALLER)).value?.text).toBe('null');
+    expect((await resultOf('t-1')).value?.text).toBe('null');
   });
 
   it('attaches a result over one from a clock that is ahead', async () => {
@@ -124,7 +126,7 @@ describe('changing a task', () => {
     await house.text('t-1', 'result', 'draft');
     house.clock.advance(-60_000);
     await house.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
-    expect((await house.getAttachment.execute({ taskId: 't-1', key: 'result' }, CALLER)).value?.text).toBe('"final"');
+    expect((await resultOf('t-1')).value?.text).toBe('"final"');
   });
 
   it('cancels it once; a finished task comes back as it is', async () => {

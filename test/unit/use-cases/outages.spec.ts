@@ -1,0 +1,255 @@
+import { DomainError } from '../../../src/core/domain/domain-error';
+import { JsonText } from '../../../src/core/domain/json-text';
+import { StoreError } from '../../../src/core/ports/store-error';
+import { CALLER, FOREIGN_CALLER, House, JournalingHouse } from '../../support/house';
+
+const outcomeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'answered',
+    (error: unknown) => {
+      if (error instanceof DomainError) return error.refusal.kind;
+      if (error instanceof StoreError) return error.message;
+      throw error;
+    },
+  );
+
+let house: House;
+const t1 = (key: string) => ({ taskId: 't-1', key });
+const get = (key: string, caller = CALLER) => house.getAttachment.execute(t1(key), caller);
+const remove = (key: string) => house.deleteAttachment.execute(t1(key), CALLER);
+const keysOf = async (more: Parameters<House['list']>[1] = {}) =>
+  (await house.list('t-1', more)).attachments.map(({ key }) => key);
+const eventsOf = (key: string) =>
+  house.database.events.filter(({ payload }) => payload['key'] === key).map(({ type }) => type);
+
+beforeEach(async () => {
+  house = new JournalingHouse();
+  await house.task('t-1');
+  await house.projectChanges.execute();
+});
+
+const postgresGoes = () => (house.postgres.fails = 'unavailable');
+const postgresReturns = () => (house.postgres.fails = undefined);
+const drained = async () => {
+  while ((await house.drainJournal.execute()).more);
+};
+
+describe('while PostgreSQL is away', () => {
+  it('takes a create, answers it to everybody, and tells PostgreSQL of it later, once', async () => {
+    postgresGoes();
+    const { attachment, replaced, degraded } = await house.text('t-1', 'k', 'journaled');
+    expect([replaced, degraded]).toEqual([false, true]);
+    expect((await get('k')).attachment).toEqual(attachment);
+    expect(await keysOf()).toEqual(['k']);
+    expect(eventsOf('k')).toEqual([]);
+
+    postgresReturns();
+    expect((await get('k')).attachment).toEqual(attachment);
+    expect(await keysOf()).toEqual(['k']);
+    await drained();
+    await drained();
+    expect(eventsOf('k')).toEqual(['task.attachment_created']);
+    house.redis.fails = 'unavailable';
+    expect((await get('k')).attachment).toEqual(attachment);
+  });
+
+  it('keeps the identity of what it replaces, and says so', async () => {
+    const first = await house.text('t-1', 'k', 'old');
+    house.clock.advance(1000);
+    postgresGoes();
+    const second = await house.text('t-1', 'k', 'new');
+    expect(second).toMatchObject({ replaced: true, degraded: true });
+    const { id, createdAtMs, createdBy } = first.attachment;
+    expect(second.attachment).toMatchObject({ id, createdAtMs, createdBy, content: 'new' });
+  });
+
+  it('takes a deletion, of which nothing comes back', async () => {
+    const { attachment } = await house.text('t-1', 'k', 'x');
+    house.clock.advance(1000);
+    postgresGoes();
+    expect(await remove('k')).toMatchObject({ ...t1('k'), id: attachment.id, degraded: true });
+    expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
+    expect(await outcomeOf(remove('k'))).toBe('attachment-not-found');
+    expect(await house.list('t-1')).toMatchObject({ attachments: [], totalCount: 0 });
+
+    postgresReturns();
+    expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
+    expect(await keysOf()).toEqual([]);
+    await drained();
+    house.redis.fails = 'unavailable';
+    expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
+    expect(eventsOf('k')).toEqual(['task.attachment_created', 'task.attachment.deleted']);
+    expect(house.database.events.at(-1)?.payload).toMatchObject({ attachmentId: attachment.id });
+  });
+
+  it('deletes what only the journal has, once PostgreSQL is back', async () => {
+    postgresGoes();
+    const { attachment } = await house.text('t-1', 'k', 'x');
+    postgresReturns();
+    expect(await remove('k')).toMatchObject({ id: attachment.id });
+    await drained();
+    expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
+    house.redis.fails = 'unavailable';
+    expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
+  });
+
+  it('has the last word of the journal and of PostgreSQL by version, whatever their order', async () => {
+    postgresGoes();
+    house.clock.advance(60_000);
+    await house.text('t-1', 'k', 'journaled, by a clock ahead');
+    house.clock.advance(-60_000);
+    postgresReturns();
+    await house.text('t-1', 'k', 'later');
+    await drained();
+    await house.projectChanges.execute();
+    expect((await get('k')).attachment.content).toBe('later');
+    house.redis.fails = 'unavailable';
+    expect((await get('k')).attachment.content).toBe('later');
+  });
+
+  it('cannot judge a condition, nor anything of a task', async () => {
+    await house.text('t-1', 'k', 'x');
+    postgresGoes();
+    const away = 'postgres unavailable';
+    expect(await outcomeOf(house.text('t-1', 'k', 'y', { condition: { ifVersion: 2 } }))).toBe(away);
+    expect(await outcomeOf(house.text('t-1', 'l', 'y', { condition: { ifAbsent: true } }))).toBe(away);
+    expect(await outcomeOf(house.task('t-2'))).toBe(away);
+    expect(await outcomeOf(house.getTask.execute('t-1', CALLER))).toBe(away);
+    expect(await outcomeOf(house.deleteTask.execute('t-1', CALLER))).toBe(away);
+  });
+
+  it('says that it does not know rather than that there is nothing', async () => {
+    postgresGoes();
+    expect(await outcomeOf(get('never-there'))).toBe('postgres unavailable');
+    expect(await outcomeOf(remove('never-there'))).toBe('postgres unavailable');
+    const unknownTask = { taskId: 't-unknown', key: 'k' };
+    expect(await outcomeOf(house.getAttachment.execute(unknownTask, CALLER))).toBe('postgres unavailable');
+    expect(await outcomeOf(house.text('t-unknown', 'k', 'x'))).toBe('postgres unavailable');
+    expect(await house.list('t-unknown')).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
+  });
+
+  it('takes a foreign task for a missing one', async () => {
+    await house.text('t-1', 'k', 'x');
+    postgresGoes();
+    expect(await outcomeOf(get('k', FOREIGN_CALLER))).toBe('postgres unavailable');
+    const command = { ...t1('k'), type: 'text' as const, content: 'x', condition: undefined };
+    expect(await outcomeOf(house.createAttachment.execute(command, FOREIGN_CALLER))).toBe('task-not-found');
+  });
+
+  it('does not take a write that PostgreSQL has answered with an error', async () => {
+    house.postgres.fails = 'failed';
+    expect(await outcomeOf(house.text('t-1', 'k', 'x'))).toBe('postgres failed');
+    postgresReturns();
+    await drained();
+    expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
+  });
+
+  it('leaves a time-out to the journal, too, and the late commit changes nothing', async () => {
+    house.postgres.fails = 'timeout';
+    expect(await house.text('t-1', 'k', 'x')).toMatchObject({ degraded: true });
+  });
+
+  it('lists what the journal and PostgreSQL have together, page by page, in order', async () => {
+    for (const key of ['b', 'd']) await house.text('t-1', key, key);
+    house.clock.advance(1000);
+    postgresGoes();
+    for (const key of ['c', 'a']) await house.text('t-1', key, key);
+    await remove('b');
+    postgresReturns();
+    const all = ['d', 'a', 'c'];
+    for (const includeBodies of [true, false]) {
+      expect(await keysOf({ includeBodies })).toEqual(all);
+      expect(await keysOf({ includeBodies, descending: true })).toEqual(all.toReversed());
+      const pages = [0, 1, 2].map((offset) => keysOf({ includeBodies, limit: 1, offset }));
+      expect((await Promise.all(pages)).flat()).toEqual(all);
+      expect(await keysOf({ includeBodies, keyPrefix: 'c' })).toEqual(['c']);
+      expect(await keysOf({ includeBodies, type: 'url' })).toEqual([]);
+    }
+    house.forgetCalls();
+    const page = await house.list('t-1', { keyPrefix: 'a' });
+    expect(page).toMatchObject({ totalCount: 1, hasMore: false, attachments: [{ key: 'a', content: 'a' }] });
+    expect(page.degraded).toBeUndefined();
+    expect(house.postgres.calls).toContain('summaries');
+  });
+
+  it('gives up what PostgreSQL will never take, and keeps it among the dead letters', async () => {
+    postgresGoes();
+    await house.text('t-1', 'bad', 'x');
+    await house.text('t-1', 'good', 'x');
+    postgresReturns();
+    jest.spyOn(house.store, 'drain').mockRejectedValueOnce(new StoreError('postgres', 'refused'));
+    await drained();
+    expect(await house.journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
+    expect(await outcomeOf(get('bad'))).toBe('attachment-not-found');
+    expect((await get('good')).attachment.content).toBe('x');
+  });
+
+  it('completes a task over a journaled result, however new', async () => {
+    postgresGoes();
+    house.clock.advance(60_000);
+    await house.text('t-1', 'result', 'draft');
+    house.clock.advance(-60_000);
+    postgresReturns();
+    await house.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
+    await drained();
+    await house.projectChanges.execute();
+    expect((await get('result')).attachment.value?.text).toBe('"final"');
+  });
+});
+
+describe('while the cache is away', () => {
+  it('goes on with PostgreSQL alone, and answers nothing older afterwards', async () => {
+    await house.text('t-1', 'k', 'old');
+    await house.text('t-1', 'gone', 'x');
+    house.redis.fails = 'unavailable';
+    house.clock.advance(1000);
+    await house.text('t-1', 'k', 'new');
+    await remove('gone');
+    expect((await get('k')).attachment.content).toBe('new');
+    expect(await keysOf()).toEqual(['k']);
+
+    house.redis.fails = undefined;
+    expect((await get('k')).attachment.content).toBe('new');
+    expect(await outcomeOf(get('gone'))).toBe('attachment-not-found');
+    expect(await keysOf()).toEqual(['k']);
+    postgresGoes();
+    expect(await outcomeOf(get('gone'))).not.toBe('answered');
+  });
+
+  it('does not answer without what only the journal has', async () => {
+    postgresGoes();
+    await house.text('t-1', 'k', 'journaled');
+    postgresReturns();
+    house.redis.fails = 'unavailable';
+    expect(await outcomeOf(get('k'))).toBe('redis unavailable');
+    expect(await house.list('t-1')).toMatchObject({ attachments: [], degraded: true });
+    house.redis.fails = undefined;
+    await drained();
+    house.redis.fails = 'unavailable';
+    expect((await get('k')).attachment.content).toBe('journaled');
+    expect(await keysOf()).toEqual(['k']);
+  });
+});
+
+describe('while both are away', () => {
+  it('says so', async () => {
+    await house.text('t-1', 'k', 'x');
+    postgresGoes();
+    house.redis.fails = 'unavailable';
+    expect(await outcomeOf(get('k'))).toBe('postgres unavailable');
+    expect(await outcomeOf(house.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
+    expect(await outcomeOf(remove('k'))).toBe('postgres unavailable');
+    expect(await house.list('t-1')).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
+  });
+});
+
+it('takes no write while PostgreSQL is away where the cache ends with the process', async () => {
+  house = new House();
+  await house.task('t-1');
+  await house.text('t-1', 'k', 'x');
+  await get('k');
+  postgresGoes();
+  expect(await outcomeOf(house.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
+  expect(await outcomeOf(remove('k'))).toBe('postgres unavailable');
+  expect((await get('k')).attachment.content).toBe('x');
+});
