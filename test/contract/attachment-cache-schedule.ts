@@ -51,11 +51,11 @@ export class Schedule {
   constructor(
     private readonly cache: AttachmentCache,
     private readonly taskId: string,
-    token: number,
+    floor: number,
     private readonly evict?: Eviction,
   ) {
     // The first few versions are below the floor.
-    this.version = token - 9;
+    this.version = floor - 9;
   }
 
   async run(all: readonly Step[]): Promise<void> {
@@ -139,15 +139,7 @@ export class Schedule {
   }
 
   private async page(includeBodies: boolean) {
-    const request = {
-      taskId: this.taskId,
-      organization: 'acme',
-      limit: 10,
-      offset: 0,
-      descending: false,
-      includeBodies,
-      nowMs: 0,
-    };
-    return (await this.cache.readPage(request)).page;
+    const page = { limit: 10, offset: 0, descending: false, includeBodies, known: [] };
+    return (await this.cache.readPage({ taskId: this.taskId, organization: 'acme', nowMs: 0, page })).page;
   }
 }

@@ -30,10 +30,12 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
     let harness: AttachmentCacheHarness;
     let cache: AttachmentCache;
     let taskId: string;
+    let session: number;
 
     beforeAll(async () => {
       harness = await open();
       cache = harness.cache(HOUR_MS);
+      ({ session } = (await cache.readTask(`t-${randomUUID()}`)).token);
     });
     afterAll(() => harness?.close());
     beforeEach(() => {
@@ -42,61 +44,63 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
 
     const sample = (key: string, version: number, members: Partial<Attachment> = {}) =>
       sampleAttachment({ taskId, key, version, ...members });
-    const token = async () => (await cache.readTask(taskId)).token;
+    const floorOf = async (id = taskId) => (await cache.readTask(id)).token.floor;
     const get = async (key: string) => (await cache.read([{ taskId, key }], ORGANIZATION))[0]?.attachment;
     const put = (attachment: Attachment) => cache.apply(putChange(attachment));
     const remove = (key: string, version: number) =>
       cache.apply({ taskId, key, stamp: { version, op: randomUUID() }, attachment: null });
     const fillWith = (
-      fillToken: number,
+      floor: number,
       attachments: readonly Attachment[],
       { complete = false, withBodies = true } = {},
-    ) => cache.fill([{ taskId, organization: ORGANIZATION, token: fillToken, attachments, withBodies, complete }]);
-    const pageOf = async (request: Partial<PageRequest> = {}): Promise<CachedPage['page']> => {
-      const whole = {
-        taskId,
-        organization: ORGANIZATION,
-        limit: 100,
-        offset: 0,
-        descending: false,
-        includeBodies: true,
-        nowMs: harness.nowMs(),
-      };
-      return (await cache.readPage({ ...whole, ...request })).page;
+    ) => {
+      const token = { floor, session };
+      return cache.fill([{ taskId, organization: ORGANIZATION, token, attachments, withBodies, complete }]);
     };
+    const pageOf = async (
+      page: Partial<PageRequest['page']> = {},
+      { organization = ORGANIZATION, nowMs = harness.nowMs() } = {},
+    ): Promise<CachedPage['page']> => {
+      const whole = { limit: 100, offset: 0, descending: false, includeBodies: true, known: [], ...page };
+      return (await cache.readPage({ taskId, organization, nowMs, page: whole })).page;
+    };
+    /** Of a task of which nothing is known. */
+    const nothing = () => ({
+      token: { floor: expect.any(Number) as number, session },
+      cursor: expect.any(Number) as number,
+      deleted: false,
+    });
     const keysOf = (page: CachedPage['page']) => page?.entries.map(({ key }) => key);
     /** A task of which the cache knows everything; versions above `floor` are news to it. */
     const completeTask = async (...attachments: Attachment[]) => {
-      const floor = await token();
+      const floor = await floorOf();
       await fillWith(floor, attachments, { complete: true });
       return floor;
     };
 
     describe('what it is not told it does not know', () => {
       it('knows nothing of a new task', async () => {
-        expect(await cache.read([{ taskId, key: 'a' }], ORGANIZATION)).toEqual([
-          { token: expect.any(Number) as number, deleted: false },
-        ]);
+        expect(await cache.read([{ taskId, key: 'a' }], ORGANIZATION)).toEqual([{ ...nothing(), journaled: false }]);
         expect((await cache.readTask(taskId)).organization).toBeUndefined();
         expect(await pageOf()).toBeUndefined();
       });
 
       it('gives a token above every version that may have been forgotten, and the same to all readers', async () => {
         const before = versionAt(harness.nowMs());
-        const tokens = await Promise.all([token(), token(), token()]);
-        expect(tokens[0]).toBeGreaterThan(before);
-        expect(tokens[0]).toBeLessThan(versionAt(harness.nowMs() + 10_000));
-        expect(new Set(tokens).size).toBe(1);
+        const floors = await Promise.all([floorOf(), floorOf(), floorOf()]);
+        expect(floors[0]).toBeGreaterThan(before);
+        expect(floors[0]).toBeLessThan(versionAt(harness.nowMs() + 10_000));
+        expect(new Set(floors).size).toBe(1);
       });
 
       it('answers references in their order, repeated and of several tasks', async () => {
         const other = `t-${randomUUID()}`;
         const [a, b] = [sample('a', 2), sampleAttachment({ taskId: other, key: 'a', version: 4 })];
-        const otherToken = (await cache.readTask(other)).token;
+        const tokens = [(await cache.readTask(taskId)).token, (await cache.readTask(other)).token] as const;
         const whole = { organization: ORGANIZATION, withBodies: true, complete: false };
         await cache.fill([
-          { ...whole, taskId, token: await token(), attachments: [a] },
-          { ...whole, taskId: other, token: otherToken, attachments: [b] },
+          { ...whole, taskId, token: tokens[0], attachments: [a] },
+          { ...whole, taskId: other, token: tokens[1], attachments: [b] },
         ]);
         const refs = [b, sample('none', 2), a, b].map(({ taskId: id, key }) => ({ taskId: id, key }));
         const found = await cache.read(refs, ORGANIZATION);
@@ -107,7 +111,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         await completeTask(sample('a', 2));
         const [found] = await cache.read([{ taskId, key: 'a' }], 'other');
         expect(found).toMatchObject({ organization: ORGANIZATION, attachment: undefined });
-        expect(await pageOf({ organization: 'other' })).toBeUndefined();
+        expect(await pageOf({}, { organization: 'other' })).toBeUndefined();
         expect(await get('a')).toBeDefined();
       });
 
@@ -193,8 +197,16 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await get('k')).toEqual(newer);
         await remove('k', floor + 2);
         expect(await get('k')).toEqual(newer);
-        await fillWith(await token(), [older]);
+        await fillWith(await floorOf(), [older]);
         expect(await get('k')).toEqual(newer);
+      });
+
+      it('tells each change the session in which it was made, and of nothing newer without a journal', async () => {
+        const floor = await completeTask(sample('k', 2));
+        const told = await put(sample('k', floor + 4));
+        expect(told).toEqual({ session });
+        expect(await put(sample('k', floor + 2))).toEqual({ session });
+        expect(await remove('k', floor + 2)).toEqual({ session });
       });
 
       it('takes no second change from the same version', async () => {
@@ -228,7 +240,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         await put(sample('k', 2));
         await remove('k', 4);
         await cache.wipe(taskId, 6);
-        expect(await cache.readTask(taskId)).toEqual({ token: expect.any(Number) as number, deleted: false });
+        expect(await cache.readTask(taskId)).toEqual(nothing());
         expect(await get('k')).toBeUndefined();
       });
 
@@ -243,19 +255,19 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
 
     describe('fills', () => {
       it('remembers the organisation', async () => {
-        await fillWith(await token(), []);
+        await fillWith(await floorOf(), []);
         expect((await cache.readTask(taskId)).organization).toBe(ORGANIZATION);
       });
 
       it('is void without the token', async () => {
-        const given = await token();
+        const given = await floorOf();
         await fillWith(given - 1, [sample('k', 2)], { complete: true });
         await fillWith(given + 1, [sample('k', 2)], { complete: true });
         expect(await get('k')).toBeUndefined();
         expect((await cache.readTask(taskId)).organization).toBeUndefined();
       });
 
-      it.each<[string, (floor: number) => Promise<void>]>([
+      it.each<[string, (floor: number) => Promise<unknown>]>([
         ['deletion', (floor) => remove('k', floor + 2)],
         ['deletion at or below the floor', (floor) => remove('k', floor)],
         ['put at or below the floor', (floor) => put(sample('k', floor))],
@@ -269,7 +281,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       });
 
       it('does not lose what a concurrent put has added', async () => {
-        const floor = await token();
+        const floor = await floorOf();
         const [filled, added] = [sample('filled', 2), sample('added', floor + 2)];
         await put(added);
         await fillWith(floor, [filled], { complete: true });
@@ -278,7 +290,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
 
       it('without bodies makes an index whose entries have no attachment until they are filled', async () => {
         const [a, b] = [sample('a', 2), sample('b', 2)];
-        const floor = await token();
+        const floor = await floorOf();
         await fillWith(floor, [a, b], { complete: true, withBodies: false });
         expect(await pageOf()).toEqual({
           totalCount: 2,
@@ -304,10 +316,16 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
     });
 
     describe('pages', () => {
+      it('come only where they are asked for', async () => {
+        await completeTask(sample('a', 2));
+        const found = await cache.readPage({ taskId, organization: ORGANIZATION, nowMs: harness.nowMs() });
+        expect(found).toEqual({ ...nothing(), organization: ORGANIZATION, journaled: [] });
+      });
+
       it('is not known until a complete fill', async () => {
-        await fillWith(await token(), [sample('a', 2)]);
+        await fillWith(await floorOf(), [sample('a', 2)]);
         expect(await pageOf()).toBeUndefined();
-        await fillWith(await token(), [sample('b', 2)], { complete: true });
+        await fillWith(await floorOf(), [sample('b', 2)], { complete: true });
         expect(await pageOf()).toMatchObject({ totalCount: 2 });
       });
 
@@ -318,7 +336,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
 
       it('is put together from chunks under one token', async () => {
         const all = Array.from({ length: 1200 }, (_, i) => sample(String(i).padStart(4, '0'), 2));
-        const floor = await token();
+        const floor = await floorOf();
         for (let from = 0; from < 800; from += 400) await fillWith(floor, all.slice(from, from + 400));
         expect(await pageOf()).toBeUndefined();
         await fillWith(floor, all.slice(800), { complete: true });
@@ -359,13 +377,13 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         const longer = sample('longer', 2, { expiresAtMs: nowMs + HOUR_MS });
         const floor = await completeTask(stays, longer);
         await put({ ...expired, version: floor + 2 });
-        expect(keysOf(await pageOf({ nowMs: nowMs - 1001 }))).toEqual(['expired', 'longer', 'stays']);
-        expect(await pageOf({ nowMs: nowMs - 1000 })).toBeUndefined();
+        expect(keysOf(await pageOf({}, { nowMs: nowMs - 1001 }))).toEqual(['expired', 'longer', 'stays']);
+        expect(await pageOf({}, { nowMs: nowMs - 1000 })).toBeUndefined();
         expect(await get('expired')).toMatchObject({ expiresAtMs: nowMs - 1000 });
 
         await completeTask(stays, longer);
         expect(keysOf(await pageOf())).toEqual(['longer', 'stays']);
-        expect(await pageOf({ nowMs: nowMs + HOUR_MS })).toBeUndefined();
+        expect(await pageOf({}, { nowMs: nowMs + HOUR_MS })).toBeUndefined();
         await put({ ...expired, version: floor + 2 });
         expect(await get('expired')).toBeUndefined();
       });
@@ -408,11 +426,11 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         ]);
         expect(await pageOf()).toBeUndefined();
 
-        const after = await token();
+        const after = await floorOf();
         await put(sample('a', floor + 100));
         expect(await get('a')).toBeUndefined();
         await remove('a', floor + 102);
-        expect(await token()).toBe(after);
+        expect(await floorOf()).toBe(after);
         await fillWith(after, [sample('a', floor + 100)], { complete: true });
         expect(await get('a')).toBeUndefined();
         expect(await pageOf()).toBeUndefined();
@@ -449,7 +467,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       fc.assert(
         fc.asyncProperty(steps, async (schedule) => {
           taskId = `t-${randomUUID()}`;
-          await new Schedule(cache, taskId, await token(), harness.evict).run(schedule);
+          await new Schedule(cache, taskId, await floorOf(), harness.evict).run(schedule);
         }),
         { numRuns: 100 },
       ));

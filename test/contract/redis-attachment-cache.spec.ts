@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Attachment } from '../../src/core/domain/attachment';
 import { JsonText } from '../../src/core/domain/json-text';
 import { versionAt } from '../../src/core/domain/version';
-import { putChange, type Fill, type PageRequest } from '../../src/core/ports/attachment-cache';
+import { putChange, type Fill, type PageRequest, type ProjectionCursor } from '../../src/core/ports/attachment-cache';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
 import { startCountingProxy } from '../support/counting-proxy';
@@ -18,8 +18,9 @@ describe('attachment cache in Redis', () => {
   let taskId: string;
   let attachments: Attachment[];
   let floor: number;
+  let session: number;
 
-  const fillOf = (all: readonly Attachment[], complete = true, token = floor): Fill => ({
+  const fillOf = (all: readonly Attachment[], complete = true, token = { floor, session }): Fill => ({
     taskId,
     organization: 'acme',
     token,
@@ -32,18 +33,11 @@ describe('attachment cache in Redis', () => {
     await cache.fill([fillOf(attachments, true, token)]);
   };
   const get = async (key: string) => (await cache.read([{ taskId, key }], 'acme'))[0]?.attachment;
-  const page = async (request: Partial<PageRequest> = {}) => {
-    const whole = {
-      taskId,
-      organization: 'acme',
-      limit: 100,
-      offset: 0,
-      descending: false,
-      includeBodies: true,
-      nowMs: Date.now(),
-    };
-    return (await cache.readPage({ ...whole, ...request })).page;
+  const requestFor = (page: Partial<PageRequest['page']> = {}): PageRequest => {
+    const whole = { limit: 100, offset: 0, descending: false, includeBodies: true, known: [], ...page };
+    return { taskId, organization: 'acme', nowMs: Date.now(), page: whole };
   };
+  const page = async (request: Partial<PageRequest['page']> = {}) => (await cache.readPage(requestFor(request))).page;
   const nameOf = (key: string) => harness.keys.attachment({ taskId, key });
 
   beforeAll(async () => {
@@ -54,7 +48,7 @@ describe('attachment cache in Redis', () => {
   beforeEach(async () => {
     taskId = `t-${randomUUID()}`;
     attachments = ['a', 'b', 'c'].map((key) => sampleAttachment({ taskId, key }));
-    floor = (await cache.readTask(taskId)).token;
+    ({ floor, session } = (await cache.readTask(taskId)).token);
     await cache.fill([fillOf(attachments)]);
   });
 
@@ -112,7 +106,7 @@ describe('attachment cache in Redis', () => {
       await cache.apply(putChange(sampleAttachment({ taskId, key: 'late', version })));
       await cache.apply({ taskId, key: 'gone', stamp: { version: version + 2, op: randomUUID() }, attachment: null });
       expect((await get('late'))?.version).toBe(version);
-      expect((await cache.readTask(taskId)).token).toBe(version + 2);
+      expect((await cache.readTask(taskId)).token.floor).toBe(version + 2);
     });
 
     it('takes the floor from the clock of Redis, 100 ms ahead', async () => {
@@ -122,8 +116,8 @@ describe('attachment cache in Redis', () => {
       };
       const beforeMs = await timeMs();
       const { token } = await cache.readTask(`t-${randomUUID()}`);
-      expect(token).toBeGreaterThanOrEqual(versionAt(beforeMs + 100));
-      expect(token).toBeLessThanOrEqual(versionAt((await timeMs()) + 100));
+      expect(token.floor).toBeGreaterThanOrEqual(versionAt(beforeMs + 100));
+      expect(token.floor).toBeLessThanOrEqual(versionAt((await timeMs()) + 100));
     });
   });
 
@@ -320,22 +314,14 @@ describe('attachment cache in Redis', () => {
     try {
       connection.connect();
       await connection.waitUntilReady(10_000);
-      const counted = new RedisAttachmentCache(connection.client, harness.keys, HOUR_MS);
+      const counted = new RedisAttachmentCache(connection, harness.keys, HOUR_MS);
       const roundTrips = async (call: Promise<unknown>) => {
         await call;
         return proxy.takeRoundTrips();
       };
       const others = Array.from({ length: 20 }, () => `t-${randomUUID()}`);
-      const whole = {
-        taskId,
-        organization: 'acme',
-        limit: 100,
-        offset: 0,
-        descending: false,
-        includeBodies: true,
-        nowMs: Date.now(),
-      };
-      const fills = others.map((id) => ({ ...fillOf([], false), taskId: id }));
+      const token = { floor, session: connection.session };
+      const fills = others.map((id) => ({ ...fillOf([], false, token), taskId: id }));
       const [a] = attachments as [Attachment];
       proxy.takeRoundTrips();
       expect(await roundTrips(counted.read([a], 'acme'))).toBe(1);
@@ -348,12 +334,16 @@ describe('attachment cache in Redis', () => {
         ),
       ).toBe(1);
       expect(await roundTrips(counted.readTask(taskId))).toBe(1);
-      expect(await roundTrips(counted.readPage(whole))).toBe(2);
-      expect(await roundTrips(counted.readPage({ ...whole, includeBodies: false }))).toBe(1);
-      expect(await roundTrips(counted.readPage({ ...whole, offset: 3 }))).toBe(1);
+      expect(await roundTrips(counted.readPage(requestFor()))).toBe(2);
+      expect(await roundTrips(counted.readPage(requestFor({ includeBodies: false })))).toBe(1);
+      expect(await roundTrips(counted.readPage(requestFor({ offset: 3 })))).toBe(1);
       expect(await roundTrips(counted.apply(putChange({ ...a, version: floor + 2 })))).toBe(1);
       expect(await roundTrips(counted.fill(fills))).toBe(1);
       expect(await roundTrips(counted.wipe(taskId, floor + 4))).toBe(1);
+      const [cursor] = (await counted.cursors()) as [ProjectionCursor];
+      expect(proxy.takeRoundTrips()).toBe(1);
+      const changes = others.map((id) => ({ kind: 'task-deleted' as const, taskId: id, version: floor }));
+      expect(await roundTrips(counted.project(cursor, changes, 1))).toBe(1);
     } finally {
       await connection.close();
       await proxy.close();

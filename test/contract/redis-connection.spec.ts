@@ -27,7 +27,7 @@ describe.each([
       commandTimeoutMs,
       onChange: (state) => changes.push(state),
     });
-    cache = new RedisAttachmentCache(connection.client, new RedisKeys(isCluster), 60_000);
+    cache = new RedisAttachmentCache(connection, new RedisKeys(isCluster), 60_000);
     connection.connect();
   };
   const ready = () => connection.waitUntilReady(READY_TIMEOUT_MS);
@@ -147,7 +147,7 @@ it('calls a server that became a replica unavailable for changes', async () => {
   try {
     connection.connect();
     await connection.waitUntilReady(READY_TIMEOUT_MS);
-    const cache = new RedisAttachmentCache(connection.client, new RedisKeys(false), 60_000);
+    const cache = new RedisAttachmentCache(connection, new RedisKeys(false), 60_000);
     await connection.client.replicaof('127.0.0.1', 1);
     await expect(cache.readTask('t-1')).rejects.toMatchObject(UNAVAILABLE);
     await connection.client.replicaof('NO', 'ONE');

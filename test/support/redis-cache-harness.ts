@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
+import { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
 import { RedisKeys } from '../../src/outbound/redis/redis-keys';
 import type { Eviction } from '../contract/attachment-cache-schedule';
@@ -13,6 +14,7 @@ export interface RedisCacheHarness {
   readonly keys: RedisKeys;
   readonly evict: Eviction;
   cache(ttlMs: number): RedisAttachmentCache;
+  journal(ttlMs: number): RedisAttachmentJournal;
   nowMs(): number;
   elapse(ms: number): Promise<void>;
   close(): Promise<void>;
@@ -39,7 +41,8 @@ export async function openRedisHarness({ isCluster }: { isCluster: boolean }): P
     client,
     keys,
     evict: evictionFrom(client, keys),
-    cache: (ttlMs) => new RedisAttachmentCache(client, keys, ttlMs),
+    cache: (ttlMs) => new RedisAttachmentCache(connection, keys, ttlMs),
+    journal: (ttlMs) => new RedisAttachmentJournal(connection, keys, ttlMs),
     nowMs: () => Date.now(),
     elapse: (ms) => sleep(ms),
     close,

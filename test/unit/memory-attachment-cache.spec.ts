@@ -16,16 +16,8 @@ describe('bounds of the attachment cache in memory', () => {
     await cache.fill([{ taskId, organization: 'acme', token, attachments, withBodies: true, complete: true }]);
   };
   const page = async (cache: MemoryAttachmentCache, taskId: string) => {
-    const request = {
-      taskId,
-      organization: 'acme',
-      limit: 100,
-      offset: 0,
-      descending: false,
-      includeBodies: true,
-      nowMs,
-    };
-    return (await cache.readPage(request)).page;
+    const whole = { limit: 100, offset: 0, descending: false, includeBodies: true, known: [] };
+    return (await cache.readPage({ taskId, organization: 'acme', nowMs, page: whole })).page;
   };
 
   beforeEach(() => {
@@ -67,7 +59,7 @@ describe('bounds of the attachment cache in memory', () => {
     await fill(cache, 't-1', ['x']);
     nowMs += TTL_MS;
     const { token } = await cache.readTask('t-1');
-    await cache.apply(putChange(sampleAttachment({ taskId: 't-1', key: 'k1', version: token + 2 })));
+    await cache.apply(putChange(sampleAttachment({ taskId: 't-1', key: 'k1', version: token.floor + 2 })));
     nowMs += TTL_MS;
     expect((await page(cache, 't-1'))?.entries.map(({ attachment }) => attachment?.key)).toEqual([undefined, 'k1']);
     nowMs += 1;

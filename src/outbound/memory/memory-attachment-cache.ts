@@ -35,7 +35,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
   private readonly bodies: LRUCache<string, Attachment>;
 
   constructor(
-    private readonly clock: Clock,
+    private readonly clock: Pick<Clock, 'nowMs'>,
     { ttlMs, maxTasks, maxBytes }: MemoryAttachmentCacheOptions,
   ) {
     super();
