@@ -88,6 +88,8 @@ CREATE TABLE outbox (
 );
 
 CREATE INDEX outbox_by_xid ON outbox (xid);
+-- Rows lie about in the order of their time.
+CREATE INDEX outbox_by_time ON outbox USING brin (at) WITH (autosummarize = on);
 CREATE INDEX outbox_unpublished ON outbox (seq) WHERE NOT published;
 
 CREATE FUNCTION set_outbox_organization() RETURNS trigger

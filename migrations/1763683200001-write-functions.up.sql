@@ -73,13 +73,13 @@ $$;
 
 -- Writes one version of one attachment, or with `p_deleted` its tombstone, and its event.
 --
--- p_organization  null: whichever owns the task
--- p_mode          direct; force: a deletion also replaces what is expired, deleted or not there, so that no older write
---                 can come back; drain: the same for a write acknowledged elsewhere, whose event is recorded even where
---                 the write comes too late, and which no limit refuses
--- state           applied; task-missing; condition-failed, with the live attachment's stored_version; superseded, with
---                 the stored_version that is not lower; attachment-missing; task-full
--- id, created_*   of the attachment that is there now, or was deleted
+-- p_mode         direct; force: a deletion also replaces what is expired, deleted or not there, so that no older write
+--                can come back; drain: the same for a write acknowledged elsewhere, whose event is recorded even where
+--                the write comes too late, which no limit refuses, and which is applied if it is found to stand there
+-- p_now          decides what is expired
+-- state          applied; task-missing; condition-failed, with the live attachment's stored_version; superseded, with
+--                the stored_version that is not lower; attachment-missing; task-full
+-- id, created_*  of the attachment that is there now, or was deleted; null where there was none to delete
 --
 -- What has expired and is replaced before any sweep has found it is announced as expired first.
 CREATE FUNCTION write_attachment(
@@ -99,7 +99,7 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(task_lock(p_task_id));
   PERFORM FROM tasks
-  WHERE id = p_task_id AND deleted_version IS NULL AND (p_organization IS NULL OR organization = p_organization);
+  WHERE id = p_task_id AND deleted_version IS NULL AND organization = p_organization;
   IF NOT FOUND THEN
     IF p_mode = 'drain' THEN
       -- Nothing of a task is announced after its deletion.
@@ -117,6 +117,16 @@ BEGIN
   FROM task_attachments a WHERE a.task_id = p_task_id AND a.key = p_key;
   counted := FOUND AND NOT stored.deleted;
   live := counted AND (stored.expires_at IS NULL OR stored.expires_at > p_now);
+
+  IF p_mode = 'drain' AND stored.op_id = p_op_id THEN
+    -- By an earlier drain, or by a write that was given up and took effect later: its event is recorded.
+    state := 'applied';
+    id := stored.id;
+    created_at := stored.created_at;
+    created_by := stored.created_by;
+    RETURN NEXT;
+    RETURN;
+  END IF;
 
   IF p_if_absent AND live OR p_if_version IS NOT NULL AND (NOT live OR stored.version <> p_if_version) THEN
     state := 'condition-failed';

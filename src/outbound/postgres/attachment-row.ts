@@ -1,7 +1,7 @@
-import type { Attachment, AttachmentType } from '../../core/domain/attachment';
+import type { Attachment, AttachmentIdentity, AttachmentType } from '../../core/domain/attachment';
 import type { DomainEvent } from '../../core/domain/domain-event';
 import { JsonText } from '../../core/domain/json-text';
-import type { AttachmentPut, PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
+import type { AttachmentDeletion, AttachmentPut, PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
 
 /** A live row of task_attachments, as selected by `attachmentColumns`. */
 export interface AttachmentRow {
@@ -23,7 +23,7 @@ export interface AttachmentRow {
   op_id: string;
 }
 
-/** What the functions that write attachments answer. */
+/** What the functions that write attachments answer to a put. */
 export interface WriteRow {
   state: string;
   stored_version: string | null;
@@ -32,6 +32,9 @@ export interface WriteRow {
   created_by: string;
   replaced: boolean;
 }
+
+/** The same of a deletion: without an id where nothing was alive. */
+export type DeletionRow = Pick<WriteRow, 'state' | 'stored_version'> & { id: string | null };
 
 /** The columns of the table or subquery `a`. */
 export function attachmentColumns(includeBodies: boolean): string {
@@ -70,6 +73,12 @@ export function putParameters({ attachment, event }: AttachmentPut): unknown[] {
   return [attachment.taskId, attachment.key, false, ...Object.values(bodyColumns(attachment)), JSON.stringify(event)];
 }
 
+/** The first parameters of `write_attachment`, for a deletion. */
+export function deletionParameters({ taskId, key, stamp, event }: AttachmentDeletion): unknown[] {
+  const body = new Array<null>(12).fill(null);
+  return [taskId, key, true, ...body, stamp.version, stamp.op, JSON.stringify(event)];
+}
+
 /** A put as `create_task` and `update_task` take it. */
 export function putJson({ attachment, event }: AttachmentPut): Record<string, unknown> & { event: DomainEvent } {
   return { key: attachment.key, ...bodyColumns(attachment), event };
@@ -106,11 +115,11 @@ export function putOutcomeOf(row: WriteRow): PutOutcome {
   return { state: 'applied', identity: identityOf(row), replaced: row.replaced };
 }
 
-export function identityOf(row: WriteRow) {
+export function identityOf(row: WriteRow): AttachmentIdentity {
   return { id: row.id, createdAtMs: row.created_at.getTime(), createdBy: row.created_by };
 }
 
-export function refusalOf({ state, stored_version }: WriteRow): WriteRefusal {
+export function refusalOf({ state, stored_version }: Pick<WriteRow, 'state' | 'stored_version'>): WriteRefusal {
   const version = stored_version === null ? null : Number(stored_version);
   switch (state) {
     case 'superseded':

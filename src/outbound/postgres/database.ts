@@ -1,4 +1,8 @@
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions';
+import { OPERATION_TIMEOUT_MS } from '../../core/domain/limits';
+
+/** The server's own word comes first; this one is for a server that says nothing any more. */
+export const SILENCE_TIMEOUT_MS = OPERATION_TIMEOUT_MS + 500;
 
 /** A PostgreSQL database, on a server or embedded in this process. */
 export interface Database {
@@ -6,6 +10,8 @@ export interface Database {
   readonly serving: PostgresDataSourceOptions;
   /** One session without time limits: migrations wait for each other, and rewrite tables. */
   readonly migrating: PostgresDataSourceOptions;
+  /** Whether a statement can be given up by closing its session; otherwise it runs to its end, unheard. */
+  readonly isInterruptible: boolean;
   /** To be called when every connection is closed. */
   close(): Promise<void>;
 }

@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
-import { StoreError } from '../../core/ports/store-error';
 import { DataDirectoryLock } from './data-directory-lock';
 import { SILENT_LOGGER, type Database } from './database';
 import { sqlMigrations } from './sql-migrations';
@@ -10,9 +9,12 @@ import { sqlMigrations } from './sql-migrations';
 /** How long a statement may wait for its turn: there is one session. */
 const CONNECT_TIMEOUT_MS = 5000;
 
-/** PostgreSQL in this process, its files below `dataDirectory`. Throws where another process has them open. */
+/**
+ * PostgreSQL in this process, its files below `dataDirectory`. Throws where another process has them open, or they
+ * cannot be.
+ */
 export async function openEmbeddedDatabase(dataDirectory: string): Promise<Database> {
-  await mkdir(dataDirectory, { recursive: true });
+  await createDirectory(dataDirectory);
   const lock = await DataDirectoryLock.acquire(dataDirectory);
   try {
     const database = await openPGlite(join(dataDirectory, 'postgres'));
@@ -29,12 +31,7 @@ export function openMemoryDatabase(): Promise<Database> {
 }
 
 async function openPGlite(folder?: string): Promise<Database> {
-  let pglite: PGlite;
-  try {
-    pglite = await PGlite.create(folder);
-  } catch (error) {
-    throw new StoreError('postgres', 'failed', { cause: error });
-  }
+  const pglite = await PGlite.create(folder);
   const dataSource = () =>
     ({
       type: 'postgres',
@@ -46,6 +43,28 @@ async function openPGlite(folder?: string): Promise<Database> {
   return {
     serving: dataSource(),
     migrating: { ...dataSource(), migrations: sqlMigrations() },
+    isInterruptible: false,
     close: () => pglite.close(),
   };
+}
+
+/** With its parents. What Node does for this never ends where a directory cannot be made for want of a parent: /proc. */
+async function createDirectory(path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = resolve(path); !(await exists(at)); at = dirname(at)) missing.unshift(at);
+  for (const one of missing) {
+    await mkdir(one).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
 }

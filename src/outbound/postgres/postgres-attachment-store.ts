@@ -1,4 +1,4 @@
-import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
+import { isLive, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type {
   AttachmentDeletion,
@@ -6,18 +6,24 @@ import type {
   AttachmentPut,
   AttachmentStore,
   DeleteOutcome,
+  DrainOutcome,
+  JournaledWrite,
   PutOutcome,
+  StoredAttachment,
   WriteCondition,
 } from '../../core/ports/attachment-store';
 import {
   attachmentColumns,
   attachmentOfRow,
+  deletionParameters,
+  identityOf,
   isLiveRow,
   putOutcomeOf,
   putParameters,
   refusalOf,
   timestamp,
   type AttachmentRow,
+  type DeletionRow,
   type WriteRow,
 } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
@@ -32,7 +38,7 @@ const FIND = `
   SELECT t.id AS task, ${attachmentColumns(true)}
   FROM unnest($1::text[], $2::text[]) AS ref(task_id, key)
   JOIN tasks t ON t.id = ref.task_id AND t.organization = $3 AND t.deleted_version IS NULL
-  LEFT JOIN task_attachments a ON a.task_id = t.id AND a.key = ref.key AND ${isLiveRow('$4')}`;
+  LEFT JOIN task_attachments a ON a.task_id = t.id AND a.key = ref.key`;
 
 const SUMMARIES = `
   SELECT ${attachmentColumns(false)}
@@ -43,58 +49,95 @@ const SUMMARIES = `
 /** Each row of a task is joined to its attachments from the left: a task without any gives one row of nulls. */
 type LeftJoined<Row> = Row | { [Column in keyof Row]: null };
 
+/** Of a tombstone no more than the key and its version is there. */
+type StoredRow = AttachmentRow | (Pick<AttachmentRow, 'task_id' | 'key' | 'version'> & { id: null });
+
+/** How something is written, beside what is written. */
+interface WriteTerms {
+  readonly mode: 'direct' | 'force' | 'drain';
+  readonly organization: string;
+  readonly condition?: WriteCondition;
+  readonly nowMs: number;
+  readonly timeoutMs?: number;
+}
+
 export class PostgresAttachmentStore implements AttachmentStore {
   constructor(private readonly connection: PostgresConnection) {}
 
-  async put(put: AttachmentPut, organization: string, condition: WriteCondition, nowMs: number): Promise<PutOutcome> {
-    return putOutcomeOf(await this.write(putParameters(put), organization, condition, nowMs));
+  async put(
+    put: AttachmentPut,
+    organization: string,
+    condition: WriteCondition,
+    nowMs: number,
+    timeoutMs: number,
+  ): Promise<PutOutcome> {
+    const terms = { mode: 'direct', organization, condition, nowMs, timeoutMs } as const;
+    return putOutcomeOf(await this.write(putParameters(put), terms));
   }
 
-  async delete(deletion: AttachmentDeletion, organization: string, nowMs: number): Promise<DeleteOutcome> {
-    const { taskId, key, stamp, event } = deletion;
-    const body = new Array<null>(12).fill(null);
-    const parameters = [taskId, key, true, ...body, stamp.version, stamp.op, JSON.stringify(event)];
-    const row = await this.write(parameters, organization, undefined, nowMs);
-    if (row.state === 'applied') return { state: 'applied', attachmentId: row.id };
+  async delete(
+    deletion: AttachmentDeletion,
+    organization: string,
+    nowMs: number,
+    timeoutMs: number,
+  ): Promise<DeleteOutcome> {
+    const mode = deletion.force ? 'force' : 'direct';
+    const terms = { mode, organization, nowMs, timeoutMs } as const;
+    const row = await this.write<DeletionRow>(deletionParameters(deletion), terms);
+    if (row.state === 'applied') return { state: 'applied', attachmentId: row.id ?? undefined };
     return row.state === 'attachment-missing' ? { state: 'attachment-missing' } : refusalOf(row);
   }
 
-  async find(refs: readonly AttachmentRef[], organization: string, nowMs: number) {
-    const distinct = [...new Map(refs.map((ref) => [`${ref.taskId}/${ref.key}`, ref])).values()];
-    const rows = await this.connection.query<{ task: string } & LeftJoined<AttachmentRow>>(FIND, [
-      distinct.map(({ taskId }) => taskId),
-      distinct.map(({ key }) => key),
-      organization,
-      timestamp(nowMs),
-    ]);
-    return { tasks: new Set(rows.map(({ task }) => task)), attachments: attachmentsOf(rows) };
+  async drain(write: JournaledWrite): Promise<DrainOutcome> {
+    const { event } = 'put' in write ? write.put : write.deletion;
+    const terms = { mode: 'drain', organization: write.organization, nowMs: event.timestamp } as const;
+    if ('put' in write) {
+      const row = await this.write(putParameters(write.put), terms);
+      return row.state === 'applied' ? { state: 'applied', identity: identityOf(row) } : { state: 'superseded' };
+    }
+    const { state } = await this.write<DeletionRow>(deletionParameters(write.deletion), terms);
+    return { state: state === 'applied' ? 'applied' : 'superseded' };
   }
 
-  async list(query: AttachmentListQuery) {
+  async find(refs: readonly AttachmentRef[], organization: string, nowMs: number, timeoutMs: number) {
+    const distinct = [...new Map(refs.map((ref) => [`${ref.taskId}/${ref.key}`, ref])).values()];
+    const values = [distinct.map(({ taskId }) => taskId), distinct.map(({ key }) => key), organization];
+    type Row = { task: string } & (StoredRow | { version: null });
+    const rows = await this.connection.query<Row>(FIND, values, timeoutMs);
+    return {
+      tasks: new Set(rows.map(({ task }) => task)),
+      found: rows.filter((row) => row.version !== null).map((row) => storedOfRow(row, nowMs)),
+    };
+  }
+
+  async list(query: AttachmentListQuery, timeoutMs: number) {
     const { text, values } = listStatement(query);
-    const rows = await this.connection.query<{ total: number } & LeftJoined<AttachmentRow>>(text, values);
+    type Row = { total: number } & LeftJoined<AttachmentRow>;
+    const rows = await this.connection.query<Row>(text, values, timeoutMs);
     return rows[0] && { attachments: attachmentsOf(rows), totalCount: rows[0].total };
   }
 
-  async summaries(taskId: string, organization: string, nowMs: number): Promise<readonly Attachment[] | undefined> {
+  async summaries(
+    taskId: string,
+    organization: string,
+    nowMs: number,
+    timeoutMs: number,
+  ): Promise<readonly Attachment[] | undefined> {
     const values = [taskId, organization, timestamp(nowMs)];
-    const rows = await this.connection.query<LeftJoined<AttachmentRow>>(SUMMARIES, values);
+    const rows = await this.connection.query<LeftJoined<AttachmentRow>>(SUMMARIES, values, timeoutMs);
     return rows[0] && attachmentsOf(rows);
   }
 
-  private async write(parameters: unknown[], organization: string, condition: WriteCondition, nowMs: number) {
+  private async write<Row = WriteRow>(parameters: unknown[], terms: WriteTerms): Promise<Row> {
+    const { mode, organization, condition, nowMs, timeoutMs } = terms;
     const ifAbsent = condition !== undefined && 'ifAbsent' in condition;
     const ifVersion = condition !== undefined && 'ifVersion' in condition ? condition.ifVersion : null;
-    const [row] = await this.connection.query<WriteRow>(WRITE, [
-      ...parameters,
-      organization,
-      'direct',
-      ifAbsent,
-      ifVersion,
-      timestamp(nowMs),
-      MAX_ATTACHMENTS_PER_TASK,
-    ]);
-    return row as WriteRow;
+    const [row] = await this.connection.query<Row>(
+      WRITE,
+      [...parameters, organization, mode, ifAbsent, ifVersion, timestamp(nowMs), MAX_ATTACHMENTS_PER_TASK],
+      timeoutMs,
+    );
+    return row as Row;
   }
 }
 
@@ -122,4 +165,15 @@ function listStatement(query: AttachmentListQuery): { text: string; values: unkn
 
 function attachmentsOf(rows: readonly LeftJoined<AttachmentRow>[]): Attachment[] {
   return rows.filter((row): row is AttachmentRow => row.id !== null).map(attachmentOfRow);
+}
+
+function storedOfRow(row: StoredRow, nowMs: number): StoredAttachment {
+  const attachment = row.id === null ? undefined : attachmentOfRow(row);
+  const isAlive = attachment && isLive(attachment, nowMs);
+  return {
+    taskId: row.task_id,
+    key: row.key,
+    version: Number(row.version),
+    attachment: isAlive ? attachment : undefined,
+  };
 }

@@ -1,44 +1,42 @@
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import type { Dependency } from '../../core/ports/dependency';
 import { StoreError } from '../../core/ports/store-error';
-import type { Database } from './database';
-import { isAnswer, storeErrorOf } from './postgres-error';
+import { SILENCE_TIMEOUT_MS, type Database } from './database';
+import { PooledSession, type Query } from './pooled-session';
+import { storeErrorOf } from './postgres-error';
 
 const PING_TIMEOUT_MS = 900;
-
-/** Runs one statement, prepared once per session; throws `StoreError`. */
-export type Query = <Row>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+/** Behind so many, even sessions that serve but a thousand calls a second would come too late for any caller. */
+const MAX_WAITING = 2000;
 
 /**
  * The pool of sessions that the stores share. It connects when it is first asked, so the server may be away when this
- * one starts, and come and go later.
+ * one starts, and come and go later. Whoever finds too many others waiting for a session is refused at once.
  */
 export class PostgresConnection implements Dependency {
   readonly name = 'postgres';
   private readonly dataSource: DataSource;
   private readonly statementNames = new Map<string, string>();
   private initializing?: Promise<unknown>;
+  private waiting = 0;
 
   constructor(private readonly database: Database) {
     this.dataSource = new DataSource(database.serving);
   }
 
   async ping(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new StoreError('postgres', 'timeout')), PING_TIMEOUT_MS);
-    });
-    await Promise.race([this.query('SELECT 1'), silence]).finally(() => clearTimeout(timer));
+    await this.query('SELECT 1', [], PING_TIMEOUT_MS);
   }
 
-  query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
-    return this.withSession((query) => query<Row>(text, values));
+  /** All of it within `timeoutMs`, the wait for a session included. */
+  query<Row>(text: string, values?: readonly unknown[], timeoutMs?: number): Promise<Row[]> {
+    return this.withSession((query) => query<Row>(text, values), timeoutMs);
   }
 
-  /** Commits when `work` resolves, rolls back when it rejects. */
-  transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
+  /** Commits when `work` resolves, rolls back when it rejects. All of it within `timeoutMs`. */
+  transaction<T>(work: (query: Query) => Promise<T>, timeoutMs?: number): Promise<T> {
     return this.withSession(async (query) => {
       await query('BEGIN');
       try {
@@ -49,7 +47,7 @@ export class PostgresConnection implements Dependency {
         await query('ROLLBACK').catch(() => undefined);
         throw error;
       }
-    });
+    }, timeoutMs);
   }
 
   async close(): Promise<void> {
@@ -58,40 +56,45 @@ export class PostgresConnection implements Dependency {
     await this.database.close();
   }
 
-  private async withSession<T>(work: (query: Query) => Promise<T>): Promise<T> {
-    const client = await this.connect();
-    // Whatever breaks between two statements is told to the next one; without a listener it would end the process.
-    const ignore = () => undefined;
-    client.on('error', ignore);
-    let broken: StoreError | undefined;
-    const query: Query = async (text, values) => {
-      if (broken) throw broken;
+  private async withSession<T>(work: (query: Query) => Promise<T>, timeoutMs: number = SILENCE_TIMEOUT_MS): Promise<T> {
+    const timeout = new StoreError('postgres', 'timeout');
+    let session: PooledSession | undefined;
+    let isLate = false;
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        isLate = true;
+        if (this.database.isInterruptible) session?.abandon(timeout);
+        reject(timeout);
+      }, timeoutMs);
+    });
+    const run = async () => {
+      session = await this.connect();
       try {
-        const { rows } = await client.query({ name: this.statementName(text), text, values: values as unknown[] });
-        return rows as never[];
-      } catch (error) {
-        const storeError = storeErrorOf(error);
-        if (!isAnswer(error)) broken = storeError;
-        throw storeError;
+        // Nobody waits any more: what was not begun must not take effect.
+        if (isLate) throw timeout;
+        return await work(session.query);
+      } finally {
+        session.release();
       }
     };
-    try {
-      return await work(query);
-    } finally {
-      client.off('error', ignore);
-      client.release(broken);
-    }
+    return Promise.race([run(), silence]).finally(() => clearTimeout(timer));
   }
 
-  private async connect(): Promise<PoolClient> {
+  private async connect(): Promise<PooledSession> {
+    if (this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'unavailable');
+    this.waiting += 1;
     try {
       if (!this.dataSource.isInitialized) {
         this.initializing ??= this.dataSource.initialize().finally(() => (this.initializing = undefined));
         await this.initializing;
       }
-      return await ((this.dataSource.driver as PostgresDriver).master as Pool).connect();
+      const client = await ((this.dataSource.driver as PostgresDriver).master as Pool).connect();
+      return new PooledSession(client, (text) => this.statementName(text));
     } catch (error) {
       throw storeErrorOf(error);
+    } finally {
+      this.waiting -= 1;
     }
   }
 

@@ -5,6 +5,8 @@ import { StoreError } from '../../core/ports/store-error';
 const UNAVAILABLE = /^(08|53|57P|25006)/;
 /** Cancelled for its time, not given a lock in time, idle in a transaction for too long. */
 const TIMEOUT = ['57014', '55P03', '25P03'];
+/** Data that no column takes, a constraint that does not hold, more than a row or an index can hold. */
+const REFUSED = /^(22|23|54)/;
 
 export function storeErrorOf(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
@@ -23,6 +25,7 @@ function outcomeOf(error: unknown): StoreError['outcome'] {
   // Without the server's word the connection is at fault; only a read that takes too long has a message of its own.
   if (code === undefined) return error.message === 'Query read timeout' ? 'timeout' : 'unavailable';
   if (TIMEOUT.includes(code)) return 'timeout';
+  if (REFUSED.test(code)) return 'refused';
   return UNAVAILABLE.test(code) ? 'unavailable' : 'failed';
 }
 

@@ -1,8 +1,9 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
-import type { EventPage, EventQuery, Outbox, OutboxEvent } from '../../core/ports/outbox';
+import type { EventPage, EventQuery, Outbox, OutboxChange, OutboxChanges, OutboxEvent } from '../../core/ports/outbox';
 import { timestamp } from './attachment-row';
 import { isPast, parsePosition, printPosition } from './outbox-position';
-import type { PostgresConnection, Query } from './postgres-connection';
+import type { Query } from './pooled-session';
+import type { PostgresConnection } from './postgres-connection';
 import type { PublisherSession } from './publisher-session';
 
 const UNPUBLISHED = 'SELECT seq, task_id, event FROM outbox WHERE NOT published ORDER BY seq LIMIT $1';
@@ -30,6 +31,26 @@ const READ = `
   SELECT pg_current_snapshot()::text AS now, until::text, seq, event
   FROM bounds LEFT JOIN (SELECT * FROM candidates ORDER BY seq LIMIT $6) AS page ON true ORDER BY seq`;
 
+/**
+ * What no transaction can add to any more, by xid: one that commits late would be passed over in any other order. A
+ * transaction may have more rows than any limit. Materialized, so that no plan looks for the youngest among all rows.
+ */
+const CHANGES = `
+  WITH recent AS MATERIALIZED (
+    SELECT xid FROM outbox WHERE at >= now() - interval '10 minutes'
+  ), bounds AS MATERIALIZED (
+    SELECT xmin, xmax, CASE WHEN $1::xid8 <= xmin THEN $1::xid8 ELSE
+      coalesce((SELECT xid FROM recent ORDER BY xid LIMIT 1), xmin)
+    END AS first
+    FROM (SELECT pg_snapshot_xmin(now) AS xmin, pg_snapshot_xmax(now) AS xmax FROM pg_current_snapshot() AS now) AS seen
+  )
+  SELECT xmin, xmax, change.* FROM bounds LEFT JOIN (
+    SELECT xid, seq, kind, task_id, key, version, op_id, event ->> 'type' AS type FROM outbox
+    WHERE xid >= (SELECT first FROM bounds) AND xid < (SELECT xmin FROM bounds) AND NOT superseded AND kind <> 'task'
+    ORDER BY xid FETCH FIRST $2 ROWS WITH TIES
+  ) AS change ON true
+  ORDER BY xid, seq`;
+
 /** Stops at the first younger row: rows are about as old as their place says. */
 const PURGE = `
   WITH purged AS (
@@ -46,6 +67,15 @@ interface OutboxRow {
   seq: string;
   task_id: string;
   event: DomainEvent;
+}
+interface ChangeRow {
+  xid: string;
+  kind: 'attachment' | 'task_deleted';
+  task_id: string;
+  key: string;
+  version: string;
+  op_id: string;
+  type: DomainEvent['type'];
 }
 type PageRow = { now: string; until: string } & ({ seq: string; event: DomainEvent } | { seq: null });
 
@@ -82,6 +112,19 @@ export class PostgresOutbox implements Outbox {
     return pageOf(rows, start?.seen ?? now, limit);
   }
 
+  async changes(from: number | undefined, limit: number): Promise<OutboxChanges> {
+    type Row = { xmin: string; xmax: string } & (ChangeRow | { xid: null });
+    const rows = (await this.connection.query<Row>(CHANGES, [from, limit])) as [Row, ...Row[]];
+    const [{ xmin, xmax }] = rows;
+    const found = rows.filter((row) => row.xid !== null);
+    const last = found.length < limit ? undefined : found.at(-1);
+    return {
+      changes: found.map(changeOfRow),
+      to: last ? Number(last.xid) + 1 : Number(xmin),
+      horizon: Number(xmax),
+    };
+  }
+
   async purge(beforeMs: number, limit: number): Promise<number> {
     const [row] = await this.connection.query<{ count: number }>(PURGE, [timestamp(beforeMs), limit]);
     return row?.count ?? 0;
@@ -90,6 +133,12 @@ export class PostgresOutbox implements Outbox {
   private asPublisher<T>(work: (query: Query) => Promise<T>): Promise<T | undefined> {
     return this.publisher ? this.publisher.lead(work) : work((text, values) => this.connection.query(text, values));
   }
+}
+
+function changeOfRow({ kind, task_id, key, version, op_id, type }: ChangeRow): OutboxChange {
+  const change = { taskId: task_id, version: Number(version) };
+  if (kind === 'task_deleted') return { kind: 'task-deleted', ...change };
+  return { kind, ...change, key, op: op_id, deleted: type !== 'task.attachment_created' };
 }
 
 /** Only the last event of a page that was read to its end stands where the next page begins. */

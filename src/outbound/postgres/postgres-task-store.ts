@@ -24,32 +24,32 @@ type CountedRow = TaskRow & { live_count: number };
 export class PostgresTaskStore implements TaskStore {
   constructor(private readonly connection: PostgresConnection) {}
 
-  async insert(task: Task, attachments: readonly AttachmentPut[], event: DomainEvent) {
-    const [row] = await this.connection.query<{ outcome: 'inserted' | 'id-taken' | 'parent-missing' }>(CREATE, [
-      ...taskParameters(task),
-      JSON.stringify(event),
-      JSON.stringify(attachments.map(putJson)),
-    ]);
-    return (row as { outcome: 'inserted' }).outcome;
+  async insert(task: Task, attachments: readonly AttachmentPut[], event: DomainEvent, timeoutMs: number) {
+    const values = [...taskParameters(task), JSON.stringify(event), JSON.stringify(attachments.map(putJson))];
+    type Row = { outcome: 'inserted' | 'id-taken' | 'parent-missing' };
+    const [row] = (await this.connection.query<Row>(CREATE, values, timeoutMs)) as [Row];
+    return row.outcome;
   }
 
-  async get(taskId: string, organization: string, nowMs: number): Promise<CountedTask | undefined> {
-    const [row] = await this.connection.query<CountedRow>(GET, [taskId, organization, timestamp(nowMs)]);
+  async get(taskId: string, organization: string, nowMs: number, timeoutMs: number): Promise<CountedTask | undefined> {
+    const [row] = await this.connection.query<CountedRow>(GET, [taskId, organization, timestamp(nowMs)], timeoutMs);
     return row && countedTaskOfRow(row);
   }
 
-  async organizationOf(taskId: string): Promise<string | undefined> {
-    const [row] = await this.connection.query<{ organization: string }>(ORGANIZATION, [taskId]);
+  async organizationOf(taskId: string, timeoutMs: number): Promise<string | undefined> {
+    const [row] = await this.connection.query<{ organization: string }>(ORGANIZATION, [taskId], timeoutMs);
     return row?.organization;
   }
 
-  async update(task: Task, event: DomainEvent, attachment?: AttachmentPut): ReturnType<TaskStore['update']> {
-    const [row] = (await this.connection.query<WriteRow>(UPDATE, [
-      ...taskParameters(task),
-      JSON.stringify(event),
-      attachment && JSON.stringify(putJson(attachment)),
-      MAX_ATTACHMENTS_PER_TASK,
-    ])) as [WriteRow];
+  async update(
+    task: Task,
+    event: DomainEvent,
+    attachment: AttachmentPut | undefined,
+    timeoutMs: number,
+  ): ReturnType<TaskStore['update']> {
+    const put = attachment && JSON.stringify(putJson(attachment));
+    const values = [...taskParameters(task), JSON.stringify(event), put, MAX_ATTACHMENTS_PER_TASK];
+    const [row] = (await this.connection.query<WriteRow>(UPDATE, values, timeoutMs)) as [WriteRow];
     if (row.state === 'stale') return { state: 'stale' };
     if (row.state !== 'updated') return refusalOf(row);
     if (!attachment) return { state: 'updated' };
@@ -64,14 +64,20 @@ export class PostgresTaskStore implements TaskStore {
     return rows.map(taskOfRow);
   }
 
-  async list(query: TaskListQuery): Promise<{ tasks: readonly CountedTask[]; totalCount: number }> {
+  async list(query: TaskListQuery, timeoutMs: number): Promise<{ tasks: readonly CountedTask[]; totalCount: number }> {
     const { text, values } = listStatement(query);
-    const rows = await this.connection.query<{ total: number } & (CountedRow | { id: null })>(text, values);
+    type Row = { total: number } & (CountedRow | { id: null });
+    const rows = await this.connection.query<Row>(text, values, timeoutMs);
     const found = rows.filter((row): row is { total: number } & CountedRow => row.id !== null);
     return { tasks: found.map(countedTaskOfRow), totalCount: rows[0]?.total ?? 0 };
   }
 
-  deleteTree(taskId: string, organization: string, describe: (tasks: readonly Task[]) => readonly TaskDeletion[]) {
+  deleteTree(
+    taskId: string,
+    organization: string,
+    describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
+    timeoutMs: number,
+  ) {
     return this.connection.transaction(async (query) => {
       const rows = await query<TaskRow>(LOCK_TREE, [taskId, organization]);
       if (rows.length === 0) return undefined;
@@ -84,7 +90,7 @@ export class PostgresTaskStore implements TaskStore {
       });
       await query('SELECT delete_tasks($1)', [JSON.stringify(deletions.map(rowsOf))]);
       return deletions;
-    });
+    }, timeoutMs);
   }
 }
 

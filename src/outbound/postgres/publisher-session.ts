@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import type { Query } from './postgres-connection';
+import type { Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
 
 /** Any number that no other user of the database's advisory locks has taken. */

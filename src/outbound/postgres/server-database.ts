@@ -1,13 +1,15 @@
+import type { ClientBase } from 'pg';
 import { OPERATION_TIMEOUT_MS } from '../../core/domain/limits';
-import { SILENT_LOGGER, type Database } from './database';
+import { SILENCE_TIMEOUT_MS, SILENT_LOGGER, type Database } from './database';
+import { isAnswer } from './postgres-error';
 import { sqlMigrations } from './sql-migrations';
 
 const CONNECT_TIMEOUT_MS = 2000;
 /** A lock is given up while the operation still has time to say so. */
 const LOCK_TIMEOUT_MS = 4000;
-/** The server's own word comes first; this one is for a server that says nothing any more. */
-const SILENCE_TIMEOUT_MS = OPERATION_TIMEOUT_MS + 500;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
+/** How soon the server cancels what it does for somebody who has gone: what timed out must not hold locks. */
+const CONNECTION_CHECK_MS = 500;
 
 export interface ServerSettings {
   /** `postgres://user:password@host:port/database` */
@@ -33,6 +35,7 @@ export function serverDatabase({ url, poolSize }: ServerSettings): Database {
         lock_timeout: LOCK_TIMEOUT_MS,
         query_timeout: SILENCE_TIMEOUT_MS,
         idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+        onConnect: checkConnection,
       },
     },
     migrating: {
@@ -41,6 +44,16 @@ export function serverDatabase({ url, poolSize }: ServerSettings): Database {
       migrations: sqlMigrations(),
       extra: { keepAlive: true, statement_timeout: 0, lock_timeout: 0 },
     },
+    isInterruptible: true,
     close: () => Promise.resolve(),
   };
+}
+
+/** Not every server can: it depends on its version and its system. */
+async function checkConnection(session: ClientBase): Promise<void> {
+  try {
+    await session.query(`SET client_connection_check_interval = ${CONNECTION_CHECK_MS}`);
+  } catch (error) {
+    if (!isAnswer(error)) throw error;
+  }
 }

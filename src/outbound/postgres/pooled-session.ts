@@ -1,0 +1,49 @@
+import type { PoolClient } from 'pg';
+import type { StoreError } from '../../core/ports/store-error';
+import { isAnswer, storeErrorOf } from './postgres-error';
+
+/** Runs one statement, prepared once per session; throws `StoreError`. */
+export type Query = <Row>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+/** Whatever breaks between two statements is told to the next one; without a listener it would end the process. */
+const IGNORE = () => undefined;
+
+/** A session of the pool, for the time of one call. */
+export class PooledSession {
+  private broken?: StoreError;
+  private isReleased = false;
+
+  constructor(
+    private readonly client: PoolClient,
+    /** The same for every session. */
+    private readonly nameOf: (text: string) => string,
+  ) {
+    client.on('error', IGNORE);
+  }
+
+  readonly query: Query = async (text, values) => {
+    if (this.broken) throw this.broken;
+    try {
+      const { rows } = await this.client.query({ name: this.nameOf(text), text, values: values as unknown[] });
+      return rows as never[];
+    } catch (error) {
+      const storeError = this.broken ?? storeErrorOf(error);
+      if (!isAnswer(error)) this.broken = storeError;
+      throw storeError;
+    }
+  };
+
+  /** Gives it up with whatever it is doing, which the server cancels when it finds the connection closed. */
+  abandon(reason: StoreError): void {
+    this.broken ??= reason;
+    this.release();
+  }
+
+  /** Back to the pool, unless it is broken. */
+  release(): void {
+    if (this.isReleased) return;
+    this.isReleased = true;
+    this.client.off('error', IGNORE);
+    this.client.release(this.broken);
+  }
+}
