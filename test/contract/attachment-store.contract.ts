@@ -14,6 +14,7 @@ import {
   NOW_MS,
   ORGANIZATION,
   storedTask,
+  TIMEOUT_MS,
   type StoreHarness,
 } from './attachment-store.harness';
 
@@ -34,22 +35,14 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
     const put = (
       one: AttachmentPut,
       { condition, nowMs = NOW_MS }: { condition?: { ifAbsent: true } | { ifVersion: number }; nowMs?: number } = {},
-    ) => harness.attachments.put(one, ORGANIZATION, condition, nowMs);
+    ) => harness.attachments.put(one, ORGANIZATION, condition, nowMs, TIMEOUT_MS);
     const remove = (key: string, version: number, nowMs = NOW_MS) =>
-      harness.attachments.delete(aDeletion(taskId, key, version), ORGANIZATION, nowMs);
+      harness.attachments.delete(aDeletion(taskId, key, version), ORGANIZATION, nowMs, TIMEOUT_MS);
     const announced = async () => (await harness.eventsOf(taskId)).slice(1);
-    const list = (query: Partial<AttachmentListQuery> = {}) =>
-      harness.attachments.list({
-        taskId,
-        organization: ORGANIZATION,
-        keyPrefix: '',
-        limit: 100,
-        offset: 0,
-        descending: false,
-        includeBodies: true,
-        nowMs: NOW_MS,
-        ...query,
-      });
+    const list = (query: Partial<AttachmentListQuery> = {}) => {
+      const defaults = { keyPrefix: '', limit: 100, offset: 0, descending: false, includeBodies: true, nowMs: NOW_MS };
+      return harness.attachments.list({ taskId, organization: ORGANIZATION, ...defaults, ...query }, TIMEOUT_MS);
+    };
 
     describe('what is put', () => {
       const bodies: Omit<AttachmentDraft, 'taskId' | 'key'>[] = [
@@ -170,7 +163,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         const one = aPut({ taskId });
         await put(one);
         const deletion = aDeletion(taskId, 'k', 1002);
-        await expect(harness.attachments.delete(deletion, ORGANIZATION, NOW_MS)).resolves.toEqual({
+        await expect(harness.attachments.delete(deletion, ORGANIZATION, NOW_MS, TIMEOUT_MS)).resolves.toEqual({
           state: 'applied',
           attachmentId: one.attachment.id,
         });
@@ -283,8 +276,8 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await list({ nowMs: EXPIRES_MS - 1 })).toMatchObject({ totalCount: 2 });
         expect(await list({ nowMs: EXPIRES_MS })).toEqual({ attachments: [other.attachment], totalCount: 1 });
         expect(await list({ nowMs: EXPIRES_MS, type: 'text' })).toEqual({ attachments: [], totalCount: 0 });
-        expect(await harness.attachments.summaries(taskId, ORGANIZATION, EXPIRES_MS)).toHaveLength(1);
-        expect((await harness.tasks.get(taskId, ORGANIZATION, EXPIRES_MS))?.attachmentCount).toBe(1);
+        expect(await harness.attachments.summaries(taskId, ORGANIZATION, EXPIRES_MS, TIMEOUT_MS)).toHaveLength(1);
+        expect((await harness.tasks.get(taskId, ORGANIZATION, EXPIRES_MS, TIMEOUT_MS))?.attachmentCount).toBe(1);
       });
 
       it('counts as absent for a put, which makes a new attachment', async () => {
@@ -326,24 +319,24 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
           how === 'never created' ? aTask() : await storedTask(harness, {}, how === 'deleted' ? ORGANIZATION : 'other');
         const { id } = missing;
         if (how === 'of another organisation')
-          await harness.attachments.put(aPut({ taskId: id }), 'other', undefined, NOW_MS);
+          await harness.attachments.put(aPut({ taskId: id }), 'other', undefined, NOW_MS, TIMEOUT_MS);
         if (how === 'deleted') {
           await put(aPut({ taskId: id }));
-          await harness.tasks.deleteTree(id, ORGANIZATION, describeDeletion);
+          await harness.tasks.deleteTree(id, ORGANIZATION, describeDeletion, TIMEOUT_MS);
         }
         const before = await harness.eventsOf(id);
 
         await expect(put(aPut({ taskId: id }, { version: 5000 }))).resolves.toEqual({ state: 'task-missing' });
         const deletion = aDeletion(id, 'k', 5000);
-        await expect(harness.attachments.delete(deletion, ORGANIZATION, NOW_MS)).resolves.toEqual({
+        await expect(harness.attachments.delete(deletion, ORGANIZATION, NOW_MS, TIMEOUT_MS)).resolves.toEqual({
           state: 'task-missing',
         });
-        expect(await harness.attachments.find([{ taskId: id, key: 'k' }], ORGANIZATION, NOW_MS)).toEqual({
+        expect(await harness.attachments.find([{ taskId: id, key: 'k' }], ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual({
           tasks: new Set(),
-          attachments: [],
+          found: [],
         });
         expect(await list({ taskId: id })).toBeUndefined();
-        expect(await harness.attachments.summaries(id, ORGANIZATION, NOW_MS)).toBeUndefined();
+        expect(await harness.attachments.summaries(id, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toBeUndefined();
         expect(await harness.eventsOf(id)).toEqual(before);
       });
     });
@@ -361,14 +354,21 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
           { taskId: other, key: 'y' },
           { taskId: missing, key: 'x' },
         ];
-        const { tasks, attachments } = await harness.attachments.find(refs, ORGANIZATION, NOW_MS);
+        const { tasks, found } = await harness.attachments.find(refs, ORGANIZATION, NOW_MS, TIMEOUT_MS);
         expect(tasks).toEqual(new Set([taskId, other]));
-        expect(attachments).toHaveLength(2);
-        expect(attachments).toEqual(expect.arrayContaining([one.attachment, two.attachment]));
+        const stored = [one.attachment, two.attachment].map((attachment) => {
+          const { taskId, key, version } = attachment;
+          return { taskId, key, version, attachment };
+        });
+        expect(found).toHaveLength(2);
+        expect(found).toEqual(expect.arrayContaining(stored));
       });
 
       it('finds nothing for no references', async () => {
-        expect(await harness.attachments.find([], ORGANIZATION, NOW_MS)).toEqual({ tasks: new Set(), attachments: [] });
+        expect(await harness.attachments.find([], ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual({
+          tasks: new Set(),
+          found: [],
+        });
       });
     });
 
@@ -382,7 +382,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
           { ...text.attachment, content: undefined, bytes: 2 },
         ];
         expect((await list({ includeBodies: false }))?.attachments).toEqual(bare);
-        expect(await harness.attachments.summaries(taskId, ORGANIZATION, NOW_MS)).toEqual(bare);
+        expect(await harness.attachments.summaries(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual(bare);
       });
 
       it('counts beyond the last page', async () => {
@@ -426,7 +426,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
               expect(await list({ taskId: task.id, ...one })).toEqual(expected);
             }
             const inKeyOrder = puts.map(({ attachment }) => attachment.key).sort(byBytes);
-            const summaries = await harness.attachments.summaries(task.id, ORGANIZATION, NOW_MS);
+            const summaries = await harness.attachments.summaries(task.id, ORGANIZATION, NOW_MS, TIMEOUT_MS);
             expect(summaries?.map(({ key }) => key)).toEqual(inKeyOrder);
           }),
           { numRuns: 25 },
@@ -441,7 +441,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
           aPut({ taskId: task.id, key: `k${i}`, ...(i === 0 ? { ttlSeconds: 5 } : {}) }),
         );
         const event = aPut({ taskId: task.id }).event;
-        await expect(harness.tasks.insert(task, puts, event)).resolves.toBe('inserted');
+        await expect(harness.tasks.insert(task, puts, event, TIMEOUT_MS)).resolves.toBe('inserted');
         const before = (await harness.eventsOf(task.id)).length;
 
         const full = await put(aPut({ taskId: task.id, key: 'one more' }));
@@ -457,7 +457,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(inPlace).toMatchObject({ state: 'applied' });
         const back = await put(aPut({ taskId: task.id, key: 'k0' }, { version: 1002 }), { nowMs: LATER_MS });
         expect(back).toEqual({ state: 'task-full' });
-        await harness.attachments.delete(aDeletion(task.id, 'k2', 1002), ORGANIZATION, LATER_MS);
+        await harness.attachments.delete(aDeletion(task.id, 'k2', 1002), ORGANIZATION, LATER_MS, TIMEOUT_MS);
         const again = await put(aPut({ taskId: task.id, key: 'k0' }, { version: 1002 }), { nowMs: LATER_MS });
         expect(again).toMatchObject({ state: 'applied', replaced: false });
         expect(await list({ taskId: task.id, limit: 1, nowMs: LATER_MS })).toMatchObject({

@@ -86,6 +86,8 @@ async function serverHarness(): Promise<StoreHarness> {
 
 export const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 export const ORGANIZATION = 'acme';
+/** Longer than any test waits. */
+export const TIMEOUT_MS = 30_000;
 
 export function aTask(draft: Partial<TaskDraft> = {}, organization = ORGANIZATION, nowMs = NOW_MS): Task {
   const change = { by: 'ada', nowMs };
@@ -99,7 +101,7 @@ export async function storedTask(
   organization?: string,
 ): Promise<Task> {
   const task = aTask(draft, organization);
-  await expect(tasks.insert(task, [], taskCreated(task, randomUUID()))).resolves.toBe('inserted');
+  await expect(tasks.insert(task, [], taskCreated(task, randomUUID()), TIMEOUT_MS)).resolves.toBe('inserted');
   return task;
 }
 
@@ -134,9 +136,14 @@ export function aPut(
   return { attachment, event: attachmentCreated(attachment, 'replica-1') };
 }
 
-export function aDeletion(taskId: string, key: string, version: number): AttachmentDeletion {
+export function aDeletion(
+  taskId: string,
+  key: string,
+  version: number,
+  { force = false, nowMs = NOW_MS } = {},
+): AttachmentDeletion {
   const stamp = { version, op: randomUUID() };
-  return { taskId, key, stamp, event: attachmentDeleted({ taskId, key }, stamp, 'bob', NOW_MS) };
+  return { taskId, key, stamp, force, event: attachmentDeleted({ taskId, key }, stamp, 'bob', nowMs) };
 }
 
 /** The live attachment under a key. */
@@ -146,5 +153,6 @@ export async function found(
   key = 'k',
   nowMs = NOW_MS,
 ): Promise<Attachment | undefined> {
-  return (await attachments.find([{ taskId, key }], ORGANIZATION, nowMs)).attachments[0];
+  const { found } = await attachments.find([{ taskId, key }], ORGANIZATION, nowMs, TIMEOUT_MS);
+  return found[0]?.attachment;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Attachment, ExpiredAttachment } from '../../src/core/domain/attachment';
 import { attachmentExpired, taskCreated } from '../../src/core/domain/domain-event';
-import { aDeletion, aPut, aTask, describeDeletion, NOW_MS, ORGANIZATION } from './attachment-store.harness';
+import { aDeletion, aPut, aTask, describeDeletion, NOW_MS, ORGANIZATION, TIMEOUT_MS } from './attachment-store.harness';
 import { OUTBOX_HARNESSES, type OutboxHarness } from './outbox.harness';
 
 const EXPIRES_MS = NOW_MS + 5000;
@@ -19,7 +19,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     await harness.expired.purgeTombstones(Number.MAX_SAFE_INTEGER, 1000);
     const task = aTask();
     taskId = task.id;
-    await harness.tasks.insert(task, [], taskCreated(task, randomUUID()));
+    await harness.tasks.insert(task, [], taskCreated(task, randomUUID()), TIMEOUT_MS);
     start = (await read())?.position as string;
   });
 
@@ -28,7 +28,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
   const announced = async () => (await read(start))?.events.map(({ event }) => event);
   const put = async (key: string, ttlSeconds?: number, version = 1000, nowMs = NOW_MS) => {
     const one = aPut({ taskId, key, ttlSeconds }, { version, nowMs });
-    const outcome = await harness.attachments.put(one, ORGANIZATION, undefined, nowMs);
+    const outcome = await harness.attachments.put(one, ORGANIZATION, undefined, nowMs, TIMEOUT_MS);
     expect(outcome).toMatchObject({ state: 'applied' });
     return one;
   };
@@ -51,14 +51,14 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     expect(removed.filter((done) => done)).toHaveLength(1);
     expect(await announced()).toEqual([event, attachmentExpired(expired)]);
     expect(await found()).toEqual([]);
-    expect((await harness.tasks.get(taskId, ORGANIZATION, NOW_MS))?.attachmentCount).toBe(0);
+    expect((await harness.tasks.get(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS))?.attachmentCount).toBe(0);
   });
 
   it('leaves a tombstone that orders writes', async () => {
     const { attachment } = await put('k', 5, 1000);
     await harness.expired.remove(asExpired(attachment));
     const late = aPut({ taskId, key: 'k' }, { version: 1000 });
-    const outcome = harness.attachments.put(late, ORGANIZATION, undefined, EXPIRES_MS);
+    const outcome = harness.attachments.put(late, ORGANIZATION, undefined, EXPIRES_MS, TIMEOUT_MS);
     await expect(outcome).resolves.toEqual({ state: 'superseded', version: 1001 });
     await put('k', undefined, 1002, EXPIRES_MS);
   });
@@ -74,10 +74,10 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
   it('leaves alone what was overwritten in time, deleted, or deleted with its task', async () => {
     const [overwritten, deleted, gone] = [await put('a', 5, 1000), await put('b', 5), await put('c', 5)];
     await put('a', undefined, 1002);
-    await harness.attachments.delete(aDeletion(taskId, 'b', 1002), ORGANIZATION, NOW_MS);
+    await harness.attachments.delete(aDeletion(taskId, 'b', 1002), ORGANIZATION, NOW_MS, TIMEOUT_MS);
     await expect(harness.expired.remove(asExpired(overwritten.attachment))).resolves.toBe(false);
     await expect(harness.expired.remove(asExpired(deleted.attachment))).resolves.toBe(false);
-    await harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion);
+    await harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
     await expect(harness.expired.remove(asExpired(gone.attachment))).resolves.toBe(false);
     expect((await announced())?.filter(({ type }) => type === 'task.attachment.expired')).toEqual([]);
   });
@@ -90,12 +90,12 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
       ['c', 1006],
     ] as const) {
       await put(key);
-      await harness.attachments.delete(aDeletion(taskId, key, version), ORGANIZATION, NOW_MS);
+      await harness.attachments.delete(aDeletion(taskId, key, version), ORGANIZATION, NOW_MS, TIMEOUT_MS);
     }
     expect(await harness.expired.purgeTombstones(1002, 10)).toBe(0);
     expect(await harness.expired.purgeTombstones(1006, 1)).toBe(1);
     expect(await harness.expired.purgeTombstones(1006, 10)).toBe(1);
     expect(await harness.expired.purgeTombstones(1006, 10)).toBe(0);
-    expect((await harness.tasks.get(taskId, ORGANIZATION, NOW_MS))?.attachmentCount).toBe(1);
+    expect((await harness.tasks.get(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS))?.attachmentCount).toBe(1);
   });
 });

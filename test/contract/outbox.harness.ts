@@ -1,4 +1,3 @@
-import { Clock } from '../../src/core/ports/clock';
 import type { ExpiredAttachmentStore } from '../../src/core/ports/expired-attachment-store';
 import type { Outbox } from '../../src/core/ports/outbox';
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
@@ -20,6 +19,8 @@ export interface OutboxHarness extends Pick<StoreHarness, 'attachments' | 'tasks
   readonly expired: ExpiredAttachmentStore;
   /** What the outbox takes for now. */
   nowMs(): number;
+  /** Makes everything that is recorded older. */
+  age(ms: number): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -29,20 +30,16 @@ export const OUTBOX_HARNESSES: readonly [string, () => Promise<OutboxHarness>][]
   ['on PostgreSQL', onServer],
 ];
 
-class FixedClock extends Clock {
-  nowMs(): number {
-    return NOW_MS;
-  }
-}
-
 function memoryHarness(): OutboxHarness {
-  const database = new MemoryDatabase();
+  const clock = { ms: NOW_MS, nowMs: () => clock.ms };
+  const database = new MemoryDatabase(clock);
   return {
     attachments: new MemoryAttachmentStore(database),
     tasks: new MemoryTaskStore(database),
-    outbox: new MemoryOutbox(database, new FixedClock()),
+    outbox: new MemoryOutbox(database, clock),
     expired: new MemoryExpiredAttachmentStore(database),
-    nowMs: () => NOW_MS,
+    nowMs: () => clock.ms,
+    age: (ms) => Promise.resolve((clock.ms += ms)),
     close: () => Promise.resolve(),
   };
 }
@@ -54,6 +51,7 @@ async function onDatabase(database: Database, publisher?: PublisherSession): Pro
     outbox: new PostgresOutbox(connection, publisher),
     expired: new PostgresExpiredAttachmentStore(connection),
     nowMs: () => Date.now(),
+    age: (ms) => connection.query("UPDATE outbox SET at = at - $1 * interval '1 ms'", [ms]),
     close: async () => {
       await publisher?.close();
       await connection.close();

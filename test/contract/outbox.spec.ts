@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { taskCreated, type DomainEvent } from '../../src/core/domain/domain-event';
 import type { EventQuery } from '../../src/core/ports/outbox';
-import { aDeletion, aPut, aTask, describeDeletion, NOW_MS, type PutOptions } from './attachment-store.harness';
+import {
+  aDeletion,
+  aPut,
+  aTask,
+  describeDeletion,
+  NOW_MS,
+  TIMEOUT_MS,
+  type PutOptions,
+} from './attachment-store.harness';
 import { OUTBOX_HARNESSES, type OutboxHarness } from './outbox.harness';
 
 const HOUR_MS = 3_600_000;
@@ -28,12 +36,12 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
   async function newTask(of = organization): Promise<{ taskId: string; event: DomainEvent }> {
     const task = aTask({}, of);
     const event = taskCreated(task, randomUUID());
-    await harness.tasks.insert(task, [], event);
+    await harness.tasks.insert(task, [], event, TIMEOUT_MS);
     return { taskId: task.id, event };
   }
   async function newAttachment(taskId: string, key: string, options?: PutOptions): Promise<DomainEvent> {
     const put = aPut({ taskId, key }, options);
-    await harness.attachments.put(put, organization, undefined, NOW_MS);
+    await harness.attachments.put(put, organization, undefined, NOW_MS, TIMEOUT_MS);
     return put.event;
   }
 
@@ -109,8 +117,8 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     const foreign = await newTask(randomUUID());
     const attached = await newAttachment(mine.taskId, 'a');
     const deletion = aDeletion(mine.taskId, 'a', 1002);
-    await harness.attachments.delete(deletion, organization, NOW_MS);
-    const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion);
+    await harness.attachments.delete(deletion, organization, NOW_MS, TIMEOUT_MS);
+    const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion, TIMEOUT_MS);
 
     const all = await eventsAfter(start);
     expect(all).toHaveLength(5);

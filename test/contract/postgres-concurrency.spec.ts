@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { taskCompleted, taskCreated } from '../../src/core/domain/domain-event';
-import { completeTask } from '../../src/core/domain/task';
+import { completeTask, type Task } from '../../src/core/domain/task';
 import { StoreError } from '../../src/core/ports/store-error';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -13,6 +13,7 @@ import {
   NOW_MS,
   ORGANIZATION,
   storedTask,
+  TIMEOUT_MS,
   type PostgresHarness,
 } from './attachment-store.harness';
 
@@ -36,21 +37,22 @@ describe('writers that meet on PostgreSQL', () => {
       ORGANIZATION,
       undefined,
       NOW_MS,
+      TIMEOUT_MS,
     );
   const remove = (taskId: string, key: string) =>
-    harness.attachments.delete(aDeletion(taskId, key, nextVersion()), ORGANIZATION, NOW_MS);
-  const deleteTree = (taskId: string) => harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion);
+    harness.attachments.delete(aDeletion(taskId, key, nextVersion()), ORGANIZATION, NOW_MS, TIMEOUT_MS);
+  const deleteTree = (taskId: string) => harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
   const insertBelow = (parentId: string) => {
     const task = aTask({ parentId });
-    return harness.tasks.insert(task, [aPut({ taskId: task.id })], taskCreated(task, randomUUID()));
+    return harness.tasks.insert(task, [aPut({ taskId: task.id })], taskCreated(task, randomUUID()), TIMEOUT_MS);
   };
   const complete = async (taskId: string, key: string) => {
-    const found = await harness.tasks.get(taskId, ORGANIZATION, NOW_MS);
+    const found = await harness.tasks.get(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS);
     if (!found) return;
     // Never finished for good, so that every round writes.
     const task = { ...completeTask(found.task, {}, { by: 'w', nowMs: NOW_MS }), status: 'in_progress' as const };
     const result = aPut({ taskId, key }, { version: nextVersion() });
-    return harness.tasks.update(task, taskCompleted(task, randomUUID()), result);
+    return harness.tasks.update(task, taskCompleted(task, randomUUID()), result, TIMEOUT_MS);
   };
   const pick = <T>(choices: readonly T[], i: number): T => choices[i % choices.length] as T;
 
@@ -117,10 +119,11 @@ describe('writers that meet on PostgreSQL', () => {
   it('wait for a deletion, and find the task missing after it', async () => {
     const { id } = await storedTask(harness);
     const blocked: Promise<unknown>[] = [];
-    await harness.tasks.deleteTree(id, ORGANIZATION, (tasks) => {
+    const describe = (tasks: readonly Task[]) => {
       blocked.push(put(id, 'k'), insertBelow(id));
       return describeDeletion(tasks);
-    });
+    };
+    await harness.tasks.deleteTree(id, ORGANIZATION, describe, TIMEOUT_MS);
     await expect(Promise.all(blocked)).resolves.toEqual([{ state: 'task-missing' }, 'parent-missing']);
   });
 
@@ -139,7 +142,7 @@ describe('writers that meet on PostgreSQL', () => {
       const { id } = await storedTask(harness);
       await harness.connection.transaction(async (query) => {
         await query('SELECT id FROM tasks WHERE id = $1 FOR UPDATE', [id]);
-        const outcome = impatient.attachments.put(aPut({ taskId: id }), ORGANIZATION, undefined, NOW_MS);
+        const outcome = impatient.attachments.put(aPut({ taskId: id }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
         await expect(outcome).rejects.toEqual(new StoreError('postgres', 'timeout'));
       });
     } finally {

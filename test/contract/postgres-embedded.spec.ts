@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DataDirectoryLock } from '../../src/outbound/postgres/data-directory-lock';
 import { openEmbeddedDatabase } from '../../src/outbound/postgres/embedded-database';
-import { databaseHarness } from './attachment-store.harness';
+import { databaseHarness, TIMEOUT_MS } from './attachment-store.harness';
 
 const support = join(__dirname, '../support');
 
@@ -52,7 +52,7 @@ describe('the embedded database', () => {
 
     const harness = await databaseHarness(await openEmbeddedDatabase(directory));
     try {
-      const stored = await harness.attachments.summaries('t', 'acme', Date.now());
+      const stored = await harness.attachments.summaries('t', 'acme', Date.now(), TIMEOUT_MS);
       const keys = new Set(stored?.map(({ key }) => key));
       expect(acknowledged.filter((key) => !keys.has(key))).toEqual([]);
       expect((await harness.eventsOf('t')).length).toBe(1 + keys.size);

@@ -8,7 +8,7 @@ import { PostgresConnection } from '../../src/outbound/postgres/postgres-connect
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { sqlMigrations } from '../../src/outbound/postgres/sql-migrations';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
-import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask } from './attachment-store.harness';
+import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
 
 describe('migrations', () => {
   let server: PostgresServer;
@@ -45,7 +45,7 @@ describe('migrations', () => {
         await runMigrations(database);
         const harness = postgresHarness(connection);
         const { id: taskId } = await storedTask(harness);
-        await harness.attachments.put(aPut({ taskId }), ORGANIZATION, undefined, NOW_MS);
+        await harness.attachments.put(aPut({ taskId }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
         expect(await found(harness, taskId)).toBeDefined();
         expect(await objects(connection)).toEqual(created);
       } finally {

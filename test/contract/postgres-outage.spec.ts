@@ -5,7 +5,7 @@ import { runMigrations } from '../../src/outbound/postgres/migrate';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
-import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask } from './attachment-store.harness';
+import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
 
 const unavailable = new StoreError('postgres', 'unavailable');
 const timeout = new StoreError('postgres', 'timeout');
@@ -95,7 +95,7 @@ describe('PostgresConnection', () => {
       const harness = postgresHarness(connection);
       const { id: taskId } = await storedTask(harness);
       const one = aPut({ taskId });
-      await harness.attachments.put(one, ORGANIZATION, undefined, NOW_MS);
+      await harness.attachments.put(one, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
 
       const running = [1, 2, 3].map(() => connection.query('SELECT pg_sleep(4)'));
       const cutOff = Promise.all(running.map((query) => expect(query).rejects.toEqual(unavailable)));

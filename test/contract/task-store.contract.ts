@@ -13,6 +13,7 @@ import {
   NOW_MS,
   ORGANIZATION,
   storedTask,
+  TIMEOUT_MS,
   type StoreHarness,
 } from './attachment-store.harness';
 
@@ -26,13 +27,14 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
     });
     afterAll(() => harness?.close());
 
-    const get = (taskId: string, organization = ORGANIZATION) => harness.tasks.get(taskId, organization, NOW_MS);
-    const insert = (task: Task) => harness.tasks.insert(task, [], taskCreated(task, randomUUID()));
+    const get = (taskId: string, organization = ORGANIZATION) =>
+      harness.tasks.get(taskId, organization, NOW_MS, TIMEOUT_MS);
+    const insert = (task: Task) => harness.tasks.insert(task, [], taskCreated(task, randomUUID()), TIMEOUT_MS);
     const remove = (taskId: string, organization = ORGANIZATION) =>
-      harness.tasks.deleteTree(taskId, organization, describeDeletion);
+      harness.tasks.deleteTree(taskId, organization, describeDeletion, TIMEOUT_MS);
     const update = (task: Task, updates: TaskUpdates = { text: 'changed' }) => {
       const updated = updateTask(task, updates, CHANGE);
-      return harness.tasks.update(updated, taskUpdated(updated, [], randomUUID()));
+      return harness.tasks.update(updated, taskUpdated(updated, [], randomUUID()), undefined, TIMEOUT_MS);
     };
 
     describe('insert', () => {
@@ -66,7 +68,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           aPut({ taskId: task.id, key: 'b', type: 'binary', mimeType: 'image/png', size: 2 ** 52 }),
         ];
         const event = taskCreated(task, randomUUID());
-        await expect(harness.tasks.insert(task, puts, event)).resolves.toBe('inserted');
+        await expect(harness.tasks.insert(task, puts, event, TIMEOUT_MS)).resolves.toBe('inserted');
         for (const { attachment } of puts) expect(await found(harness, task.id, attachment.key)).toEqual(attachment);
         expect((await get(task.id))?.attachmentCount).toBe(4);
         expect(await harness.eventsOf(task.id)).toEqual([event, ...puts.map((put) => put.event)]);
@@ -75,7 +77,12 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
       it('refuses an id that is taken, by whomever, and leaves what is there', async () => {
         const task = await storedTask(harness, {}, 'other');
         const again = aTask({ id: task.id, text: 'another' });
-        const outcome = harness.tasks.insert(again, [aPut({ taskId: task.id })], taskCreated(again, randomUUID()));
+        const outcome = harness.tasks.insert(
+          again,
+          [aPut({ taskId: task.id })],
+          taskCreated(again, randomUUID()),
+          TIMEOUT_MS,
+        );
         await expect(outcome).resolves.toBe('id-taken');
         expect(await get(task.id)).toBeUndefined();
         expect(await get(task.id, 'other')).toEqual({ task, attachmentCount: 0 });
@@ -101,7 +108,12 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           how === 'missing' ? aTask() : await storedTask(harness, {}, how === 'foreign' ? 'other' : undefined);
         if (how === 'deleted') await remove(parent.id);
         const task = aTask({ parentId: parent.id });
-        const outcome = harness.tasks.insert(task, [aPut({ taskId: task.id })], taskCreated(task, randomUUID()));
+        const outcome = harness.tasks.insert(
+          task,
+          [aPut({ taskId: task.id })],
+          taskCreated(task, randomUUID()),
+          TIMEOUT_MS,
+        );
         await expect(outcome).resolves.toBe('parent-missing');
         expect(await get(task.id)).toBeUndefined();
         expect(await harness.eventsOf(task.id)).toEqual([]);
@@ -121,7 +133,9 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         const metadata = JsonText.fromValid('{"b":1,"a":2}');
         const updated = updateTask(task, { text: 'new', priority: 7, status: 'in_progress', metadata }, CHANGE);
         const event = taskUpdated(updated, ['text'], randomUUID());
-        await expect(harness.tasks.update(updated, event)).resolves.toEqual({ state: 'updated' });
+        await expect(harness.tasks.update(updated, event, undefined, TIMEOUT_MS)).resolves.toEqual({
+          state: 'updated',
+        });
         expect((await get(task.id))?.task).toEqual(updated);
 
         const failed = completeTask(
@@ -129,7 +143,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           { workerId: 'w', error: JsonText.fromValid('{"z":1,"y":"\\u0000"}') },
           CHANGE,
         );
-        await harness.tasks.update(failed, taskCompleted(failed, randomUUID()));
+        await harness.tasks.update(failed, taskCompleted(failed, randomUUID()), undefined, TIMEOUT_MS);
         expect((await get(task.id))?.task).toEqual(failed);
         expect((await harness.eventsOf(task.id))[1]).toEqual(event);
       });
@@ -137,7 +151,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
       it('stores a cancellation', async () => {
         const task = await storedTask(harness);
         const cancelled = cancelTask(task, CHANGE);
-        await harness.tasks.update(cancelled, taskUpdated(cancelled, [], randomUUID()));
+        await harness.tasks.update(cancelled, taskUpdated(cancelled, [], randomUUID()), undefined, TIMEOUT_MS);
         expect((await get(task.id))?.task).toEqual(cancelled);
       });
 
@@ -170,7 +184,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
 
       it('keeps counting attachments', async () => {
         const task = await storedTask(harness);
-        await harness.attachments.put(aPut({ taskId: task.id }), ORGANIZATION, undefined, NOW_MS);
+        await harness.attachments.put(aPut({ taskId: task.id }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
         await update(task);
         expect((await get(task.id))?.attachmentCount).toBe(1);
       });
@@ -182,7 +196,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         const value = JsonText.fromValid(String.raw`{"2":"\u0000","1":[1.0]}`);
         const put = aPut({ taskId: task.id, key: 'result', type: 'json', value }, { version, nowMs: CHANGE.nowMs });
         const event = taskCompleted(completed, randomUUID());
-        return { completed, put, event, outcome: harness.tasks.update(completed, event, put) };
+        return { completed, put, event, outcome: harness.tasks.update(completed, event, put, TIMEOUT_MS) };
       };
 
       it('stores both, and announces the attachment first', async () => {
@@ -201,7 +215,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
       it('replaces a live attachment as a put does', async () => {
         const task = await storedTask(harness);
         const first = aPut({ taskId: task.id, key: 'result' });
-        await harness.attachments.put(first, ORGANIZATION, undefined, NOW_MS);
+        await harness.attachments.put(first, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
         const { put, outcome } = complete(task, 1002);
         const { id, createdAtMs, createdBy } = first.attachment;
         await expect(outcome).resolves.toMatchObject({
@@ -213,7 +227,13 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
 
       it('changes nothing where the attachment is refused', async () => {
         const task = await storedTask(harness);
-        await harness.attachments.put(aPut({ taskId: task.id, key: 'result' }), ORGANIZATION, undefined, NOW_MS);
+        await harness.attachments.put(
+          aPut({ taskId: task.id, key: 'result' }),
+          ORGANIZATION,
+          undefined,
+          NOW_MS,
+          TIMEOUT_MS,
+        );
         await expect(complete(task, 1000).outcome).resolves.toEqual({ state: 'superseded', version: 1000 });
         expect(await get(task.id)).toEqual({ task, attachmentCount: 1 });
         expect(await harness.eventsOf(task.id)).toHaveLength(2);
@@ -224,7 +244,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         const puts = Array.from({ length: MAX_ATTACHMENTS_PER_TASK }, (_, i) =>
           aPut({ taskId: task.id, key: `k${i}` }),
         );
-        await harness.tasks.insert(task, puts, taskCreated(task, randomUUID()));
+        await harness.tasks.insert(task, puts, taskCreated(task, randomUUID()), TIMEOUT_MS);
         await expect(complete(task, 1000).outcome).resolves.toEqual({ state: 'task-full' });
         expect((await get(task.id))?.task).toEqual(task);
         expect(await harness.eventsOf(task.id)).toHaveLength(1 + MAX_ATTACHMENTS_PER_TASK);
@@ -243,10 +263,10 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
     describe('organizationOf', () => {
       it('knows whose a task is until it is deleted', async () => {
         const task = await storedTask(harness, {}, 'other');
-        expect(await harness.tasks.organizationOf(task.id)).toBe('other');
+        expect(await harness.tasks.organizationOf(task.id, TIMEOUT_MS)).toBe('other');
         await remove(task.id, 'other');
-        expect(await harness.tasks.organizationOf(task.id)).toBeUndefined();
-        expect(await harness.tasks.organizationOf(aTask().id)).toBeUndefined();
+        expect(await harness.tasks.organizationOf(task.id, TIMEOUT_MS)).toBeUndefined();
+        expect(await harness.tasks.organizationOf(aTask().id, TIMEOUT_MS)).toBeUndefined();
       });
     });
 
@@ -277,7 +297,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
               const tasks = drafts.map((draft) => ({ ...aTask({}, organization), ...draft }));
               for (const task of tasks) await insert(task);
               for (const one of queries) {
-                const page = await harness.tasks.list({ ...one, organization, nowMs: NOW_MS });
+                const page = await harness.tasks.list({ ...one, organization, nowMs: NOW_MS }, TIMEOUT_MS);
                 expect(page).toEqual(pageOf(tasks, one));
               }
             },
@@ -290,19 +310,18 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         const parent = await storedTask(harness);
         const child = await storedTask(harness, { parentId: parent.id });
         const put = (key: string, ttlSeconds?: number) =>
-          harness.attachments.put(aPut({ taskId: child.id, key, ttlSeconds }), ORGANIZATION, undefined, NOW_MS);
+          harness.attachments.put(
+            aPut({ taskId: child.id, key, ttlSeconds }),
+            ORGANIZATION,
+            undefined,
+            NOW_MS,
+            TIMEOUT_MS,
+          );
         await put('stays');
         await put('goes', 1);
+        const page = { limit: 10, offset: 0, orderBy: 'createdAt', descending: false } as const;
         const list = (nowMs: number) =>
-          harness.tasks.list({
-            organization: ORGANIZATION,
-            parentId: parent.id,
-            limit: 10,
-            offset: 0,
-            orderBy: 'createdAt',
-            descending: false,
-            nowMs,
-          });
+          harness.tasks.list({ organization: ORGANIZATION, parentId: parent.id, ...page, nowMs }, TIMEOUT_MS);
         expect(await list(NOW_MS)).toEqual({ tasks: [{ task: child, attachmentCount: 2 }], totalCount: 1 });
         expect(await list(NOW_MS + 1000)).toEqual({ tasks: [{ task: child, attachmentCount: 1 }], totalCount: 1 });
         await remove(child.id);
@@ -336,19 +355,20 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         const children = [await storedTask(harness, { parentId }), await storedTask(harness, { parentId })];
         const grandchild = await storedTask(harness, { parentId: (children[0] as Task).id });
         const working = updateTask(grandchild, { status: 'in_progress' }, CHANGE);
-        await harness.tasks.update(working, taskUpdated(working, [], randomUUID()));
+        await harness.tasks.update(working, taskUpdated(working, [], randomUUID()), undefined, TIMEOUT_MS);
         const beside = await storedTask(harness);
         const tree = [root, ...children, working];
         for (const { id } of [...tree, beside]) {
-          await harness.attachments.put(aPut({ taskId: id }), ORGANIZATION, undefined, NOW_MS);
+          await harness.attachments.put(aPut({ taskId: id }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
         }
         const before = (await harness.eventsOf(...tree.map(({ id }) => id))).length;
 
         const seen: Task[] = [];
-        const deletions = await harness.tasks.deleteTree(root.id, ORGANIZATION, (tasks) => {
+        const describe = (tasks: readonly Task[]) => {
           seen.push(...tasks);
           return describeDeletion(tasks);
-        });
+        };
+        const deletions = await harness.tasks.deleteTree(root.id, ORGANIZATION, describe, TIMEOUT_MS);
 
         expect(seen).toEqual([root, expect.anything(), expect.anything(), working]);
         expect(seen).toEqual(expect.arrayContaining(tree));
@@ -370,16 +390,17 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         if (how === 'deleted') await remove(task.id);
         const before = await harness.eventsOf(task.id);
         const describe = jest.fn(describeDeletion);
-        await expect(harness.tasks.deleteTree(task.id, ORGANIZATION, describe)).resolves.toBeUndefined();
+        await expect(harness.tasks.deleteTree(task.id, ORGANIZATION, describe, TIMEOUT_MS)).resolves.toBeUndefined();
         expect(describe).not.toHaveBeenCalled();
         expect(await harness.eventsOf(task.id)).toEqual(before);
       });
 
       it('deletes nothing when it cannot be described', async () => {
         const task = await storedTask(harness);
-        const outcome = harness.tasks.deleteTree(task.id, ORGANIZATION, () => {
+        const describe = () => {
           throw new Error('no words');
-        });
+        };
+        const outcome = harness.tasks.deleteTree(task.id, ORGANIZATION, describe, TIMEOUT_MS);
         await expect(outcome).rejects.toThrow('no words');
         expect(await get(task.id)).toEqual({ task, attachmentCount: 0 });
         await expect(update(task)).resolves.toEqual({ state: 'updated' });

@@ -8,6 +8,8 @@ import { PostgresAttachmentStore } from '../../src/outbound/postgres/postgres-at
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { PostgresTaskStore } from '../../src/outbound/postgres/postgres-task-store';
 
+const TIMEOUT_MS = 30_000;
+
 /** Attaches texts to the task `t` in a data directory until it is killed, and prints each key once it is stored. */
 async function write(dataDirectory: string): Promise<never> {
   const database = await openEmbeddedDatabase(dataDirectory);
@@ -15,7 +17,7 @@ async function write(dataDirectory: string): Promise<never> {
   const connection = new PostgresConnection(database);
   const at = { by: 'ada', nowMs: Date.now() };
   const task = createTask({ id: 't', text: 'Survive' }, 'acme', '', at);
-  await new PostgresTaskStore(connection).insert(task, [], taskCreated(task, randomUUID()));
+  await new PostgresTaskStore(connection).insert(task, [], taskCreated(task, randomUUID()), TIMEOUT_MS);
   const attachments = new PostgresAttachmentStore(connection);
   for (let i = 0; ; i++) {
     const attachment = createAttachment(
@@ -28,7 +30,8 @@ async function write(dataDirectory: string): Promise<never> {
         maxBytes: 2 ** 20,
       },
     );
-    await attachments.put({ attachment, event: attachmentCreated(attachment, 'writer') }, 'acme', undefined, at.nowMs);
+    const put = { attachment, event: attachmentCreated(attachment, 'writer') };
+    await attachments.put(put, 'acme', undefined, at.nowMs, TIMEOUT_MS);
     process.stdout.write(`${attachment.key}\n`);
   }
 }
