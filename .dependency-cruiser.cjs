@@ -19,6 +19,7 @@ module.exports = {
 
     { from: { path: '^src/config\\.ts$' }, to: { path: ['^src/core/domain/', OUTSIDE] } },
     { from: { path: '^src/logging\\.ts$' }, to: { path: ['^src/config\\.ts$', OUTSIDE] } },
+    { from: { path: '^src/wire-use-cases\\.ts$' }, to: { path: '^src/core/' } },
     {
       from: {
         path: '^src/(main|app\\.module|open-database|open-authenticator|migrate|migrate-metadata|keys-create)\\.ts$',

@@ -12,6 +12,7 @@ import { CACHE_TIMEOUT_MS } from './core/domain/limits';
 import { IsForeignTask } from './core/use-cases/is-foreign-task';
 import type { Authenticator } from './inbound/auth/authenticator';
 import { BackgroundJobs } from './inbound/background/background-jobs';
+import { DependencyWatch } from './inbound/background/dependency-watch';
 import { Lifecycle } from './inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from './inbound/http/json-rpc-http.strategy';
 import { refuseUndecodableUrl, TasksRestStrategy } from './inbound/http/tasks-rest.strategy';
@@ -57,6 +58,7 @@ async function main(): Promise<void> {
   if (config.store.kind === 'embedded') await migration;
   await connections.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
   app.get(LoadShedder).watchEventLoop();
+  app.get(DependencyWatch).start();
   await app.listen(config.port, config.host);
   logger.log(`listening on ${await app.getUrl()}`, 'main');
   await migration;
@@ -84,13 +86,16 @@ function connect(config: Config, database: Database, logger: JsonLogger): Connec
     state === 'up'
       ? logger.log('connected', server)
       : logger.warn(`not connected: ${cause?.message ?? 'connection closed'}`, server);
-  const redis =
+  const redis: RedisConnection | undefined =
     config.redis &&
     new RedisConnection({
       url: config.redis.url,
       isCluster: config.redis.cluster,
       commandTimeoutMs: CACHE_TIMEOUT_MS,
-      onChange: onChange('redis'),
+      onChange: (state, cause) => {
+        onChange('redis')(state, cause);
+        if (state === 'up') void redis?.unfitness().then((reason) => reason && logger.warn(reason, 'redis'));
+      },
     });
   const clientName = `dossier ${config.instanceId}`;
   const nats = config.nats && new NatsConnection({ ...config.nats, clientName, onChange: onChange('nats') });

@@ -1,10 +1,13 @@
 import { Registry } from 'prom-client';
 import { loadConfig, type Config } from './config';
 import { CoreSettings } from './core/settings';
+import { AttachmentWriter } from './core/use-cases/attachment-writer';
 import { ConvertRetiredData } from './core/use-cases/convert-retired-data';
 import { CreateAttachment } from './core/use-cases/create-attachment';
+import { ReplicaMemory } from './core/use-cases/replica-memory';
 import { openDatabase } from './open-database';
 import { MemoryAttachmentCache } from './outbound/memory/memory-attachment-cache';
+import { NoAttachmentJournal } from './outbound/memory/no-attachment-journal';
 import { runMigrations } from './outbound/postgres/migrate';
 import { PostgresAttachmentStore } from './outbound/postgres/postgres-attachment-store';
 import { PostgresConnection } from './outbound/postgres/postgres-connection';
@@ -63,10 +66,12 @@ function wire(config: Config, postgres: PostgresConnection, redis?: RedisConnect
   const settings = new CoreSettings(config.instanceId, config.maxAttachmentBytes);
   const metrics = new PrometheusMetrics(new Registry());
   const cache = redis
-    ? new RedisAttachmentCache(redis.client, new RedisKeys(config.redis?.cluster ?? false), config.cacheTtlMs)
+    ? new RedisAttachmentCache(redis, new RedisKeys(config.redis?.cluster ?? false), config.cacheTtlMs)
     : new MemoryAttachmentCache(clock, UNUSED_CACHE);
   const store = new PostgresAttachmentStore(postgres);
-  const createAttachment = new CreateAttachment(store, cache, clock, ids, metrics, settings);
+  // Every write here is conditional: none of them is for a journal.
+  const writer = new AttachmentWriter(store, cache, new NoAttachmentJournal(), clock, ids, new ReplicaMemory());
+  const createAttachment = new CreateAttachment(writer, ids, metrics, settings);
   return new ConvertRetiredData(new PostgresTaskStore(postgres), createAttachment, clock, ids, settings);
 }
 

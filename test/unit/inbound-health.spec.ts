@@ -113,6 +113,18 @@ describe('probes', () => {
     expect(await answering(true, true, false)).toMatchObject({ status: 200, body: stateOf('up', 'up', 'down') });
   });
 
+  it('say of a store that answers why it is not to be relied on', async () => {
+    const redis = new FakeDependency('redis');
+    const unfit = Object.assign(redis, { unfitness: () => Promise.resolve('it forgets') });
+    await start(unfit);
+    lifecycle.started();
+    const inDetail = async () => (await get('/readyz')) as { status: number; body: { details: { redis: unknown } } };
+    const { status, body } = await inDetail();
+    expect([status, body.details.redis]).toEqual([200, { status: 'degraded', state: 'up', reason: 'it forgets' }]);
+    unfit.answer = refuse;
+    expect((await inDetail()).body.details.redis).toEqual({ status: 'degraded', state: 'down' });
+  });
+
   it('count an embedded store as one that answers', async () => {
     const redis = new FakeDependency('redis');
     redis.answer = refuse;

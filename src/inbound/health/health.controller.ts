@@ -1,6 +1,6 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
-import { DependencyCheck, type DependencyState } from './dependency-check';
+import { DependencyCheck, type DependencyHealth } from './dependency-check';
 import { Lifecycle } from './lifecycle';
 
 /** The probes of an orchestrator. */
@@ -39,16 +39,17 @@ export class HealthController {
 
   /** Either store can answer for the other, and events wait: one dependency that is down only degrades the service. */
   private async dependencyHealth(): Promise<HealthIndicatorResult> {
-    const states = await this.dependencies.states();
-    const canAnswer = states.postgres !== 'down' || states.redis !== 'down';
-    const indicator = (state: DependencyState, whenDown: 'down' | 'degraded') => {
-      return { status: state === 'down' ? whenDown : ('up' as const), state };
+    const { postgres, redis, nats } = await this.dependencies.health();
+    const canAnswer = postgres.state !== 'down' || redis.state !== 'down';
+    const indicator = ({ state, reason }: DependencyHealth, whenDown: 'down' | 'degraded') => {
+      const whenUp = reason === undefined ? ('up' as const) : ('degraded' as const);
+      return { status: state === 'down' ? whenDown : whenUp, state, reason };
     };
     const store = canAnswer ? 'degraded' : 'down';
     return {
-      postgres: indicator(states.postgres, store),
-      redis: indicator(states.redis, store),
-      nats: indicator(states.nats, 'degraded'),
+      postgres: indicator(postgres, store),
+      redis: indicator(redis, store),
+      nats: indicator(nats, 'degraded'),
     };
   }
 }
