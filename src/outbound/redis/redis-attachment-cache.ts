@@ -81,7 +81,7 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async fill(fills: readonly Fill[]): Promise<void> {
-    await inTime(Promise.all(fills.map((fill) => this.fillTask(fill))), CACHE_TIMEOUT_MS);
+    await Promise.all(fills.map((fill) => this.fillTask(fill)));
   }
 
   async cursors(): Promise<readonly ProjectionCursor[]> {
@@ -124,9 +124,10 @@ export class RedisAttachmentCache extends AttachmentCache {
     const [, , , , total, listed, journaled] = reply;
     const about = cachedTask(reply, session);
     const totalCount = Number(total);
-    if (totalCount < 0) return { ...about, journaled: journaledChanges(taskId, journaled) };
+    const changes = journaled && journaledChanges(taskId, journaled);
+    if (totalCount < 0) return { ...about, journaled: changes };
     const entries = await Promise.all(listed.map((entry) => this.pageEntry(taskId, entry, page?.includeBodies)));
-    return { ...about, page: { totalCount, entries }, journaled: [] };
+    return { ...about, page: { totalCount, entries }, journaled: changes };
   }
 
   private async pageEntry(taskId: string, [key, op, outline]: EntryReply, includeBody = false) {
@@ -142,7 +143,10 @@ export class RedisAttachmentCache extends AttachmentCache {
     return fields?.['op'] === op ? fromHash(ref, fields) : undefined;
   }
 
-  /** Chunk after chunk, so that the last, which completes the task, cannot overtake another. */
+  /**
+   * Chunk after chunk, so that the last, which completes the task, cannot overtake another. Each has the whole time of
+   * one call: while Redis answers, a large task is not given up.
+   */
   private async fillTask({ taskId, token, organization, attachments, withBodies, complete }: Fill): Promise<void> {
     const keys = this.keys.ofTask(taskId);
     let from = 0;
