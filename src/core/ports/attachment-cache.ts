@@ -45,8 +45,8 @@ export interface CachedPage extends CachedTask {
     /** In the order asked for; `attachment` is undefined where its body has been lost. */
     readonly entries: readonly { readonly key: string; readonly attachment?: Attachment }[];
   };
-  /** Of the whole task, in no particular order, where there is no page; with a page, empty. */
-  readonly journaled: readonly JournaledChange[];
+  /** Of the whole task, in no particular order; undefined where there is a page and there are some. */
+  readonly journaled?: readonly JournaledChange[];
 }
 
 /** A change of which the asker knows that it was made. */

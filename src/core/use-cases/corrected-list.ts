@@ -55,7 +55,7 @@ export class CorrectedList {
     cached: CachedPage | undefined,
   ): Promise<readonly (JournaledChange | KnownChange)[]> {
     const { taskId } = query;
-    const seen = cached && (cached.page ? await this.journaled(query) : cached.journaled);
+    const seen = cached && (cached.journaled ?? (await this.journaled(query)));
     if (!seen) return this.memory.journaledChanges(taskId);
     if (seen.length === 0) return seen;
 

@@ -7,7 +7,7 @@ export type RecordReply = [hash: string[], journaled: '0' | '1', deletedVersion?
 export type ReadReply = [...AboutTask, ...RecordReply[]];
 export type EntryReply = [key: string, op: string, outline: string[]];
 export type JournaledReply = [key: string, version: string, outline: string[] | null];
-export type PageReply = [...AboutTask, total: string, entries: EntryReply[], journaled: JournaledReply[]];
+export type PageReply = [...AboutTask, total: string, entries: EntryReply[], journaled?: JournaledReply[]];
 
 type TaskKeys = [control: string, index: string, attachmentPrefix: string];
 type ReadKeys = [...TaskKeys, cursor: string];

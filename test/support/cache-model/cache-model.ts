@@ -37,7 +37,7 @@ export interface PageAnswer extends TaskAnswer {
     readonly totalCount: number;
     readonly entries: readonly { readonly key: string; readonly attachment?: Attachment }[];
   };
-  readonly journaled: readonly JournaledChange[];
+  readonly journaled?: readonly JournaledChange[];
 }
 export type AppendAnswer =
   | { readonly state: 'journaled'; readonly replaced?: AttachmentIdentity }
@@ -86,7 +86,11 @@ export class CacheModel {
     if (isForeign(control, organization)) return { ...about, journaled: [] };
     const entries = page && task.hasWholeIndex(control, nowMs) && holdsAll(control, page.known) && pageOf(task, page);
     if (!entries) return { ...about, journaled: journaledChanges(task, control) };
-    return { ...about, journaled: [], page: { totalCount: task.liveCount(), entries } };
+    return {
+      ...about,
+      journaled: control.undrained === 0 ? [] : undefined,
+      page: { totalCount: task.liveCount(), entries },
+    };
   }
 
   /** Returns the version of the newer journaled write, if there is one. */

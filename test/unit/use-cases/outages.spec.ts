@@ -175,9 +175,11 @@ describe('while PostgreSQL is away', () => {
   it('gives up what PostgreSQL will never take, and keeps it among the dead letters', async () => {
     postgresGoes();
     await house.text('t-1', 'bad', 'x');
+    house.postgres.fails = 'refused';
+    await drained();
+    postgresGoes();
     await house.text('t-1', 'good', 'x');
     postgresReturns();
-    jest.spyOn(house.store, 'drain').mockRejectedValueOnce(new StoreError('postgres', 'refused'));
     await drained();
     expect(await house.journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
     expect(await outcomeOf(get('bad'))).toBe('attachment-not-found');

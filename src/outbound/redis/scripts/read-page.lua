@@ -9,7 +9,8 @@
 --         entries  of the page, each { key, op, outline }. An outline is the hash without value and content, as fields
 --                  and values, with `bytes`, their length; it is empty where it was not asked for or nothing usable is
 --                  there
---         journaled  where there is no page: all journaled records, each { key, version, outline, or nil of a deletion }
+--         journaled  all journaled records, each { key, version, outline, or nil of a deletion }; left out where there
+--                    is a page and the database has not seen everything
 -- Atomic, so that index and records are those of one moment.
 
 local OUTLINE = {
@@ -83,5 +84,9 @@ local entries = isUsable() and pageEntries()
 local reply = aboutTask(task, KEYS[4])
 reply[5] = entries and digits(task.live) or '-1'
 reply[6] = entries or {}
-reply[7] = entries and {} or journaledRecords()
+if not entries then
+  reply[7] = journaledRecords()
+elseif task.undrained == 0 then
+  reply[7] = {}
+end
 return reply
