@@ -75,7 +75,8 @@ export class AppModule {
   static register(config: Config, connections: Connections, authenticator: Authenticator): DynamicModule {
     const registry = new Registry();
     const breakers = new Breakers(registry);
-    const useCases = wireUseCases(ports(config, connections, registry), guardOf(config, connections, breakers));
+    const ports = portsOf(config, connections, registry);
+    const useCases = wireUseCases(ports, guardOf(config, connections, breakers));
     return {
       module: AppModule,
       imports: [TerminusModule.forRoot({ logger: false }), ThrottlerModule.forRoot(rateLimits(config, connections))],
@@ -84,12 +85,13 @@ export class AppModule {
         ...useCases.map((useCase) => ({ provide: useCase.constructor, useValue: useCase })),
         ...operations(config, connections, registry, breakers),
         { provide: Authenticator, useValue: authenticator },
+        { provide: CoreSettings, useValue: ports.settings },
       ],
     };
   }
 }
 
-function ports(config: Config, { postgres, publisher, redis, nats }: Connections, registry: Registry): Ports {
+function portsOf(config: Config, { postgres, publisher, redis, nats }: Connections, registry: Registry): Ports {
   const clock = new SystemClock();
   return {
     store: new PostgresAttachmentStore(postgres),
