@@ -17,6 +17,7 @@ import {
   TIMEOUT_MS,
   type StoreHarness,
 } from './attachment-store.harness';
+import { describeLateWrites } from './attachment-store-late-writes.contract';
 
 const LATER_MS = NOW_MS + 10_000;
 
@@ -341,7 +342,23 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
       });
     });
 
+    describeLateWrites(() => ({ harness, taskId }));
+
     describe('find', () => {
+      it('knows the version of what was deleted or has expired', async () => {
+        await put(aPut({ taskId, key: 'deleted' }, { version: 1000 }));
+        await remove('deleted', 1002);
+        await put(aPut({ taskId, key: 'expired', ttlSeconds: 1 }, { version: 1004 }));
+        const refs = ['deleted', 'expired', 'never there'].map((key) => ({ taskId, key }));
+        const { tasks, found } = await harness.attachments.find(refs, ORGANIZATION, LATER_MS, TIMEOUT_MS);
+        expect(tasks).toEqual(new Set([taskId]));
+        expect(found).toHaveLength(2);
+        const attachment = undefined;
+        const deleted = { taskId, key: 'deleted', version: 1002, attachment };
+        const expired = { taskId, key: 'expired', version: 1004, attachment };
+        expect(found).toEqual(expect.arrayContaining([deleted, expired]));
+      });
+
       it('answers for many tasks at once, each reference once', async () => {
         const other = (await storedTask(harness)).id;
         const missing = randomUUID();
@@ -460,9 +477,13 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         await harness.attachments.delete(aDeletion(task.id, 'k2', 1002), ORGANIZATION, LATER_MS, TIMEOUT_MS);
         const again = await put(aPut({ taskId: task.id, key: 'k0' }, { version: 1002 }), { nowMs: LATER_MS });
         expect(again).toMatchObject({ state: 'applied', replaced: false });
-        expect(await list({ taskId: task.id, limit: 1, nowMs: LATER_MS })).toMatchObject({
-          totalCount: MAX_ATTACHMENTS_PER_TASK,
-        });
+        const page = { taskId: task.id, limit: 1, nowMs: LATER_MS };
+        expect(await list(page)).toMatchObject({ totalCount: MAX_ATTACHMENTS_PER_TASK });
+        // What has been acknowledged cannot be refused any more.
+        const journaled = aPut({ taskId: task.id, key: 'journaled' }, { nowMs: LATER_MS });
+        const drained = await harness.attachments.drain({ organization: ORGANIZATION, put: journaled });
+        expect(drained).toMatchObject({ state: 'applied' });
+        expect(await list(page)).toMatchObject({ totalCount: MAX_ATTACHMENTS_PER_TASK + 1 });
       }, 60_000);
     });
   });

@@ -30,6 +30,8 @@ export interface StoreHarness {
   readonly tasks: TaskStore;
   /** Every event recorded of these tasks, in the order in which they are to be announced. */
   eventsOf(...taskIds: string[]): Promise<readonly DomainEvent[]>;
+  /** What is recorded under an op: as overtaken, and as published. */
+  recordsOf(op: string): Promise<readonly { superseded: boolean; published: boolean }[]>;
   close(): Promise<void>;
 }
 
@@ -48,6 +50,10 @@ function memoryHarness(): StoreHarness {
       Promise.resolve(
         database.events.filter(({ payload }) => taskIds.includes((payload['taskId'] ?? payload['id']) as string)),
       ),
+    recordsOf: (op) => {
+      const rows = database.outbox.filter((row) => row.op === op);
+      return Promise.resolve(rows.map(({ superseded, published }) => ({ superseded, published })));
+    },
     close: () => Promise.resolve(),
   };
 }
@@ -74,6 +80,7 @@ export function postgresHarness(connection: PostgresConnection): PostgresHarness
       expect(rows.map(({ op_id }) => op_id)).toEqual(rows.map(({ event }) => event.metadata.eventId));
       return rows.map(({ event }) => event);
     },
+    recordsOf: (op) => connection.query('SELECT superseded, published FROM outbox WHERE op_id = $1', [op]),
     close: () => connection.close(),
   };
 }

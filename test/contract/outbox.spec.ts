@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { ExpiredAttachment } from '../../src/core/domain/attachment';
 import { taskCreated, type DomainEvent } from '../../src/core/domain/domain-event';
-import type { EventQuery } from '../../src/core/ports/outbox';
+import { expiryStamp } from '../../src/core/domain/version';
+import type { EventQuery, OutboxChanges } from '../../src/core/ports/outbox';
 import {
   aDeletion,
   aPut,
@@ -12,7 +14,8 @@ import {
 } from './attachment-store.harness';
 import { OUTBOX_HARNESSES, type OutboxHarness } from './outbox.harness';
 
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
   let harness: OutboxHarness;
@@ -155,5 +158,124 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     await harness.outbox.markPublished(await unpublished());
     expect(await harness.outbox.purge(later, 2)).toBe(2);
     expect(await harness.outbox.purge(later, 2)).toBe(1);
+  });
+
+  describe('changes', () => {
+    const since = async () => (await harness.outbox.changes(undefined, 1)).horizon;
+    const changes = (from?: number, limit = 1000) => harness.outbox.changes(from, limit);
+    const put = async (taskId: string, version: number, more: { key?: string; ttlSeconds?: number } = {}) => {
+      const one = aPut({ taskId, key: 'k', ...more }, { version });
+      await harness.attachments.put(one, organization, undefined, NOW_MS, TIMEOUT_MS);
+      return one;
+    };
+    const remove = async (taskId: string, version: number) => {
+      const deletion = aDeletion(taskId, 'k', version);
+      await harness.attachments.delete(deletion, organization, NOW_MS, TIMEOUT_MS);
+      return deletion;
+    };
+    const keyed = (taskId: string, version: number, op: string, deleted = false) => ({
+      kind: 'attachment',
+      taskId,
+      key: 'k',
+      version,
+      op,
+      deleted,
+    });
+
+    it('tells of attachments and deleted tasks, published or not, and of no other change of a task', async () => {
+      const from = await since();
+      const { taskId } = await newTask();
+      const first = await put(taskId, 1000, { ttlSeconds: 5 });
+      const deletion = await remove(taskId, 1002);
+      const second = await put(taskId, 1004, { ttlSeconds: 5 });
+      const [expired] = await harness.expired.find(NOW_MS + 5000, 1);
+      await harness.expired.remove(expired as ExpiredAttachment);
+      const deleted = await harness.tasks.deleteTree(taskId, organization, describeDeletion, TIMEOUT_MS);
+      await harness.outbox.markPublished(await unpublished());
+
+      const { op } = expiryStamp(second.attachment);
+      expect((await changes(from)).changes).toEqual([
+        keyed(taskId, 1000, first.attachment.op),
+        keyed(taskId, 1002, deletion.stamp.op, true),
+        keyed(taskId, 1004, second.attachment.op),
+        keyed(taskId, 1005, op, true),
+        { kind: 'task-deleted', taskId, version: deleted?.[0]?.stamp.version },
+      ]);
+    });
+
+    it('goes on where it ended, and begins behind what was there', async () => {
+      const { taskId } = await newTask();
+      await put(taskId, 1000);
+      const before = await changes(await since());
+      expect(before.changes).toEqual([]);
+      const next = await put(taskId, 1002);
+      const after = await changes(before.to);
+      expect(after.changes).toEqual([keyed(taskId, 1002, next.attachment.op)]);
+      expect(after.to).toBeGreaterThan(before.to);
+      expect(after.horizon).toBeGreaterThanOrEqual(after.to);
+      expect((await changes(after.to)).changes).toEqual([]);
+    });
+
+    it('leaves out what has changed nothing', async () => {
+      const { taskId } = await newTask();
+      await put(taskId, 1002);
+      const from = await since();
+      const late = { organization, put: aPut({ taskId, key: 'k' }, { version: 1000 }) };
+      expect(await harness.attachments.drain(late)).toEqual({ state: 'superseded' });
+      expect((await changes(from)).changes).toEqual([]);
+    });
+
+    it('tells a transaction as a whole, however many of its changes exceed the limit', async () => {
+      const from = await since();
+      const task = aTask({}, organization);
+      const puts = ['a', 'b', 'c', 'd'].map((key) => aPut({ taskId: task.id, key }));
+      await harness.tasks.insert(task, puts, taskCreated(task, randomUUID()), TIMEOUT_MS);
+      const next = await put(task.id, 1000);
+      const keysOf = (page: OutboxChanges) => page.changes.map((change) => 'key' in change && change.key);
+
+      const first = await changes(from, 2);
+      expect(keysOf(first).sort()).toEqual(['a', 'b', 'c', 'd']);
+      const second = await changes(first.to, 2);
+      expect(second.changes).toEqual([keyed(task.id, 1000, next.attachment.op)]);
+      expect((await changes(second.to, 2)).changes).toEqual([]);
+    });
+
+    it('goes through any number of changes in pages', async () => {
+      let from = await since();
+      const { taskId } = await newTask();
+      for (let i = 0; i < 7; i++) await put(taskId, 1000 + 2 * i);
+      const seen: number[] = [];
+      for (let page = await changes(from, 3); page.changes.length > 0; page = await changes(from, 3)) {
+        seen.push(...page.changes.map(({ version }) => version));
+        from = page.to;
+      }
+      expect(seen).toEqual([1000, 1002, 1004, 1006, 1008, 1010, 1012]);
+    });
+
+    it.each(['unknown', 'ahead of this outbox'])(
+      'tells of the last ten minutes where the position is %s',
+      async (how) => {
+        const { taskId } = await newTask();
+        await put(taskId, 1000, { key: 'old' });
+        await harness.age(10 * MINUTE_MS + 1);
+        await put(taskId, 1002, { key: 'recent' });
+        await harness.age(9 * MINUTE_MS);
+        await put(taskId, 1004, { key: 'new' });
+        const from = how === 'unknown' ? undefined : (await since()) + 1_000_000;
+        const page = await changes(from);
+        const ofTask = page.changes.filter((change) => change.taskId === taskId);
+        expect(ofTask.map(({ version }) => version)).toEqual([1002, 1004]);
+        expect((await changes(page.to)).changes).toEqual([]);
+      },
+    );
+
+    it('tells of what the journal brings late', async () => {
+      const { taskId } = await newTask();
+      const nowMs = NOW_MS - HOUR_MS;
+      const late = { organization, put: aPut({ taskId, key: 'k' }, { version: 1000, nowMs }) };
+      expect(await harness.attachments.drain(late)).toMatchObject({ state: 'applied' });
+      const ofTask = (await changes()).changes.filter((change) => change.taskId === taskId);
+      expect(ofTask).toEqual([keyed(taskId, 1000, late.put.attachment.op)]);
+    });
   });
 });

@@ -1,11 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
+import type { OutboxChanges } from '../../src/core/ports/outbox';
 import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
 import { PublisherSession } from '../../src/outbound/postgres/publisher-session';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
-import { databaseHarness, ORGANIZATION, storedTask, type PostgresHarness } from './attachment-store.harness';
+import {
+  aPut,
+  databaseHarness,
+  NOW_MS,
+  ORGANIZATION,
+  storedTask,
+  TIMEOUT_MS,
+  type PostgresHarness,
+} from './attachment-store.harness';
 
 describe('PostgresOutbox', () => {
   let server: PostgresServer;
@@ -28,20 +37,21 @@ describe('PostgresOutbox', () => {
     await server?.stop();
   });
 
+  /** A transaction that has begun, in the order of the calls. */
+  async function transaction(): Promise<Client> {
+    const client = new Client({ connectionString: server.url });
+    clients.push(client);
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query('SELECT pg_current_xact_id()');
+    return client;
+  }
+
   describe('a reader', () => {
     const outbox = () => new PostgresOutbox(harness.connection);
     const read = (after?: string) => outbox().read({ organization: ORGANIZATION, after, limit: 100 });
     const start = async () => (await read())?.position as string;
 
-    /** A transaction that has begun, in the order of the calls. */
-    async function transaction(): Promise<Client> {
-      const client = new Client({ connectionString: server.url });
-      clients.push(client);
-      await client.connect();
-      await client.query('BEGIN');
-      await client.query('SELECT pg_current_xact_id()');
-      return client;
-    }
     const record = (client: Client, taskId: string, name: string) =>
       client.query(
         `INSERT INTO outbox (op_id, task_id, kind, event) VALUES ($1, $2, 'task', json_build_object('type', $3::text))`,
@@ -95,6 +105,84 @@ describe('PostgresOutbox', () => {
       }
       expect(seen).toEqual(['earlier', 'later']);
     });
+  });
+
+  describe('a projection', () => {
+    const changes = (from?: number, limit = 1000) => new PostgresOutbox(harness.connection).changes(from, limit);
+    const start = async () => (await changes()).to;
+    const put = (taskId: string, key: string, version: number) =>
+      harness.attachments.put(aPut({ taskId, key }, { version }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+    const keysOf = ({ changes }: OutboxChanges) => changes.map((change) => 'key' in change && change.key);
+    const recordChange = (client: Client, taskId: string, key: string) =>
+      client.query(
+        `INSERT INTO outbox (op_id, task_id, key, version, kind, event)
+         VALUES ($1, $2, $3, 1000, 'attachment', '{"type":"task.attachment_created"}')`,
+        [randomUUID(), taskId, key],
+      );
+
+    it('waits for what is committed late, and passes nothing over', async () => {
+      const { id } = await storedTask(harness);
+      const from = await start();
+      await put(id, 'before', 1000);
+      const [slow, later] = [await transaction(), await transaction()];
+      await put(id, 'after', 1000);
+      const first = await changes(from);
+      expect(keysOf(first)).toEqual(['before']);
+      expect(first.horizon).toBeGreaterThan(first.to);
+
+      await recordChange(slow, id, 'slow');
+      await slow.query('COMMIT');
+      const second = await changes(first.to);
+      expect(keysOf(second)).toEqual(['slow']);
+      await later.query('ROLLBACK');
+      const third = await changes(second.to);
+      expect(keysOf(third)).toEqual(['after']);
+      expect(third.to).toBeGreaterThanOrEqual(first.horizon);
+      expect(keysOf(await changes(third.to))).toEqual([]);
+    });
+
+    it('is beside the point where it is ahead of all that has ended: the last ten minutes are told', async () => {
+      const { id } = await storedTask(harness);
+      await put(id, 'recent', 1000);
+      const slow = await transaction();
+      await put(id, 'held back', 1000);
+      const { to, horizon } = await changes();
+      expect(horizon).toBeGreaterThan(to);
+      const again = await changes(horizon);
+      expect(again.to).toBe(to);
+      expect(keysOf(again)).toContain('recent');
+      expect(keysOf(again)).not.toContain('held back');
+      await slow.query('ROLLBACK');
+    });
+
+    it.each(['force_custom_plan', 'force_generic_plan'])(
+      'reads no more than it must, wherever it is: %s',
+      async (mode) => {
+        await harness.connection.query(`
+        INSERT INTO outbox (op_id, task_id, key, version, kind, event, at, xid)
+        SELECT gen_random_uuid(), 't', 'k', 1000, 'attachment', '{"type":"task.attachment_created"}',
+          now() - interval '1 day', '1'::xid8
+        FROM generate_series(1, 50000)`);
+        await harness.connection.query('VACUUM ANALYZE outbox');
+        const explain = (text: string, values: readonly unknown[] = []) =>
+          harness.connection.transaction(async (query) => {
+            await query(`SET LOCAL plan_cache_mode = ${mode}`);
+            const [row] = await query<Record<string, unknown>>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values);
+            return JSON.stringify(row);
+          });
+        const plans: string[] = [];
+        const query = async (text: string, values?: readonly unknown[]) => {
+          plans.push(await explain(text, values));
+          return harness.connection.query(text, values);
+        };
+        const outbox = new PostgresOutbox(Object.assign(Object.create(harness.connection), { query }));
+        const { to } = await outbox.changes(undefined, 100);
+        await outbox.changes(to, 100);
+        expect(plans).toHaveLength(2);
+        for (const plan of plans) expect(plan).toContain('outbox_by_xid');
+        for (const plan of plans) expect(plan).not.toContain('"Node Type":"Seq Scan"');
+      },
+    );
   });
 
   describe('publishing replicas', () => {
