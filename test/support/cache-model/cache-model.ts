@@ -103,7 +103,7 @@ export class CacheModel {
       return record.mark !== 'cached' && record.op !== op ? record.version : undefined;
     }
     if (!attachment) {
-      task.remove(control, key);
+      if (record) task.remove(control, key);
       raiseFloor(control, version);
     } else if ((record && !isDrainedTombstone(record)) || version > control.floor) {
       task.write(control, attachment, 'cached', { withBody: true }, this.nowMs());
@@ -276,15 +276,17 @@ export class CacheModel {
   /** What has expired was not among the attachments and must not count any more; within the skew it may have been. */
   private complete(task: TaskState, control: Control): void {
     const longExpiredMs = this.nowMs() - (this.options.skewMs ?? 100);
+    let newestExpired: number | undefined;
     control.earliestExpiryMs = undefined;
     for (const [key, { mark, live, expiresAtMs, version }] of control.records) {
       if (mark === 'cached' && expiresAtMs !== undefined && expiresAtMs <= longExpiredMs) {
         task.remove(control, key);
-        raiseFloor(control, version);
+        newestExpired = Math.max(newestExpired ?? 0, version);
       } else if (live) {
         control.earliestExpiryMs = earlier(control.earliestExpiryMs, expiresAtMs);
       }
     }
+    if (newestExpired !== undefined) raiseFloor(control, newestExpired);
     control.complete = true;
     // A key that should not be there: only an index made anew can be trusted.
     if (task.index?.scores.size !== task.liveCount()) task.index = undefined;

@@ -124,6 +124,14 @@ export class TaskState {
     if (this.control) this.control.endsAtMs = this.control.undrained > 0 ? Infinity : nowMs + this.ttlMs;
   }
 
+  /** What ends later, ends at `endsAtMs`; what does not end by itself stays so. */
+  shorten(endsAtMs: number): void {
+    const closer = (endedAtMs: number) => (endedAtMs === Infinity ? Infinity : Math.min(endedAtMs, endsAtMs));
+    if (this.control) this.control.endsAtMs = closer(this.control.endsAtMs);
+    if (this.index) this.index.endsAtMs = closer(this.index.endsAtMs);
+    for (const [key, hash] of this.hashes) this.hashes.set(key, { ...hash, endsAtMs: closer(hash.endsAtMs) });
+  }
+
   clone(): TaskState {
     const copy = new TaskState(this.ttlMs);
     copy.control = this.control && { ...this.control, records: new Map(this.control.records) };

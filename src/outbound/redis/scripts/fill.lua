@@ -21,16 +21,17 @@ end
 -- What has expired was not among the attachments and must not count any more; within SKEW it may have been. All is
 -- counted anew, so that no loss outlives a complete fill.
 local function complete(task)
-  local live, earliestExpiry, longExpired = 0, math.huge, clockMs() - SKEW_MS
+  local live, earliestExpiry, longExpired, newestExpired = 0, math.huge, clockMs() - SKEW_MS, nil
   for key, record in pairs(allRecords()) do
     if record.mark == 'cached' and record.expiresAt > 0 and record.expiresAt <= longExpired then
       removeRecord(task, key, record)
-      raiseFloor(task, record.version)
+      newestExpired = math.max(newestExpired or 0, record.version)
     elseif record.live then
       live = live + 1
       if record.expiresAt > 0 then earliestExpiry = math.min(earliestExpiry, record.expiresAt) end
     end
   end
+  if newestExpired then raiseFloor(task, newestExpired) end
   redis.call('HSET', CONTROL, 'c', '1', 'm', digits(live))
   redis.call('HDEL', CONTROL, 'x')
   if earliestExpiry < math.huge then redis.call('HSET', CONTROL, 'x', digits(earliestExpiry)) end
