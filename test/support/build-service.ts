@@ -6,7 +6,8 @@ const ROOT = join(__dirname, '../..');
 
 /** Brings `dist` up to date where the run, all tests or those whose paths match, has tests of the built service. */
 export function buildServiceFor(testPathPatterns: readonly string[]): void {
-  const paths = readdirSync(join(ROOT, 'test/e2e')).map((file) => join(ROOT, 'test/e2e', file));
+  const folders = ['test/e2e', 'test/faults'];
+  const paths = folders.flatMap((folder) => readdirSync(join(ROOT, folder)).map((file) => join(ROOT, folder, file)));
   const isWanted = (pattern: string) => paths.some((path) => new RegExp(pattern, 'i').test(path));
   if (testPathPatterns.length > 0 && !testPathPatterns.some(isWanted)) return;
   execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { cwd: ROOT, stdio: 'inherit' });

@@ -1,0 +1,137 @@
+import { startFaultProxy, type FaultProxy } from '../support/fault-proxy';
+import { startNats, type NatsServer } from '../support/nats-server';
+import { until } from '../support/poll';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { startRedis, type RedisServer } from '../support/redis-server';
+import { startService, type Environment, type Service } from '../support/service';
+
+/** What the tests ask for in a minute is no matter here, nor how busy the machine is. */
+const LIMITS = { RATE_LIMITS: 'task.delete_attachment=1000000/60s', MAX_EVENT_LOOP_DELAY_MS: '60000' };
+
+/** Replicas of the built service, each with a network of its own to PostgreSQL and Redis; those of the group. */
+export interface ReplicaGroup {
+  readonly postgres: PostgresServer;
+  /** Keeps what it has acknowledged, also when it is killed. */
+  readonly redis: RedisServer;
+  readonly nats: NatsServer;
+  /** Not through any proxy. */
+  readonly databaseUrl: string;
+  readonly replicas: readonly Replica[];
+  close(): Promise<void>;
+}
+
+export async function startReplicas(count: number): Promise<ReplicaGroup> {
+  const started: { stop(): Promise<unknown> }[] = [];
+  const keep = <T extends { stop(): Promise<unknown> }>(one: T) => (started.push(one), one);
+  const close = async () => {
+    for (const one of started.splice(0).reverse()) await one.stop();
+  };
+  try {
+    const postgres = keep(await startPostgres());
+    const redis = keep(await startRedis({ appendOnly: true }));
+    const nats = keep(await startNats());
+    const databaseUrl = await postgres.createDatabase();
+    const names = Array.from({ length: count }, (_, i) => `replica-${i + 1}`);
+    const start = async (name: string) => keep(await Replica.start(name, databaseUrl, redis.url, nats.url));
+    const replicas = await Promise.all(names.map(start));
+    return { postgres, redis, nats, databaseUrl, replicas, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+export class Replica {
+  /** One of its processes has ended by itself. */
+  hasCrashed = false;
+  /** The processes that the test itself has killed. */
+  private readonly killed = new Set<Service>();
+
+  private constructor(
+    readonly toPostgres: FaultProxy,
+    readonly toRedis: FaultProxy,
+    private readonly environment: Environment,
+    private current: Service,
+  ) {
+    this.watch();
+  }
+
+  static async start(name: string, databaseUrl: string, redisUrl: string, natsUrl: string): Promise<Replica> {
+    const toPostgres = await startFaultProxy(portOf(databaseUrl));
+    const toRedis = await startFaultProxy(portOf(redisUrl));
+    const environment = {
+      ...LIMITS,
+      INSTANCE_ID: name,
+      DATABASE_URL: throughProxy(databaseUrl, toPostgres),
+      REDIS_URL: throughProxy(redisUrl, toRedis),
+      NATS_URL: natsUrl,
+    };
+    try {
+      return new Replica(toPostgres, toRedis, environment, await startService(environment));
+    } catch (error) {
+      await Promise.all([toPostgres.close(), toRedis.close()]);
+      throw error;
+    }
+  }
+
+  get name(): string {
+    return this.environment['INSTANCE_ID'] as string;
+  }
+
+  /** The process that serves now, or served last. */
+  get service(): Service {
+    return this.current;
+  }
+
+  hasKilled(service: Service): boolean {
+    return this.killed.has(service);
+  }
+
+  /** As a crash would. */
+  async kill(): Promise<void> {
+    this.killed.add(this.service);
+    await this.service.kill();
+  }
+
+  /** A new process in the place of one that was killed. */
+  async startAgain(): Promise<void> {
+    this.current = await startService(this.environment);
+    this.watch();
+  }
+
+  /** It reaches all it needs, and knows it. */
+  async hasRecovered(): Promise<boolean> {
+    const [ready, metrics] = await Promise.all([this.service.fetch('/readyz'), this.service.fetch('/metrics')]);
+    const { details } = JSON.parse(ready.text) as { details: Record<string, { state?: string }> };
+    const areUp = ['postgres', 'redis', 'nats'].every((name) => details[name]?.state === 'up');
+    return areUp && !/^dossier_breaker_open\{.*\} 1$/m.test(metrics.text);
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await Promise.all([this.toPostgres.close(), this.toRedis.close()]);
+  }
+
+  private watch(): void {
+    const { service } = this;
+    void service.exit.then(() => (this.hasCrashed ||= !this.hasKilled(service)));
+  }
+}
+
+export function untilRecovered({ replicas }: ReplicaGroup, timeoutMs: number): Promise<boolean> {
+  const allHave = async () => {
+    const answers = await Promise.all(replicas.map((replica) => replica.hasRecovered()));
+    return !answers.includes(false);
+  };
+  return until('all replicas reach all they need', allHave, timeoutMs);
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+function throughProxy(url: string, { port }: FaultProxy): string {
+  const proxied = new URL(url);
+  proxied.port = String(port);
+  return proxied.href;
+}
