@@ -44,7 +44,7 @@ async function openEmbedded(more: Environment = {}): Promise<Setup> {
 }
 
 export async function openOnServers(more: Environment = {}): Promise<Setup> {
-  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
+  const [postgres, redis] = await Promise.all([startPostgres(), startRedis({ appendOnly: true })]);
   const close = async () => void (await Promise.all([postgres.stop(), redis.stop()]));
   const databaseUrl = await postgres.createDatabase();
   const servers = { postgres, redis, databaseUrl };

@@ -1,0 +1,312 @@
+import { nextMillisecond, until } from '../support/poll';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { launchService, startService, type Service } from '../support/service';
+import { openOnServers, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
+import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
+
+const UNAVAILABLE = { code: -32001, message: 'Service unavailable' };
+const DEGRADED_PAGE = { attachments: [], totalCount: 0, hasMore: false, degraded: true };
+
+type Written = WireAttachment & { readonly replaced: boolean; readonly degraded?: true };
+
+const put = (service: Service, taskId: string, key: string, value: unknown) =>
+  service.result<Written>('task.create_attachment', { taskId, key, type: 'json', value });
+const get = (service: Service, taskId: string, key: string) =>
+  service.result<Written>('task.get_attachment', { taskId, key });
+const list = (service: Service, params: object) => service.result<WireAttachmentPage>('task.list_attachments', params);
+const remove = (service: Service, taskId: string, key: string) =>
+  service.result('task.delete_attachment', { taskId, key });
+
+const sampleOf = async (service: Service, metric: string) => {
+  const { text } = await service.fetch('/metrics');
+  return text
+    .split('\n')
+    .find((line) => line.startsWith(`${metric} `))
+    ?.split(' ')
+    .at(-1);
+};
+const isOpen = async (service: Service, operation: string) =>
+  (await sampleOf(service, `dossier_breaker_open{dependency="postgres",operation="${operation}"}`)) === '1';
+
+describe('PostgreSQL comes and goes', () => {
+  let setup: Setup;
+  let service: Service;
+  let servers: Servers;
+  /** What was acknowledged while PostgreSQL was away, by key; null for a deletion. */
+  const journaled = new Map<string, Written | null>();
+
+  beforeAll(async () => {
+    setup = await openOnServers();
+    servers = setup.servers as Servers;
+    ({ service } = setup);
+    for (const taskId of ['known', 'unknown', 'written']) {
+      await service.result('task.create', { id: taskId, text: 'x' });
+      await put(service, taskId, 'a', 1);
+      await put(service, taskId, 'b', 2);
+      // What is written within the first moments of a task is cached when it is read.
+      await list(service, { taskId });
+    }
+  });
+  afterAll(async () => {
+    await service?.kill();
+    await setup?.close();
+  });
+
+  const forgetTask = (taskId: string) =>
+    withRedis(servers.redis.url, (redis) => redis.del(`cb:task:${taskId}:control`, `cb:task:${taskId}:attachments`));
+
+  it('gone while serving: Redis answers what it knows, and nothing is made up', async () => {
+    const requests = [
+      { taskId: 'known', key: 'b' },
+      { taskId: 'known', key: 'a' },
+    ];
+    const ask = async () => ({
+      list: await list(service, { taskId: 'known' }),
+      page: await list(service, { taskId: 'known', limit: 1, order: 'desc' }),
+      gets: await Promise.all(requests.map(({ taskId, key }) => get(service, taskId, key))),
+      batch: await service.result('task.get_attachments_batch', { requests }),
+    });
+    const before = await ask();
+    await forgetTask('unknown');
+    await servers.postgres.kill();
+
+    expect(await ask()).toEqual(before);
+    for (const ref of [
+      { taskId: 'known', key: 'c' },
+      { taskId: 'unknown', key: 'a' },
+      { taskId: 'no-task', key: 'a' },
+    ]) {
+      expect(await service.error('task.get_attachment', ref)).toMatchObject({
+        ...UNAVAILABLE,
+        data: { code: 'STORE_UNAVAILABLE', retryable: true },
+      });
+    }
+    expect(await list(service, { taskId: 'unknown' })).toEqual(DEGRADED_PAGE);
+    expect(await list(service, { taskId: 'known', type: 'json' })).toEqual(DEGRADED_PAGE);
+    const { status, text } = await service.fetch('/readyz');
+    expect([status, JSON.parse(text)]).toMatchObject([
+      200,
+      { details: { postgres: { state: 'down' }, redis: { state: 'up' } } },
+    ]);
+    expect((await service.fetch('/livez')).status).toBe(200);
+  });
+
+  it('creating, overwriting and deleting go on, and say where they stand', async () => {
+    const before = await get(service, 'written', 'a');
+    const overwritten = await put(service, 'written', 'a', 'overwritten');
+    expect(overwritten).toMatchObject({ id: before.id, replaced: true, degraded: true });
+    expect(overwritten.version).toBeGreaterThan(before.version);
+    await nextMillisecond();
+    const created = await put(service, 'written', 'c', 'created');
+    expect(created).toMatchObject({ replaced: false, degraded: true });
+    const { id } = await get(service, 'written', 'b');
+    expect(await remove(service, 'written', 'b')).toMatchObject({ id, deleted: true, degraded: true });
+    await put(service, 'written', 'd', 1);
+    await remove(service, 'written', 'd');
+
+    expect(await get(service, 'written', 'a')).toMatchObject({ value: 'overwritten', version: overwritten.version });
+    expect(await get(service, 'written', 'c')).toMatchObject({ value: 'created', version: created.version });
+    for (const key of ['b', 'd']) {
+      const ref = { taskId: 'written', key };
+      expect((await service.error('task.get_attachment', ref)).message).toMatch(/not found/);
+      expect((await service.error('task.delete_attachment', ref)).message).toMatch(/not found/);
+    }
+    const { attachments, totalCount } = await list(service, { taskId: 'written' });
+    expect([attachments.map(({ key }) => key), totalCount]).toEqual([['a', 'c'], 2]);
+    journaled.set('a', overwritten).set('b', null).set('c', created).set('d', null);
+    await until(
+      'the metrics tell what waits',
+      async () => (await sampleOf(service, 'dossier_journal_waiting')) === '5',
+    );
+  });
+
+  it('what only PostgreSQL can judge does not', async () => {
+    const attachment = { taskId: 'written', type: 'json', value: 'never' };
+    for (const [method, params] of [
+      ['task.create_attachment', { ...attachment, key: 'e', ifAbsent: true }],
+      ['task.create_attachment', { ...attachment, key: 'a', ifVersion: journaled.get('a')?.version }],
+      ['task.create_attachment', { ...attachment, key: 'a', taskId: 'unknown' }],
+      ['task.create_attachment', { ...attachment, key: 'a', taskId: 'no-task' }],
+      ['task.delete_attachment', { taskId: 'unknown', key: 'a' }],
+      ['task.delete_attachment', { taskId: 'written', key: 'e' }],
+      ['task.create', { text: 'x' }],
+      ['task.get', { id: 'written' }],
+      ['task.update', { id: 'written', updates: { text: 'y' } }],
+      ['task.complete', { id: 'written', result: 1 }],
+      ['task.cancel', { id: 'written' }],
+      ['task.list', {}],
+      ['task.delete', { id: 'written' }],
+    ] as const) {
+      expect([method, await service.error(method, params)]).toMatchObject([method, UNAVAILABLE]);
+    }
+    expect((await service.fetch('/v1/tasks/written', { method: 'DELETE' })).status).toBe(503);
+    expect(await get(service, 'written', 'a')).toMatchObject({ value: 'overwritten' });
+  });
+
+  it('a new process answers what Redis holds, degraded, for it cannot know whether that is the latest', async () => {
+    await service.stop();
+    service = await launchService(setup.environment);
+    expect((await service.fetch('/startupz')).status).toBe(503);
+    expect(await get(service, 'known', 'a')).toMatchObject({ value: 1, degraded: true });
+    expect(await get(service, 'written', 'a')).toMatchObject({ value: 'overwritten', degraded: true });
+    const requests = ['a', 'c'].map((key) => ({ taskId: 'written', key }));
+    const batch = await service.result('task.get_attachments_batch', { requests });
+    expect(batch).toMatchObject({ attachments: [{ key: 'a' }, { value: 'created' }], degraded: true });
+    expect(await list(service, { taskId: 'known' })).toMatchObject({ totalCount: 2, degraded: true });
+    expect(await service.error('task.get_attachment', { taskId: 'unknown', key: 'a' })).toMatchObject(UNAVAILABLE);
+  });
+
+  it('and Redis with it: unready, and every answer says so', async () => {
+    await servers.redis.kill();
+    await service.until('/readyz', 503);
+    expect((await service.fetch('/livez')).status).toBe(200);
+    expect(await service.error('task.get_attachment', { taskId: 'known', key: 'a' })).toMatchObject(UNAVAILABLE);
+    expect(await list(service, { taskId: 'known' })).toEqual(DEGRADED_PAGE);
+    const write = { taskId: 'known', key: 'a', type: 'json', value: 'lost' };
+    expect(await service.error('task.create_attachment', write)).toMatchObject(UNAVAILABLE);
+    expect(await service.error('task.delete_attachment', { taskId: 'known', key: 'a' })).toMatchObject(UNAVAILABLE);
+  });
+
+  it('back again: both hold what was acknowledged, and have announced it once', async () => {
+    await Promise.all([servers.postgres.restart(), servers.redis.restart()]);
+    await service.until('/readyz', 200);
+    await withRedis(servers.redis.url, (redis) =>
+      until('the journal is drained', async () => (await redis.llen('cb:journal')) === 0),
+    );
+    await withPostgres(servers.databaseUrl, async (client) => {
+      const { rows } = await client.query<{ key: string; version: string }>(
+        `SELECT key, CASE WHEN deleted THEN 'deleted' ELSE version::text END AS version
+         FROM task_attachments WHERE task_id = 'written'`,
+      );
+      const acknowledged = [...journaled].map(([key, written]) => [key, written?.version.toString() ?? 'deleted']);
+      expect(Object.fromEntries(rows.map(({ key, version }) => [key, version]))).toEqual(
+        Object.fromEntries(acknowledged),
+      );
+      const announced = await client.query<{ key: string; type: string }>(
+        `SELECT key, event ->> 'type' AS type FROM outbox WHERE task_id = 'written' AND key IN ('c', 'd') ORDER BY seq`,
+      );
+      expect(announced.rows.map(({ key, type }) => `${key} ${type}`)).toEqual([
+        'c task.attachment_created',
+        'd task.attachment_created',
+        'd task.attachment.deleted',
+      ]);
+    });
+    const inCache = await until('nothing is degraded', async () => {
+      const page = await list(service, { taskId: 'written' });
+      return page.degraded ? undefined : page;
+    });
+    expect(inCache.attachments).toMatchObject([
+      { key: 'a', id: journaled.get('a')?.id, value: 'overwritten' },
+      { key: 'c', id: journaled.get('c')?.id, value: 'created' },
+    ]);
+    await forgetTask('written');
+    expect(await list(service, { taskId: 'written' })).toEqual(inCache);
+    expect(await get(service, 'known', 'a')).toMatchObject({ value: 1 });
+    expect(await put(service, 'written', 'a', 'as ever')).not.toHaveProperty('degraded');
+    expect(await get(service, 'written', 'a')).toMatchObject({ value: 'as ever' });
+  });
+
+  it('a store that does not answer in time: the call fails, and says how; after five the answer comes at once', async () => {
+    await forgetTask('known');
+    await withPostgres(servers.databaseUrl, async (client) => {
+      await client.query('BEGIN');
+      await client.query('LOCK TABLE task_attachments');
+      const request = { jsonrpc: '2.0', method: 'task.get_attachment', params: { taskId: 'known', key: 'a' } };
+      const answers = await Promise.all(
+        Array.from({ length: 5 }, () => service.post(JSON.stringify({ ...request, id: 'req-013' }))),
+      );
+      for (const { text } of answers) {
+        expect(JSON.parse(text)).toEqual({
+          jsonrpc: '2.0',
+          error: {
+            code: -32500,
+            message: 'Failed to retrieve attachment',
+            data: { taskId: 'known', reason: 'Database timeout', code: 'TIMEOUT' },
+          },
+          id: 'req-013',
+        });
+      }
+      expect(await service.error('task.get_attachment', { taskId: 'known', key: 'a' })).toMatchObject(UNAVAILABLE);
+      expect([await isOpen(service, 'task.get_attachment'), await isOpen(service, 'task.get')]).toEqual([true, false]);
+    });
+    expect(await service.result('task.get', { id: 'known' })).toMatchObject({ attachmentCount: 2 });
+  });
+
+  it('and is asked again at once when it has been away', async () => {
+    expect(await isOpen(service, 'task.get_attachment')).toBe(true);
+    await servers.postgres.kill();
+    await until('it is missed', async () => {
+      const { error } = await service.rpc('task.get', { id: 'known' });
+      return error?.code === UNAVAILABLE.code && (await isOpen(service, 'task.get'));
+    });
+    await servers.postgres.restart();
+    await until('it is asked again', async () => !(await isOpen(service, 'task.get_attachment')));
+    expect(await get(service, 'known', 'a')).toMatchObject({ value: 1 });
+    await until(
+      'no breaker is open',
+      async () => !(await service.fetch('/metrics')).text.match(/^dossier_breaker_open.* 1$/m),
+    );
+  });
+
+  it('told to stop while the database is busy, it waits for the answer', async () => {
+    await withPostgres(servers.databaseUrl, async (client) => {
+      await client.query('BEGIN');
+      await client.query(`SELECT FROM tasks WHERE id = 'known' FOR UPDATE`);
+      const answer = service.rpc('task.create_attachment', { taskId: 'known', key: 'slow', type: 'json', value: 1 });
+      await until('the call waits for the lock', async () => {
+        const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'dossier'`;
+        const { rowCount } = await client.query(waiting);
+        return rowCount === 1;
+      });
+      service.signal('SIGTERM');
+      await until('it has begun to stop', () => service.hasBegunToStop);
+      // Whoever asks must hear that it is unready, rather than find nobody there.
+      expect((await service.fetch('/readyz')).status).toBe(503);
+      await client.query('ROLLBACK');
+      expect((await answer).result).toMatchObject({ key: 'slow', replaced: false });
+    });
+    expect((await service.exit).code).toBe(0);
+  });
+
+  it('away at the start: it listens, is not ready, and becomes so when the database is there', async () => {
+    await servers.postgres.kill();
+    await servers.redis.kill();
+    service = await launchService(setup.environment);
+    expect((await service.fetch('/startupz')).status).toBe(503);
+    expect((await service.fetch('/readyz')).status).toBe(503);
+    expect((await service.fetch('/livez')).status).toBe(200);
+    expect(await service.error('task.get', { id: 'known' })).toMatchObject(UNAVAILABLE);
+    await servers.postgres.restart();
+    await service.until('/startupz', 200);
+    await service.until('/readyz', 200);
+    expect(await service.result('task.get', { id: 'known' })).toMatchObject({ id: 'known', attachmentCount: 3 });
+    expect(await put(service, 'known', 'a', 'without Redis')).not.toHaveProperty('degraded');
+    expect(await get(service, 'known', 'a')).toMatchObject({ value: 'without Redis' });
+  });
+});
+
+describe('PostgreSQL goes, and the cache would go with the process', () => {
+  let postgres: PostgresServer;
+  let service: Service;
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    service = await startService({ DATABASE_URL: await postgres.createDatabase() });
+    await service.result('task.create', { id: 't', text: 'x' });
+    await put(service, 't', 'a', 1);
+    await list(service, { taskId: 't' });
+  });
+  afterAll(async () => {
+    await service?.kill();
+    await postgres?.stop();
+  });
+
+  it('no write is taken that nobody would keep; what is known is answered', async () => {
+    await postgres.kill();
+    const write = { taskId: 't', key: 'a', type: 'json', value: 2 };
+    expect(await service.error('task.create_attachment', write)).toMatchObject(UNAVAILABLE);
+    expect(await service.error('task.delete_attachment', { taskId: 't', key: 'a' })).toMatchObject(UNAVAILABLE);
+    expect(await get(service, 't', 'a')).toMatchObject({ value: 1 });
+    expect(await list(service, { taskId: 't' })).toMatchObject({ totalCount: 1 });
+  });
+});
