@@ -1,13 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { StoreError } from '../../src/core/ports/store-error';
 import { DataDirectoryLock } from '../../src/outbound/postgres/data-directory-lock';
-import { openEmbeddedDatabase } from '../../src/outbound/postgres/embedded-database';
+import { openEmbeddedDatabase, openMemoryDatabase } from '../../src/outbound/postgres/embedded-database';
+import type { Database } from '../../src/outbound/postgres/database';
+import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { databaseHarness, TIMEOUT_MS } from './attachment-store.harness';
 
+const timeout = new StoreError('postgres', 'timeout');
 const support = join(__dirname, '../support');
 
 describe('the embedded database', () => {
@@ -59,6 +63,53 @@ describe('the embedded database', () => {
     } finally {
       await harness.close();
     }
+    expect(readdirSync(directory)).toEqual(['postgres']);
+  });
+
+  it('keeps a call within its time while its only session is busy', async () => {
+    const connection = new PostgresConnection(await openMemoryDatabase());
+    try {
+      await connection.query('CREATE TABLE too_late ()');
+      const insert = 'INSERT INTO too_late DEFAULT VALUES';
+      await connection.transaction(async () => {
+        await expect(connection.query(insert, [], 50)).rejects.toEqual(timeout);
+      });
+      await expect(connection.query('SELECT FROM too_late')).resolves.toEqual([]);
+
+      const begun = connection.transaction(async (query) => {
+        await query(insert);
+        await expect(begun).rejects.toEqual(timeout);
+      }, 50);
+      await expect(begun).rejects.toEqual(timeout);
+      // It cannot be taken back from this database, and leaves the session as it was.
+      await expect(connection.query('SELECT FROM too_late')).resolves.toHaveLength(1);
+    } finally {
+      await connection.close();
+    }
+  });
+
+  it.each([
+    ['/proc/dossier/data', /ENOENT/],
+    ['/dev/null/data', /ENOTDIR/],
+  ])('says at once that it cannot be in %s', async (path, message) => {
+    await expect(openEmbeddedDatabase(path)).rejects.toThrow(message);
+  });
+
+  it('makes the directories that it needs', async () => {
+    const below = join(directory, 'a', 'b');
+    const databases = await Promise.allSettled([openEmbeddedDatabase(below), openEmbeddedDatabase(below)]);
+    const opened = databases.filter(({ status }) => status === 'fulfilled');
+    expect(opened).toHaveLength(1);
+    await (opened[0] as PromiseFulfilledResult<Database>).value.close();
+    expect(readdirSync(below)).toEqual(['postgres']);
+  });
+
+  it('says so when its files are not those of a database, and lets go of them', async () => {
+    mkdirSync(join(directory, 'postgres'));
+    writeFileSync(join(directory, 'postgres', 'PG_VERSION'), 'nonsense');
+    const outcome = await openEmbeddedDatabase(directory).catch((error: unknown) => error);
+    expect(outcome).toBeInstanceOf(Error);
+    expect((outcome as Error).message).not.toContain('\n');
     expect(readdirSync(directory)).toEqual(['postgres']);
   });
 

@@ -4,6 +4,7 @@ import { StoreError } from '../../src/core/ports/store-error';
 import { runMigrations } from '../../src/outbound/postgres/migrate';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
+import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
 
@@ -129,8 +130,101 @@ describe('PostgresConnection', () => {
         await query('CREATE TABLE rolled_back ()');
         await query('SELECT 1 / 0');
       });
-      await expect(failing).rejects.toEqual(new StoreError('postgres', 'failed'));
+      await expect(failing).rejects.toEqual(new StoreError('postgres', 'refused'));
       await expect(connection.query("SELECT to_regclass('rolled_back') AS found")).resolves.toEqual([{ found: null }]);
+    });
+  });
+
+  it.each([
+    ['refused', 'data that no type takes', "SELECT 'x'::integer"],
+    [
+      'refused',
+      'a constraint that does not hold',
+      'CREATE TEMP TABLE t (a integer NOT NULL) ON COMMIT DROP; INSERT INTO t VALUES (NULL)',
+    ],
+    ['refused', 'more than there may be', `SELECT ${new Array(2000).fill(1).join()}`],
+    ['failed', 'a fault of our own', 'SELECT missing'],
+  ] as const)('knows what is %s: %s', async (outcome, _, text) => {
+    await connected(server.port, async (connection) => {
+      const statements = connection.transaction(async (query) => {
+        for (const statement of text.split(';')) await query(statement);
+      });
+      await expect(statements).rejects.toEqual(new StoreError('postgres', outcome));
+    });
+  });
+
+  describe('a call that has no time left', () => {
+    const SHORT_MS = 200;
+    /** Shorter than the server's own limits: what is gone by then has been cancelled. */
+    const SOON_MS = 3000;
+
+    const waiters = () =>
+      connected(server.port, (connection) =>
+        connection.query("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"),
+      );
+
+    it('leaves nothing behind that waits for a lock, or holds one', async () => {
+      await connected(server.port, async (connection) => {
+        await connection.query('CREATE TABLE counted AS SELECT 0 AS count');
+        await connection.transaction(async (query) => {
+          await query('UPDATE counted SET count = count + 1');
+          const blocked = connection.transaction(async (other) => {
+            await other('SELECT pg_advisory_xact_lock(1)');
+            await other('UPDATE counted SET count = count + 1');
+          }, SHORT_MS);
+          await expect(blocked).rejects.toEqual(timeout);
+          await until('nobody waits', async () => (await waiters()).length === 0, SOON_MS);
+          // The lock of the one that was given up is free again, while the row is still held.
+          await query('SELECT pg_advisory_xact_lock(1)');
+        });
+        await expect(connection.query('SELECT count FROM counted')).resolves.toEqual([{ count: 1 }]);
+      });
+    });
+
+    it('ends between two statements as well, and is rolled back', async () => {
+      await connected(server.port, async (connection) => {
+        await connection.query('CREATE TABLE unfinished ()');
+        let isOver = false;
+        const slow = connection.transaction(async (query) => {
+          await query('INSERT INTO unfinished DEFAULT VALUES');
+          await until('the time is up', () => isOver);
+        }, SHORT_MS);
+        await expect(slow).rejects.toEqual(timeout);
+        isOver = true;
+        await until('it is rolled back', async () => {
+          const [row] = await connection.query<{ held: number }>(
+            "SELECT count(*)::integer AS held FROM pg_locks WHERE relation = 'unfinished'::regclass",
+          );
+          return row?.held === 0;
+        });
+        await expect(connection.query('SELECT FROM unfinished')).resolves.toEqual([]);
+      });
+    });
+
+    it('waits no longer for a session, and does nothing when there is one', async () => {
+      await connected(server.port, async (connection) => {
+        await connection.query('CREATE TABLE too_late ()');
+        let free = 0;
+        const busy = [1, 2, 3].map(() => connection.query('SELECT pg_sleep(2)').finally(() => free++));
+        await expect(connection.query('INSERT INTO too_late DEFAULT VALUES', [], SHORT_MS)).rejects.toEqual(timeout);
+        expect(free).toBe(0);
+        await Promise.all(busy);
+        await expect(connection.query('SELECT FROM too_late')).resolves.toEqual([]);
+      });
+    });
+
+    it('is refused at once where too many others wait', async () => {
+      await connected(server.port, async (connection) => {
+        await connection.query('SELECT 1');
+        let served = 0;
+        const wait = () => connection.query('SELECT pg_sleep(0.001)').finally(() => served++);
+        const crowd = Promise.allSettled(Array.from({ length: 2000 }, wait));
+        await expect(connection.query('SELECT 1')).rejects.toEqual(unavailable);
+        expect(served).toBe(0);
+        const outcomes = await crowd;
+        expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(100);
+        await expect(connection.query('SELECT 1 AS one')).resolves.toEqual([{ one: 1 }]);
+      });
     });
   });
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import type { OutboxChanges } from '../../src/core/ports/outbox';
+import type { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
 import { PublisherSession } from '../../src/outbound/postgres/publisher-session';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
@@ -175,7 +176,8 @@ describe('PostgresOutbox', () => {
           plans.push(await explain(text, values));
           return harness.connection.query(text, values);
         };
-        const outbox = new PostgresOutbox(Object.assign(Object.create(harness.connection), { query }));
+        const observed = Object.assign(Object.create(harness.connection) as PostgresConnection, { query });
+        const outbox = new PostgresOutbox(observed);
         const { to } = await outbox.changes(undefined, 100);
         await outbox.changes(to, 100);
         expect(plans).toHaveLength(2);
