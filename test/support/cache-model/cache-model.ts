@@ -307,7 +307,7 @@ export class CacheModel {
   }
 }
 
-const NOTHING: KeyAnswer = { journaled: false };
+const NOTHING: KeyAnswer = { attachment: undefined, journaled: false };
 
 function isForeign(control: Control, organization: string): boolean {
   return control.organization !== undefined && control.organization !== organization;

@@ -11,7 +11,7 @@ import {
   type ProjectionCursor,
 } from '../../../src/core/ports/attachment-cache';
 import type { OutboxChange } from '../../../src/core/ports/outbox';
-import type { CacheModel, TaskAnswer } from './cache-model';
+import type { CacheModel, KeyAnswer, TaskAnswer } from './cache-model';
 
 /** One replica's cache on a model of Redis. Whatever a method does, it has done when it returns its promise. */
 export class ModelAttachmentCache extends AttachmentCache {
@@ -26,7 +26,7 @@ export class ModelAttachmentCache extends AttachmentCache {
   read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]> {
     const found = refs.map(({ taskId, key }) => {
       const { found: answers, ...about } = this.model.read(taskId, organization, [key]);
-      return { ...this.cachedTask(about), journaled: false, ...answers[0] };
+      return { ...this.cachedTask(about), ...(answers[0] as KeyAnswer) };
     });
     return Promise.resolve(found);
   }
