@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { Attachment } from '../../src/core/domain/attachment';
 import { JsonText } from '../../src/core/domain/json-text';
 import { versionAt } from '../../src/core/domain/version';
-import { putChange, type Fill, type PageRequest, type ProjectionCursor } from '../../src/core/ports/attachment-cache';
+import {
+  putChange,
+  type Fill,
+  type KnownChange,
+  type PageRequest,
+  type ProjectionCursor,
+} from '../../src/core/ports/attachment-cache';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
 import { startCountingProxy } from '../support/counting-proxy';
@@ -186,6 +192,54 @@ describe('attachment cache in Redis', () => {
     });
   });
 
+  describe('changes that a page must hold', () => {
+    const holds = async (key: string, version: number, deleted: boolean) => {
+      const found = await cache.readPage(requestFor({ known: [{ key, version, deleted }] }));
+      return found.page !== undefined;
+    };
+    const put = (key: string, version: number) => cache.apply(putChange(sampleAttachment({ taskId, key, version })));
+    const tombstone = (mark: string, version: number) =>
+      harness.client.hset(harness.keys.control(taskId), 'r:gone', `${version} ${randomUUID()} ${mark} deleted 0`);
+
+    it('are there: a put of this version or an older one', async () => {
+      await put('a', floor + 4);
+      expect([await holds('a', floor + 2, false), await holds('a', floor + 4, false)]).toEqual([true, true]);
+      expect([await holds('a', floor + 6, false), await holds('none', 2, false)]).toEqual([false, false]);
+    });
+
+    it('are there: a deletion of what is not there, or of an older version', async () => {
+      await put('a', floor + 4);
+      expect([await holds('none', floor + 100, true), await holds('a', floor + 2, true)]).toEqual([true, true]);
+      expect(await holds('a', floor + 6, true)).toBe(false);
+    });
+
+    it('are there: what a journaled deletion has overtaken', async () => {
+      await tombstone('journaled', floor + 4);
+      expect([await holds('gone', floor + 2, false), await holds('gone', floor + 6, false)]).toEqual([true, false]);
+      expect([await holds('gone', floor + 2, true), await holds('gone', floor + 6, true)]).toEqual([true, true]);
+    });
+
+    it('are not there: what a drained deletion has overtaken', async () => {
+      await tombstone('drained', floor + 4);
+      expect([await holds('gone', floor + 2, false), await holds('gone', floor + 2, true)]).toEqual([false, true]);
+    });
+
+    it('must all be there', async () => {
+      const known = ['a', 'b', 'none'].map((key) => ({ key, version: 2, deleted: key === 'none' }));
+      expect((await cache.readPage(requestFor({ known }))).page).toBeDefined();
+      const [a, ...others] = known as [KnownChange, ...KnownChange[]];
+      expect((await cache.readPage(requestFor({ known: [...others, { ...a, version: 4 }] }))).page).toBeUndefined();
+    });
+  });
+
+  it('fills nothing of a session that has ended', async () => {
+    const changed = attachments.map((attachment) => ({ ...attachment, version: 4, op: randomUUID() }));
+    await cache.fill([fillOf(changed, true, { floor, session: session - 1 })]);
+    expect(await get('a')).toEqual(attachments[0]);
+    await cache.fill([fillOf(changed)]);
+    expect(await get('a')).toEqual(changed[0]);
+  });
+
   describe('losses', () => {
     it.each<[string, () => Promise<void>]>([
       ['a body', () => harness.evict.body(taskId, 'b')],
@@ -237,6 +291,8 @@ describe('attachment cache in Redis', () => {
       ['no record', () => harness.client.hdel(harness.keys.control(taskId), 'r:a')],
       ['a string for the control', () => harness.client.set(harness.keys.control(taskId), 'x')],
       ['a broken floor', () => harness.client.hset(harness.keys.control(taskId), 'f', 'x')],
+      ['a floor that is no number', () => harness.client.hset(harness.keys.control(taskId), 'f', 'nan')],
+      ['a floor that is not exact', () => harness.client.hset(harness.keys.control(taskId), 'f', '9'.repeat(20))],
       ['a broken count', () => harness.client.hset(harness.keys.control(taskId), 'm', '')],
     ];
     it.each(corruptions)('is a miss, healed by a complete fill: %s', async (_, corrupt) => {
@@ -265,6 +321,7 @@ describe('attachment cache in Redis', () => {
       ['a string for the index', () => harness.client.set(harness.keys.index(taskId), 'x')],
       ['a foreign entry in the index', () => harness.client.zadd(harness.keys.index(taskId), 1, 'foreign')],
       ['a wrong count', () => harness.client.hset(harness.keys.control(taskId), 'm', '7')],
+      ['a broken expiry', () => harness.client.hset(harness.keys.control(taskId), 'x', 'soon')],
       [
         'a foreign entry instead of another',
         async () => {

@@ -1,8 +1,11 @@
+import { Redis } from 'ioredis';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
+import { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
 import { RedisKeys } from '../../src/outbound/redis/redis-keys';
 import { putChange } from '../../src/core/ports/attachment-cache';
-import { startRedis, type RedisServer } from '../support/redis-server';
+import { startRedis, startRedisCluster, type RedisCluster, type RedisServer } from '../support/redis-server';
+import { until } from '../support/poll';
 import { sampleAttachment } from '../support/sample-attachment';
 
 const READY_TIMEOUT_MS = 15_000;
@@ -31,6 +34,12 @@ describe.each([
     connection.connect();
   };
   const ready = () => connection.waitUntilReady(READY_TIMEOUT_MS);
+  /** The data stays, and so does the server. */
+  const breakConnections = async () => {
+    const other = new Redis(server.url);
+    await other.client('KILL', 'TYPE', 'normal');
+    other.disconnect();
+  };
   const untilDown = async () => {
     for (let tries = 0; tries < 500 && changes.at(-1) !== 'down'; tries++) await new Promise((r) => setTimeout(r, 10));
     expect(changes.at(-1)).toBe('down');
@@ -89,6 +98,33 @@ describe.each([
     await underWay;
   });
 
+  it('begins a session with every connection, and fills nothing of an earlier one', async () => {
+    open();
+    expect(connection.session).toBe(0);
+    await ready();
+    await connection.client.flushall();
+    const { token } = await cache.readTask('t-1');
+    expect(token.session).toBe(connection.session);
+    await breakConnections();
+    await until('connected again', () => connection.session > token.session && connection.client.status === 'ready');
+    const fill = { taskId: 't-1', organization: 'acme', withBodies: true, complete: true };
+    await cache.fill([{ ...fill, token, attachments: [sampleAttachment(REF)] }]);
+    const found = await cache.readTask('t-1');
+    expect(found).toMatchObject({ token: { floor: token.floor, session: connection.session } });
+    expect(found.organization).toBeUndefined();
+    await cache.fill([{ ...fill, token: found.token, attachments: [sampleAttachment(REF)] }]);
+    expect(await cache.readTask('t-1')).toMatchObject({ organization: 'acme' });
+  });
+
+  it('stays in its session while it lasts', async () => {
+    open();
+    await ready();
+    const { session } = connection;
+    for (let i = 0; i < 50; i++) await cache.readTask(`t-${i}`);
+    await cache.cursors();
+    expect(connection.session).toBe(session);
+  });
+
   it('does not wait longer than it must for a server that does not answer', async () => {
     open(200);
     await ready();
@@ -139,6 +175,88 @@ it('finds a cluster by any of its nodes', async () => {
     await connection.close();
     await server.stop();
   }
+});
+
+describe('fitness for a journal', () => {
+  let server: RedisServer;
+  let connection: RedisConnection;
+
+  beforeAll(async () => {
+    server = await startRedis({ appendOnly: true });
+    connection = new RedisConnection({ url: server.url, isCluster: false, onChange: () => undefined });
+    connection.connect();
+    await connection.waitUntilReady(READY_TIMEOUT_MS);
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await server?.stop();
+  });
+  const set = (name: string, value: string) => connection.client.config('SET', name, value);
+
+  it('is given where writes are kept, whatever may be evicted besides', async () => {
+    expect(await connection.unfitness()).toBeUndefined();
+    await set('maxmemory-policy', 'allkeys-lru');
+    expect(await connection.unfitness()).toBeUndefined();
+    await set('maxmemory', '1gb');
+    for (const policy of ['noeviction', 'volatile-lru', 'volatile-ttl']) {
+      await set('maxmemory-policy', policy);
+      expect(await connection.unfitness()).toBeUndefined();
+    }
+  });
+
+  it('is not where anything may be evicted, or a restart loses writes', async () => {
+    await set('maxmemory', '1gb');
+    await set('maxmemory-policy', 'allkeys-lfu');
+    expect(await connection.unfitness()).toBe('maxmemory-policy allkeys-lfu may evict writes that only Redis holds.');
+    await set('appendonly', 'no');
+    expect(await connection.unfitness()).toMatch(/^maxmemory-policy .* appendonly is off: .*\.$/);
+    await set('maxmemory', '0');
+    expect(await connection.unfitness()).toBe('appendonly is off: a restart loses writes that only Redis holds.');
+  });
+
+  it('is not doubted where the server does not tell', async () => {
+    await set('appendonly', 'no');
+    await connection.client.acl('SETUSER', 'default', '-info');
+    expect(await connection.unfitness()).toBeUndefined();
+    await connection.client.acl('SETUSER', 'default', '+info');
+  });
+});
+
+describe('a cluster of several nodes', () => {
+  let servers: RedisCluster;
+  let connection: RedisConnection;
+
+  beforeAll(async () => {
+    servers = await startRedisCluster();
+    connection = new RedisConnection({ url: servers.url, isCluster: true, onChange: () => undefined });
+    connection.connect();
+    await connection.waitUntilReady(READY_TIMEOUT_MS);
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await servers?.stop();
+  });
+
+  it('goes on with the shards that answer, and begins a session when a node comes or goes', async () => {
+    const keys = new RedisKeys(true);
+    const cache = new RedisAttachmentCache(connection, keys, 60_000);
+    const journal = new RedisAttachmentJournal(connection, keys, 60_000);
+    const partsThatAnswer = async () => (await cache.cursors()).flatMap(({ parts }) => parts).length;
+    await until('all nodes are connected', async () => (await partsThatAnswer()) === keys.shards.length);
+    const [node] = servers.nodes as [RedisServer];
+    const { session } = connection;
+
+    await node.kill();
+    await until('only some shards answer', async () => (await partsThatAnswer()) < keys.shards.length);
+    expect(await partsThatAnswer()).toBeGreaterThan(0);
+    expect(await journal.oldest()).toEqual([]);
+    await until('the node is missed', () => connection.session > session);
+
+    const without = connection.session;
+    await node.restart();
+    await until('all nodes are back', async () => (await partsThatAnswer()) === keys.shards.length, 20_000);
+    expect(connection.session).toBeGreaterThan(without);
+  });
 });
 
 it('calls a server that became a replica unavailable for changes', async () => {

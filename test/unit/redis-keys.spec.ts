@@ -6,6 +6,11 @@ describe('names in Redis', () => {
     expect(keys.attachment({ taskId: 't-1', key: 'a:b {c}' })).toBe('cb:task:t-1:attachment:a:b {c}');
     expect(keys.index('t-1')).toBe('cb:task:t-1:attachments');
     expect(keys.control('t-1')).toBe('cb:task:t-1:control');
+    expect(keys.shards).toEqual([0]);
+    expect(keys.shardOf('t-1')).toBe(0);
+    expect(keys.journal(0)).toBe('cb:journal');
+    expect(keys.deadLetters(0)).toBe('cb:dead-letters');
+    expect(keys.cursor(0)).toBe('cb:cursor');
   });
 
   it('begin with the shard of the task in a cluster, the same in every release', () => {
@@ -23,10 +28,13 @@ describe('names in Redis', () => {
     const keys = new RedisKeys(true);
     const taskIds = Array.from({ length: 2000 }, (_, i) => `t-${i}`);
     for (const taskId of taskIds) {
-      const names = [keys.control(taskId), keys.index(taskId), keys.attachment({ taskId, key: '{x}' })];
+      const shard = keys.shardOf(taskId);
+      const ofShard = [keys.journal(shard), keys.deadLetters(shard), keys.cursor(shard)];
+      const names = [keys.control(taskId), keys.index(taskId), keys.attachment({ taskId, key: '{x}' }), ...ofShard];
       expect(new Set(names.map(hashTag)).size).toBe(1);
     }
     expect(new Set(taskIds.map((taskId) => hashTag(keys.control(taskId)))).size).toBe(64);
+    expect(new Set(keys.shards.map((shard) => hashTag(keys.journal(shard)))).size).toBe(64);
   });
 });
 
