@@ -1,0 +1,318 @@
+import type { Attachment, AttachmentRef } from '../../src/core/domain/attachment';
+import { DomainError, type Refusal } from '../../src/core/domain/domain-error';
+import { OPERATION_TIMEOUT_MS, CACHE_TIMEOUT_MS } from '../../src/core/domain/limits';
+import { StoreError } from '../../src/core/ports/store-error';
+import type { AttachmentPage } from '../../src/core/use-cases/list-attachments';
+import type { Change, History, TaskHistory } from './history';
+import type { Answer, Operation } from './operation';
+import type { Plan } from './plan';
+
+/** Less than this of an operation's time is left for the journal when the database has used up its own. */
+const STORE_TIME_MS = OPERATION_TIMEOUT_MS - CACHE_TIMEOUT_MS;
+
+/** Judges every answer by what the replica that gave it had to know, and by what anybody could know. */
+export class AnswerCheck {
+  /** Two writes of which each store has seen one are ordered by clock: no better than this. */
+  private readonly clockErrorMs: number;
+
+  constructor(
+    private readonly history: History,
+    private readonly plan: Plan,
+  ) {
+    this.clockErrorMs = 2 * history.maxSkewMs + plan.floorSkewMs + plan.clockStepMs;
+  }
+
+  answered(operation: Operation, answer: Answer): void {
+    switch (answer.kind) {
+      case 'put':
+        return this.acknowledgedPut(operation, answer.attachment, answer.degraded === true);
+      case 'deleted':
+        return this.acknowledgedDeletion(operation, answer.degraded === true);
+      case 'attachments':
+        this.checkFlag(operation, answer.degraded);
+        answer.keys.forEach((key, i) => this.found(operation, key, answer.found[i] ?? null, answer.degraded === true));
+        return;
+      case 'page':
+        this.checkFlag(operation, answer.page.degraded);
+        return this.page(operation, answer.page);
+      case 'task-created':
+      case 'task-completed':
+        return this.acknowledgedWithTask(operation);
+      case 'task-deleted':
+        return this.acknowledgedTaskDeletion(operation);
+    }
+  }
+
+  failed(operation: Operation, error: unknown): void {
+    if (error instanceof DomainError) return this.refused(operation, error.refusal);
+    if (error instanceof StoreError) return this.unavailable(operation, error);
+    const { stack } = error as Error;
+    this.history.violate('errors', `${operation.name} fails with ${String(error)} ${stack ?? ''}`);
+  }
+
+  private acknowledgedPut(operation: Operation, attachment: Attachment, degraded: boolean): void {
+    const change = this.history.change(operation.planned, attachment.op);
+    if (!change || change.version !== attachment.version) {
+      return this.history.violate(
+        'G1',
+        `${operation.name} is acknowledged as ${attachment.op}, which was never written`,
+      );
+    }
+    this.acknowledge(operation, change, degraded);
+  }
+
+  private acknowledgedDeletion(operation: Operation, degraded: boolean): void {
+    const own = [...this.history.changesOf(operation.planned)].filter(
+      ({ attachment, by }) => !attachment && by === operation.name,
+    );
+    const last = own.reduce<Change | undefined>((a, b) => (a && a.version > b.version ? a : b), undefined);
+    if (!last) return this.history.violate('G1', `${operation.name} is acknowledged, and nothing was deleted`);
+    this.acknowledge(operation, last, degraded);
+  }
+
+  private acknowledgedWithTask(operation: Operation): void {
+    const text = JSON.stringify(operation.name);
+    for (const change of this.history.allChanges()) {
+      if (change.attachment?.value?.text === text)
+        this.acknowledge(operation, change, change.committedAtMs === undefined);
+    }
+  }
+
+  private acknowledgedTaskDeletion(operation: Operation): void {
+    const task = this.history.tasks.get(operation.planned.taskId);
+    if (task?.deletedAtMs === undefined) {
+      return this.history.violate('G1', `${operation.name} is acknowledged, and the task is there`);
+    }
+    task.acknowledged = { by: operation.replica.name, atMs: this.history.nowMs, degraded: false };
+  }
+
+  private acknowledge(operation: Operation, change: Change, degraded: boolean): void {
+    const { op, version } = change;
+    const isThere = degraded ? change.journaledAtMs !== undefined : change.committedAtMs !== undefined;
+    if (!isThere) {
+      const where = degraded ? 'journaled' : 'committed';
+      return this.history.violate('invariant 2', `${operation.name} is acknowledged, and ${op} is not ${where}`);
+    }
+    const older = [...this.history.changesOf(change)].find((earlier) =>
+      this.mustBeBelow(earlier, operation, degraded, version),
+    );
+    if (older) {
+      const text = `${operation.name} is acknowledged as ${version}, below ${older.version}, which was before it`;
+      return this.history.violate('G1', text);
+    }
+    change.acknowledged ??= { by: operation.replica.name, atMs: this.history.nowMs, degraded };
+  }
+
+  /** Whether `earlier` stands above a write that began when it had been acknowledged, and nothing excuses it. */
+  private mustBeBelow(earlier: Change, operation: Operation, degraded: boolean, version: number): boolean {
+    const { acknowledged, isLost, isRefused } = earlier;
+    if (!acknowledged || isLost || isRefused || earlier.version <= version) return false;
+    const sinceMs = operation.startedAtMs - acknowledged.atMs;
+    if (sinceMs < 0) return false;
+    // One store saw the one, the other store the other: their order is that of the clocks.
+    if (acknowledged.degraded !== degraded && sinceMs <= this.clockErrorMs) return false;
+    // What Redis has lost, it cannot be held against.
+    return !degraded || earlier.keptAtMs !== undefined || !acknowledged.degraded;
+  }
+
+  private refused(operation: Operation, refusal: Refusal): void {
+    const { kind } = operation.planned;
+    switch (refusal.kind) {
+      case 'task-not-found':
+        return this.taskNotFound(operation);
+      case 'attachment-not-found':
+        return this.found(
+          operation,
+          refusal.key,
+          null,
+          operation.storeHasFailed && !operation.storeHasAnswered(refusal.key),
+          true,
+        );
+      case 'version-conflict':
+        if (kind !== 'create-if-absent' && kind !== 'create-if-version') this.unexpected(operation, refusal);
+        return;
+      case 'task-exists':
+        if (kind !== 'create-task') this.unexpected(operation, refusal);
+        return;
+      case 'invalid':
+        if (kind !== 'complete-task') this.unexpected(operation, refusal);
+    }
+  }
+
+  private unexpected(operation: Operation, refusal: Refusal): void {
+    this.history.violate(
+      'errors',
+      `${operation.name}, ${operation.planned.kind}, is refused: ${JSON.stringify(refusal)}`,
+    );
+  }
+
+  private unavailable(operation: Operation, error: StoreError): void {
+    const tookMs = this.history.nowMs - operation.startedAtMs;
+    const isLate = tookMs >= STORE_TIME_MS && this.plan.weather.slowShare > 0;
+    if (operation.failures === 0 && !isLate) {
+      return this.history.violate('availability', `${operation.name} fails (${error.message}) and nothing else did`);
+    }
+    const journalCouldHelp = operation.planned.kind === 'create' && tookMs < STORE_TIME_MS;
+    if (journalCouldHelp && !operation.journalHasFailed && !operation.journalWasUnsure) {
+      this.history.violate('availability', `${operation.name} fails (${error.message}) and the journal did not`);
+    }
+  }
+
+  private taskNotFound(operation: Operation): void {
+    const task = this.history.tasks.get(operation.planned.taskId);
+    if (!task || task.createdAtMs > operation.startedAtMs || task.deletedAtMs !== undefined) return;
+    if (task.organization === operation.planned.organization) {
+      this.history.violate('G6', `${operation.name} finds no ${task.taskId}`);
+    }
+  }
+
+  private page(operation: Operation, page: AttachmentPage): void {
+    const { taskId, page: query } = operation.planned;
+    if (page.degraded && page.totalCount === 0) return;
+    for (const attachment of page.attachments) this.foundAttachment(operation, attachment, page.degraded === true);
+    const listed = new Set(page.attachments.map(({ key }) => key));
+    if (listed.size < page.attachments.length) this.history.violate('list', `${operation.name} has a key twice`);
+    if ((query?.offset ?? 0) > 0 || page.hasMore) return;
+    if (page.totalCount !== page.attachments.length && !operation.hasReadByKey) {
+      this.history.violate('list', `${operation.name} counts ${page.totalCount} of ${page.attachments.length}`);
+    }
+    for (const key of this.history.changes.get(taskId)?.keys() ?? []) {
+      if (key.startsWith(query?.keyPrefix ?? '') && !listed.has(key)) {
+        this.missing(operation, { taskId, key }, page.degraded === true);
+      }
+    }
+  }
+
+  private found(
+    operation: Operation,
+    key: string,
+    attachment: Attachment | null,
+    degraded: boolean,
+    isTaskThere = false,
+  ): void {
+    const ref = { taskId: operation.planned.taskId, key };
+    if (attachment) return this.foundAttachment(operation, attachment, degraded);
+    const task = this.history.tasks.get(ref.taskId);
+    const isMissingTask =
+      !task || task.deletedAtMs !== undefined || task.organization !== operation.planned.organization;
+    if (isMissingTask && !isTaskThere) return;
+    this.missing(operation, ref, degraded);
+    if (!operation.storeHasAnswered(key) && !this.isDeletedInJournal(ref, 0) && task?.deletedAtMs === undefined) {
+      this.history.violate('invariant 7', `${operation.name} finds no ${ref.taskId}/${key}, and nobody said so`);
+    }
+  }
+
+  private foundAttachment(operation: Operation, attachment: Attachment, degraded: boolean): void {
+    const { name, planned } = operation;
+    const { taskId, key, version, op, expiresAtMs } = attachment;
+    const change = this.history.change(attachment, op);
+    const body = attachment.content ?? attachment.value?.text;
+    const hasBody = planned.page?.includeBodies !== false || planned.kind !== 'list';
+    const written = change?.attachment?.content ?? change?.attachment?.value?.text;
+    if (!change?.attachment || change.version !== version || (hasBody && body !== written)) {
+      return this.history.violate('truth', `${name} answers ${taskId}/${key} ${version} ${body}, which nobody wrote`);
+    }
+    if (this.history.tasks.get(taskId)?.organization !== planned.organization) {
+      return this.history.violate('truth', `${name} answers ${taskId}/${key} to a stranger`);
+    }
+    const bound = this.bound(operation, attachment, degraded);
+    if (bound && version < bound.version) {
+      return this.history.violate(bound.rule, `${name} answers ${taskId}/${key} ${version}, ${bound.version} is known`);
+    }
+    if (expiresAtMs !== undefined && expiresAtMs <= operation.startClockMs) {
+      this.history.violate('time to live', `${name} answers ${taskId}/${key} ${version}, which has expired`);
+    }
+  }
+
+  /** A key is said not to be there. */
+  private missing(operation: Operation, ref: AttachmentRef, degraded: boolean): void {
+    const bound = this.bound(operation, ref, degraded);
+    const { taskId, key } = ref;
+    if (bound?.change?.attachment && !this.hasExpired(bound.change) && !this.isDeletedAbove(ref, bound.version)) {
+      return this.history.violate(bound.rule, `${operation.name} finds no ${taskId}/${key}, ${bound.version} is known`);
+    }
+    if (!operation.storeHasAnswered(key)) return;
+    const there = this.liveThroughout(ref, operation.startedAtMs);
+    if (there !== undefined && !this.isDeletedInJournal(ref, there)) {
+      this.history.violate('G6', `${operation.name} finds no ${taskId}/${key}, ${there} was there all the time`);
+    }
+  }
+
+  /** The newest of what the replica had to know when the operation began. */
+  private bound(operation: Operation, ref: AttachmentRef, degraded: boolean) {
+    const task = this.history.tasks.get(ref.taskId);
+    let bound: { version: number; rule: string; change?: Change } | undefined;
+    const rule = task && this.wasKnown(operation, task, ref.key, task.deletedAtMs, degraded);
+    if (rule) return { version: Infinity, rule };
+    for (const change of this.history.changesOf(ref)) {
+      if (change.isLost || change.isRefused || (bound && bound.version > change.version)) continue;
+      const reason = this.wasKnown(operation, change, ref.key, change.committedAtMs, degraded);
+      if (reason) bound = { version: change.version, rule: reason, change };
+    }
+    return bound;
+  }
+
+  /** Why the replica had to know of it. */
+  private wasKnown(
+    operation: Operation,
+    one: Change | TaskHistory,
+    key: string,
+    committedAtMs: number | undefined,
+    degraded: boolean,
+  ): string | undefined {
+    const { replica, startedAtMs } = operation;
+    const isBefore = (atMs: number | undefined) => atMs !== undefined && atMs <= startedAtMs;
+    const { acknowledged } = one;
+    const remembersAll = this.plan.scenario.memorySize === undefined;
+    if (acknowledged?.by === replica.name && isBefore(acknowledged.atMs) && remembersAll) return 'G3';
+    const isCommitted = isBefore(committedAtMs);
+    if (isCommitted && operation.storeHasAnswered(key) && !operation.hasReadByKey) return 'truth';
+    if (isCommitted && isBefore(one.toldAtMs) && !degraded) return 'G4';
+    if (!operation.cacheHasAnswered) return undefined;
+    if (isBefore(one.keptAtMs)) return 'G4';
+    if ('journaledAtMs' in one && isBefore(one.journaledAtMs) && !isCommitted && !isBefore(one.supersededAtMs))
+      return 'G4';
+    return undefined;
+  }
+
+  private checkFlag(operation: Operation, degraded: boolean | undefined): void {
+    // A list must also know what the journal has.
+    const hasReason = operation.planned.kind === 'list' ? operation.failures > 0 : operation.storeHasFailed;
+    if (degraded && !hasReason) {
+      this.history.violate('flags', `${operation.name} is degraded, and nothing was away`);
+    }
+    const isDeletedTask = this.history.tasks.get(operation.planned.taskId)?.deletedAtMs !== undefined;
+    if (!degraded && operation.storeReadHasFailed && !isDeletedTask) {
+      this.history.violate('flags', `${operation.name} is not degraded, and the database was away`);
+    }
+  }
+
+  private hasExpired({ attachment }: Change): boolean {
+    const { nowMs, maxSkewMs } = this.history;
+    return attachment?.expiresAtMs !== undefined && attachment.expiresAtMs <= nowMs + maxSkewMs;
+  }
+
+  private isDeletedAbove(ref: AttachmentRef, version: number): boolean {
+    if (this.history.tasks.get(ref.taskId)?.deletedAtMs !== undefined) return true;
+    return [...this.history.changesOf(ref)].some((change) => change.version > version && this.isGone(change));
+  }
+
+  private isDeletedInJournal(ref: AttachmentRef, above: number): boolean {
+    return [...this.history.changesOf(ref)].some(
+      (change) => change.journaledAtMs !== undefined && change.version > above && this.isGone(change),
+    );
+  }
+
+  private isGone(change: Change): boolean {
+    return !change.attachment || this.hasExpired(change);
+  }
+
+  /** The version that the database had first since `sinceMs`, if it has had one alive ever since. */
+  private liveThroughout(ref: AttachmentRef, sinceMs: number): number | undefined {
+    if (this.history.tasks.get(ref.taskId)?.deletedAtMs !== undefined) return undefined;
+    const commits = this.history.commitsOf(ref);
+    const first = commits.findLastIndex(({ committedAtMs }) => (committedAtMs as number) <= sinceMs);
+    const since = commits.slice(first);
+    return first >= 0 && since.every((change) => !this.isGone(change)) ? since[0]?.version : undefined;
+  }
+}

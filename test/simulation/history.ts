@@ -1,0 +1,268 @@
+import type { Attachment, AttachmentRef } from '../../src/core/domain/attachment';
+import type { DomainEvent } from '../../src/core/domain/domain-event';
+import type { AppliedChange } from '../../src/core/ports/attachment-cache';
+import type { JournalEntry } from '../../src/core/ports/attachment-journal';
+import type { JournaledWrite } from '../../src/core/ports/attachment-store';
+import { StoreError } from '../../src/core/ports/store-error';
+import { isTombstone, type MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import type { OutboxRow } from '../../src/outbound/memory/memory-outbox-rows';
+import type { CacheModel } from '../support/cache-model/cache-model';
+import { BusError } from './bus-error';
+import { checkTask } from './redis-invariants';
+import type { Timeline } from './timeline';
+
+/** One attempt to write that has taken effect somewhere. */
+export interface Change extends AttachmentRef {
+  readonly op: string;
+  readonly version: number;
+  /** Of an operation: `op17`; undefined for an expiry. */
+  readonly by?: string;
+  /** Null for a deletion. */
+  readonly attachment: Attachment | null;
+  /** When the database had it, and as what transaction. */
+  committedAtMs?: number;
+  xid?: number;
+  /** When the database found that something newer was there. */
+  supersededAtMs?: number;
+  journaledAtMs?: number;
+  /** When Redis was told of it: it was applied, journaled or projected. */
+  toldAtMs?: number;
+  /** The same, of what Redis has not forgotten since by coming back with less than it had. */
+  keptAtMs?: number;
+  acknowledged?: { readonly by: string; readonly atMs: number; readonly degraded: boolean };
+  /** Redis lost it before the database had it. */
+  isLost?: boolean;
+  /** The database will never take it from the journal. */
+  isRefused?: boolean;
+}
+
+/** The deletion of a task outdoes every change of its attachments. */
+export interface TaskHistory {
+  readonly taskId: string;
+  readonly organization?: string;
+  readonly createdAtMs: number;
+  deletedAtMs?: number;
+  deletionXid?: number;
+  toldAtMs?: number;
+  keptAtMs?: number;
+  acknowledged?: Change['acknowledged'];
+}
+
+export interface Violation {
+  readonly atMs: number;
+  readonly rule: string;
+  readonly text: string;
+}
+
+/** All that has happened, as one sees it who sees everything; notices when it must not have happened. */
+export class History {
+  violation?: Violation;
+  readonly tasks = new Map<string, TaskHistory>();
+  /** By task and key, in the order in which they took effect first. */
+  readonly changes = new Map<string, Map<string, Map<string, Change>>>();
+  /** In the order of their commits. */
+  readonly commits = new Map<string, Map<string, Change[]>>();
+  private readonly rowsByOp = new Map<string, OutboxRow>();
+  /** Committed, and not projected. */
+  private untold: Change[] = [];
+  private readonly announced = new Map<string, { lastSeq: number; isDeleted: boolean }>();
+  private readonly announcedOps = new Set<string>();
+  private rowsSeen = 0;
+
+  constructor(
+    private readonly timeline: Timeline,
+    /** No clock is further ahead of true time. */
+    readonly maxSkewMs: number,
+    private readonly trace?: (line: string) => void,
+  ) {}
+
+  get nowMs(): number {
+    return this.timeline.nowMs;
+  }
+
+  violate(rule: string, text: string): void {
+    this.violation ??= { atMs: this.nowMs, rule, text };
+    this.trace?.(`VIOLATION of ${rule}: ${text}`);
+    this.timeline.stop();
+  }
+
+  changesOf({ taskId, key }: AttachmentRef): Iterable<Change> {
+    return this.changes.get(taskId)?.get(key)?.values() ?? [];
+  }
+
+  commitsOf({ taskId, key }: AttachmentRef): readonly Change[] {
+    return this.commits.get(taskId)?.get(key) ?? [];
+  }
+
+  change(ref: AttachmentRef, op: string): Change | undefined {
+    return this.changes.get(ref.taskId)?.get(ref.key)?.get(op);
+  }
+
+  isRecorded(op: string): boolean {
+    return this.rowsByOp.has(op);
+  }
+
+  isAnnounced(op: string): boolean {
+    return this.announcedOps.has(op);
+  }
+
+  /** Takes note of what transactions have written since it was called last. */
+  committed(database: MemoryDatabase): void {
+    const rows = database.outbox;
+    for (; this.rowsSeen < rows.length; this.rowsSeen++) this.record(rows[this.rowsSeen] as OutboxRow, database);
+  }
+
+  journaled(write: JournaledWrite, model: CacheModel): void {
+    const attachment = 'put' in write ? write.put.attachment : null;
+    const { taskId, key } = 'put' in write ? write.put.attachment : write.deletion;
+    const { version, op } = 'put' in write ? write.put.attachment : write.deletion.stamp;
+    const by = 'put' in write ? write.put.attachment.createdBy : authorOf(write.deletion.event);
+    const change = this.known({ taskId, key, version, op, by, attachment });
+    change.journaledAtMs ??= this.nowMs;
+    this.tell(change);
+    this.redisChanged(taskId, model);
+  }
+
+  settled(entry: JournalEntry, outcome: string, model: CacheModel): void {
+    const change = this.change(entry.ref, entry.op);
+    if (change && outcome === 'refused') change.isRefused = true;
+    else if (!this.rowsByOp.has(entry.op)) {
+      this.violate('invariant 2', `${entry.op} has left the journal, and the database does not have it`);
+    }
+    this.redisChanged(entry.ref.taskId, model);
+  }
+
+  applied({ taskId, key, stamp }: AppliedChange, model: CacheModel): void {
+    const change = this.change({ taskId, key }, stamp.op);
+    if (change?.committedAtMs === undefined)
+      this.violate('invariant 2', `Redis is told of ${stamp.op}, which is nowhere`);
+    else this.tell(change);
+    this.redisChanged(taskId, model);
+  }
+
+  wiped(taskId: string, model: CacheModel): void {
+    const task = this.tasks.get(taskId);
+    if (task) this.tell(task);
+    this.redisChanged(taskId, model);
+  }
+
+  projected(model: CacheModel): void {
+    const cursor = model.cursor ?? 0;
+    const told = this.untold.filter((change) => isBelow(change.xid, cursor));
+    const deleted = [...this.tasks.values()].filter(
+      (task) => task.keptAtMs === undefined && isBelow(task.deletionXid, cursor),
+    );
+    if (told.length > 0) this.untold = this.untold.filter((change) => !isBelow(change.xid, cursor));
+    for (const one of [...told, ...deleted]) this.tell(one);
+    for (const taskId of new Set([...told, ...deleted].map((one) => one.taskId))) this.redisChanged(taskId, model);
+  }
+
+  redisChanged(taskId: string, model: CacheModel): void {
+    const problem = checkTask(this, taskId, model);
+    if (problem) this.violate(problem.rule, problem.text);
+  }
+
+  redisWentBack(model: CacheModel): void {
+    const kept = new Set([...model.journal, ...model.deadLetters].map(({ op }) => op));
+    this.untold = [];
+    for (const change of this.allChanges()) {
+      const isInDatabase = change.committedAtMs !== undefined || change.supersededAtMs !== undefined;
+      if (change.journaledAtMs !== undefined && !isInDatabase && !kept.has(change.op)) change.isLost = true;
+      if (!isBelow(change.xid, model.cursor ?? 0)) change.keptAtMs = undefined;
+      if (change.keptAtMs === undefined && change.xid !== undefined) this.untold.push(change);
+    }
+    for (const task of this.tasks.values()) {
+      if (!isBelow(task.deletionXid, model.cursor ?? 0)) task.keptAtMs = undefined;
+    }
+  }
+
+  *allChanges(): Iterable<Change> {
+    for (const ofTask of this.changes.values()) for (const ofKey of ofTask.values()) yield* ofKey.values();
+  }
+
+  published(event: DomainEvent): void {
+    const op = event.metadata.eventId;
+    const row = this.rowsByOp.get(op);
+    if (!row) return this.violate('G5', `an event without a row is published: ${op}`);
+    if (this.announcedOps.has(op)) return;
+    this.announcedOps.add(op);
+    const last = this.announced.get(row.taskId) ?? { lastSeq: 0, isDeleted: false };
+    if (row.seq < last.lastSeq) this.violate('G5', `event ${row.seq} is published after ${last.lastSeq} of its task`);
+    if (last.isDeleted) this.violate('G5', `event ${row.seq} of ${row.taskId} is published after the task's deletion`);
+    this.announced.set(row.taskId, { lastSeq: row.seq, isDeleted: row.kind === 'task-deleted' });
+  }
+
+  jobFailed(replica: string, error: unknown): void {
+    if (error instanceof StoreError || error instanceof BusError) return;
+    this.violate('errors', `a job of ${replica} fails with ${String(error)} ${(error as Error).stack ?? ''}`);
+  }
+
+  private record(row: OutboxRow, database: MemoryDatabase): void {
+    if (this.rowsByOp.has(row.op)) this.violate('invariant 1', `two rows have the op ${row.op}`);
+    this.rowsByOp.set(row.op, row);
+    const { taskId, kind } = row;
+    if (kind === 'attachment') return this.recordChange(row, database);
+    const task = this.tasks.get(taskId);
+    if (!task) this.tasks.set(taskId, { taskId, organization: row.organization, createdAtMs: this.nowMs });
+    if (task && kind === 'task-deleted') {
+      task.deletedAtMs = this.nowMs;
+      task.deletionXid = row.xid;
+    }
+  }
+
+  private recordChange(row: OutboxRow, database: MemoryDatabase): void {
+    const { taskId, key, version, op, event, xid } = row as OutboxRow & { key: string; version: number };
+    const stored = database.stored(taskId, key);
+    const isPut = event.type === 'task.attachment_created';
+    const attachment = isPut && stored?.op === op && !isTombstone(stored) ? stored : null;
+    const change = this.known({ taskId, key, version, op, by: authorOf(event), attachment });
+    if (row.superseded) {
+      change.supersededAtMs = this.nowMs;
+      return;
+    }
+    change.committedAtMs = this.nowMs;
+    change.xid = xid;
+    this.untold.push(change);
+    const commits = into(
+      into(this.commits, taskId, () => new Map<string, Change[]>()),
+      key,
+      () => [],
+    );
+    const last = commits.at(-1);
+    if (last && last.version >= version) {
+      this.violate('invariant 1', `${taskId}/${key} goes from version ${last.version} to ${version}`);
+    }
+    commits.push(change);
+  }
+
+  private tell(one: Change | TaskHistory): void {
+    one.toldAtMs ??= this.nowMs;
+    one.keptAtMs ??= this.nowMs;
+  }
+
+  private known(change: Change): Change {
+    const ofTask = into(this.changes, change.taskId, () => new Map<string, Map<string, Change>>());
+    return into(
+      into(ofTask, change.key, () => new Map<string, Change>()),
+      change.op,
+      () => change,
+    );
+  }
+}
+
+function isBelow(xid: number | undefined, cursor: number): boolean {
+  return xid !== undefined && xid < cursor;
+}
+
+function authorOf({ metadata }: DomainEvent): string | undefined {
+  return metadata.deletedBy as string | undefined;
+}
+
+function into<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}

@@ -1,0 +1,168 @@
+import type { Attachment } from '../../src/core/domain/attachment';
+import { JsonText } from '../../src/core/domain/json-text';
+import type { WriteCondition } from '../../src/core/ports/attachment-store';
+import type { AttachmentPage } from '../../src/core/use-cases/list-attachments';
+import type { CallWitness, Failure } from './connection';
+import type { History } from './history';
+import type { PlannedOperation } from './plan';
+import type { Replica } from './replica';
+
+/** What an operation has answered, as far as it tells of attachments. */
+export type Answer =
+  | { readonly kind: 'put'; readonly attachment: Attachment; readonly degraded?: boolean }
+  | { readonly kind: 'deleted'; readonly degraded?: boolean }
+  | {
+      readonly kind: 'attachments';
+      readonly found: readonly (Attachment | null)[];
+      readonly keys: readonly string[];
+      readonly degraded?: boolean;
+    }
+  | { readonly kind: 'page'; readonly page: AttachmentPage }
+  | { readonly kind: 'task-created' }
+  | { readonly kind: 'task-completed' }
+  | { readonly kind: 'task-deleted' };
+
+/** One operation under way: whose it is, since when, and what came of its calls. */
+export class Operation implements CallWitness {
+  readonly startedAtMs: number;
+  readonly startClockMs: number;
+  /** Those of which the database has told what it holds. */
+  private readonly keysOfStore = new Set<string>();
+  private readonly outcomes = new Map<string, { answered: number; failed: number }>();
+  failures = 0;
+  /** Whether the journal could not judge what it was given. */
+  journalWasUnsure = false;
+
+  constructor(
+    readonly planned: PlannedOperation,
+    readonly replica: Replica,
+    private readonly history: History,
+  ) {
+    this.startedAtMs = history.nowMs;
+    this.startClockMs = replica.clock.nowMs();
+  }
+
+  get name(): string {
+    return `op${this.planned.id}`;
+  }
+
+  answered(server: string, method: string, reply: unknown): void {
+    this.count(server, method).answered += 1;
+    if (server === 'postgres' && method.startsWith('find ')) {
+      for (const key of method.slice(5).split(',')) this.keysOfStore.add(key);
+    }
+    if ((reply as { state?: string } | undefined)?.state === 'unknown') this.journalWasUnsure = true;
+  }
+
+  failed(server: string, method: string, _failure: Failure): void {
+    this.count(server, method).failed += 1;
+    this.failures += 1;
+  }
+
+  /** Whether the database has told what it holds. */
+  storeHasAnswered(key: string): boolean {
+    return this.planned.kind === 'list' ? this.allAnswered(STORE_LISTS) : this.keysOfStore.has(key);
+  }
+
+  /** Whether bodies of a list, found elsewhere, may be of another moment than the list. */
+  get hasReadByKey(): boolean {
+    return this.planned.kind === 'list' && this.outcomes.has('redis read');
+  }
+
+  get storeHasFailed(): boolean {
+    return [...this.outcomes].some(([call, { failed }]) => failed > 0 && call.startsWith('postgres'));
+  }
+
+  /** Whether the database was asked for what the answer is made of, and did not tell. */
+  get storeReadHasFailed(): boolean {
+    return this.hasFailed(this.planned.kind === 'list' ? STORE_LISTS : ['postgres find']);
+  }
+
+  get cacheHasAnswered(): boolean {
+    return this.allAnswered(CACHE_READS);
+  }
+
+  get journalHasFailed(): boolean {
+    return this.hasFailed(['redis append']);
+  }
+
+  /** Throws what the use case throws. */
+  async execute(): Promise<Answer> {
+    const { planned, replica } = this;
+    const { taskId, key, organization } = planned;
+    const cases = replica.useCases(this);
+    const caller = { organization, name: this.name };
+    switch (planned.kind) {
+      case 'create':
+      case 'create-if-absent':
+      case 'create-if-version': {
+        const { ttlSeconds } = planned;
+        const draft = { taskId, key, type: 'text' as const, content: this.name, ttlSeconds };
+        const command = { ...draft, condition: this.condition() };
+        const { attachment, degraded } = await cases.createAttachment.execute(command, caller);
+        return { kind: 'put', attachment, degraded };
+      }
+      case 'delete': {
+        const { degraded } = await cases.deleteAttachment.execute({ taskId, key }, caller);
+        return { kind: 'deleted', degraded };
+      }
+      case 'get': {
+        const { attachment, degraded } = await cases.getAttachment.execute({ taskId, key }, caller);
+        return { kind: 'attachments', found: [attachment], keys: [key], degraded };
+      }
+      case 'batch': {
+        const keys = [...new Set([key, 'a', 'b'])];
+        const requests = keys.map((one) => ({ taskId, key: one }));
+        const batch = await cases.getAttachmentsBatch.execute({ requests, allowMissing: true }, caller);
+        return { kind: 'attachments', found: batch.attachments, keys, degraded: batch.degraded };
+      }
+      case 'list': {
+        const page = await cases.listAttachments.execute({ taskId, ...WHOLE, ...planned.page }, caller);
+        return { kind: 'page', page };
+      }
+      case 'create-task': {
+        const metadata = JsonText.of(planned.id % 2 === 0 ? { data: { [key]: this.name } } : {});
+        await cases.createTask.execute({ id: taskId, text: this.name, metadata }, caller);
+        return { kind: 'task-created' };
+      }
+      case 'complete-task': {
+        await cases.completeTask.execute({ taskId, result: JsonText.of(this.name) }, caller);
+        return { kind: 'task-completed' };
+      }
+      case 'delete-task': {
+        await cases.deleteTask.execute(taskId, caller);
+        return { kind: 'task-deleted' };
+      }
+    }
+  }
+
+  /** As a client would make it that has seen what was acknowledged last. */
+  private condition(): WriteCondition {
+    const { kind } = this.planned;
+    if (kind === 'create-if-absent') return { ifAbsent: true };
+    if (kind === 'create') return undefined;
+    const seen = [...this.history.changesOf(this.planned)].filter(({ acknowledged }) => acknowledged);
+    return { ifVersion: Math.max(2, ...seen.map(({ version }) => version)) };
+  }
+
+  private count(server: string, method: string): { answered: number; failed: number } {
+    const [verb] = method.split(' ');
+    const call = `${server} ${verb}`;
+    const outcome = this.outcomes.get(call) ?? { answered: 0, failed: 0 };
+    this.outcomes.set(call, outcome);
+    return outcome;
+  }
+
+  private hasFailed(calls: readonly string[]): boolean {
+    return calls.some((call) => (this.outcomes.get(call)?.failed ?? 0) > 0);
+  }
+
+  private allAnswered(calls: readonly string[]): boolean {
+    const outcomes = calls.flatMap((call) => this.outcomes.get(call) ?? []);
+    return outcomes.some(({ answered }) => answered > 0) && outcomes.every(({ failed }) => failed === 0);
+  }
+}
+
+const WHOLE = { limit: 50, offset: 0, includeBodies: true, descending: false, keyPrefix: '' };
+const STORE_LISTS = ['postgres list', 'postgres summaries'];
+const CACHE_READS = ['redis read', 'redis readPage'];

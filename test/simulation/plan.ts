@@ -1,0 +1,208 @@
+import type { Blockage, Weather } from './connection';
+import type { Random } from './random';
+
+export const REPLICAS = 3;
+export const ORGANIZATIONS = ['default', 'acme'] as const;
+/** Where no client and no task is a stranger to the other, all belong to this one. */
+export const [HOME, FOREIGN] = ORGANIZATIONS;
+
+export type ServerName = 'postgres' | 'redis' | 'nats';
+export type RedisRestart = 'same' | 'empty' | 'old';
+export type Piece = 'control' | 'index' | 'index-entry' | 'hash';
+
+export type OperationKind =
+  | 'create'
+  | 'create-if-absent'
+  | 'create-if-version'
+  | 'delete'
+  | 'get'
+  | 'batch'
+  | 'list'
+  | 'create-task'
+  | 'complete-task'
+  | 'delete-task';
+
+/** What one client does. What depends on earlier answers is decided when it begins. */
+export interface PlannedOperation {
+  readonly id: number;
+  readonly kind: OperationKind;
+  readonly atMs: number;
+  readonly replica: number;
+  readonly organization: string;
+  readonly taskId: string;
+  readonly key: string;
+  readonly ttlSeconds?: number;
+  /** Of a list. */
+  readonly page?: {
+    readonly limit: number;
+    readonly offset: number;
+    readonly includeBodies: boolean;
+    readonly descending: boolean;
+    readonly keyPrefix: string;
+  };
+  /** The store refuses for good to take it from the journal. */
+  readonly isRefused?: boolean;
+}
+
+export type Fault =
+  | ({
+      readonly kind: 'redis';
+      readonly blockage: Blockage;
+      readonly restart: RedisRestart;
+      readonly ageMs: number;
+    } & Period)
+  | ({ readonly kind: 'postgres' | 'nats'; readonly blockage: Blockage } & Period)
+  | ({
+      readonly kind: 'link';
+      readonly server: ServerName;
+      readonly replica: number;
+      readonly blockage: Blockage;
+    } & Period)
+  | ({ readonly kind: 'crash'; readonly replica: number } & Period)
+  | { readonly kind: 'reconnect'; readonly replica: number; readonly fromMs: number }
+  | {
+      readonly kind: 'evict';
+      readonly piece: Piece;
+      readonly taskId: string;
+      readonly key: string;
+      readonly fromMs: number;
+    };
+
+interface Period {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** How a kind of schedule is made. */
+export interface Scenario {
+  readonly name: string;
+  readonly weather?: Partial<Weather>;
+  /** At most this far apart from the servers' clock, either way. */
+  readonly clockSkewMs?: number;
+  readonly clockStepMs?: number;
+  /** By how much the cache's clock is put ahead where something may have been forgotten. */
+  readonly floorSkewMs?: readonly number[];
+  readonly cacheTtlMs?: number;
+  readonly memorySize?: number;
+  readonly taskCount?: number;
+  readonly keyCount?: number;
+  readonly operationCount?: readonly [min: number, max: number];
+  /** Of the time between two operations, the share that is next to nothing. */
+  readonly burstShare?: number;
+  readonly ttlShare?: number;
+  readonly refusedShare?: number;
+  readonly foreignShare?: number;
+  /** Share of transactions that stay open for long. */
+  readonly longTransactionShare?: number;
+  readonly weights?: Partial<Record<OperationKind, number>>;
+  faults?(random: Random, plan: PlanFrame): readonly Fault[];
+}
+
+export interface PlanFrame {
+  readonly durationMs: number;
+  readonly taskIds: readonly string[];
+  readonly keys: readonly string[];
+}
+
+/** Everything that is decided before a schedule runs. The rest is the network's, by `networkSeed`. */
+export interface Plan extends PlanFrame {
+  readonly scenario: Scenario;
+  readonly networkSeed: number;
+  readonly weather: Weather;
+  readonly skewsMs: readonly number[];
+  readonly clockStepMs: number;
+  readonly floorSkewMs: number;
+  /** How many things are told of at once: journal entries, changes, events. */
+  readonly batchSize: number;
+  readonly operations: readonly PlannedOperation[];
+  readonly faults: readonly Fault[];
+}
+
+const DEFAULT_WEIGHTS: Record<OperationKind, number> = {
+  create: 26,
+  'create-if-absent': 3,
+  'create-if-version': 5,
+  delete: 16,
+  get: 24,
+  batch: 6,
+  list: 14,
+  'create-task': 0,
+  'complete-task': 2,
+  'delete-task': 1,
+};
+const KEYS = ['a', 'ab', 'b', 'c'];
+const FAIR: Weather = { delayMs: 12, lossShare: 0, slowShare: 0, slowMs: 0 };
+
+export function planOf(scenario: Scenario, seed: number, random: Random): Plan {
+  const taskIds = Array.from({ length: random.between(1, scenario.taskCount ?? 3) }, (_, i) => `t${i + 1}`);
+  const keys = KEYS.slice(0, random.between(2, scenario.keyCount ?? 4));
+  const operations = operationsOf(scenario, random, taskIds, keys);
+  const durationMs = (operations.at(-1)?.atMs ?? 0) + 500;
+  const frame = { durationMs, taskIds, keys };
+  const maxSkewMs = scenario.clockSkewMs ?? 0;
+  return {
+    ...frame,
+    scenario,
+    networkSeed: seed,
+    weather: { ...FAIR, ...scenario.weather },
+    skewsMs: Array.from({ length: REPLICAS }, () => random.between(-maxSkewMs, maxSkewMs)),
+    clockStepMs: scenario.clockStepMs ?? 1,
+    floorSkewMs: random.pick(scenario.floorSkewMs ?? [100]),
+    batchSize: random.pick([2, 3, 100]),
+    operations,
+    faults: scenario.faults?.(random, frame) ?? [],
+  };
+}
+
+function operationsOf(
+  scenario: Scenario,
+  random: Random,
+  taskIds: readonly string[],
+  keys: readonly string[],
+): PlannedOperation[] {
+  const creations = taskIds.map((taskId, i) => ({
+    id: i + 1,
+    kind: 'create-task' as const,
+    atMs: 10 + random.int(50),
+    replica: random.int(REPLICAS),
+    organization: random.chance(0.2) ? FOREIGN : HOME,
+    taskId,
+    key: random.pick(keys),
+  }));
+  const [min, max] = scenario.operationCount ?? [20, 50];
+  const weights = { ...DEFAULT_WEIGHTS, ...scenario.weights };
+  let atMs = 200;
+  const others = Array.from({ length: random.between(min, max) }, (_, i) => {
+    atMs += random.chance(scenario.burstShare ?? 0.4) ? random.int(25) : 30 + random.int(400);
+    const task = random.pick(creations);
+    const isForeign = random.chance(scenario.foreignShare ?? 0.02);
+    return {
+      id: creations.length + i + 1,
+      kind: random.weighted(weights),
+      atMs,
+      replica: random.int(REPLICAS),
+      organization: isForeign ? other(task.organization) : task.organization,
+      taskId: task.taskId,
+      key: random.pick(keys),
+      ttlSeconds: random.chance(scenario.ttlShare ?? 0.05) ? random.between(1, 4) : undefined,
+      page: pageOf(random),
+      isRefused: random.chance(scenario.refusedShare ?? 0),
+    };
+  });
+  return [...creations, ...others];
+}
+
+function pageOf(random: Random): PlannedOperation['page'] {
+  const isWhole = random.chance(0.6);
+  return {
+    limit: isWhole ? 50 : random.between(1, 3),
+    offset: isWhole ? 0 : random.int(2),
+    includeBodies: random.chance(0.6),
+    descending: random.chance(0.3),
+    keyPrefix: random.chance(0.2) ? 'a' : '',
+  };
+}
+
+function other(organization: string): string {
+  return organization === HOME ? FOREIGN : HOME;
+}

@@ -1,0 +1,346 @@
+import type { AttachmentCache } from '../../src/core/ports/attachment-cache';
+import type { AttachmentJournal } from '../../src/core/ports/attachment-journal';
+import type { AttachmentStore } from '../../src/core/ports/attachment-store';
+import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../src/core/domain/limits';
+import type { EventBus } from '../../src/core/ports/event-bus';
+import type { ExpiredAttachmentStore } from '../../src/core/ports/expired-attachment-store';
+import { Metrics } from '../../src/core/ports/metrics';
+import type { Outbox } from '../../src/core/ports/outbox';
+import { StoreError } from '../../src/core/ports/store-error';
+import type { TaskStore } from '../../src/core/ports/task-store';
+import { CoreSettings } from '../../src/core/settings';
+import { AttachmentLookup } from '../../src/core/use-cases/attachment-lookup';
+import { AttachmentWriter } from '../../src/core/use-cases/attachment-writer';
+import { CompleteTask } from '../../src/core/use-cases/complete-task';
+import { CorrectedList } from '../../src/core/use-cases/corrected-list';
+import { CreateAttachment } from '../../src/core/use-cases/create-attachment';
+import { CreateTask } from '../../src/core/use-cases/create-task';
+import { DeleteAttachment } from '../../src/core/use-cases/delete-attachment';
+import { DeleteTask } from '../../src/core/use-cases/delete-task';
+import { DrainJournal } from '../../src/core/use-cases/drain-journal';
+import { GetAttachment } from '../../src/core/use-cases/get-attachment';
+import { GetAttachmentsBatch } from '../../src/core/use-cases/get-attachments-batch';
+import { IndexFiller } from '../../src/core/use-cases/index-filler';
+import { ListAttachments } from '../../src/core/use-cases/list-attachments';
+import { ProjectChanges } from '../../src/core/use-cases/project-changes';
+import { PublishEvents } from '../../src/core/use-cases/publish-events';
+import { ReplicaMemory } from '../../src/core/use-cases/replica-memory';
+import { SweepExpired } from '../../src/core/use-cases/sweep-expired';
+import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
+import { ModelAttachmentJournal } from '../support/cache-model/model-attachment-journal';
+import { BusError } from './bus-error';
+import { Connection, type CallWitness } from './connection';
+import type { History } from './history';
+import type { Plan, ServerName } from './plan';
+import type { Random } from './random';
+import type { SimulatedBus, SimulatedPostgres, SimulatedRedis } from './servers';
+import type { Timeline } from './timeline';
+import { VirtualClock, type CountingIdSource } from './virtual-clock';
+
+const MAX_ATTACHMENT_BYTES = 1000;
+const PUBLISH_TIMEOUT_MS = 2000;
+/** A transaction that stays open for long holds back whoever follows the changes, and nobody else. */
+const LONG_TRANSACTION_MS = 1500;
+/** Between two runs of a job, about. */
+const TICK_MS = { drain: 200, project: 150, publish: 400, sweep: 700 };
+
+export interface Surroundings {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly plan: Plan;
+  readonly ids: CountingIdSource;
+  readonly history: History;
+  readonly postgres: SimulatedPostgres;
+  readonly redis: SimulatedRedis;
+  readonly bus: SimulatedBus;
+  readonly trace?: (line: string) => void;
+}
+
+class NoMetrics extends Metrics {
+  override cacheHits(): void {}
+  override cacheMisses(): void {}
+  override listQuery(): void {}
+  override attachmentCreated(): void {}
+  override eventPublished(): void {}
+  override outboxBacklog(): void {}
+  override journalBacklog(): void {}
+}
+
+const METRICS = new NoMetrics();
+const NOBODY: CallWitness = { answered: () => undefined, failed: () => undefined };
+
+/** One process of the service, from its start to its end, and all that it remembers. */
+export class Replica {
+  readonly name: string;
+  readonly clock: VirtualClock;
+  isAlive = true;
+  private readonly memory: ReplicaMemory;
+  private readonly settings: CoreSettings;
+  private readonly connections: Record<ServerName, Connection>;
+  private readonly cache: ModelAttachmentCache;
+  private readonly journal: ModelAttachmentJournal;
+  private readonly filler: IndexFiller;
+  /** Of the command that is taking effect. */
+  private session = 0;
+
+  constructor(
+    private readonly around: Surroundings,
+    readonly place: number,
+    incarnation: number,
+  ) {
+    const { timeline, plan, redis } = around;
+    this.name = `r${place + 1}${"'".repeat(incarnation)}`;
+    this.clock = new VirtualClock(timeline, plan.skewsMs[place] as number, plan.clockStepMs);
+    this.memory = new ReplicaMemory(plan.scenario.memorySize);
+    this.settings = new CoreSettings(this.name, MAX_ATTACHMENT_BYTES);
+    this.connections = { postgres: this.connect('postgres'), redis: this.connect('redis'), nats: this.connect('nats') };
+    this.cache = new ModelAttachmentCache(redis.model, () => this.session);
+    this.journal = new ModelAttachmentJournal(redis.model, () => this.session);
+    this.filler = new IndexFiller(this.attachmentStore(NOBODY), this.attachmentCache(NOBODY), this.clock);
+    this.startJobs();
+  }
+
+  connection(server: ServerName): Connection {
+    return this.connections[server];
+  }
+
+  crash(): void {
+    this.isAlive = false;
+    for (const connection of Object.values(this.connections)) connection.die();
+  }
+
+  /** Made anew for each operation, so that every call can be told to the operation it belongs to. */
+  useCases(witness: CallWitness) {
+    const { clock, memory, settings, filler } = this;
+    const { ids } = this.around;
+    const store = this.attachmentStore(witness);
+    const tasks = this.taskStore(witness);
+    const cache = this.attachmentCache(witness);
+    const lookup = new AttachmentLookup(store, cache, clock, METRICS, memory);
+    const writer = new AttachmentWriter(store, cache, this.attachmentJournal(witness), clock, ids, memory);
+    const corrected = new CorrectedList(store, cache, lookup, memory);
+    return {
+      createAttachment: new CreateAttachment(writer, ids, METRICS, settings),
+      deleteAttachment: new DeleteAttachment(store, writer, lookup, clock, ids),
+      getAttachment: new GetAttachment(lookup),
+      getAttachmentsBatch: new GetAttachmentsBatch(lookup),
+      listAttachments: new ListAttachments(store, cache, clock, METRICS, filler, corrected, memory),
+      createTask: new CreateTask(tasks, cache, clock, ids, METRICS, settings, memory),
+      completeTask: new CompleteTask(tasks, writer, clock, ids, METRICS, settings),
+      deleteTask: new DeleteTask(tasks, cache, clock, ids, settings, memory),
+    };
+  }
+
+  private startJobs(): void {
+    const store = this.attachmentStore(NOBODY);
+    const cache = this.attachmentCache(NOBODY);
+    const outbox = this.outbox();
+    const drain = new DrainJournal(this.attachmentJournal(NOBODY), store);
+    const project = new ProjectChanges(cache, outbox, this.memory);
+    const publish = new PublishEvents(outbox, this.eventBus(), METRICS);
+    const sweep = new SweepExpired(this.expiredStore(), cache, this.clock);
+    this.repeat(TICK_MS.drain, () => drain.execute());
+    this.repeat(TICK_MS.project, () => project.execute());
+    this.repeat(TICK_MS.publish, () => publish.execute());
+    this.repeat(TICK_MS.sweep, () => sweep.execute());
+  }
+
+  private repeat(tickMs: number, job: () => Promise<unknown>): void {
+    const { timeline, random, history } = this.around;
+    const again = () => timeline.after(Math.ceil(tickMs / 2) + random.int(tickMs), run);
+    const run = () => {
+      if (!this.isAlive) return;
+      job().then(again, (error: unknown) => {
+        history.jobFailed(this.name, error);
+        again();
+      });
+    };
+    again();
+  }
+
+  private connect(server: ServerName): Connection {
+    const { timeline, random, plan, trace } = this.around;
+    return new Connection(
+      timeline,
+      random,
+      plan.weather,
+      {
+        name: this.name,
+        server,
+        isOrdered: server === 'redis',
+        failure: (failure) => (server === 'nats' ? new BusError() : new StoreError(server, failure)),
+      },
+      trace,
+    );
+  }
+
+  private attachmentStore(witness: CallWitness): AttachmentStore {
+    const { postgres, plan } = this.around;
+    const store = postgres.attachments;
+    return {
+      put: (put, organization, condition, nowMs, timeoutMs) =>
+        this.write(`put ${stampOf(put.attachment)}`, witness, timeoutMs, () =>
+          store.put(put, organization, condition, nowMs),
+        ),
+      delete: (deletion, organization, nowMs, timeoutMs) =>
+        this.write(`delete ${stampOf({ ...deletion, ...deletion.stamp })}`, witness, timeoutMs, () =>
+          store.delete(deletion, organization, nowMs),
+        ),
+      drain: (write) => {
+        const operation = 'put' in write ? write.put.attachment.createdBy : write.deletion.event.metadata.deletedBy;
+        const isRefused = plan.operations.some((one) => one.isRefused && `op${one.id}` === operation);
+        return this.write(`drain of ${String(operation)}`, witness, OPERATION_TIMEOUT_MS, () =>
+          isRefused ? Promise.reject(new StoreError('postgres', 'refused')) : store.drain(write),
+        );
+      },
+      find: (refs, organization, nowMs, timeoutMs) =>
+        this.query(`find ${refs.map(({ key }) => key).join()}`, witness, timeoutMs, () =>
+          store.find(refs, organization, nowMs),
+        ),
+      list: (query, timeoutMs) => this.query('list', witness, timeoutMs, () => store.list(query)),
+      summaries: (taskId, organization, nowMs, timeoutMs) =>
+        this.query('summaries', witness, timeoutMs, () => store.summaries(taskId, organization, nowMs)),
+    };
+  }
+
+  private taskStore(witness: CallWitness): Pick<TaskStore, 'insert' | 'get' | 'update' | 'deleteTree'> & TaskStore {
+    const { tasks } = this.around.postgres;
+    const port = {
+      insert: (...[task, attachments, event, timeoutMs]: Parameters<TaskStore['insert']>) =>
+        this.write(`insert ${task.id}`, witness, timeoutMs, () => tasks.insert(task, attachments, event)),
+      get: (...[taskId, organization, nowMs, timeoutMs]: Parameters<TaskStore['get']>) =>
+        this.query('get task', witness, timeoutMs, () => tasks.get(taskId, organization, nowMs)),
+      update: (...[task, event, attachment, timeoutMs]: Parameters<TaskStore['update']>) =>
+        this.write(`update ${task.id}`, witness, timeoutMs, () => tasks.update(task, event, attachment)),
+      deleteTree: (...[taskId, organization, describe, timeoutMs]: Parameters<TaskStore['deleteTree']>) =>
+        this.write(`delete ${taskId}`, witness, timeoutMs, () => tasks.deleteTree(taskId, organization, describe)),
+    };
+    return port as typeof port & TaskStore;
+  }
+
+  private attachmentCache(witness: CallWitness): AttachmentCache {
+    const { cache } = this;
+    const { history, redis } = this.around;
+    return {
+      read: (refs, organization) => this.command('read', witness, () => cache.read(refs, organization)),
+      readTask: (taskId) => this.command('readTask', witness, () => cache.readTask(taskId)),
+      readPage: (request) => this.command('readPage', witness, () => cache.readPage(request)),
+      apply: (change) =>
+        this.command(`apply ${stampOf({ ...change, ...change.stamp })}`, witness, async () => {
+          const reply = await cache.apply(change);
+          history.applied(change, redis.model);
+          return reply;
+        }),
+      wipe: (taskId, version) =>
+        this.command(`wipe ${taskId}`, witness, async () => {
+          await cache.wipe(taskId, version);
+          history.wiped(taskId, redis.model);
+        }),
+      fill: (fills) =>
+        this.command(`fill ${fills.map(fillOf).join(', ')}`, witness, async () => {
+          await cache.fill(fills);
+          for (const { taskId } of fills) history.redisChanged(taskId, redis.model);
+        }),
+      cursors: () => this.command('cursors', witness, () => cache.cursors()),
+      project: (cursor, changes, to) =>
+        this.command(`project ${cursor.position} to ${to}`, witness, async () => {
+          await cache.project(cursor, changes, to);
+          history.projected(redis.model);
+        }),
+    };
+  }
+
+  private attachmentJournal(witness: CallWitness): AttachmentJournal {
+    const { journal } = this;
+    const { history, redis, plan } = this.around;
+    return {
+      append: (write, nowMs) => {
+        const stamped = 'put' in write ? write.put.attachment : { ...write.deletion, ...write.deletion.stamp };
+        return this.command(`append ${stampOf(stamped)}`, witness, async () => {
+          const reply = await journal.append(write, nowMs);
+          if (reply.state === 'journaled') history.journaled(write, redis.model);
+          return reply;
+        });
+      },
+      oldest: () =>
+        this.command('oldest', witness, async () => {
+          const parts = await journal.oldest();
+          return parts.map((entries) => entries.slice(0, plan.batchSize));
+        }),
+      settle: (entry, outcome) =>
+        this.command(`settle ${entry.op.slice(-4)} ${outcome.state}`, witness, async () => {
+          const headBefore = redis.model.journal[0]?.op;
+          await journal.settle(entry, outcome);
+          if (redis.model.journal[0]?.op !== headBefore) history.settled(entry, outcome.state, redis.model);
+        }),
+      backlog: () => this.command('backlog', witness, () => journal.backlog()),
+    };
+  }
+
+  private outbox(): Outbox {
+    const { postgres, plan } = this.around;
+    const { outbox } = postgres;
+    const few = (limit: number) => Math.min(limit, plan.batchSize);
+    const query = <T>(method: string, ask: () => Promise<T>) => this.query(method, NOBODY, OPERATION_TIMEOUT_MS, ask);
+    const port = {
+      unpublished: (limit: number) =>
+        query('unpublished', () =>
+          postgres.isPublisher(this.name) ? outbox.unpublished(few(limit)) : Promise.resolve(undefined),
+        ),
+      markPublished: (events: Parameters<Outbox['markPublished']>[0]) =>
+        query('markPublished', () => outbox.markPublished(events)),
+      changes: (from: number | undefined, limit: number) =>
+        query(`changes from ${from}`, () => outbox.changes(from, few(limit))),
+    };
+    return port as typeof port & Outbox;
+  }
+
+  private expiredStore(): ExpiredAttachmentStore {
+    const { expired } = this.around.postgres;
+    const port = {
+      find: (nowMs: number, limit: number) =>
+        this.query('find expired', NOBODY, OPERATION_TIMEOUT_MS, () => expired.find(nowMs, limit)),
+      remove: (one: Parameters<ExpiredAttachmentStore['remove']>[0]) =>
+        this.write(`expire ${stampOf(one)}`, NOBODY, OPERATION_TIMEOUT_MS, () => expired.remove(one)),
+    };
+    return port as typeof port & ExpiredAttachmentStore;
+  }
+
+  private eventBus(): EventBus {
+    const { bus } = this.around;
+    return {
+      publish: (event) =>
+        this.connections.nats.send(
+          { method: `publish ${event.metadata.eventId.slice(-4)}`, timeoutMs: PUBLISH_TIMEOUT_MS, witness: NOBODY },
+          () => bus.publish(event),
+        ),
+    };
+  }
+
+  private command<T>(method: string, witness: CallWitness, effect: () => Promise<T>): Promise<T> {
+    return this.connections.redis.send({ method, timeoutMs: CACHE_TIMEOUT_MS, witness }, (session) => {
+      this.session = session;
+      return effect();
+    });
+  }
+
+  private query<T>(method: string, witness: CallWitness, timeoutMs: number, effect: () => Promise<T>): Promise<T> {
+    return this.connections.postgres.send({ method, timeoutMs, witness }, effect);
+  }
+
+  private write<T>(method: string, witness: CallWitness, timeoutMs: number, effect: () => Promise<T>): Promise<T> {
+    const { postgres, random, plan } = this.around;
+    const isLong = random.chance(plan.scenario.longTransactionShare ?? 0);
+    const workMs = random.int(isLong ? LONG_TRANSACTION_MS : 6);
+    const options = { method, timeoutMs, workMs, witness };
+    return this.connections.postgres.send(options, () => postgres.transaction(workMs, effect));
+  }
+}
+
+function stampOf({ taskId, key, version, op }: { taskId: string; key: string; version: number; op: string }): string {
+  return `${taskId}/${key} ${version} ${op.slice(-4)}`;
+}
+
+function fillOf({ taskId, attachments, complete, token }: Parameters<AttachmentCache['fill']>[0][number]): string {
+  return `${taskId} [${attachments.map(({ key, version }) => `${key} ${version}`).join(', ')}] ${complete ? 'complete ' : ''}under ${token.floor}`;
+}

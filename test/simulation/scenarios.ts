@@ -1,0 +1,184 @@
+import type { Blockage } from './connection';
+import { REPLICAS, type Fault, type PlanFrame, type RedisRestart, type Scenario } from './plan';
+import type { Random } from './random';
+
+const LOSSY = { lossShare: 0.03, slowShare: 0.08, slowMs: 2500 };
+const SLOW = { lossShare: 0, slowShare: 0.15, slowMs: 900 };
+/** Within what the cache allows for, and beyond it. */
+const SKEW_MS = 45;
+const WILD_SKEW_MS = 400;
+
+/** Each is made of the same parts: who fails, how, how long, and how unlike the clocks are. */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'no faults' },
+  { name: 'few hot keys', taskCount: 1, keyCount: 2, burstShare: 0.9, operationCount: [30, 60], clockSkewMs: SKEW_MS },
+  { name: 'lossy network', weather: LOSSY, clockSkewMs: SKEW_MS },
+  { name: 'redis out', clockSkewMs: SKEW_MS, faults: several(2, redisOut(['same'])) },
+  { name: 'postgres out', clockSkewMs: SKEW_MS, faults: several(2, postgresOut) },
+  { name: 'both out', clockSkewMs: SKEW_MS, faults: both(several(2, redisOut(['same'])), several(2, postgresOut)) },
+  { name: 'links cut', clockSkewMs: SKEW_MS, faults: several(6, linkCut) },
+  {
+    name: 'redis back empty',
+    weather: SLOW,
+    clockSkewMs: SKEW_MS,
+    faults: both(several(3, redisOut(['empty'])), several(1, postgresOut), several(2, linkCut)),
+  },
+  {
+    name: 'redis back old',
+    weather: SLOW,
+    clockSkewMs: SKEW_MS,
+    floorSkewMs: [100, 1000],
+    faults: both(several(3, redisOut(['old'])), several(1, postgresOut), several(2, linkCut)),
+  },
+  {
+    name: 'crashes',
+    weather: SLOW,
+    clockSkewMs: SKEW_MS,
+    faults: both(several(6, crash), several(2, linkCut), several(1, postgresOut)),
+  },
+  {
+    name: 'eviction',
+    weather: SLOW,
+    clockSkewMs: SKEW_MS,
+    cacheTtlMs: 1500,
+    faults: both(several(12, eviction), several(2, postgresOut)),
+  },
+  {
+    name: 'time to live',
+    clockSkewMs: SKEW_MS,
+    ttlShare: 0.5,
+    faults: both(several(2, postgresOut), several(2, linkCut)),
+  },
+  {
+    name: 'refused for good',
+    clockSkewMs: SKEW_MS,
+    refusedShare: 0.4,
+    faults: both(several(3, postgresOut), several(2, linkCut)),
+  },
+  { name: 'nats out', faults: both(several(3, natsOut), several(2, crash)), weather: { lossShare: 0.02 } },
+  {
+    name: 'wild clocks',
+    clockSkewMs: WILD_SKEW_MS,
+    faults: both(several(5, linkCut), several(2, postgresOut)),
+  },
+  {
+    name: 'coarse clocks',
+    clockSkewMs: SKEW_MS,
+    clockStepMs: 500,
+    burstShare: 0.8,
+    floorSkewMs: [1000],
+    faults: both(several(3, linkCut), several(1, postgresOut)),
+  },
+  {
+    name: 'slow replies across a reconnect',
+    weather: SLOW,
+    burstShare: 0.7,
+    floorSkewMs: [100, 2000],
+    taskCount: 1,
+    keyCount: 2,
+    faults: both(several(6, flicker), several(6, reconnect)),
+  },
+  {
+    name: 'small memory',
+    memorySize: 2,
+    clockSkewMs: SKEW_MS,
+    faults: both(several(4, linkCut), several(1, postgresOut), several(1, redisOut(['same']))),
+  },
+  {
+    name: 'long transactions',
+    longTransactionShare: 0.2,
+    clockSkewMs: SKEW_MS,
+    faults: both(several(4, linkCut), several(2, crash)),
+  },
+  {
+    name: 'everything at once',
+    weather: LOSSY,
+    clockSkewMs: SKEW_MS,
+    ttlShare: 0.15,
+    refusedShare: 0.1,
+    longTransactionShare: 0.05,
+    cacheTtlMs: 5000,
+    floorSkewMs: [100, 1000],
+    faults: both(
+      several(2, redisOut(['same', 'empty', 'old'])),
+      several(2, postgresOut),
+      several(1, natsOut),
+      several(3, linkCut),
+      several(2, crash),
+      several(4, eviction),
+      several(2, reconnect),
+    ),
+  },
+];
+
+type FaultMaker = (random: Random, frame: PlanFrame) => Fault;
+type FaultsMaker = NonNullable<Scenario['faults']>;
+
+function several(max: number, make: FaultMaker): FaultsMaker {
+  return (random, frame) => Array.from({ length: random.between(1, max) }, () => make(random, frame));
+}
+
+function both(...makers: readonly FaultsMaker[]): FaultsMaker {
+  return (random, frame) => makers.flatMap((make) => make(random, frame));
+}
+
+function redisOut(restarts: readonly RedisRestart[]): FaultMaker {
+  return (random, frame) => ({
+    kind: 'redis',
+    restart: random.pick(restarts),
+    ageMs: random.chance(0.5) ? random.int(300) : random.int(4000),
+    blockage: 'refused',
+    ...period(random, frame, random.chance(0.4) ? 100 : 3000),
+  });
+}
+
+/** Redis restarts in next to no time, with what it had a moment ago. */
+function flicker(random: Random, frame: PlanFrame): Fault {
+  const fault = { kind: 'redis', restart: 'old', ageMs: random.int(250), blockage: 'refused' } as const;
+  return { ...fault, ...period(random, frame, 15) };
+}
+
+function postgresOut(random: Random, frame: PlanFrame): Fault {
+  return { kind: 'postgres', blockage: blockage(random), ...period(random, frame, 4000) };
+}
+
+function natsOut(random: Random, frame: PlanFrame): Fault {
+  return { kind: 'nats', blockage: blockage(random), ...period(random, frame, 3000) };
+}
+
+function linkCut(random: Random, frame: PlanFrame): Fault {
+  return {
+    kind: 'link',
+    server: random.weighted({ postgres: 5, redis: 5, nats: 1 }),
+    replica: random.int(REPLICAS),
+    blockage: blockage(random),
+    ...period(random, frame, 4000),
+  };
+}
+
+function crash(random: Random, frame: PlanFrame): Fault {
+  return { kind: 'crash', replica: random.int(REPLICAS), ...period(random, frame, 600) };
+}
+
+function reconnect(random: Random, { durationMs }: PlanFrame): Fault {
+  return { kind: 'reconnect', replica: random.int(REPLICAS), fromMs: 200 + random.int(durationMs) };
+}
+
+function eviction(random: Random, { durationMs, taskIds, keys }: PlanFrame): Fault {
+  return {
+    kind: 'evict',
+    piece: random.pick(['control', 'index', 'index-entry', 'hash'] as const),
+    taskId: random.pick(taskIds),
+    key: random.pick(keys),
+    fromMs: 200 + random.int(durationMs),
+  };
+}
+
+function period(random: Random, { durationMs }: PlanFrame, maxMs: number) {
+  const fromMs = 200 + random.int(durationMs);
+  return { fromMs, toMs: fromMs + 5 + random.int(maxMs) };
+}
+
+function blockage(random: Random): Blockage {
+  return random.chance(0.6) ? 'refused' : 'silent';
+}

@@ -1,0 +1,129 @@
+import type { DomainEvent } from '../../src/core/domain/domain-event';
+import { versionAt } from '../../src/core/domain/version';
+import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
+import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import { MemoryExpiredAttachmentStore } from '../../src/outbound/memory/memory-expired-attachment-store';
+import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
+import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
+import { CacheModel, type CacheSnapshot } from '../support/cache-model/cache-model';
+import type { History } from './history';
+import type { Plan, Piece, RedisRestart } from './plan';
+import type { Random } from './random';
+import type { Timeline } from './timeline';
+
+/** How long another publisher waits before it takes the place of one that is silent. */
+const PUBLISHER_LEASE_MS = 1000;
+/** How far back Redis can be put, and how often it is looked at for that. */
+const SNAPSHOTS = 100;
+const SNAPSHOT_INTERVAL_MS = 25;
+
+/** A database whose transactions take time, and may be under way when it dies. */
+export class SimulatedPostgres {
+  readonly database: MemoryDatabase;
+  readonly attachments: MemoryAttachmentStore;
+  readonly tasks: MemoryTaskStore;
+  readonly expired: MemoryExpiredAttachmentStore;
+  readonly outbox: MemoryOutbox;
+  private readonly underWay = new Map<number, () => void>();
+  private publisher?: { readonly name: string; readonly untilMs: number };
+
+  constructor(
+    private readonly timeline: Timeline,
+    private readonly random: Random,
+    private readonly history: History,
+  ) {
+    const clock = { nowMs: () => timeline.nowMs };
+    this.database = new MemoryDatabase(clock);
+    this.attachments = new MemoryAttachmentStore(this.database);
+    this.tasks = new MemoryTaskStore(this.database);
+    this.expired = new MemoryExpiredAttachmentStore(this.database);
+    this.outbox = new MemoryOutbox(this.database, clock);
+  }
+
+  /** Begins now, and commits what `work` writes after `workMs`. */
+  transaction<T>(workMs: number, work: () => Promise<T>): Promise<T> {
+    const xid = this.database.begin();
+    return new Promise((resolve, reject) => {
+      const commit = () => {
+        this.underWay.delete(xid);
+        this.database.commit(xid, work).then(resolve, reject);
+        this.history.committed(this.database);
+      };
+      this.underWay.set(xid, commit);
+      this.timeline.after(workMs, () => this.underWay.get(xid)?.());
+    });
+  }
+
+  /** What is under way is rolled back, or was committed in the last moment. */
+  die(): void {
+    for (const [xid, commit] of this.underWay) {
+      if (this.random.chance(0.5)) {
+        commit();
+      } else {
+        this.underWay.delete(xid);
+        this.database.commit(xid, () => undefined);
+      }
+    }
+    this.publisher = undefined;
+  }
+
+  /** Whether `name` is the one that publishes. */
+  isPublisher(name: string): boolean {
+    const { nowMs } = this.timeline;
+    if (this.publisher && this.publisher.name !== name && this.publisher.untilMs > nowMs) return false;
+    this.publisher = { name, untilMs: nowMs + PUBLISHER_LEASE_MS };
+    return true;
+  }
+}
+
+/** A Redis that can come back with less than it had. */
+export class SimulatedRedis {
+  readonly model: CacheModel;
+  private readonly snapshots: { atMs: number; snapshot: CacheSnapshot }[] = [];
+
+  constructor(
+    private readonly timeline: Timeline,
+    plan: Plan,
+    private readonly history: History,
+  ) {
+    this.model = new CacheModel({
+      ttlMs: plan.scenario.cacheTtlMs ?? 3_600_000,
+      nowMs: () => timeline.nowMs,
+      newFloor: () => versionAt(timeline.nowMs + plan.floorSkewMs),
+      skewMs: plan.floorSkewMs,
+    });
+    if (plan.faults.some((fault) => fault.kind === 'redis' && fault.restart === 'old')) this.keepSnapshots();
+  }
+
+  restart(how: RedisRestart, ageMs: number): void {
+    if (how === 'same') return;
+    const sinceMs = this.timeline.nowMs - ageMs;
+    const old = this.snapshots.findLast(({ atMs }) => atMs <= sinceMs);
+    if (how === 'old' && old) this.model.restore(old.snapshot);
+    else this.model.clear();
+    this.history.redisWentBack(this.model);
+  }
+
+  evict(piece: Piece, taskId: string, key: string): void {
+    if (piece === 'control') this.model.evictControl(taskId);
+    else if (piece === 'index') this.model.evictIndex(taskId);
+    else if (piece === 'index-entry') this.model.evictIndexEntry(taskId, key);
+    else this.model.evictHash(taskId, key);
+  }
+
+  private keepSnapshots(): void {
+    this.snapshots.push({ atMs: this.timeline.nowMs, snapshot: this.model.snapshot() });
+    if (this.snapshots.length > SNAPSHOTS) this.snapshots.shift();
+    this.timeline.after(SNAPSHOT_INTERVAL_MS, () => this.keepSnapshots());
+  }
+}
+
+/** Where events arrive. */
+export class SimulatedBus {
+  constructor(private readonly history: History) {}
+
+  publish(event: DomainEvent): Promise<void> {
+    this.history.published(event);
+    return Promise.resolve();
+  }
+}
