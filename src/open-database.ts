@@ -1,5 +1,4 @@
 import { ConfigError, type Config } from './config';
-import { StoreError } from './core/ports/store-error';
 import { openEmbeddedDatabase, openMemoryDatabase } from './outbound/postgres/embedded-database';
 import type { Database } from './outbound/postgres/database';
 import { serverDatabase } from './outbound/postgres/server-database';
