@@ -14,7 +14,6 @@ export async function openDatabase({ store }: Config): Promise<Database> {
   try {
     return await openEmbeddedDatabase(store.dataDir);
   } catch (error) {
-    const { message } = error instanceof StoreError ? (error.cause as Error) : (error as Error);
-    throw new ConfigError(`DATA_DIR cannot be used: ${message}`);
+    throw new ConfigError(`DATA_DIR cannot be used: ${(error as Error).message}`);
   }
 }
