@@ -1,4 +1,5 @@
 import { nextMillisecond, until } from '../support/poll';
+import { startRedis, type RedisServer } from '../support/redis-server';
 import { startService, type Service } from '../support/service';
 import { openOnServers, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
@@ -28,8 +29,12 @@ describe('Redis comes and goes', () => {
     return [status, details['postgres']?.state, details['redis']?.state];
   };
   const stateOfRedis = (state: string) => until(`Redis is ${state}`, async () => (await states())[2] === state);
-  const isInRedis = (key: string) =>
-    withRedis(servers.redis.url, async (redis) => (await redis.exists(`cb:task:t:attachment:${key}`)) === 1);
+  const valueInRedis = (key: string) =>
+    withRedis(servers.redis.url, (redis) => redis.hget(`cb:task:t:attachment:${key}`, 'value'));
+  const isOpen = async (operation: string) => {
+    const { text } = await setup.service.fetch('/metrics');
+    return text.includes(`\ndossier_breaker_open{dependency="redis",operation="${operation}"} 1\n`);
+  };
 
   /** Everything, without Redis. */
   const useAll = async (key: string) => {
@@ -49,6 +54,27 @@ describe('Redis comes and goes', () => {
     expect((await service.error('task.get', { id: key })).code).toBe(-32602);
   };
 
+  it('has a breaker for every method that uses it, and PostgreSQL for every method', async () => {
+    const { text } = await setup.service.fetch('/metrics');
+    const samples = text.matchAll(/^dossier_breaker_open\{dependency="(.*)",operation="(.*)"\} 0$/gm);
+    const shown: Record<string, string[]> = { postgres: [], redis: [] };
+    for (const [, dependency, operation] of samples) shown[dependency as string]?.push(operation as string);
+    const cached = [
+      'task.create_attachment',
+      'task.get_attachment',
+      'task.list_attachments',
+      'task.get_attachments_batch',
+      'task.delete_attachment',
+      'task.create',
+      'task.complete',
+      'task.delete',
+    ];
+    expect(shown['redis']?.sort()).toEqual(cached.sort());
+    expect(shown['postgres']?.sort()).toEqual(
+      [...cached, 'task.get', 'task.update', 'task.cancel', 'task.list'].sort(),
+    );
+  });
+
   it('gone while serving: reads and writes go on', async () => {
     await put(setup.service, 't', 'overwritten', 'before');
     await put(setup.service, 't', 'deleted', 'before');
@@ -67,7 +93,7 @@ describe('Redis comes and goes', () => {
     await stateOfRedis('up');
     expect(await valueOf(setup.service, 't', 'overwritten')).toBe('after');
     expect((await setup.service.error('task.get_attachment', { taskId: 't', key: 'deleted' })).code).toBe(-32602);
-    expect(await isInRedis('overwritten')).toBe(true);
+    expect(await valueInRedis('overwritten')).toBe('"after"');
     await useAll('after-outage');
   });
 
@@ -81,10 +107,10 @@ describe('Redis comes and goes', () => {
     await servers.redis.restart();
     await stateOfRedis('up');
     expect(await valueOf(setup.service, 't', 'late')).toBe(1);
-    expect(await isInRedis('late')).toBe(true);
+    expect(await valueInRedis('late')).toBe('1');
   });
 
-  it('there, but silent: calls are answered within their time', async () => {
+  it('there, but silent: calls are answered within their time, and soon without asking it', async () => {
     await put(setup.service, 't', 'silent', 1);
     expect(await valueOf(setup.service, 't', 'silent')).toBe(1);
     servers.redis.pause();
@@ -98,9 +124,39 @@ describe('Redis comes and goes', () => {
       const tookMs = performance.now() - askedAtMs;
       expect([value, page, written]).toMatchObject([1, { totalCount: 1 }, { key: 'written' }]);
       expect(tookMs).toBeLessThan(OPERATION_TIMEOUT_MS);
+      await Promise.all(Array.from({ length: 5 }, () => valueOf(setup.service, 't', 'silent')));
+      expect([await isOpen('task.get_attachment'), await isOpen('task.list_attachments')]).toEqual([true, false]);
+      expect(await valueOf(setup.service, 't', 'written')).toBe(1);
     } finally {
       servers.redis.resume();
     }
+    await until('it is asked again', async () => !(await isOpen('task.get_attachment')));
+    expect(await valueOf(setup.service, 't', 'silent')).toBe(1);
+  });
+});
+
+describe('a Redis that may lose what only it holds', () => {
+  let setup: Setup;
+  let redis: RedisServer;
+  beforeAll(async () => {
+    redis = await startRedis({ appendOnly: false });
+    setup = await openOnServers({ REDIS_URL: redis.url });
+  });
+  afterAll(async () => {
+    await setup?.close();
+    await redis?.stop();
+  });
+
+  it('is told of at the start, and to whoever asks', async () => {
+    const { service } = setup;
+    const reason = expect.stringContaining('appendonly') as unknown;
+    const { status, text } = await service.fetch('/readyz');
+    expect([status, JSON.parse(text)]).toMatchObject([
+      200,
+      { details: { redis: { status: 'degraded', state: 'up', reason } } },
+    ]);
+    const warning = await until('it is in the log', () => service.logLines.find((line) => line.includes('appendonly')));
+    expect(JSON.parse(warning)).toMatchObject({ level: 40, context: 'redis' });
   });
 });
 
