@@ -77,7 +77,7 @@ CREATE TABLE outbox (
   task_id      text COLLATE "C" NOT NULL,
   key          text COLLATE "C",
   version      bigint,
-  -- Whose event it is; null for what is recorded of a task after its deletion, which nobody is told.
+  -- Whose event it is; null for what is recorded as published, because nobody is to be told.
   organization text COLLATE "C",
   kind         text NOT NULL CHECK (kind IN ('attachment', 'task', 'task_deleted')),
   event        json NOT NULL,
@@ -101,4 +101,4 @@ END
 $$;
 
 CREATE TRIGGER set_organization BEFORE INSERT ON outbox
-FOR EACH ROW EXECUTE FUNCTION set_outbox_organization();
+FOR EACH ROW WHEN (NOT NEW.published) EXECUTE FUNCTION set_outbox_organization();

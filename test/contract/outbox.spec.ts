@@ -131,6 +131,21 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(await eventsAfter(start, { taskId: foreign.taskId })).toEqual([]);
   });
 
+  it('shows nobody what is drained of a missing task', async () => {
+    const start = await position();
+    const foreign = randomUUID();
+    const [mine, other] = [await newTask(), await newTask(foreign)];
+    const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion, TIMEOUT_MS);
+    await harness.outbox.markPublished(await unpublished());
+    for (const { taskId } of [mine, other]) {
+      const late = { organization, put: aPut({ taskId, key: 'k' }) };
+      expect(await harness.attachments.drain(late)).toEqual({ state: 'superseded' });
+    }
+    expect(await unpublished()).toEqual([]);
+    expect(await eventsAfter(start)).toEqual([mine.event, ...(deleted?.[0]?.events ?? [])]);
+    expect(await eventsAfter(start, { organization: foreign })).toEqual([other.event]);
+  });
+
   it.each(['', 'x', '-1', '1:2', '0:1:', '2:1:', '5:9:9', '5:9:7,6', '1:1:/1:1:', '1:1:/1:1:/x', '1:1:/1:1:/1/1'])(
     'knows that %p is no position',
     async (after) => expect(await read({ after })).toBeUndefined(),

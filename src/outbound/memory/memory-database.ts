@@ -87,13 +87,12 @@ export class MemoryDatabase {
   /** Once for each op. */
   record(change: Change, { superseded = false, published = false } = {}): void {
     if (this.committing === undefined) throw new Error('a change is recorded by a transaction that commits');
-    const task = this.tasks.get(change.taskId);
-    const { event } = change;
+    const { taskId, event } = change;
     this.rows.add({
       ...change,
       xid: this.committing,
       op: event.metadata.eventId,
-      organization: task === 'deleted' ? undefined : task?.organization,
+      organization: published ? undefined : this.task(taskId)?.organization,
       superseded,
       published,
       atMs: this.clock?.nowMs() ?? event.timestamp,

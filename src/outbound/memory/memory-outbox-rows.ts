@@ -12,7 +12,7 @@ export interface OutboxRow {
   readonly key?: string;
   /** Undefined where the kind is `task`. */
   readonly version?: number;
-  /** Undefined for what is recorded of a task after its deletion, which nobody is told. */
+  /** Undefined for what is recorded as published, because nobody is to be told. */
   readonly organization?: string;
   readonly event: DomainEvent;
   /** Something newer was there before it, so that it has changed nothing. */
