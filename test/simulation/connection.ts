@@ -37,16 +37,24 @@ export interface CallOptions {
   readonly witness: CallWitness;
 }
 
-interface Call extends CallOptions {
-  readonly sentAtMs: number;
-  readonly session: number;
-  readonly effect: (session: number) => Promise<unknown>;
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: unknown) => void;
+class Call {
   /** The caller has its answer, or is no more. */
-  isOver: boolean;
+  isOver = false;
   /** It will not take effect. */
-  isLost: boolean;
+  isLost = false;
+
+  constructor(
+    readonly options: CallOptions,
+    readonly sentAtMs: number,
+    readonly session: number,
+    readonly effect: (session: number) => Promise<unknown>,
+    readonly resolve: (value: never) => void,
+    readonly reject: (error: unknown) => void,
+  ) {}
+
+  get timeoutAtMs(): number {
+    return this.sentAtMs + this.options.timeoutMs;
+  }
 }
 
 /** Ordinary ways take no longer than this. */
@@ -81,16 +89,7 @@ export class Connection {
   send<T>(options: CallOptions, effect: (session: number) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.isDead) return;
-      const state = { isOver: false, isLost: false };
-      const call: Call = {
-        ...options,
-        ...state,
-        sentAtMs: this.timeline.nowMs,
-        session: this.session,
-        effect,
-        resolve,
-        reject,
-      };
+      const call = new Call(options, this.timeline.nowMs, this.session, effect, resolve, reject);
       this.pending.add(call);
       this.dispatch(call);
     });
@@ -164,7 +163,7 @@ export class Connection {
     const arrivesAtMs = this.timeline.nowMs + this.delayMs();
     const effectAtMs = this.options.isOrdered ? Math.max(arrivesAtMs, this.lastEffectMs) : arrivesAtMs;
     this.lastEffectMs = effectAtMs;
-    const patienceMs = call.sentAtMs + call.timeoutMs - effectAtMs - (call.workMs ?? 0);
+    const patienceMs = call.timeoutAtMs - effectAtMs - (call.options.workMs ?? 0);
     if (patienceMs < ORDINARY_MS) this.failAtTimeout(call);
     this.timeline.at(effectAtMs, () => this.takeEffect(call));
   }
@@ -172,30 +171,30 @@ export class Connection {
   private takeEffect(call: Call): void {
     this.underWay.delete(call);
     if (call.isLost) {
-      this.trace?.(`  ${this.options.server} never gets ${call.method} of ${this.options.name}`);
+      this.trace?.(`  ${this.options.server} never gets ${call.options.method} of ${this.options.name}`);
       return;
     }
     const late = call.isOver ? ' (nobody waits for it any more)' : '';
-    this.trace?.(`  ${this.options.server} takes ${call.method} of ${this.options.name}${late}`);
+    this.trace?.(`  ${this.options.server} takes ${call.options.method} of ${this.options.name}${late}`);
     call.effect(call.session).then(
       (value) =>
         this.reply(call, value, () => {
-          call.witness.answered(this.options.server, call.method, value);
+          call.options.witness.answered(this.options.server, call.options.method, value);
           call.resolve(value as never);
         }),
       (error: unknown) =>
         this.reply(call, error, () => {
-          call.witness.failed(this.options.server, call.method, 'unavailable');
+          call.options.witness.failed(this.options.server, call.options.method, 'unavailable');
           call.reject(error);
         }),
     );
   }
 
   private reply(call: Call, value: unknown, settle: () => void): void {
-    this.trace?.(`  ${this.options.server} answers ${call.method} of ${this.options.name}: ${brief(value)}`);
+    this.trace?.(`  ${this.options.server} answers ${call.options.method} of ${this.options.name}: ${brief(value)}`);
     if (call.isOver) return;
     const atMs = Math.max(this.timeline.nowMs + this.delayMs(), this.options.isOrdered ? this.lastReplyMs : 0);
-    const isTooLate = atMs > call.sentAtMs + call.timeoutMs;
+    const isTooLate = atMs > call.timeoutAtMs;
     if (this.blockage === 'silent' || isTooLate || this.random.chance(this.weather.lossShare)) {
       this.failAtTimeout(call);
       return;
@@ -205,13 +204,13 @@ export class Connection {
   }
 
   private failAtTimeout(call: Call): void {
-    this.timeline.at(call.sentAtMs + call.timeoutMs, () => this.fail(call, 'timeout'));
+    this.timeline.at(call.timeoutAtMs, () => this.fail(call, 'timeout'));
   }
 
   private fail(call: Call, failure: Failure): void {
     this.finish(call, () => {
-      this.trace?.(`  ${call.method} of ${this.options.name} fails: ${failure} of ${this.options.server}`);
-      call.witness.failed(this.options.server, call.method, failure);
+      this.trace?.(`  ${call.options.method} of ${this.options.name} fails: ${failure} of ${this.options.server}`);
+      call.options.witness.failed(this.options.server, call.options.method, failure);
       call.reject(this.options.failure(failure));
     });
   }

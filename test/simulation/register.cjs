@@ -8,7 +8,7 @@ const options = {
 };
 
 /** Source files to be changed before they are compiled, by the end of their path. */
-const patches = JSON.parse(process.env.SIMULATION_PATCHES ?? '[]');
+const patches = JSON.parse(require('node:process').env.SIMULATION_PATCHES ?? '[]');
 
 require.extensions['.ts'] = (module, filename) => {
   const source = patched(readFileSync(filename, 'utf8'), filename);

@@ -42,7 +42,7 @@ const PUBLISH_TIMEOUT_MS = 2000;
 /** A transaction that stays open for long holds back whoever follows the changes, and nobody else. */
 const LONG_TRANSACTION_MS = 1500;
 /** Between two runs of a job, about. */
-const TICK_MS = { drain: 200, project: 150, publish: 400, sweep: 700 };
+const TICK_MS = { drain: 400, project: 350, publish: 600, sweep: 1000 };
 
 export interface Surroundings {
   readonly timeline: Timeline;

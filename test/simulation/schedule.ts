@@ -10,16 +10,16 @@ import { SimulatedBus, SimulatedPostgres, SimulatedRedis } from './servers';
 import { Timeline } from './timeline';
 import { CountingIdSource } from './virtual-clock';
 
-const START_MS = Date.UTC(2026, 0, 1);
+export const START_MS = Date.UTC(2026, 0, 1);
 /** Faults have healed by then, at the latest. */
 const HEALING_MS = 1000;
 /** As long as anybody may wait for the stores to agree once everything has healed, and how often it is looked at. */
 const QUIET_MS = 30_000;
-const LOOK_MS = 250;
+const LOOK_MS = 350;
 /** Everybody learns the horizon of the last commit. */
 const SETTLED_LOOKS = 3;
 /** Reads that prove what everybody has come to know. */
-const FINAL_READS_MS = 8000;
+const FINAL_READS_MS = 10_000;
 const SERVERS: readonly ServerName[] = ['postgres', 'redis', 'nats'];
 
 export interface Outcome {
@@ -122,7 +122,9 @@ class Schedule {
         for (const key of [...plan.keys, 'result']) this.begin({ ...read, id: id++, kind: 'get', key });
       }
     }
-    await timeline.run(timeline.nowMs + FINAL_READS_MS);
+    const untilMs = timeline.nowMs + FINAL_READS_MS;
+    while (this.underWay.size > 0 && timeline.nowMs < untilMs && !history.violation)
+      await timeline.run(timeline.nowMs + LOOK_MS);
     if (this.underWay.size > 0)
       history.violate('liveness', `${[...this.underWay].map(({ name }) => name).join()} never ends`);
   }

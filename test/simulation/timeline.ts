@@ -71,7 +71,7 @@ export class Timeline {
         try {
           next.run();
         } catch (error) {
-          return end(() => reject(error as Error));
+          return end(() => reject(error instanceof Error ? error : new Error(String(error))));
         }
         if (prepared === 0) prepare();
       };

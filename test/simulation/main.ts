@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runFleet } from './fleet';
+import { MUTANTS } from './mutants';
+import type { Failure, Progress } from './seed-range';
+import { planOfSeed } from './seeds';
+import { shrink } from './shrink';
+import { tell } from './story';
+
+const MAX_FAILURES = 20;
+
+async function main(): Promise<boolean> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '20000' },
+      from: { type: 'string', default: '0' },
+      scenario: { type: 'string' },
+      mutants: { type: 'boolean', default: false },
+      mutant: { type: 'string' },
+    },
+  });
+  const { scenario } = values;
+  const from = Number(values.from);
+  const until = from + Number(values.seeds);
+  planOfSeed(from, scenario);
+  if (values.mutants || values.mutant !== undefined) return catchMutants(from, until, scenario, values.mutant);
+  return findViolations(from, until, scenario);
+}
+
+/** Whether there is none. */
+async function findViolations(from: number, until: number, scenario: string | undefined): Promise<boolean> {
+  const startedAtMs = performance.now();
+  const report = ({ schedules, failures }: Progress) => {
+    const perSecond = Math.round(schedules / ((performance.now() - startedAtMs) / 1000));
+    process.stderr.write(
+      `${schedules} of ${until - from} schedules, ${failures.length} failed, ${perSecond} a second\n`,
+    );
+  };
+  const { schedules, failures } = await runFleet({ from, until, scenario, maxFailures: MAX_FAILURES, report });
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  console.log(`${schedules} schedules in ${seconds.toFixed(1)} s, ${failures.length} failed`);
+  for (const { seed, scenario: name, violation } of failures) {
+    console.log(`seed ${seed}, ${name}: ${violation.rule}: ${violation.text}`);
+  }
+  if (failures[0]) await explain(failures[0], scenario);
+  return failures.length === 0;
+}
+
+async function explain({ seed, violation }: Failure, scenario: string | undefined): Promise<void> {
+  const plan = await shrink(planOfSeed(seed, scenario), violation.rule);
+  console.log(`\nThe shortest story found that breaks ${violation.rule}, made from seed ${seed}:\n${await tell(plan)}`);
+}
+
+/** Whether all are caught. */
+async function catchMutants(
+  from: number,
+  until: number,
+  scenario: string | undefined,
+  name: string | undefined,
+): Promise<boolean> {
+  refuseStale();
+  const survivors: string[] = [];
+  for (const mutant of MUTANTS.filter((one) => name === undefined || one.name === name)) {
+    const { schedules, failures } = await runFleet({ from, until, scenario, maxFailures: MAX_FAILURES, mutant });
+    if (failures.length === 0) survivors.push(mutant.name);
+    const rules = [...new Set(failures.map(({ violation }) => violation.rule))].join(', ');
+    const first = failures[0] ? `, first by seed ${failures[0].seed} (${failures[0].scenario}): ${rules}` : '';
+    console.log(`${mutant.name}: caught by ${failures.length} of ${schedules} seeds${first}`);
+  }
+  if (survivors.length > 0) console.log(`SURVIVED: ${survivors.join('; ')}`);
+  return survivors.length === 0;
+}
+
+/** A mutant whose place in the code has changed would be the code itself. */
+function refuseStale(): void {
+  const stale = MUTANTS.filter(({ file, find }) => {
+    const source = readFileSync(join(__dirname, '../..', file), 'utf8');
+    return source.split(find).length !== 2;
+  });
+  if (stale.length > 0) throw new Error(`not found exactly once: ${stale.map(({ name }) => name).join('; ')}`);
+}
+
+Error.stackTraceLimit = 0;
+void main().then(
+  (isGood) => (process.exitCode = isGood ? 0 : 1),
+  (error: Error) => {
+    console.error(error.message);
+    process.exitCode = 2;
+  },
+);

@@ -1,0 +1,370 @@
+/** The code without one of its mechanisms: a simulation that does not notice proves nothing. */
+export interface Mutant {
+  readonly name: string;
+  /** From the root of the repository. */
+  readonly file: string;
+  /** Stands there exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+const USE_CASES = 'src/core/use-cases';
+const MEMORY = 'src/outbound/memory';
+const MODEL = 'test/support/cache-model';
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'own versions are not remembered',
+    file: `${USE_CASES}/replica-memory.ts`,
+    find: `    return this.change(taskId, key)?.version ?? 0;`,
+    replace: `    return 0;`,
+  },
+  {
+    name: 'a list is not held against own changes',
+    file: `${USE_CASES}/replica-memory.ts`,
+    find: `    return this.changesOf(taskId, ({ session }) => session !== this.session);`,
+    replace: `    return [];`,
+  },
+  {
+    name: 'own journaled changes are not remembered for lists',
+    file: `${USE_CASES}/replica-memory.ts`,
+    find: `    return this.changesOf(taskId, ({ journaled }) => journaled);`,
+    replace: `    return [];`,
+  },
+  {
+    name: 'own deletions of tasks are not remembered',
+    file: `${USE_CASES}/replica-memory.ts`,
+    find: `    return this.tasks.get(taskId) === 'deleted';`,
+    replace: `    return false;`,
+  },
+  {
+    name: 'a new process trusts the cache',
+    file: `${USE_CASES}/replica-memory.ts`,
+    find: `  private need = Infinity;`,
+    replace: `  private need = 0;`,
+  },
+  {
+    name: 'the cache is trusted after a reconnect',
+    file: `${USE_CASES}/replica-memory.ts`,
+    find: `    this.session = session;\n    this.need = Infinity;`,
+    replace: `    this.need = this.session === 0 ? Infinity : this.need;\n    this.session = session;`,
+  },
+  {
+    name: 'an own write that both stores have lost is asked for for ever',
+    file: `${USE_CASES}/attachment-lookup.ts`,
+    find: `      this.memory.forget(ref, ownVersion);`,
+    replace: `      throw new StoreError('postgres', 'unavailable');`,
+  },
+  {
+    name: 'older than acknowledged is answered while redis is away',
+    file: `${USE_CASES}/attachment-lookup.ts`,
+    find: `      if (!cached) throw new StoreError('redis', 'unavailable');`,
+    replace: `      if (!cached) void 0;`,
+  },
+  {
+    name: 'a journaled record does not correct the answer of the store',
+    file: `${USE_CASES}/attachment-lookup.ts`,
+    find: `    const isNewer = journaledVersion > storedVersion;`,
+    replace: `    const isNewer = journaledVersion > Infinity;`,
+  },
+  {
+    name: 'not found is said of what nobody knows',
+    file: `${USE_CASES}/attachment-lookup.ts`,
+    find: `    if (version === undefined || version < ownVersion) return undefined;`,
+    replace: `    if (version === undefined) return { taskExists: true, degraded: true };`,
+  },
+  {
+    name: 'lists are not corrected by the journal',
+    file: `${USE_CASES}/corrected-list.ts`,
+    find: `    if ((journaled ?? own).length === 0) return undefined;`,
+    replace: `    if ((journaled ?? own).length < Infinity) return undefined;`,
+  },
+  {
+    name: 'a deletion is not forced over what only the journal has',
+    file: `${USE_CASES}/delete-attachment.ts`,
+    find: `      progress.force = found.journaled === true;`,
+    replace: `      progress.force = false;`,
+  },
+  {
+    name: 'a deletion is not forced after a newer journaled write',
+    file: `${USE_CASES}/delete-attachment.ts`,
+    find: `    progress.force = true;`,
+    replace: `    progress.force = false;`,
+  },
+  {
+    name: 'newer is not listened to',
+    file: `${USE_CASES}/attachment-writer.ts`,
+    find: `    if (reply?.newer !== undefined) return reply.newer;`,
+    replace: ``,
+  },
+  {
+    name: 'the journal is offered another version than the store',
+    file: `${USE_CASES}/attachment-writer.ts`,
+    find: `        outage = error;\n        return this.putInJournal(put, caller, nowMs, error);`,
+    replace: `        outage = error;\n        return { state: 'superseded', version: 0 };`,
+  },
+  {
+    name: 'conditional writes go to the journal',
+    file: `${USE_CASES}/attachment-writer.ts`,
+    find: `        if (condition || !isOutage(error)) throw error;`,
+    replace: `        if (!isOutage(error)) throw error;`,
+  },
+  {
+    name: 'no floor in the next version',
+    file: `${USE_CASES}/versioned-write.ts`,
+    find: `    if (outcome.state === 'superseded') floor = outcome.version;`,
+    replace: ``,
+  },
+  {
+    name: 'an entry is settled before it is drained',
+    file: `${USE_CASES}/drain-journal.ts`,
+    find: `await this.journal.settle(entry, await this.drain(entry))`,
+    replace: `(await this.journal.settle(entry, { state: 'applied' }), await this.drain(entry))`,
+  },
+  {
+    name: 'what the store refuses stops the drain',
+    file: `${USE_CASES}/drain-journal.ts`,
+    find: `      if (error instanceof StoreError && error.outcome === 'refused') return { state: 'refused' as const };`,
+    replace: ``,
+  },
+  {
+    name: 'nothing is projected',
+    file: `${USE_CASES}/project-changes.ts`,
+    find: `await this.cache.project(cursor, changes, to)`,
+    replace: `await this.cache.project(cursor, [], to)`,
+  },
+  {
+    name: 'publishing goes on after a failure',
+    file: `${USE_CASES}/publish-events.ts`,
+    find: `      await this.bus.publish(one.event);`,
+    replace: `      await this.bus.publish(one.event).catch(() => undefined);`,
+  },
+  {
+    name: 'events of a task are published at once',
+    file: `${USE_CASES}/publish-events.ts`,
+    find: `    for (const one of events) {\n      await this.bus.publish(one.event);\n      published.push(one);\n      this.metrics.eventPublished(one.event.type);\n    }`,
+    replace: `    await Promise.all(events.map((one) => this.bus.publish(one.event).then(() => published.push(one))));`,
+  },
+  {
+    name: 'clock versions for expiry',
+    file: `src/core/domain/version.ts`,
+    find: `return { version: expired.version + 1,`,
+    replace: `return { version: expired.version + VERSIONS_PER_MS * 4001,`,
+  },
+  {
+    name: 'expiry ties with writes',
+    file: `src/core/domain/version.ts`,
+    find: `  return version % 2 === 0 ? version : version + 1;`,
+    replace: `  return version;`,
+  },
+  {
+    name: 'the store applies older versions',
+    file: `${MEMORY}/memory-database.ts`,
+    find: `    return stored && stored.version >= version ?`,
+    replace: `    return stored && stored.version === version ?`,
+  },
+  {
+    name: 'deletions leave no tombstone in the store',
+    file: `${MEMORY}/memory-database.ts`,
+    find: `    this.store({ taskId, key, ...stamp, deleted: true });`,
+    replace: `    this.attachments.get(taskId)?.delete(key);`,
+  },
+  {
+    name: 'no forced tombstone where nothing is',
+    file: `${MEMORY}/memory-database.ts`,
+    find: `    if (!live && !force) return { state: 'attachment-missing' };`,
+    replace: `    if (!live) return { state: 'attachment-missing' };`,
+  },
+  {
+    name: 'an op may have two rows',
+    file: `${MEMORY}/memory-outbox-rows.ts`,
+    find: `    if (this.ops.has(unnumbered.op)) return;`,
+    replace: ``,
+  },
+  {
+    name: 'a superseded drain leaves no event',
+    file: `${MEMORY}/memory-attachment-store.ts`,
+    find: `    this.database.record(late, { superseded: true });`,
+    replace: ``,
+  },
+  {
+    name: 'events of a deleted task are announced',
+    file: `${MEMORY}/memory-attachment-store.ts`,
+    find: `{ superseded: true, published: true }`,
+    replace: `{ superseded: true }`,
+  },
+  {
+    name: 'superseded changes are projected',
+    file: `${MEMORY}/memory-outbox.ts`,
+    find: `  if (superseded || version === undefined) return [];`,
+    replace: `  if (version === undefined) return [];`,
+  },
+  {
+    name: 'no horizon for transactions that are under way',
+    file: `${MEMORY}/memory-database.ts`,
+    find: `    return lowest ?? this.nextXid;`,
+    replace: `    return lowest === undefined ? this.nextXid : this.nextXid;`,
+  },
+  {
+    name: 'no floor in a new control',
+    file: `${MODEL}/cache-model.ts`,
+    find: `floor: this.options.newFloor(),`,
+    replace: `floor: 0,`,
+  },
+  {
+    name: 'no skew margin in a new control',
+    file: `test/simulation/servers.ts`,
+    find: `versionAt(timeline.nowMs + plan.floorSkewMs)`,
+    replace: `versionAt(timeline.nowMs)`,
+  },
+  {
+    name: 'an append does not look at the floor',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    const standing = record?.version ?? control.floor;`,
+    replace: `    const standing = record?.version ?? 0;`,
+  },
+  {
+    name: 'an append does not know deleted tasks',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    if (control?.deletedVersion !== undefined) return { state: 'task-missing' };`,
+    replace: ``,
+  },
+  {
+    name: 'an append takes tasks it does not know',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    if (!control || control.organization === undefined) return { state: 'unknown' };\n    if (control.organization !== write.organization) return { state: 'task-missing' };`,
+    replace: `    if (!control) return { state: 'unknown' };`,
+  },
+  {
+    name: 'an append deletes what it does not know',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    if ('deletion' in write && !isLive) return { state: 'unknown' };`,
+    replace: ``,
+  },
+  {
+    name: 'a fill needs no token',
+    file: `${MODEL}/cache-model.ts`,
+    find: ` || control.floor !== token.floor) return;`,
+    replace: `) return;`,
+  },
+  {
+    name: 'a fill may come from before a reconnect',
+    file: `${MODEL}/model-attachment-cache.ts`,
+    find: `if (fill.token.session === this.session()) this.model.fill(fill);`,
+    replace: `this.model.fill(fill);`,
+  },
+  {
+    name: 'a fill overwrites newer records',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    if (!record || attachment.version > record.version) {`,
+    replace: `    if (!record || attachment.version !== record.version) {`,
+  },
+  {
+    name: 'applying does not look at the version',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    if (record && record.version >= version) {`,
+    replace: `    if (record && record.version === version) {`,
+  },
+  {
+    name: 'applying does not know deleted tasks',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    if (!control || control.deletedVersion !== undefined) return undefined;\n    const record`,
+    replace: `    if (!control) return undefined;\n    const record`,
+  },
+  {
+    name: 'applying does not name what is newer',
+    file: `${MODEL}/cache-model.ts`,
+    find: `      return record.mark !== 'cached' && record.op !== op ? record.version : undefined;`,
+    replace: `      return undefined;`,
+  },
+  {
+    name: 'applying names only what is not drained',
+    file: `${MODEL}/cache-model.ts`,
+    find: `      return record.mark !== 'cached' && record.op !== op ?`,
+    replace: `      return record.mark === 'journaled' && record.op !== op ?`,
+  },
+  {
+    name: 'a deletion does not raise the floor',
+    file: `${MODEL}/cache-model.ts`,
+    find: `      task.remove(control, key);\n      raiseFloor(control, version);\n    } else if ((record`,
+    replace: `      task.remove(control, key);\n    } else if ((record`,
+  },
+  {
+    name: 'applying does not look at the floor',
+    file: `${MODEL}/cache-model.ts`,
+    find: ` || version > control.floor) {`,
+    replace: ` || version > 0) {`,
+  },
+  {
+    name: 'a forgotten put leaves the index complete',
+    file: `${MODEL}/task-state.ts`,
+    find: `  control.complete = false;\n  raiseFloor(control, version);`,
+    replace: `  raiseFloor(control, version);`,
+  },
+  {
+    name: 'projecting does not raise the floor',
+    file: `${MODEL}/cache-model.ts`,
+    find: `  if (record || !deleted) forget(control, version);\n  else if (control.floor < version) raiseFloor(control, version);`,
+    replace: `  if (record || !deleted) control.complete = false;`,
+  },
+  {
+    name: 'projecting forgets newer records',
+    file: `${MODEL}/cache-model.ts`,
+    find: `  if (record && (record.version > version || `,
+    replace: `  if (record && (`,
+  },
+  {
+    name: 'the cursor is moved by whoever comes',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    if (this.cursor !== from) return;`,
+    replace: `    if (from !== undefined && this.cursor === -1) return;`,
+  },
+  {
+    name: 'the index is complete when it is not',
+    file: `${MODEL}/task-state.ts`,
+    find: `    if (!control.complete) return false;`,
+    replace: ``,
+  },
+  {
+    name: 'the size of the index is not checked',
+    file: `${MODEL}/task-state.ts`,
+    find: `    return (this.index?.scores.size ?? 0) === this.liveCount();`,
+    replace: `    return true;`,
+  },
+  {
+    name: 'the op of a body is not checked',
+    file: `${MODEL}/task-state.ts`,
+    find: `    return attachment?.op === this.control?.records.get(key)?.op ? attachment : undefined;`,
+    replace: `    return attachment;`,
+  },
+  {
+    name: 'an index knows no expiry',
+    file: `${MODEL}/task-state.ts`,
+    find: `    if (control.earliestExpiryMs !== undefined && control.earliestExpiryMs <= nowMs) return false;`,
+    replace: ``,
+  },
+  {
+    name: 'what is journaled may end',
+    file: `${MODEL}/task-state.ts`,
+    find: `this.control.undrained > 0 ? Infinity : nowMs + this.ttlMs`,
+    replace: `nowMs + this.ttlMs`,
+  },
+  {
+    name: 'journaled hashes may end',
+    file: `${MODEL}/task-state.ts`,
+    find: `mark === 'journaled' ? Infinity : nowMs + this.ttlMs`,
+    replace: `nowMs + this.ttlMs`,
+  },
+  {
+    name: 'a record keeps its provisional identity',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    const attachment = { ...body, ...identityOf(identity) };`,
+    replace: `    const attachment = body;`,
+  },
+  {
+    name: 'a refused record stays',
+    file: `${MODEL}/cache-model.ts`,
+    find: `        task.remove(control, key);\n        forget(control, record.version);`,
+    replace: ``,
+  },
+];
