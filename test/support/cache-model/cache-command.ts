@@ -5,8 +5,8 @@ type Pick = number;
 
 /** A version near one that counts, and an op. */
 export interface StampChoice {
-  /** Of what stands under the key; the floor where nothing does. */
-  readonly near: 'floor' | 'standing';
+  /** Standing: of what stands under the key, the floor where nothing does; newest: the higher of both. */
+  readonly near: 'floor' | 'standing' | 'newest';
   readonly by: number;
   /** That of what stands under the key. */
   readonly repeatsOp: boolean;
@@ -79,24 +79,28 @@ function mostly<const T>(weight: number, first: T, ...others: T[]): fc.Arbitrary
   return fc.constantFrom(...Array.from({ length: weight }, () => first), ...others);
 }
 
-const task = mostly(3, 0, 1);
-const key = fc.nat(2);
-const organization = mostly(9, 0, 1);
+const task = mostly(4, 0, 1);
+const key = mostly(3, 0, 1, 2);
+const organization = mostly(19, 0, 1);
 const now = mostly(4, 2, 0, 1, 3, 4);
 const createdAt = fc.nat(5);
 const stamp = fc.record({
-  near: fc.constantFrom('floor' as const, 'standing' as const),
-  by: mostly(3, 2, -2, -1, 0, 0, 1, 4),
-  repeatsOp: mostly(3, false, true),
+  near: mostly(3, 'newest', 'floor', 'standing'),
+  by: mostly(5, 2, -2, -1, 0, 0, 1, 6),
+  repeatsOp: mostly(4, false, true),
 });
-const row: fc.Arbitrary<Row> = fc.record({
-  key,
-  stamp,
-  body: fc.nat(5),
-  createdAt,
-  expiry: mostly(5, 0, 1, 2, 3),
-});
-const rows = fc.uniqueArray(row, { selector: (each) => each.key, maxLength: 3, size: 'max' });
+const rowWith = (ofRow: fc.Arbitrary<StampChoice>): fc.Arbitrary<Row> =>
+  fc.record({ key, stamp: ofRow, body: fc.nat(5), createdAt, expiry: mostly(5, 0, 1, 2, 3) });
+const row = rowWith(stamp);
+/** What the store answers is mostly known already, or was there before the floor was made. */
+const storedRow = rowWith(
+  fc.record({
+    near: fc.constantFrom('standing', 'floor'),
+    by: mostly(4, 0, -2, -1, 2),
+    repeatsOp: mostly(3, true, false),
+  }),
+);
+const rows = fc.uniqueArray(storedRow, { selector: (each) => each.key, maxLength: 3, size: 'max' });
 
 const kind = <K extends Command['kind']>(name: K) => fc.constant(name);
 const page = fc.record({
@@ -108,16 +112,16 @@ const page = fc.record({
 });
 const command: fc.Arbitrary<Command> = fc.oneof(
   {
-    weight: 4,
+    weight: 8,
     arbitrary: fc.record({
       kind: kind('read'),
       refs: fc.array(fc.record({ task, key }), { minLength: 1, maxLength: 4 }),
       organization,
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: kind('read-task'), task }) },
+  { weight: 2, arbitrary: fc.record({ kind: kind('read-task'), task }) },
   {
-    weight: 5,
+    weight: 10,
     arbitrary: fc.record({
       kind: kind('page'),
       task,
@@ -126,11 +130,11 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       page: fc.option(page, { nil: undefined, freq: 4 }),
     }),
   },
-  { weight: 5, arbitrary: fc.record({ kind: kind('put'), task, row }) },
-  { weight: 4, arbitrary: fc.record({ kind: kind('delete'), task, row }) },
+  { weight: 10, arbitrary: fc.record({ kind: kind('put'), task, row }) },
+  { weight: 8, arbitrary: fc.record({ kind: kind('delete'), task, row }) },
   { weight: 1, arbitrary: fc.record({ kind: kind('wipe'), task, row }) },
   {
-    weight: 6,
+    weight: 12,
     arbitrary: fc.record({
       kind: kind('fill'),
       task,
@@ -142,12 +146,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   {
-    weight: 8,
+    weight: 16,
     arbitrary: fc.record({ kind: kind('append'), task, organization, isDeletion: mostly(2, false, true), row, now }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('oldest', 'backlog', 'cursors') }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('oldest', 'backlog', 'cursors') }) },
   {
-    weight: 5,
+    weight: 10,
     arbitrary: fc.record({
       kind: kind('settle'),
       entry: mostly(6, 'oldest', 'second', 'settled before'),
@@ -156,27 +160,49 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   {
-    weight: 4,
+    weight: 8,
     arbitrary: fc.record({
       kind: kind('project'),
       from: mostly(5, 'here', 'elsewhere', 'nowhere'),
       by: mostly(5, 2, 0, -1),
       changes: fc.array(
-        fc.record({ task, row, change: mostly(5, 'put', 'deletion', 'deletion', 'deletion', 'task-deleted') }),
+        fc.record({
+          task,
+          row,
+          change: mostly(6, 'put', 'deletion', 'deletion', 'deletion', 'deletion', 'task-deleted'),
+        }),
         { maxLength: 3, size: 'max' },
       ),
     }),
   },
   {
-    weight: 3,
+    weight: 6,
     arbitrary: fc.record({
       kind: kind('evict'),
       task,
       key,
-      piece: fc.constantFrom('control', 'index', 'index entry', 'hash'),
+      piece: mostly(2, 'hash', 'index', 'index entry', 'control'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: kind('age'), task }) },
+  { weight: 2, arbitrary: fc.record({ kind: kind('age'), task }) },
 );
 
-export const commands: fc.Arbitrary<readonly Command[]> = fc.array(command, { maxLength: 30, size: 'max' });
+/** Where nothing is known of a task, hardly anything can happen to it. */
+const opening = (ofTask: Pick): fc.Arbitrary<Command> =>
+  fc.record({
+    kind: kind('fill'),
+    task: fc.constant(ofTask),
+    organization,
+    token: mostly(1, 'fresh'),
+    rows,
+    withBodies: mostly(3, true, false),
+    complete: mostly(3, true, false),
+  });
+
+export const commands: fc.Arbitrary<readonly Command[]> = fc
+  .tuple(
+    fc.option(opening(0), { nil: undefined, freq: 9 }),
+    fc.option(opening(1), { nil: undefined }),
+    fc.array(command, { maxLength: 30, size: 'max' }),
+  )
+  .map(([first, second, others]) => [first, second, ...others].filter((each) => each !== undefined));

@@ -310,8 +310,8 @@ class Sequence {
     const { control } = this.model.dump(this.taskId(task));
     const standing = control?.records.get(KEYS[key] as string);
     const floor = control?.floor ?? versionAt(this.redis.nowMs);
-    const version = (near === 'standing' && standing ? standing.version : floor) + by;
-    return { version, op: repeatsOp && standing ? standing.op : this.newOp() };
+    const above = { floor, standing: standing?.version ?? floor, newest: Math.max(standing?.version ?? 0, floor) };
+    return { version: above[near] + by, op: repeatsOp && standing ? standing.op : this.newOp() };
   }
 
   private newOp(): string {
