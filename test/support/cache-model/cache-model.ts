@@ -13,7 +13,9 @@ import type { OutboxChange } from '../../../src/core/ports/outbox';
 import { earlier, forget, raiseFloor, TaskState, type CacheRecord, type Control } from './task-state';
 
 const UNFILLED_TTL_MS = 60_000;
+/** Redis bounds their bytes as well: here they are small. */
 const MAX_OLDEST = 100;
+const SKEW_MS = 100;
 
 export interface CacheModelOptions {
   readonly ttlMs: number;
@@ -21,7 +23,7 @@ export interface CacheModelOptions {
   nowMs(): number;
   /** The version that Redis puts at the present moment, SKEW ahead. */
   newFloor(): number;
-  /** At least the difference between any two clocks. */
+  /** At least the difference between any two clocks; that of Redis unless told otherwise. */
   readonly skewMs?: number;
 }
 
@@ -275,7 +277,7 @@ export class CacheModel {
 
   /** What has expired was not among the attachments and must not count any more; within the skew it may have been. */
   private complete(task: TaskState, control: Control): void {
-    const longExpiredMs = this.nowMs() - (this.options.skewMs ?? 100);
+    const longExpiredMs = this.nowMs() - (this.options.skewMs ?? SKEW_MS);
     let newestExpired: number | undefined;
     control.earliestExpiryMs = undefined;
     for (const [key, { mark, live, expiresAtMs, version }] of control.records) {
