@@ -279,6 +279,8 @@ describe.each([
         { key: 'new', version: floor + 2, attachment: outline },
         { key: 'known', version: floor + 4, attachment: null },
       ]);
+      await journal.settle(await head(), { state: 'applied' });
+      expect((await page()).journaled).toEqual([{ key: 'known', version: floor + 4, attachment: null }]);
     });
 
     it('leave out what waits and cannot be read', async () => {
@@ -505,6 +507,7 @@ describe.each([
       ['no object', broken((text) => `${text.slice(0, 38)} []`)],
       ['no write', broken((text) => text.replace('"put"', '"putt"'))],
       ['an attachment without its content', broken((text) => text.replace('"content"', '"contents"'))],
+      ['the attachment of another write', broken((text) => text.replace('"op":"', '"op":"0'))],
       ['another attachment', broken((text) => text.replace('"key":"a"', '"key":"b"'))],
       ['the event of another write', broken((text) => text.replace('"eventId":"', '"eventId":"0'))],
       ['an unknown event', broken((text) => text.replace('task.attachment_created', 'task.created_attachment'))],
