@@ -217,10 +217,13 @@ describe.each([
 
   it('invents no task', async () => {
     const other = `t-${randomUUID()}`;
-    await project({ kind: 'task-deleted', taskId: other, version: 2 }, {
-      ...put(known),
-      taskId: other,
-    });
+    await project(
+      { kind: 'task-deleted', taskId: other, version: 2 },
+      {
+        ...put(known),
+        taskId: other,
+      },
+    );
     expect(await harness.client.exists(harness.keys.control(other))).toBe(0);
   });
 
@@ -244,6 +247,15 @@ describe.each([
     const found = await cache.read(refs, ORGANIZATION);
     const left = refs.filter((__, i) => found[i]?.attachment).map((ref) => `${ref.taskId} ${ref.key}`);
     expect(left).toEqual(others.map((id, i) => `${id} ${i % 2 ? 'b' : 'a'}`));
+  });
+
+  it('reaches what one transaction has changed, however much that is', async () => {
+    const all = Array.from({ length: 2500 }, (__, i) => sample(`k${i}`, floor));
+    await fill([known, ...all]);
+    await project(...all.map(({ key }) => put(sample(key, floor + 2))));
+    const found = await cache.read([known, ...all], ORGANIZATION);
+    expect(found.filter(({ attachment }) => attachment).map(({ attachment }) => attachment?.key)).toEqual(['known']);
+    expect((await cursor()).position).toBe(10);
   });
 
   describe('the cursor', () => {

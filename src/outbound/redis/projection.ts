@@ -2,7 +2,10 @@ import type { ProjectionCursor } from '../../core/ports/attachment-cache';
 import type { OutboxChange } from '../../core/ports/outbox';
 import type { RedisKeys } from './redis-keys';
 
-/** What the script takes for one shard. */
+/** How many changes one script takes: Redis serves nobody else meanwhile. */
+const CHUNK = 1000;
+
+/** What one call of the script takes. */
 export interface Projection {
   readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
@@ -23,27 +26,35 @@ export function cursorsOf(
   return [...byPosition].map(([position, parts]) => ({ position, session, parts }));
 }
 
-/** One for each part of the cursor, with the changes of its tasks. */
+/**
+ * For each part of the cursor the calls that bring it there, one after the other: the last moves the cursor. A part that
+ * is left half-way has forgotten more than it must, and nothing less.
+ */
 export function projections(
   { position, parts }: ProjectionCursor,
   changes: readonly OutboxChange[],
   to: number,
   keys: RedisKeys,
-): Projection[] {
+): Projection[][] {
   const byShard = new Map(parts.map((shard) => [shard, [] as OutboxChange[]]));
   for (const change of changes) byShard.get(keys.shardOf(change.taskId))?.push(change);
-  return [...byShard].map(([shard, ofShard]) => {
-    const taskIds = [...new Set(ofShard.map(({ taskId }) => taskId))];
-    const numbers = new Map(taskIds.map((taskId, i) => [taskId, i + 1]));
-    return {
-      keys: [keys.cursor(shard), ...taskIds.flatMap((taskId) => keys.ofTask(taskId))],
-      args: [
-        position ?? '',
-        to,
-        ...ofShard.flatMap((change) => [numbers.get(change.taskId) as number, ...argumentsOf(change)]),
-      ],
-    };
-  });
+  return [...byShard].map(([shard, ofShard]) =>
+    chunksOf(ofShard).map((chunk, i, chunks) => {
+      const taskIds = [...new Set(chunk.map(({ taskId }) => taskId))];
+      const numbers = new Map(taskIds.map((taskId, at) => [taskId, at + 1]));
+      const rows = chunk.flatMap((change) => [numbers.get(change.taskId) as number, ...argumentsOf(change)]);
+      return {
+        keys: [keys.cursor(shard), ...taskIds.flatMap((taskId) => keys.ofTask(taskId))],
+        args: [position ?? '', i + 1 === chunks.length ? to : '', ...rows],
+      };
+    }),
+  );
+}
+
+/** One at least. */
+function chunksOf(changes: readonly OutboxChange[]): (readonly OutboxChange[])[] {
+  const count = Math.max(Math.ceil(changes.length / CHUNK), 1);
+  return Array.from({ length: count }, (_, i) => changes.slice(i * CHUNK, (i + 1) * CHUNK));
 }
 
 function argumentsOf(change: OutboxChange): (string | number)[] {

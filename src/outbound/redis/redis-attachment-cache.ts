@@ -98,7 +98,7 @@ export class RedisAttachmentCache extends AttachmentCache {
 
   async project(cursor: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
     if (cursor.position !== undefined && cursor.position >= to) return;
-    await Promise.all(projections(cursor, changes, to, this.keys).map((projection) => this.projectShard(projection)));
+    await Promise.all(projections(cursor, changes, to, this.keys).map((calls) => this.projectShard(calls)));
   }
 
   private async readKeys(
@@ -161,8 +161,8 @@ export class RedisAttachmentCache extends AttachmentCache {
     } while (from < attachments.length);
   }
 
-  private async projectShard({ keys, args }: Projection): Promise<void> {
-    await orStoreError(this.client.cacheProject(keys.length, keys, args));
+  private async projectShard(calls: readonly Projection[]): Promise<void> {
+    for (const { keys, args } of calls) await orStoreError(this.client.cacheProject(keys.length, keys, args));
   }
 
   private readKeysOf(taskId: string): [string, string, string, string] {

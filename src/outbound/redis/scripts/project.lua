@@ -1,8 +1,9 @@
 -- Brings one part of the cache from one position of the outbox to another.
 --
 -- KEYS    the cursor, then those of task.lua for each task
--- ARGV    the position that the cursor must have, '' for none; the position to come to; then the changes in their order,
---         each as number of the task, version, key, op, '1' for a deletion; a deletion of the task has the key ''
+-- ARGV    the position that the cursor must have, '' for none; the position to come to, '' where more changes are to
+--         come; then the changes in their order, each as number of the task, version, key, op, '1' for a deletion; a
+--         deletion of the task has the key ''
 -- Reply   none
 -- Atomic, so that no change is left behind by a cursor that another replica has moved meanwhile.
 --
@@ -37,4 +38,4 @@ for at = 3, #ARGV, 5 do
     end
   end
 end
-redis.call('SET', CURSOR, to)
+if to ~= '' then redis.call('SET', CURSOR, to) end
