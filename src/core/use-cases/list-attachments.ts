@@ -63,7 +63,7 @@ export class ListAttachments {
     } catch (error) {
       if (!isOutage(error)) throw error;
       // A page of another session was not held against what has been acknowledged here.
-      const page = known?.token.session === session ? pageWithoutStore(query, known) : undefined;
+      const page = known?.token.session === session ? await this.pageWithoutStore(query, known) : undefined;
       return page ?? NOBODY_KNOWS;
     }
   }
@@ -128,6 +128,19 @@ export class ListAttachments {
     return pageOf(query, attachments, totalCount);
   }
 
+  /** Undefined where the cache does not know all of the page. */
+  private async pageWithoutStore(query: AttachmentListQuery, cached: CachedPage): Promise<AttachmentPage | undefined> {
+    if (!cached.page) return undefined;
+    const { entries, totalCount } = cached.page;
+    const refs = entries.flatMap(({ key, attachment }) => (attachment ? [] : [{ taskId: query.taskId, key }]));
+    // An overwrite may have come between the index and the bodies.
+    const again = refs.length > 0 ? await unlessCacheIsDown(this.cache.read(refs, query.organization)) : [];
+    const found = new Map(again?.map(({ attachment }, i) => [refs[i]?.key, attachment]));
+    const attachments = entries.flatMap(({ key, attachment }) => attachment ?? found.get(key) ?? []);
+    if (attachments.length < entries.length) return undefined;
+    return { ...pageOf(query, attachments, totalCount), degraded: true };
+  }
+
   private async fill(
     { taskId, organization, includeBodies }: AttachmentListQuery,
     { token }: CachedPage,
@@ -139,13 +152,6 @@ export class ListAttachments {
     await unlessCacheIsDown(this.cache.fill([fill]));
     if (!complete) this.filler.start(taskId, organization);
   }
-}
-
-/** Undefined where the cache does not know all of the page. */
-function pageWithoutStore(query: AttachmentListQuery, { page }: CachedPage): AttachmentPage | undefined {
-  const attachments = page?.entries.flatMap(({ attachment }) => attachment ?? []);
-  if (!page || attachments?.length !== page.entries.length) return undefined;
-  return { ...pageOf(query, attachments, page.totalCount), degraded: true };
 }
 
 function pageOf(query: AttachmentListQuery, attachments: readonly Attachment[], totalCount: number): AttachmentPage {
