@@ -287,9 +287,14 @@ describe('rate limits of replicas', () => {
     const roundTrips = async (method: string, params: unknown) => {
       // The first call may bring what the cache or the script lacks.
       await service.result(method, params, caller);
-      proxy.takeRoundTrips();
-      await service.result(method, params, caller);
-      return proxy.takeRoundTrips();
+      const counts: number[] = [];
+      for (let i = 0; i < 7; i++) {
+        proxy.takeRoundTrips();
+        await service.result(method, params, caller);
+        counts.push(proxy.takeRoundTrips());
+      }
+      // Now and then the service asks Redis something of its own at the same time.
+      return counts.sort()[3];
     };
     expect(await roundTrips('task.get_attachment', params)).toBe(1);
     // It asks PostgreSQL only.

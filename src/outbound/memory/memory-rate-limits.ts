@@ -43,7 +43,8 @@ export class MemoryRateLimits extends RateLimits {
       younger.set(name, window);
     }
     window.calls += 1;
-    return Promise.resolve({ calls: window.calls, endsInMs: window.endsAtMs - nowMs });
+    // What is added and taken away again may come back a little larger.
+    return Promise.resolve({ calls: window.calls, endsInMs: Math.min(windowMs, window.endsAtMs - nowMs) });
   }
 
   private generations(lengthMs: number, nowMs: number): Generations {
