@@ -31,6 +31,13 @@ describe('rate limits in memory', () => {
     expect(await limits.count('late', 100)).toEqual({ calls: 2, endsInMs: 1 });
   });
 
+  it('open no window that ends later than it is long, at whichever fraction of a millisecond', async () => {
+    const nowMs = 39511.58764439122;
+    expect(nowMs + WINDOW_MS - nowMs).toBeGreaterThan(WINDOW_MS);
+    const limits = new MemoryRateLimits({ maxWindows: 4, nowMs: () => nowMs });
+    expect(await limits.count('a', WINDOW_MS)).toEqual({ calls: 1, endsInMs: WINDOW_MS });
+  });
+
   it('cost the same with a hundred thousand windows open, and with as many ended', async () => {
     let nowMs = 0;
     const limits = new MemoryRateLimits({ maxWindows: 200_000, nowMs: () => nowMs });
