@@ -5,7 +5,8 @@ import type { Attempt, Read, Ref } from './history';
 import type { Replica } from './replica-group';
 import type { SeededRandom } from './seeded-random';
 
-const CLIENTS = 6;
+/** Each of its own: one that does not answer must not keep the others idle. */
+const CLIENTS_PER_REPLICA = 2;
 /** After each call, by chance up to this long: the servers have the machine for themselves most of the time. */
 const MAX_PAUSE_MS = 60;
 /** Far longer than a call may take: only one that is never answered is given up. */
@@ -33,7 +34,8 @@ export class Workload {
   ) {}
 
   start(): void {
-    this.clients = Promise.all(Array.from({ length: CLIENTS }, () => this.client()));
+    const clients = Array.from({ length: CLIENTS_PER_REPLICA }, () => this.replicas).flat();
+    this.clients = Promise.all(clients.map((replica) => this.client(replica)));
   }
 
   /** Resolves when every call has been answered. */
@@ -71,15 +73,15 @@ export class Workload {
     }
   }
 
-  private async client(): Promise<void> {
+  private async client(replica: Replica): Promise<void> {
     while (!this.isStopped) {
-      await this.call();
+      await this.call(replica);
       await sleep(this.random.next() * MAX_PAUSE_MS);
     }
   }
 
-  private call(): Promise<void> {
-    const [replica, ref] = [this.random.pick(this.replicas), this.random.pick(this.refs)];
+  private call(replica: Replica): Promise<void> {
+    const ref = this.random.pick(this.refs);
     const dice = this.random.next();
     if (dice < 0.4) return this.get(replica, ref);
     if (dice < 0.5) return this.list(replica, ref.taskId);

@@ -7,7 +7,7 @@ export interface FaultProxy {
   readonly port: number;
   /** Ends every fault; what was held back until now arrives at once. */
   pass(): void;
-  /** Resets every connection, and each new one at once. */
+  /** Breaks every connection, and each new one at once. */
   cut(): void;
   /**
    * Keeps all connections, takes new ones, and lets nothing through, or no replies alone. As on a real network nothing
@@ -16,7 +16,7 @@ export interface FaultProxy {
   silence(directions: 'both' | 'replies'): void;
   /** Each way takes `ms` longer. */
   delay(ms: number): void;
-  /** Lets one more request through on each open connection, and resets the connection in the place of its reply. */
+  /** Lets one more request through on each open connection, and breaks the connection in the place of its reply. */
   dropReplies(): void;
   close(): Promise<void>;
 }
@@ -57,7 +57,7 @@ class Proxy implements FaultProxy {
 
   cut(): void {
     this.change({ ...NO_FAULT, isCut: true });
-    for (const connection of this.connections) connection.reset();
+    for (const connection of this.connections) connection.end();
   }
 
   silence(directions: 'both' | 'replies'): void {
@@ -75,14 +75,13 @@ class Proxy implements FaultProxy {
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.server.close(() => resolve());
-      for (const connection of this.connections) connection.reset();
+      for (const connection of this.connections) connection.end();
     });
   }
 
   private accept(client: Socket): void {
     if (this.fault.isCut) {
-      client.on('error', () => undefined);
-      client.resetAndDestroy();
+      client.destroy();
       return;
     }
     const connection = new Connection(client, connect(this.serverPort, '127.0.0.1'), () => this.fault);
@@ -126,15 +125,15 @@ class Connection {
     this.dropping = 'after-request';
   }
 
-  reset(): void {
-    for (const socket of [this.client, this.upstream]) socket.resetAndDestroy();
+  end(): void {
+    for (const socket of [this.client, this.upstream]) socket.destroy();
   }
 
   /** False where the bytes that are due must not go on. */
   private note(direction: Direction): boolean {
     if (this.dropping === 'after-request' && direction === 'requests') this.dropping = 'reply';
     else if (this.dropping === 'reply' && direction === 'replies') {
-      this.reset();
+      this.end();
       return false;
     }
     return true;
