@@ -11,7 +11,11 @@ interface Problem {
 /** When everything has healed and settled: what must have come of all that was acknowledged. */
 export function checkAgreement(history: History, around: Surroundings): Problem | undefined {
   return (
-    unsettled(around) ?? lostChange(history, around) ?? unannounced(history, around) ?? disagreement(history, around)
+    unsettled(around) ??
+    lostChange(history, around) ??
+    unannounced(history, around) ??
+    writtenTwice(history) ??
+    disagreement(history, around)
   );
 }
 
@@ -51,6 +55,16 @@ function unannounced(history: History, { postgres }: Surroundings): Problem | un
   for (const { op, taskId, superseded } of postgres.database.outbox) {
     const isOfDeleted = superseded && history.tasks.get(taskId)?.deletedAtMs !== undefined;
     if (!history.isAnnounced(op) && !isOfDeleted) return { rule: 'G5', text: `${op} was never published` };
+  }
+  return undefined;
+}
+
+function writtenTwice(history: History): Problem | undefined {
+  const seen = new Set<string>();
+  for (const { by } of history.allChanges()) {
+    if (by === undefined || !history.writtenOnce.has(by)) continue;
+    if (seen.has(by)) return { rule: 'G5', text: `${by} was written twice` };
+    seen.add(by);
   }
   return undefined;
 }

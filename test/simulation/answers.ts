@@ -8,21 +8,27 @@ import type { Answer, Operation } from './operation';
 import type { Plan } from './plan';
 
 /** Less than this of an operation's time is left for the journal when the database has used up its own. */
+/** Many calls that are faster than this should have come to an end. */
+const SLOW_MS = 300;
 const STORE_TIME_MS = OPERATION_TIMEOUT_MS - CACHE_TIMEOUT_MS;
 
 /** Judges every answer by what the replica that gave it had to know, and by what anybody could know. */
 export class AnswerCheck {
   /** Two writes of which each store has seen one are ordered by clock: no better than this. */
   private readonly clockErrorMs: number;
+  /** Whether the floor of what Redis has just begun to know is above all that was before. */
+  private readonly clocksAgree: boolean;
 
   constructor(
     private readonly history: History,
     private readonly plan: Plan,
   ) {
+    this.clocksAgree = 2 * history.maxSkewMs + plan.clockStepMs <= plan.floorSkewMs;
     this.clockErrorMs = 2 * history.maxSkewMs + plan.floorSkewMs + plan.clockStepMs;
   }
 
   answered(operation: Operation, answer: Answer): void {
+    if (!operation.wasOvertaken) this.history.writtenOnce.add(operation.name);
     switch (answer.kind) {
       case 'put':
         return this.acknowledgedPut(operation, answer.attachment, answer.degraded === true);
@@ -108,11 +114,21 @@ export class AnswerCheck {
     const { acknowledged, isLost, isRefused } = earlier;
     if (!acknowledged || isLost || isRefused || earlier.version <= version) return false;
     const sinceMs = operation.startedAtMs - acknowledged.atMs;
-    if (sinceMs < 0) return false;
+    if (sinceMs < 0 || this.isOvertaken(earlier)) return false;
+    if (degraded) {
+      // What Redis has lost, or was never told, it cannot be held against.
+      const isKept = earlier.keptAtMs !== undefined && earlier.keptAtMs <= operation.startedAtMs;
+      return acknowledged.degraded ? isKept : (isKept && this.clocksAgree) || sinceMs > this.clockErrorMs;
+    }
     // One store saw the one, the other store the other: their order is that of the clocks.
-    if (acknowledged.degraded !== degraded && sinceMs <= this.clockErrorMs) return false;
-    // What Redis has lost, it cannot be held against.
-    return !degraded || earlier.keptAtMs !== undefined || !acknowledged.degraded;
+    return !acknowledged.degraded || operation.cacheWasTold || sinceMs > this.clockErrorMs;
+  }
+
+  /** Then nobody can tell any more which of two older ones was first. */
+  private isOvertaken(change: Change): boolean {
+    return [...this.history.changesOf(change)].some(
+      ({ version, committedAtMs }) => version > change.version && committedAtMs !== undefined,
+    );
   }
 
   private refused(operation: Operation, refusal: Refusal): void {
@@ -148,9 +164,7 @@ export class AnswerCheck {
 
   private unavailable(operation: Operation, error: StoreError): void {
     const tookMs = this.history.nowMs - operation.startedAtMs;
-    const { weather, faults, scenario } = this.plan;
-    const canBeSlow = weather.slowShare > 0 || faults.length > 0 || scenario.longTransactionShare !== undefined;
-    const isLate = tookMs >= STORE_TIME_MS && canBeSlow;
+    const isLate = tookMs >= STORE_TIME_MS && operation.slowestCallMs > SLOW_MS;
     if (operation.failures === 0 && !isLate) {
       return this.history.violate('availability', `${operation.name} fails (${error.message}) and nothing else did`);
     }
@@ -296,7 +310,7 @@ export class AnswerCheck {
 
   private isDeletedAbove(ref: AttachmentRef, version: number): boolean {
     if (this.history.tasks.get(ref.taskId)?.deletedAtMs !== undefined) return true;
-    return [...this.history.changesOf(ref)].some((change) => change.version > version && this.isGone(change));
+    return [...this.history.changesOf(ref)].some((change) => change.version >= version && this.isGone(change));
   }
 
   private isDeletedInJournal(ref: AttachmentRef, above: number): boolean {

@@ -17,8 +17,14 @@ export interface Weather {
 
 /** Who calls: is told what came of it. */
 export interface CallWitness {
-  answered(server: string, method: string, reply: unknown): void;
-  failed(server: string, method: string, failure: Failure): void;
+  answered(call: FinishedCall, reply: unknown): void;
+  failed(call: FinishedCall, failure: Failure): void;
+}
+
+export interface FinishedCall {
+  readonly server: string;
+  readonly method: string;
+  readonly tookMs: number;
 }
 
 export interface ConnectionOptions {
@@ -179,12 +185,12 @@ export class Connection {
     call.effect(call.session).then(
       (value) =>
         this.reply(call, value, () => {
-          call.options.witness.answered(this.options.server, call.options.method, value);
+          call.options.witness.answered(this.finished(call), value);
           call.resolve(value as never);
         }),
       (error: unknown) =>
         this.reply(call, error, () => {
-          call.options.witness.failed(this.options.server, call.options.method, 'unavailable');
+          call.options.witness.failed(this.finished(call), 'unavailable');
           call.reject(error);
         }),
     );
@@ -210,7 +216,7 @@ export class Connection {
   private fail(call: Call, failure: Failure): void {
     this.finish(call, () => {
       this.trace?.(`  ${call.options.method} of ${this.options.name} fails: ${failure} of ${this.options.server}`);
-      call.options.witness.failed(this.options.server, call.options.method, failure);
+      call.options.witness.failed(this.finished(call), failure);
       call.reject(this.options.failure(failure));
     });
   }
@@ -220,6 +226,10 @@ export class Connection {
     call.isOver = true;
     this.pending.delete(call);
     settle();
+  }
+
+  private finished({ options, sentAtMs }: Call): FinishedCall {
+    return { server: this.options.server, method: options.method, tookMs: this.timeline.nowMs - sentAtMs };
   }
 
   private delayMs(): number {

@@ -15,7 +15,7 @@ import type { Timeline } from './timeline';
 export interface Change extends AttachmentRef {
   readonly op: string;
   readonly version: number;
-  /** Of an operation: `op17`; undefined for an expiry. */
+  /** The operation, `op17`; undefined for an expiry. */
   readonly by?: string;
   /** Null for a deletion. */
   readonly attachment: Attachment | null;
@@ -57,6 +57,8 @@ export interface Violation {
 /** All that has happened, as one sees it who sees everything; notices when it must not have happened. */
 export class History {
   violation?: Violation;
+  /** Operations that had no reason for a second attempt. */
+  readonly writtenOnce = new Set<string>();
   readonly tasks = new Map<string, TaskHistory>();
   /** By task and key, in the order in which they took effect first. */
   readonly changes = new Map<string, Map<string, Map<string, Change>>>();
@@ -116,7 +118,7 @@ export class History {
     const attachment = 'put' in write ? write.put.attachment : null;
     const { taskId, key } = 'put' in write ? write.put.attachment : write.deletion;
     const { version, op } = 'put' in write ? write.put.attachment : write.deletion.stamp;
-    const by = 'put' in write ? write.put.attachment.createdBy : authorOf(write.deletion.event);
+    const by = 'put' in write ? write.put.attachment.content : authorOf(write.deletion.event);
     const change = this.known({ taskId, key, version, op, by, attachment });
     change.journaledAtMs ??= this.nowMs;
     this.tell(change);
@@ -215,7 +217,7 @@ export class History {
     const stored = database.stored(taskId, key);
     const isPut = event.type === 'task.attachment_created';
     const attachment = isPut && stored?.op === op && !isTombstone(stored) ? stored : null;
-    const change = this.known({ taskId, key, version, op, by: authorOf(event), attachment });
+    const change = this.known({ taskId, key, version, op, by: attachment?.content ?? authorOf(event), attachment });
     if (row.superseded) {
       change.supersededAtMs = this.nowMs;
       return;

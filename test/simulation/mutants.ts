@@ -16,19 +16,19 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'own versions are not remembered',
     file: `${USE_CASES}/replica-memory.ts`,
-    find: `    return this.change(taskId, key)?.version ?? 0;`,
+    find: `    return this.changeOf(ref)?.version ?? 0;`,
     replace: `    return 0;`,
   },
   {
     name: 'a list is not held against own changes',
     file: `${USE_CASES}/replica-memory.ts`,
-    find: `    return this.changesOf(taskId, ({ session }) => session !== this.session);`,
+    find: `    return [...task.unchecked].map((key) => task.changes.get(key) as OwnChange);`,
     replace: `    return [];`,
   },
   {
     name: 'own journaled changes are not remembered for lists',
     file: `${USE_CASES}/replica-memory.ts`,
-    find: `    return this.changesOf(taskId, ({ journaled }) => journaled);`,
+    find: `    return [...(this.changed(taskId)?.changes.values() ?? [])].filter(({ journaled }) => journaled);`,
     replace: `    return [];`,
   },
   {
@@ -40,8 +40,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a new process trusts the cache',
     file: `${USE_CASES}/replica-memory.ts`,
-    find: `  private need = Infinity;`,
-    replace: `  private need = 0;`,
+    find: `    this.session = session;\n    this.need = Infinity;`,
+    replace: `    this.need = this.session === 0 ? 0 : Infinity;\n    this.session = session;`,
   },
   {
     name: 'the cache is trusted after a reconnect',
@@ -76,8 +76,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'lists are not corrected by the journal',
     file: `${USE_CASES}/corrected-list.ts`,
-    find: `    if ((journaled ?? own).length === 0) return undefined;`,
-    replace: `    if ((journaled ?? own).length < Infinity) return undefined;`,
+    find: `    if (corrections.length === 0) return undefined;`,
+    replace: `    if (corrections.length < Infinity) return undefined;`,
   },
   {
     name: 'a deletion is not forced over what only the journal has',
@@ -286,8 +286,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a deletion does not raise the floor',
     file: `${MODEL}/cache-model.ts`,
-    find: `      task.remove(control, key);\n      raiseFloor(control, version);\n    } else if ((record`,
-    replace: `      task.remove(control, key);\n    } else if ((record`,
+    find: `      if (record) task.remove(control, key);\n      raiseFloor(control, version);`,
+    replace: `      if (record) task.remove(control, key);`,
   },
   {
     name: 'applying does not look at the floor',

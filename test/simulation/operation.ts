@@ -2,7 +2,7 @@ import type { Attachment } from '../../src/core/domain/attachment';
 import { JsonText } from '../../src/core/domain/json-text';
 import type { WriteCondition } from '../../src/core/ports/attachment-store';
 import type { AttachmentPage } from '../../src/core/use-cases/list-attachments';
-import type { CallWitness, Failure } from './connection';
+import type { CallWitness, FinishedCall } from './connection';
 import type { History } from './history';
 import type { PlannedOperation } from './plan';
 import type { Replica } from './replica';
@@ -32,6 +32,9 @@ export class Operation implements CallWitness {
   failures = 0;
   /** Whether the journal could not judge what it was given. */
   journalWasUnsure = false;
+  /** Whether one of its attempts was told of something newer. */
+  wasOvertaken = false;
+  slowestCallMs = 0;
 
   constructor(
     readonly planned: PlannedOperation,
@@ -46,16 +49,18 @@ export class Operation implements CallWitness {
     return `op${this.planned.id}`;
   }
 
-  answered(server: string, method: string, reply: unknown): void {
-    this.count(server, method).answered += 1;
+  answered({ server, method, tookMs }: FinishedCall, reply: unknown): void {
+    this.count(server, method, tookMs).answered += 1;
     if (server === 'postgres' && method.startsWith('find ')) {
       for (const key of method.slice(5).split(',')) this.keysOfStore.add(key);
     }
-    if ((reply as { state?: string } | undefined)?.state === 'unknown') this.journalWasUnsure = true;
+    const { state, newer } = (reply ?? {}) as { state?: string; newer?: number };
+    if (state === 'unknown') this.journalWasUnsure = true;
+    if (state === 'superseded' || newer !== undefined) this.wasOvertaken = true;
   }
 
-  failed(server: string, method: string, _failure: Failure): void {
-    this.count(server, method).failed += 1;
+  failed({ server, method, tookMs }: FinishedCall): void {
+    this.count(server, method, tookMs).failed += 1;
     this.failures += 1;
   }
 
@@ -80,6 +85,11 @@ export class Operation implements CallWitness {
 
   get cacheHasAnswered(): boolean {
     return this.allAnswered(CACHE_READS);
+  }
+
+  /** Whether Redis has taken every change that it was told of. */
+  get cacheWasTold(): boolean {
+    return this.allAnswered(['redis apply']);
   }
 
   get journalHasFailed(): boolean {
@@ -145,7 +155,8 @@ export class Operation implements CallWitness {
     return { ifVersion: Math.max(2, ...seen.map(({ version }) => version)) };
   }
 
-  private count(server: string, method: string): { answered: number; failed: number } {
+  private count(server: string, method: string, tookMs: number): { answered: number; failed: number } {
+    this.slowestCallMs = Math.max(this.slowestCallMs, tookMs);
     const [verb] = method.split(' ');
     const call = `${server} ${verb}`;
     const outcome = this.outcomes.get(call) ?? { answered: 0, failed: 0 };

@@ -51,8 +51,10 @@ function completeIsComplete(
       const change = history.change({ taskId, key }, record.op);
       if (!change?.attachment) return { rule: 'invariant 4', text: `${taskId}/${key} ${record.version} was never put` };
     } else if (then?.attachment && !hasExpired(then, history) && !record) {
-      const isDeletedSince = commits.some(({ attachment, version }) => !attachment && version > then.version);
-      if (!isDeletedSince) return { rule: 'invariant 4', text: `${taskId}/${key} ${then.version} is missing in Redis` };
+      const isGoneSince = commits.some(
+        (one) => one.version > then.version && (!one.attachment || hasExpired(one, history)),
+      );
+      if (!isGoneSince) return { rule: 'invariant 4', text: `${taskId}/${key} ${then.version} is missing in Redis` };
     }
   }
   return undefined;

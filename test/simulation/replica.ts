@@ -40,7 +40,7 @@ import { VirtualClock, type CountingIdSource } from './virtual-clock';
 const MAX_ATTACHMENT_BYTES = 1000;
 const PUBLISH_TIMEOUT_MS = 2000;
 /** A transaction that stays open for long holds back whoever follows the changes, and nobody else. */
-const LONG_TRANSACTION_MS = 1500;
+const LONG_TRANSACTION_MS = 4000;
 /** Between two runs of a job, about. */
 const TICK_MS = { drain: 400, project: 350, publish: 600, sweep: 1000 };
 

@@ -28,7 +28,7 @@ export const SCENARIOS: readonly Scenario[] = [
     weather: SLOW,
     clockSkewMs: SKEW_MS,
     floorSkewMs: [100, 1000],
-    faults: both(several(3, redisOut(['old'])), several(1, postgresOut), several(2, linkCut)),
+    faults: both(several(3, redisOut(['old'])), several(1, postgresOut), several(2, linkCut), several(3, crash)),
   },
   {
     name: 'crashes',
@@ -87,8 +87,9 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'long transactions',
     longTransactionShare: 0.2,
+    weather: { lossShare: 0.04 },
     clockSkewMs: SKEW_MS,
-    faults: both(several(4, linkCut), several(2, crash)),
+    faults: both(several(3, linkCut), several(2, crash)),
   },
   {
     name: 'everything at once',
