@@ -287,10 +287,11 @@ describe.each([
       expect(await get('known')).toEqual(known);
     });
 
-    it('stays where it is already', async () => {
+    it('goes back where the outbox has: its database is another one', async () => {
       await cache.project(await cursor(), [], 7000);
-      await cache.project(await cursor(), [change()], 7000);
-      expect(await get('known')).toEqual(known);
+      await cache.project(await cursor(), [change()], 10);
+      expect((await cursor()).position).toBe(10);
+      expect(await get('known')).toBeUndefined();
     });
 
     it('has moved where it is lost', async () => {

@@ -84,7 +84,7 @@ export class AttachmentWriter {
     try {
       outcome = await this.journal.append(write, nowMs);
     } catch (error) {
-      throw isOutage(error) ? new StoreError('postgres', 'unavailable', { cause: outage }) : error;
+      throw error instanceof StoreError ? new StoreError('postgres', 'unavailable', { cause: outage }) : error;
     }
     if (outcome.state === 'journaled') {
       const ref = 'put' in write ? write.put.attachment : write.deletion;

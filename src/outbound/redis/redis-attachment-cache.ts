@@ -97,7 +97,6 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async project(cursor: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
-    if (cursor.position !== undefined && cursor.position >= to) return;
     await Promise.all(projections(cursor, changes, to, this.keys).map((calls) => this.projectShard(calls)));
   }
 

@@ -59,7 +59,7 @@ export class ModelAttachmentCache extends AttachmentCache {
   }
 
   project({ position }: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
-    if (position === undefined || position < to) this.model.project(position, to, changes);
+    this.model.project(position, to, changes);
     return Promise.resolve();
   }
 

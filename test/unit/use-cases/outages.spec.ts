@@ -242,6 +242,8 @@ describe('while both are away', () => {
     expect(await outcomeOf(house.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
     expect(await outcomeOf(remove('k'))).toBe('postgres unavailable');
     expect(await house.list('t-1')).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
+    house.redis.fails = 'failed';
+    expect(await outcomeOf(house.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
   });
 });
 
