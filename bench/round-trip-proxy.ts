@@ -3,9 +3,10 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 /**
  * How long a server must be silent before its replies are passed on. All that a client sends without waiting for a
- * reply arrives within that time, in however many packets, and so counts as one round trip.
+ * reply arrives within that time, in however many packets, and so counts as one round trip. Short enough that a call
+ * fits between two rounds of what the service does in the background.
  */
-const REPLY_HOLD_MS = 20;
+const REPLY_HOLD_MS = 5;
 const SETTLED_AFTER_MS = 4 * REPLY_HOLD_MS;
 const SETTLE_TIMEOUT_MS = 10_000;
 
