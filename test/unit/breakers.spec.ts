@@ -185,6 +185,18 @@ describe('breakers', () => {
     expect(await letsThrough()).toBe(closes);
   });
 
+  it('take it for recovered when anybody could not reach it', async () => {
+    const other = breakers.guard<Port>('postgres', 'task.get', port);
+    port.fails('timeout');
+    await callTimes(5);
+    port.fails('unavailable');
+    await callTimes(5, other);
+    breakers.reachable('redis');
+    expect(await letsThrough()).toBe(false);
+    breakers.reachable('postgres');
+    expect([await letsThrough(), await letsThrough(other)]).toEqual([true, true]);
+  });
+
   it('show in the metrics which of them are open', async () => {
     breakers.guard<Port>('redis', GET, port);
     const shown = async () =>

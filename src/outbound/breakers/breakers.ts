@@ -45,9 +45,10 @@ export class Breakers {
     for (const breaker of this.byStore[store].values()) breaker.close();
   }
 
-  /** The store can be reached, and may have been all the time: only who could not reach it is to ask it again. */
+  /** The store can be reached, and may have been all the time: unless somebody could not reach it, that is no news. */
   reachable(store: Store): void {
-    for (const breaker of this.byStore[store].values()) if (breaker.isOpenForUnreachable) breaker.close();
+    const wasAway = [...this.byStore[store].values()].some((breaker) => breaker.isOpenForUnreachable);
+    if (wasAway) this.recovered(store);
   }
 
   private breakerOf(store: Store, operation: string): Breaker {
