@@ -15,7 +15,7 @@ const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 1);
 const FIRST_SEED = Number(process.env['FAULT_SEED'] ?? 1);
 const REPLICAS = 3;
 const TASKS = 2;
-const KEYS = ['a', 'b', 'c'];
+const KEYS = Array.from({ length: 12 }, (_, i) => `key-${i}`);
 
 /** How long after a fault the stores may differ, and how long answers may be stale. */
 const AGREED_AFTER_MS = 20_000;
@@ -47,7 +47,7 @@ describe('nothing acknowledged is lost or undone, nothing older is answered, whi
       await untilRecovered(group, AGREED_AFTER_MS);
       const taskIds = Array.from({ length: TASKS }, (_, i) => `task-${seed}-${i}`);
       for (const id of taskIds) await group.replicas[0]?.service.result('task.create', { id, text: 'x' });
-      const refs = taskIds.flatMap((taskId) => KEYS.map((key) => ({ taskId, key })));
+      const refs = KEYS.flatMap((key) => taskIds.map((taskId) => ({ taskId, key })));
       const workload = new Workload(group.replicas, refs, new SeededRandom(seed));
       const calm = await workThrough(fault, workload);
 

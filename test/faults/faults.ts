@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './postgres-processes';
 import type { Replica, ReplicaGroup } from './replica-group';
 
@@ -38,6 +39,20 @@ export const FAULTS: readonly Fault[] = [
       await redis.restart();
       await restartPostgres(postgres);
     };
+  }),
+  fault('PostgreSQL is killed, then Redis, and PostgreSQL is the first to start again', SHORT_MS, async (group) => {
+    await killPostgres(group.postgres);
+    await sleep(SHORT_MS);
+    await group.redis.kill();
+    await restartPostgres(group.postgres);
+    return () => group.redis.restart();
+  }),
+  fault('Redis is killed, then PostgreSQL, and Redis is the first to start again', SHORT_MS, async (group) => {
+    await group.redis.kill();
+    await sleep(SHORT_MS);
+    await killPostgres(group.postgres);
+    await group.redis.restart();
+    return () => restartPostgres(group.postgres);
   }),
   fault('a replica is killed, and another takes its place', SHORT_MS, async (group) => {
     const replica = first(group);

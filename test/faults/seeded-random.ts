@@ -8,8 +8,4 @@ export class SeededRandom {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
-
-  pick<T>(choices: readonly T[]): T {
-    return choices[Math.floor(this.next() * choices.length)] as T;
-  }
 }
