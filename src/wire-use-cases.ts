@@ -77,7 +77,7 @@ function attachmentUseCases(ports: Ports, guard: Guard, memory: ReplicaMemory): 
     new CreateAttachment(writer(create), ids, metrics, settings),
     new GetAttachment(lookup('task.get_attachment')),
     new GetAttachmentsBatch(lookup('task.get_attachments_batch')),
-    new ListAttachments(store(list), cache(list), clock, metrics, filler, corrected, memory),
+    new ListAttachments(store(list), cache(list), lookup(list), clock, metrics, filler, corrected, memory),
     new DeleteAttachment(store(remove), writer(remove), lookup(remove), clock, ids),
   ];
 }

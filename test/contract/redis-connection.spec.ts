@@ -87,6 +87,18 @@ describe.each([
     expect(changes).toEqual(['up', 'down', 'up']);
   });
 
+  it('gives up a connection on which nothing comes back', async () => {
+    open(100);
+    await ready();
+    await connection.ping();
+    server.pause();
+    await expect(connection.ping()).rejects.toMatchObject(TIMEOUT);
+    await untilDown();
+    server.resume();
+    await ready();
+    await connection.ping();
+  });
+
   it('fails what is under way when it breaks', async () => {
     open();
     await ready();

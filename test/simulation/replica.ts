@@ -124,7 +124,7 @@ export class Replica {
       deleteAttachment: new DeleteAttachment(store, writer, lookup, clock, ids),
       getAttachment: new GetAttachment(lookup),
       getAttachmentsBatch: new GetAttachmentsBatch(lookup),
-      listAttachments: new ListAttachments(store, cache, clock, METRICS, filler, corrected, memory),
+      listAttachments: new ListAttachments(store, cache, lookup, clock, METRICS, filler, corrected, memory),
       createTask: new CreateTask(tasks, cache, clock, ids, METRICS, settings, memory),
       completeTask: new CompleteTask(tasks, writer, clock, ids, METRICS, settings),
       deleteTask: new DeleteTask(tasks, cache, clock, ids, settings, memory),

@@ -171,6 +171,7 @@ export class House {
   readonly listAttachments = new ListAttachments(
     this.store,
     this.cache,
+    this.lookup,
     this.clock,
     this.metrics,
     this.filler,

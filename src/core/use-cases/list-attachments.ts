@@ -6,6 +6,7 @@ import type { AttachmentCache, CachedPage, KnownChange } from '../ports/attachme
 import type { AttachmentListQuery, AttachmentStore } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
 import type { Metrics } from '../ports/metrics';
+import type { AttachmentLookup } from './attachment-lookup';
 import type { CorrectedList } from './corrected-list';
 import { Deadline } from './deadline';
 import type { IndexFiller } from './index-filler';
@@ -37,6 +38,7 @@ export class ListAttachments {
   constructor(
     private readonly store: AttachmentStore,
     private readonly cache: AttachmentCache,
+    private readonly lookup: AttachmentLookup,
     private readonly clock: Clock,
     private readonly metrics: Metrics,
     private readonly filler: IndexFiller,
@@ -58,12 +60,13 @@ export class ListAttachments {
     const known = cached?.organization === caller.organization ? cached : undefined;
     if (known?.deleted) throw taskNotFound(taskId);
     try {
-      const page = known && this.memory.trusts(known) ? await this.pageFromCache(query, known, deadline) : undefined;
+      const page =
+        known && this.memory.trusts(known) ? await this.pageFromCache(query, known, caller, deadline) : undefined;
       return page ?? (await this.pageFromStore(query, cached, caller, deadline));
     } catch (error) {
       if (!isOutage(error)) throw error;
       // A page of another session was not held against what has been acknowledged here.
-      const page = known?.token.session === session ? await this.pageWithoutStore(query, known) : undefined;
+      const page = known?.token.session === session ? pageWithoutStore(query, known) : undefined;
       return page ?? NOBODY_KNOWS;
     }
   }
@@ -78,37 +81,22 @@ export class ListAttachments {
   /** Undefined where the store must be asked for the whole page. */
   private async pageFromCache(
     query: AttachmentListQuery,
-    cached: CachedPage,
+    { page }: CachedPage,
+    caller: Caller,
     deadline: Deadline,
   ): Promise<AttachmentPage | undefined> {
-    if (!cached.page) return undefined;
-    const { entries, totalCount } = cached.page;
-    const lost = entries.filter(({ attachment }) => !attachment);
+    if (!page) return undefined;
+    const lost = page.entries.flatMap(({ key, attachment }) => (attachment ? [] : [{ taskId: query.taskId, key }]));
     // What the cache lacks are bodies, which would be fetched for nothing.
     if (lost.length > 0 && !query.includeBodies) return undefined;
-    const found = await this.findLost(query, cached, lost, deadline);
-    if (found.length < lost.length) return undefined;
+    const found = lost.length > 0 ? await this.lookup.find(lost, caller, deadline) : [];
+    const byKey = new Map(lost.map(({ key }, i) => [key, found[i]?.attachment]));
+    const attachments = page.entries.flatMap(({ key, attachment }) => attachment ?? byKey.get(key) ?? []);
+    if (attachments.length < page.entries.length) return undefined;
 
-    const byKey = new Map(found.map((attachment) => [attachment.key, attachment]));
-    const attachments = entries.map(({ key, attachment }) => attachment ?? (byKey.get(key) as Attachment));
-    this.metrics.cacheHits(entries.length - lost.length);
-    this.metrics.cacheMisses(lost.length);
-    return pageOf(query, attachments, totalCount);
-  }
-
-  private async findLost(
-    { taskId, organization, nowMs }: AttachmentListQuery,
-    { token }: CachedPage,
-    lost: readonly { key: string }[],
-    deadline: Deadline,
-  ): Promise<readonly Attachment[]> {
-    if (lost.length === 0) return [];
-    const refs = lost.map(({ key }) => ({ taskId, key }));
-    const { found } = await this.store.find(refs, organization, nowMs, deadline.leftMs(CACHE_TIMEOUT_MS));
-    const attachments = found.flatMap(({ attachment }) => attachment ?? []);
-    const fill = { taskId, organization, token, attachments, withBodies: true, complete: false };
-    await unlessCacheIsDown(this.cache.fill([fill]));
-    return attachments;
+    this.metrics.cacheHits(attachments.length - lost.length);
+    const degraded = found.some((one) => one.degraded) || undefined;
+    return { ...pageOf(query, attachments, page.totalCount), degraded };
   }
 
   private async pageFromStore(
@@ -128,19 +116,6 @@ export class ListAttachments {
     return pageOf(query, attachments, totalCount);
   }
 
-  /** Undefined where the cache does not know all of the page. */
-  private async pageWithoutStore(query: AttachmentListQuery, cached: CachedPage): Promise<AttachmentPage | undefined> {
-    if (!cached.page) return undefined;
-    const { entries, totalCount } = cached.page;
-    const refs = entries.flatMap(({ key, attachment }) => (attachment ? [] : [{ taskId: query.taskId, key }]));
-    // An overwrite may have come between the index and the bodies.
-    const again = refs.length > 0 ? await unlessCacheIsDown(this.cache.read(refs, query.organization)) : [];
-    const found = new Map(again?.map(({ attachment }, i) => [refs[i]?.key, attachment]));
-    const attachments = entries.flatMap(({ key, attachment }) => attachment ?? found.get(key) ?? []);
-    if (attachments.length < entries.length) return undefined;
-    return { ...pageOf(query, attachments, totalCount), degraded: true };
-  }
-
   private async fill(
     { taskId, organization, includeBodies }: AttachmentListQuery,
     { token }: CachedPage,
@@ -152,6 +127,13 @@ export class ListAttachments {
     await unlessCacheIsDown(this.cache.fill([fill]));
     if (!complete) this.filler.start(taskId, organization);
   }
+}
+
+/** Undefined where the cache does not know all of the page. */
+function pageWithoutStore(query: AttachmentListQuery, { page }: CachedPage): AttachmentPage | undefined {
+  const attachments = page?.entries.flatMap(({ attachment }) => attachment ?? []);
+  if (!page || attachments?.length !== page.entries.length) return undefined;
+  return { ...pageOf(query, attachments, page.totalCount), degraded: true };
 }
 
 function pageOf(query: AttachmentListQuery, attachments: readonly Attachment[], totalCount: number): AttachmentPage {

@@ -1,5 +1,5 @@
-import type { AttachmentCache } from '../ports/attachment-cache';
-import type { Outbox } from '../ports/outbox';
+import type { AttachmentCache, ProjectionCursor } from '../ports/attachment-cache';
+import type { Outbox, OutboxChange } from '../ports/outbox';
 import type { ReplicaMemory } from './replica-memory';
 
 const BATCH_SIZE = 1000;
@@ -18,12 +18,36 @@ export class ProjectChanges {
   /** Takes one batch. */
   async execute(): Promise<{ more: boolean }> {
     let more = false;
-    for (const cursor of await this.cache.cursors()) {
+    for (const cursor of await this.cursors()) {
       const { changes, to, horizon } = await this.outbox.changes(cursor.position, BATCH_SIZE);
       this.memory.learnHorizon(cursor.session, horizon);
-      if (to !== cursor.position) await this.cache.project(cursor, changes, to);
+      if (to !== cursor.position) await this.project(cursor, changes, to, horizon);
       more ||= changes.length >= BATCH_SIZE;
     }
     return { more };
+  }
+
+  private async cursors(): Promise<readonly ProjectionCursor[]> {
+    try {
+      return await this.cache.cursors();
+    } catch (error) {
+      this.memory.distrust(Infinity);
+      throw error;
+    }
+  }
+
+  /** A cache that takes no changes must not be believed: others go on making them. */
+  private async project(
+    cursor: ProjectionCursor,
+    changes: readonly OutboxChange[],
+    to: number,
+    horizon: number,
+  ): Promise<void> {
+    try {
+      await this.cache.project(cursor, changes, to);
+    } catch (error) {
+      this.memory.distrust(horizon);
+      throw error;
+    }
   }
 }

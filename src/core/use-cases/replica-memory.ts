@@ -46,6 +46,11 @@ export class ReplicaMemory {
     if (session === this.session) this.need = Math.min(this.need, horizon);
   }
 
+  /** Changes up to the horizon could not be projected: the cache is not believed until somebody has done so. */
+  distrust(horizon: number): void {
+    this.need = Math.max(this.need, horizon);
+  }
+
   /** To be called before a change is acknowledged; `session` is the one in which the cache was told of it, if it was. */
   remember({ taskId, key }: AttachmentRef, change: Omit<OwnChange, 'key'>, session?: number): void {
     const task = this.open(taskId);

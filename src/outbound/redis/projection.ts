@@ -18,7 +18,7 @@ export function cursorsOf(
 ): ProjectionCursor[] {
   const byPosition = new Map<number | undefined, number[]>();
   for (const { shard, position } of shards) {
-    const known = position !== undefined && /^\d{1,16}$/.test(position) ? Number(position) : undefined;
+    const known = position !== undefined && /^\d+$/.test(position) ? safeInteger(position) : undefined;
     const parts = byPosition.get(known);
     if (parts) parts.push(shard);
     else byPosition.set(known, [shard]);
@@ -60,4 +60,10 @@ function chunksOf(changes: readonly OutboxChange[]): (readonly OutboxChange[])[]
 function argumentsOf(change: OutboxChange): (string | number)[] {
   if (change.kind === 'task-deleted') return [change.version, '', '', 1];
   return [change.version, change.key, change.op, change.deleted ? 1 : 0];
+}
+
+/** Undefined where the number would not be exact. */
+function safeInteger(digits: string): number | undefined {
+  const number = Number(digits);
+  return Number.isSafeInteger(number) ? number : undefined;
 }

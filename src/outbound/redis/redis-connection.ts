@@ -9,6 +9,8 @@ const PING_TIMEOUT_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
 /** How long a connection that is being closed may keep the process from ending. */
 const DISCONNECT_TIMEOUT_MS = 500;
+/** A connection on which nothing comes back is dead, whatever the system still believes. */
+const SILENCE_TIMEOUT_MS = 3000;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
 
@@ -120,6 +122,7 @@ function redisOptions({ commandTimeoutMs = 5000 }: RedisConnectionOptions): Redi
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    socketTimeout: SILENCE_TIMEOUT_MS,
     retryStrategy: retryDelayMs,
   };
 }

@@ -1,6 +1,8 @@
 import { DomainError } from '../../../src/core/domain/domain-error';
 import { JsonText } from '../../../src/core/domain/json-text';
+import type { AttachmentCache } from '../../../src/core/ports/attachment-cache';
 import { StoreError } from '../../../src/core/ports/store-error';
+import { ProjectChanges } from '../../../src/core/use-cases/project-changes';
 import { CALLER, FOREIGN_CALLER, House, JournalingHouse } from '../../support/house';
 
 const outcomeOf = (promise: Promise<unknown>): Promise<string> =>
@@ -230,6 +232,38 @@ describe('while the cache is away', () => {
     house.redis.fails = 'unavailable';
     expect((await get('k')).attachment.content).toBe('journaled');
     expect(await keysOf()).toEqual(['k']);
+  });
+});
+
+describe('a cache that answers, and takes no changes', () => {
+  const refusing = () => {
+    const cache = Object.create(house.cache) as AttachmentCache;
+    const refuse = () => Promise.reject(new StoreError('redis', 'failed'));
+    return Object.assign(cache, { cursors: () => house.cache.cursors(), project: refuse });
+  };
+
+  it('is not believed until it has caught up', async () => {
+    await house.text('t-1', 'k', 'x');
+    await get('k');
+    const project = new ProjectChanges(refusing(), house.outbox, house.memory);
+    expect(await outcomeOf(project.execute())).toBe('redis failed');
+    house.forgetCalls();
+    await get('k');
+    expect(house.postgres.calls).toEqual(['find']);
+    await house.projectChanges.execute();
+    house.forgetCalls();
+    await get('k');
+    expect(house.postgres.calls).toEqual([]);
+  });
+
+  it('is not believed while it does not say how far it has come', async () => {
+    await house.text('t-1', 'k', 'x');
+    await get('k');
+    const away = Object.assign(refusing(), { cursors: () => Promise.reject(new StoreError('redis', 'timeout')) });
+    expect(await outcomeOf(new ProjectChanges(away, house.outbox, house.memory).execute())).toBe('redis timeout');
+    house.forgetCalls();
+    await get('k');
+    expect(house.postgres.calls).toEqual(['find']);
   });
 });
 

@@ -25,6 +25,8 @@ local EPOCH_MS, VERSIONS_PER_MS = 1735689600000, 4096
 -- At least the difference between any two clocks of replicas and Redis.
 local SKEW_MS = 100
 local UNFILLED_TTL_MS = 60000
+-- 2^53 - 1: above it, numbers lose their last digits.
+local MAX_EXACT = 9007199254740991
 
 -- For scripts on many tasks: the one whose three keys begin at KEYS[at].
 local function selectTask(at)
@@ -39,8 +41,9 @@ end
 
 -- Nil for anything but the digits of a number that is exact.
 local function integerOf(text)
-  if type(text) ~= 'string' or #text > 16 or not string.find(text, '^%d+$') then return nil end
-  return tonumber(text)
+  if type(text) ~= 'string' or not string.find(text, '^%d+$') then return nil end
+  local number = tonumber(text)
+  return number <= MAX_EXACT and number or nil
 end
 
 local function clockMs()
