@@ -6,9 +6,9 @@ import type { Replica } from './replica-group';
 import type { SeededRandom } from './seeded-random';
 
 /** Each of its own: one that does not answer must not keep the others idle. */
-const CLIENTS_PER_REPLICA = 2;
+const CLIENTS_PER_REPLICA = 4;
 /** After each call, by chance up to this long: the servers have the machine for themselves most of the time. */
-const MAX_PAUSE_MS = 40;
+const MAX_PAUSE_MS = 100;
 /** Far longer than a call may take: only one that is never answered is given up. */
 const ANSWER_TIMEOUT_MS = 20_000;
 const MAX_PAGE = 100;
