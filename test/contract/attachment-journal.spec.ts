@@ -174,7 +174,7 @@ describe.each([
       const whole = { limit: 10, offset: 0, descending: false, includeBodies: false, known: [] };
       const found = await cache.readPage({ ...later, page: whole });
       expect(found.page).toBeUndefined();
-      expect(found.journaled).toMatchObject([{ key: 'brief', version: floor + 2 }]);
+      expect(await journaled()).toMatchObject([{ key: 'brief', version: floor + 2 }]);
     });
   });
 
@@ -272,15 +272,15 @@ describe.each([
       const put = await appendPut('new', floor + 2, { content: 'grün' });
       await appendDeletion('known', floor + 4);
       await harness.evict.index(taskId);
-      const found = await page();
       const { content: _content, ...outline } = put;
-      expect(found.page).toBeUndefined();
-      expect(found.journaled?.toSorted((a, b) => a.version - b.version)).toEqual([
+      expect((await page()).page).toBeUndefined();
+      expect((await page()).journaled).toBeUndefined();
+      expect((await journaled())?.toSorted((a, b) => a.version - b.version)).toEqual([
         { key: 'new', version: floor + 2, attachment: outline },
         { key: 'known', version: floor + 4, attachment: null },
       ]);
       await journal.settle(await head(), { state: 'applied' });
-      expect((await page()).journaled).toEqual([{ key: 'known', version: floor + 4, attachment: null }]);
+      expect(await journaled()).toEqual([{ key: 'known', version: floor + 4, attachment: null }]);
     });
 
     it('leave out what waits and cannot be read', async () => {

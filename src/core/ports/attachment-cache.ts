@@ -45,7 +45,7 @@ export interface CachedPage extends CachedTask {
     /** In the order asked for; `attachment` is undefined where its body has been lost. */
     readonly entries: readonly { readonly key: string; readonly attachment?: Attachment }[];
   };
-  /** Of the whole task, in no particular order; undefined where there is a page and there are some. */
+  /** Of the whole task, in no particular order; undefined where there are some and a page was asked for. */
   readonly journaled?: readonly JournaledChange[];
 }
 

@@ -32,6 +32,9 @@ export class CorrectedList {
     caller: Caller,
     deadline: Deadline,
   ): Promise<{ attachments: readonly Attachment[]; totalCount: number } | undefined> {
+    if (!this.mayBeIncomplete(query, cached)) return undefined;
+    // Asked for next to nothing first: while it is away, the journal would be read in vain.
+    await this.store.list({ ...query, limit: 1, includeBodies: false }, deadline.leftMs(CACHE_TIMEOUT_MS));
     const corrections = await this.corrections(query, cached);
     if (corrections.length === 0) return undefined;
 
@@ -49,20 +52,19 @@ export class CorrectedList {
     return { attachments, totalCount: matching.length };
   }
 
+  private mayBeIncomplete({ taskId }: AttachmentListQuery, cached: CachedPage | undefined): boolean {
+    return cached ? cached.journaled?.length !== 0 : this.memory.journaledChanges(taskId).length > 0;
+  }
+
   /** What is newer than all that the store is known to have. */
   private async corrections(
     query: AttachmentListQuery,
     cached: CachedPage | undefined,
   ): Promise<readonly (JournaledChange | KnownChange)[]> {
-    const { taskId } = query;
-    const seen = cached && (cached.journaled ?? (await this.journaled(query)));
-    if (!seen) return this.memory.journaledChanges(taskId);
-    if (seen.length === 0) return seen;
-
     // Noted before the journal is read: what is acknowledged after it may be missing in what the store answers.
-    const inStore = new Map(seen.map(({ key }) => [key, this.memory.storedVersionOf({ taskId, key })]));
-    const journaled = await this.journaled(query);
-    if (!journaled) return this.memory.journaledChanges(taskId);
+    const inStore = this.memory.storedVersions(query.taskId);
+    const journaled = cached && (await this.journaled(query));
+    if (!journaled) return this.memory.journaledChanges(query.taskId);
     return journaled.filter(({ key, version }) => version > (inStore.get(key) ?? 0));
   }
 

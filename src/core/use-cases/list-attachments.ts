@@ -31,6 +31,9 @@ export interface AttachmentPage {
   readonly degraded?: true;
 }
 
+/** The cache's index knows neither types nor prefixes: of it, only what it says of the task is of use. */
+const UNUSED_PAGE = { limit: 1, offset: 0, descending: false, includeBodies: false, known: [] };
+
 const NOBODY_KNOWS: AttachmentPage = { attachments: [], totalCount: 0, hasMore: false, degraded: true };
 
 /** A page from the cache where it knows every attachment of the task, otherwise from the store. */
@@ -55,7 +58,7 @@ export class ListAttachments {
     const session = this.memory.currentSession;
     const unchecked = this.memory.uncheckedChanges(taskId);
     const cached = await unlessCacheIsDown(this.readCache(query, unchecked));
-    if (cached?.page) this.memory.learnChecked(taskId, cached.token.session, unchecked);
+    if (cached?.page && !isFiltered(command)) this.memory.learnChecked(taskId, cached.token.session, unchecked);
     // Also for a task of another organisation: answered from here, it would be told from a missing one by its speed.
     const known = cached?.organization === caller.organization ? cached : undefined;
     if (known?.deleted) throw taskNotFound(taskId);
@@ -73,9 +76,12 @@ export class ListAttachments {
 
   private readCache(query: AttachmentListQuery, known: readonly KnownChange[]): Promise<CachedPage> {
     const { taskId, organization, nowMs, limit, offset, descending, includeBodies } = query;
-    // The cache's index knows neither types nor prefixes.
-    const page = isFiltered(query) ? undefined : { limit, offset, descending, includeBodies, known };
-    return this.cache.readPage({ taskId, organization, nowMs, page });
+    return this.cache.readPage({
+      taskId,
+      organization,
+      nowMs,
+      page: isFiltered(query) ? UNUSED_PAGE : { limit, offset, descending, includeBodies, known },
+    });
   }
 
   /** Undefined where the store must be asked for the whole page. */
@@ -85,7 +91,7 @@ export class ListAttachments {
     caller: Caller,
     deadline: Deadline,
   ): Promise<AttachmentPage | undefined> {
-    if (!page) return undefined;
+    if (!page || isFiltered(query)) return undefined;
     const lost = page.entries.flatMap(({ key, attachment }) => (attachment ? [] : [{ taskId: query.taskId, key }]));
     // What the cache lacks are bodies, which would be fetched for nothing.
     if (lost.length > 0 && !query.includeBodies) return undefined;
@@ -132,7 +138,7 @@ export class ListAttachments {
 /** Undefined where the cache does not know all of the page. */
 function pageWithoutStore(query: AttachmentListQuery, { page }: CachedPage): AttachmentPage | undefined {
   const attachments = page?.entries.flatMap(({ attachment }) => attachment ?? []);
-  if (!page || attachments?.length !== page.entries.length) return undefined;
+  if (!page || isFiltered(query) || attachments?.length !== page.entries.length) return undefined;
   return { ...pageOf(query, attachments, page.totalCount), degraded: true };
 }
 
@@ -141,7 +147,7 @@ function pageOf(query: AttachmentListQuery, attachments: readonly Attachment[], 
   return { attachments: shown, totalCount, hasMore: query.offset + attachments.length < totalCount };
 }
 
-function isFiltered({ type, keyPrefix }: AttachmentListQuery): boolean {
+function isFiltered({ type, keyPrefix }: Pick<AttachmentListQuery, 'type' | 'keyPrefix'>): boolean {
   return type !== undefined || keyPrefix !== '';
 }
 

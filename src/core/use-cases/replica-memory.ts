@@ -78,10 +78,10 @@ export class ReplicaMemory {
     return this.changeOf(ref)?.version ?? 0;
   }
 
-  /** The same, of changes that the store has; 0 where it may not have the last one. */
-  storedVersionOf(ref: AttachmentRef): number {
-    const change = this.changeOf(ref);
-    return change && !change.journaled ? change.version : 0;
+  /** By their keys the versions that were acknowledged here, or seen since, and that the store has. */
+  storedVersions(taskId: string): ReadonlyMap<string, number> {
+    const changes = [...(this.changed(taskId)?.changes.values() ?? [])];
+    return new Map(changes.filter(({ journaled }) => !journaled).map(({ key, version }) => [key, version]));
   }
 
   /** Changes that a page from the cache might lack. */

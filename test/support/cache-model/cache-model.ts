@@ -87,12 +87,8 @@ export class CacheModel {
     const about = this.about(control);
     if (isForeign(control, organization)) return { ...about, journaled: [] };
     const entries = page && task.hasWholeIndex(control, nowMs) && holdsAll(control, page.known) && pageOf(task, page);
-    if (!entries) return { ...about, journaled: journaledChanges(task, control) };
-    return {
-      ...about,
-      journaled: control.undrained === 0 ? [] : undefined,
-      page: { totalCount: task.liveCount(), entries },
-    };
+    const journaled = control.undrained === 0 ? [] : page ? undefined : journaledChanges(task, control);
+    return { ...about, journaled, page: entries ? { totalCount: task.liveCount(), entries } : undefined };
   }
 
   /** Returns the version of the newer journaled write, if there is one. */

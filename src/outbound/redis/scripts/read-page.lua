@@ -9,8 +9,8 @@
 --         entries  of the page, each { key, op, outline }. An outline is the hash without value and content, as fields
 --                  and values, with `bytes`, their length; it is empty where it was not asked for or nothing usable is
 --                  there
---         journaled  all journaled records, each { key, version, outline, or nil of a deletion }; left out where there
---                    is a page and the database has not seen everything
+--         journaled  all journaled records, each { key, version, outline, or nil of a deletion }; left out where the
+--                    database has not seen everything and a page was asked for
 -- Atomic, so that index and records are those of one moment.
 
 local OUTLINE = {
@@ -71,7 +71,6 @@ end
 
 local function journaledRecords()
   local journaled = {}
-  if task.undrained == 0 or isForeign(task, organization) then return journaled end
   for key, record in pairs(allRecords()) do
     if record.mark == 'journaled' and (not record.live or hasBody(key, record)) then
       journaled[#journaled + 1] = { key, digits(record.version), record.live and outlineOf(key) }
@@ -84,9 +83,9 @@ local entries = isUsable() and pageEntries()
 local reply = aboutTask(task, KEYS[4])
 reply[5] = entries and digits(task.live) or '-1'
 reply[6] = entries or {}
-if not entries then
-  reply[7] = journaledRecords()
-elseif task.undrained == 0 then
+if task.undrained == 0 or isForeign(task, organization) then
   reply[7] = {}
+elseif not offset then
+  reply[7] = journaledRecords()
 end
 return reply
