@@ -80,7 +80,7 @@ describe('nothing acknowledged is lost or undone, nothing older is answered, whi
       const end = await fault.begin(group);
       await sleep(fault.lastsMs).finally(end);
       const endedAtMs = performance.now();
-      await untilCaughtUp();
+      await untilCaughtUp(endedAtMs + AGREED_AFTER_MS);
       const calmAtMs = Math.min(performance.now(), endedAtMs + FRESH_AFTER_MS);
       await answersIn(workload);
       return [before, { fromMs: calmAtMs, toMs: Infinity }];
@@ -90,12 +90,13 @@ describe('nothing acknowledged is lost or undone, nothing older is answered, whi
   }
 
   /** All that was done before is in both stores. */
-  async function untilCaughtUp(): Promise<void> {
-    await untilRecovered(group, AGREED_AFTER_MS);
+  async function untilCaughtUp(deadlineMs: number): Promise<void> {
+    await untilRecovered(group, deadlineMs - performance.now());
     const truth = await StoredTruth.open(group.databaseUrl, group.redis.url);
     try {
       const horizon = await truth.horizon();
-      await until('Redis has been told of all changes', () => truth.isProjected(horizon), AGREED_AFTER_MS);
+      const hasCaughtUp = () => truth.isProjected(horizon);
+      await until('the journal is empty, and Redis told of all changes', hasCaughtUp, deadlineMs - performance.now());
     } finally {
       await truth.close();
     }
