@@ -93,7 +93,7 @@ function store(env: Environment): Config['store'] {
 
 function redis(env: Environment): Config['redis'] {
   const cluster = oneOf(env, 'REDIS_CLUSTER', ['true', 'false'] as const, 'false') === 'true';
-  const address = url(env, 'REDIS_URL', ['redis:', 'rediss:']);
+  const address = url(env, 'REDIS_URL', ['redis:', 'rediss:'], { list: cluster });
   if (cluster && !address) throw new ConfigError('REDIS_CLUSTER needs REDIS_URL');
   return address ? { url: address, cluster } : undefined;
 }

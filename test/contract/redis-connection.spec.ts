@@ -177,7 +177,7 @@ describe.each([
 
 it('finds a cluster by any of its nodes', async () => {
   const server = await startRedis({ cluster: true });
-  const url = `redis://127.0.0.1:1,127.0.0.1:${server.port}`;
+  const url = `redis://127.0.0.1:1,redis://127.0.0.1:${server.port}`;
   const connection = new RedisConnection({ url, isCluster: true, onChange: () => undefined });
   try {
     connection.connect();

@@ -66,7 +66,7 @@ export async function startRedisCluster({ appendOnly = false } = {}): Promise<Re
   );
   await orStop(nodes, Promise.all(nodes.map((node) => node.start())));
   await orStop(nodes, formCluster(nodes));
-  const url = `redis://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+  const url = nodes.map(({ port }) => `redis://127.0.0.1:${port}`).join(',');
   return { url, nodes, stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))) };
 }
 

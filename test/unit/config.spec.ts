@@ -29,7 +29,7 @@ describe('configuration', () => {
       HOST: '0.0.0.0',
       PORT: '0',
       DATABASE_URL: 'postgres://u:p@db:5432/dossier',
-      REDIS_URL: 'rediss://cache:6380',
+      REDIS_URL: 'rediss://cache-1:6380,rediss://cache-2:6380',
       REDIS_CLUSTER: 'true',
       NATS_URL: 'nats://u:p@nats-1:4222,tls://nats-2:4222',
       NATS_CREDS: __filename,

@@ -11,12 +11,12 @@ export interface WriteStamp {
 }
 
 /**
- * The version of a write made at `nowMs`: by clock, `jitter` (0 to VERSIONS_PER_MS - 1) apart within a millisecond, and
- * above `floor`, the highest version that has refused this request. Even: odd versions belong to the expiry sweep, so
- * that the two never tie.
+ * The version of a write made at `nowMs`: by clock, or above `floor`, the highest version that has refused this request,
+ * and `jitter` (0 to VERSIONS_PER_MS - 1) further, so that two hardly ever tie. Even: odd versions belong to the expiry
+ * sweep.
  */
 export function mintVersion(nowMs: number, jitter: number, floor: number): number {
-  const version = Math.max((nowMs - EPOCH_MS) * VERSIONS_PER_MS + jitter, floor + 1);
+  const version = Math.max((nowMs - EPOCH_MS) * VERSIONS_PER_MS, floor + 1) + jitter;
   return version % 2 === 0 ? version : version + 1;
 }
 

@@ -138,7 +138,7 @@ export abstract class AttachmentCache {
 
   /**
    * Remembers what the store answered, each fill unless anything has changed since its token was given, or the session
-   * has ended. One round trip, or one per slot.
+   * has ended. For every 500 attachments one round trip, or one per slot, and the time of one call.
    */
   abstract fill(fills: readonly Fill[]): Promise<void>;
 
@@ -147,7 +147,8 @@ export abstract class AttachmentCache {
 
   /**
    * Forgets what is older than the changes, and brings the cursor to the outbox position `to`; does nothing where the
-   * cursor has been moved since it was read. `changes` are all from the cursor to `to`.
+   * cursor has been moved since it was read. `changes` are all from the cursor to `to`; every 1,000 of them may take the
+   * time of one call.
    */
   abstract project(cursor: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void>;
 }

@@ -12,6 +12,7 @@ import type { Metrics } from '../ports/metrics';
 import type { TaskStore } from '../ports/task-store';
 import type { CoreSettings } from '../settings';
 import { Deadline } from './deadline';
+import { CHUNK_SIZE } from './index-filler';
 import type { ReplicaMemory } from './replica-memory';
 import { unlessCacheIsDown } from './store-outage';
 import { mintStamp } from './versioned-write';
@@ -55,7 +56,8 @@ export class CreateTask {
     for (const attachment of attachments) {
       this.memory.remember(attachment, { version: attachment.version, deleted: false, journaled: false });
     }
-    if (cached) await this.fill(task, attachments, cached.token);
+    // More would take more time than the call may have left; the first list sees to them.
+    if (cached && attachments.length <= CHUNK_SIZE) await this.fill(task, attachments, cached.token);
     for (const { type } of attachments) this.metrics.attachmentCreated(type);
     return { task, warnings: data ? [RETIRED_DATA] : [] };
   }

@@ -78,7 +78,6 @@ export class DeleteAttachment {
     progress.attachmentId = outcome.attachmentId ?? progress.attachmentId;
     const newer = await this.writer.announce({ ...deletion, attachment: null });
     if (newer === undefined) return deleted({ id: progress.attachmentId, deletedAtMs: nowMs });
-    progress.force = true;
     return { state: 'superseded' as const, version: newer };
   }
 

@@ -4,7 +4,8 @@ import type { AttachmentStore } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
 import { StoreError } from '../ports/store-error';
 
-const CHUNK_SIZE = 500;
+/** How many attachments are filled at a time. */
+export const CHUNK_SIZE = 500;
 
 /** Tells the cache, behind the callers' backs, every attachment of a task that is too large for one page. */
 export class IndexFiller {

@@ -15,7 +15,7 @@ const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
 
 export interface RedisConnectionOptions {
-  /** `redis://[user:password@]host:port[/db]`, or `rediss://`. A cluster may name several nodes, with commas between. */
+  /** `redis://[user:password@]host:port[/db]`, or `rediss://`. Of a cluster those of several nodes, with commas between. */
   readonly url: string;
   readonly isCluster: boolean;
   readonly commandTimeoutMs?: number;
@@ -149,9 +149,8 @@ function clusterClient(options: RedisConnectionOptions): Cluster {
   );
 }
 
-function nodeUrls(url: string): URL[] {
-  const [, scheme = '', credentials = '', hosts = ''] = /^(\w+:\/\/)([^/]*@)?([^/]*)/.exec(url) ?? [];
-  return hosts.split(',').map((host) => new URL(`${scheme}${credentials}${host}`));
+function nodeUrls(urls: string): URL[] {
+  return urls.split(',').map((url) => new URL(url));
 }
 
 /** Half of it by chance, so that the replicas do not all come back at one moment. */

@@ -380,7 +380,7 @@ function invalidate(task: TaskState, control: Control, row: OutboxChange & { kin
   if (record && (record.version > version || (record.version === version && record.op === op))) return;
   if (record) task.remove(control, key);
   if (record || !deleted) forget(control, version);
-  else if (control.floor < version) raiseFloor(control, version);
+  else raiseFloor(control, version);
 }
 
 function cloneAll(tasks: ReadonlyMap<string, TaskState>): Map<string, TaskState> {

@@ -14,13 +14,11 @@ local CURSOR, from, to = KEYS[1], ARGV[1], ARGV[2]
 local function projectChange(task, version, key, op, isDeletion)
   local record = findRecord(key)
   if record and (record.version > version or (record.version == version and record.op == op)) then return end
-  if record then
-    removeRecord(task, key, record)
+  if record then removeRecord(task, key, record) end
+  if record or not isDeletion then
     forget(task, version)
-  elseif not isDeletion then
-    forget(task, version)
-  elseif task.floor < version then
-    -- That nothing is there is just what the deletion says.
+  else
+    -- That nothing is there is just what the deletion says; but a fill under way may bring what was there before.
     raiseFloor(task, version)
   end
 end
