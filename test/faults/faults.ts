@@ -59,6 +59,11 @@ export const FAULTS: readonly Fault[] = [
     await replica.kill();
     return () => replica.startAgain();
   }),
+  fault('a replica stands still for seconds', LONG_MS, (group) => {
+    const { service } = first(group);
+    service.signal('SIGSTOP');
+    return () => service.signal('SIGCONT');
+  }),
   onLinks('a replica is cut off from PostgreSQL', SHORT_MS, (replica) => replica.toPostgres.cut()),
   onLinks('a replica is cut off from Redis', SHORT_MS, (replica) => replica.toRedis.cut()),
   onLinks('a replica is cut off from PostgreSQL, another from Redis', SHORT_MS, (replica, other) => {
