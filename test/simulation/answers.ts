@@ -8,6 +8,8 @@ import type { Answer, Operation } from './operation';
 import type { Plan } from './plan';
 
 /** Less than this of an operation's time is left for the journal when the database has used up its own. */
+/** A page of so many holds every attachment of a schedule's task. */
+const WHOLE_PAGE = 50;
 /** Many calls that are faster than this should have come to an end. */
 const SLOW_MS = 300;
 const STORE_TIME_MS = OPERATION_TIMEOUT_MS - CACHE_TIMEOUT_MS;
@@ -64,7 +66,20 @@ export class AnswerCheck {
         `${operation.name} is acknowledged as ${attachment.op}, which was never written`,
       );
     }
+    if (operation.condition && !this.didHold(operation, change)) {
+      return this.history.violate('conditions', `${operation.name} is acknowledged, and its condition did not hold`);
+    }
     this.acknowledge(operation, change, degraded);
+  }
+
+  /** Only the database judges conditions, by what it had before. */
+  private didHold({ condition }: Operation, change: Change): boolean {
+    const commits = this.history.commitsOf(change);
+    const at = commits.indexOf(change);
+    if (!condition || at < 0) return false;
+    const before = commits[at - 1];
+    if ('ifVersion' in condition) return before?.version === condition.ifVersion && before.attachment !== null;
+    return !before || this.isGone(before);
   }
 
   private acknowledgedDeletion(operation: Operation, degraded: boolean): void {
@@ -72,8 +87,21 @@ export class AnswerCheck {
       ({ attachment, by }) => !attachment && by === operation.name,
     );
     const last = own.reduce<Change | undefined>((a, b) => (a && a.version > b.version ? a : b), undefined);
-    if (!last) return this.history.violate('G1', `${operation.name} is acknowledged, and nothing was deleted`);
+    if (!last || (degraded && !this.hadSomething(last, operation))) {
+      return this.history.violate('G1', `${operation.name} is acknowledged, and nothing was deleted`);
+    }
     this.acknowledge(operation, last, degraded);
+  }
+
+  /** Whether there was an attachment to delete, for all that Redis had been told. */
+  private hadSomething({ version, taskId, key }: Change, operation: Operation): boolean {
+    const below = [...this.history.changesOf({ taskId, key })].filter((change) => change.version < version);
+    const deleted = below.filter(
+      ({ attachment, by, keptAtMs = Infinity }) =>
+        !attachment && by !== operation.name && keptAtMs <= operation.startedAtMs,
+    );
+    const lastDeleted = Math.max(0, ...deleted.map((change) => change.version));
+    return below.some((change) => change.attachment && change.version > lastDeleted);
   }
 
   private acknowledgedWithTask(operation: Operation): void {
@@ -188,7 +216,7 @@ export class AnswerCheck {
     for (const attachment of page.attachments) this.foundAttachment(operation, attachment, page.degraded === true);
     const listed = new Set(page.attachments.map(({ key }) => key));
     if (listed.size < page.attachments.length) this.history.violate('list', `${operation.name} has a key twice`);
-    if ((query?.offset ?? 0) > 0 || page.hasMore) return;
+    if (query && (query.offset > 0 || query.limit < WHOLE_PAGE)) return;
     if (page.totalCount !== page.attachments.length && !operation.hasReadByKey) {
       this.history.violate('list', `${operation.name} counts ${page.totalCount} of ${page.attachments.length}`);
     }
@@ -282,7 +310,9 @@ export class AnswerCheck {
     const remembersAll = this.plan.scenario.memorySize === undefined;
     if (acknowledged?.by === replica.name && isBefore(acknowledged.atMs) && remembersAll) return 'G3';
     const isCommitted = isBefore(committedAtMs);
-    if (isCommitted && operation.storeHasAnswered(key) && !operation.hasReadByKey) return 'truth';
+    // A list from the database does not show deletions, which may be newer than what it is corrected by.
+    const isShown = operation.planned.kind !== 'list' || !('attachment' in one) || one.attachment !== null;
+    if (isCommitted && isShown && operation.storeHasAnswered(key) && !operation.hasReadByKey) return 'truth';
     if (isCommitted && isBefore(one.toldAtMs) && !degraded) return 'G4';
     if (!operation.cacheHasAnswered) return undefined;
     if (isBefore(one.keptAtMs)) return 'G4';

@@ -86,12 +86,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `      progress.force = false;`,
   },
   {
-    name: 'a deletion is not forced after a newer journaled write',
-    file: `${USE_CASES}/delete-attachment.ts`,
-    find: `    progress.force = true;`,
-    replace: `    progress.force = false;`,
-  },
-  {
     name: 'newer is not listened to',
     file: `${USE_CASES}/attachment-writer.ts`,
     find: `    if (reply?.newer !== undefined) return reply.newer;`,
@@ -118,13 +112,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an entry is settled before it is drained',
     file: `${USE_CASES}/drain-journal.ts`,
-    find: `await this.journal.settle(entry, await this.drain(entry))`,
-    replace: `(await this.journal.settle(entry, { state: 'applied' }), await this.drain(entry))`,
+    find: `        for (const entry of entries) outcomes.set(entry, await this.drain(entry));`,
+    replace: `        for (const entry of entries) {
+          await this.journal.settle(entry, { state: 'applied' });
+          outcomes.set(entry, await this.drain(entry));
+        }`,
   },
   {
     name: 'what the store refuses stops the drain',
     file: `${USE_CASES}/drain-journal.ts`,
-    find: `      if (error instanceof StoreError && error.outcome === 'refused') return { state: 'refused' as const };`,
+    find: `      if (error instanceof StoreError && error.outcome === 'refused') return { state: 'refused' };`,
     replace: ``,
   },
   {
@@ -192,12 +189,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${MEMORY}/memory-attachment-store.ts`,
     find: `{ superseded: true, published: true }`,
     replace: `{ superseded: true }`,
-  },
-  {
-    name: 'superseded changes are projected',
-    file: `${MEMORY}/memory-outbox.ts`,
-    find: `  if (superseded || version === undefined) return [];`,
-    replace: `  if (version === undefined) return [];`,
   },
   {
     name: 'no horizon for transactions that are under way',
@@ -304,8 +295,26 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'projecting does not raise the floor',
     file: `${MODEL}/cache-model.ts`,
-    find: `  if (record || !deleted) forget(control, version);\n  else if (control.floor < version) raiseFloor(control, version);`,
+    find: `  if (record || !deleted) forget(control, version);\n  else raiseFloor(control, version);`,
     replace: `  if (record || !deleted) control.complete = false;`,
+  },
+  {
+    name: 'projecting a deletion raises the floor only to it',
+    file: `${MODEL}/cache-model.ts`,
+    find: `  else raiseFloor(control, version);`,
+    replace: `  else control.floor = Math.max(control.floor, version);`,
+  },
+  {
+    name: 'entries of one key are drained side by side',
+    file: `${USE_CASES}/drain-journal.ts`,
+    find: `        for (const entry of entries) outcomes.set(entry, await this.drain(entry));`,
+    replace: `        await Promise.all(entries.map(async (entry) => outcomes.set(entry, await this.drain(entry))));`,
+  },
+  {
+    name: 'entries are settled past one that was not drained',
+    file: `${USE_CASES}/drain-journal.ts`,
+    find: `      if (!outcome) return;\n      await this.journal.settle(entry, outcome);`,
+    replace: `      await this.journal.settle(entry, outcome ?? { state: 'superseded' });`,
   },
   {
     name: 'projecting forgets newer records',
@@ -330,12 +339,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${MODEL}/task-state.ts`,
     find: `    return (this.index?.scores.size ?? 0) === this.liveCount();`,
     replace: `    return true;`,
-  },
-  {
-    name: 'the op of a body is not checked',
-    file: `${MODEL}/task-state.ts`,
-    find: `    return attachment?.op === this.control?.records.get(key)?.op ? attachment : undefined;`,
-    replace: `    return attachment;`,
   },
   {
     name: 'an index knows no expiry',

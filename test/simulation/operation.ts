@@ -35,6 +35,7 @@ export class Operation implements CallWitness {
   /** Whether one of its attempts was told of something newer. */
   wasOvertaken = false;
   slowestCallMs = 0;
+  condition: WriteCondition;
 
   constructor(
     readonly planned: PlannedOperation,
@@ -108,7 +109,8 @@ export class Operation implements CallWitness {
       case 'create-if-version': {
         const { ttlSeconds } = planned;
         const draft = { taskId, key, type: 'text' as const, content: this.name, ttlSeconds };
-        const command = { ...draft, condition: this.condition() };
+        this.condition = this.chooseCondition();
+        const command = { ...draft, condition: this.condition };
         const { attachment, degraded } = await cases.createAttachment.execute(command, caller);
         return { kind: 'put', attachment, degraded };
       }
@@ -147,7 +149,7 @@ export class Operation implements CallWitness {
   }
 
   /** As a client would make it that has seen what was acknowledged last. */
-  private condition(): WriteCondition {
+  private chooseCondition(): WriteCondition {
     const { kind } = this.planned;
     if (kind === 'create-if-absent') return { ifAbsent: true };
     if (kind === 'create') return undefined;

@@ -89,6 +89,7 @@ export interface Scenario {
   readonly operationCount?: readonly [min: number, max: number];
   /** Of the time between two operations, the share that is next to nothing. */
   readonly burstShare?: number;
+  readonly batchSizes?: readonly number[];
   readonly ttlShare?: number;
   readonly refusedShare?: number;
   readonly foreignShare?: number;
@@ -130,6 +131,9 @@ const DEFAULT_WEIGHTS: Record<OperationKind, number> = {
   'complete-task': 2,
   'delete-task': 1,
 };
+/** Clients that come back, and a key that everybody wants, make meetings more common than chance does. */
+const SAME_REPLICA_SHARE = 0.5;
+const HOT_SHARE = 0.5;
 const KEYS = ['a', 'ab', 'b', 'c'];
 const FAIR: Weather = { delayMs: 12, lossShare: 0, slowShare: 0, slowMs: 0 };
 
@@ -148,7 +152,7 @@ export function planOf(scenario: Scenario, seed: number, random: Random): Plan {
     skewsMs: Array.from({ length: REPLICAS }, () => random.between(-maxSkewMs, maxSkewMs)),
     clockStepMs: scenario.clockStepMs ?? 1,
     floorSkewMs: random.pick(scenario.floorSkewMs ?? [100]),
-    batchSize: random.pick([2, 3, 100]),
+    batchSize: random.pick(scenario.batchSizes ?? [2, 3, 100]),
     operations,
     faults: scenario.faults?.(random, frame) ?? [],
   };
@@ -172,18 +176,21 @@ function operationsOf(
   const [min, max] = scenario.operationCount ?? [20, 50];
   const weights = { ...DEFAULT_WEIGHTS, ...scenario.weights };
   let atMs = 200;
+  let replica = 0;
   const others = Array.from({ length: random.between(min, max) }, (_, i) => {
     atMs += random.chance(scenario.burstShare ?? 0.4) ? random.int(25) : 30 + random.int(400);
-    const task = random.pick(creations);
+    if (!random.chance(SAME_REPLICA_SHARE)) replica = random.int(REPLICAS);
+    const isHot = random.chance(HOT_SHARE);
+    const task = isHot ? (creations[0] as (typeof creations)[number]) : random.pick(creations);
     const isForeign = random.chance(scenario.foreignShare ?? 0.02);
     return {
       id: creations.length + i + 1,
       kind: random.weighted(weights),
       atMs,
-      replica: random.int(REPLICAS),
+      replica,
       organization: isForeign ? other(task.organization) : task.organization,
       taskId: task.taskId,
-      key: random.pick(keys),
+      key: isHot ? (keys[0] as string) : random.pick(keys),
       ttlSeconds: random.chance(scenario.ttlShare ?? 0.05) ? random.between(1, 4) : undefined,
       page: pageOf(random),
       isRefused: random.chance(scenario.refusedShare ?? 0),

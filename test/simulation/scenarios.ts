@@ -58,8 +58,38 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'nats out', faults: both(several(3, natsOut), several(2, crash)), weather: { lossShare: 0.02 } },
   {
     name: 'wild clocks',
+    weather: SLOW,
     clockSkewMs: WILD_SKEW_MS,
     faults: both(several(5, linkCut), several(2, postgresOut)),
+  },
+  {
+    name: 'clocks far apart',
+    clockSkewMs: 8000,
+    ttlShare: 0.6,
+    taskCount: 1,
+    keyCount: 2,
+    weights: { create: 40 },
+    faults: both(several(6, linkCut), several(1, postgresOut)),
+  },
+  {
+    name: 'forgetful redis',
+    weather: { lossShare: 0.03, slowShare: 0.15, slowMs: 900 },
+    clockSkewMs: 450,
+    floorSkewMs: [1000],
+    burstShare: 0.9,
+    taskCount: 1,
+    keyCount: 2,
+    operationCount: [30, 60],
+    faults: several(30, lostControl),
+  },
+  {
+    name: 'backlog',
+    clockSkewMs: SKEW_MS,
+    burstShare: 0.8,
+    operationCount: [40, 70],
+    weights: { create: 40, delete: 25 },
+    batchSizes: [1],
+    faults: both(several(1, longPostgresOutage), several(2, linkCut)),
   },
   {
     name: 'coarse clocks',
@@ -87,9 +117,17 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'long transactions',
     longTransactionShare: 0.2,
-    weather: { lossShare: 0.04 },
+    weather: { lossShare: 0.05 },
+    weights: { list: 30 },
     clockSkewMs: SKEW_MS,
     faults: both(several(3, linkCut), several(2, crash)),
+  },
+  {
+    name: 'tasks deleted',
+    weather: { lossShare: 0.02, slowShare: 0.1, slowMs: 900 },
+    weights: { 'delete-task': 12, 'create-task': 3, 'complete-task': 5 },
+    clockSkewMs: SKEW_MS,
+    faults: both(several(4, linkCut), several(2, postgresOut), several(2, redisOut(['same', 'old']))),
   },
   {
     name: 'everything at once',
@@ -143,6 +181,13 @@ function postgresOut(random: Random, frame: PlanFrame): Fault {
   return { kind: 'postgres', blockage: blockage(random), ...period(random, frame, 4000) };
 }
 
+/** From early on, so that the journal fills. */
+function longPostgresOutage(random: Random, { durationMs }: PlanFrame): Fault {
+  const fromMs = 300 + random.int(1000);
+  const toMs = fromMs + Math.floor(durationMs * (0.4 + 0.4 * random.next()));
+  return { kind: 'postgres', blockage: 'refused', fromMs, toMs };
+}
+
 function natsOut(random: Random, frame: PlanFrame): Fault {
   return { kind: 'nats', blockage: blockage(random), ...period(random, frame, 3000) };
 }
@@ -173,6 +218,10 @@ function eviction(random: Random, { durationMs, taskIds, keys }: PlanFrame): Fau
     key: random.pick(keys),
     fromMs: 200 + random.int(durationMs),
   };
+}
+
+function lostControl(random: Random, frame: PlanFrame): Fault {
+  return { ...eviction(random, frame), piece: 'control' } as Fault;
 }
 
 function period(random: Random, { durationMs }: PlanFrame, maxMs: number) {

@@ -17,7 +17,7 @@ describe('the use cases on stores that fail', () => {
   });
 
   it.each(SCENARIOS.map(({ name }) => name))('%s', async (scenario) => {
-    const until = SEEDS / SCENARIOS.length;
+    const until = Math.ceil(SEEDS / SCENARIOS.length);
     const { schedules, failures } = await runSeeds({ from: 0, until, step: 1, scenario, maxFailures: 5 });
     expect(failures).toEqual([]);
     expect(schedules).toBe(until);
