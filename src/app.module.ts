@@ -115,9 +115,10 @@ function redisPorts({ cacheTtlMs, redis }: Config, connection: RedisConnection):
   };
 }
 
-function memoryPorts({ cacheTtlMs: ttlMs }: Config, clock: SystemClock): Pick<Ports, 'cache' | 'journal'> {
+function memoryPorts({ cacheTtlMs: ttlMs, store }: Config, clock: SystemClock): Pick<Ports, 'cache' | 'journal'> {
+  const isStoreShared = store.kind === 'postgres';
   return {
-    cache: new MemoryAttachmentCache(clock, { ttlMs, ...MEMORY_CACHE_LIMITS }),
+    cache: new MemoryAttachmentCache(clock, { ttlMs, ...MEMORY_CACHE_LIMITS, isStoreShared }),
     journal: new NoAttachmentJournal(),
   };
 }

@@ -20,8 +20,8 @@ import { RandomIdSource } from './outbound/system/random-id-source';
 import { SystemClock } from './outbound/system/system-clock';
 
 const REDIS_TIMEOUT_MS = 2000;
-/** Nothing reads from it: where Redis is not configured, nobody else has a cache that would have to be told. */
-const UNUSED_CACHE = { ttlMs: 1, maxTasks: 1, maxBytes: 1 };
+/** Nothing reads from it: where Redis is not configured, every replica learns of changes by its projection. */
+const UNUSED_CACHE = { ttlMs: 1, maxTasks: 1, maxBytes: 1, isStoreShared: false };
 
 /** `node dist/migrate-metadata.js`: turns what tasks hold in the retired `metadata.data` into attachments. */
 async function main(): Promise<void> {

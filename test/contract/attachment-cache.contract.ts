@@ -360,6 +360,33 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await pageOf()).toMatchObject({ totalCount: 2, entries: [{ key: 'a' }, { key: 'c' }] });
       });
 
+      describe('that must hold changes', () => {
+        const holds = async (...known: [key: string, version: number, deleted: boolean][]) => {
+          const changes = known.map(([key, version, deleted]) => ({ key, version, deleted }));
+          return (await pageOf({ known: changes })) !== undefined;
+        };
+        let floor: number;
+        beforeEach(async () => {
+          floor = await completeTask(sample('a', 2), sample('b', 2));
+          await put(sample('a', floor + 4));
+        });
+
+        it('holds a put of this version or an older one', async () => {
+          expect([await holds(['a', floor + 2, false]), await holds(['a', floor + 4, false])]).toEqual([true, true]);
+          expect([await holds(['a', floor + 6, false]), await holds(['none', 2, false])]).toEqual([false, false]);
+        });
+
+        it('holds a deletion of what is not there, or of an older version', async () => {
+          expect([await holds(['none', floor + 100, true]), await holds(['a', floor + 2, true])]).toEqual([true, true]);
+          expect(await holds(['a', floor + 6, true])).toBe(false);
+        });
+
+        it('must hold all of them', async () => {
+          expect(await holds(['a', 2, false], ['b', 2, false], ['none', 2, true])).toBe(true);
+          expect(await holds(['a', floor + 6, false], ['b', 2, false], ['none', 2, true])).toBe(false);
+        });
+      });
+
       it('is forgotten by a put that may be older than what was forgotten, until the next complete fill', async () => {
         const floor = await completeTask(sample('a', 2));
         const late = sample('late', floor);

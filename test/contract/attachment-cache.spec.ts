@@ -2,15 +2,17 @@ import { MemoryAttachmentCache } from '../../src/outbound/memory/memory-attachme
 import { openRedisHarness } from '../support/redis-cache-harness';
 import { describeAttachmentCache, type AttachmentCacheHarness } from './attachment-cache.contract';
 
-describeAttachmentCache('memory', () => Promise.resolve(memoryHarness()));
+describeAttachmentCache('memory, over a store of its own', () => Promise.resolve(memoryHarness(false)));
+describeAttachmentCache('memory, over a store that is shared', () => Promise.resolve(memoryHarness(true)));
 describeAttachmentCache('Redis', () => openRedisHarness({ isCluster: false }));
 describeAttachmentCache('Redis Cluster', () => openRedisHarness({ isCluster: true }));
 
-function memoryHarness(): AttachmentCacheHarness {
+function memoryHarness(isStoreShared: boolean): AttachmentCacheHarness {
+  const limits = { maxTasks: 10_000, maxBytes: 1024 ** 3 };
   let nowMs = Date.UTC(2026, 0, 2);
   const clock = { nowMs: () => nowMs };
   return {
-    cache: (ttlMs) => new MemoryAttachmentCache(clock, { ttlMs, maxTasks: 10_000, maxBytes: 1024 ** 3 }),
+    cache: (ttlMs) => new MemoryAttachmentCache(clock, { ttlMs, ...limits, isStoreShared }),
     ...clock,
     elapse: (ms) => {
       nowMs += ms;

@@ -2,13 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Attachment } from '../../src/core/domain/attachment';
 import { JsonText } from '../../src/core/domain/json-text';
 import { versionAt } from '../../src/core/domain/version';
-import {
-  putChange,
-  type Fill,
-  type KnownChange,
-  type PageRequest,
-  type ProjectionCursor,
-} from '../../src/core/ports/attachment-cache';
+import { putChange, type Fill, type PageRequest, type ProjectionCursor } from '../../src/core/ports/attachment-cache';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
 import { startCountingProxy } from '../support/counting-proxy';
@@ -197,21 +191,8 @@ describe('attachment cache in Redis', () => {
       const found = await cache.readPage(requestFor({ known: [{ key, version, deleted }] }));
       return found.page !== undefined;
     };
-    const put = (key: string, version: number) => cache.apply(putChange(sampleAttachment({ taskId, key, version })));
     const tombstone = (mark: string, version: number) =>
       harness.client.hset(harness.keys.control(taskId), 'r:gone', `${version} ${randomUUID()} ${mark} deleted 0`);
-
-    it('are there: a put of this version or an older one', async () => {
-      await put('a', floor + 4);
-      expect([await holds('a', floor + 2, false), await holds('a', floor + 4, false)]).toEqual([true, true]);
-      expect([await holds('a', floor + 6, false), await holds('none', 2, false)]).toEqual([false, false]);
-    });
-
-    it('are there: a deletion of what is not there, or of an older version', async () => {
-      await put('a', floor + 4);
-      expect([await holds('none', floor + 100, true), await holds('a', floor + 2, true)]).toEqual([true, true]);
-      expect(await holds('a', floor + 6, true)).toBe(false);
-    });
 
     it('are there: what a journaled deletion has overtaken', async () => {
       await tombstone('journaled', floor + 4);
@@ -222,13 +203,6 @@ describe('attachment cache in Redis', () => {
     it('are not there: what a drained deletion has overtaken', async () => {
       await tombstone('drained', floor + 4);
       expect([await holds('gone', floor + 2, false), await holds('gone', floor + 2, true)]).toEqual([false, true]);
-    });
-
-    it('must all be there', async () => {
-      const known = ['a', 'b', 'none'].map((key) => ({ key, version: 2, deleted: key === 'none' }));
-      expect((await cache.readPage(requestFor({ known }))).page).toBeDefined();
-      const [a, ...others] = known as [KnownChange, ...KnownChange[]];
-      expect((await cache.readPage(requestFor({ known: [...others, { ...a, version: 4 }] }))).page).toBeUndefined();
     });
   });
 

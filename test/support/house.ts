@@ -205,8 +205,8 @@ export class House {
   readonly projectChanges = new ProjectChanges(this.cache, this.outbox, this.memory);
 
   protected openCache(): { cache: AttachmentCache; journal: AttachmentJournal } {
-    const limits = { ttlMs: HOUR_MS, maxTasks: 1000, maxBytes: 2 ** 24 };
-    return { cache: new MemoryAttachmentCache(this.clock, limits), journal: new NoAttachmentJournal() };
+    const options = { ttlMs: HOUR_MS, maxTasks: 1000, maxBytes: 2 ** 24, isStoreShared: false };
+    return { cache: new MemoryAttachmentCache(this.clock, options), journal: new NoAttachmentJournal() };
   }
 
   /** Creates a task, and lets pass what its cached state takes to accept newer changes. */

@@ -13,12 +13,13 @@ import {
   type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
 import type { Clock } from '../../core/ports/clock';
+import type { OutboxChange } from '../../core/ports/outbox';
 import { SESSION, TaskRecords } from './task-records';
 
 /** What an attachment costs beside its body, roughly: its members, its record, its places in the maps. */
 const ENTRY_OVERHEAD_BYTES = 1024;
-/** The clock of this process may step backwards, hardly by more than this. */
-const CLOCK_STEP_MS = 100;
+/** The clock of this process may step backwards, and those of other replicas differ from it, hardly by more than this. */
+const CLOCK_SKEW_MS = 100;
 
 export interface MemoryAttachmentCacheOptions {
   /** From the last change or fill. */
@@ -26,19 +27,25 @@ export interface MemoryAttachmentCacheOptions {
   readonly maxTasks: number;
   /** Of all bodies together; and, separately, of all records. */
   readonly maxBytes: number;
+  /** Whether other processes write to the store: what they change must be projected. */
+  readonly isStoreShared: boolean;
 }
 
-/** Attachments in this process: for a replica that is alone, since nothing tells it of what another has changed. */
+/** Attachments in this process. Of what another one changes it learns by the projection alone. */
 export class MemoryAttachmentCache extends AttachmentCache {
   private readonly tasks: LRUCache<string, TaskRecords>;
   /** Apart from the records, so that a task that is too large loses some of its bodies and not all that is known of it. */
   private readonly bodies: LRUCache<string, Attachment>;
+  private readonly isStoreShared: boolean;
+  /** In the outbox. */
+  private position?: number;
 
   constructor(
     private readonly clock: Pick<Clock, 'nowMs'>,
-    { ttlMs, maxTasks, maxBytes }: MemoryAttachmentCacheOptions,
+    { ttlMs, maxTasks, maxBytes, isStoreShared }: MemoryAttachmentCacheOptions,
   ) {
     super();
+    this.isStoreShared = isStoreShared;
     const limits = { maxSize: maxBytes, ttl: ttlMs, ttlResolution: 0, perf: { now: () => clock.nowMs() } };
     this.tasks = new LRUCache({
       ...limits,
@@ -52,20 +59,20 @@ export class MemoryAttachmentCache extends AttachmentCache {
     const found = refs.map((ref) => {
       const task = this.open(ref.taskId);
       const attachment = task.isForeignTo(organization) ? undefined : this.body(task, ref);
-      return { ...task.about, attachment, journaled: false };
+      return { ...this.about(task), attachment, journaled: false };
     });
     return Promise.resolve(found);
   }
 
   readTask(taskId: string): Promise<CachedTask> {
-    return Promise.resolve(this.open(taskId).about);
+    return Promise.resolve(this.about(this.open(taskId)));
   }
 
   readPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
     const task = this.open(taskId);
     const ascending = task.keysAt(nowMs);
-    if (!page || !ascending || task.isForeignTo(organization)) {
-      return Promise.resolve({ ...task.about, journaled: [] });
+    if (!page || !ascending || task.isForeignTo(organization) || !task.includesAll(page.known)) {
+      return Promise.resolve({ ...this.about(task), journaled: [] });
     }
 
     const { limit, offset, descending, includeBodies } = page;
@@ -74,7 +81,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
       const attachment = this.body(task, { taskId, key });
       return { key, attachment: attachment && !includeBodies ? withoutBody(attachment) : attachment };
     });
-    return Promise.resolve({ ...task.about, page: { totalCount: ascending.length, entries }, journaled: [] });
+    return Promise.resolve({ ...this.about(task), page: { totalCount: ascending.length, entries }, journaled: [] });
   }
 
   apply(change: AppliedChange): Promise<AppliedReply> {
@@ -101,18 +108,28 @@ export class MemoryAttachmentCache extends AttachmentCache {
   }
 
   cursors(): Promise<readonly ProjectionCursor[]> {
-    return Promise.resolve([]);
+    const { position } = this;
+    return Promise.resolve(this.isStoreShared ? [{ position, session: SESSION, parts: [0] }] : []);
   }
 
-  project(): Promise<void> {
+  project({ position }: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
+    if (position === this.position) {
+      // Only looked at: what forgets must prolong no lifetime.
+      for (const change of changes) this.tasks.peek(change.taskId)?.project(change);
+      this.position = to;
+    }
     return Promise.resolve();
+  }
+
+  private about(task: TaskRecords): CachedTask {
+    return { ...task.about, cursor: this.isStoreShared ? (this.position ?? 0) : Infinity };
   }
 
   /** What is known of the task; where nothing is, whatever was committed up to now may be what was forgotten. */
   private open(taskId: string): TaskRecords {
     const known = this.tasks.get(taskId);
     if (known) return known;
-    const task = new TaskRecords(versionAt(this.clock.nowMs() + CLOCK_STEP_MS));
+    const task = new TaskRecords(versionAt(this.clock.nowMs() + CLOCK_SKEW_MS));
     this.tasks.set(taskId, task);
     return task;
   }
@@ -122,6 +139,8 @@ export class MemoryAttachmentCache extends AttachmentCache {
     const task = this.tasks.get(taskId);
     if (!task) return;
     change(task);
+    // The size of what is set again in its own place would be that of before.
+    this.tasks.delete(taskId);
     this.tasks.set(taskId, task);
   }
 

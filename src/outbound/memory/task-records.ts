@@ -1,5 +1,6 @@
 import type { Attachment } from '../../core/domain/attachment';
-import type { AppliedChange, CachedTask, Fill } from '../../core/ports/attachment-cache';
+import type { AppliedChange, CachedTask, Fill, KnownChange } from '../../core/ports/attachment-cache';
+import type { OutboxChange } from '../../core/ports/outbox';
 
 /** This process has no connection to itself that could break. */
 export const SESSION = 0;
@@ -28,9 +29,9 @@ export class TaskRecords {
     return this.records.size;
   }
 
-  get about(): CachedTask {
+  get about(): Omit<CachedTask, 'cursor'> {
     const token = { floor: this.floor, session: SESSION };
-    return { token, cursor: Infinity, organization: this.organization, deleted: this.deleted };
+    return { token, organization: this.organization, deleted: this.deleted };
   }
 
   isForeignTo(organization: string): boolean {
@@ -39,6 +40,14 @@ export class TaskRecords {
 
   has({ key, op }: Attachment): boolean {
     return this.records.get(key)?.op === op;
+  }
+
+  /** Whether each of the changes, or something newer under its key, is in the records. */
+  includesAll(changes: readonly KnownChange[]): boolean {
+    return changes.every(({ key, version, deleted }) => {
+      const known = this.records.get(key);
+      return known ? known.version >= version : deleted;
+    });
   }
 
   /** The keys of all live attachments in their order; undefined unless all are known. */
@@ -61,6 +70,22 @@ export class TaskRecords {
     if (attachment) this.complete = false;
     this.remove(key);
     this.raiseFloor(stamp.version);
+  }
+
+  /** Only ever forgets. */
+  project(change: OutboxChange): void {
+    if (this.deleted) return;
+    if (change.kind === 'task-deleted') {
+      this.wipe(change.version);
+      return;
+    }
+    const { key, version, op, deleted } = change;
+    const known = this.records.get(key);
+    if (known && (known.version > version || (known.version === version && known.op === op))) return;
+    // That nothing is there is just what the deletion says; but a fill under way may bring what was there before.
+    if (known || !deleted) this.complete = false;
+    this.remove(key);
+    this.raiseFloor(version);
   }
 
   wipe(version: number): void {
