@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withRedis } from '../support/setups';
 import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './postgres-processes';
 import type { Replica, ReplicaGroup } from './replica-group';
 
@@ -53,6 +54,11 @@ export const FAULTS: readonly Fault[] = [
     await killPostgres(group.postgres);
     await group.redis.restart();
     return () => restartPostgres(group.postgres);
+  }),
+  fault('Redis has just forgotten all tasks, and PostgreSQL is killed', SHORT_MS, async ({ postgres, redis }) => {
+    await withRedis(redis.url, async (client) => client.del(await client.keys('cb:task:*')));
+    await killPostgres(postgres);
+    return () => restartPostgres(postgres);
   }),
   fault('a replica is killed, and another takes its place', SHORT_MS, async (group) => {
     const replica = first(group);
