@@ -111,7 +111,7 @@ function backgroundUseCases(ports: Ports, memory: ReplicaMemory): readonly objec
   const { store, cache, journal, expired, outbox, bus, clock, metrics } = ports;
   return [
     new DrainJournal(journal, store),
-    new ProjectChanges(cache, outbox, memory),
+    new ProjectChanges(cache, outbox, memory, clock),
     new PublishEvents(outbox, bus, metrics),
     new FollowEvents(outbox),
     new SweepExpired(expired, cache, clock),

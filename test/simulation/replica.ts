@@ -136,7 +136,7 @@ export class Replica {
     const cache = this.attachmentCache(NOBODY);
     const outbox = this.outbox();
     const drain = new DrainJournal(this.attachmentJournal(NOBODY), store);
-    const project = new ProjectChanges(cache, outbox, this.memory);
+    const project = new ProjectChanges(cache, outbox, this.memory, this.clock);
     const publish = new PublishEvents(outbox, this.eventBus(), METRICS);
     const sweep = new SweepExpired(this.expiredStore(), cache, this.clock);
     this.repeat(TICK_MS.drain, () => drain.execute());

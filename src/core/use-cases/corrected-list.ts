@@ -10,6 +10,13 @@ import type { Deadline } from './deadline';
 import type { ReplicaMemory } from './replica-memory';
 import { unlessCacheIsDown } from './store-outage';
 
+export interface CorrectedPage {
+  readonly attachments: readonly Attachment[];
+  readonly totalCount: number;
+  /** The store has gone away meanwhile: the bodies are those of the cache. */
+  readonly degraded?: true;
+}
+
 /**
  * Lists a task of which the journal holds what the store may not have yet. It costs as much as the task has attachments:
  * it is for the moments between an outage of the store and the end of the drain.
@@ -31,7 +38,7 @@ export class CorrectedList {
     cached: CachedPage | undefined,
     caller: Caller,
     deadline: Deadline,
-  ): Promise<{ attachments: readonly Attachment[]; totalCount: number } | undefined> {
+  ): Promise<CorrectedPage | undefined> {
     if (!this.mayBeIncomplete(query, cached)) return undefined;
     // Asked for next to nothing first: while it is away, the journal would be read in vain.
     await this.store.list({ ...query, limit: 1, includeBodies: false }, deadline.leftMs(CACHE_TIMEOUT_MS));
@@ -48,8 +55,8 @@ export class CorrectedList {
     const matching = inListOrder([...outlines.values()].filter((outline) => matches(outline, query)));
     if (query.descending) matching.reverse();
     const page = matching.slice(query.offset, query.offset + query.limit);
-    const attachments = query.includeBodies ? await this.withBodies(page, caller, deadline) : page;
-    return { attachments, totalCount: matching.length };
+    if (!query.includeBodies) return { attachments: page, totalCount: matching.length };
+    return { ...(await this.withBodies(page, caller, deadline)), totalCount: matching.length };
   }
 
   private mayBeIncomplete({ taskId }: AttachmentListQuery, cached: CachedPage | undefined): boolean {
@@ -75,9 +82,9 @@ export class CorrectedList {
 
   /** Without those that have been deleted meanwhile. */
   private async withBodies(page: readonly Attachment[], caller: Caller, deadline: Deadline) {
-    if (page.length === 0) return [];
-    const found = await this.lookup.find(page, caller, deadline);
-    return found.flatMap(({ attachment }) => attachment ?? []);
+    const found = page.length > 0 ? await this.lookup.find(page, caller, deadline) : [];
+    const attachments = found.flatMap(({ attachment }) => attachment ?? []);
+    return { attachments, degraded: found.some(({ degraded }) => degraded) || undefined };
   }
 }
 

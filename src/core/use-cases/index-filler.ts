@@ -4,6 +4,7 @@ import type { AttachmentStore } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
 import { StoreError } from '../ports/store-error';
 
+const MAX_FILLS_UNDER_WAY = 4;
 /** How many attachments are filled at a time. */
 export const CHUNK_SIZE = 500;
 
@@ -17,9 +18,9 @@ export class IndexFiller {
     private readonly clock: Clock,
   ) {}
 
-  /** Does nothing while a fill of the same task is under way. Never fails: an index that stays incomplete is legal. */
+  /** Does nothing while a fill of the same task is under way, or too many others are. Never fails: an index that stays incomplete is legal. */
   start(taskId: string, organization: string): void {
-    if (this.underWay.has(taskId)) return;
+    if (this.underWay.has(taskId) || this.underWay.size >= MAX_FILLS_UNDER_WAY) return;
     const filling = this.fill(taskId, organization)
       .catch((error: unknown) => {
         if (!(error instanceof StoreError)) throw error;

@@ -112,7 +112,10 @@ export class ListAttachments {
     deadline: Deadline,
   ): Promise<AttachmentPage> {
     const corrected = await this.corrected.find(query, cached, caller, deadline);
-    if (corrected) return pageOf(query, corrected.attachments, corrected.totalCount);
+    if (corrected) {
+      const { attachments, totalCount, degraded } = corrected;
+      return { ...pageOf(query, attachments, totalCount), degraded };
+    }
 
     const stored = await this.store.list(query, deadline.leftMs(CACHE_TIMEOUT_MS));
     if (!stored) throw taskNotFound(query.taskId);

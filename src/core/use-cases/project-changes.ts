@@ -1,28 +1,35 @@
 import type { AttachmentCache, ProjectionCursor } from '../ports/attachment-cache';
-import type { Outbox, OutboxChange } from '../ports/outbox';
+import type { Clock } from '../ports/clock';
+import type { Outbox, OutboxChanges } from '../ports/outbox';
 import type { ReplicaMemory } from './replica-memory';
 
 const BATCH_SIZE = 1000;
+/** How far the projection may be behind before the cache is no longer believed. */
+const MAX_LAG_MS = 1000;
 
 /**
  * Has the cache forget what it holds that is older than a change of which it may not have been told. Every replica does
  * so: only by its own reading of the outbox it knows how far the cache must have been brought to be believed.
  */
 export class ProjectChanges {
+  /** A horizon that the projection has not reached yet. */
+  private ahead?: { readonly horizon: number; readonly sinceMs: number };
+
   constructor(
     private readonly cache: AttachmentCache,
     private readonly outbox: Outbox,
     private readonly memory: ReplicaMemory,
+    private readonly clock: Clock,
   ) {}
 
   /** Takes one batch. */
   async execute(): Promise<{ more: boolean }> {
+    const cursors = await this.cursors();
+    const known = cursors.filter(({ position }) => position !== undefined);
+    const lost = cursors.filter(({ position }) => position === undefined);
     let more = false;
-    for (const cursor of await this.cursors()) {
-      const { changes, to, horizon } = await this.outbox.changes(cursor.position, BATCH_SIZE);
-      this.memory.learnHorizon(cursor.session, horizon);
-      if (to !== cursor.position) await this.project(cursor, changes, to, horizon);
-      more ||= changes.length >= BATCH_SIZE;
+    for (const alike of [known, lost]) {
+      if (alike.length > 0) more = (await this.bring(alike)) || more;
     }
     return { more };
   }
@@ -36,13 +43,18 @@ export class ProjectChanges {
     }
   }
 
+  /** All from where the last of them is, so that they come together again. */
+  private async bring(cursors: readonly ProjectionCursor[]): Promise<boolean> {
+    const positions = cursors.flatMap(({ position }) => position ?? []);
+    const read = await this.outbox.changes(positions.length > 0 ? Math.min(...positions) : undefined, BATCH_SIZE);
+    for (const { session } of cursors) this.memory.learnHorizon(session, read.horizon);
+    this.watchLag(read);
+    for (const cursor of cursors) if (isBehind(cursor, read)) await this.project(cursor, read);
+    return read.changes.length >= BATCH_SIZE;
+  }
+
   /** A cache that takes no changes must not be believed: others go on making them. */
-  private async project(
-    cursor: ProjectionCursor,
-    changes: readonly OutboxChange[],
-    to: number,
-    horizon: number,
-  ): Promise<void> {
+  private async project(cursor: ProjectionCursor, { changes, to, horizon }: OutboxChanges): Promise<void> {
     try {
       await this.cache.project(cursor, changes, to);
     } catch (error) {
@@ -50,4 +62,17 @@ export class ProjectChanges {
       throw error;
     }
   }
+
+  /** A transaction that is long under way holds the projection back, and with it what others have changed since. */
+  private watchLag({ to, horizon }: OutboxChanges): void {
+    const nowMs = this.clock.monotonicMs();
+    if (this.ahead && to >= this.ahead.horizon) this.ahead = undefined;
+    if (to < horizon) this.ahead ??= { horizon, sinceMs: nowMs };
+    if (this.ahead && nowMs - this.ahead.sinceMs > MAX_LAG_MS) this.memory.distrust(this.ahead.horizon);
+  }
+}
+
+/** One beyond the horizon is that of another database. */
+function isBehind({ position = -1 }: ProjectionCursor, { to, horizon }: OutboxChanges): boolean {
+  return position < to || position > horizon;
 }

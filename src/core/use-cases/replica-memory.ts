@@ -120,6 +120,7 @@ export class ReplicaMemory {
     task.changes.delete(key);
     task.unchecked.delete(key);
     this.size -= 1;
+    if (task.changes.size === 0) this.tasks.delete(taskId);
   }
 
   /** Every session begins without trust. */

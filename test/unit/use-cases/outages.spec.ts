@@ -245,7 +245,7 @@ describe('a cache that answers, and takes no changes', () => {
   it('is not believed until it has caught up', async () => {
     await house.text('t-1', 'k', 'x');
     await get('k');
-    const project = new ProjectChanges(refusing(), house.outbox, house.memory);
+    const project = new ProjectChanges(refusing(), house.outbox, house.memory, house.clock);
     expect(await outcomeOf(project.execute())).toBe('redis failed');
     house.forgetCalls();
     await get('k');
@@ -256,11 +256,31 @@ describe('a cache that answers, and takes no changes', () => {
     expect(house.postgres.calls).toEqual([]);
   });
 
+  it('is not believed while a long transaction keeps the projection back', async () => {
+    await house.text('t-1', 'k', 'x');
+    await get('k');
+    const underWay = house.database.begin();
+    await house.text('t-1', 'other', 'x');
+    const asksStore = async () => {
+      await house.projectChanges.execute();
+      house.forgetCalls();
+      await get('k');
+      return house.postgres.calls.includes('find');
+    };
+    expect(await asksStore()).toBe(false);
+    house.clock.advance(1001);
+    expect(await asksStore()).toBe(true);
+    house.database.commit(underWay, () => undefined);
+    expect(await asksStore()).toBe(false);
+  });
+
   it('is not believed while it does not say how far it has come', async () => {
     await house.text('t-1', 'k', 'x');
     await get('k');
     const away = Object.assign(refusing(), { cursors: () => Promise.reject(new StoreError('redis', 'timeout')) });
-    expect(await outcomeOf(new ProjectChanges(away, house.outbox, house.memory).execute())).toBe('redis timeout');
+    expect(await outcomeOf(new ProjectChanges(away, house.outbox, house.memory, house.clock).execute())).toBe(
+      'redis timeout',
+    );
     house.forgetCalls();
     await get('k');
     expect(house.postgres.calls).toEqual(['find']);
