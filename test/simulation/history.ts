@@ -220,6 +220,11 @@ export class History {
     const change = this.known({ taskId, key, version, op, by: attachment?.content ?? authorOf(event), attachment });
     if (row.superseded) {
       change.supersededAtMs = this.nowMs;
+      const standing = this.commitsOf(change).at(-1);
+      // Two writers may meet in one version; nobody but time writes an expiry.
+      if (standing?.version === version && !standing.attachment && standing.by === undefined) {
+        this.violate('G1', `${taskId}/${key} ${version} is lost against an expiry of the same version`);
+      }
       return;
     }
     change.committedAtMs = this.nowMs;

@@ -80,6 +80,8 @@ export interface Scenario {
   /** At most this far apart from the servers' clock, either way. */
   readonly clockSkewMs?: number;
   readonly clockStepMs?: number;
+  /** Of every random number, so that versions meet. */
+  readonly maxChoices?: number;
   /** By how much the cache's clock is put ahead where something may have been forgotten. */
   readonly floorSkewMs?: readonly number[];
   readonly cacheTtlMs?: number;

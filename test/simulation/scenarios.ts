@@ -65,6 +65,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'clocks far apart',
     clockSkewMs: 8000,
+    maxChoices: 2,
     ttlShare: 0.6,
     taskCount: 1,
     keyCount: 2,

@@ -59,7 +59,7 @@ class Schedule {
       random,
       plan,
       history,
-      ids: new CountingIdSource(random),
+      ids: new CountingIdSource(random, plan.scenario.maxChoices ?? Infinity),
       postgres: new SimulatedPostgres(timeline, random, history),
       redis: new SimulatedRedis(timeline, plan, history),
       bus: new SimulatedBus(history),

@@ -31,7 +31,11 @@ export class VirtualClock extends Clock {
 export class CountingIdSource extends IdSource {
   private count = 0;
 
-  constructor(private readonly random: Random) {
+  constructor(
+    private readonly random: Random,
+    /** The fewer numbers there are to choose from, the more often two choose the same. */
+    private readonly maxChoices: number,
+  ) {
     super();
   }
 
@@ -44,6 +48,6 @@ export class CountingIdSource extends IdSource {
   }
 
   randomInt(exclusiveMax: number): number {
-    return this.random.int(exclusiveMax);
+    return this.random.int(Math.min(exclusiveMax, this.maxChoices));
   }
 }
