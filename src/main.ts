@@ -10,6 +10,7 @@ import { AppModule, type Connections } from './app.module';
 import { ConfigError, loadConfig, type Config } from './config';
 import { CACHE_TIMEOUT_MS } from './core/domain/limits';
 import { IsForeignTask } from './core/use-cases/is-foreign-task';
+import { isOutage } from './core/use-cases/store-outage';
 import type { Authenticator } from './inbound/auth/authenticator';
 import { BackgroundJobs } from './inbound/background/background-jobs';
 import { DependencyWatch } from './inbound/background/dependency-watch';
@@ -53,7 +54,7 @@ async function main(): Promise<void> {
   const { app, finishCalls } = await createApp(config, connections, authenticator, logger);
   stopOnSignal(app, finishCalls, connections, logger);
 
-  const migration = migrateUntilDone(database, app.get(Lifecycle), logger);
+  const migration = migrateUntilDone(database, app, connections, logger);
   // The embedded database has one session: nobody is to come between it and its schema.
   if (config.store.kind === 'embedded') await migration;
   await connections.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
@@ -132,15 +133,35 @@ async function createApp(config: Config, connections: Connections, authenticator
   return { app, finishCalls: () => Promise.all([overHttp.close(), overRest.close()]) };
 }
 
-/** A schema that is not there yet makes calls fail as if the store were away, so a server that is away is waited for. */
-async function migrateUntilDone(database: Database, lifecycle: Lifecycle, logger: JsonLogger): Promise<void> {
+/**
+ * The start is complete when the schema is there. A server that cannot be reached is waited for: where there is Redis,
+ * calls are served meanwhile from what it knows, and from its journal, as in any other outage.
+ */
+async function migrateUntilDone(
+  database: Database,
+  app: NestFastifyApplication,
+  { postgres, redis }: Connections,
+  logger: JsonLogger,
+): Promise<void> {
+  const lifecycle = app.get(Lifecycle);
+  let warning: string | undefined;
   while (!lifecycle.isStopping) {
     try {
       for (const name of await runMigrations(database)) logger.log(`migrated: ${name}`, 'postgres');
+      if (warning !== undefined) logger.log('the schema is there', 'postgres');
+      postgres.admit();
       lifecycle.started();
       return;
     } catch (error) {
-      logger.warn(`cannot migrate yet: ${causeOf(error)}`, 'postgres');
+      const servesWithout = redis !== undefined && isOutage(error);
+      if (servesWithout) {
+        postgres.refuse();
+        app.get(BackgroundJobs).startReport();
+        lifecycle.started();
+      }
+      const known = warning;
+      warning = `cannot migrate yet${servesWithout ? ', serving without PostgreSQL' : ''}: ${causeOf(error)}`;
+      if (warning !== known) logger.warn(warning, 'postgres');
       await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
     }
   }
@@ -180,6 +201,8 @@ function packageVersion(): string {
 
 function causeOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  // One for each address of a name, and no message of its own.
+  if (cause instanceof AggregateError && cause.errors.length > 0) return causeOf(cause.errors[0]);
   return cause instanceof Error ? cause.message : String(cause);
 }
 

@@ -1,6 +1,6 @@
 import { nextMillisecond, until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
-import { launchService, startService, type Service } from '../support/service';
+import { launchService, startService, type Environment, type Service } from '../support/service';
 import { openOnServers, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
 
@@ -145,8 +145,7 @@ describe('PostgreSQL comes and goes', () => {
 
   it('a new process answers what Redis holds, degraded, for it cannot know whether that is the latest', async () => {
     await service.stop();
-    service = await launchService(setup.environment);
-    expect((await service.fetch('/startupz')).status).toBe(503);
+    service = await startService(setup.environment);
     expect(await get(service, 'known', 'a')).toMatchObject({ value: 1, degraded: true });
     expect(await get(service, 'written', 'a')).toMatchObject({ value: 'overwritten', degraded: true });
     const requests = ['a', 'c'].map((key) => ({ taskId: 'written', key }));
@@ -204,6 +203,9 @@ describe('PostgreSQL comes and goes', () => {
     expect(await get(service, 'known', 'a')).toMatchObject({ value: 1 });
     expect(await put(service, 'written', 'a', 'as ever')).not.toHaveProperty('degraded');
     expect(await get(service, 'written', 'a')).toMatchObject({ value: 'as ever' });
+    // What fails from now on is another outage.
+    const news = /"ask postgres".*"works again"/;
+    await until('the watch has heard from it', () => service.logLines.some((line) => news.test(line)));
   });
 
   it('a store that does not answer in time: the call fails, and says how; after five the answer comes at once', async () => {
@@ -268,16 +270,14 @@ describe('PostgreSQL comes and goes', () => {
     expect((await service.exit).code).toBe(0);
   });
 
-  it('away at the start: it listens, is not ready, and becomes so when the database is there', async () => {
+  it('away at the start, as Redis is: it listens, is not ready, and becomes so when the database is there', async () => {
     await servers.postgres.kill();
     await servers.redis.kill();
-    service = await launchService(setup.environment);
-    expect((await service.fetch('/startupz')).status).toBe(503);
+    service = await startService(setup.environment);
     expect((await service.fetch('/readyz')).status).toBe(503);
     expect((await service.fetch('/livez')).status).toBe(200);
     expect(await service.error('task.get', { id: 'known' })).toMatchObject(UNAVAILABLE);
     await servers.postgres.restart();
-    await service.until('/startupz', 200);
     await service.until('/readyz', 200);
     expect(await service.result('task.get', { id: 'known' })).toMatchObject({ id: 'known', attachmentCount: 3 });
     expect(await put(service, 'known', 'a', 'without Redis')).not.toHaveProperty('degraded');
@@ -287,11 +287,13 @@ describe('PostgreSQL comes and goes', () => {
 
 describe('PostgreSQL goes, and the cache would go with the process', () => {
   let postgres: PostgresServer;
+  let environment: Environment;
   let service: Service;
 
   beforeAll(async () => {
     postgres = await startPostgres();
-    service = await startService({ DATABASE_URL: await postgres.createDatabase() });
+    environment = { DATABASE_URL: await postgres.createDatabase() };
+    service = await startService(environment);
     await service.result('task.create', { id: 't', text: 'x' });
     await put(service, 't', 'a', 1);
     await list(service, { taskId: 't' });
@@ -308,5 +310,18 @@ describe('PostgreSQL goes, and the cache would go with the process', () => {
     expect(await service.error('task.delete_attachment', { taskId: 't', key: 'a' })).toMatchObject(UNAVAILABLE);
     expect(await get(service, 't', 'a')).toMatchObject({ value: 1 });
     expect(await list(service, { taskId: 't' })).toMatchObject({ totalCount: 1 });
+  });
+
+  it('away at the start: it listens, and has started when the database is there', async () => {
+    await service.kill();
+    service = await launchService(environment);
+    await until('it has missed it', () => service.logLines.find((line) => line.includes('cannot migrate yet')));
+    expect((await service.fetch('/startupz')).status).toBe(503);
+    expect((await service.fetch('/readyz')).status).toBe(503);
+    expect((await service.fetch('/livez')).status).toBe(200);
+    await postgres.restart();
+    await service.until('/startupz', 200);
+    await service.until('/readyz', 200);
+    expect(await get(service, 't', 'a')).toMatchObject({ value: 1 });
   });
 });

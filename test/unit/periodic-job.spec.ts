@@ -30,6 +30,15 @@ describe('PeriodicJob', () => {
     expect(run).toHaveBeenCalledTimes(2);
   });
 
+  it('started again, goes on as before', async () => {
+    job.start();
+    job.start();
+    await jest.advanceTimersByTimeAsync(0.5 * PAUSE_MS);
+    job.start();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
   it('never runs twice at once, and ends when the run under way has ended', async () => {
     let finish: (delayMs: number) => void = () => undefined;
     run.mockImplementation(() => new Promise((resolve) => (finish = resolve)));

@@ -27,6 +27,7 @@ interface InBatches {
 /** What the service does without being asked. */
 export class BackgroundJobs implements OnModuleDestroy {
   private readonly jobs: readonly PeriodicJob[];
+  private readonly report: PeriodicJob;
 
   constructor(
     drain: DrainJournal,
@@ -36,6 +37,7 @@ export class BackgroundJobs implements OnModuleDestroy {
     report: ReportBacklog,
     purge: PurgeHistory,
   ) {
+    this.report = every(REPORT_MS, 'report the backlog', report);
     this.jobs = [
       every(DRAIN_MS, 'drain the journal', drain, RECOVERY_RETRY_MS),
       every(PROJECT_MS, 'project changes into the cache', project, RECOVERY_RETRY_MS),
@@ -45,9 +47,14 @@ export class BackgroundJobs implements OnModuleDestroy {
         maxRetryMs: RECOVERY_RETRY_MS,
       }),
       every(SWEEP_MS, 'sweep expired attachments', sweep),
-      every(REPORT_MS, 'report the backlog', report),
+      this.report,
       every(PURGE_MS, 'purge history', purge, PURGE_RETRY_MS),
     ];
+  }
+
+  /** Calls that are served before the database has its schema leave something to report. */
+  startReport(): void {
+    this.report.start();
   }
 
   /** To be called once the database has its schema. */

@@ -28,8 +28,9 @@ export class PeriodicJob {
     this.logger = new Logger(options.name);
   }
 
+  /** Does nothing where it has been started before. */
   start(): void {
-    this.runIn(0);
+    if (this.timer === undefined) this.runIn(0);
   }
 
   /** Resolves when the run under way has ended; no other one begins. */

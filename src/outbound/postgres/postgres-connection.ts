@@ -21,9 +21,19 @@ export class PostgresConnection implements Dependency {
   private readonly statementNames = new Map<string, string>();
   private initializing?: Promise<unknown>;
   private waiting = 0;
+  private isRefusing = false;
 
   constructor(private readonly database: Database) {
     this.dataSource = new DataSource(database.serving);
+  }
+
+  /** Until `admit`, whoever asks finds the server away: when it comes back, its schema may not be there yet. */
+  refuse(): void {
+    this.isRefusing = true;
+  }
+
+  admit(): void {
+    this.isRefusing = false;
   }
 
   async ping(): Promise<void> {
@@ -82,7 +92,7 @@ export class PostgresConnection implements Dependency {
   }
 
   private async connect(): Promise<PooledSession> {
-    if (this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'unavailable');
+    if (this.isRefusing || this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'unavailable');
     this.waiting += 1;
     try {
       if (!this.dataSource.isInitialized) {
