@@ -7,12 +7,15 @@ import type { CallContext } from './call-context';
 import { authenticationErrorOf, refusalError, storeErrorOf } from './error-table';
 import { JsonRpcError, unexpected } from './json-rpc-error';
 import type { RawParams } from './raw-params';
+import { RepeatedLines } from './repeated-lines';
 
 /** Turns whatever a call throws into the error that its caller sees, and logs what only operators may see. */
 @Catch()
 @Injectable()
 export class RpcErrorFilter implements RpcExceptionFilter {
   private readonly logger = new Logger(RpcErrorFilter.name);
+  /** Each method and each reason makes one: in an outage every call would. */
+  private readonly storeFailures = new RepeatedLines((line) => this.logger.warn(line));
 
   catch(error: unknown, host: ArgumentsHost): Observable<never> {
     const rpc = host.switchToRpc();
@@ -24,7 +27,7 @@ export class RpcErrorFilter implements RpcExceptionFilter {
     if (error instanceof AuthenticationFailure) return authenticationErrorOf(error);
     if (error instanceof DomainError) return refusalError(error.refusal, method);
     if (error instanceof StoreError) {
-      this.logger.warn(`${method}: ${error.message}${causeCode(error)}`);
+      this.storeFailures.add(`${method}: ${error.message}${causeCode(error)}`);
       return storeErrorOf(error, method, params);
     }
     return unexpected(error, this.logger);
