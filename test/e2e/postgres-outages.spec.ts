@@ -182,7 +182,7 @@ describe('PostgreSQL comes and goes', () => {
         Object.fromEntries(acknowledged),
       );
       const announced = await client.query<{ key: string; type: string }>(
-        `SELECT key, event ->> 'type' AS type FROM outbox WHERE task_id = 'written' AND key IN ('c', 'd') ORDER BY seq`,
+        `SELECT key, event ->> 'type' AS type FROM outbox WHERE task_id = 'written' AND key IN ('c', 'd') ORDER BY key, seq`,
       );
       expect(announced.rows.map(({ key, type }) => `${key} ${type}`)).toEqual([
         'c task.attachment_created',
