@@ -21,10 +21,18 @@ export class AnswerCheck {
   /** Whether the floor of what Redis has just begun to know is above all that was before. */
   private readonly clocksAgree: boolean;
 
+  /** Whether Redis may lose what tells a late write that it comes too late. */
+  private readonly redisForgets: boolean;
+
   constructor(
     private readonly history: History,
     private readonly plan: Plan,
   ) {
+    const { faults, scenario } = plan;
+    const isLossy = faults.some(
+      (fault) => fault.kind === 'evict' || (fault.kind === 'redis' && fault.restart !== 'same'),
+    );
+    this.redisForgets = isLossy || scenario.cacheTtlMs !== undefined;
     this.clocksAgree = 2 * history.maxSkewMs + plan.clockStepMs <= plan.floorSkewMs;
     this.clockErrorMs = 2 * history.maxSkewMs + plan.floorSkewMs + plan.clockStepMs;
   }
@@ -149,7 +157,7 @@ export class AnswerCheck {
       return acknowledged.degraded ? isKept : (isKept && this.clocksAgree) || sinceMs > this.clockErrorMs;
     }
     // One store saw the one, the other store the other: their order is that of the clocks.
-    return !acknowledged.degraded || operation.cacheWasTold || sinceMs > this.clockErrorMs;
+    return !acknowledged.degraded || (operation.cacheWasTold && !this.redisForgets) || sinceMs > this.clockErrorMs;
   }
 
   /** Then nobody can tell any more which of two older ones was first. */
@@ -311,7 +319,7 @@ export class AnswerCheck {
     if (acknowledged?.by === replica.name && isBefore(acknowledged.atMs) && remembersAll) return 'G3';
     const isCommitted = isBefore(committedAtMs);
     // A list from the database does not show deletions, which may be newer than what it is corrected by.
-    const isShown = operation.planned.kind !== 'list' || !('attachment' in one) || one.attachment !== null;
+    const isShown = operation.planned.kind !== 'list' || !('version' in one) || !this.isDeletedAbove(one, one.version);
     if (isCommitted && isShown && operation.storeHasAnswered(key) && !operation.hasReadByKey) return 'truth';
     if (isCommitted && isBefore(one.toldAtMs) && !degraded) return 'G4';
     if (!operation.cacheHasAnswered) return undefined;
@@ -324,7 +332,7 @@ export class AnswerCheck {
   private checkFlag(operation: Operation, degraded: boolean | undefined): void {
     // A list must also know what the journal has.
     const hasReason = operation.planned.kind === 'list' ? operation.failures > 0 : operation.storeHasFailed;
-    if (degraded && !hasReason) {
+    if (degraded && !hasReason && operation.slowestCallMs <= SLOW_MS) {
       this.history.violate('flags', `${operation.name} is degraded, and nothing was away`);
     }
     const isDeletedTask = this.history.tasks.get(operation.planned.taskId)?.deletedAtMs !== undefined;

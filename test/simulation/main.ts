@@ -9,6 +9,8 @@ import { shrink } from './shrink';
 import { tell } from './story';
 
 const MAX_FAILURES = 20;
+/** In each process: then a mutant is caught well enough. */
+const MAX_CATCHES = 5;
 
 async function main(): Promise<boolean> {
   const { values } = parseArgs({
@@ -62,7 +64,13 @@ async function catchMutants(
   refuseStale();
   const survivors: string[] = [];
   for (const mutant of MUTANTS.filter((one) => name === undefined || one.name === name)) {
-    const { schedules, failures } = await runFleet({ from, until, scenario, maxFailures: MAX_FAILURES, mutant });
+    const { schedules, failures } = await runFleet({
+      from,
+      until,
+      scenario: scenario ?? mutant.scenario,
+      maxFailures: MAX_CATCHES,
+      mutant,
+    });
     if (failures.length === 0) survivors.push(mutant.name);
     const rules = [...new Set(failures.map(({ violation }) => violation.rule))].join(', ');
     const first = failures[0] ? `, first by seed ${failures[0].seed} (${failures[0].scenario}): ${rules}` : '';

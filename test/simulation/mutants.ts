@@ -1,6 +1,8 @@
 /** The code without one of its mechanisms: a simulation that does not notice proves nothing. */
 export interface Mutant {
   readonly name: string;
+  /** Where it shows, if it hardly does elsewhere. */
+  readonly scenario?: string;
   /** From the root of the repository. */
   readonly file: string;
   /** Stands there exactly once. */
@@ -15,36 +17,42 @@ const MODEL = 'test/support/cache-model';
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'own versions are not remembered',
+    scenario: 'backlog',
     file: `${USE_CASES}/replica-memory.ts`,
     find: `    return this.changeOf(ref)?.version ?? 0;`,
     replace: `    return 0;`,
   },
   {
     name: 'a list is not held against own changes',
+    scenario: 'long transactions',
     file: `${USE_CASES}/replica-memory.ts`,
     find: `    return [...task.unchecked].map((key) => task.changes.get(key) as OwnChange);`,
     replace: `    return [];`,
   },
   {
     name: 'own journaled changes are not remembered for lists',
+    scenario: 'backlog',
     file: `${USE_CASES}/replica-memory.ts`,
     find: `    return [...(this.changed(taskId)?.changes.values() ?? [])].filter(({ journaled }) => journaled);`,
     replace: `    return [];`,
   },
   {
     name: 'own deletions of tasks are not remembered',
+    scenario: 'tasks deleted',
     file: `${USE_CASES}/replica-memory.ts`,
     find: `    return this.tasks.get(taskId) === 'deleted';`,
     replace: `    return false;`,
   },
   {
     name: 'a new process trusts the cache',
+    scenario: 'redis back old',
     file: `${USE_CASES}/replica-memory.ts`,
     find: `    this.session = session;\n    this.need = Infinity;`,
     replace: `    this.need = this.session === 0 ? 0 : Infinity;\n    this.session = session;`,
   },
   {
     name: 'the cache is trusted after a reconnect',
+    scenario: 'slow replies across a reconnect',
     file: `${USE_CASES}/replica-memory.ts`,
     find: `    this.session = session;\n    this.need = Infinity;`,
     replace: `    this.need = this.session === 0 ? Infinity : this.need;\n    this.session = session;`,
@@ -57,6 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'older than acknowledged is answered while redis is away',
+    scenario: 'backlog',
     file: `${USE_CASES}/attachment-lookup.ts`,
     find: `      if (!cached) throw new StoreError('redis', 'unavailable');`,
     replace: `      if (!cached) void 0;`,
@@ -81,12 +90,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a deletion is not forced over what only the journal has',
+    scenario: 'backlog',
     file: `${USE_CASES}/delete-attachment.ts`,
     find: `      progress.force = found.journaled === true;`,
     replace: `      progress.force = false;`,
   },
   {
     name: 'newer is not listened to',
+    scenario: 'wild clocks',
     file: `${USE_CASES}/attachment-writer.ts`,
     find: `    if (reply?.newer !== undefined) return reply.newer;`,
     replace: ``,
@@ -105,6 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'no floor in the next version',
+    scenario: 'clocks far apart',
     file: `${USE_CASES}/versioned-write.ts`,
     find: `    if (outcome.state === 'superseded') floor = outcome.version;`,
     replace: ``,
@@ -144,12 +156,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'clock versions for expiry',
+    scenario: 'time to live',
     file: `src/core/domain/version.ts`,
     find: `return { version: expired.version + 1,`,
     replace: `return { version: expired.version + VERSIONS_PER_MS * 4001,`,
   },
   {
     name: 'expiry ties with writes',
+    scenario: 'clocks far apart',
     file: `src/core/domain/version.ts`,
     find: `  return version % 2 === 0 ? version : version + 1;`,
     replace: `  return version;`,
@@ -168,6 +182,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'no forced tombstone where nothing is',
+    scenario: 'redis back empty',
     file: `${MEMORY}/memory-database.ts`,
     find: `    if (!live && !force) return { state: 'attachment-missing' };`,
     replace: `    if (!live) return { state: 'attachment-missing' };`,
@@ -198,12 +213,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'no floor in a new control',
+    scenario: 'forgetful redis',
     file: `${MODEL}/cache-model.ts`,
     find: `floor: this.options.newFloor(),`,
     replace: `floor: 0,`,
   },
   {
     name: 'no skew margin in a new control',
+    scenario: 'forgetful redis',
     file: `test/simulation/servers.ts`,
     find: `versionAt(timeline.nowMs + plan.floorSkewMs)`,
     replace: `versionAt(timeline.nowMs)`,
@@ -228,6 +245,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an append deletes what it does not know',
+    scenario: 'both out',
     file: `${MODEL}/cache-model.ts`,
     find: `    if ('deletion' in write && !isLive) return { state: 'unknown' };`,
     replace: ``,
@@ -240,6 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a fill may come from before a reconnect',
+    scenario: 'slow replies across a reconnect',
     file: `${MODEL}/model-attachment-cache.ts`,
     find: `if (fill.token.session === this.session()) this.model.fill(fill);`,
     replace: `this.model.fill(fill);`,
@@ -258,18 +277,21 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'applying does not know deleted tasks',
+    scenario: 'tasks deleted',
     file: `${MODEL}/cache-model.ts`,
     find: `    if (!control || control.deletedVersion !== undefined) return undefined;\n    const record`,
     replace: `    if (!control) return undefined;\n    const record`,
   },
   {
     name: 'applying does not name what is newer',
+    scenario: 'wild clocks',
     file: `${MODEL}/cache-model.ts`,
     find: `      return record.mark !== 'cached' && record.op !== op ? record.version : undefined;`,
     replace: `      return undefined;`,
   },
   {
     name: 'applying names only what is not drained',
+    scenario: 'wild clocks',
     file: `${MODEL}/cache-model.ts`,
     find: `      return record.mark !== 'cached' && record.op !== op ?`,
     replace: `      return record.mark === 'journaled' && record.op !== op ?`,
@@ -300,6 +322,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'projecting a deletion raises the floor only to it',
+    scenario: 'forgetful redis',
     file: `${MODEL}/cache-model.ts`,
     find: `  else raiseFloor(control, version);`,
     replace: `  else control.floor = Math.max(control.floor, version);`,
@@ -324,6 +347,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the cursor is moved by whoever comes',
+    scenario: 'slow replies across a reconnect',
     file: `${MODEL}/cache-model.ts`,
     find: `    if (this.cursor !== from) return;`,
     replace: `    if (from !== undefined && this.cursor === -1) return;`,
@@ -336,12 +360,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the size of the index is not checked',
+    scenario: 'eviction',
     file: `${MODEL}/task-state.ts`,
     find: `    return (this.index?.scores.size ?? 0) === this.liveCount();`,
     replace: `    return true;`,
   },
   {
     name: 'an index knows no expiry',
+    scenario: 'time to live',
     file: `${MODEL}/task-state.ts`,
     find: `    if (control.earliestExpiryMs !== undefined && control.earliestExpiryMs <= nowMs) return false;`,
     replace: ``,

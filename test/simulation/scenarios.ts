@@ -81,7 +81,8 @@ export const SCENARIOS: readonly Scenario[] = [
     taskCount: 1,
     keyCount: 2,
     operationCount: [30, 60],
-    faults: several(30, lostControl),
+    weights: { get: 40, delete: 30 },
+    faults: both(several(30, lostControl), several(5, linkCut)),
   },
   {
     name: 'backlog',
@@ -102,12 +103,12 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'slow replies across a reconnect',
-    weather: SLOW,
+    weather: { ...SLOW, slowShare: 0.3 },
     burstShare: 0.7,
     floorSkewMs: [100, 2000],
     taskCount: 1,
     keyCount: 2,
-    faults: both(several(6, flicker), several(6, reconnect)),
+    faults: both(several(10, flicker), several(6, reconnect)),
   },
   {
     name: 'small memory',
