@@ -7,6 +7,7 @@ import { sqlMigrations } from './sql-migrations';
 const CONNECT_TIMEOUT_MS = 2000;
 /** A lock is given up while the operation still has time to say so. */
 const LOCK_TIMEOUT_MS = 4000;
+const KEEP_ALIVE_MS = 10_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** How soon the server cancels what it does for somebody who has gone: what timed out must not hold locks. */
 const CONNECTION_CHECK_MS = 500;
@@ -42,7 +43,8 @@ export function serverDatabase({ url, poolSize }: ServerSettings): Database {
       ...common,
       poolSize: 1,
       migrations: sqlMigrations(),
-      extra: { keepAlive: true, statement_timeout: 0, lock_timeout: 0 },
+      // Waiting for another replica's migrations sends nothing: only the system can tell that the server has gone.
+      extra: { keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS, statement_timeout: 0, lock_timeout: 0 },
     },
     isInterruptible: true,
     close: () => Promise.resolve(),
