@@ -313,7 +313,8 @@ export class AnswerCheck {
     degraded: boolean,
   ): string | undefined {
     const { replica, startedAtMs } = operation;
-    const isBefore = (atMs: number | undefined) => atMs !== undefined && atMs <= startedAtMs;
+    // What happens in the same millisecond may happen after it.
+    const isBefore = (atMs: number | undefined) => atMs !== undefined && atMs < startedAtMs;
     const { acknowledged } = one;
     const remembersAll = this.plan.scenario.memorySize === undefined;
     if (acknowledged?.by === replica.name && isBefore(acknowledged.atMs) && remembersAll) return 'G3';
