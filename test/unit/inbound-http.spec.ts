@@ -354,7 +354,7 @@ describe('results', () => {
   });
 
   it('task.get_attachment, its value as it was spelt', async () => {
-    execute(GetAttachment).mockResolvedValue({ ...attachment, expiresAtMs: AT_MS });
+    execute(GetAttachment).mockResolvedValue({ attachment: { ...attachment, expiresAtMs: AT_MS } });
     const response = await post(
       '{"jsonrpc":"2.0","method":"task.get_attachment","params":{"taskId":"t-1","key":"k"},"id":1}',
     );
@@ -362,6 +362,19 @@ describe('results', () => {
       `{"jsonrpc":"2.0","result":{"id":"ta-1","taskId":"t-1","key":"k","type":"json","value":{"2":1.0,"1":1e2},` +
         `"createdBy":"alice","createdAt":"${AT}","updatedAt":"${AT}","expiresAt":"${AT}","version":8},"id":1}`,
     );
+  });
+
+  it('of writes and reads that only one store knows of, say that they are degraded', async () => {
+    const degraded = true as const;
+    execute(CreateAttachment).mockResolvedValue({ attachment, replaced: false, degraded });
+    execute(GetAttachment).mockResolvedValue({ attachment, degraded });
+    execute(DeleteAttachment).mockResolvedValue({ taskId: 't-1', key: 'k', deletedAtMs: AT_MS, degraded });
+    const ref = { taskId: 't-1', key: 'k' };
+    const put = { ...ref, type: 'json', value: null };
+    expect((await call('task.create_attachment', put)).result).toMatchObject({ id: 'ta-1', degraded });
+    expect((await call('task.get_attachment', ref)).result).toMatchObject({ id: 'ta-1', degraded });
+    const deletion = { ...ref, deleted: true, deletedAt: AT, degraded };
+    expect((await call('task.delete_attachment', ref)).result).toEqual(deletion);
   });
 
   it('task.list_attachments, with and without bodies', async () => {
@@ -388,7 +401,7 @@ describe('results', () => {
   });
 
   it('task.get_attachments_batch, null for what is missing', async () => {
-    execute(GetAttachmentsBatch).mockResolvedValue([null, attachment]);
+    execute(GetAttachmentsBatch).mockResolvedValue({ attachments: [null, attachment], degraded: true });
     const params = {
       requests: [
         { taskId: 't-1', key: 'a' },
@@ -398,6 +411,7 @@ describe('results', () => {
     };
     expect((await call('task.get_attachments_batch', params)).result).toMatchObject({
       attachments: [null, { key: 'k', version: 8 }],
+      degraded: true,
     });
     expect(execute(GetAttachmentsBatch).mock.lastCall?.[0]).toEqual(params);
   });
