@@ -257,13 +257,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `) return;`,
   },
   {
-    name: 'a fill may come from before a reconnect',
-    scenario: 'slow replies across a reconnect',
-    file: `${MODEL}/model-attachment-cache.ts`,
-    find: `if (fill.token.session === this.session()) this.model.fill(fill);`,
-    replace: `this.model.fill(fill);`,
-  },
-  {
     name: 'a fill overwrites newer records',
     file: `${MODEL}/cache-model.ts`,
     find: `    if (!record || attachment.version > record.version) {`,
@@ -347,7 +340,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the cursor is moved by whoever comes',
-    scenario: 'slow replies across a reconnect',
+    scenario: 'redis back old',
     file: `${MODEL}/cache-model.ts`,
     find: `    if (this.cursor !== from) return;`,
     replace: `    if (from !== undefined && this.cursor === -1) return;`,

@@ -42,6 +42,8 @@ const PUBLISH_TIMEOUT_MS = 2000;
 /** A transaction that stays open for long holds back whoever follows the changes, and nobody else. */
 const LONG_TRANSACTION_MS = 4000;
 /** Between two runs of a job, about. */
+/** So small that a fill of a few attachments can meet a fault half-way. */
+const FILL_CHUNK_SIZE = 1;
 const TICK_MS = { drain: 400, project: 350, publish: 600, sweep: 1000 };
 
 export interface Surroundings {
@@ -96,7 +98,12 @@ export class Replica {
     this.connections = { postgres: this.connect('postgres'), redis: this.connect('redis'), nats: this.connect('nats') };
     this.cache = new ModelAttachmentCache(redis.model, () => this.session);
     this.journal = new ModelAttachmentJournal(redis.model, () => this.session);
-    this.filler = new IndexFiller(this.attachmentStore(NOBODY), this.attachmentCache(NOBODY), this.clock);
+    this.filler = new IndexFiller(
+      this.attachmentStore(NOBODY),
+      this.attachmentCache(NOBODY),
+      this.clock,
+      FILL_CHUNK_SIZE,
+    );
     this.startJobs();
   }
 

@@ -16,9 +16,13 @@ export class IndexFiller {
     private readonly store: AttachmentStore,
     private readonly cache: AttachmentCache,
     private readonly clock: Clock,
+    private readonly chunkSize = CHUNK_SIZE,
   ) {}
 
-  /** Does nothing while a fill of the same task is under way, or too many others are. Never fails: an index that stays incomplete is legal. */
+  /**
+   * Does nothing while a fill of the same task is under way, or too many others are. Never fails: an index that stays
+   * incomplete is legal.
+   */
   start(taskId: string, organization: string): void {
     if (this.underWay.has(taskId) || this.underWay.size >= MAX_FILLS_UNDER_WAY) return;
     const filling = this.fill(taskId, organization)
@@ -37,9 +41,9 @@ export class IndexFiller {
   private async fill(taskId: string, organization: string): Promise<void> {
     const { token } = await this.cache.readTask(taskId);
     const summaries = await this.store.summaries(taskId, organization, this.clock.nowMs(), OPERATION_TIMEOUT_MS);
-    for (let from = 0; summaries && from < summaries.length; from += CHUNK_SIZE) {
-      const attachments = summaries.slice(from, from + CHUNK_SIZE);
-      const complete = from + CHUNK_SIZE >= summaries.length;
+    for (let from = 0; summaries && from < summaries.length; from += this.chunkSize) {
+      const attachments = summaries.slice(from, from + this.chunkSize);
+      const complete = from + this.chunkSize >= summaries.length;
       await this.cache.fill([{ taskId, organization, token, attachments, withBodies: false, complete }]);
     }
   }
