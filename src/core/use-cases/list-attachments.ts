@@ -68,8 +68,10 @@ export class ListAttachments {
       return page ?? (await this.pageFromStore(query, cached, caller, deadline));
     } catch (error) {
       if (!isOutage(error)) throw error;
-      // A page of another session was not held against what has been acknowledged here.
-      const page = known?.token.session === session ? pageWithoutStore(query, known) : undefined;
+      // A page of another session was not held against what has been acknowledged here; one that the store has been
+      // asked about, and only the journal not, is older than what the store said.
+      const isComparable = error.store === 'postgres' && known?.token.session === session;
+      const page = isComparable ? pageWithoutStore(query, known) : undefined;
       return page ?? NOBODY_KNOWS;
     }
   }
