@@ -321,12 +321,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `  else control.floor = Math.max(control.floor, version);`,
   },
   {
-    name: 'entries of one key are drained side by side',
-    file: `${USE_CASES}/drain-journal.ts`,
-    find: `        for (const entry of entries) outcomes.set(entry, await this.drain(entry));`,
-    replace: `        await Promise.all(entries.map(async (entry) => outcomes.set(entry, await this.drain(entry))));`,
-  },
-  {
     name: 'entries are settled past one that was not drained',
     file: `${USE_CASES}/drain-journal.ts`,
     find: `      if (!outcome) return;\n      await this.journal.settle(entry, outcome);`,
