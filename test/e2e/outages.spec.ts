@@ -93,7 +93,10 @@ describe('Redis comes and goes', () => {
     await stateOfRedis('up');
     expect(await valueOf(setup.service, 't', 'overwritten')).toBe('after');
     expect((await setup.service.error('task.get_attachment', { taskId: 't', key: 'deleted' })).code).toBe(-32602);
-    expect(await valueInRedis('overwritten')).toBe('"after"');
+    await until('it is in Redis', async () => {
+      expect(await valueOf(setup.service, 't', 'overwritten')).toBe('after');
+      return (await valueInRedis('overwritten')) === '"after"';
+    });
     await useAll('after-outage');
   });
 
@@ -107,7 +110,10 @@ describe('Redis comes and goes', () => {
     await servers.redis.restart();
     await stateOfRedis('up');
     expect(await valueOf(setup.service, 't', 'late')).toBe(1);
-    expect(await valueInRedis('late')).toBe('1');
+    await until('it is in Redis', async () => {
+      expect(await valueOf(setup.service, 't', 'late')).toBe(1);
+      return (await valueInRedis('late')) === '1';
+    });
   });
 
   it('there, but silent: calls are answered within their time, and soon without asking it', async () => {

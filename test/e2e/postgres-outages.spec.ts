@@ -1,8 +1,7 @@
-import type { Redis } from 'ioredis';
 import { nextMillisecond, until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { launchService, startService, type Environment, type Service } from '../support/service';
-import { openOnServers, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
+import { openOnServers, untilCached, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
 
 const UNAVAILABLE = { code: -32001, message: 'Service unavailable' };
@@ -36,14 +35,6 @@ describe('PostgreSQL comes and goes', () => {
   /** What was acknowledged while PostgreSQL was away, by key; null for a deletion. */
   const journaled = new Map<string, Written | null>();
 
-  /** What is written within the first moments of a task is cached when it is read, unless a projection comes between. */
-  const cached = (taskId: string) =>
-    until(`task ${taskId} is cached`, async () => {
-      await list(service, { taskId });
-      const complete = (redis: Redis) => redis.hget(`cb:task:${taskId}:control`, 'c');
-      return (await withRedis(servers.redis.url, complete)) === '1';
-    });
-
   beforeAll(async () => {
     setup = await openOnServers();
     servers = setup.servers as Servers;
@@ -52,7 +43,7 @@ describe('PostgreSQL comes and goes', () => {
       await service.result('task.create', { id: taskId, text: 'x' });
       await put(service, taskId, 'a', 1);
       await put(service, taskId, 'b', 2);
-      await cached(taskId);
+      await untilCached(service, servers.redis.url, taskId);
     }
   });
   afterAll(async () => {

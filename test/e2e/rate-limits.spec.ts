@@ -288,13 +288,13 @@ describe('rate limits of replicas', () => {
       // The first call may bring what the cache or the script lacks.
       await service.result(method, params, caller);
       const counts: number[] = [];
-      for (let i = 0; i < 7; i++) {
+      for (let i = 0; i < 20; i++) {
         proxy.takeRoundTrips();
         await service.result(method, params, caller);
         counts.push(proxy.takeRoundTrips());
       }
-      // Now and then the service asks Redis something of its own at the same time.
-      return counts.sort()[3];
+      // What the service asks Redis of its own at the same time can only add to it.
+      return Math.min(...counts);
     };
     expect(await roundTrips('task.get_attachment', params)).toBe(1);
     // It asks PostgreSQL only.

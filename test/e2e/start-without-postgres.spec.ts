@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy';
 import { until } from '../support/poll';
 import { launchService, startService, type Service } from '../support/service';
-import { openOnServers, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
+import { openOnServers, untilCached, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
 
 const UNAVAILABLE = { code: -32001, message: 'Service unavailable' };
@@ -18,7 +18,7 @@ beforeAll(async () => {
   servers = setup.servers as Servers;
   await setup.service.result('task.create', { id: 't', text: 'x' });
   for (const key of ['a', 'b']) await put(setup.service, key, 'before');
-  await list(setup.service);
+  await untilCached(setup.service, servers.redis.url, 't');
   await setup.service.stop();
 });
 afterAll(() => setup?.close());

@@ -105,11 +105,12 @@ export class AnswerCheck {
   private hadSomething({ version, taskId, key }: Change, operation: Operation): boolean {
     const below = [...this.history.changesOf({ taskId, key })].filter((change) => change.version < version);
     const deleted = below.filter(
-      ({ attachment, by, keptAtMs = Infinity }) =>
-        !attachment && by !== operation.name && keptAtMs <= operation.startedAtMs,
+      ({ attachment, by, isRefused, keptAtMs = Infinity }) =>
+        !attachment && !isRefused && by !== operation.name && keptAtMs <= operation.startedAtMs,
     );
     const lastDeleted = Math.max(0, ...deleted.map((change) => change.version));
-    return below.some((change) => change.attachment && change.version > lastDeleted);
+    // Of one version each, the deletion may be in PostgreSQL and the put in the journal.
+    return below.some((change) => change.attachment && change.version >= lastDeleted);
   }
 
   private acknowledgedWithTask(operation: Operation): void {

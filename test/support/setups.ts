@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
+import { until } from './poll';
 import { startPostgres, type PostgresServer } from './postgres-server';
 import { startRedis, type RedisServer } from './redis-server';
 import { startService, type Environment, type Service } from './service';
@@ -80,6 +81,15 @@ async function open(
       await close();
     },
   };
+}
+
+/** What is written within the first moments of a task is cached when it is read, unless a projection comes between. */
+export function untilCached(service: Service, redisUrl: string, taskId: string): Promise<true> {
+  return until(`task ${taskId} is cached`, async () => {
+    await service.result('task.list_attachments', { taskId });
+    const complete = (redis: Redis) => redis.hget(`cb:task:${taskId}:control`, 'c');
+    return (await withRedis(redisUrl, complete)) === '1';
+  });
 }
 
 export async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
