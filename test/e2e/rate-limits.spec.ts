@@ -234,7 +234,11 @@ describe('rate limits of replicas', () => {
   beforeAll(async () => {
     keys = writeKeyFile(1000);
     [stores, nats] = await Promise.all([openServers(), startNats({ jetStream: false })]);
-    proxy = await startCountingProxy(stores.redis.port);
+    // What the service asks Redis of its own, in the background, is about no task and no limit.
+    proxy = await startCountingProxy(
+      stores.redis.port,
+      (request) => request.includes('cb:task:') || request.includes('cb:rate:'),
+    );
     const shared = { ...stores.environment, NATS_URL: nats.url, RATE_LIMITS: 'task.get=10/60s,task.list=4/60s' };
     replicas = await Promise.all([
       startService({ ...shared, API_KEYS_FILE: keys.path, REDIS_URL: `redis://127.0.0.1:${proxy.port}` }),
@@ -288,13 +292,13 @@ describe('rate limits of replicas', () => {
       // The first call may bring what the cache or the script lacks.
       await service.result(method, params, caller);
       const counts: number[] = [];
-      for (let i = 0; i < 20; i++) {
+      for (let i = 0; i < 7; i++) {
         proxy.takeRoundTrips();
         await service.result(method, params, caller);
         counts.push(proxy.takeRoundTrips());
       }
-      // What the service asks Redis of its own at the same time can only add to it.
-      return Math.min(...counts);
+      // A projection of what was written just before may come between.
+      return counts.sort()[3];
     };
     expect(await roundTrips('task.get_attachment', params)).toBe(1);
     // It asks PostgreSQL only.

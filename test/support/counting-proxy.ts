@@ -7,16 +7,21 @@ export interface CountingProxy {
   close(): Promise<void>;
 }
 
-/** Stands between a client and a server on this machine, and passes everything on. */
-export async function startCountingProxy(serverPort: number): Promise<CountingProxy> {
+/** Stands between a client and a server on this machine, passes everything on, and counts what is to be counted. */
+export async function startCountingProxy(
+  serverPort: number,
+  isCounted: (request: Buffer) => boolean = () => true,
+): Promise<CountingProxy> {
   const sockets = new Set<Socket>();
   let roundTrips = 0;
   const server = createServer((client) => {
     const upstream = connect(serverPort, '127.0.0.1');
     let isWaiting = false;
     client.on('data', (data) => {
-      if (!isWaiting) roundTrips += 1;
-      isWaiting = true;
+      if (isCounted(data)) {
+        if (!isWaiting) roundTrips += 1;
+        isWaiting = true;
+      }
       upstream.write(data);
     });
     upstream.on('data', (data) => {
