@@ -47,6 +47,11 @@ export interface AttachmentRef {
   readonly key: string;
 }
 
+/** Unambiguous: a task id has no slash. */
+export function refName({ taskId, key }: AttachmentRef): string {
+  return `${taskId}/${key}`;
+}
+
 /** What is announced of an attachment whose time has passed. */
 export type ExpiredAttachment = Pick<Attachment, 'taskId' | 'key' | 'id' | 'version' | 'op'> & {
   readonly expiresAtMs: number;

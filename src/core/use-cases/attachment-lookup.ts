@@ -1,5 +1,5 @@
 import type { Caller } from '../caller';
-import { isLive, type Attachment, type AttachmentRef } from '../domain/attachment';
+import { isLive, refName, type Attachment, type AttachmentRef } from '../domain/attachment';
 import { CACHE_TIMEOUT_MS } from '../domain/limits';
 import type { AttachmentCache, CachedAttachment, Fill } from '../ports/attachment-cache';
 import type { AttachmentStore, StoredAttachment } from '../ports/attachment-store';
@@ -165,9 +165,4 @@ interface Asked {
   readonly cached?: CachedAttachment;
   /** Of before the cache was read: what has been acknowledged since may be newer than its answer. */
   readonly ownVersion: number;
-}
-
-/** Unambiguous: a task id has no slash. */
-function refName({ taskId, key }: AttachmentRef): string {
-  return `${taskId}/${key}`;
 }

@@ -1,6 +1,8 @@
+import { refName } from '../domain/attachment';
 import type { AttachmentJournal, JournalEntry } from '../ports/attachment-journal';
 import type { AttachmentStore, DrainOutcome } from '../ports/attachment-store';
 import { StoreError } from '../ports/store-error';
+import { groupedBy } from './grouped-by';
 import { inParallel } from './in-parallel';
 
 const MAX_KEYS_IN_FLIGHT = 8;
@@ -19,9 +21,13 @@ export class DrainJournal {
     const parts = await this.journal.oldest();
     const outcomes = new Map<JournalEntry, Outcome>();
     try {
-      await inParallel(byKey(parts.flat()), MAX_KEYS_IN_FLIGHT, async (entries) => {
-        for (const entry of entries) outcomes.set(entry, await this.drain(entry));
-      });
+      await inParallel(
+        groupedBy(parts.flat(), ({ ref }) => refName(ref)),
+        MAX_KEYS_IN_FLIGHT,
+        async (entries) => {
+          for (const entry of entries) outcomes.set(entry, await this.drain(entry));
+        },
+      );
     } finally {
       await inParallel(parts, parts.length, (entries) => this.settle(entries, outcomes));
     }
@@ -45,16 +51,4 @@ export class DrainJournal {
       await this.journal.settle(entry, outcome);
     }
   }
-}
-
-function byKey(entries: readonly JournalEntry[]): JournalEntry[][] {
-  const keys = new Map<string, JournalEntry[]>();
-  for (const entry of entries) {
-    // Unambiguous: a task id has no slash.
-    const name = `${entry.ref.taskId}/${entry.ref.key}`;
-    const ofKey = keys.get(name);
-    if (ofKey) ofKey.push(entry);
-    else keys.set(name, [entry]);
-  }
-  return [...keys.values()];
 }

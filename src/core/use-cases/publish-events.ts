@@ -1,6 +1,7 @@
 import type { EventBus } from '../ports/event-bus';
 import type { Metrics } from '../ports/metrics';
 import type { Outbox, OutboxEvent } from '../ports/outbox';
+import { groupedBy } from './grouped-by';
 import { inParallel } from './in-parallel';
 
 const BATCH_SIZE = 512;
@@ -25,7 +26,11 @@ export class PublishEvents {
 
     const published: OutboxEvent[] = [];
     try {
-      await inParallel(byTask(waiting), MAX_TASKS_IN_FLIGHT, (events) => this.publishInOrder(events, published));
+      await inParallel(
+        groupedBy(waiting, ({ taskId }) => taskId),
+        MAX_TASKS_IN_FLIGHT,
+        (events) => this.publishInOrder(events, published),
+      );
     } finally {
       if (published.length > 0) await this.outbox.markPublished(published);
     }
@@ -39,14 +44,4 @@ export class PublishEvents {
       this.metrics.eventPublished(one.event.type);
     }
   }
-}
-
-function byTask(events: readonly OutboxEvent[]): OutboxEvent[][] {
-  const tasks = new Map<string, OutboxEvent[]>();
-  for (const one of events) {
-    const ofTask = tasks.get(one.taskId);
-    if (ofTask) ofTask.push(one);
-    else tasks.set(one.taskId, [one]);
-  }
-  return [...tasks.values()];
 }
