@@ -5,7 +5,7 @@ import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
 import { startService, type Service } from '../support/service';
-import { withPostgres, withRedis } from '../support/setups';
+import { untilCached, withPostgres, withRedis } from '../support/setups';
 
 interface TaskEvent {
   readonly type: string;
@@ -97,6 +97,7 @@ describe('DELETE /v1/tasks/{task_id}', () => {
 
   it('answers 503 with Retry-After while PostgreSQL is away, and deletes nothing', async () => {
     const id = await runningTask('x');
+    await untilCached(service, redis.url, id);
     await postgres.kill();
     const { status, headers, text } = await remove(id);
     expect([status, JSON.parse(text)]).toEqual([503, { detail: 'Service unavailable' }]);
