@@ -95,6 +95,11 @@ export function isLive(attachment: Attachment, nowMs: number): boolean {
   return attachment.expiresAtMs === undefined || attachment.expiresAtMs > nowMs;
 }
 
+/** Its `value` and `content` left out. */
+export function withoutBody({ value: _value, content: _content, ...outline }: Attachment): Attachment {
+  return outline;
+}
+
 /** Everything wrong with the body of a draft and with the members that go with it; the type may be wrong itself. */
 export function bodyProblems(draft: BodyDraft, maxBytes: number): FieldError[] {
   const problems: FieldError[] = [];

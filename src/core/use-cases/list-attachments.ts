@@ -1,5 +1,5 @@
 import type { Caller } from '../caller';
-import type { Attachment, AttachmentType } from '../domain/attachment';
+import { withoutBody, type Attachment, type AttachmentType } from '../domain/attachment';
 import { CACHE_TIMEOUT_MS } from '../domain/limits';
 import { taskNotFound } from '../domain/task';
 import type { AttachmentCache, CachedPage, KnownChange } from '../ports/attachment-cache';
@@ -154,8 +154,4 @@ function pageOf(query: AttachmentListQuery, attachments: readonly Attachment[], 
 
 function isFiltered({ type, keyPrefix }: Pick<AttachmentListQuery, 'type' | 'keyPrefix'>): boolean {
   return type !== undefined || keyPrefix !== '';
-}
-
-function withoutBody({ value: _value, content: _content, ...rest }: Attachment): Attachment {
-  return rest;
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
+import { refName, withoutBody, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
 import { versionAt } from '../../core/domain/version';
 import {
   AttachmentCache,
@@ -145,20 +145,11 @@ export class MemoryAttachmentCache extends AttachmentCache {
   }
 
   private body(task: TaskRecords, ref: AttachmentRef): Attachment | undefined {
-    const body = this.bodies.get(bodyName(ref));
+    const body = this.bodies.get(refName(ref));
     return body && task.has(body) ? body : undefined;
   }
 
   private keepBody(task: TaskRecords, attachment: Attachment): void {
-    if (task.has(attachment)) this.bodies.set(bodyName(attachment), attachment);
+    if (task.has(attachment)) this.bodies.set(refName(attachment), attachment);
   }
-}
-
-/** Unambiguous: a task id has no slash. */
-function bodyName({ taskId, key }: AttachmentRef): string {
-  return `${taskId}/${key}`;
-}
-
-function withoutBody({ value: _value, content: _content, ...outline }: Attachment): Attachment {
-  return outline;
 }

@@ -1,4 +1,4 @@
-import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
+import { withoutBody, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
 import type {
   AttachmentDeletion,
   AttachmentListQuery,
@@ -102,8 +102,4 @@ function changeOf(write: JournaledWrite): Omit<AttachmentDeletion, 'force'> {
 /** As UTF-8, which sorts characters beyond U+FFFF after all others; UTF-16 does not. */
 function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
-function withoutBody({ value: _value, content: _content, ...rest }: Attachment): Attachment {
-  return rest;
 }
