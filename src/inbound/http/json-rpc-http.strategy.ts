@@ -8,6 +8,7 @@ import type { CallDurations } from '../rpc/call-durations';
 import { errorReply, JsonRpc } from '../rpc/json-rpc';
 import { unexpected } from '../rpc/json-rpc-error';
 import type { LoadShedder } from '../rpc/load-shedder';
+import { MessagesInFlight } from '../rpc/messages-in-flight';
 import { httpOrigin } from './http-origin';
 import {
   METHOD_NOT_ALLOWED,
@@ -32,7 +33,7 @@ export interface JsonRpcHttpOptions {
  */
 export class JsonRpcHttpStrategy extends Server implements CustomTransportStrategy {
   private readonly jsonRpc: JsonRpc;
-  private readonly inFlight = new Set<Promise<unknown>>();
+  private readonly inFlight: MessagesInFlight;
 
   constructor(
     private readonly fastify: FastifyInstance,
@@ -44,6 +45,7 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
   ) {
     super();
     this.jsonRpc = new JsonRpc(this.messageHandlers, durations);
+    this.inFlight = new MessagesInFlight(load);
   }
 
   listen(listening: (error?: unknown) => void): void {
@@ -58,9 +60,8 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
     listening();
   }
 
-  /** Resolves when no call is in flight any more, whether or not its client still waits. */
-  async close(): Promise<void> {
-    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
+  close(): Promise<void> {
+    return this.inFlight.drain();
   }
 
   override on(): never {
@@ -119,9 +120,7 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
     const replying = httpOrigin(request, this.authenticator, limits.add).then((origin) =>
       this.jsonRpc.reply(text, origin),
     );
-    const pending = this.load.carry(replying);
-    this.inFlight.add(pending);
-    const answer = await pending.finally(() => this.inFlight.delete(pending));
+    const answer = await this.inFlight.carry(replying);
     reply.headers(limits.headers);
     if (this.lifecycle.isStopping) reply.header('connection', 'close');
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);

@@ -9,6 +9,7 @@ import type { CallDurations } from '../rpc/call-durations';
 import { JsonRpc } from '../rpc/json-rpc';
 import { unexpected } from '../rpc/json-rpc-error';
 import type { LoadShedder } from '../rpc/load-shedder';
+import { MessagesInFlight } from '../rpc/messages-in-flight';
 import { RawParams } from '../rpc/raw-params';
 import { httpOrigin } from './http-origin';
 import { RateLimitHeaders } from './rate-limit-headers';
@@ -22,7 +23,7 @@ const PATH = '/v1/tasks/';
  */
 export class TasksRestStrategy extends Server implements CustomTransportStrategy {
   private readonly jsonRpc: JsonRpc;
-  private readonly inFlight = new Set<Promise<unknown>>();
+  private readonly inFlight: MessagesInFlight;
 
   constructor(
     private readonly fastify: FastifyInstance,
@@ -34,6 +35,7 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
   ) {
     super();
     this.jsonRpc = new JsonRpc(this.messageHandlers, durations);
+    this.inFlight = new MessagesInFlight(load);
   }
 
   listen(listening: (error?: unknown) => void): void {
@@ -51,9 +53,8 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
     listening();
   }
 
-  /** Resolves when no call is in flight any more, whether or not its client still waits. */
-  async close(): Promise<void> {
-    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
+  close(): Promise<void> {
+    return this.inFlight.drain();
   }
 
   override on(): never {
@@ -70,9 +71,7 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
     const taskId = (request.params as { '*': string })['*'];
     const limits = new RateLimitHeaders();
     const deleting = httpOrigin(request, this.authenticator, limits.add).then((origin) => this.delete(taskId, origin));
-    const pending = this.load.carry(deleting);
-    this.inFlight.add(pending);
-    const answer = await pending.finally(() => this.inFlight.delete(pending));
+    const answer = await this.inFlight.carry(deleting);
     return send(reply.headers(limits.headers), answer);
   }
 

@@ -9,6 +9,7 @@ import type { CallDurations } from '../rpc/call-durations';
 import { JsonRpc, type Outcome } from '../rpc/json-rpc';
 import { overloaded } from '../rpc/json-rpc-error';
 import type { LoadShedder } from '../rpc/load-shedder';
+import { MessagesInFlight } from '../rpc/messages-in-flight';
 import { EndpointTally } from './endpoint-tally';
 import { errorHeaders, natsReply } from './nats-reply';
 import { readNatsRequest, type NatsRequest } from './nats-request';
@@ -31,7 +32,7 @@ export interface JsonRpcNatsOptions {
 export class JsonRpcNatsStrategy extends Server implements CustomTransportStrategy {
   protected override readonly logger = new Logger(JsonRpcNatsStrategy.name);
   private readonly jsonRpc: JsonRpc;
-  private readonly inFlight = new Set<Promise<void>>();
+  private readonly inFlight: MessagesInFlight;
   private service?: Promise<Service>;
   private isClosing = false;
 
@@ -44,6 +45,7 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
   ) {
     super();
     this.jsonRpc = new JsonRpc(this.messageHandlers, durations);
+    this.inFlight = new MessagesInFlight(load);
   }
 
   listen(listening: (error?: unknown) => void): void {
@@ -55,7 +57,7 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
   async close(): Promise<void> {
     this.isClosing = true;
     await (await this.service)?.stop();
-    while (this.inFlight.size > 0) await Promise.all(this.inFlight);
+    await this.inFlight.drain();
   }
 
   override on(): never {
@@ -92,18 +94,14 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
       tallies.set(method, tally);
       service.addEndpoint(endpointName(method), {
         subject: method,
-        handler: (_error, message) => this.track(this.answer(method, message, client, tally)),
+        handler: (_error, message) => {
+          const answering = this.inFlight.carry(this.answer(method, message, client, tally));
+          answering.catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`));
+        },
       });
     }
     showTallies(service, tallies);
     return service;
-  }
-
-  private track(answering: Promise<void>): void {
-    const pending = answering
-      .catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`))
-      .finally(() => this.inFlight.delete(pending));
-    this.inFlight.add(pending);
   }
 
   private async answer(
@@ -115,9 +113,7 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
     const startedAtMs = performance.now();
     const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
     // Read all the same: a reply that its caller does not understand would leave it waiting.
-    const outcome = this.load.isOverloaded
-      ? { error: overloaded() }
-      : await this.load.carry(this.outcomeOf(request, message.headers));
+    const outcome = this.load.isOverloaded ? { error: overloaded() } : await this.outcomeOf(request, message.headers);
     const reply = message.reply ? natsReply(request, outcome, client.info?.max_payload) : undefined;
     const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
     tally.count(performance.now() - startedAtMs, error);
