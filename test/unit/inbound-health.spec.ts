@@ -25,7 +25,6 @@ class FakeDependency extends Dependency {
 }
 
 const refuse = () => Promise.reject(new Error('connection refused'));
-const hang = () => new Promise<void>(() => undefined);
 
 let app: NestFastifyApplication | undefined;
 let lifecycle: Lifecycle;
@@ -131,14 +130,6 @@ describe('probes', () => {
     await start(redis);
     lifecycle.started();
     expect(await get('/readyz')).toMatchObject({ status: 200, body: stateOf('embedded', 'down', 'embedded') });
-  });
-
-  it('do not wait for a store that neither answers nor fails', async () => {
-    const [postgres, redis] = (['postgres', 'redis'] as const).map((name) => new FakeDependency(name));
-    for (const one of [postgres, redis]) (one as FakeDependency).answer = hang;
-    await start(postgres as Dependency, redis as Dependency);
-    lifecycle.started();
-    expect(await get('/readyz')).toMatchObject({ status: 503, body: stateOf('down', 'down', 'embedded') });
   });
 });
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type ConnectionOptions, type NatsConnection as NatsClient } from '@nats-io/transport-node';
+import { PING_TIMEOUT_MS } from '../../core/domain/limits';
 import { Dependency } from '../../core/ports/dependency';
 import { credentialsIn } from './credentials-file';
 
-const PING_TIMEOUT_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
 const RETRY_MS = 250;
 const RETRY_JITTER_MS = 250;

@@ -1,11 +1,11 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { PING_TIMEOUT_MS } from '../../core/domain/limits';
 import { Dependency } from '../../core/ports/dependency';
 import { StoreError } from '../../core/ports/store-error';
 import { inTime } from './answers';
 import { orStoreError } from './redis-error';
 import { unfitnessOf } from './server-fitness';
 
-const PING_TIMEOUT_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
 /** How long a connection that is being closed may keep the process from ending. */
 const DISCONNECT_TIMEOUT_MS = 500;
@@ -81,9 +81,9 @@ export class RedisConnection extends Dependency {
   }
 
   /** Why the server may lose what the journal holds; undefined where nothing is wrong, or where it does not say. */
-  async unfitness(): Promise<string | undefined> {
+  override async unfitness(): Promise<string | undefined> {
     const nodes = this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
-    const reports = await Promise.all(nodes.map((node) => node.info().catch(() => '')));
+    const reports = await Promise.all(nodes.map((node) => inTime(node.info(), PING_TIMEOUT_MS).catch(() => '')));
     return reports.map(unfitnessOf).find((reason) => reason !== undefined);
   }
 

@@ -1,0 +1,42 @@
+import { PING_TIMEOUT_MS } from '../../src/core/domain/limits';
+import type { Dependency } from '../../src/core/ports/dependency';
+import { until } from '../support/poll';
+
+export interface DependencyHarness {
+  readonly dependency: Dependency;
+  /** The server takes connections, and whatever is sent to it, and says nothing. */
+  silence(): void;
+  endSilence(): void;
+  close(): Promise<void>;
+}
+
+/** What a machine with other things to do may add to a time-out. */
+const TOLERANCE_MS = 500;
+
+export function describeDependency(name: string, open: () => Promise<DependencyHarness>): void {
+  describe(`dependency: ${name}`, () => {
+    let harness: DependencyHarness;
+    beforeAll(async () => {
+      harness = await open();
+    });
+    afterAll(() => harness?.close());
+
+    const answers = () =>
+      harness.dependency.ping().then(
+        () => true,
+        () => false,
+      );
+    const untilItAnswers = () => until('it answers', answers);
+
+    it('tells in time that its server has fallen silent, and then that it answers again', async () => {
+      await untilItAnswers();
+      harness.silence();
+      const startedAtMs = performance.now();
+      const [isUp, reason] = await Promise.all([answers(), harness.dependency.unfitness?.()]);
+      expect(performance.now() - startedAtMs).toBeLessThan(PING_TIMEOUT_MS + TOLERANCE_MS);
+      expect([isUp, reason]).toEqual([false, undefined]);
+      harness.endSilence();
+      await untilItAnswers();
+    });
+  });
+}
