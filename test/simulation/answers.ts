@@ -1,4 +1,4 @@
-import type { Attachment, AttachmentRef } from '../../src/core/domain/attachment';
+import { isLive, type Attachment, type AttachmentRef } from '../../src/core/domain/attachment';
 import { DomainError, type Refusal } from '../../src/core/domain/domain-error';
 import { OPERATION_TIMEOUT_MS, CACHE_TIMEOUT_MS } from '../../src/core/domain/limits';
 import { StoreError } from '../../src/core/ports/store-error';
@@ -7,11 +7,11 @@ import type { Change, History, TaskHistory } from './history';
 import type { Answer, Operation } from './operation';
 import type { Plan } from './plan';
 
-/** Less than this of an operation's time is left for the journal when the database has used up its own. */
 /** A page of so many holds every attachment of a schedule's task. */
 const WHOLE_PAGE = 50;
 /** Many calls that are faster than this should have come to an end. */
 const SLOW_MS = 300;
+/** Less than the rest of an operation's time is left for the journal when the database has used up so much. */
 const STORE_TIME_MS = OPERATION_TIMEOUT_MS - CACHE_TIMEOUT_MS;
 
 /** Judges every answer by what the replica that gave it had to know, and by what anybody could know. */
@@ -220,20 +220,35 @@ export class AnswerCheck {
   }
 
   private page(operation: Operation, page: AttachmentPage): void {
-    const { taskId, page: query } = operation.planned;
+    const { page: query } = operation.planned;
     if (page.degraded && page.totalCount === 0) return;
     for (const attachment of page.attachments) this.foundAttachment(operation, attachment, page.degraded === true);
     const listed = new Set(page.attachments.map(({ key }) => key));
     if (listed.size < page.attachments.length) this.history.violate('list', `${operation.name} has a key twice`);
+    this.count(operation, page);
     if (query && (query.offset > 0 || query.limit < WHOLE_PAGE)) return;
     if (page.totalCount !== page.attachments.length && !operation.hasReadByKey) {
       this.history.violate('list', `${operation.name} counts ${page.totalCount} of ${page.attachments.length}`);
     }
-    for (const key of this.history.changes.get(taskId)?.keys() ?? []) {
-      if (key.startsWith(query?.keyPrefix ?? '') && !listed.has(key)) {
-        this.missing(operation, { taskId, key }, page.degraded === true);
-      }
+    for (const ref of this.listable(operation)) {
+      if (!listed.has(ref.key)) this.missing(operation, ref, page.degraded === true);
     }
+  }
+
+  /** Whatever part of a list is shown: it counts no fewer than must be there, and no more than may be. */
+  private count(operation: Operation, { totalCount, ...page }: AttachmentPage): void {
+    const degraded = page.degraded === true;
+    const refs = this.listable(operation);
+    const least = refs.filter((ref) => this.reasonToShow(operation, ref, degraded) !== undefined).length;
+    const most = refs.filter((ref) => this.mayBeThere(operation, ref, degraded)).length;
+    if (totalCount < least || totalCount > most) {
+      this.history.violate('list', `${operation.name} counts ${totalCount}, which should be ${least} to ${most}`);
+    }
+  }
+
+  private listable({ planned: { taskId, page } }: Operation): AttachmentRef[] {
+    const keys = [...(this.history.changes.get(taskId)?.keys() ?? [])];
+    return keys.filter((key) => key.startsWith(page?.keyPrefix ?? '')).map((key) => ({ taskId, key }));
   }
 
   private found(
@@ -279,16 +294,28 @@ export class AnswerCheck {
 
   /** A key is said not to be there. */
   private missing(operation: Operation, ref: AttachmentRef, degraded: boolean): void {
+    const reason = this.reasonToShow(operation, ref, degraded);
+    if (reason)
+      this.history.violate(reason.rule, `${operation.name} finds no ${ref.taskId}/${ref.key}, ${reason.text}`);
+  }
+
+  /** Why a key must be there. */
+  private reasonToShow(operation: Operation, ref: AttachmentRef, degraded: boolean) {
     const bound = this.bound(operation, ref, degraded);
-    const { taskId, key } = ref;
     if (bound?.change?.attachment && !this.hasExpired(bound.change) && !this.isDeletedAbove(ref, bound.version)) {
-      return this.history.violate(bound.rule, `${operation.name} finds no ${taskId}/${key}, ${bound.version} is known`);
+      return { rule: bound.rule, text: `${bound.version} is known` };
     }
-    if (!operation.storeHasAnswered(key)) return;
+    if (!operation.storeHasAnswered(ref.key)) return undefined;
     const there = this.liveThroughout(ref, operation.startedAtMs);
-    if (there !== undefined && !this.isDeletedInJournal(ref, there)) {
-      this.history.violate('G6', `${operation.name} finds no ${taskId}/${key}, ${there} was there all the time`);
-    }
+    if (there === undefined || this.isDeletedInJournal(ref, there)) return undefined;
+    return { rule: 'G6', text: `${there} was there all the time` };
+  }
+
+  private mayBeThere(operation: Operation, ref: AttachmentRef, degraded: boolean): boolean {
+    const known = this.bound(operation, ref, degraded)?.version ?? 0;
+    return [...this.history.changesOf(ref)].some(
+      ({ attachment, version }) => attachment && version >= known && isLive(attachment, operation.startClockMs),
+    );
   }
 
   /** The newest of what the replica had to know when the operation began. */
@@ -320,15 +347,20 @@ export class AnswerCheck {
     const remembersAll = this.plan.scenario.memorySize === undefined;
     if (acknowledged?.by === replica.name && isBefore(acknowledged.atMs) && remembersAll) return 'G3';
     const isCommitted = isBefore(committedAtMs);
-    // A list from the database does not show deletions, which may be newer than what it is corrected by.
-    const isShown = operation.planned.kind !== 'list' || !('version' in one) || !this.isDeletedAbove(one, one.version);
-    if (isCommitted && isShown && operation.storeHasAnswered(key) && !operation.hasReadByKey) return 'truth';
+    if (isCommitted && operation.storeHasAnswered(key) && this.isChosenByStore(operation, one)) return 'truth';
     if (isCommitted && isBefore(one.toldAtMs) && !degraded) return 'G4';
     if (!operation.cacheHasAnswered) return undefined;
     if (isBefore(one.keptAtMs)) return 'G4';
     if ('journaledAtMs' in one && isBefore(one.journaledAtMs) && !isCommitted && !isBefore(one.supersededAtMs))
       return 'G4';
     return undefined;
+  }
+
+  /** What a list from the database has left out it does not show; a body that is read by key may be an older one. */
+  private isChosenByStore(operation: Operation, one: Change | TaskHistory): boolean {
+    if (!operation.hasReadByKey) return true;
+    if (!('version' in one) || one.attachment) return false;
+    return ![...this.history.changesOf(one)].some(({ attachment, version }) => attachment && version > one.version);
   }
 
   private checkFlag(operation: Operation, degraded: boolean | undefined): void {

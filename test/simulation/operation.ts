@@ -65,9 +65,10 @@ export class Operation implements CallWitness {
     this.failures += 1;
   }
 
-  /** Whether the database has told what it holds. */
+  /** Whether the database has told what it holds, and the answer is made of that. */
   storeHasAnswered(key: string): boolean {
-    return this.planned.kind === 'list' ? this.allAnswered(STORE_LISTS) : this.keysOfStore.has(key);
+    if (this.planned.kind !== 'list') return this.keysOfStore.has(key);
+    return this.allAnswered(STORE_LISTS) && !this.storeHasFailed;
   }
 
   /** Whether bodies of a list, found elsewhere, may be of another moment than the list. */
