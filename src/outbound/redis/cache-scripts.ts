@@ -1,5 +1,5 @@
 import type { Cluster, Redis, Result } from 'ioredis';
-import { defineTaskScripts, type ScriptArguments } from './lua-scripts';
+import { defineChangingScripts, defineReadingScripts, type ScriptArguments } from './lua-scripts';
 
 /** Organisation is null where it is not known. */
 type AboutTask = [floor: string, deleted: '0' | '1', organization: string | null, cursor: string];
@@ -25,9 +25,11 @@ declare module 'ioredis' {
 }
 
 export function defineCacheScripts(client: Redis | Cluster): void {
-  defineTaskScripts(client, {
+  defineReadingScripts(client, {
     cacheRead: ['read.lua', 4],
     cacheReadPage: ['read-page.lua', 4],
+  });
+  defineChangingScripts(client, {
     cacheApplyPut: ['apply-put.lua', 3],
     cacheApplyDeletion: ['apply-deletion.lua', 3],
     cacheWipe: ['wipe.lua', 3],

@@ -1,5 +1,5 @@
 import type { Cluster, Redis, Result } from 'ioredis';
-import { defineTaskScripts, type ScriptArguments } from './lua-scripts';
+import { defineChangingScripts, type ScriptArguments } from './lua-scripts';
 
 export type AppendReply =
   | ['journaled']
@@ -20,7 +20,7 @@ declare module 'ioredis' {
 }
 
 export function defineJournalScripts(client: Redis | Cluster): void {
-  defineTaskScripts(client, {
+  defineChangingScripts(client, {
     journalAppend: ['journal-append.lua', 4],
     journalOldest: ['journal-oldest.lua', 1],
     journalSettle: ['journal-settle.lua', 5],

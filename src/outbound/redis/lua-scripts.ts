@@ -11,10 +11,17 @@ export function luaSource(file: string): string {
   return readFileSync(join(__dirname, 'scripts', file), 'utf8');
 }
 
-/** Scripts that work on what is cached of tasks. */
-export function defineTaskScripts(client: Redis | Cluster, scripts: TaskScripts): void {
-  const task = luaSource('task.lua');
+/** Scripts that change no more of a task than to make it known. */
+export function defineReadingScripts(client: Redis | Cluster, scripts: TaskScripts): void {
+  define(client, luaSource('task.lua'), scripts);
+}
+
+export function defineChangingScripts(client: Redis | Cluster, scripts: TaskScripts): void {
+  define(client, `${luaSource('task.lua')}\n${luaSource('task-changes.lua')}`, scripts);
+}
+
+function define(client: Redis | Cluster, common: string, scripts: TaskScripts): void {
   for (const [command, [file, numberOfKeys]] of Object.entries(scripts)) {
-    client.defineCommand(command, { numberOfKeys, lua: `${task}\n${luaSource(file)}` });
+    client.defineCommand(command, { numberOfKeys, lua: `${common}\n${luaSource(file)}` });
   }
 }
