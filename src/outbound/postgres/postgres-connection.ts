@@ -67,13 +67,12 @@ export class PostgresConnection implements Dependency {
   }
 
   private async withSession<T>(work: (query: Query) => Promise<T>, timeoutMs: number = SILENCE_TIMEOUT_MS): Promise<T> {
-    const timeout = new StoreError('postgres', 'timeout');
     let session: PooledSession | undefined;
-    let isLate = false;
+    let timeout: StoreError | undefined;
     let timer: NodeJS.Timeout | undefined;
     const silence = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        isLate = true;
+        timeout = new StoreError('postgres', 'timeout');
         if (this.database.isInterruptible) session?.abandon(timeout);
         reject(timeout);
       }, timeoutMs);
@@ -82,7 +81,7 @@ export class PostgresConnection implements Dependency {
       session = await this.connect();
       try {
         // Nobody waits any more: what was not begun must not take effect.
-        if (isLate) throw timeout;
+        if (timeout) throw timeout;
         return await work(session.query);
       } finally {
         session.release();
