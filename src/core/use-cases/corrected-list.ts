@@ -50,7 +50,8 @@ export class CorrectedList {
     const stored = await this.store.summaries(taskId, organization, nowMs, timeoutMs);
     if (!stored) throw taskNotFound(taskId);
     const outlines = new Map(stored.map((outline) => [outline.key, outline]));
-    for (const change of corrections) correct(outlines, change);
+    const deleted = await this.deletedVersions(query, absentFrom(outlines, corrections), deadline);
+    for (const change of corrections) if (change.version > (deleted.get(change.key) ?? 0)) correct(outlines, change);
 
     const matching = inListOrder([...outlines.values()].filter((outline) => matches(outline, query)));
     if (query.descending) matching.reverse();
@@ -75,6 +76,19 @@ export class CorrectedList {
     return journaled.filter(({ key, version }) => version > (inStore.get(key) ?? 0));
   }
 
+  /** By key the versions of what the store has deleted, or has seen expire. */
+  private async deletedVersions(
+    { taskId, organization, nowMs }: AttachmentListQuery,
+    keys: readonly string[],
+    deadline: Deadline,
+  ): Promise<ReadonlyMap<string, number>> {
+    if (keys.length === 0) return new Map();
+    const refs = keys.map((key) => ({ taskId, key }));
+    const { found } = await this.store.find(refs, organization, nowMs, deadline.leftMs(CACHE_TIMEOUT_MS));
+    // What is alive has come since the outlines were read: with the drain of the very change, perhaps.
+    return new Map(found.flatMap(({ key, version, attachment }) => (attachment ? [] : [[key, version]])));
+  }
+
   /** Undefined where the cache does not answer. */
   private async journaled({ taskId, organization, nowMs }: AttachmentListQuery) {
     return (await unlessCacheIsDown(this.cache.readPage({ taskId, organization, nowMs })))?.journaled;
@@ -86,6 +100,13 @@ export class CorrectedList {
     const attachments = found.flatMap(({ attachment }) => attachment ?? []);
     return { attachments, degraded: found.some(({ degraded }) => degraded) || undefined };
   }
+}
+
+function absentFrom(
+  outlines: ReadonlyMap<string, Attachment>,
+  changes: readonly (JournaledChange | KnownChange)[],
+): string[] {
+  return changes.flatMap(({ key }) => (outlines.has(key) ? [] : [key]));
 }
 
 /** Throws where only the version is known of what should be shown. */

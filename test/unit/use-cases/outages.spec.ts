@@ -2,7 +2,11 @@ import { DomainError } from '../../../src/core/domain/domain-error';
 import { JsonText } from '../../../src/core/domain/json-text';
 import type { AttachmentCache } from '../../../src/core/ports/attachment-cache';
 import { StoreError } from '../../../src/core/ports/store-error';
+import { AttachmentLookup } from '../../../src/core/use-cases/attachment-lookup';
+import { CorrectedList } from '../../../src/core/use-cases/corrected-list';
+import { Deadline } from '../../../src/core/use-cases/deadline';
 import { ProjectChanges } from '../../../src/core/use-cases/project-changes';
+import { ReplicaMemory } from '../../../src/core/use-cases/replica-memory';
 import { CALLER, FOREIGN_CALLER, House, JournalingHouse } from '../../support/house';
 
 const outcomeOf = (promise: Promise<unknown>): Promise<string> =>
@@ -172,6 +176,32 @@ describe('while PostgreSQL is away', () => {
     expect(page).toMatchObject({ totalCount: 1, hasMore: false, attachments: [{ key: 'a', content: 'a' }] });
     expect(page.degraded).toBeUndefined();
     expect(house.postgres.calls).toContain('summaries');
+  });
+
+  it('lists nothing that another replica has deleted in PostgreSQL over the journal', async () => {
+    await house.text('t-1', 'k', 'x');
+    house.clock.advance(1000);
+    postgresGoes();
+    await house.text('t-1', 'k', 'journaled');
+    await house.text('t-1', 'l', 'journaled');
+    postgresReturns();
+    house.redis.fails = 'unavailable';
+    house.clock.advance(1000);
+    await house.text('t-1', 'k', 'later');
+    await remove('k');
+    house.redis.fails = undefined;
+
+    const other = new ReplicaMemory();
+    const lookup = new AttachmentLookup(house.store, house.cache, house.clock, house.metrics, other);
+    const corrected = new CorrectedList(house.store, house.cache, lookup, other);
+    const { organization } = CALLER;
+    const firstPage = { keyPrefix: '', limit: 50, offset: 0, descending: false };
+    const query = { taskId: 't-1', organization, nowMs: house.clock.nowMs(), ...firstPage };
+    for (const includeBodies of [true, false]) {
+      const cached = await house.cache.readPage(query);
+      const page = await corrected.find({ ...query, includeBodies }, cached, CALLER, new Deadline(house.clock));
+      expect(page).toMatchObject({ attachments: [{ key: 'l' }], totalCount: 1 });
+    }
   });
 
   it('gives up what PostgreSQL will never take, and keeps it among the dead letters', async () => {
