@@ -14,6 +14,8 @@ import { Schedule, steps, type Eviction } from './attachment-cache-schedule';
 
 export interface AttachmentCacheHarness {
   cache(ttlMs: number): AttachmentCache;
+  /** A cache that is opened next knows nothing. */
+  empty(): Promise<void>;
   nowMs(): number;
   /** Lets `ms` pass for the cache. */
   elapse(ms: number): Promise<void>;

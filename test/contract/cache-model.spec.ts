@@ -2,10 +2,12 @@ import { versionAt } from '../../src/core/domain/version';
 import { CacheModel } from '../support/cache-model/cache-model';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
 import { describeAttachmentCache, type AttachmentCacheHarness } from './attachment-cache.contract';
+import { describeCacheProjection } from './cache-projection.contract';
 
 const SKEW_MS = 100;
 
 describeAttachmentCache('model', () => Promise.resolve(modelHarness()));
+describeCacheProjection('model', () => Promise.resolve(modelHarness()));
 
 function modelHarness(): AttachmentCacheHarness {
   const models: CacheModel[] = [];
@@ -27,6 +29,8 @@ function modelHarness(): AttachmentCacheHarness {
       models.push(model);
       return new ModelAttachmentCache(model);
     },
+    // Each cache has a model of its own.
+    empty: () => Promise.resolve(),
     nowMs,
     elapse,
     evict: {

@@ -15,6 +15,8 @@ export interface RedisCacheHarness {
   readonly evict: Eviction;
   cache(ttlMs: number): RedisAttachmentCache;
   journal(ttlMs: number): RedisAttachmentJournal;
+  /** Nothing is known any more, whatever has been opened. */
+  empty(): Promise<void>;
   nowMs(): number;
   elapse(ms: number): Promise<void>;
   close(): Promise<void>;
@@ -43,6 +45,7 @@ export async function openRedisHarness({ isCluster }: { isCluster: boolean }): P
     evict: evictionFrom(client, keys),
     cache: (ttlMs) => new RedisAttachmentCache(connection, keys, ttlMs),
     journal: (ttlMs) => new RedisAttachmentJournal(connection, keys, ttlMs),
+    empty: async () => void (await client.flushall()),
     nowMs: () => Date.now(),
     elapse: (ms) => sleep(ms),
     close,

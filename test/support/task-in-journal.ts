@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import type { Attachment } from '../../src/core/domain/attachment';
+import { attachmentCreated, attachmentDeleted } from '../../src/core/domain/domain-event';
+import type { AttachmentCache, JournaledChange } from '../../src/core/ports/attachment-cache';
+import type { AttachmentJournal, JournalEntry, JournalOutcome } from '../../src/core/ports/attachment-journal';
+import type { JournaledWrite } from '../../src/core/ports/attachment-store';
+import { NOW_MS, ORGANIZATION, TaskInCache } from './task-in-cache';
+
+/** One task, to which writes are journaled. */
+export class TaskInJournal extends TaskInCache {
+  constructor(
+    cache: AttachmentCache,
+    private readonly journal: AttachmentJournal,
+  ) {
+    super(cache);
+  }
+
+  putOf(attachment: Attachment): JournaledWrite {
+    return { organization: ORGANIZATION, put: { attachment, event: attachmentCreated(attachment, 'replica-1') } };
+  }
+
+  deletionOf(key: string, version: number): JournaledWrite {
+    const ref = { taskId: this.id, key };
+    const stamp = { version, op: randomUUID() };
+    const event = attachmentDeleted(ref, stamp, 'alice', NOW_MS);
+    return { organization: ORGANIZATION, deletion: { ...ref, stamp, force: false, event } };
+  }
+
+  append(write: JournaledWrite): Promise<JournalOutcome> {
+    return this.journal.append(write, NOW_MS);
+  }
+
+  async appendPut(key: string, version: number, members: Partial<Attachment> = {}): Promise<Attachment> {
+    const attachment = this.sample(key, version, members);
+    expect(await this.append(this.putOf(attachment))).toMatchObject({ state: 'journaled' });
+    return attachment;
+  }
+
+  async appendDeletion(key: string, version: number): Promise<void> {
+    expect(await this.append(this.deletionOf(key, version))).toMatchObject({ state: 'journaled' });
+  }
+
+  /** The oldest entry. */
+  async head(): Promise<JournalEntry> {
+    const [[entry] = []] = await this.journal.oldest();
+    if (!entry) throw new Error('the journal is empty');
+    return entry;
+  }
+
+  /** Of the whole task, as the cache tells whoever asks for no page. */
+  async journaled(organization = ORGANIZATION): Promise<readonly JournaledChange[] | undefined> {
+    return (await this.cache.readPage({ taskId: this.id, organization, nowMs: NOW_MS })).journaled;
+  }
+}
