@@ -1,13 +1,13 @@
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
+import { PING_TIMEOUT_MS } from '../../core/domain/limits';
 import type { Dependency } from '../../core/ports/dependency';
 import { StoreError } from '../../core/ports/store-error';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { PooledSession, type Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
 
-const PING_TIMEOUT_MS = 900;
 /** Behind so many, even sessions that serve but a thousand calls a second would come too late for any caller. */
 const MAX_WAITING = 2000;
 
