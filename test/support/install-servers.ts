@@ -7,8 +7,8 @@ export default function installServers({ testPathPatterns }: { testPathPatterns:
   const { patterns } = testPathPatterns;
   const needsServers = patterns.length === 0 || patterns.some((pattern) => !/^test\/(unit|architecture)/.test(pattern));
   if (!needsServers) return;
-  findOrInstall('redis-server', { apt: 'redis-server', brew: 'redis' });
-  findOrInstall('nats-server', { apt: 'nats-server', brew: 'nats-server' });
+  findOrInstall('redis-server');
+  findOrInstall('nats-server');
   ensurePostgres();
   buildServiceFor(patterns);
 }

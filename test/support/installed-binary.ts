@@ -2,6 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** What brings each server, by its program. */
+const PACKAGES = {
+  'redis-server': { apt: 'redis-server', brew: 'redis' },
+  'nats-server': { apt: 'nats-server', brew: 'nats-server' },
+  initdb: { apt: 'postgresql', brew: 'postgresql@17' },
+};
+
 /** Where servers are installed that a service account's PATH leaves out. */
 function extraFolders(): string[] {
   const debianPostgres = '/usr/lib/postgresql';
@@ -21,7 +28,8 @@ export function findBinary(name: string): string | undefined {
 }
 
 /** The path of a server's program: from the PATH, else installed by the package manager, else an error that says what. */
-export function findOrInstall(name: string, packages: { apt: string; brew: string }): string {
+export function findOrInstall(name: keyof typeof PACKAGES): string {
+  const packages = PACKAGES[name];
   const found = findBinary(name) ?? (install(packages), findBinary(name));
   if (found) return found;
   throw new Error(

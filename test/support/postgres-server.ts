@@ -1,12 +1,11 @@
-import { execFileSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { freePort } from './free-port';
 import { postgresBinaries } from './postgres-binaries';
-import { spawnMortal } from './spawn-mortal';
+import { ServerProcess } from './server-process';
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -51,8 +50,8 @@ class RunningServer implements PostgresServer {
   constructor(
     private readonly folder: string,
     readonly port: number,
-    private readonly start: () => Promise<ChildProcess>,
-    private child: ChildProcess,
+    private readonly start: () => Promise<ServerProcess>,
+    private server: ServerProcess,
   ) {}
 
   get url(): string {
@@ -60,7 +59,7 @@ class RunningServer implements PostgresServer {
   }
 
   get pid(): number {
-    return this.child.pid as number;
+    return this.server.pid;
   }
 
   async createDatabase(): Promise<string> {
@@ -73,41 +72,29 @@ class RunningServer implements PostgresServer {
 
   async kill(): Promise<void> {
     // Immediate shutdown: the sessions end at once, nothing is written down, the next start recovers from the log.
-    await this.end('SIGQUIT');
+    await this.server.end('SIGQUIT');
   }
 
   async restart(): Promise<void> {
-    this.child = await this.start();
+    this.server = await this.start();
   }
 
   async stop(): Promise<void> {
-    await this.end('SIGINT');
+    await this.server.end('SIGINT');
     rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  private async end(signal: NodeJS.Signals): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const exited = once(this.child, 'exit');
-    this.child.kill(signal);
-    await exited;
   }
 }
 
-async function startOn(program: string, data: string, port: number, owner?: { uid: number; gid: number }) {
+function startOn(path: string, data: string, port: number, owner?: { uid: number; gid: number }) {
   const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'shared_buffers=32MB'];
-  const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
-  const child = spawnMortal(program, args, { ...owner, cwd: data, stdio: ['ignore', 'ignore', 'pipe'] }, 'SIGQUIT');
-  let log = '';
-  child.stderr?.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4096)));
-  const giveUpAt = Date.now() + START_TIMEOUT_MS;
-  while (!(await answers(port, data))) {
-    if (child.exitCode !== null || Date.now() > giveUpAt) {
-      child.kill('SIGKILL');
-      throw new Error(`PostgreSQL did not start:\n${log}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  return child;
+  return ServerProcess.start({
+    path,
+    args: ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+    options: { ...owner, cwd: data, stdio: ['ignore', 'ignore', 'pipe'] },
+    deathSignal: 'SIGQUIT',
+    answers: () => answers(port, data),
+    startTimeoutMs: START_TIMEOUT_MS,
+  });
 }
 
 /** With its own data: another server may have taken the port first. */

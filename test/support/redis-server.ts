@@ -1,13 +1,11 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { firstAnswer } from './first-answer';
 import { freePort } from './free-port';
 import { findOrInstall } from './installed-binary';
 import { until } from './poll';
-import { spawnMortal } from './spawn-mortal';
+import { ServerProcess } from './server-process';
 
 const START_TIMEOUT_MS = 10_000;
 /** A node that has just started takes writes, and believes the others, only after some seconds. */
@@ -72,7 +70,7 @@ export async function startRedisCluster({ appendOnly = false } = {}): Promise<Re
 
 class Node implements RedisServer {
   private readonly folder = mkdtempSync(join(tmpdir(), 'dossier-redis-'));
-  private child?: ChildProcess;
+  private server?: ServerProcess;
 
   constructor(
     readonly port: number,
@@ -86,48 +84,45 @@ class Node implements RedisServer {
   }
 
   get pid(): number {
-    return this.child?.pid as number;
+    return this.server?.pid as number;
   }
 
   async start(): Promise<void> {
-    const binary = findOrInstall('redis-server', { apt: 'redis-server', brew: 'redis' });
-    const child = spawnMortal(binary, this.args().map(String));
-    this.child = child;
-    let output = '';
-    child.stdout?.on('data', (text: Buffer) => (output = (output + text.toString()).slice(-4096)));
-    // Its own id: another server may have taken the port first.
-    const isUp = async () => hasEnded(child) || (await this.ask('INFO server')).includes(`process_id:${child.pid}\r`);
     try {
-      await until('redis-server answers', isUp, START_TIMEOUT_MS);
-      if (hasEnded(child)) throw new Error(`it ended with exit code ${child.exitCode}`);
+      this.server = await ServerProcess.start({
+        path: findOrInstall('redis-server'),
+        args: this.args().map(String),
+        answers: async (pid) => (await this.ask('INFO server')).includes(`process_id:${pid}\r`),
+        startTimeoutMs: START_TIMEOUT_MS,
+      });
     } catch (error) {
       await this.stop();
-      throw new Error(`redis-server did not start:\n${output}`, { cause: error });
+      throw error;
     }
   }
 
   async stop(): Promise<void> {
     this.resume();
-    await this.end('SIGTERM');
+    await this.server?.end('SIGTERM');
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  kill(): Promise<void> {
-    return this.end('SIGKILL');
+  async kill(): Promise<void> {
+    await this.server?.end('SIGKILL');
   }
 
   async restart(): Promise<void> {
-    if (this.child && !hasEnded(this.child)) return;
+    if (this.server?.hasEnded === false) return;
     await this.start();
     if (this.busPort !== undefined) await this.untilClusterIsUp();
   }
 
   pause(): void {
-    this.child?.kill('SIGSTOP');
+    this.server?.signal('SIGSTOP');
   }
 
   resume(): void {
-    this.child?.kill('SIGCONT');
+    this.server?.signal('SIGCONT');
   }
 
   untilClusterIsUp(): Promise<boolean> {
@@ -137,16 +132,7 @@ class Node implements RedisServer {
 
   /** What it answers to an inline command first; empty while it is not there. */
   ask(command: string): Promise<string> {
-    return new Promise((resolve) => {
-      const socket = connect(this.port, '127.0.0.1', () => socket.write(`${command}\r\n`));
-      const finish = (answer: string) => {
-        socket.destroy();
-        resolve(answer);
-      };
-      socket.once('data', (data) => finish(data.toString()));
-      socket.once('error', () => finish(''));
-      socket.once('close', () => finish(''));
-    });
+    return firstAnswer(this.port, command);
   }
 
   private args(): (string | number)[] {
@@ -169,13 +155,6 @@ class Node implements RedisServer {
     }
     return args;
   }
-
-  private async end(signal: NodeJS.Signals): Promise<void> {
-    if (!this.child || hasEnded(this.child)) return;
-    const ended = once(this.child, 'exit');
-    this.child.kill(signal);
-    await ended;
-  }
 }
 
 async function formCluster(nodes: readonly Node[]): Promise<void> {
@@ -197,8 +176,4 @@ async function orStop<T>(nodes: readonly Node[], work: Promise<T>): Promise<T> {
     await Promise.all(nodes.map((node) => node.stop()));
     throw error;
   }
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
 }
