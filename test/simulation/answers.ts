@@ -348,7 +348,9 @@ export class AnswerCheck {
     if (acknowledged?.by === replica.name && isBefore(acknowledged.atMs) && remembersAll) return 'G3';
     const isCommitted = isBefore(committedAtMs);
     if (isCommitted && operation.storeHasAnswered(key) && this.isChosenByStore(operation, one)) return 'truth';
-    if (isCommitted && isBefore(one.toldAtMs) && !degraded) return 'G4';
+    const xid = 'version' in one ? one.xid : one.deletionXid;
+    const isProjected = isBefore(one.toldAtMs) || (xid !== undefined && xid < operation.knownBelow);
+    if (isCommitted && isProjected && !degraded) return 'G4';
     if (!operation.cacheHasAnswered) return undefined;
     if (isBefore(one.keptAtMs)) return 'G4';
     if ('journaledAtMs' in one && isBefore(one.journaledAtMs) && !isCommitted && !isBefore(one.supersededAtMs))

@@ -89,6 +89,20 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    if (corrections.length < Infinity) return undefined;`,
   },
   {
+    name: 'a corrected list shows what the store has deleted over the journal',
+    scenario: 'backlog',
+    file: `${USE_CASES}/corrected-list.ts`,
+    find: `if (change.version > (deleted.get(change.key) ?? 0)) correct(`,
+    replace: `correct(`,
+  },
+  {
+    name: 'a corrected list lacks what has been drained meanwhile',
+    scenario: 'backlog',
+    file: `${USE_CASES}/corrected-list.ts`,
+    find: `(attachment ? [] : [[key, version]])`,
+    replace: `[[key, version]]`,
+  },
+  {
     name: 'a deletion is not forced over what only the journal has',
     scenario: 'backlog',
     file: `${USE_CASES}/delete-attachment.ts`,
@@ -141,6 +155,26 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${USE_CASES}/project-changes.ts`,
     find: `await this.cache.project(cursor, changes, to)`,
     replace: `await this.cache.project(cursor, [], to)`,
+  },
+  {
+    name: 'a cache whose cursor is not read is believed',
+    file: `${USE_CASES}/project-changes.ts`,
+    find: `      this.memory.distrust(Infinity);`,
+    replace: ``,
+  },
+  {
+    name: 'a cache that takes no changes is believed',
+    scenario: 'redis refuses',
+    file: `${USE_CASES}/project-changes.ts`,
+    find: `      this.memory.distrust(horizon);`,
+    replace: ``,
+  },
+  {
+    name: 'a cache that is far behind is believed',
+    scenario: 'long transactions',
+    file: `${USE_CASES}/project-changes.ts`,
+    find: `this.memory.distrust(this.ahead.horizon);`,
+    replace: `void this.ahead;`,
   },
   {
     name: 'publishing goes on after a failure',

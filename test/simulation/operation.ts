@@ -26,6 +26,8 @@ export type Answer =
 export class Operation implements CallWitness {
   readonly startedAtMs: number;
   readonly startClockMs: number;
+  /** Position in the outbox below which the replica had to know every change when the operation began. */
+  readonly knownBelow: number;
   /** Those of which the database has told what it holds. */
   private readonly keysOfStore = new Set<string>();
   private readonly outcomes = new Map<string, { answered: number; failed: number }>();
@@ -44,6 +46,7 @@ export class Operation implements CallWitness {
   ) {
     this.startedAtMs = history.nowMs;
     this.startClockMs = replica.clock.nowMs();
+    this.knownBelow = replica.turns.knownBelow;
   }
 
   get name(): string {

@@ -58,6 +58,7 @@ export type Fault =
       readonly replica: number;
       readonly blockage: Blockage;
     } & Period)
+  | Refusal
   | ({ readonly kind: 'crash'; readonly replica: number } & Period)
   | { readonly kind: 'reconnect'; readonly replica: number; readonly fromMs: number }
   | {
@@ -67,6 +68,16 @@ export type Fault =
       readonly key: string;
       readonly fromMs: number;
     };
+
+/** Redis reads, and refuses to change anything: it is full, cannot save, or has become a replica. */
+export interface Refusal extends Period {
+  readonly kind: 'refusal';
+  /** Whose commands; undefined: everybody's. */
+  readonly replica?: number;
+  /** Of the commands that would change something: a full Redis still takes those that begin with removing something. */
+  readonly share: number;
+  readonly outcome: 'failed' | 'unavailable';
+}
 
 interface Period {
   readonly fromMs: number;

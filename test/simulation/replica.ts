@@ -32,6 +32,7 @@ import { BusError } from './bus-error';
 import { Connection, type CallWitness } from './connection';
 import type { History } from './history';
 import type { Plan, ServerName } from './plan';
+import { ProjectionTurns } from './projection-turns';
 import type { Random } from './random';
 import type { SimulatedBus, SimulatedPostgres, SimulatedRedis } from './servers';
 import type { Timeline } from './timeline';
@@ -41,9 +42,9 @@ const MAX_ATTACHMENT_BYTES = 1000;
 const PUBLISH_TIMEOUT_MS = 2000;
 /** A transaction that stays open for long holds back whoever follows the changes, and nobody else. */
 const LONG_TRANSACTION_MS = 4000;
-/** Between two runs of a job, about. */
 /** So small that a fill of a few attachments can meet a fault half-way. */
 const FILL_CHUNK_SIZE = 1;
+/** Between two runs of a job, about. */
 const TICK_MS = { drain: 400, project: 350, publish: 600, sweep: 1000 };
 
 export interface Surroundings {
@@ -75,6 +76,7 @@ const NOBODY: CallWitness = { answered: () => undefined, failed: () => undefined
 export class Replica {
   readonly name: string;
   readonly clock: VirtualClock;
+  readonly turns: ProjectionTurns;
   isAlive = true;
   private readonly memory: ReplicaMemory;
   private readonly settings: CoreSettings;
@@ -90,12 +92,14 @@ export class Replica {
     readonly place: number,
     incarnation: number,
   ) {
-    const { timeline, plan, redis } = around;
+    const { timeline, plan, redis, postgres } = around;
     this.name = `r${place + 1}${"'".repeat(incarnation)}`;
     this.clock = new VirtualClock(timeline, plan.skewsMs[place] as number, plan.clockStepMs);
     this.memory = new ReplicaMemory(plan.scenario.memorySize);
     this.settings = new CoreSettings(this.name, MAX_ATTACHMENT_BYTES);
     this.connections = { postgres: this.connect('postgres'), redis: this.connect('redis'), nats: this.connect('nats') };
+    const positions = { cursor: () => redis.model.cursor ?? 0, horizon: () => postgres.database.xmax };
+    this.turns = new ProjectionTurns(positions, () => timeline.nowMs);
     this.cache = new ModelAttachmentCache(redis.model, () => this.session);
     this.journal = new ModelAttachmentJournal(redis.model, () => this.session);
     this.filler = new IndexFiller(
@@ -139,15 +143,14 @@ export class Replica {
   }
 
   private startJobs(): void {
+    const { memory, clock, turns } = this;
     const store = this.attachmentStore(NOBODY);
-    const cache = this.attachmentCache(NOBODY);
-    const outbox = this.outbox();
     const drain = new DrainJournal(this.attachmentJournal(NOBODY), store);
-    const project = new ProjectChanges(cache, outbox, this.memory, this.clock);
-    const publish = new PublishEvents(outbox, this.eventBus(), METRICS);
-    const sweep = new SweepExpired(this.expiredStore(), cache, this.clock);
+    const project = new ProjectChanges(this.attachmentCache(turns), this.outbox(turns), memory, clock);
+    const publish = new PublishEvents(this.outbox(NOBODY), this.eventBus(), METRICS);
+    const sweep = new SweepExpired(this.expiredStore(), this.attachmentCache(NOBODY), clock);
     this.repeat(TICK_MS.drain, () => drain.execute());
-    this.repeat(TICK_MS.project, () => project.execute());
+    this.repeat(TICK_MS.project, () => project.execute().finally(() => turns.ended()));
     this.repeat(TICK_MS.publish, () => publish.execute());
     this.repeat(TICK_MS.sweep, () => sweep.execute());
   }
@@ -233,27 +236,34 @@ export class Replica {
       readTask: (taskId) => this.command('readTask', witness, () => cache.readTask(taskId)),
       readPage: (request) => this.command('readPage', witness, () => cache.readPage(request)),
       apply: (change) =>
-        this.command(`apply ${stampOf({ ...change, ...change.stamp })}`, witness, async () => {
-          const reply = await cache.apply(change);
-          history.applied(change, redis.model);
-          return reply;
-        }),
+        this.command(
+          `apply ${stampOf({ ...change, ...change.stamp })}`,
+          witness,
+          () => cache.apply(change),
+          () => history.applied(change, redis.model),
+        ),
       wipe: (taskId, version) =>
-        this.command(`wipe ${taskId}`, witness, async () => {
-          await cache.wipe(taskId, version);
-          history.wiped(taskId, redis.model);
-        }),
+        this.command(
+          `wipe ${taskId}`,
+          witness,
+          () => cache.wipe(taskId, version),
+          () => history.wiped(taskId, redis.model),
+        ),
       fill: (fills) =>
-        this.command(`fill ${fills.map(fillOf).join(', ')}`, witness, async () => {
-          await cache.fill(fills);
-          for (const { taskId } of fills) history.redisChanged(taskId, redis.model);
-        }),
+        this.command(
+          `fill ${fills.map(fillOf).join(', ')}`,
+          witness,
+          () => cache.fill(fills),
+          () => fills.forEach(({ taskId }) => history.redisChanged(taskId, redis.model)),
+        ),
       cursors: () => this.command('cursors', witness, () => cache.cursors()),
       project: (cursor, changes, to) =>
-        this.command(`project ${cursor.position} to ${to}`, witness, async () => {
-          await cache.project(cursor, changes, to);
-          history.projected(redis.model);
-        }),
+        this.command(
+          `project ${cursor.position} to ${to}`,
+          witness,
+          () => cache.project(cursor, changes, to),
+          () => history.projected(redis.model),
+        ),
     };
   }
 
@@ -263,32 +273,40 @@ export class Replica {
     return {
       append: (write, nowMs) => {
         const stamped = 'put' in write ? write.put.attachment : { ...write.deletion, ...write.deletion.stamp };
-        return this.command(`append ${stampOf(stamped)}`, witness, async () => {
-          const reply = await journal.append(write, nowMs);
-          if (reply.state === 'journaled') history.journaled(write, redis.model);
-          return reply;
-        });
+        return this.command(
+          `append ${stampOf(stamped)}`,
+          witness,
+          () => journal.append(write, nowMs),
+          ({ state }) => state === 'journaled' && history.journaled(write, redis.model),
+        );
       },
       oldest: () =>
         this.command('oldest', witness, async () => {
           const parts = await journal.oldest();
           return parts.map((entries) => entries.slice(0, plan.batchSize));
         }),
-      settle: (entry, outcome) =>
-        this.command(`settle ${entry.op.slice(-4)} ${outcome.state}`, witness, async () => {
-          const headBefore = redis.model.journal[0]?.op;
-          await journal.settle(entry, outcome);
-          if (redis.model.journal[0]?.op !== headBefore) history.settled(entry, outcome.state, redis.model);
-        }),
+      settle: (entry, outcome) => {
+        const isOver = () => redis.model.journal[0]?.op !== entry.op;
+        let wasOver = false;
+        return this.command(
+          `settle ${entry.op.slice(-4)} ${outcome.state}`,
+          witness,
+          () => {
+            wasOver = isOver();
+            return journal.settle(entry, outcome);
+          },
+          () => !wasOver && history.settled(entry, outcome.state, redis.model),
+        );
+      },
       backlog: () => this.command('backlog', witness, () => journal.backlog()),
     };
   }
 
-  private outbox(): Outbox {
+  private outbox(witness: CallWitness): Outbox {
     const { postgres, plan } = this.around;
     const { outbox } = postgres;
     const few = (limit: number) => Math.min(limit, plan.batchSize);
-    const query = <T>(method: string, ask: () => Promise<T>) => this.query(method, NOBODY, OPERATION_TIMEOUT_MS, ask);
+    const query = <T>(method: string, ask: () => Promise<T>) => this.query(method, witness, OPERATION_TIMEOUT_MS, ask);
     const port = {
       unpublished: (limit: number) =>
         query('unpublished', () =>
@@ -324,10 +342,19 @@ export class Replica {
     };
   }
 
-  private command<T>(method: string, witness: CallWitness, effect: () => Promise<T>): Promise<T> {
-    return this.connections.redis.send({ method, timeoutMs: CACHE_TIMEOUT_MS, witness }, (session) => {
+  /** `note` is told of what has been done. */
+  private command<T>(
+    method: string,
+    witness: CallWitness,
+    effect: () => Promise<T>,
+    note?: (reply: T) => unknown,
+  ): Promise<T> {
+    const { redis } = this.around;
+    return this.connections.redis.send({ method, timeoutMs: CACHE_TIMEOUT_MS, witness }, async (session) => {
       this.session = session;
-      return effect();
+      const reply = await redis.serve(this.place, effect);
+      note?.(reply);
+      return reply;
     });
   }
 

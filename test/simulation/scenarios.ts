@@ -14,6 +14,11 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'few hot keys', taskCount: 1, keyCount: 2, burstShare: 0.9, operationCount: [30, 60], clockSkewMs: SKEW_MS },
   { name: 'lossy network', weather: LOSSY, clockSkewMs: SKEW_MS },
   { name: 'redis out', clockSkewMs: SKEW_MS, faults: several(2, redisOut(['same'])) },
+  {
+    name: 'redis refuses',
+    clockSkewMs: SKEW_MS,
+    faults: both(several(3, refusal), several(2, linkCut), several(1, postgresOut)),
+  },
   { name: 'postgres out', clockSkewMs: SKEW_MS, faults: several(2, postgresOut) },
   { name: 'both out', clockSkewMs: SKEW_MS, faults: both(several(2, redisOut(['same'])), several(2, postgresOut)) },
   { name: 'links cut', clockSkewMs: SKEW_MS, faults: several(6, linkCut) },
@@ -148,6 +153,7 @@ export const SCENARIOS: readonly Scenario[] = [
       several(2, crash),
       several(4, eviction),
       several(2, reconnect),
+      several(1, refusal),
     ),
   },
 ];
@@ -177,6 +183,16 @@ function redisOut(restarts: readonly RedisRestart[]): FaultMaker {
 function flicker(random: Random, frame: PlanFrame): Fault {
   const fault = { kind: 'redis', restart: 'old', ageMs: random.int(250), blockage: 'refused' } as const;
   return { ...fault, ...period(random, frame, 15) };
+}
+
+function refusal(random: Random, frame: PlanFrame): Fault {
+  return {
+    kind: 'refusal',
+    replica: random.chance(0.5) ? random.int(REPLICAS) : undefined,
+    share: random.pick([0.6, 1]),
+    outcome: random.pick(['failed', 'unavailable'] as const),
+    ...period(random, frame, 5000),
+  };
 }
 
 function postgresOut(random: Random, frame: PlanFrame): Fault {

@@ -61,7 +61,7 @@ class Schedule {
       history,
       ids: new CountingIdSource(random, plan.scenario.maxChoices ?? Infinity),
       postgres: new SimulatedPostgres(timeline, random, history),
-      redis: new SimulatedRedis(timeline, plan, history),
+      redis: new SimulatedRedis(timeline, random, plan, history),
       bus: new SimulatedBus(history),
       trace: line,
     };
@@ -171,6 +171,8 @@ class Schedule {
         return this.takeDown(fault.kind, fault.blockage);
       case 'link':
         return this.block(fault.replica, fault.server, fault.blockage, false);
+      case 'refusal':
+        return this.around.redis.refuse(fault);
       case 'crash':
         return this.crash(fault.replica);
       case 'reconnect':
@@ -191,6 +193,8 @@ class Schedule {
         return this.bringUp(fault.kind, fault.blockage);
       case 'link':
         return this.unblock(fault.replica, fault.server, fault.blockage);
+      case 'refusal':
+        return this.around.redis.endRefusal(fault);
       case 'crash':
         return this.restart(fault.replica);
     }

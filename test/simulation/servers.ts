@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { DomainEvent } from '../../src/core/domain/domain-event';
 import { versionAt } from '../../src/core/domain/version';
+import { StoreError } from '../../src/core/ports/store-error';
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
 import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
 import { MemoryExpiredAttachmentStore } from '../../src/outbound/memory/memory-expired-attachment-store';
@@ -7,7 +9,7 @@ import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
 import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
 import { CacheModel, type CacheSnapshot } from '../support/cache-model/cache-model';
 import type { History } from './history';
-import type { Plan, Piece, RedisRestart } from './plan';
+import type { Plan, Piece, RedisRestart, Refusal } from './plan';
 import type { Random } from './random';
 import type { Timeline } from './timeline';
 
@@ -76,14 +78,17 @@ export class SimulatedPostgres {
   }
 }
 
-/** A Redis that can come back with less than it had. */
+/** A Redis that can come back with less than it had, and that can refuse to change. */
 export class SimulatedRedis {
   readonly model: CacheModel;
   private readonly snapshots: { atMs: number; snapshot: CacheSnapshot }[] = [];
 
+  private readonly refusals = new Set<Refusal>();
+
   constructor(
     private readonly timeline: Timeline,
-    plan: Plan,
+    private readonly random: Random,
+    private readonly plan: Plan,
     private readonly history: History,
   ) {
     this.model = new CacheModel({
@@ -102,6 +107,27 @@ export class SimulatedRedis {
     if (how === 'old' && old) this.model.restore(old.snapshot);
     else this.model.clear();
     this.history.redisWentBack(this.model);
+  }
+
+  refuse(refusal: Refusal): void {
+    this.refusals.add(refusal);
+  }
+
+  endRefusal(refusal: Refusal): void {
+    this.refusals.delete(refusal);
+  }
+
+  /** The effect of a command of one replica, unless it would change anything, and that is refused. */
+  serve<T>(place: number, effect: () => Promise<T>): Promise<T> {
+    const refusal = [...this.refusals].find(({ replica }) => replica === undefined || replica === place);
+    if (!refusal || !this.random.chance(refusal.share)) return effect();
+    // What has come to its end changes nothing by going.
+    for (const taskId of this.plan.taskIds) this.model.dump(taskId);
+    const before = this.model.snapshot();
+    const answer = effect();
+    if (isDeepStrictEqual(this.model.snapshot(), before)) return answer;
+    this.model.restore(before);
+    return Promise.reject(new StoreError('redis', refusal.outcome));
   }
 
   evict(piece: Piece, taskId: string, key: string): void {
