@@ -12,8 +12,8 @@ const MAX_LAG_MS = 1000;
  * so: only by its own reading of the outbox it knows how far the cache must have been brought to be believed.
  */
 export class ProjectChanges {
-  /** A horizon that the projection has not reached yet. */
-  private ahead?: { readonly horizon: number; readonly sinceMs: number };
+  /** Horizons that the projection has not reached yet, lowest first, and since when they are known. */
+  private readonly ahead: { readonly horizon: number; readonly sinceMs: number }[] = [];
 
   constructor(
     private readonly cache: AttachmentCache,
@@ -66,9 +66,13 @@ export class ProjectChanges {
   /** A transaction that is long under way holds the projection back, and with it what others have changed since. */
   private watchLag({ to, horizon }: OutboxChanges): void {
     const nowMs = this.clock.monotonicMs();
-    if (this.ahead && to >= this.ahead.horizon) this.ahead = undefined;
-    if (to < horizon) this.ahead ??= { horizon, sinceMs: nowMs };
-    if (this.ahead && nowMs - this.ahead.sinceMs > MAX_LAG_MS) this.memory.distrust(this.ahead.horizon);
+    while (this.ahead[0] && this.ahead[0].horizon <= to) this.ahead.shift();
+    if (horizon > (this.ahead.at(-1)?.horizon ?? to)) this.ahead.push({ horizon, sinceMs: nowMs });
+    const overdue = this.ahead.findLast(({ sinceMs }) => nowMs - sinceMs > MAX_LAG_MS);
+    if (!overdue) return;
+    // Whatever reaches this one has reached those before it.
+    this.ahead.splice(0, this.ahead.indexOf(overdue));
+    this.memory.distrust(overdue.horizon);
   }
 }
 

@@ -272,6 +272,13 @@ describe('a cache that answers, and takes no changes', () => {
     return Object.assign(cache, { cursors: () => house.cache.cursors(), project: refuse });
   };
 
+  const asksStore = async () => {
+    await house.projectChanges.execute();
+    house.forgetCalls();
+    await get('k');
+    return house.postgres.calls.includes('find');
+  };
+
   it('is not believed until it has caught up', async () => {
     await house.text('t-1', 'k', 'x');
     await get('k');
@@ -291,16 +298,25 @@ describe('a cache that answers, and takes no changes', () => {
     await get('k');
     const underWay = house.database.begin();
     await house.text('t-1', 'other', 'x');
-    const asksStore = async () => {
-      await house.projectChanges.execute();
-      house.forgetCalls();
-      await get('k');
-      return house.postgres.calls.includes('find');
-    };
     expect(await asksStore()).toBe(false);
     house.clock.advance(1001);
     expect(await asksStore()).toBe(true);
     house.database.commit(underWay, () => undefined);
+    expect(await asksStore()).toBe(false);
+  });
+
+  it('is not believed while one such transaction follows the other', async () => {
+    await house.text('t-1', 'k', 'x');
+    await get('k');
+    const first = house.database.begin();
+    expect(await asksStore()).toBe(false);
+    const second = house.database.begin();
+    await house.text('t-1', 'other', 'x');
+    expect(await asksStore()).toBe(false);
+    house.clock.advance(1001);
+    house.database.commit(first, () => undefined);
+    expect(await asksStore()).toBe(true);
+    house.database.commit(second, () => undefined);
     expect(await asksStore()).toBe(false);
   });
 
