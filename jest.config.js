@@ -22,7 +22,7 @@ module.exports = {
     ],
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly})/)`],
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   // Servers and services run beside the workers: more of them would only wait for each other.
   maxWorkers: 2,
 };

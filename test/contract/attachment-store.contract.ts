@@ -484,7 +484,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         const drained = await harness.attachments.drain({ organization: ORGANIZATION, put: journaled });
         expect(drained).toMatchObject({ state: 'applied' });
         expect(await list(page)).toMatchObject({ totalCount: MAX_ATTACHMENTS_PER_TASK + 1 });
-      }, 60_000);
+      });
     });
   });
 }

@@ -248,7 +248,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         await expect(complete(task, 1000).outcome).resolves.toEqual({ state: 'task-full' });
         expect((await get(task.id))?.task).toEqual(task);
         expect(await harness.eventsOf(task.id)).toHaveLength(1 + MAX_ATTACHMENTS_PER_TASK);
-      }, 60_000);
+      });
 
       it('stores no attachment where the change is stale', async () => {
         const task = await storedTask(harness);

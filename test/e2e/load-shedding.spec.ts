@@ -38,7 +38,7 @@ describe('load shedding by the number of calls in flight', () => {
     lock = new Client({ connectionString: databaseUrl });
     await lock.connect();
     await until('the service listens to NATS', () => requestOverNats().catch(() => undefined));
-  }, 60_000);
+  });
   afterAll(async () => {
     await lock?.end();
     await client?.close();
@@ -94,7 +94,7 @@ describe('load shedding by the delay of the event loop', () => {
 
   beforeAll(async () => {
     service = await startService({ DATA_DIR: 'memory', MAX_EVENT_LOOP_DELAY_MS: '200' });
-  }, 60_000);
+  });
   afterAll(() => service?.kill());
 
   it('answers 503 until the event loop is in time again', async () => {

@@ -60,7 +60,7 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
     keys = writeKeyFile(20);
     stores = await open();
     service = await startService({ ...stores.environment, RATE_LIMITS, API_KEYS_FILE: keys.path });
-  }, 60_000);
+  });
   afterAll(async () => {
     await service?.kill();
     await stores?.close();
@@ -189,7 +189,7 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
       // Limits are shared, hence other ones for each service.
       behindProxy = await start({ TRUST_PROXY: '10.0.0.0/8,127.0.0.1', RATE_LIMITS: 'task.list=2/60s' });
       elsewhere = await start({ TRUST_PROXY: '10.0.0.0/8', RATE_LIMITS: 'task.update=2/60s' });
-    }, 60_000);
+    });
     afterAll(() => Promise.all([open, behindProxy, elsewhere].map((one) => one?.kill())));
 
     const passed = async (target: Service, method: string, forwarded: readonly string[]) => {
@@ -244,7 +244,7 @@ describe('rate limits of replicas', () => {
       startService({ ...shared, API_KEYS_FILE: keys.path, REDIS_URL: `redis://127.0.0.1:${proxy.port}` }),
       startService({ ...shared, API_KEYS_FILE: keys.path }),
     ]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await Promise.all(replicas.map((replica) => replica.kill()));
     await proxy?.close();
@@ -329,7 +329,7 @@ describe('rate limits over NATS', () => {
   beforeAll(async () => {
     nats = await startNats({ jetStream: false });
     service = await startService({ DATA_DIR: 'memory', NATS_URL: nats.url, RATE_LIMIT_PER_MINUTE: '2' });
-  }, 60_000);
+  });
   afterAll(async () => {
     await service?.kill();
     await nats?.stop();

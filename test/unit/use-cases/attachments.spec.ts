@@ -101,7 +101,7 @@ describe('creating an attachment', () => {
     expect((await house.text('t-1', 'k0', 'again')).replaced).toBe(true);
     await house.deleteAttachment.execute({ taskId: 't-1', key: 'k1' }, CALLER);
     expect((await house.text('t-1', 'one-more', '')).replaced).toBe(false);
-  }, 60_000);
+  });
 
   it('goes on without the cache', async () => {
     await house.text('t-1', 'k', 'old');
