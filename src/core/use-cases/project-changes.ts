@@ -70,8 +70,8 @@ export class ProjectChanges {
     if (horizon > (this.ahead.at(-1)?.horizon ?? to)) this.ahead.push({ horizon, sinceMs: nowMs });
     const overdue = this.ahead.findLast(({ sinceMs }) => nowMs - sinceMs > MAX_LAG_MS);
     if (!overdue) return;
-    // Whatever reaches this one has reached those before it.
-    this.ahead.splice(0, this.ahead.indexOf(overdue));
+    // The memory keeps it; whatever reaches it has reached those before.
+    this.ahead.splice(0, this.ahead.indexOf(overdue) + 1);
     this.memory.distrust(overdue.horizon);
   }
 }
