@@ -14,14 +14,14 @@ import { authenticationErrorOf } from '../rpc/error-table';
 import { unexpected } from '../rpc/json-rpc-error';
 import { EVENT_STREAM, EventStream } from './event-stream';
 import { httpOrigin } from './http-origin';
-import { restRefusal, UNAVAILABLE, type RestReply } from './rest-reply';
+import { restRefusal, sendRest, UNAVAILABLE, type RestReply } from './rest-reply';
 
 const POLL_MS = 200;
 const RETRY_MS = 1000;
 const HEARTBEAT_MS = 15_000;
 const SLOW_READER_MS = 10_000;
 /** Each one asks the database a few times a second. */
-export const MAX_FOLLOWERS = 100;
+const MAX_FOLLOWERS = 100;
 
 /** `GET /events`: what happens to the tasks of the caller's organisation, as server-sent events. */
 @Controller()
@@ -41,16 +41,16 @@ export class EventsController implements OnModuleDestroy {
 
   @Get('events')
   async stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    if (this.followers >= MAX_FOLLOWERS) return send(reply, UNAVAILABLE);
+    if (this.followers >= MAX_FOLLOWERS) return void sendRest(reply, UNAVAILABLE);
     this.followers += 1;
     try {
       const { caller } = new CallContext(await httpOrigin(request, this.authenticator), 'events');
       const command = commandOf(request);
       const page = await this.followEvents.execute(command, caller);
-      if (request.method === 'HEAD') send(reply, { status: 200, headers: { 'content-type': EVENT_STREAM } });
+      if (request.method === 'HEAD') sendRest(reply, { status: 200, headers: { 'content-type': EVENT_STREAM } });
       else await this.follow(reply, command, caller, page);
     } catch (error) {
-      send(reply, this.refusalOf(error));
+      sendRest(reply, this.refusalOf(error));
     } finally {
       this.followers -= 1;
     }
@@ -113,13 +113,6 @@ function commandOf({ query, headers }: FastifyRequest): FollowEventsCommand {
 function invalidQuery(errors: readonly FieldError[]): RestReply {
   const detail = errors.map(({ field, message }) => ({ loc: ['query', field], msg: message, type: 'value_error' }));
   return { status: 400, detail };
-}
-
-function send(reply: FastifyReply, { status, detail, headers = {} }: RestReply): void {
-  void reply
-    .code(status)
-    .headers(headers)
-    .send(detail === undefined ? undefined : { detail });
 }
 
 function isAbort(error: unknown): boolean {

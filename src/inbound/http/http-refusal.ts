@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { invalidRequest, JsonRpcError, overloaded, parseError, SERVICE_UNAVAILABLE } from '../rpc/json-rpc-error';
+import { invalidRequest, overloaded, parseError, serviceUnavailable, type JsonRpcError } from '../rpc/json-rpc-error';
 import { isJsonMediaType } from './media-type';
 
 const RETRY_AFTER_SECONDS = 1;
@@ -19,11 +19,7 @@ export const METHOD_NOT_ALLOWED: HttpRefusal = {
 
 export const SHUTTING_DOWN: HttpRefusal = {
   status: 503,
-  error: new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', {
-    code: 'SHUTTING_DOWN',
-    reason: 'Shutting down',
-    retryable: true,
-  }),
+  error: serviceUnavailable('SHUTTING_DOWN', 'Shutting down'),
   headers: { connection: 'close', 'retry-after': String(RETRY_AFTER_SECONDS) },
 };
 

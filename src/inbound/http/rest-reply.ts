@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import type { FieldError } from '../../core/domain/domain-error';
 import { taskIdProblem } from '../../core/domain/identifiers';
 import { INTERNAL_ERROR, type JsonRpcError } from '../rpc/json-rpc-error';
@@ -52,6 +53,13 @@ export function restRefusal(error: JsonRpcError): RestReply {
       return { status: 422, detail: (error.data['errors'] as FieldError[]).map(validationError) };
   }
   return error.code === INTERNAL_ERROR ? { status: 500, detail: 'Internal server error' } : UNAVAILABLE;
+}
+
+export function sendRest(reply: FastifyReply, { status, detail, headers = {} }: RestReply): FastifyReply {
+  return reply
+    .code(status)
+    .headers(headers)
+    .send(detail === undefined ? undefined : { detail });
 }
 
 function validationError({ message }: Pick<FieldError, 'message'>): ValidationError {

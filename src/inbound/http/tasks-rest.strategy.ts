@@ -13,7 +13,16 @@ import { MessagesInFlight } from '../rpc/messages-in-flight';
 import { RawParams } from '../rpc/raw-params';
 import { httpOrigin } from './http-origin';
 import { RateLimitHeaders } from './rate-limit-headers';
-import { DELETED, FOREIGN_TASK, MALFORMED_ID, restRefusal, STOPPING, UNAVAILABLE, type RestReply } from './rest-reply';
+import {
+  DELETED,
+  FOREIGN_TASK,
+  MALFORMED_ID,
+  restRefusal,
+  sendRest,
+  STOPPING,
+  UNAVAILABLE,
+  type RestReply,
+} from './rest-reply';
 
 const PATH = '/v1/tasks/';
 
@@ -66,13 +75,13 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
   }
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    if (this.lifecycle.isStopping) return send(reply, STOPPING);
-    if (this.load.isOverloaded) return send(reply, UNAVAILABLE);
+    if (this.lifecycle.isStopping) return sendRest(reply, STOPPING);
+    if (this.load.isOverloaded) return sendRest(reply, UNAVAILABLE);
     const taskId = (request.params as { '*': string })['*'];
     const limits = new RateLimitHeaders();
     const deleting = httpOrigin(request, this.authenticator, limits.add).then((origin) => this.delete(taskId, origin));
     const answer = await this.inFlight.carry(deleting);
-    return send(reply.headers(limits.headers), answer);
+    return sendRest(reply.headers(limits.headers), answer);
   }
 
   private async delete(taskId: string, origin: CallOrigin): Promise<RestReply> {
@@ -98,12 +107,5 @@ export class TasksRestStrategy extends Server implements CustomTransportStrategy
 /** For a URL that cannot even be decoded, and therefore reaches no route. */
 export function refuseUndecodableUrl(_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const isTask = request.method === 'DELETE' && request.url.startsWith(PATH);
-  send(reply, isTask ? MALFORMED_ID : { status: 400, detail: 'Bad request: the URL cannot be decoded' });
-}
-
-function send(reply: FastifyReply, { status, detail, headers = {} }: RestReply): FastifyReply {
-  return reply
-    .code(status)
-    .headers(headers)
-    .send(detail === undefined ? undefined : { detail });
+  sendRest(reply, isTask ? MALFORMED_ID : { status: 400, detail: 'Bad request: the URL cannot be decoded' });
 }

@@ -8,7 +8,6 @@ import {
   INVALID_PARAMS,
   JsonRpcError,
   METHOD_FAILED,
-  SERVICE_UNAVAILABLE,
   serviceUnavailable,
   UNAUTHORIZED,
 } from './json-rpc-error';
@@ -55,7 +54,7 @@ const REFUSALS: {
     new JsonRpcError(CONFLICT, 'Conflict', { code: 'VERSION_CONFLICT', taskId, key, currentVersion }),
 };
 
-export function refusalError<Kind extends Refusal['kind']>(
+export function refusalErrorOf<Kind extends Refusal['kind']>(
   refusal: Extract<Refusal, { kind: Kind }>,
   method: string,
 ): JsonRpcError {
@@ -65,18 +64,13 @@ export function refusalError<Kind extends Refusal['kind']>(
 
 export function authenticationErrorOf({ kind }: AuthenticationFailure): JsonRpcError {
   if (kind === 'unauthorized') return new JsonRpcError(UNAUTHORIZED, 'Unauthorized', { code: 'UNAUTHORIZED' });
-  const reason = 'Key set unavailable';
-  return new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', {
-    code: 'KEY_SET_UNAVAILABLE',
-    reason,
-    retryable: true,
-  });
+  return serviceUnavailable('KEY_SET_UNAVAILABLE', 'Key set unavailable');
 }
 
 /** Says which store and how it failed; what the store itself said stays in the logs. */
 export function storeErrorOf(error: StoreError, method: string, params: RawParams): JsonRpcError {
   const store = STORES[error.store];
-  if (error.outcome === 'unavailable') return serviceUnavailable(`${store} unavailable`);
+  if (error.outcome === 'unavailable') return serviceUnavailable('STORE_UNAVAILABLE', `${store} unavailable`);
   const [code, reason] =
     error.outcome === 'timeout' ? ['TIMEOUT', `${store} timeout`] : ['STORE_FAILED', `${store} error`];
   return new JsonRpcError(METHOD_FAILED, FAILURES[method] ?? 'Failed', { code, taskId: taskIdOf(params), reason });

@@ -37,21 +37,14 @@ export function methodNotFound(): JsonRpcError {
   return new JsonRpcError(METHOD_NOT_FOUND, 'Method not found');
 }
 
-export function serviceUnavailable(reason: string): JsonRpcError {
-  return new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', {
-    code: 'STORE_UNAVAILABLE',
-    reason,
-    retryable: true,
-  });
+/** `code` is the word for machines, `reason` the one for people. */
+export function serviceUnavailable(code: string, reason: string): JsonRpcError {
+  return new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', { code, reason, retryable: true });
 }
 
 /** For a process that has as much to do as it can do in time; another one may have less. */
 export function overloaded(): JsonRpcError {
-  return new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', {
-    code: 'OVERLOADED',
-    reason: 'Overloaded',
-    retryable: true,
-  });
+  return serviceUnavailable('OVERLOADED', 'Overloaded');
 }
 
 /** What was asked for is more than one reply can carry. */

@@ -4,7 +4,7 @@ import { DomainError } from '../../core/domain/domain-error';
 import { StoreError } from '../../core/ports/store-error';
 import { AuthenticationFailure } from '../auth/credential';
 import type { CallContext } from './call-context';
-import { authenticationErrorOf, refusalError, storeErrorOf } from './error-table';
+import { authenticationErrorOf, refusalErrorOf, storeErrorOf } from './error-table';
 import { JsonRpcError, unexpected } from './json-rpc-error';
 import type { RawParams } from './raw-params';
 import { RepeatedLines } from './repeated-lines';
@@ -25,7 +25,7 @@ export class RpcErrorFilter implements RpcExceptionFilter {
   private translate(error: unknown, method: string, params: RawParams): JsonRpcError {
     if (error instanceof JsonRpcError) return error;
     if (error instanceof AuthenticationFailure) return authenticationErrorOf(error);
-    if (error instanceof DomainError) return refusalError(error.refusal, method);
+    if (error instanceof DomainError) return refusalErrorOf(error.refusal, method);
     if (error instanceof StoreError) {
       this.storeFailures.add(`${method}: ${error.message}${causeCode(error)}`);
       return storeErrorOf(error, method, params);
