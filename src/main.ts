@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule, type Connections } from './app.module';
+import { causeOf } from './cause-of';
 import { ConfigError, loadConfig, type Config } from './config';
 import { CACHE_TIMEOUT_MS } from './core/domain/limits';
 import { IsForeignTask } from './core/use-cases/is-foreign-task';
@@ -197,13 +198,6 @@ function stopOnSignal(
 function packageVersion(): string {
   const { version } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8')) as { version: string };
   return version;
-}
-
-function causeOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  // One for each address of a name, and no message of its own.
-  if (cause instanceof AggregateError && cause.errors.length > 0) return causeOf(cause.errors[0]);
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 main().catch((error: unknown) => {

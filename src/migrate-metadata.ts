@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import { causeOf } from './cause-of';
 import { loadConfig, type Config } from './config';
 import { CoreSettings } from './core/settings';
 import { AttachmentWriter } from './core/use-cases/attachment-writer';
@@ -76,7 +77,6 @@ function wire(config: Config, postgres: PostgresConnection, redis?: RedisConnect
 }
 
 main().catch((error: unknown) => {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  process.stderr.write(`migrate-metadata: ${cause instanceof Error ? cause.message : String(cause)}\n`);
+  process.stderr.write(`migrate-metadata: ${causeOf(error)}\n`);
   process.exit(1);
 });

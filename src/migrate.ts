@@ -1,3 +1,4 @@
+import { causeOf } from './cause-of';
 import { loadConfig } from './config';
 import { openDatabase } from './open-database';
 import { revertMigrations, runMigrations } from './outbound/postgres/migrate';
@@ -16,7 +17,6 @@ async function main(direction = 'up'): Promise<void> {
 }
 
 main(process.argv[2]).catch((error: unknown) => {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  process.stderr.write(`migrate: ${cause instanceof Error ? cause.message : String(cause)}\n`);
+  process.stderr.write(`migrate: ${causeOf(error)}\n`);
   process.exit(1);
 });

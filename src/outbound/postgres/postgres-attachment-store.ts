@@ -1,4 +1,4 @@
-import { isLive, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
+import { isLive, refName, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type {
   AttachmentDeletion,
@@ -26,11 +26,11 @@ import {
   type DeletionRow,
   type WriteRow,
 } from './attachment-row';
+import { placeholders } from './placeholders';
 import type { PostgresConnection } from './postgres-connection';
 import { liveCount } from './task-row';
 
-const WRITE_PARAMETERS = Array.from({ length: 24 }, (_, i) => `$${i + 1}`).join(', ');
-const WRITE = `SELECT * FROM write_attachment(${WRITE_PARAMETERS})`;
+const WRITE = `SELECT * FROM write_attachment(${placeholders(24)})`;
 
 const LIVE_TASK = `t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 
@@ -100,7 +100,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
   }
 
   async find(refs: readonly AttachmentRef[], organization: string, nowMs: number, timeoutMs: number) {
-    const distinct = [...new Map(refs.map((ref) => [`${ref.taskId}/${ref.key}`, ref])).values()];
+    const distinct = [...new Map(refs.map((ref) => [refName(ref), ref])).values()];
     const values = [distinct.map(({ taskId }) => taskId), distinct.map(({ key }) => key), organization];
     type Row = { task: string } & (StoredRow | { version: null });
     const rows = await this.connection.query<Row>(FIND, values, timeoutMs);

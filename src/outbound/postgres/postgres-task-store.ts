@@ -4,6 +4,7 @@ import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-store';
 import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
+import { placeholders } from './placeholders';
 import type { PostgresConnection } from './postgres-connection';
 import { countedTaskOfRow, liveCount, TASK_COLUMNS, taskOfRow, taskParameters, type TaskRow } from './task-row';
 
@@ -117,8 +118,4 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
       ${order}`,
     values,
   };
-}
-
-function placeholders(count: number): string {
-  return Array.from({ length: count }, (_, i) => `$${i + 1}`).join(', ');
 }
