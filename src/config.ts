@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from './core/domain/limits';
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** A setting that cannot be used; the message is the one line that the operator reads, and names the variable. */
@@ -93,13 +93,13 @@ function store(env: Environment): Config['store'] {
 
 function redis(env: Environment): Config['redis'] {
   const cluster = oneOf(env, 'REDIS_CLUSTER', ['true', 'false'] as const, 'false') === 'true';
-  const address = url(env, 'REDIS_URL', ['redis:', 'rediss:'], { list: cluster });
+  const address = url(env, 'REDIS_URL', ['redis:', 'rediss:'], { isList: cluster });
   if (cluster && !address) throw new ConfigError('REDIS_CLUSTER needs REDIS_URL');
   return address ? { url: address, cluster } : undefined;
 }
 
 function nats(env: Environment): Config['nats'] {
-  const address = url(env, 'NATS_URL', ['nats:', 'tls:'], { list: true });
+  const address = url(env, 'NATS_URL', ['nats:', 'tls:'], { isList: true });
   const credsFile = readableFile(env, 'NATS_CREDS');
   if (credsFile && !address) throw new ConfigError('NATS_CREDS needs NATS_URL');
   return address ? { url: address, credsFile } : undefined;
@@ -184,11 +184,11 @@ function url(
   env: Environment,
   name: string,
   protocols: readonly string[],
-  { list } = { list: false },
+  { isList } = { isList: false },
 ): string | undefined {
   const text = given(env, name);
   if (text === undefined) return undefined;
-  const urls = list ? text.split(',') : [text];
+  const urls = isList ? text.split(',') : [text];
   if (urls.every((one) => URL.canParse(one) && protocols.includes(new URL(one).protocol))) return text;
   throw new ConfigError(`${name} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
 }

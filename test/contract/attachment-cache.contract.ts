@@ -143,7 +143,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
 
       it.each([0, false, '', null, [], {}, '\ud800'])('keeps the value %j', async (value) => {
         await completeTask(sample('v', 2, { type: 'json', value: JsonText.of(value) }));
-        expect((await get('v'))?.value?.toValue()).toEqual(value);
+        expect((await get('v'))?.value?.text).toBe(JSON.stringify(value));
       });
 
       it('keeps the text of a value to the letter', async () => {

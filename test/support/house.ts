@@ -45,7 +45,7 @@ export const START_MS = Date.UTC(2026, 0, 1);
 export const CALLER = { organization: 'default', name: 'instance-1' };
 export const FOREIGN_CALLER = { organization: 'acme', name: 'instance-9' };
 
-export class ManualClock extends Clock {
+class ManualClock extends Clock {
   private ms = START_MS;
 
   nowMs(): number {
@@ -82,7 +82,7 @@ class CountingIds extends IdSource {
   }
 }
 
-export class CountingMetrics extends Metrics {
+class CountingMetrics extends Metrics {
   hits = 0;
   misses = 0;
   lists = 0;

@@ -37,10 +37,6 @@ export class JsonText {
     return this.text.startsWith('{');
   }
 
-  toValue(): unknown {
-    return JSON.parse(this.text);
-  }
-
   /** The members of an object, in their order; of a repeated name the last one counts, as in `JSON.parse`. */
   members(): Map<string, JsonText> {
     return new Map([...jsonMembers(this.text)].map(([name, text]) => [name, new JsonText(text)]));

@@ -116,7 +116,7 @@ export function splitRetiredData(metadata: JsonText): {
   return { metadata: JsonText.fromMembers(members), data: data.members() };
 }
 
-export function isFinished(status: TaskStatus): boolean {
+function isFinished(status: TaskStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }
 

@@ -9,7 +9,7 @@ import { ReplyBudget, writeJson } from './json-writer';
 import type { RawParams } from './raw-params';
 import { readCall, type Call } from './read-call';
 
-export const MAX_BATCH_CALLS = 50;
+const MAX_BATCH_CALLS = 50;
 /** At one time: each may read a hundred large attachments. */
 const MAX_CONCURRENT_CALLS = 8;
 
