@@ -50,7 +50,12 @@ describe('MessagesInFlight', () => {
     const [other, message] = [new MessagesInFlight(load), pending()];
     void other.carry(message.promise);
     await inFlight.drain();
+    expect(load.isOverloaded).toBe(false);
+    const drained = jest.fn();
+    const draining = other.drain().then(drained);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(drained).not.toHaveBeenCalled();
     message.end();
-    await other.drain();
+    await draining;
   });
 });

@@ -1,5 +1,7 @@
 import type { Cluster, Redis, Result } from 'ioredis';
 import { RateLimits, type RateWindow } from '../../core/ports/rate-limits';
+import { StoreError } from '../../core/ports/store-error';
+import { inTime } from './answers';
 import { luaSource } from './lua-scripts';
 
 /** A Redis that is slower than this is as good as away: a limit must not cost more than the call that it limits. */
@@ -34,21 +36,13 @@ export class RedisRateLimits extends RateLimits {
   /** Undefined while Redis cannot say. */
   private async shared(name: string, windowMs: number): Promise<RateWindow | undefined> {
     if (performance.now() < this.notBeforeMs) return undefined;
-    const counting = this.client.countCall(`cb:rate:${name}`, windowMs);
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => {
-        this.notBeforeMs = performance.now() + SILENCE_PAUSE_MS;
-        resolve(undefined);
-      }, TIMEOUT_MS);
-    });
     try {
-      const reply = await Promise.race([counting, tooLate]);
-      return reply && { calls: reply[0], endsInMs: reply[1] };
-    } catch {
+      const [calls, endsInMs] = await inTime(this.client.countCall(`cb:rate:${name}`, windowMs), TIMEOUT_MS);
+      return { calls, endsInMs };
+    } catch (error) {
+      // The client's own errors come at once: only silence costs anything.
+      if (error instanceof StoreError) this.notBeforeMs = performance.now() + SILENCE_PAUSE_MS;
       return undefined;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }
