@@ -173,8 +173,15 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a cache that is far behind is believed',
     scenario: 'long transactions',
     file: `${USE_CASES}/project-changes.ts`,
-    find: `this.memory.distrust(this.ahead.horizon);`,
-    replace: `void this.ahead;`,
+    find: `    this.memory.distrust(overdue.horizon);`,
+    replace: ``,
+  },
+  {
+    name: 'only the first horizon ahead is watched',
+    scenario: 'long transactions',
+    file: `${USE_CASES}/project-changes.ts`,
+    find: `if (horizon > (this.ahead.at(-1)?.horizon ?? to)) this`,
+    replace: `if (this.ahead.length === 0 && horizon > to) this`,
   },
   {
     name: 'publishing goes on after a failure',

@@ -123,7 +123,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'long transactions',
-    longTransactionShare: 0.2,
+    longTransactionShare: 0.3,
     weather: { lossShare: 0.05 },
     weights: { list: 30 },
     clockSkewMs: SKEW_MS,
