@@ -1,6 +1,8 @@
 import type { Attachment, AttachmentIdentity, AttachmentRef } from '../../../src/core/domain/attachment';
 import type {
   AppliedChange,
+  CachedAttachment,
+  CachedPage,
   CachedTask,
   Fill,
   JournaledChange,
@@ -29,18 +31,8 @@ export interface CacheModelOptions {
 
 /** Without the session, which is the connection's. */
 export type TaskAnswer = Omit<CachedTask, 'token'> & { readonly floor: number };
-export type KeyAnswer = {
-  readonly attachment?: Attachment;
-  readonly deletedVersion?: number;
-  readonly journaled: boolean;
-};
-export interface PageAnswer extends TaskAnswer {
-  readonly page?: {
-    readonly totalCount: number;
-    readonly entries: readonly { readonly key: string; readonly attachment?: Attachment }[];
-  };
-  readonly journaled?: readonly JournaledChange[];
-}
+export type KeyAnswer = Pick<CachedAttachment, 'attachment' | 'deletedVersion' | 'journaled'>;
+export type PageAnswer = TaskAnswer & Pick<CachedPage, 'page' | 'journaled'>;
 export type AppendAnswer =
   | { readonly state: 'journaled'; readonly replaced?: AttachmentIdentity }
   | Exclude<JournalOutcome, { state: 'journaled' }>;
