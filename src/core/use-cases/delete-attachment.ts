@@ -22,6 +22,9 @@ export interface DeletedAttachment extends AttachmentRef {
   readonly degraded?: true;
 }
 
+/** While the store is away: for the journal, and for the cache where the journal does not know. */
+const RESERVE_MS = 2 * CACHE_TIMEOUT_MS;
+
 /** What one call has learned from its attempts so far. */
 interface Progress {
   attachmentId?: string;
@@ -46,7 +49,7 @@ export class DeleteAttachment {
       const event = attachmentDeleted({ taskId, key }, stamp, caller.name, nowMs);
       const deletion = { taskId, key, stamp, force, event: attachmentId ? ofStored(event, attachmentId) : event };
       if (!progress.outage) {
-        const timeoutMs = deadline.leftMs(CACHE_TIMEOUT_MS);
+        const timeoutMs = deadline.leftMs(RESERVE_MS);
         const stored = await unlessOut(this.store.delete(deletion, caller.organization, nowMs, timeoutMs));
         if (!(stored instanceof StoreError)) return this.conclude(stored, deletion, nowMs, progress, caller, deadline);
         progress.outage = stored;

@@ -1,3 +1,4 @@
+import { CACHE_TIMEOUT_MS } from '../domain/limits';
 import { mintVersion, VERSIONS_PER_MS, type WriteStamp } from '../domain/version';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
@@ -26,7 +27,8 @@ export async function writeVersioned<Outcome extends { readonly state: string }>
     if (!isOvertaken(outcome)) return outcome as Exclude<Outcome, Overtaken>;
     if (outcome.state === 'superseded') floor = outcome.version;
     if (attempts > 0) await clock.sleep(ids.randomInt(Math.min(2 ** attempts, MAX_PAUSE_MS)));
-    deadline.leftMs();
+    // An attempt ends with a call of the cache.
+    deadline.leftMs(CACHE_TIMEOUT_MS);
   }
 }
 

@@ -1,10 +1,16 @@
 import { DomainError } from '../../../src/core/domain/domain-error';
 import { JsonText } from '../../../src/core/domain/json-text';
+import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../../src/core/domain/limits';
 import type { AttachmentCache } from '../../../src/core/ports/attachment-cache';
+import type { AttachmentJournal } from '../../../src/core/ports/attachment-journal';
+import type { AttachmentStore } from '../../../src/core/ports/attachment-store';
 import { StoreError } from '../../../src/core/ports/store-error';
 import { AttachmentLookup } from '../../../src/core/use-cases/attachment-lookup';
+import { AttachmentWriter } from '../../../src/core/use-cases/attachment-writer';
 import { CorrectedList } from '../../../src/core/use-cases/corrected-list';
+import { CreateAttachment } from '../../../src/core/use-cases/create-attachment';
 import { Deadline } from '../../../src/core/use-cases/deadline';
+import { DeleteAttachment } from '../../../src/core/use-cases/delete-attachment';
 import { ProjectChanges } from '../../../src/core/use-cases/project-changes';
 import { ReplicaMemory } from '../../../src/core/use-cases/replica-memory';
 import { CALLER, FOREIGN_CALLER, House, JournalingHouse } from '../../support/house';
@@ -330,6 +336,61 @@ describe('a cache that answers, and takes no changes', () => {
     house.forgetCalls();
     await get('k');
     expect(house.postgres.calls).toEqual(['find']);
+  });
+});
+
+describe('while PostgreSQL is silent and Redis slow', () => {
+  const silent = (...args: unknown[]) => {
+    house.clock.advance(args.at(-1) as number);
+    return Promise.reject(new StoreError('postgres', 'timeout'));
+  };
+  const slowly = <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) => {
+    return (...args: Args) => {
+      house.clock.advance(CACHE_TIMEOUT_MS - 1);
+      return call(...args);
+    };
+  };
+  const slow = () => {
+    const { cache, journal, clock, ids } = house;
+    const store = Object.assign(Object.create(house.store) as AttachmentStore, { put: silent, delete: silent });
+    const slowCache = Object.assign(Object.create(cache) as AttachmentCache, {
+      read: slowly((...args: Parameters<AttachmentCache['read']>) => cache.read(...args)),
+    });
+    const slowJournal = Object.assign(Object.create(journal) as AttachmentJournal, {
+      append: slowly((...args: Parameters<AttachmentJournal['append']>) => journal.append(...args)),
+    });
+    const writer = new AttachmentWriter(store, slowCache, slowJournal, clock, ids, house.memory);
+    const lookup = new AttachmentLookup(store, slowCache, clock, house.metrics, house.memory);
+    return {
+      create: new CreateAttachment(writer, ids, house.metrics, house.settings),
+      remove: new DeleteAttachment(store, writer, lookup, clock, ids),
+    };
+  };
+  const outcomeInTime = async (call: () => Promise<unknown>) => {
+    const startedAtMs = house.clock.monotonicMs();
+    const outcome = await outcomeOf(call());
+    return { outcome, inTime: house.clock.monotonicMs() - startedAtMs <= OPERATION_TIMEOUT_MS };
+  };
+
+  it('ends every write within its time', async () => {
+    await house.text('t-1', 'k', 'x');
+    house.clock.advance(1);
+    const { create, remove } = slow();
+    const command = { ...t1('k'), type: 'text' as const, content: 'y', condition: undefined };
+    expect(await outcomeInTime(() => create.execute(command, CALLER))).toEqual({ outcome: 'answered', inTime: true });
+    expect(await outcomeInTime(() => remove.execute(t1('k'), CALLER))).toEqual({ outcome: 'answered', inTime: true });
+    const unknown = await outcomeInTime(() => remove.execute(t1('never-there'), CALLER));
+    expect(unknown).toEqual({ outcome: 'postgres unavailable', inTime: true });
+  });
+
+  it('does not begin again what a newer version has overtaken meanwhile', async () => {
+    house.clock.advance(60_000);
+    await house.text('t-1', 'k', 'by a clock ahead');
+    house.clock.advance(-60_000);
+    const command = { ...t1('k'), type: 'text' as const, content: 'y', condition: undefined };
+    const { create } = slow();
+    const overtaken = await outcomeInTime(() => create.execute(command, CALLER));
+    expect(overtaken).toEqual({ outcome: 'postgres timeout', inTime: true });
   });
 });
 
