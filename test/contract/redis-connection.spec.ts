@@ -9,6 +9,8 @@ import { until } from '../support/poll';
 import { sampleAttachment } from '../support/sample-attachment';
 
 const READY_TIMEOUT_MS = 15_000;
+/** Longer than a connection may be silent. */
+const SILENCE_TIMEOUT_MS = 3200;
 const UNAVAILABLE = { name: 'StoreError', store: 'redis', outcome: 'unavailable' };
 const TIMEOUT = { ...UNAVAILABLE, outcome: 'timeout' };
 const REF = { taskId: 't-1', key: 'a' };
@@ -105,6 +107,25 @@ describe.each([
     await server.kill();
     await server.restart();
     await underWay;
+  });
+
+  it('keeps a connection that answers, however long the one before it was silent', async () => {
+    open();
+    await ready();
+    await connection.ping();
+    server.pause();
+    const underWay = expect(cache.read([REF], 'acme')).rejects.toMatchObject(UNAVAILABLE);
+    await server.kill();
+    await server.restart();
+    await underWay;
+    const restartedAtMs = performance.now();
+    await ready();
+    const isOver = async () => {
+      await connection.ping();
+      return performance.now() > restartedAtMs + SILENCE_TIMEOUT_MS;
+    };
+    await until('the time is over that a silent connection has', isOver);
+    expect(changes).toEqual(['up', 'down', 'up']);
   });
 
   it('begins a session with every connection, and fills nothing of an earlier one', async () => {

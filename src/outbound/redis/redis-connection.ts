@@ -44,6 +44,7 @@ export class RedisConnection extends Dependency {
     this.client.on('node error', (error: Error) => (cause = error));
     this.client.on('close', () => this.changeTo('down', cause));
     this.countConnections();
+    if (this.client instanceof Redis) endSilenceWithConnection(this.client);
   }
 
   /**
@@ -110,6 +111,15 @@ export class RedisConnection extends Dependency {
     this.state = state;
     this.options.onChange(state, cause);
   }
+}
+
+/** The client's own timer would hold the silence of a connection that has ended against the one after it, and break that. */
+function endSilenceWithConnection(client: Redis): void {
+  const timed = client as unknown as { socketTimeoutTimer?: NodeJS.Timeout };
+  client.on('close', () => {
+    clearTimeout(timed.socketTimeoutTimer);
+    timed.socketTimeoutTimer = undefined;
+  });
 }
 
 function redisOptions({ commandTimeoutMs = 5000 }: RedisConnectionOptions): RedisOptions {
