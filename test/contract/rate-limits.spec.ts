@@ -88,6 +88,25 @@ describe('rate limits in Redis', () => {
     expect([await count(0), await count(1), await count(0)]).toEqual([1, 2, 3]);
   });
 
+  it.each<[string, number, (client: RedisConnection['client']) => Promise<unknown>]>([
+    ['a count that never ends', 1001, (client) => client.set('cb:rate:a', '1000')],
+    ['a count that ends too late', 8, (client) => client.set('cb:rate:a', '7', 'PX', 10 * WINDOW_MS)],
+    ['a count below nothing', 1, (client) => client.set('cb:rate:a', '-5')],
+    ['a number that cannot be counted up', 1, (client) => client.set('cb:rate:a', String(2n ** 63n - 1n))],
+    ['a fraction', 1, (client) => client.set('cb:rate:a', '1.5')],
+    ['a text', 1, (client) => client.set('cb:rate:a', 'x', 'PX', WINDOW_MS / 2)],
+    ['a list', 1, (client) => client.rpush('cb:rate:a', 'x')],
+    ['a hash', 1, (client) => client.hset('cb:rate:a', 'x', 'y')],
+  ])('make a window, shared and with an end, of what is foreign: %s', async (_, calls, corrupt) => {
+    const [first, second] = limits as [RedisRateLimits, RedisRateLimits];
+    await corrupt((replicas as [RedisConnection, ...RedisConnection[]])[0].client);
+    const window = await first.count('a', WINDOW_MS);
+    expect(window.calls).toBe(calls);
+    expect(window.endsInMs).toBeGreaterThan(0);
+    expect(window.endsInMs).toBeLessThanOrEqual(WINDOW_MS);
+    expect((await second.count('a', WINDOW_MS)).calls).toBe(calls + 1);
+  });
+
   it('do not wait for a Redis that does not answer', async () => {
     await count(0);
     redis.pause();
