@@ -146,7 +146,7 @@ export class Replica {
     const { memory, clock, turns } = this;
     const store = this.attachmentStore(NOBODY);
     const drain = new DrainJournal(this.attachmentJournal(NOBODY), store);
-    const project = new ProjectChanges(this.attachmentCache(turns), this.outbox(turns), memory, clock);
+    const project = new ProjectChanges(this.attachmentCache(turns), this.outbox(turns), memory, clock, cacheTtlMs);
     const publish = new PublishEvents(this.outbox(NOBODY), this.eventBus(), METRICS);
     const sweep = new SweepExpired(this.expiredStore(), this.attachmentCache(NOBODY), clock);
     this.repeat(TICK_MS.drain, () => drain.execute());
@@ -314,8 +314,8 @@ export class Replica {
         ),
       markPublished: (events: Parameters<Outbox['markPublished']>[0]) =>
         query('markPublished', () => outbox.markPublished(events)),
-      changes: (from: number | undefined, limit: number) =>
-        query(`changes from ${from}`, () => outbox.changes(from, few(limit))),
+      changes: (from: number | undefined, limit: number, lookBackMs: number) =>
+        query(`changes from ${from}`, () => outbox.changes(from, few(limit), lookBackMs)),
     };
     return port as typeof port & Outbox;
   }
