@@ -170,7 +170,7 @@ describe('writers that meet on PostgreSQL', () => {
       await harness.connection.transaction(async (query) => {
         await query('SELECT id FROM tasks WHERE id = $1 FOR UPDATE', [id]);
         const outcome = impatient.attachments.put(aPut({ taskId: id }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
-        await expect(outcome).rejects.toEqual(new StoreError('postgres', 'timeout'));
+        await expect(outcome).rejects.toEqual(new StoreError('postgres', 'busy'));
       });
     } finally {
       await impatient.close();

@@ -210,8 +210,8 @@ describe('PostgreSQL comes and goes', () => {
   it('a store that does not answer in time: the call fails, and says how; after five the answer comes at once', async () => {
     await forgetTask('known');
     await withPostgres(servers.databaseUrl, async (client) => {
-      await client.query('BEGIN');
-      await client.query('LOCK TABLE task_attachments');
+      await client.query('ALTER TABLE task_attachments RENAME TO stored');
+      await client.query('CREATE VIEW task_attachments AS SELECT stored.* FROM stored, pg_sleep(60)');
       const request = { jsonrpc: '2.0', method: 'task.get_attachment', params: { taskId: 'known', key: 'a' } };
       const answers = await Promise.all(
         Array.from({ length: 5 }, () => service.post(JSON.stringify({ ...request, id: 'req-013' }))),
@@ -229,6 +229,8 @@ describe('PostgreSQL comes and goes', () => {
       }
       expect(await service.error('task.get_attachment', { taskId: 'known', key: 'a' })).toMatchObject(UNAVAILABLE);
       expect([await isOpen(service, 'task.get_attachment'), await isOpen(service, 'task.get')]).toEqual([true, false]);
+      await client.query('DROP VIEW task_attachments');
+      await client.query('ALTER TABLE stored RENAME TO task_attachments');
     });
     expect(await service.result('task.get', { id: 'known' })).toMatchObject({ attachmentCount: 2 });
   });
@@ -247,6 +249,20 @@ describe('PostgreSQL comes and goes', () => {
       'no breaker is open',
       async () => !(await service.fetch('/metrics')).text.match(/^dossier_breaker_open.* 1$/m),
     );
+  });
+
+  it('a task that is held for long keeps nobody from the others', async () => {
+    await withPostgres(servers.databaseUrl, async (client) => {
+      await client.query(`SELECT pg_advisory_lock(task_lock('known'))`);
+      const write = { taskId: 'known', key: 'held', type: 'json', value: 1 };
+      const held = Array.from({ length: 6 }, () => service.error('task.create_attachment', write));
+      for (const error of await Promise.all(held)) {
+        expect(error).toMatchObject({ code: -32500, data: { code: 'TIMEOUT', taskId: 'known' } });
+      }
+      expect(await put(service, 'written', 'a', 'meanwhile')).not.toHaveProperty('degraded');
+      expect(await isOpen(service, 'task.create_attachment')).toBe(false);
+    });
+    expect((await service.error('task.get_attachment', { taskId: 'known', key: 'held' })).message).toMatch(/not found/);
   });
 
   it('told to stop while the database is busy, it waits for the answer', async () => {
@@ -295,12 +311,19 @@ describe('PostgreSQL goes, and the cache would go with the process', () => {
     service = await startService(environment);
     await service.result('task.create', { id: 't', text: 'x' });
     await put(service, 't', 'a', 1);
-    await list(service, { taskId: 't' });
+    // What is read while a change is being projected is not cached.
+    await until('the list comes from the cache', async () => {
+      const before = await cacheHits();
+      await list(service, { taskId: 't' });
+      return (await cacheHits()) > before;
+    });
   });
   afterAll(async () => {
     await service?.kill();
     await postgres?.stop();
   });
+
+  const cacheHits = async () => Number(await sampleOf(service, 'dossier_cache_hits_total'));
 
   it('no write is taken that nobody would keep; what is known is answered', async () => {
     await postgres.kill();

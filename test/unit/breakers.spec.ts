@@ -105,7 +105,7 @@ describe('breakers', () => {
     expect(await letsThrough(deleting)).toBe(false);
   });
 
-  it.each(['failed', 'refused'] as const)(
+  it.each(['failed', 'refused', 'busy'] as const)(
     'count no answer, not even "%s", which ends a row of failures',
     async (outcome) => {
       port.fails(outcome);

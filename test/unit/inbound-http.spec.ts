@@ -574,6 +574,7 @@ describe('errors', () => {
       message: 'Failed to retrieve attachment',
       data: { code: 'TIMEOUT', taskId: 't-1', reason: 'Database timeout' },
     });
+    expect(await failed('busy')).toEqual(await failed('timeout'));
     expect(await failed('failed')).toEqual({
       code: -32500,
       message: 'Failed to retrieve attachment',

@@ -71,8 +71,8 @@ export function authenticationErrorOf({ kind }: AuthenticationFailure): JsonRpcE
 export function storeErrorOf(error: StoreError, method: string, params: RawParams): JsonRpcError {
   const store = STORES[error.store];
   if (error.outcome === 'unavailable') return serviceUnavailable('STORE_UNAVAILABLE', `${store} unavailable`);
-  const [code, reason] =
-    error.outcome === 'timeout' ? ['TIMEOUT', `${store} timeout`] : ['STORE_FAILED', `${store} error`];
+  const isLate = error.outcome === 'timeout' || error.outcome === 'busy';
+  const [code, reason] = isLate ? ['TIMEOUT', `${store} timeout`] : ['STORE_FAILED', `${store} error`];
   return new JsonRpcError(METHOD_FAILED, FAILURES[method] ?? 'Failed', { code, taskId: taskIdOf(params), reason });
 }
 

@@ -3,8 +3,10 @@ import { StoreError } from '../../core/ports/store-error';
 
 /** Connection exceptions, insufficient resources, shutdown or start-up, and a server that has become a read-only one. */
 const UNAVAILABLE = /^(08|53|57P|25006)/;
-/** Cancelled for its time, not given a lock in time, idle in a transaction for too long. */
-const TIMEOUT = ['57014', '55P03', '25P03'];
+/** Cancelled for its time, idle in a transaction for too long. */
+const TIMEOUT = ['57014', '25P03'];
+/** Not given a lock in time. */
+const BUSY = '55P03';
 /** Data that no column takes, a constraint that does not hold, more than a row or an index can hold. */
 const REFUSED = /^(22|23|54)/;
 
@@ -25,6 +27,7 @@ function outcomeOf(error: unknown): StoreError['outcome'] {
   // Without the server's word the connection is at fault; only a read that takes too long has a message of its own.
   if (code === undefined) return error.message === 'Query read timeout' ? 'timeout' : 'unavailable';
   if (TIMEOUT.includes(code)) return 'timeout';
+  if (code === BUSY) return 'busy';
   if (REFUSED.test(code)) return 'refused';
   return UNAVAILABLE.test(code) ? 'unavailable' : 'failed';
 }
