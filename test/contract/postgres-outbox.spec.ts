@@ -208,6 +208,27 @@ describe('PostgresOutbox', () => {
       expect(await leads(first)).toBe(false);
     });
 
+    it('take turns as each stands down, and only the one whose turn it is can', async () => {
+      const [first, second] = [replica(), replica()];
+      expect([await leads(first), await leads(second)]).toEqual([true, false]);
+      await second.standDown();
+      expect([await leads(second), await leads(first)]).toEqual([false, true]);
+      await first.standDown();
+      expect([await leads(second), await leads(first)]).toEqual([true, false]);
+      await second.standDown();
+      expect([await leads(first), await leads(second)]).toEqual([true, false]);
+    });
+
+    it('stand down without the database, too', async () => {
+      const [outbox, other] = [replica(), replica()];
+      expect(await leads(outbox)).toBe(true);
+      await server.kill();
+      await outbox.standDown();
+      await server.restart();
+      await until('another publishes', () => leads(other).catch(() => false), 5000);
+      await until('it knows', async () => !(await leads(outbox).catch(() => true)), 5000);
+    });
+
     it('are replaced within five seconds when they fall silent, and notice it', async () => {
       const [frozen, second] = [replica(), replica()];
       expect(await leads(frozen)).toBe(true);

@@ -2,6 +2,7 @@ import { connect, type NatsConnection as NatsClient } from '@nats-io/transport-n
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { DomainEvent } from '../../src/core/domain/domain-event';
 import { EventReader } from '../support/event-reader';
+import { startFaultProxy, type FaultProxy } from '../support/fault-proxy';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -19,6 +20,8 @@ describe('events on NATS', () => {
   let subscriber: NatsClient;
   let received: DomainEvent[];
   let replicas: Service[];
+  /** The network between the first replica and NATS. */
+  let toNats: FaultProxy;
 
   beforeAll(async () => {
     postgres = await startPostgres();
@@ -31,11 +34,13 @@ describe('events on NATS', () => {
   afterEach(async () => {
     await Promise.all(replicas.map((replica) => replica.kill()));
     await subscriber?.close();
+    await toNats?.close();
     await nats?.stop();
   });
 
   async function open(count: number, { jetStream = true } = {}): Promise<void> {
     nats = await startNats({ jetStream });
+    toNats = await startFaultProxy(nats.port);
     subscriber = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
     for (const subject of ['task.*', 'task.attachment.*']) {
       subscriber.subscribe(subject, {
@@ -46,9 +51,11 @@ describe('events on NATS', () => {
       });
     }
     await subscriber.flush();
-    const environment = { DATABASE_URL: await postgres.createDatabase(), NATS_URL: nats.url };
+    const databaseUrl = await postgres.createDatabase();
     for (let nth = 1; nth <= count; nth++) {
-      replicas.push(await startService({ ...environment, INSTANCE_ID: `instance-${nth}` }));
+      const natsUrl = nth === 1 ? `nats://127.0.0.1:${toNats.port}` : nats.url;
+      const environment = { DATABASE_URL: databaseUrl, NATS_URL: natsUrl, INSTANCE_ID: `instance-${nth}` };
+      replicas.push(await startService(environment));
     }
   }
 
@@ -137,6 +144,38 @@ describe('events on NATS', () => {
     expectOrder(received);
     const { state } = await (await jetstreamManager(subscriber)).streams.info('TASK_EVENTS');
     expect(state.messages).toBe(new Set(idsOf(received)).size);
+  });
+
+  it.each<[string, (network: FaultProxy) => void]>([
+    ['breaks', (network) => network.cut()],
+    ['falls silent', (network) => network.silence('both')],
+    ['loses every acknowledgement', (network) => network.silence('replies')],
+  ])('come from another replica when the way from the publishing one to NATS %s', async (_, fail) => {
+    await open(2);
+    const [first, other] = replicas as [Service, Service];
+    for (const id of ['a', 'b']) await other.result('task.create', { id, text: 'x' });
+    await isAnnounced('a', 'b');
+    const metrics = await first.fetch('/metrics');
+    expect(metrics.text).toContain('dossier_events_published_total{type="task.created"} 2');
+
+    fail(toNats);
+    const versions = await overwrite(60, replicas, ['a', 'b']);
+    expect(versions).toHaveLength(60);
+    const isComplete = () => {
+      const announced = new Set(received.map(({ metadata }) => metadata['version']));
+      return versions.every((version) => announced.has(version));
+    };
+    await until('the other publishes', isComplete, TAKEOVER_MS);
+
+    // What the first had sent may arrive only now.
+    toNats.pass();
+    await until('the first is back', async () => (await first.fetch('/readyz')).text.includes('"nats":{"status":"up"'));
+    await other.kill();
+    await first.result('task.create', { id: 'after', text: 'x' });
+    await until('the first publishes', () => received.some((event) => taskIdOf(event) === 'after'), TAKEOVER_MS);
+    expectOrder(received);
+    const { state } = await (await jetstreamManager(subscriber)).streams.info('TASK_EVENTS');
+    expect(state.messages).toBe(63);
   });
 
   it('wait while NATS is away, and disturb nothing', async () => {

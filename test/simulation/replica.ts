@@ -312,6 +312,7 @@ export class Replica {
         query('unpublished', () =>
           postgres.isPublisher(this.name) ? outbox.unpublished(few(limit)) : Promise.resolve(undefined),
         ),
+      standDown: () => query('stand down', () => Promise.resolve(postgres.standDown(this.name))).catch(() => undefined),
       markPublished: (events: Parameters<Outbox['markPublished']>[0]) =>
         query('markPublished', () => outbox.markPublished(events)),
       changes: (from: number | undefined, limit: number, lookBackMs: number) =>

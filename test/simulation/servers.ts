@@ -76,6 +76,10 @@ export class SimulatedPostgres {
     this.publisher = { name, untilMs: nowMs + PUBLISHER_LEASE_MS };
     return true;
   }
+
+  standDown(name: string): void {
+    if (this.publisher?.name === name) this.publisher = undefined;
+  }
 }
 
 /** A Redis that can come back with less than it had, and that can refuse to change. */

@@ -56,6 +56,16 @@ describe('PeriodicJob', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
+  it('waits for as long as it is told before it tries again', async () => {
+    job = new PeriodicJob({ name: 'test', run, firstRetryMs: PAUSE_MS, maxRetryMs: PAUSE_MS });
+    run.mockRejectedValue(new Error('away'));
+    job.start();
+    await jest.advanceTimersByTimeAsync(0.89 * PAUSE_MS);
+    expect(run).toHaveBeenCalledTimes(1);
+    await jest.advanceTimersByTimeAsync(0.22 * PAUSE_MS);
+    expect(run).toHaveBeenCalledTimes(2);
+  });
+
   it('tries again after ever longer pauses, and logs each change once', async () => {
     run.mockRejectedValue(new Error('away'));
     job.start();

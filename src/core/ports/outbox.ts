@@ -50,13 +50,16 @@ export interface EventPage {
   readonly more: boolean;
 }
 
-/** The events of changes, recorded with them in one transaction. Every method throws `StoreError`. */
+/** The events of changes, recorded with them in one transaction. Every method throws `StoreError`, but for `standDown`. */
 export abstract class Outbox {
   /**
    * The oldest events that wait to be published, in the order of `seq`; undefined while another replica is the one that
    * publishes. Whoever dies, or is cut off from the outbox, is replaced within five seconds.
    */
   abstract unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined>;
+
+  /** This replica is no longer the one that publishes: whichever asks next for what waits is. Never throws. */
+  abstract standDown(): Promise<void>;
 
   /** Only for what `unpublished` has returned. */
   abstract markPublished(events: readonly OutboxEvent[]): Promise<void>;

@@ -18,12 +18,24 @@ export class PublishEvents {
     private readonly metrics: Metrics,
   ) {}
 
-  /** Throws what kept an event from going out, after noting those that did. Safe to call again at any time. */
+  /**
+   * Throws what kept an event from going out, after noting those that did, and after leaving the rest to whichever
+   * replica comes first: another one may reach the bus. Safe to call again at any time.
+   */
   async execute(): Promise<PublishOutcome> {
     const waiting = await this.outbox.unpublished(BATCH_SIZE);
     if (!waiting) return 'standby';
     if (waiting.length === 0) return 'idle';
+    try {
+      await this.publish(waiting);
+    } catch (error) {
+      await this.outbox.standDown();
+      throw error;
+    }
+    return 'published';
+  }
 
+  private async publish(waiting: readonly OutboxEvent[]): Promise<void> {
     const published: OutboxEvent[] = [];
     try {
       await inParallel(
@@ -34,7 +46,6 @@ export class PublishEvents {
     } finally {
       if (published.length > 0) await this.outbox.markPublished(published);
     }
-    return 'published';
   }
 
   private async publishInOrder(events: readonly OutboxEvent[], published: OutboxEvent[]): Promise<void> {

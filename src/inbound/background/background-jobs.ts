@@ -14,6 +14,11 @@ const DRAIN_MS = 200;
 const RECOVERY_RETRY_MS = 1000;
 /** With the publisher's death noticed after three seconds, another replica publishes within five. */
 const PUBLISH_PAUSES_MS: Record<PublishOutcome, number> = { published: 0, idle: 20, standby: 1000 };
+/**
+ * Who could not publish has stood down: in this time a standby asks and takes over, even if each of them is as far off
+ * as pauses may be. Short enough that five seconds suffice when that one dies meanwhile.
+ */
+const PUBLISH_RETRY_MS = 1500;
 const SWEEP_MS = 5000;
 const REPORT_MS = 5000;
 const PURGE_MS = 60 * 60 * 1000;
@@ -44,7 +49,8 @@ export class BackgroundJobs implements OnModuleDestroy {
       new PeriodicJob({
         name: 'publish events',
         run: async () => PUBLISH_PAUSES_MS[await publish.execute()],
-        maxRetryMs: RECOVERY_RETRY_MS,
+        firstRetryMs: PUBLISH_RETRY_MS,
+        maxRetryMs: PUBLISH_RETRY_MS,
       }),
       every(SWEEP_MS, 'sweep expired attachments', sweep),
       this.report,

@@ -9,7 +9,9 @@ export interface PeriodicJobOptions {
   readonly name: string;
   /** One run; answers when it wants to run again. */
   readonly run: () => Promise<DelayMs>;
-  /** The longest pause after failures in a row; the first is short. */
+  /** The pause after the first failure in a row; a short one unless told otherwise. It doubles with each. */
+  readonly firstRetryMs?: number;
+  /** The longest pause after failures in a row. */
   readonly maxRetryMs: number;
 }
 
@@ -54,7 +56,8 @@ export class PeriodicJob {
       this.runIn(delayMs);
     } catch (error) {
       if (this.failures === 0) this.logger.warn(`fails, and is tried again: ${messageOf(error)}`);
-      this.runIn(Math.min(FIRST_RETRY_MS * 2 ** this.failures, this.options.maxRetryMs));
+      const { firstRetryMs = FIRST_RETRY_MS, maxRetryMs } = this.options;
+      this.runIn(Math.min(firstRetryMs * 2 ** this.failures, maxRetryMs));
       this.failures = Math.min(this.failures + 1, 20);
     }
   }

@@ -22,6 +22,11 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve(waiting);
   }
 
+  /** Nobody else could publish. */
+  standDown(): Promise<void> {
+    return Promise.resolve();
+  }
+
   markPublished(events: readonly OutboxEvent[]): Promise<void> {
     for (const { seq } of events) this.database.rows.markPublished(seq);
     return Promise.resolve();

@@ -91,6 +91,10 @@ export class PostgresOutbox implements Outbox {
     return rows?.map(({ seq, task_id, event }) => ({ seq: Number(seq), taskId: task_id, event }));
   }
 
+  async standDown(): Promise<void> {
+    await this.publisher?.standDown();
+  }
+
   async markPublished(events: readonly OutboxEvent[]): Promise<void> {
     const seqs = events.map(({ seq }) => seq);
     await this.connection.query(MARK_PUBLISHED, [seqs]);

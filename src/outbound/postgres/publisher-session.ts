@@ -4,6 +4,8 @@ import { storeErrorOf } from './postgres-error';
 
 /** Any number that no other user of the database's advisory locks has taken. */
 const PUBLISHER_LOCK = '7234017283807667301';
+const TRY_LOCK = `SELECT pg_try_advisory_lock(${PUBLISHER_LOCK}) AS locked`;
+const UNLOCK = `SELECT pg_advisory_unlock(${PUBLISHER_LOCK})`;
 const CONNECT_TIMEOUT_MS = 2000;
 const QUERY_TIMEOUT_MS = 2500;
 
@@ -39,6 +41,13 @@ export class PublisherSession {
     }
   }
 
+  /** Lets another replica have the lock. */
+  async standDown(): Promise<void> {
+    if (!this.isLeader) return;
+    this.isLeader = false;
+    await this.client?.query(UNLOCK).catch(() => void this.close());
+  }
+
   async close(): Promise<void> {
     const { client } = this;
     this.forget();
@@ -72,6 +81,6 @@ export class PublisherSession {
 }
 
 async function tryLock(client: Client): Promise<boolean> {
-  const { rows } = await client.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${PUBLISHER_LOCK}) AS locked`);
+  const { rows } = await client.query<{ locked: boolean }>(TRY_LOCK);
   return rows[0]?.locked === true;
 }

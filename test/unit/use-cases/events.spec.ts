@@ -104,6 +104,21 @@ describe('publishing events', () => {
     expect(await waiting()).toHaveLength(200);
   });
 
+  it('leaves to another replica what it could not publish, once it has noted what it could', async () => {
+    const standDown = jest.spyOn(outbox, 'standDown');
+    for (const id of ['bad', 'good']) await house.task(id);
+    bus.refused.add('bad');
+    const left: string[][] = [];
+    standDown.mockImplementation(async () => void left.push((await waiting()).map(taskIdOf)));
+    await expect(publish.execute()).rejects.toThrow('refused');
+    expect(left).toEqual([['bad']]);
+
+    bus.refused.clear();
+    await expect(publish.execute()).resolves.toBe('published');
+    await expect(publish.execute()).resolves.toBe('idle');
+    expect(standDown).toHaveBeenCalledTimes(1);
+  });
+
   it('shows operators what waits', async () => {
     await house.task('a');
     const report = new ReportBacklog(outbox, house.journal, house.metrics);
