@@ -104,6 +104,7 @@ function portsOf(config: Config, { postgres, publisher, redis, nats }: Connectio
     ids: new RandomIdSource(),
     metrics: new PrometheusMetrics(registry),
     settings: new CoreSettings(config.instanceId, config.maxAttachmentBytes),
+    cacheTtlMs: config.cacheTtlMs,
   };
 }
 

@@ -49,6 +49,8 @@ export interface Ports {
   readonly ids: IdSource;
   readonly metrics: Metrics;
   readonly settings: CoreSettings;
+  /** For how long the cache keeps what it is not told of again. */
+  readonly cacheTtlMs: number;
 }
 
 /** The port as a method is to use it. */
@@ -108,10 +110,10 @@ function attachmentWriter(ports: Ports, guard: Guard, memory: ReplicaMemory, met
 }
 
 function backgroundUseCases(ports: Ports, memory: ReplicaMemory): readonly object[] {
-  const { store, cache, journal, expired, outbox, bus, clock, metrics } = ports;
+  const { store, cache, journal, expired, outbox, bus, clock, metrics, cacheTtlMs } = ports;
   return [
     new DrainJournal(journal, store),
-    new ProjectChanges(cache, outbox, memory, clock),
+    new ProjectChanges(cache, outbox, memory, clock, cacheTtlMs),
     new PublishEvents(outbox, bus, metrics),
     new FollowEvents(outbox),
     new SweepExpired(expired, cache, clock),

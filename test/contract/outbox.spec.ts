@@ -176,8 +176,8 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
   });
 
   describe('changes', () => {
-    const since = async () => (await harness.outbox.changes(undefined, 1)).horizon;
-    const changes = (from?: number, limit = 1000) => harness.outbox.changes(from, limit);
+    const since = async () => (await harness.outbox.changes(undefined, 1, HOUR_MS)).horizon;
+    const changes = (from?: number, limit = 1000) => harness.outbox.changes(from, limit, HOUR_MS);
     const put = async (taskId: string, version: number, more: { key?: string; ttlSeconds?: number } = {}) => {
       const one = aPut({ taskId, key: 'k', ...more }, { version });
       await harness.attachments.put(one, organization, undefined, NOW_MS, TIMEOUT_MS);
@@ -268,13 +268,13 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     });
 
     it.each(['unknown', 'ahead of this outbox'])(
-      'tells of the last ten minutes where the position is %s',
+      'tells of the time asked for where the position is %s',
       async (how) => {
         const { taskId } = await newTask();
         await put(taskId, 1000, { key: 'old' });
         await harness.age(10 * MINUTE_MS + 1);
         await put(taskId, 1002, { key: 'recent' });
-        await harness.age(9 * MINUTE_MS);
+        await harness.age(50 * MINUTE_MS);
         await put(taskId, 1004, { key: 'new' });
         const from = how === 'unknown' ? undefined : (await since()) + 1_000_000;
         const page = await changes(from);

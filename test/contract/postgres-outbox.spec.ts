@@ -17,6 +17,8 @@ import {
   type PostgresHarness,
 } from './attachment-store.harness';
 
+const LOOK_BACK_MS = 3_600_000;
+
 describe('PostgresOutbox', () => {
   let server: PostgresServer;
   let harness: PostgresHarness;
@@ -109,7 +111,8 @@ describe('PostgresOutbox', () => {
   });
 
   describe('a projection', () => {
-    const changes = (from?: number, limit = 1000) => new PostgresOutbox(harness.connection).changes(from, limit);
+    const changes = (from?: number, limit = 1000) =>
+      new PostgresOutbox(harness.connection).changes(from, limit, LOOK_BACK_MS);
     const start = async () => (await changes()).to;
     const put = (taskId: string, key: string, version: number) =>
       harness.attachments.put(aPut({ taskId, key }, { version }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
@@ -142,7 +145,7 @@ describe('PostgresOutbox', () => {
       expect(keysOf(await changes(third.to))).toEqual([]);
     });
 
-    it('is beside the point where it is ahead of all that has ended: the last ten minutes are told', async () => {
+    it('is beside the point where it is ahead of all that has ended: what is recent is told', async () => {
       const { id } = await storedTask(harness);
       await put(id, 'recent', 1000);
       const slow = await transaction();
@@ -178,8 +181,8 @@ describe('PostgresOutbox', () => {
         };
         const observed = Object.assign(Object.create(harness.connection) as PostgresConnection, { query });
         const outbox = new PostgresOutbox(observed);
-        const { to } = await outbox.changes(undefined, 100);
-        await outbox.changes(to, 100);
+        const { to } = await outbox.changes(undefined, 100, LOOK_BACK_MS);
+        await outbox.changes(to, 100, LOOK_BACK_MS);
         expect(plans).toHaveLength(2);
         for (const plan of plans) expect(plan).toContain('outbox_by_xid');
         for (const plan of plans) expect(plan).not.toContain('"Node Type":"Seq Scan"');

@@ -146,6 +146,7 @@ export class Replica {
     const { memory, clock, turns } = this;
     const store = this.attachmentStore(NOBODY);
     const drain = new DrainJournal(this.attachmentJournal(NOBODY), store);
+    const { cacheTtlMs } = this.around.redis;
     const project = new ProjectChanges(this.attachmentCache(turns), this.outbox(turns), memory, clock, cacheTtlMs);
     const publish = new PublishEvents(this.outbox(NOBODY), this.eventBus(), METRICS);
     const sweep = new SweepExpired(this.expiredStore(), this.attachmentCache(NOBODY), clock);

@@ -85,6 +85,7 @@ export class SimulatedPostgres {
 /** A Redis that can come back with less than it had, and that can refuse to change. */
 export class SimulatedRedis {
   readonly model: CacheModel;
+  readonly cacheTtlMs: number;
   private readonly snapshots: { atMs: number; snapshot: CacheSnapshot }[] = [];
 
   private readonly refusals = new Set<Refusal>();
@@ -95,8 +96,9 @@ export class SimulatedRedis {
     private readonly plan: Plan,
     private readonly history: History,
   ) {
+    this.cacheTtlMs = plan.scenario.cacheTtlMs ?? 3_600_000;
     this.model = new CacheModel({
-      ttlMs: plan.scenario.cacheTtlMs ?? 3_600_000,
+      ttlMs: this.cacheTtlMs,
       nowMs: () => timeline.nowMs,
       newFloor: () => versionAt(timeline.nowMs + plan.floorSkewMs),
       skewMs: plan.floorSkewMs,

@@ -202,7 +202,7 @@ export class House {
   );
   readonly deleteTask = new DeleteTask(this.tasks, this.cache, this.clock, this.ids, this.settings, this.memory);
   readonly drainJournal = new DrainJournal(this.journal, this.store);
-  readonly projectChanges = new ProjectChanges(this.cache, this.outbox, this.memory, this.clock);
+  readonly projectChanges = new ProjectChanges(this.cache, this.outbox, this.memory, this.clock, HOUR_MS);
 
   protected openCache(): { cache: AttachmentCache; journal: AttachmentJournal } {
     const options = { ttlMs: HOUR_MS, maxTasks: 1000, maxBytes: 2 ** 24, isStoreShared: false };

@@ -8,6 +8,8 @@ import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
 import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
 import { aDeletion, aPut, NOW_MS, ORGANIZATION } from '../contract/attachment-store.harness';
 
+const HOUR_MS = 3_600_000;
+
 describe('a transaction of the memory database', () => {
   let database: MemoryDatabase;
   let attachments: MemoryAttachmentStore;
@@ -19,7 +21,7 @@ describe('a transaction of the memory database', () => {
     outbox = new MemoryOutbox(database, { nowMs: () => NOW_MS });
     const task = createTask({ id: 't', text: 'Write the report' }, ORGANIZATION, '', { by: 'ada', nowMs: NOW_MS });
     await new MemoryTaskStore(database).insert(task, [], taskCreated(task, randomUUID()));
-    start = (await outbox.changes(undefined, 1)).to;
+    start = (await outbox.changes(undefined, 1, HOUR_MS)).to;
   });
 
   const put = (key: string, version = 1000) =>
@@ -32,13 +34,13 @@ describe('a transaction of the memory database', () => {
     await put('before');
     const slow = database.begin();
     await put('after');
-    const first = await outbox.changes(start, 10);
+    const first = await outbox.changes(start, 10, HOUR_MS);
     expect(keysOf(first)).toEqual(['before']);
     expect(first.to).toBe(slow);
     expect(first.horizon).toBeGreaterThan(first.to);
 
     await database.commit(slow, () => put('slow'));
-    const second = await outbox.changes(first.to, 10);
+    const second = await outbox.changes(first.to, 10, HOUR_MS);
     expect(keysOf(second)).toEqual(['slow', 'after']);
     expect(second.to).toBe(first.horizon);
   });
@@ -69,7 +71,7 @@ describe('a transaction of the memory database', () => {
     expect(() => database.commit(failing, fail)).toThrow('no words');
     database.commit(idle, () => undefined);
     await put('k');
-    expect(keysOf(await outbox.changes(start, 10))).toEqual(['k']);
+    expect(keysOf(await outbox.changes(start, 10, HOUR_MS))).toEqual(['k']);
   });
 
   it('is the only place where changes are recorded', () => {

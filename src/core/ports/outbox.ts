@@ -77,9 +77,9 @@ export abstract class Outbox {
   /**
    * The changes from the position `from` on, as far as no transaction that is still under way can add to them; about
    * `limit`, if there are more. Where `from` is undefined, or a position that this outbox has not reached, those of the
-   * last ten minutes.
+   * last `lookBackMs`.
    */
-  abstract changes(from: number | undefined, limit: number): Promise<OutboxChanges>;
+  abstract changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges>;
 
   /** Forgets at most `limit` published events recorded before `beforeMs`; returns how many. */
   abstract purge(beforeMs: number, limit: number): Promise<number>;

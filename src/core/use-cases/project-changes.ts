@@ -6,6 +6,8 @@ import type { ReplicaMemory } from './replica-memory';
 const BATCH_SIZE = 1000;
 /** How far the projection may be behind before the cache is no longer believed. */
 const MAX_LAG_MS = 1000;
+/** For transactions that were long under way, and for clocks that differ. */
+const LOOK_BACK_MARGIN_MS = 10 * 60 * 1000;
 
 /**
  * Has the cache forget what it holds that is older than a change of which it may not have been told. Every replica does
@@ -20,6 +22,8 @@ export class ProjectChanges {
     private readonly outbox: Outbox,
     private readonly memory: ReplicaMemory,
     private readonly clock: Clock,
+    /** For how long the cache keeps what it is not told of again. */
+    private readonly cacheTtlMs: number,
   ) {}
 
   /** Takes one batch. */
@@ -43,10 +47,14 @@ export class ProjectChanges {
     }
   }
 
-  /** All from where the last of them is, so that they come together again. */
+  /**
+   * All from where the last of them is, so that they come together again; where that is not known, from before
+   * everything that the cache can still hold.
+   */
   private async bring(cursors: readonly ProjectionCursor[]): Promise<boolean> {
     const positions = cursors.flatMap(({ position }) => position ?? []);
-    const read = await this.outbox.changes(positions.length > 0 ? Math.min(...positions) : undefined, BATCH_SIZE);
+    const from = positions.length > 0 ? Math.min(...positions) : undefined;
+    const read = await this.outbox.changes(from, BATCH_SIZE, this.cacheTtlMs + LOOK_BACK_MARGIN_MS);
     for (const { session } of cursors) this.memory.learnHorizon(session, read.horizon);
     this.watchLag(read);
     for (const cursor of cursors) if (isBehind(cursor, read)) await this.project(cursor, read);

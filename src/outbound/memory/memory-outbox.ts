@@ -3,9 +3,6 @@ import type { EventPage, EventQuery, Outbox, OutboxChange, OutboxChanges, Outbox
 import type { MemoryDatabase } from './memory-database';
 import type { OutboxRow } from './memory-outbox-rows';
 
-/** How far back changes are given to a reader who does not know where it was. */
-const RECENT_MS = 10 * 60 * 1000;
-
 /** Positions of `read` are places in the list, whose order is that in which transactions commit. */
 export class MemoryOutbox implements Outbox {
   constructor(
@@ -55,10 +52,10 @@ export class MemoryOutbox implements Outbox {
     });
   }
 
-  changes(from: number | undefined, limit: number): Promise<OutboxChanges> {
+  changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
     const { xmin: end, xmax: horizon } = this.database;
     const isKnown = from !== undefined && from <= end;
-    const sinceMs = isKnown ? -Infinity : this.clock.nowMs() - RECENT_MS;
+    const sinceMs = isKnown ? -Infinity : this.clock.nowMs() - lookBackMs;
     const changes: OutboxChange[] = [];
     let to = isKnown ? from : 1;
     // A transaction is told of as a whole: only between two of them is a place to go on from.

@@ -37,7 +37,7 @@ const READ = `
  */
 const CHANGES = `
   WITH recent AS MATERIALIZED (
-    SELECT xid FROM outbox WHERE at >= now() - interval '10 minutes'
+    SELECT xid FROM outbox WHERE at >= now() - $3 * interval '1 millisecond'
   ), bounds AS MATERIALIZED (
     SELECT xmin, xmax, CASE WHEN $1::xid8 <= xmin THEN $1::xid8 ELSE
       coalesce((SELECT xid FROM recent ORDER BY xid LIMIT 1), xmin)
@@ -116,9 +116,9 @@ export class PostgresOutbox implements Outbox {
     return pageOf(rows, start?.seen ?? now, limit);
   }
 
-  async changes(from: number | undefined, limit: number): Promise<OutboxChanges> {
+  async changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
     type Row = { xmin: string; xmax: string } & (ChangeRow | { xid: null });
-    const rows = (await this.connection.query<Row>(CHANGES, [from, limit])) as [Row, ...Row[]];
+    const rows = (await this.connection.query<Row>(CHANGES, [from, limit, lookBackMs])) as [Row, ...Row[]];
     const [{ xmin, xmax }] = rows;
     const found = rows.filter((row) => row.xid !== null);
     const last = found.length < limit ? undefined : found.at(-1);

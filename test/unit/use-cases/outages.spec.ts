@@ -11,9 +11,12 @@ import { CorrectedList } from '../../../src/core/use-cases/corrected-list';
 import { CreateAttachment } from '../../../src/core/use-cases/create-attachment';
 import { Deadline } from '../../../src/core/use-cases/deadline';
 import { DeleteAttachment } from '../../../src/core/use-cases/delete-attachment';
+import { GetAttachment } from '../../../src/core/use-cases/get-attachment';
 import { ProjectChanges } from '../../../src/core/use-cases/project-changes';
 import { ReplicaMemory } from '../../../src/core/use-cases/replica-memory';
 import { CALLER, FOREIGN_CALLER, House, JournalingHouse } from '../../support/house';
+
+const HOUR_MS = 3_600_000;
 
 const outcomeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
@@ -271,6 +274,25 @@ describe('while the cache is away', () => {
   });
 });
 
+describe('a cache of which nobody knows how far it was brought', () => {
+  it('is believed when it has been told of all that changed since it could hold anything', async () => {
+    house = new JournalingHouse();
+    await house.task('t-1');
+    await house.text('t-1', 'k', 'old');
+    house.redis.fails = 'unavailable';
+    await house.text('t-1', 'k', 'new');
+    house.redis.fails = undefined;
+    house.clock.advance(0.9 * HOUR_MS);
+
+    const { cache, clock, outbox, store, metrics } = house;
+    const memory = new ReplicaMemory();
+    const lookup = new AttachmentLookup(store, cache, clock, metrics, memory);
+    await new ProjectChanges(cache, outbox, memory, clock, HOUR_MS).execute();
+    const { attachment } = await new GetAttachment(lookup).execute(t1('k'), CALLER);
+    expect(attachment.content).toBe('new');
+  });
+});
+
 describe('a cache that answers, and takes no changes', () => {
   const refusing = () => {
     const cache = Object.create(house.cache) as AttachmentCache;
@@ -288,7 +310,7 @@ describe('a cache that answers, and takes no changes', () => {
   it('is not believed until it has caught up', async () => {
     await house.text('t-1', 'k', 'x');
     await get('k');
-    const project = new ProjectChanges(refusing(), house.outbox, house.memory, house.clock);
+    const project = new ProjectChanges(refusing(), house.outbox, house.memory, house.clock, HOUR_MS);
     expect(await outcomeOf(project.execute())).toBe('redis failed');
     house.forgetCalls();
     await get('k');
@@ -330,7 +352,7 @@ describe('a cache that answers, and takes no changes', () => {
     await house.text('t-1', 'k', 'x');
     await get('k');
     const away = Object.assign(refusing(), { cursors: () => Promise.reject(new StoreError('redis', 'timeout')) });
-    expect(await outcomeOf(new ProjectChanges(away, house.outbox, house.memory, house.clock).execute())).toBe(
+    expect(await outcomeOf(new ProjectChanges(away, house.outbox, house.memory, house.clock, HOUR_MS).execute())).toBe(
       'redis timeout',
     );
     house.forgetCalls();
