@@ -3,8 +3,8 @@ import { RepeatedLines } from '../../src/inbound/rpc/repeated-lines';
 describe('RepeatedLines', () => {
   let written: string[];
   let lines: RepeatedLines;
-  const add = (line: string, times: number) => {
-    for (let i = 0; i < times; i++) lines.add(line);
+  const add = (subject: string, text: string, times = 1) => {
+    for (let i = 0; i < times; i++) lines.add(subject, text);
   };
 
   beforeEach(() => {
@@ -14,23 +14,32 @@ describe('RepeatedLines', () => {
   });
   afterEach(() => jest.useRealTimers());
 
-  it('writes each line at once, and how often it came again once a second', () => {
-    add('a', 1000);
-    add('b', 1);
-    expect(written.splice(0)).toEqual(['a', 'b']);
-    jest.advanceTimersByTime(1000);
-    expect(written.splice(0)).toEqual(['a, 999 more']);
-    add('a', 2);
+  it('writes the first line on a subject at once, and how often it came again every ten seconds', () => {
+    add('a', 'away', 1000);
+    add('b', 'away');
+    expect(written.splice(0)).toEqual(['a: away', 'b: away']);
+    jest.advanceTimersByTime(9999);
     expect(written).toEqual([]);
-    jest.advanceTimersByTime(1000);
-    expect(written).toEqual(['a, 2 more']);
+    jest.advanceTimersByTime(1);
+    expect(written.splice(0)).toEqual(['a: in the last 10 s 999x away']);
+    add('a', 'away', 2);
+    expect(written).toEqual([]);
+    jest.advanceTimersByTime(10_000);
+    expect(written).toEqual(['a: in the last 10 s 2x away']);
   });
 
-  it('forgets a line that has stayed away for a second', () => {
-    add('a', 1);
-    jest.advanceTimersByTime(1000);
+  it('tells in one line of all that came on a subject', () => {
+    add('a', 'away');
+    for (const text of ['late', 'away', 'late']) add('a', text);
+    jest.advanceTimersByTime(10_000);
+    expect(written).toEqual(['a: away', 'a: in the last 10 s 2x late, 1x away']);
+  });
+
+  it('forgets a subject on which nothing came for ten seconds', () => {
+    add('a', 'away');
+    jest.advanceTimersByTime(10_000);
     expect(jest.getTimerCount()).toBe(0);
-    add('a', 1);
-    expect(written).toEqual(['a', 'a']);
+    add('a', 'away');
+    expect(written).toEqual(['a: away', 'a: away']);
   });
 });

@@ -1,32 +1,38 @@
-const PAUSE_MS = 1000;
+const PAUSE_SECONDS = 10;
 
-/** Writes a line at once, and then every second how often it came again, until it stays away for that long. */
+/**
+ * Writes the first line on a subject at once, and then every ten seconds what came again and how often, until nothing
+ * comes for that long.
+ */
 export class RepeatedLines {
-  private readonly repetitions = new Map<string, number>();
+  /** How often each text came since the last line on its subject. */
+  private readonly repetitions = new Map<string, Map<string, number>>();
 
   constructor(private readonly write: (line: string) => void) {}
 
-  /** Lines must be of a limited number of kinds: nothing in them may come from a caller. */
-  add(line: string): void {
-    const repetitions = this.repetitions.get(line);
-    if (repetitions === undefined) {
-      this.write(line);
-      this.countAnew(line);
-    } else this.repetitions.set(line, repetitions + 1);
+  /** Both must be of a limited number of kinds: nothing in them may come from a caller. */
+  add(subject: string, text: string): void {
+    const counts = this.repetitions.get(subject);
+    if (counts) counts.set(text, (counts.get(text) ?? 0) + 1);
+    else {
+      this.write(`${subject}: ${text}`);
+      this.countAnew(subject);
+    }
   }
 
-  private countAnew(line: string): void {
-    this.repetitions.set(line, 0);
-    setTimeout(() => this.report(line), PAUSE_MS).unref();
+  private countAnew(subject: string): void {
+    const counts = new Map<string, number>();
+    this.repetitions.set(subject, counts);
+    setTimeout(() => this.report(subject, counts), PAUSE_SECONDS * 1000).unref();
   }
 
-  private report(line: string): void {
-    const repetitions = this.repetitions.get(line);
-    if (!repetitions) {
-      this.repetitions.delete(line);
+  private report(subject: string, counts: ReadonlyMap<string, number>): void {
+    if (counts.size === 0) {
+      this.repetitions.delete(subject);
       return;
     }
-    this.write(`${line}, ${repetitions} more`);
-    this.countAnew(line);
+    const texts = [...counts].map(([text, count]) => `${count}x ${text}`);
+    this.write(`${subject}: in the last ${PAUSE_SECONDS} s ${texts.join(', ')}`);
+    this.countAnew(subject);
   }
 }

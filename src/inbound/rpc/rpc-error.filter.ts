@@ -14,7 +14,7 @@ import { RepeatedLines } from './repeated-lines';
 @Injectable()
 export class RpcErrorFilter implements RpcExceptionFilter {
   private readonly logger = new Logger(RpcErrorFilter.name);
-  /** Each method and each reason makes one: in an outage every call would. */
+  /** By method: in an outage every call would make one. */
   private readonly storeFailures = new RepeatedLines((line) => this.logger.warn(line));
 
   catch(error: unknown, host: ArgumentsHost): Observable<never> {
@@ -27,7 +27,7 @@ export class RpcErrorFilter implements RpcExceptionFilter {
     if (error instanceof AuthenticationFailure) return authenticationErrorOf(error);
     if (error instanceof DomainError) return refusalErrorOf(error.refusal, method);
     if (error instanceof StoreError) {
-      this.storeFailures.add(`${method}: ${error.message}${causeCode(error)}`);
+      this.storeFailures.add(method, `${error.message}${causeCode(error)}`);
       return storeErrorOf(error, method, params);
     }
     return unexpected(error, this.logger);
