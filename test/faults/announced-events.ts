@@ -1,9 +1,9 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { DomainEvent } from '../../src/core/domain/domain-event';
 
-const SUBJECTS = ['task.attachment_created', 'task.attachment.deleted'];
+const SUBJECTS = ['task.attachment_created', 'task.attachment.deleted', 'task.created', 'task.deleted'];
 
-/** Hears the events of attachments as they go out, also those that go out again. */
+/** Hears the events of tasks and attachments as they go out, also those that go out again. */
 export class AnnouncedEvents {
   private readonly events: DomainEvent[] = [];
 
@@ -22,7 +22,9 @@ export class AnnouncedEvents {
 
   /** The ids of those of the tasks, in the order in which they went out. */
   idsOf(taskIds: readonly string[]): string[] {
-    const ofTasks = this.events.filter(({ payload }) => taskIds.includes(payload['taskId'] as string));
+    const ofTasks = this.events.filter(({ payload }) =>
+      taskIds.includes((payload['taskId'] ?? payload['id']) as string),
+    );
     return ofTasks.map(({ metadata }) => metadata.eventId);
   }
 

@@ -1,27 +1,69 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../support/poll';
 import { withRedis } from '../support/setups';
+import { AppendOnlyFiles } from './append-only-files';
 import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './postgres-processes';
-import type { Replica, ReplicaGroup } from './replica-group';
+import { untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
+import { StoredTruth } from './stored-truth';
 
 /** Long enough that clients meet it many times, and several time-outs of Redis. */
 const SHORT_MS = 2500;
+/** Where what Redis has when it is back matters, and not how long it is away. */
+const MOMENT_MS = 1000;
 /** Longer than a whole call may take: silence of PostgreSQL shows only when its time is over. */
 const LONG_MS = 6000;
 const DELAY_MS = 40;
 const DROP_EVERY_MS = 300;
+const RECOVERED_AFTER_MS = 20_000;
 
 export interface Fault {
   readonly name: string;
   readonly lastsMs: number;
   /** Resolves with what ends it. */
-  begin(group: ReplicaGroup): Promise<() => Promise<void>>;
+  begin(group: ReplicaGroup): Promise<() => Promise<Damage>>;
 }
 
-export const FAULTS: readonly Fault[] = [
-  fault('PostgreSQL is killed, and starts again', SHORT_MS, async ({ postgres }) => {
-    await killPostgres(postgres);
-    return () => restartPostgres(postgres);
+/** What has been lost for good; nothing may be that is not said here. */
+export interface Damage {
+  /** What only the journal had, up to this moment. */
+  readonly lostUntilMs?: number;
+}
+
+const POSTGRES_KILLED = fault('PostgreSQL is killed, and starts again', SHORT_MS, async ({ postgres }) => {
+  await killPostgres(postgres);
+  return () => restartPostgres(postgres);
+});
+const APART = onLinks('a replica is cut off from PostgreSQL, another from Redis', SHORT_MS, (replica, other) => {
+  replica.toPostgres.cut();
+  other.toRedis.cut();
+});
+const ONE_AFTER_THE_OTHER = fault(
+  'Redis is killed, then PostgreSQL, and Redis is the first to start again',
+  SHORT_MS,
+  async (group) => {
+    await group.redis.kill();
+    await sleep(SHORT_MS);
+    await killPostgres(group.postgres);
+    await group.redis.restart();
+    return () => restartPostgres(group.postgres);
+  },
+);
+
+/** Each store takes writes that the other has not seen: only their versions tell which are newer. */
+export const FAULTS_OF_ORDER: readonly Fault[] = [APART, ONE_AFTER_THE_OTHER];
+
+export const FAULTS_OF_CLUSTER: readonly Fault[] = [
+  POSTGRES_KILLED,
+  fault('a node is killed, and starts again', SHORT_MS, async ({ redis }) => {
+    await redis.kill();
+    return () => redis.restart();
   }),
+];
+
+export const FAULTS: readonly Fault[] = [
+  POSTGRES_KILLED,
+  APART,
+  ONE_AFTER_THE_OTHER,
   fault('PostgreSQL is silent', LONG_MS, async ({ postgres }) => {
     const pids = await pausePostgres(postgres);
     return () => resumePostgres(pids);
@@ -48,17 +90,42 @@ export const FAULTS: readonly Fault[] = [
     await restartPostgres(group.postgres);
     return () => group.redis.restart();
   }),
-  fault('Redis is killed, then PostgreSQL, and Redis is the first to start again', SHORT_MS, async (group) => {
-    await group.redis.kill();
-    await sleep(SHORT_MS);
-    await killPostgres(group.postgres);
-    await group.redis.restart();
-    return () => restartPostgres(group.postgres);
-  }),
   fault('Redis has just forgotten all tasks, and PostgreSQL is killed', SHORT_MS, async ({ postgres, redis }) => {
     await withRedis(redis.url, async (client) => client.del(await client.keys('cb:task:*')));
     await killPostgres(postgres);
     return () => restartPostgres(postgres);
+  }),
+  fault('Redis is killed, and comes back empty', MOMENT_MS, async ({ redis }) => {
+    const files = await AppendOnlyFiles.of(redis);
+    await redis.kill();
+    await files.remove();
+    return () => redis.restart();
+  }),
+  fault('PostgreSQL is killed, and Redis comes back empty', MOMENT_MS, async ({ postgres, redis }) => {
+    const files = await AppendOnlyFiles.of(redis);
+    await killPostgres(postgres);
+    await sleep(MOMENT_MS);
+    await redis.kill();
+    const lostUntilMs = performance.now();
+    await files.remove();
+    await redis.restart();
+    return async () => {
+      await restartPostgres(postgres);
+      return { lostUntilMs };
+    };
+  }),
+  fault('Redis comes back as it was before its journal was drained', MOMENT_MS, async (group) => {
+    const { postgres, redis } = group;
+    const files = await AppendOnlyFiles.of(redis);
+    await killPostgres(postgres);
+    await sleep(MOMENT_MS);
+    await files.copy();
+    await restartPostgres(postgres);
+    await untilDrained(group);
+    await sleep(MOMENT_MS);
+    await redis.kill();
+    await files.putBackCopy();
+    return () => redis.restart();
   }),
   fault('a replica is killed, and another takes its place', SHORT_MS, async (group) => {
     const replica = first(group);
@@ -72,10 +139,6 @@ export const FAULTS: readonly Fault[] = [
   }),
   onLinks('a replica is cut off from PostgreSQL', SHORT_MS, (replica) => replica.toPostgres.cut()),
   onLinks('a replica is cut off from Redis', SHORT_MS, (replica) => replica.toRedis.cut()),
-  onLinks('a replica is cut off from PostgreSQL, another from Redis', SHORT_MS, (replica, other) => {
-    replica.toPostgres.cut();
-    other.toRedis.cut();
-  }),
   onLinks('a replica hears nothing from PostgreSQL, which hears it', LONG_MS, (replica) =>
     replica.toPostgres.silence('replies'),
   ),
@@ -100,7 +163,7 @@ export const FAULTS: readonly Fault[] = [
   }),
 ];
 
-type End = () => Promise<void> | void;
+type End = () => Promise<Damage | void> | void;
 
 function fault(name: string, lastsMs: number, begin: (group: ReplicaGroup) => Promise<End> | End): Fault {
   return {
@@ -108,7 +171,7 @@ function fault(name: string, lastsMs: number, begin: (group: ReplicaGroup) => Pr
     lastsMs,
     begin: async (group) => {
       const end = await begin(group);
-      return async () => end();
+      return async () => (await end()) ?? {};
     },
   };
 }
@@ -125,6 +188,17 @@ function onLinks(name: string, lastsMs: number, begin: (replica: Replica, other:
       }
     };
   });
+}
+
+/** No replica uses the journal any more, and nothing is left in it. */
+async function untilDrained(group: ReplicaGroup): Promise<void> {
+  await untilRecovered(group, RECOVERED_AFTER_MS);
+  const truth = await StoredTruth.open(group);
+  try {
+    await until('the journal is empty', async () => (await truth.waiting()) === 0, RECOVERED_AFTER_MS);
+  } finally {
+    await truth.close();
+  }
 }
 
 function first({ replicas }: ReplicaGroup): Replica {

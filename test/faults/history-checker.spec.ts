@@ -1,4 +1,15 @@
-import type { Attempt, Evidence, History, OutboxRow, Read, StoredRow } from './history';
+import type {
+  Attempt,
+  Evidence,
+  History,
+  OutboxRow,
+  Read,
+  StoredRow,
+  StoredTask,
+  TaskAttempt,
+  TaskEventRow,
+  TaskSighting,
+} from './history';
 import { violations } from './history-checker';
 
 const REF = { taskId: 't', key: 'k' };
@@ -21,11 +32,14 @@ const row = (version: number, more: Partial<OutboxRow> = {}): OutboxRow => ({
   ...{ ...REF, op: `op-${version}`, version, superseded: false, published: true, ...more },
 });
 
+const NOTHING_DONE: History = { attempts: [], reads: [], taskAttempts: [], sightings: [], calm: [] };
+const NOTHING_STORED: Evidence = { stored: [], tasks: [], outbox: [], taskEvents: [], announced: [] };
+
 function check(history: Partial<History>, evidence: Partial<Evidence>): string[] {
   const outbox = evidence.outbox ?? [];
   return violations(
-    { attempts: [], reads: [], calm: [], ...history },
-    { stored: [], announced: outbox.map(({ op }) => op), ...evidence, outbox },
+    { ...NOTHING_DONE, ...history },
+    { ...NOTHING_STORED, announced: outbox.map(({ op }) => op), ...evidence, outbox },
   );
 }
 
@@ -45,7 +59,7 @@ const SOUND = {
 
 describe('a sound history', () => {
   it('has nothing wrong with it', () => {
-    expect(violations(SOUND.history, SOUND.evidence)).toEqual([]);
+    expect(check(SOUND.history, SOUND.evidence)).toEqual([]);
   });
 
   it('may hold attempts whose outcome nobody knows, whether or not they took effect', () => {
@@ -173,5 +187,114 @@ describe('found in what has come of it', () => {
     expectProblems({ outbox: [row(10), row(20, { published: false })] }, /not announced: .*"op":"op-20"/);
     expectProblems({ announced: ['op-20', 'op-10'] }, /announced too late: .*"op":"op-10"/);
     expectProblems({ announced: ['op-10', 'op-20', 'op-30'] }, /announced, and not recorded: op-30/);
+  });
+});
+
+describe('a Redis that has lost its data', () => {
+  const attempts = [put('one', 10, 0), put('two', 20, 10, { journaled: true })];
+  const evidence = { stored: [stored(10, 'one')], outbox: [row(10)] };
+
+  it('may have lost what only its journal had', () => {
+    const reads = [read(16, { version: 20, name: 'two' }), read(36, { version: 10, name: 'one' }, { replica: 'a' })];
+    expect(check({ attempts, reads, lostUntilMs: 30 }, evidence)).toEqual([]);
+    const deleting = [put('one', 10, 0), deletion('gone', 10, { journaled: true })];
+    expect(check({ attempts: deleting, reads: [read(16)], lostUntilMs: 30 }, evidence)).toEqual([]);
+  });
+
+  it('has lost nothing that came later, and nothing of PostgreSQL', () => {
+    expect(check({ attempts, lostUntilMs: 5 }, evidence)).toEqual([
+      expect.stringMatching(/lost: 20/),
+      expect.stringMatching(/acknowledged, and not in the outbox/),
+    ]);
+    const inPostgres = [put('one', 10, 0), put('two', 20, 10)];
+    expect(check({ attempts: inPostgres, lostUntilMs: 30 }, evidence)).toEqual([
+      expect.stringMatching(/lost: 20/),
+      expect.stringMatching(/acknowledged, and not in the outbox/),
+    ]);
+  });
+
+  it('has lost no reason to say "not found"', () => {
+    const deleting = [put('one', 10, 0), deletion('gone', 10, { journaled: true })];
+    expect(check({ attempts: deleting, reads: [read(36)], lostUntilMs: 30 }, evidence)).toEqual([
+      expect.stringMatching(/not found, though 10 was acknowledged/),
+    ]);
+  });
+});
+
+describe('a task', () => {
+  const taskId = 't';
+  const at = (atMs: number, replica = 'a') => ({ replica, startedAtMs: atMs, endedAtMs: atMs + 5 });
+  const created: TaskAttempt = { taskId, kind: 'create', name: 'maker', outcome: 'acknowledged', ...at(0) };
+  const deleted: TaskAttempt = { taskId, kind: 'delete', name: 'ender', outcome: 'acknowledged', ...at(20) };
+  const sighting = (seen: TaskSighting['seen'], atMs: number, replica = 'b') => ({
+    taskId,
+    seen,
+    ...at(atMs, replica),
+  });
+  const LIVE: StoredTask = { taskId, isDeleted: false, isBlank: false };
+  const GONE: StoredTask = { taskId, isDeleted: true, isBlank: true };
+  const event = (op: string, deletedBy?: string): TaskEventRow => ({
+    ...{ taskId, op, type: deletedBy ? 'task.deleted' : 'task.created', published: true, deletedBy },
+  });
+  const ofLive = { tasks: [LIVE], taskEvents: [event('made')], announced: ['made'] };
+  const ofGone = { tasks: [GONE], taskEvents: [event('made'), event('ended', 'ender')], announced: ['made', 'ended'] };
+  const problems = (...patterns: RegExp[]) => patterns.map((pattern) => expect.stringMatching(pattern) as unknown);
+
+  it('may be there, or be deleted, or nobody may know', () => {
+    const unknown: TaskAttempt = { ...deleted, outcome: 'unknown' };
+    expect(check({ taskAttempts: [created], sightings: [sighting('changed', 10)] }, ofLive)).toEqual([]);
+    expect(check({ taskAttempts: [created, deleted], sightings: [sighting('missing', 22)] }, ofGone)).toEqual([]);
+    expect(check({ taskAttempts: [created, unknown] }, ofLive)).toEqual([]);
+    expect(check({ taskAttempts: [created, unknown] }, ofGone)).toEqual([]);
+    expect(check({ taskAttempts: [{ ...created, outcome: 'unknown' }] }, {})).toEqual([]);
+  });
+
+  it('takes its attachments with it, and what comes of them too late', () => {
+    const attempts = [put('one', 10, 8), put('late', 20, 18, { journaled: true })];
+    const outbox = [row(10), row(20, { superseded: true })];
+    const evidence = { ...ofGone, outbox, announced: ['made', 'op-10', 'ended'] };
+    const reads = [read(21, undefined, { replica: 'a', byName: false })];
+    expect(check({ attempts, reads, taskAttempts: [created, deleted] }, evidence)).toEqual([]);
+    const left = { ...evidence, tasks: [{ ...GONE, isBlank: false }], stored: [stored(10, 'one')] };
+    expect(check({ attempts, taskAttempts: [created, deleted] }, left)).toEqual(
+      problems(/what it held is left/, /left of it after its deletion/),
+    );
+  });
+
+  it('does not come back, or go, unasked', () => {
+    expect(check({ taskAttempts: [created, deleted] }, ofLive)).toEqual(problems(/there, though its deletion/));
+    expect(check({ taskAttempts: [created] }, ofGone)).toEqual(problems(/nobody has asked/, /nobody has asked/));
+    expect(check({ taskAttempts: [created] }, {})).toEqual(problems(/lost: its creation/));
+  });
+
+  it('is not seen after its deletion by the replica that made it, nor by any when all is calm', () => {
+    const taskAttempts = [created, deleted];
+    const calm = [{ fromMs: 30, toMs: 50 }];
+    const seen = (one: TaskSighting) => check({ taskAttempts, sightings: [one], calm }, ofGone);
+    expect(seen(sighting('there', 26))).toEqual([]);
+    expect(seen(sighting('there', 26, 'a'))).toEqual(problems(/the replica itself has deleted it/));
+    expect(seen(sighting('there', 31))).toEqual(problems(/stale: it had been deleted/));
+    expect(seen(sighting('changed', 26))).toEqual(problems(/written to after its deletion/));
+  });
+
+  it('is not "not found" before somebody deletes it', () => {
+    const sightings = [sighting('missing', 10)];
+    expect(check({ taskAttempts: [created, deleted], sightings }, ofGone)).toEqual(problems(/not found, though/));
+  });
+
+  it('is announced from its creation to its deletion, once each', () => {
+    const attempts = [put('one', 10, 8)];
+    const outbox = [row(10)];
+    const announced = (...ops: string[]) =>
+      check({ attempts, taskAttempts: [created, deleted] }, { ...ofGone, outbox, announced: ops });
+    expect(announced('made', 'op-10', 'ended', 'op-10')).toEqual([]);
+    expect(announced('op-10', 'made', 'ended')).toEqual(problems(/wrong side of task.created/));
+    expect(announced('made', 'ended', 'op-10')).toEqual(problems(/wrong side of task.deleted/));
+    expect(announced('made', 'op-10')).toEqual(problems(/not announced: .*"op":"ended"/));
+    const twice = { ...ofGone, taskEvents: [...ofGone.taskEvents, event('again', 'ender')] };
+    const ops = ['made', 'ended', 'again'];
+    expect(check({ taskAttempts: [created, deleted] }, { ...twice, announced: ops })).toEqual(
+      problems(/in the outbox is \[task.created,task.deleted,task.deleted\]/),
+    );
   });
 });

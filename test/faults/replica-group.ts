@@ -1,17 +1,32 @@
+import { join } from 'node:path';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
-import { startRedis, type RedisServer } from '../support/redis-server';
+import { startRedis, startRedisCluster, type RedisServer } from '../support/redis-server';
 import { startService, type Environment, type Service } from '../support/service';
 
 /** What the tests ask for in a minute is no matter here, nor how busy the machine is. */
-const LIMITS = { RATE_LIMITS: 'task.delete_attachment=1000000/60s', MAX_EVENT_LOOP_DELAY_MS: '60000' };
+const LIMITS = {
+  RATE_LIMITS: 'task.delete_attachment=1000000/60s,task.delete=1000000/60s',
+  MAX_EVENT_LOOP_DELAY_MS: '60000',
+};
+const SHIFTED_CLOCK = join(__dirname, 'shifted-clock.js');
+
+export interface GroupOptions {
+  /** False unless told otherwise. */
+  readonly isCluster?: boolean;
+  /** By how much the clock of each replica is ahead of the true time; negative: behind. */
+  readonly clocksAheadMs?: readonly number[];
+}
 
 /** Replicas of the built service, each with a network of its own to PostgreSQL and Redis; those of the group. */
 export interface ReplicaGroup {
   readonly postgres: PostgresServer;
-  /** Keeps what it has acknowledged, also when it is killed. */
+  readonly isCluster: boolean;
+  /** Each keeps what it has acknowledged, also when it is killed. */
+  readonly redisNodes: readonly RedisServer[];
+  /** The only node, or the first. */
   readonly redis: RedisServer;
   readonly nats: NatsServer;
   /** Not through any proxy. */
@@ -20,7 +35,10 @@ export interface ReplicaGroup {
   close(): Promise<void>;
 }
 
-export async function startReplicas(count: number): Promise<ReplicaGroup> {
+export async function startReplicas(
+  count: number,
+  { isCluster = false, clocksAheadMs = [] }: GroupOptions = {},
+): Promise<ReplicaGroup> {
   const started: { stop(): Promise<unknown> }[] = [];
   const keep = <T extends { stop(): Promise<unknown> }>(one: T) => (started.push(one), one);
   const close = async () => {
@@ -28,13 +46,18 @@ export async function startReplicas(count: number): Promise<ReplicaGroup> {
   };
   try {
     const postgres = keep(await startPostgres());
-    const redis = keep(await startRedis({ appendOnly: true }));
+    const cluster = isCluster ? keep(await startRedisCluster({ appendOnly: true })) : undefined;
+    const redisNodes = cluster?.nodes ?? [keep(await startRedis({ appendOnly: true }))];
     const nats = keep(await startNats());
     const databaseUrl = await postgres.createDatabase();
-    const names = Array.from({ length: count }, (_, i) => `replica-${i + 1}`);
-    const start = async (name: string) => keep(await Replica.start(name, databaseUrl, redis.url, nats.url));
-    const replicas = await Promise.all(names.map(start));
-    return { postgres, redis, nats, databaseUrl, replicas, close };
+    const start = async (_: unknown, i: number) => {
+      const clock = clockAhead(clocksAheadMs[i] ?? 0);
+      const environment = { ...LIMITS, ...clock, INSTANCE_ID: `replica-${i + 1}`, NATS_URL: nats.url };
+      return keep(await Replica.start(environment, databaseUrl, redisNodes));
+    };
+    const replicas = await Promise.all(Array.from({ length: count }, start));
+    const redis = redisNodes[0] as RedisServer;
+    return { postgres, isCluster, redisNodes, redis, nats, databaseUrl, replicas, close };
   } catch (error) {
     await close();
     throw error;
@@ -49,29 +72,36 @@ export class Replica {
 
   private constructor(
     readonly toPostgres: FaultProxy,
-    readonly toRedis: FaultProxy,
+    private readonly toOnlyRedis: FaultProxy | undefined,
     private readonly environment: Environment,
     private current: Service,
   ) {
     this.watch();
   }
 
-  static async start(name: string, databaseUrl: string, redisUrl: string, natsUrl: string): Promise<Replica> {
+  static async start(environment: Environment, databaseUrl: string, redisNodes: readonly RedisServer[]) {
+    const isCluster = redisNodes.length > 1;
     const toPostgres = await startFaultProxy(portOf(databaseUrl));
-    const toRedis = await startFaultProxy(portOf(redisUrl));
-    const environment = {
-      ...LIMITS,
-      INSTANCE_ID: name,
+    const toRedis = isCluster ? undefined : await startFaultProxy((redisNodes[0] as RedisServer).port);
+    const redisUrls = redisNodes.map(({ url }) => (toRedis ? throughProxy(url, toRedis) : url));
+    const full = {
+      ...environment,
       DATABASE_URL: throughProxy(databaseUrl, toPostgres),
-      REDIS_URL: throughProxy(redisUrl, toRedis),
-      NATS_URL: natsUrl,
+      REDIS_URL: redisUrls.join(),
+      REDIS_CLUSTER: String(isCluster),
     };
     try {
-      return new Replica(toPostgres, toRedis, environment, await startService(environment));
+      return new Replica(toPostgres, toRedis, full, await startService(full));
     } catch (error) {
-      await Promise.all([toPostgres.close(), toRedis.close()]);
+      await Promise.all([toPostgres.close(), toRedis?.close()]);
       throw error;
     }
+  }
+
+  /** The nodes of a cluster tell replicas themselves where they are: there is nothing on the way to them. */
+  get toRedis(): FaultProxy {
+    if (!this.toOnlyRedis) throw new Error('a cluster has no links that can fail');
+    return this.toOnlyRedis;
   }
 
   get name(): string {
@@ -109,7 +139,7 @@ export class Replica {
 
   async stop(): Promise<void> {
     await this.kill();
-    await Promise.all([this.toPostgres.close(), this.toRedis.close()]);
+    await Promise.all([this.toPostgres.close(), this.toOnlyRedis?.close()]);
   }
 
   private watch(): void {
@@ -124,6 +154,10 @@ export function untilRecovered({ replicas }: ReplicaGroup, timeoutMs: number): P
     return !answers.includes(false);
   };
   return until('all replicas reach all they need', allHave, timeoutMs);
+}
+
+function clockAhead(ms: number): Environment {
+  return ms === 0 ? {} : { CLOCK_AHEAD_MS: String(ms), NODE_OPTIONS: `--require ${JSON.stringify(SHIFTED_CLOCK)}` };
 }
 
 function portOf(url: string): number {

@@ -1,23 +1,23 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { Client } from 'pg';
 import { RedisKeys } from '../../src/outbound/redis/redis-keys';
-import { nameOf, type OutboxRow, type StoredRow } from './history';
-
-const SHARD = 0;
+import { nameOf, type Evidence, type OutboxRow, type StoredRow, type StoredTask, type TaskEventRow } from './history';
+import type { ReplicaGroup } from './replica-group';
 
 /** Asks PostgreSQL and Redis themselves, past the service. */
 export class StoredTruth {
-  private readonly keys = new RedisKeys(false);
-
   private constructor(
     private readonly postgres: Client,
-    private readonly redis: Redis,
+    private readonly redis: Redis | Cluster,
+    private readonly keys: RedisKeys,
   ) {}
 
-  static async open(databaseUrl: string, redisUrl: string): Promise<StoredTruth> {
+  static async open({ databaseUrl, redisNodes, isCluster }: ReplicaGroup): Promise<StoredTruth> {
     const postgres = new Client({ connectionString: databaseUrl });
     await postgres.connect();
-    return new StoredTruth(postgres, new Redis(redisUrl));
+    const urls = redisNodes.map(({ url }) => url);
+    const redis = isCluster ? new Cluster(urls) : new Redis(urls[0] as string);
+    return new StoredTruth(postgres, redis, new RedisKeys(isCluster));
   }
 
   async close(): Promise<void> {
@@ -25,8 +25,55 @@ export class StoredTruth {
     await this.postgres.end();
   }
 
-  /** Everything stored of the tasks, tombstones included, in the order of lists. */
-  async rows(taskIds: readonly string[]): Promise<StoredRow[]> {
+  /** What PostgreSQL has of the tasks, tombstones included; rows are in the order of lists. */
+  async ofPostgres(taskIds: readonly string[]): Promise<Omit<Evidence, 'announced'>> {
+    return {
+      stored: await this.rows(taskIds),
+      tasks: await this.tasks(taskIds),
+      outbox: await this.outbox(taskIds),
+      taskEvents: await this.taskEvents(taskIds),
+    };
+  }
+
+  /** Where Redis does not agree with PostgreSQL, or either has work left; empty where all is well. */
+  async disagreements(taskIds: readonly string[]): Promise<string[]> {
+    const { stored, tasks, outbox, taskEvents } = await this.ofPostgres(taskIds);
+    const waiting = await this.waiting();
+    const deadLetters = await this.lengthOf(this.keys.shards.map((shard) => this.keys.deadLetters(shard)));
+    const unpublished = [...outbox, ...taskEvents].filter(({ published }) => !published).length;
+    const left = Object.entries({ waiting, deadLetters, unpublished }).filter(([, count]) => count > 0);
+    const rows = new Map(stored.map((row) => [nameOf(row), row]));
+    const live = new Set(tasks.filter(({ isDeleted }) => !isDeleted).map(({ taskId }) => taskId));
+    const cached = await Promise.all(
+      taskIds.map((id) => (live.has(id) ? this.cachedProblems(id, rows) : this.leftovers(id))),
+    );
+    return [...left.map(([what, count]) => `${what}: ${count}`), ...cached.flat()];
+  }
+
+  /** Whether every change committed before this was asked first, of `horizon`, has been projected into Redis. */
+  async isProjected(horizon: number): Promise<boolean> {
+    const { shards } = this.keys;
+    const [waiting, cursors] = await Promise.all([
+      this.waiting(),
+      Promise.all(shards.map((shard) => this.redis.get(this.keys.cursor(shard)))),
+    ]);
+    return waiting === 0 && cursors.every((cursor) => Number(cursor) >= horizon);
+  }
+
+  /** How many writes the journal holds. */
+  waiting(): Promise<number> {
+    return this.lengthOf(this.keys.shards.map((shard) => this.keys.journal(shard)));
+  }
+
+  /** The outbox position below which all changes up to now lie. */
+  async horizon(): Promise<number> {
+    const { rows } = await this.postgres.query<{ xmax: string }>(
+      'SELECT pg_snapshot_xmax(pg_current_snapshot()) AS xmax',
+    );
+    return Number(rows[0]?.xmax);
+  }
+
+  private async rows(taskIds: readonly string[]): Promise<StoredRow[]> {
     const { rows } = await this.postgres.query<StoredColumns>(
       `SELECT task_id, key, version, op_id, value FROM task_attachments
        WHERE task_id = ANY ($1) ORDER BY task_id, created_at, key`,
@@ -37,8 +84,29 @@ export class StoredTruth {
     });
   }
 
+  private async tasks(taskIds: readonly string[]): Promise<StoredTask[]> {
+    const { rows } = await this.postgres.query<StoredTask>(
+      `SELECT id AS "taskId", deleted_version IS NOT NULL AS "isDeleted",
+         num_nonnulls(organization, text, metadata, parent_id, created_by) = 0 AS "isBlank"
+       FROM tasks WHERE id = ANY ($1)`,
+      [taskIds],
+    );
+    return rows;
+  }
+
+  /** What was recorded of the tasks themselves, in its order. */
+  private async taskEvents(taskIds: readonly string[]): Promise<TaskEventRow[]> {
+    const { rows } = await this.postgres.query<TaskEventRow>(
+      `SELECT task_id AS "taskId", op_id AS op, event ->> 'type' AS type, published,
+         event #>> '{payload,deletedBy}' AS "deletedBy"
+       FROM outbox WHERE task_id = ANY ($1) AND key IS NULL ORDER BY seq`,
+      [taskIds],
+    );
+    return rows;
+  }
+
   /** What was recorded of the attachments of the tasks, in its order. */
-  async outbox(taskIds: readonly string[]): Promise<OutboxRow[]> {
+  private async outbox(taskIds: readonly string[]): Promise<OutboxRow[]> {
     const { rows } = await this.postgres.query<OutboxColumns>(
       `SELECT task_id, key, version, op_id, superseded, published, event #>> '{metadata,deletedBy}' AS deleted_by
        FROM outbox WHERE task_id = ANY ($1) AND key IS NOT NULL ORDER BY seq`,
@@ -50,36 +118,20 @@ export class StoredTruth {
     });
   }
 
-  /** Where Redis does not agree with PostgreSQL, or either has work left; empty where all is well. */
-  async disagreements(taskIds: readonly string[]): Promise<string[]> {
-    const [waiting, deadLetters, rows, outbox] = await Promise.all([
-      this.redis.llen(this.keys.journal(SHARD)),
-      this.redis.llen(this.keys.deadLetters(SHARD)),
-      this.rows(taskIds),
-      this.outbox(taskIds),
-    ]);
-    const unpublished = outbox.filter(({ published }) => !published).length;
-    const left = Object.entries({ waiting, deadLetters, unpublished }).filter(([, count]) => count > 0);
-    const stored = new Map(rows.map((row) => [nameOf(row), row]));
-    const cached = await Promise.all(taskIds.map((taskId) => this.cachedProblems(taskId, stored)));
-    return [...left.map(([what, count]) => `${what}: ${count}`), ...cached.flat()];
+  private async lengthOf(lists: readonly string[]): Promise<number> {
+    const lengths = await Promise.all(lists.map((list) => this.redis.llen(list)));
+    return lengths.reduce((sum, length) => sum + length, 0);
   }
 
-  /** Whether every change committed before this was asked first, of `horizon`, has been projected into Redis. */
-  async isProjected(horizon: number): Promise<boolean> {
-    const [waiting, cursor] = await Promise.all([
-      this.redis.llen(this.keys.journal(SHARD)),
-      this.redis.get(this.keys.cursor(SHARD)),
-    ]);
-    return waiting === 0 && Number(cursor) >= horizon;
-  }
-
-  /** The outbox position below which all changes up to now lie. */
-  async horizon(): Promise<number> {
-    const { rows } = await this.postgres.query<{ xmax: string }>(
-      'SELECT pg_snapshot_xmax(pg_current_snapshot()) AS xmax',
-    );
-    return Number(rows[0]?.xmax);
+  /** What Redis holds of a task that is not there, other than that. */
+  private async leftovers(taskId: string): Promise<string[]> {
+    const nodes = this.redis instanceof Cluster ? this.redis.nodes() : [this.redis];
+    const found = await Promise.all(nodes.map((node) => node.keys(`*cb:task:${taskId}:*`)));
+    const name = this.keys.control(taskId);
+    const control = await this.redis.hgetall(name);
+    const isDeleted = control['d'] !== undefined;
+    const fields = Object.keys(control).filter((field) => field.startsWith('r:') || (field === 'o' && !isDeleted));
+    return [...found.flat().filter((key) => key !== name), ...fields.map((field) => `${name} ${field}`)];
   }
 
   private async cachedProblems(taskId: string, stored: ReadonlyMap<string, StoredRow>): Promise<string[]> {

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RpcReply, Service } from '../support/service';
+import type { RpcReply } from '../support/service';
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
-import type { Attempt, Read, Ref } from './history';
+import { Client, isAttachmentMissing, isTaskMissing } from './client';
+import type { Attempt, Call, Read, Ref, TaskAttempt, TaskSighting } from './history';
+import { PassingTasks } from './passing-tasks';
 import type { Replica } from './replica-group';
 import type { SeededRandom } from './seeded-random';
 
@@ -9,33 +11,47 @@ import type { SeededRandom } from './seeded-random';
 const CLIENTS_PER_REPLICA = 4;
 /** After each call, by chance up to this long: the servers have the machine for themselves most of the time. */
 const MAX_PAUSE_MS = 100;
-/** Far longer than a call may take: only one that is never answered is given up. */
-const ANSWER_TIMEOUT_MS = 20_000;
 const MAX_PAGE = 100;
-
-const UNAVAILABLE = -32001;
-const STORE_FAILED = -32500;
-const INVALID_PARAMS = -32602;
+/** Of the calls that are for attachments, how many are for tasks that pass. */
+const PASSING_SHARE = 0.25;
+/** At one time. */
+const MAX_PASSING = 3;
+export const PASSING_KEYS = ['key-a', 'key-b', 'key-c'];
 
 /** Clients that write and read a few keys through all replicas at once, and remember what they did and were told. */
 export class Workload {
   readonly attempts: Attempt[] = [];
   readonly reads: Read[] = [];
-  /** Answers that no client must ever get. */
-  readonly unexpected: string[] = [];
+  readonly taskAttempts: TaskAttempt[] = [];
+  readonly sightings: TaskSighting[] = [];
+  private readonly client = new Client();
+  private readonly passing: PassingTasks;
   private clients: Promise<unknown> = Promise.resolve();
   private isStopped = false;
   private calls = 0;
 
+  /** `refs` are of tasks that stay. */
   constructor(
+    name: string,
     private readonly replicas: readonly Replica[],
     private readonly refs: readonly Ref[],
     private readonly random: SeededRandom,
-  ) {}
+  ) {
+    this.passing = new PassingTasks(name);
+  }
+
+  /** Creates what is there from the beginning; while all is well. */
+  async prepare(): Promise<void> {
+    const replica = this.replicas[0] as Replica;
+    for (const id of new Set(this.refs.map(({ taskId }) => taskId))) await this.createTask(replica, id);
+    for (let i = 0; i < MAX_PASSING; i++) await this.createTasks(replica);
+    const failed = this.taskAttempts.filter(({ outcome }) => outcome === 'unknown');
+    if (failed.length > 0) throw new Error(`could not create ${failed.map(({ taskId }) => taskId).join()}`);
+  }
 
   start(): void {
     const clients = Array.from({ length: CLIENTS_PER_REPLICA }, () => this.replicas).flat();
-    this.clients = Promise.all(clients.map((replica) => this.client(replica)));
+    this.clients = Promise.all(clients.map((replica) => this.keepCalling(replica)));
   }
 
   /** Resolves when every call has been answered. */
@@ -49,31 +65,17 @@ export class Workload {
     return this.attempts.length + this.reads.length;
   }
 
-  async get(replica: Replica, ref: Ref): Promise<void> {
-    const asked = await this.ask(replica, 'task.get_attachment', { taskId: ref.taskId, key: ref.key });
-    if (!asked) return;
-    const { reply, at } = asked;
-    const attachment = reply.result as WireAttachment | undefined;
-    if (attachment) this.reads.push({ ...ref, ...at, byName: true, found: foundIn(attachment) });
-    else if (isAttachmentMissing(reply)) this.reads.push({ ...ref, ...at, byName: true });
-    else this.expectOutage(reply);
+  /** Answers that no client must ever get. */
+  get unexpected(): readonly string[] {
+    return this.client.unexpected;
   }
 
-  async list(replica: Replica, taskId: string): Promise<void> {
-    const asked = await this.ask(replica, 'task.list_attachments', { taskId, limit: MAX_PAGE });
-    if (!asked) return;
-    const { reply, at } = asked;
-    const page = reply.result as WireAttachmentPage | undefined;
-    if (!page) return this.expectOutage(reply);
-    // That is the answer where nobody knows.
-    if (page.degraded && page.totalCount === 0) return;
-    for (const ref of this.refs.filter((one) => one.taskId === taskId)) {
-      const attachment = page.attachments.find(({ key }) => key === ref.key);
-      this.reads.push({ ...ref, ...at, byName: false, found: attachment && foundIn(attachment) });
-    }
+  /** Of all tasks that there ever were, or may have been, in the order of lists. */
+  get taskIds(): readonly string[] {
+    return [...new Set(this.taskAttempts.map(({ taskId }) => taskId))].sort();
   }
 
-  private async client(replica: Replica): Promise<void> {
+  private async keepCalling(replica: Replica): Promise<void> {
     while (!this.isStopped) {
       await this.call(replica);
       await sleep(this.random.next() * MAX_PAUSE_MS);
@@ -85,84 +87,134 @@ export class Workload {
     const dice = this.random.next();
     if (dice < 0.4) return this.get(replica, ref);
     if (dice < 0.5) return this.list(replica, ref.taskId);
-    if (dice < 0.87) return this.put(replica, ref);
-    return this.delete(replica, ref);
+    if (dice < 0.84) return this.put(replica, ref);
+    if (dice < 0.97) return this.delete(replica, ref);
+    if (dice < 0.985) return this.createTasks(replica);
+    return this.deleteTasks(replica);
   }
 
   /** Some keys are met all the time, and others so seldom that what a fault leaves of them stays. */
   private pickRef(): Ref {
-    return this.refs[Math.floor(this.random.next() ** 2 * this.refs.length)] as Ref;
+    const taskId = this.random.next() < PASSING_SHARE ? this.passing.pick(this.random) : undefined;
+    const refs = taskId === undefined ? this.refs : PASSING_KEYS.map((key) => ({ taskId, key }));
+    return refs[Math.floor(this.random.next() ** 2 * refs.length)] as Ref;
+  }
+
+  private async get(replica: Replica, ref: Ref): Promise<void> {
+    const { reply, at } = await this.client.rpc(replica, 'task.get_attachment', { ...ref });
+    if (!reply || this.isOfMissingTask(reply, ref, at)) return;
+    const attachment = reply.result as WireAttachment | undefined;
+    if (!attachment && !isAttachmentMissing(reply)) return this.client.expectOutage(reply);
+    this.noteRead({ ...ref, ...at, byName: true, found: attachment && foundIn(attachment) });
+  }
+
+  private async list(replica: Replica, taskId: string): Promise<void> {
+    const { reply, at } = await this.client.rpc(replica, 'task.list_attachments', { taskId, limit: MAX_PAGE });
+    if (!reply || this.isOfMissingTask(reply, { taskId }, at)) return;
+    const page = reply.result as WireAttachmentPage | undefined;
+    if (!page) return this.client.expectOutage(reply);
+    // That is the answer where nobody knows.
+    if (page.degraded && page.totalCount === 0) return;
+    for (const key of this.keysOf(taskId)) {
+      const attachment = page.attachments.find((one) => one.key === key);
+      this.noteRead({ taskId, key, ...at, byName: false, found: attachment && foundIn(attachment) });
+    }
   }
 
   private async put(replica: Replica, ref: Ref): Promise<void> {
     const name = `put-${++this.calls}`;
-    const params = { taskId: ref.taskId, key: ref.key, type: 'json', value: name };
-    const { reply, at } = await this.attempt(replica, 'task.create_attachment', params);
+    const { reply, at } = await this.client.rpc(replica, 'task.create_attachment', {
+      ...ref,
+      type: 'json',
+      value: name,
+    });
     const result = reply?.result as { version: number; degraded?: true } | undefined;
-    if (reply?.error) this.expectOutage(reply);
-    const outcome = result ? 'acknowledged' : 'unknown';
-    const journaled = result?.degraded === true;
-    this.attempts.push({ ...ref, ...at, kind: 'put', name, outcome, version: result?.version, journaled });
+    if (reply?.error && !this.isOfMissingTask(reply, ref, at)) this.client.expectOutage(reply);
+    this.noteAttempt({ ...ref, ...at, kind: 'put', name, ...outcomeOf(result), version: result?.version });
   }
 
   private async delete(replica: Replica, ref: Ref): Promise<void> {
     const name = `delete-${++this.calls}`;
-    const params = { taskId: ref.taskId, key: ref.key };
-    const { reply, at } = await this.attempt(replica, 'task.delete_attachment', params, { 'x-instance-id': name });
-    const result = reply?.result as { degraded?: true } | undefined;
+    const { reply, at } = await this.client.rpc(replica, 'task.delete_attachment', { ...ref }, name);
     // Not there: perhaps only since this very deletion, at its first attempt, has made it so.
-    if (reply && isAttachmentMissing(reply)) this.reads.push({ ...ref, ...at, byName: true });
-    else if (reply?.error) this.expectOutage(reply);
-    const outcome = result ? 'acknowledged' : 'unknown';
-    this.attempts.push({ ...ref, ...at, kind: 'delete', name, outcome, journaled: result?.degraded === true });
+    if (reply && isAttachmentMissing(reply)) this.noteRead({ ...ref, ...at, byName: true });
+    else if (reply?.error && !this.isOfMissingTask(reply, ref, at)) this.client.expectOutage(reply);
+    this.noteAttempt({ ...ref, ...at, kind: 'delete', name, ...outcomeOf(reply?.result) });
   }
 
-  /** Undefined where nobody answered. */
-  private async ask(replica: Replica, method: string, params: object) {
-    const { reply, at } = await this.attempt(replica, method, params);
-    return reply && { reply, at };
+  private async createTasks(replica: Replica): Promise<void> {
+    if (this.passing.count >= MAX_PASSING) return;
+    const [id, subTaskId] = this.passing.nextIds();
+    const areThere = (await this.createTask(replica, id)) && (await this.createTask(replica, subTaskId, id));
+    if (areThere) this.passing.hasBegun([id, subTaskId]);
   }
 
-  private async attempt(replica: Replica, method: string, params: object, headers: Record<string, string> = {}) {
-    const { service } = replica;
-    const startedAtMs = performance.now();
-    const reply = await this.answerOf(replica, service, method, params, headers);
-    const endedAtMs = performance.now();
-    return { reply, at: { replica: `${replica.name}#${service.pid}`, startedAtMs, endedAtMs } };
+  private async createTask(replica: Replica, id: string, parentId?: string): Promise<boolean> {
+    const name = `create-task-${++this.calls}`;
+    const { reply, at } = await this.client.rpc(replica, 'task.create', { id, text: name, parentId });
+    if (reply?.error) this.client.expectOutage(reply);
+    const outcome = reply?.result ? 'acknowledged' : 'unknown';
+    this.taskAttempts.push({ ...at, taskId: id, kind: 'create', name, outcome });
+    return outcome === 'acknowledged';
   }
 
-  private async answerOf(
-    replica: Replica,
-    service: Service,
-    method: string,
-    params: object,
-    headers: Record<string, string>,
-  ): Promise<RpcReply | undefined> {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
-    try {
-      const { text } = await service.fetch('/rpc', {
-        method: 'POST',
-        body,
-        headers: { 'content-type': 'application/json', ...headers },
-        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-      });
-      return JSON.parse(text) as RpcReply;
-    } catch (error) {
-      if (!replica.hasKilled(service)) this.unexpected.push(`no answer from a living replica: ${String(error)}`);
-      return undefined;
+  /** One whose outcome is unknown is tried again, by whoever is next. */
+  private async deleteTasks(replica: Replica): Promise<void> {
+    const pair = this.passing.oldest;
+    if (!pair) return;
+    const name = `delete-task-${++this.calls}`;
+    const { outcome, at } = await this.deleteTask(replica, pair[0], name);
+    if (outcome === 'missing') this.see({ taskId: pair[0] }, at, 'missing');
+    else this.taskAttempts.push(...pair.map((taskId) => ({ ...at, taskId, kind: 'delete' as const, name, outcome })));
+    if (outcome !== 'unknown') this.passing.hasEnded(pair);
+  }
+
+  private async deleteTask(replica: Replica, id: string, name: string) {
+    if (this.random.next() < 0.5) {
+      const { reply, at } = await this.client.deleteByRest(replica, id, name);
+      const outcome = reply?.status === 204 ? 'acknowledged' : reply?.status === 404 ? 'missing' : 'unknown';
+      if (reply && outcome === 'unknown' && reply.status !== 503)
+        this.client.unexpected.push(`DELETE: ${reply.status}`);
+      return { outcome, at } as const;
     }
+    const { reply, at } = await this.client.rpc(replica, 'task.delete', { id }, name);
+    if (reply && isTaskMissing(reply)) return { outcome: 'missing', at } as const;
+    if (reply?.error) this.client.expectOutage(reply);
+    return { outcome: reply?.result ? 'acknowledged' : 'unknown', at } as const;
   }
 
-  private expectOutage(reply: RpcReply): void {
-    const { code } = reply.error ?? {};
-    if (code !== UNAVAILABLE && code !== STORE_FAILED) this.unexpected.push(JSON.stringify(reply));
+  private keysOf(taskId: string): readonly string[] {
+    const refs = this.refs.filter((ref) => ref.taskId === taskId);
+    return refs.length > 0 ? refs.map(({ key }) => key) : PASSING_KEYS;
   }
+
+  private isOfMissingTask(reply: RpcReply, { taskId }: Pick<Ref, 'taskId'>, at: Call): boolean {
+    if (!isTaskMissing(reply)) return false;
+    this.see({ taskId }, at, 'missing');
+    return true;
+  }
+
+  private noteRead(read: Read): void {
+    this.reads.push(read);
+    this.see(read, read, 'there');
+  }
+
+  private noteAttempt(attempt: Attempt): void {
+    this.attempts.push(attempt);
+    // The journal may know of a deletion of the task no more than PostgreSQL does of the write.
+    if (attempt.outcome === 'acknowledged' && !attempt.journaled) this.see(attempt, attempt, 'changed');
+  }
+
+  private see({ taskId }: Pick<Ref, 'taskId'>, at: Call, seen: TaskSighting['seen']): void {
+    const { replica, startedAtMs, endedAtMs } = at;
+    this.sightings.push({ taskId, replica, startedAtMs, endedAtMs, seen });
+  }
+}
+
+function outcomeOf(result: { degraded?: unknown } | undefined): Pick<Attempt, 'outcome' | 'journaled'> {
+  return { outcome: result ? 'acknowledged' : 'unknown', journaled: result?.degraded === true };
 }
 
 function foundIn({ version, value }: WireAttachment) {
   return { version, name: value as string };
-}
-
-function isAttachmentMissing({ error }: RpcReply): boolean {
-  return error?.code === INVALID_PARAMS && error.data?.['code'] === 'ATTACHMENT_NOT_FOUND';
 }

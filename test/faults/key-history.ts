@@ -1,0 +1,163 @@
+import {
+  hasBegunBefore,
+  precedes,
+  type Attempt,
+  type OutboxRow,
+  type Read,
+  type StoredRow,
+  type TaskAttempt,
+} from './history';
+
+/** What became of the task, and of Redis, while the key was written. */
+export interface Circumstances {
+  readonly taskDeletions: readonly TaskAttempt[];
+  /** In the end. */
+  readonly isTaskDeleted: boolean;
+  readonly lostUntilMs?: number;
+}
+
+/** All that was tried under one key. */
+export class KeyHistory {
+  private readonly puts: ReadonlyMap<string, Attempt>;
+  private readonly deletions: readonly Deletion[];
+  /** They may have been seen in Redis before it lost its data, and took effect nowhere else. */
+  private readonly lostDeletions: readonly Attempt[];
+  private readonly acknowledged: readonly Acknowledged[];
+
+  constructor(
+    private readonly attempts: readonly Attempt[],
+    private readonly outbox: readonly OutboxRow[],
+    private readonly circumstances: Circumstances,
+  ) {
+    this.puts = new Map(attempts.filter(({ kind }) => kind === 'put').map((attempt) => [attempt.name, attempt]));
+    const deletes = new Map(attempts.filter(({ kind }) => kind === 'delete').map((attempt) => [attempt.name, attempt]));
+    this.lostDeletions = [...deletes.values()].filter((attempt) => this.mayBeLost(attempt));
+    // A deletion that was refused for its version and tried again may have left more than one: all take effect.
+    this.deletions = outbox.flatMap(({ deletedBy, version }) => {
+      const attempt = deletedBy === undefined ? undefined : deletes.get(deletedBy);
+      return attempt ? [{ attempt, version }] : [];
+    });
+    this.acknowledged = attempts.flatMap((attempt) => {
+      const isKept = attempt.outcome === 'acknowledged' && !(attempt.journaled && this.mayBeLost(attempt));
+      const version = isKept ? this.versionOf(attempt) : undefined;
+      return version === undefined ? [] : [{ attempt, version }];
+    });
+  }
+
+  problemsOf(read: Read, isCalm: boolean): string[] {
+    const own = this.highest(({ attempt }) => attempt.replica === read.replica && precedes(attempt, read));
+    const problems = read.found ? this.problemsOfFound(read, read.found) : this.problemsOfAbsence(read);
+    if (this.isOlder(read, own)) problems.push(`older than what the replica itself has acknowledged (${own})`);
+    const all = this.highest(({ attempt }) => precedes(attempt, read));
+    if (isCalm && this.isOlder(read, all)) problems.push(`stale: ${all} was acknowledged before it was asked for`);
+    return problems.map((problem) => `${problem}: ${JSON.stringify(read)}`);
+  }
+
+  /** The acknowledged write with the highest version, or something newer whose outcome nobody knows. */
+  problemsOfOutcome(stored: StoredRow | undefined): string[] {
+    if (this.circumstances.isTaskDeleted) return [];
+    const highest = this.highest(() => true);
+    if (!stored) return highest > 0 ? [`lost: ${highest} was acknowledged, and nothing is stored`] : [];
+    const what = JSON.stringify(stored);
+    if (stored.version < highest) return [`lost: ${highest} was acknowledged, and stored is ${what}`];
+    const writer = this.writerOf(stored);
+    if (!writer) return [`made up: nobody wrote ${what}`];
+    const acknowledged = writer.outcome === 'acknowledged' ? this.versionOf(writer) : undefined;
+    if (stored.version === highest && acknowledged !== highest) return [`another write has the version of ${what}`];
+    if (stored.version > highest && acknowledged !== undefined) return [`${acknowledged} came back as ${what}`];
+    return [];
+  }
+
+  problemsOfOutbox(stored: StoredRow | undefined): string[] {
+    const problems: string[] = [];
+    for (const attempt of this.attempts.filter(({ outcome }) => outcome === 'acknowledged')) {
+      const rows = this.rowsOf(attempt);
+      const isLost = attempt.journaled && this.mayBeLost(attempt);
+      if (rows.length === 0 && !isLost)
+        problems.push(`acknowledged, and not in the outbox: ${JSON.stringify(attempt)}`);
+      if (rows.length > 1 && attempt.kind === 'put') problems.push(`twice in the outbox: ${JSON.stringify(attempt)}`);
+    }
+    const effective = this.outbox.filter(({ superseded }) => !superseded);
+    for (const [i, row] of effective.entries()) {
+      const before = effective[i - 1];
+      if (before && before.version >= row.version)
+        problems.push(`not in the order of versions: ${JSON.stringify(row)}`);
+    }
+    const last = effective.at(-1);
+    if (!this.circumstances.isTaskDeleted && last?.op !== stored?.op)
+      problems.push(`stored is ${stored?.op}, and the last in the outbox ${last?.op}`);
+    return problems;
+  }
+
+  private problemsOfFound(read: Read, found: { version: number; name: string }): string[] {
+    const put = this.puts.get(found.name);
+    if (!put || put.startedAtMs > read.endedAtMs) return ['made up: nobody had written that'];
+    const acknowledged = put.version;
+    return acknowledged !== undefined && found.version > acknowledged ? [`${acknowledged} under a newer version`] : [];
+  }
+
+  /**
+   * "Not found" is PostgreSQL's word, or that of a deletion in the journal: one of the two must have had no reason to
+   * know better. Each knows of all that it acknowledged itself.
+   */
+  private problemsOfAbsence(read: Read): string[] {
+    if (!read.byName || this.isLostDeletionSeen(read)) return [];
+    const before = this.deletions.filter(({ attempt }) => hasBegunBefore(attempt, read));
+    const stored = this.highest(({ attempt }) => !attempt.journaled && precedes(attempt, read));
+    if (stored === 0 || before.some(({ version }) => version >= stored)) return [];
+    const journaled = this.highest(({ attempt }) => attempt.journaled && precedes(attempt, read));
+    const mayBeJournaled = before.filter(({ attempt }) => attempt.journaled || attempt.outcome === 'unknown');
+    if (mayBeJournaled.some(({ version }) => version >= journaled)) return [];
+    return [`not found, though ${stored} was acknowledged and nothing has deleted it`];
+  }
+
+  private isOlder(read: Read, floor: number): boolean {
+    if (read.found) return read.found.version < floor;
+    if (floor === 0 || this.isLostDeletionSeen(read)) return false;
+    const isDeleted = this.deletions.some(({ attempt, version }) => version >= floor && hasBegunBefore(attempt, read));
+    return !isDeleted && !this.circumstances.taskDeletions.some((deletion) => hasBegunBefore(deletion, read));
+  }
+
+  private isLostDeletionSeen(read: Read): boolean {
+    const { lostUntilMs = -Infinity } = this.circumstances;
+    return read.startedAtMs < lostUntilMs && this.lostDeletions.some((deletion) => hasBegunBefore(deletion, read));
+  }
+
+  /** Whether Redis may have been the only one to be told of it, and has lost it. */
+  private mayBeLost(attempt: Attempt): boolean {
+    const { lostUntilMs = -Infinity } = this.circumstances;
+    return attempt.startedAtMs < lostUntilMs && this.rowsOf(attempt).length === 0;
+  }
+
+  private rowsOf(attempt: Attempt): readonly OutboxRow[] {
+    return this.outbox.filter(({ deletedBy, version }) =>
+      attempt.kind === 'put' ? deletedBy === undefined && version === attempt.version : deletedBy === attempt.name,
+    );
+  }
+
+  private writerOf({ name, op }: StoredRow): Attempt | undefined {
+    if (name !== undefined) return this.puts.get(name);
+    const { deletedBy } = this.outbox.find((row) => row.op === op) ?? {};
+    return this.deletions.find(({ attempt }) => attempt.name === deletedBy)?.attempt;
+  }
+
+  private versionOf(attempt: Attempt): number | undefined {
+    if (attempt.kind === 'put') return attempt.version;
+    const versions = this.deletions.filter((one) => one.attempt === attempt).map(({ version }) => version);
+    return versions.length > 0 ? Math.max(...versions) : undefined;
+  }
+
+  private highest(which: (one: Acknowledged) => boolean): number {
+    return this.acknowledged.filter(which).reduce((highest, { version }) => Math.max(highest, version), 0);
+  }
+}
+
+interface Deletion {
+  readonly attempt: Attempt;
+  readonly version: number;
+}
+
+interface Acknowledged {
+  readonly attempt: Attempt;
+  readonly version: number;
+}

@@ -1,0 +1,51 @@
+import type { SeededRandom } from './seeded-random';
+
+/** So many of those that have been deleted are still asked for. */
+const MAX_ENDED = 3;
+
+/** A task and its sub-task, which is deleted with it. */
+export type TaskPair = readonly [id: string, subTaskId: string];
+
+/** Tasks that come and go under load. */
+export class PassingTasks {
+  private readonly open: TaskPair[] = [];
+  private readonly ended: TaskPair[] = [];
+  private created = 0;
+
+  constructor(private readonly prefix: string) {}
+
+  /** For the next ones to create. */
+  nextIds(): TaskPair {
+    const id = `${this.prefix}-passing-${++this.created}`;
+    return [id, `${id}-sub`];
+  }
+
+  /** Those that have not been deleted. */
+  get count(): number {
+    return this.open.length;
+  }
+
+  /** The one that is to be deleted next. */
+  get oldest(): TaskPair | undefined {
+    return this.open[0];
+  }
+
+  hasBegun(pair: TaskPair): void {
+    this.open.push(pair);
+  }
+
+  /** Two may delete it at once. */
+  hasEnded(pair: TaskPair): void {
+    const at = this.open.indexOf(pair);
+    if (at < 0) return;
+    this.open.splice(at, 1);
+    this.ended.push(pair);
+    if (this.ended.length > MAX_ENDED) this.ended.shift();
+  }
+
+  /** One to read and write, also when it is no longer there; undefined where there has been none yet. */
+  pick(random: SeededRandom): string | undefined {
+    const ids = [...this.open, ...this.ended].flat();
+    return ids[Math.floor(random.next() * ids.length)];
+  }
+}
