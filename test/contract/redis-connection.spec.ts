@@ -258,6 +258,27 @@ describe('a cluster of several nodes', () => {
     await servers?.stop();
   });
 
+  it('is there while any of its nodes answers', async () => {
+    const [one, ...others] = servers.nodes as [RedisServer, ...RedisServer[]];
+    one.pause();
+    try {
+      for (let i = 0; i < 20; i++) await connection.ping();
+      others.forEach((node) => node.pause());
+      await expect(connection.ping()).rejects.toMatchObject({ name: 'StoreError', store: 'redis' });
+    } finally {
+      servers.nodes.forEach((node) => node.resume());
+    }
+    await until(
+      'it answers again',
+      async () =>
+        connection.ping().then(
+          () => true,
+          () => false,
+        ),
+      20_000,
+    );
+  });
+
   it('goes on with the shards that answer, and begins a session when a node comes or goes', async () => {
     const keys = new RedisKeys(true);
     const cache = new RedisAttachmentCache(connection, keys, 60_000);

@@ -21,3 +21,12 @@ export async function anyAnswers<T>(answers: readonly Promise<T>[]): Promise<T[]
   if (fulfilled.length === 0 && first?.status === 'rejected') throw first.reason;
   return fulfilled.map(({ value }) => value);
 }
+
+/** Whichever comes first, and is not rejected. Throws `StoreError` where all are, or there is none. */
+export async function firstAnswer<T>(answers: readonly Promise<T>[]): Promise<T> {
+  try {
+    return await Promise.any(answers);
+  } catch (error) {
+    throw (error as AggregateError).errors[0] ?? new StoreError('redis', 'unavailable');
+  }
+}

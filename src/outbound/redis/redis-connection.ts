@@ -2,7 +2,7 @@ import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { PING_TIMEOUT_MS } from '../../core/domain/limits';
 import { Dependency } from '../../core/ports/dependency';
 import { StoreError } from '../../core/ports/store-error';
-import { inTime } from './answers';
+import { firstAnswer, inTime } from './answers';
 import { orStoreError } from './redis-error';
 import { unfitnessOf } from './server-fitness';
 
@@ -77,14 +77,16 @@ export class RedisConnection extends Dependency {
     });
   }
 
+  /** A cluster goes on with the shards that answer: one of them is enough. */
   async ping(): Promise<void> {
-    await inTime(orStoreError(this.client.ping()), PING_TIMEOUT_MS);
+    await firstAnswer(this.masters().map((node) => inTime(orStoreError(node.ping()), PING_TIMEOUT_MS)));
   }
 
   /** Why the server may lose what the journal holds; undefined where nothing is wrong, or where it does not say. */
   override async unfitness(): Promise<string | undefined> {
-    const nodes = this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
-    const reports = await Promise.all(nodes.map((node) => inTime(node.info(), PING_TIMEOUT_MS).catch(() => '')));
+    const reports = await Promise.all(
+      this.masters().map((node) => inTime(node.info(), PING_TIMEOUT_MS).catch(() => '')),
+    );
     return reports.map(unfitnessOf).find((reason) => reason !== undefined);
   }
 
@@ -93,6 +95,10 @@ export class RedisConnection extends Dependency {
     this.isClosing = true;
     if (this.client.status === 'ready') await this.client.quit().catch(() => undefined);
     this.client.disconnect();
+  }
+
+  private masters(): readonly Redis[] {
+    return this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
   }
 
   /** A connection is counted before it is ready: not even the first command may slip in between. */
