@@ -56,6 +56,27 @@ describe('PeriodicJob', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
+  it('logs a failure once in its quiet time, and at the end of it one that lasts', async () => {
+    job = new PeriodicJob({ name: 'test', run, maxRetryMs: 500, quietMs: 10_000 });
+    let isAway = false;
+    const flap = async () => {
+      isAway = !isAway;
+      await jest.advanceTimersByTimeAsync(1200);
+    };
+    run.mockImplementation(() => (isAway ? Promise.reject(new Error('away')) : Promise.resolve(500)));
+    job.start();
+    for (let i = 0; i < 6; i++) await flap();
+    expect([warn, log].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
+
+    await flap();
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(warn).toHaveBeenCalledTimes(1);
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(warn).toHaveBeenCalledTimes(2);
+    await flap();
+    expect(log).toHaveBeenCalledTimes(2);
+  });
+
   it('waits for as long as it is told before it tries again', async () => {
     job = new PeriodicJob({ name: 'test', run, firstRetryMs: PAUSE_MS, maxRetryMs: PAUSE_MS });
     run.mockRejectedValue(new Error('away'));

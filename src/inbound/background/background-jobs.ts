@@ -19,6 +19,8 @@ const PUBLISH_PAUSES_MS: Record<PublishOutcome, number> = { published: 0, idle: 
  * as pauses may be. Short enough that five seconds suffice when that one dies meanwhile.
  */
 const PUBLISH_RETRY_MS = 1500;
+/** A store that comes and goes would make every job say so each time. */
+const QUIET_MS = 10_000;
 const SWEEP_MS = 5000;
 const REPORT_MS = 5000;
 const PURGE_MS = 60 * 60 * 1000;
@@ -51,6 +53,7 @@ export class BackgroundJobs implements OnModuleDestroy {
         run: async () => PUBLISH_PAUSES_MS[await publish.execute()],
         firstRetryMs: PUBLISH_RETRY_MS,
         maxRetryMs: PUBLISH_RETRY_MS,
+        quietMs: QUIET_MS,
       }),
       every(SWEEP_MS, 'sweep expired attachments', sweep),
       this.report,
@@ -77,6 +80,7 @@ function every(pauseMs: number, name: string, useCase: InBatches, maxRetryMs = p
   return new PeriodicJob({
     name,
     maxRetryMs,
+    quietMs: QUIET_MS,
     run: async () => {
       const { more } = await useCase.execute();
       return more ? 0 : pauseMs;

@@ -13,11 +13,13 @@ export interface PeriodicJobOptions {
   readonly firstRetryMs?: number;
   /** The longest pause after failures in a row. */
   readonly maxRetryMs: number;
+  /** For how long after a line that it fails no other one is written; none unless told otherwise. */
+  readonly quietMs?: number;
 }
 
 /**
  * Runs again and again, never twice at once; the pauses vary by a tenth, so that replicas do not march in step. A
- * failure is logged when it is the first after a success, and its end is, too.
+ * failure is logged when it is the first after a success, or when the quiet time ends in which that was; its end is, too.
  */
 export class PeriodicJob {
   private readonly logger: Logger;
@@ -25,6 +27,8 @@ export class PeriodicJob {
   private underWay: Promise<void> = Promise.resolve();
   private isStopped = false;
   private failures = 0;
+  private isFailureLogged = false;
+  private quietUntilMs = 0;
 
   constructor(private readonly options: PeriodicJobOptions) {
     this.logger = new Logger(options.name);
@@ -51,15 +55,24 @@ export class PeriodicJob {
   private async run(): Promise<void> {
     try {
       const delayMs = await this.options.run();
-      if (this.failures > 0) this.logger.log('works again');
+      if (this.isFailureLogged) this.logger.log('works again');
+      this.isFailureLogged = false;
       this.failures = 0;
       this.runIn(delayMs);
     } catch (error) {
-      if (this.failures === 0) this.logger.warn(`fails, and is tried again: ${messageOf(error)}`);
+      this.logFailure(error);
       const { firstRetryMs = FIRST_RETRY_MS, maxRetryMs } = this.options;
       this.runIn(Math.min(firstRetryMs * 2 ** this.failures, maxRetryMs));
       this.failures = Math.min(this.failures + 1, 20);
     }
+  }
+
+  private logFailure(error: unknown): void {
+    const nowMs = performance.now();
+    if (this.isFailureLogged || nowMs < this.quietUntilMs) return;
+    this.logger.warn(`fails, and is tried again: ${messageOf(error)}`);
+    this.isFailureLogged = true;
+    this.quietUntilMs = nowMs + (this.options.quietMs ?? 0);
   }
 }
 
