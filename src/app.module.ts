@@ -13,7 +13,6 @@ import { SweepExpired } from './core/use-cases/sweep-expired';
 import { Authenticator } from './inbound/auth/authenticator';
 import { BackgroundJobs } from './inbound/background/background-jobs';
 import { DependencyWatch } from './inbound/background/dependency-watch';
-import { DependencyCheck } from './inbound/health/dependency-check';
 import { HealthController } from './inbound/health/health.controller';
 import { Lifecycle } from './inbound/health/lifecycle';
 import { MetricsController } from './inbound/health/metrics.controller';
@@ -158,8 +157,7 @@ function operations(config: Config, connections: Connections, registry: Registry
   redis?.client.on('ready', () => breakers.recovered('redis'));
   return [
     { provide: Registry, useValue: registry },
-    { provide: DependencyCheck, useValue: new DependencyCheck([...stores, ...(nats ? [nats] : [])]) },
-    { provide: DependencyWatch, useValue: new DependencyWatch(stores, breakers) },
+    { provide: DependencyWatch, useValue: new DependencyWatch([...stores, ...(nats ? [nats] : [])], breakers) },
     Lifecycle,
     { provide: LoadShedder, useValue: new LoadShedder(config) },
     wire(CallDurations, Registry),

@@ -10,7 +10,7 @@ export interface DependencyHarness {
   close(): Promise<void>;
 }
 
-/** What a busy machine may add to a time-out; with it, still sooner than any client gives up a silent connection. */
+/** What a busy machine may add to a time-out. */
 const TOLERANCE_MS = 1500;
 
 export function describeDependency(name: string, open: () => Promise<DependencyHarness>): void {

@@ -176,6 +176,56 @@ describe('PostgresConnection', () => {
     });
   });
 
+  it('tells a pool that is busy from a server that is away, and asks past it whether that answers', async () => {
+    const proxy = await startFaultProxy(server.port);
+    try {
+      await connected(proxy.port, async (connection) => {
+        const busy = [1, 2, 3].map(() => connection.query('SELECT pg_sleep(3)'));
+        await until('all are under way', async () => (await sleepers())[0]?.count === '3');
+        const waiting = expect(connection.query('SELECT 1')).rejects.toEqual(timeout);
+        await connection.ping();
+        await connection.ping();
+        await Promise.all([waiting, ...busy]);
+      });
+      proxy.silence('both');
+      await connected(proxy.port, async (connection) => {
+        const calls = [1, 2, 3, 4].map(() => expect(connection.query('SELECT 1')).rejects.toEqual(unavailable));
+        await Promise.all(calls);
+      });
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  it('answers a ping that takes seconds, and ends no session by one that takes too long', async () => {
+    const proxy = await startFaultProxy(server.port);
+    const sessions = () =>
+      connected(server.port, (connection) =>
+        connection.query<{ pid: number }>(
+          "SELECT pid FROM pg_stat_activity WHERE application_name = 'dossier' AND pid <> pg_backend_pid()",
+        ),
+      );
+    try {
+      await connected(proxy.port, async (connection) => {
+        proxy.delay(500);
+        await connection.ping();
+        await connection.ping();
+        proxy.pass();
+        await connection.query('SELECT 1');
+        const before = await sessions();
+        expect(before).toHaveLength(1);
+        proxy.silence('replies');
+        await expect(connection.ping()).rejects.toEqual(timeout);
+        proxy.pass();
+        await connection.ping();
+        await connection.query('SELECT 1');
+        expect(await sessions()).toEqual(before);
+      });
+    } finally {
+      await proxy.close();
+    }
+  });
+
   it('stops a statement that takes too long, on the server too', async () => {
     await connected(server.port, async (connection) => {
       await expect(connection.query('SELECT pg_sleep(20)')).rejects.toEqual(timeout);

@@ -71,6 +71,7 @@ describe('one server', () => {
     await server.restart();
     const client = await clientOf(server.url);
     await until('requests are answered', () => isAnswered(client), BACK_WITHIN_MS);
+    await until('readiness says so', async () => (await one.fetch('/readyz')).text.includes('"nats":{"status":"up"'));
     expect(await natsHealth(one)).toEqual({ status: 'up', state: 'up' });
   });
 

@@ -156,7 +156,10 @@ describe('a Redis that may lose what only it holds', () => {
   it('is told of at the start, and to whoever asks', async () => {
     const { service } = setup;
     const reason = expect.stringContaining('appendonly') as unknown;
-    const { status, text } = await service.fetch('/readyz');
+    const { status, text } = await until('it has been asked', async () => {
+      const reply = await service.fetch('/readyz');
+      return reply.text.includes('appendonly') && reply;
+    });
     expect([status, JSON.parse(text)]).toMatchObject([
       200,
       { details: { redis: { status: 'degraded', state: 'up', reason } } },

@@ -62,6 +62,7 @@ describe('a replica that starts while PostgreSQL is away', () => {
   };
 
   it('is ready, answers what Redis knows, and takes writes', async () => {
+    await service.until('/readyz', 200);
     expect(await readiness(service)).toEqual([200, 'down', 'up']);
     expect(await get(service, 'b')).toMatchObject({ value: 'before', degraded: true });
     await write('a', 'journaled');

@@ -5,7 +5,15 @@ import { PeriodicJob } from './periodic-job';
 
 const PING_PAUSE_MS = 1000;
 
-type Store = Dependency & { readonly name: StoreError['store'] };
+/** What is not configured as a server runs embedded. */
+export interface DependencyHealth {
+  readonly state: 'up' | 'down' | 'embedded';
+  /** Why it answers, but should not be relied on. */
+  readonly reason?: string;
+}
+
+const EMBEDDED: DependencyHealth = { state: 'embedded' };
+const DOWN: DependencyHealth = { state: 'down' };
 
 /** Whoever wants to know that a store answers. */
 export interface StoreListener {
@@ -15,12 +23,26 @@ export interface StoreListener {
   reachable(store: StoreError['store']): void;
 }
 
-/** Asks the stores every second how they are, so that nobody has to find out by failing a caller. */
+/** Asks every server each second how it is, so that nobody has to find out by failing a caller, or wait for an answer. */
 export class DependencyWatch implements OnModuleDestroy {
   private readonly jobs: readonly PeriodicJob[];
+  private readonly healths: Record<Dependency['name'], DependencyHealth> = {
+    postgres: EMBEDDED,
+    redis: EMBEDDED,
+    nats: EMBEDDED,
+  };
 
-  constructor(stores: readonly Store[], listener: StoreListener) {
-    this.jobs = stores.map((store) => watch(store, listener));
+  constructor(
+    dependencies: readonly Dependency[],
+    private readonly listener: StoreListener,
+  ) {
+    for (const { name } of dependencies) this.healths[name] = DOWN;
+    this.jobs = dependencies.map((one) => this.watch(one));
+  }
+
+  /** As of what each answered last; until it has answered, it is down. */
+  get health(): Readonly<Record<Dependency['name'], DependencyHealth>> {
+    return this.healths;
   }
 
   start(): void {
@@ -30,18 +52,23 @@ export class DependencyWatch implements OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     await Promise.all(this.jobs.map((job) => job.stop()));
   }
-}
 
-function watch(store: Store, listener: StoreListener): PeriodicJob {
-  let isDown = false;
-  const run = async () => {
-    const wasDown = isDown;
-    isDown = true;
-    await store.ping();
-    isDown = false;
-    if (wasDown) listener.recovered(store.name);
-    else listener.reachable(store.name);
-    return PING_PAUSE_MS;
-  };
-  return new PeriodicJob({ name: `ask ${store.name}`, run, maxRetryMs: PING_PAUSE_MS });
+  private watch(dependency: Dependency): PeriodicJob {
+    const { name } = dependency;
+    let hasFailed = false;
+    const run = async () => {
+      try {
+        const [reason] = await Promise.all([dependency.unfitness?.(), dependency.ping()]);
+        this.healths[name] = { state: 'up', reason };
+      } catch (error) {
+        hasFailed = true;
+        this.healths[name] = DOWN;
+        throw error;
+      }
+      if (name !== 'nats') this.listener[hasFailed ? 'recovered' : 'reachable'](name);
+      hasFailed = false;
+      return PING_PAUSE_MS;
+    };
+    return new PeriodicJob({ name: `ask ${name}`, run, maxRetryMs: PING_PAUSE_MS });
+  }
 }

@@ -1,6 +1,6 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
-import { DependencyCheck, type DependencyHealth } from './dependency-check';
+import { DependencyWatch, type DependencyHealth } from '../background/dependency-watch';
 import { Lifecycle } from './lifecycle';
 
 /** The probes of an orchestrator. */
@@ -8,7 +8,7 @@ import { Lifecycle } from './lifecycle';
 export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
-    private readonly dependencies: DependencyCheck,
+    private readonly dependencies: DependencyWatch,
     private readonly lifecycle: Lifecycle,
   ) {}
 
@@ -37,10 +37,13 @@ export class HealthController {
     return { lifecycle: { status: phase === 'started' ? 'up' : 'down', phase } };
   }
 
-  /** Either store can answer for the other, and events wait: one dependency that is down only degrades the service. */
-  private async dependencyHealth(): Promise<HealthIndicatorResult> {
-    const { postgres, redis, nats } = await this.dependencies.health();
-    const canAnswer = postgres.state !== 'down' || redis.state !== 'down';
+  /**
+   * Either store can answer for the other, and events wait: one server that is down only degrades the service. A cache
+   * in the process is no store: it has no journal, and forgets.
+   */
+  private dependencyHealth(): HealthIndicatorResult {
+    const { postgres, redis, nats } = this.dependencies.health;
+    const canAnswer = postgres.state !== 'down' || redis.state === 'up';
     const indicator = ({ state, reason }: DependencyHealth, whenDown: 'down' | 'degraded') => {
       const whenUp = reason === undefined ? ('up' as const) : ('degraded' as const);
       return { status: state === 'down' ? whenDown : whenUp, state, reason };

@@ -10,6 +10,8 @@ export interface Database {
   readonly serving: PostgresDataSourceOptions;
   /** One session without time limits: migrations wait for each other, and rewrite tables. */
   readonly migrating: PostgresDataSourceOptions;
+  /** Undefined where it is embedded. */
+  readonly serverUrl?: string;
   /** Whether a statement can be given up by closing its session; otherwise it runs to its end, unheard. */
   readonly isInterruptible: boolean;
   /** To be called when every connection is closed. */

@@ -17,6 +17,7 @@ export class PooledSession {
     private readonly client: PoolClient,
     /** The same for every session. */
     private readonly nameOf: (text: string) => string,
+    private readonly onRelease: () => void,
   ) {
     client.on('error', IGNORE);
   }
@@ -45,5 +46,6 @@ export class PooledSession {
     this.isReleased = true;
     this.client.off('error', IGNORE);
     this.client.release(this.broken);
+    this.onRelease();
   }
 }

@@ -1,15 +1,17 @@
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
-import { PING_TIMEOUT_MS } from '../../core/domain/limits';
 import type { Dependency } from '../../core/ports/dependency';
 import { StoreError } from '../../core/ports/store-error';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
+import { PingSession } from './ping-session';
 import { PooledSession, type Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
 
 /** Behind so many, even sessions that serve but a thousand calls a second would come too late for any caller. */
 const MAX_WAITING = 2000;
+/** The pool's own words, to whoever has waited too long: for others to be done, or for the server to take him. */
+const NO_SESSION_IN_TIME = 'timeout exceeded when trying to connect';
 
 /**
  * The pool of sessions that the stores share. It connects when it is first asked, so the server may be away when this
@@ -20,11 +22,14 @@ export class PostgresConnection implements Dependency {
   private readonly dataSource: DataSource;
   private readonly statementNames = new Map<string, string>();
   private initializing?: Promise<unknown>;
+  private readonly pings?: PingSession;
   private waiting = 0;
+  private inUse = 0;
   private isRefusing = false;
 
   constructor(private readonly database: Database) {
     this.dataSource = new DataSource(database.serving);
+    if (database.serverUrl !== undefined) this.pings = new PingSession(database.serverUrl);
   }
 
   /** Until `admit`, whoever asks finds the server away: when it comes back, its schema may not be there yet. */
@@ -37,7 +42,8 @@ export class PostgresConnection implements Dependency {
   }
 
   async ping(): Promise<void> {
-    await this.query('SELECT 1', [], PING_TIMEOUT_MS);
+    if (!this.isRefusing) await this.pings?.ping();
+    if (this.isRefusing) throw new StoreError('postgres', 'unavailable');
   }
 
   /** All of it within `timeoutMs`, the wait for a session included. */
@@ -62,6 +68,7 @@ export class PostgresConnection implements Dependency {
 
   async close(): Promise<void> {
     await this.initializing?.catch(() => undefined);
+    await this.pings?.close();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
     await this.database.close();
   }
@@ -98,13 +105,27 @@ export class PostgresConnection implements Dependency {
         this.initializing ??= this.dataSource.initialize().finally(() => (this.initializing = undefined));
         await this.initializing;
       }
-      const client = await ((this.dataSource.driver as PostgresDriver).master as Pool).connect();
-      return new PooledSession(client, (text) => this.statementName(text));
+      const client = await this.pool.connect();
+      this.inUse += 1;
+      return new PooledSession(
+        client,
+        (text) => this.statementName(text),
+        () => (this.inUse -= 1),
+      );
     } catch (error) {
-      throw storeErrorOf(error);
+      throw this.isBusy(error) ? new StoreError('postgres', 'timeout', { cause: error }) : storeErrorOf(error);
     } finally {
       this.waiting -= 1;
     }
+  }
+
+  private get pool(): Pool {
+    return (this.dataSource.driver as PostgresDriver).master as Pool;
+  }
+
+  /** Whether all sessions were in use, rather than one of them still to be had from the server. */
+  private isBusy(error: unknown): boolean {
+    return error instanceof Error && error.message === NO_SESSION_IN_TIME && this.inUse >= this.pool.totalCount;
   }
 
   private statementName(text: string): string {

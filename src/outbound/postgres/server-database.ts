@@ -46,6 +46,7 @@ export function serverDatabase({ url, poolSize }: ServerSettings): Database {
       // Waiting for another replica's migrations sends nothing: only the system can tell that the server has gone.
       extra: { keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS, statement_timeout: 0, lock_timeout: 0 },
     },
+    serverUrl: url,
     isInterruptible: true,
     close: () => Promise.resolve(),
   };
