@@ -10,6 +10,9 @@ import { sqlMigrations } from '../../src/outbound/postgres/sql-migrations';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
 
+/** Held by whoever migrates. */
+const MIGRATION_LOCK = '7234017283807667300';
+
 describe('migrations', () => {
   let server: PostgresServer;
   beforeAll(async () => {
@@ -59,6 +62,20 @@ describe('migrations', () => {
     const replicas = Array.from({ length: 5 }, () => runMigrations(serverDatabase({ url, poolSize: 2 })));
     const done = await Promise.all(replicas);
     expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, 2]);
+  });
+
+  it('wait for nobody when nothing is left to do', async () => {
+    const database = await emptyDatabase();
+    const connection = new PostgresConnection(database);
+    try {
+      await runMigrations(database);
+      await connection.transaction(async (query) => {
+        await query(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+        await expect(runMigrations(database)).resolves.toEqual([]);
+      });
+    } finally {
+      await connection.close();
+    }
   });
 
   it('leave nothing behind when one fails', async () => {

@@ -1,4 +1,4 @@
-import { DataSource, MigrationExecutor } from 'typeorm';
+import { DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
 import type { Database } from './database';
 import { storeErrorOf } from './postgres-error';
 
@@ -7,35 +7,46 @@ const MIGRATION_LOCK = '7234017283807667300';
 
 /**
  * Brings the schema up to date; returns the names of the migrations that this took. Replicas that start at once wait
- * for each other. Throws `StoreError`.
+ * for each other, unless nothing is left to do. Throws `StoreError`.
  */
 export function runMigrations(database: Database): Promise<readonly string[]> {
-  return withExecutor(database, async (executor) => {
-    executor.transaction = 'all';
-    const done = await executor.executePendingMigrations();
-    return done.map(({ name }) => name);
+  return withExecutor(database, async (executor, session) => {
+    const pending = await executor.getPendingMigrations();
+    if (pending.length === 0) return [];
+    return alone(session, async () => {
+      executor.transaction = 'all';
+      const done = await executor.executePendingMigrations();
+      return done.map(({ name }) => name);
+    });
   });
 }
 
 /** Undoes every migration, and with them everything that is stored. Throws `StoreError`. */
 export function revertMigrations(database: Database): Promise<void> {
-  return withExecutor(database, async (executor) => {
-    const done = await executor.getExecutedMigrations();
-    for (let left = done.length; left > 0; left--) await executor.undoLastMigration();
-  });
+  return withExecutor(database, (executor, session) =>
+    alone(session, async () => {
+      const done = await executor.getExecutedMigrations();
+      for (let left = done.length; left > 0; left--) await executor.undoLastMigration();
+    }),
+  );
+}
+
+async function alone<T>(session: QueryRunner, work: () => Promise<T>): Promise<T> {
+  await session.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
+  return work().finally(() => session.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`));
 }
 
 /** Everything happens in one session: an embedded database has no other, and the lock belongs to it. */
-async function withExecutor<T>(database: Database, work: (executor: MigrationExecutor) => Promise<T>): Promise<T> {
+async function withExecutor<T>(
+  database: Database,
+  work: (executor: MigrationExecutor, session: QueryRunner) => Promise<T>,
+): Promise<T> {
   const dataSource = new DataSource(database.migrating);
   try {
     await dataSource.initialize();
     const session = dataSource.createQueryRunner();
     try {
-      await session.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
-      return await work(new MigrationExecutor(dataSource, session)).finally(() =>
-        session.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`),
-      );
+      return await work(new MigrationExecutor(dataSource, session), session);
     } finally {
       await session.release();
     }
