@@ -304,12 +304,48 @@ describe.each([
       await task.appendPut('first', floor + 2);
       await task.appendPut('second', floor + 4);
       const [[first, second] = []] = (await journal.oldest()) as [JournalEntry[]];
-      await journal.settle(second as JournalEntry, { state: 'applied' });
+      expect(await journal.settle(second as JournalEntry, { state: 'applied' })).toBe(false);
       expect(await journal.backlog()).toMatchObject({ waiting: 2 });
-      await journal.settle(first as JournalEntry, { state: 'applied' });
-      await journal.settle(first as JournalEntry, { state: 'refused' });
+      expect(await journal.settle(first as JournalEntry, { state: 'applied' })).toBe(true);
+      for (const state of ['refused', 'postponed'] as const)
+        expect(await journal.settle(first as JournalEntry, { state })).toBe(false);
       expect(await journal.backlog()).toEqual({ waiting: 1, deadLetters: 0 });
       expect((await task.read('second')).journaled).toBe(true);
+    });
+
+    it('one that is postponed: it waits behind all others, as it was', async () => {
+      const put = await task.appendPut('first', floor + 2);
+      await task.appendPut('second', floor + 4);
+      const [[first, second] = []] = (await journal.oldest()) as [JournalEntry[]];
+      expect(await journal.settle(first as JournalEntry, { state: 'postponed' })).toBe(true);
+      expect(await journal.oldest()).toEqual([[second, first]]);
+      expect(await task.read('first')).toMatchObject({ attachment: put, journaled: true });
+      for (const name of [control(), bodyOf('first')]) expect(await lifetimeMs(name)).toBe(-1);
+      expect(await journal.backlog()).toEqual({ waiting: 2, deadLetters: 0 });
+    });
+
+    it('a refused write stays until an older one that was postponed has been drained', async () => {
+      const older = await task.appendPut('k', floor + 2);
+      const newer = await task.appendPut('k', floor + 4);
+      await journal.settle(await task.head(), { state: 'postponed' });
+      await journal.settle(await task.head(), { state: 'refused' });
+      expect(await task.get('k')).toEqual(newer);
+      expect(await journal.backlog()).toEqual({ waiting: 2, deadLetters: 0 });
+
+      expect((await task.head()).op).toBe(older.op);
+      await journal.settle(await task.head(), { state: 'applied' });
+      await journal.settle(await task.head(), { state: 'refused' });
+      expect(await task.read('k')).toMatchObject({ attachment: undefined, token: { floor: floor + 4 } });
+      expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
+    });
+
+    it('many together, in the order of the calls', async () => {
+      const keys = Array.from({ length: 100 }, (__, i) => `k${i}`);
+      for (const [i, key] of keys.entries()) await task.append(task.putOf(task.sample(key, floor + 2 + 2 * i)));
+      const entries = (await journal.oldest()).flat();
+      const taken = await Promise.all(entries.map((entry) => journal.settle(entry, { state: 'applied' })));
+      expect(taken).toEqual(keys.map(() => true));
+      expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 0 });
     });
 
     it('does not invent a task that has been forgotten', async () => {

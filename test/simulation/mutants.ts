@@ -136,19 +136,17 @@ export const MUTANTS: readonly Mutant[] = [
     replace: ``,
   },
   {
-    name: 'an entry is settled before it is drained',
+    name: 'an entry is settled whether or not it is drained',
     file: `${USE_CASES}/drain-journal.ts`,
-    find: `        for (const entry of entries) outcomes.set(entry, await this.drain(entry));`,
-    replace: `        for (const entry of entries) {
-          await this.journal.settle(entry, { state: 'applied' });
-          outcomes.set(entry, await this.drain(entry));
-        }`,
+    find: `        this.answered(entry, await this.store.drain(entry.write));`,
+    replace: `        this.answered(entry, { state: 'superseded' });
+        this.answered(entry, await this.store.drain(entry.write));`,
   },
   {
     name: 'what the store refuses stops the drain',
     file: `${USE_CASES}/drain-journal.ts`,
-    find: `      if (error instanceof StoreError && error.outcome === 'refused') return { state: 'refused' };`,
-    replace: ``,
+    find: `        if (error.outcome !== 'refused') return `,
+    replace: `        return `,
   },
   {
     name: 'nothing is projected',
@@ -364,8 +362,21 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'entries are settled past one that was not drained',
     file: `${USE_CASES}/drain-journal.ts`,
-    find: `      if (!outcome) return;\n      await this.journal.settle(entry, outcome);`,
-    replace: `      await this.journal.settle(entry, outcome ?? { state: 'superseded' });`,
+    find: `      const outcome = this.outcomes.get(entry);`,
+    replace: `      const outcome = this.outcomes.get(entry) ?? { state: 'superseded' };`,
+  },
+  {
+    name: 'what is postponed leaves the journal',
+    file: `${MODEL}/cache-model.ts`,
+    find: `      this.journal.push(head);`,
+    replace: ``,
+  },
+  {
+    name: 'what is refused does not wait for what it has overtaken',
+    scenario: 'refused for good',
+    file: `${MODEL}/cache-model.ts`,
+    find: `(state === 'refused' && isNewest && control?.overtaken.has(key))`,
+    replace: `false`,
   },
   {
     name: 'projecting forgets newer records',
@@ -421,7 +432,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a refused record stays',
     file: `${MODEL}/cache-model.ts`,
-    find: `        task.remove(control, key);\n        forget(control, record.version);`,
+    find: `      task.remove(control, key);\n      forget(control, record.version);`,
     replace: ``,
   },
 ];

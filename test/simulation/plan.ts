@@ -105,6 +105,8 @@ export interface Scenario {
   readonly batchSizes?: readonly number[];
   readonly ttlShare?: number;
   readonly refusedShare?: number;
+  /** Share of attempts to drain an entry that find what it needs held by others. */
+  readonly lockedShare?: number;
   readonly foreignShare?: number;
   /** Share of transactions that stay open for long. */
   readonly longTransactionShare?: number;

@@ -186,7 +186,7 @@ export class Replica {
   }
 
   private attachmentStore(witness: CallWitness): AttachmentStore {
-    const { postgres, plan } = this.around;
+    const { postgres, plan, random } = this.around;
     const store = postgres.attachments;
     return {
       put: (put, organization, condition, nowMs, timeoutMs) =>
@@ -200,8 +200,10 @@ export class Replica {
       drain: (write) => {
         const operation = 'put' in write ? write.put.attachment.createdBy : write.deletion.event.metadata.deletedBy;
         const isRefused = plan.operations.some((one) => one.isRefused && `op${one.id}` === operation);
+        const isLocked = random.chance(plan.scenario.lockedShare ?? 0);
+        const failure = isLocked ? 'busy' : isRefused ? 'refused' : undefined;
         return this.write(`drain of ${String(operation)}`, witness, OPERATION_TIMEOUT_MS, () =>
-          isRefused ? Promise.reject(new StoreError('postgres', 'refused')) : store.drain(write),
+          failure ? Promise.reject(new StoreError('postgres', failure)) : store.drain(write),
         );
       },
       find: (refs, organization, nowMs, timeoutMs) =>
@@ -286,19 +288,13 @@ export class Replica {
           const parts = await journal.oldest();
           return parts.map((entries) => entries.slice(0, plan.batchSize));
         }),
-      settle: (entry, outcome) => {
-        const isOver = () => redis.model.journal[0]?.op !== entry.op;
-        let wasOver = false;
-        return this.command(
+      settle: (entry, outcome) =>
+        this.command(
           `settle ${entry.op.slice(-4)} ${outcome.state}`,
           witness,
-          () => {
-            wasOver = isOver();
-            return journal.settle(entry, outcome);
-          },
-          () => !wasOver && history.settled(entry, outcome.state, redis.model),
-        );
-      },
+          () => journal.settle(entry, outcome),
+          (isTaken) => isTaken && outcome.state !== 'postponed' && history.settled(entry, outcome.state, redis.model),
+        ),
       backlog: () => this.command('backlog', witness, () => journal.backlog()),
     };
   }

@@ -15,6 +15,14 @@ export type JournalOutcome =
   /** The journal does not know the task, or of a deletion: the attachment. Nobody can say whether the write is right. */
   | { readonly state: 'unknown' };
 
+/** What came of an entry. */
+export type SettleOutcome =
+  | DrainOutcome
+  /** The store will never take it: to the dead letters. */
+  | { readonly state: 'refused' }
+  /** The store cannot take it for now: behind all other entries. */
+  | { readonly state: 'postponed' };
+
 /** With all that the store needs to catch up on it. */
 export interface JournalEntry {
   readonly ref: AttachmentRef;
@@ -40,10 +48,11 @@ export abstract class AttachmentJournal {
   abstract oldest(): Promise<readonly (readonly JournalEntry[])[]>;
 
   /**
-   * Takes the oldest entry of its part out of the journal, once the store has answered; does nothing where that is
-   * another entry. `refused`: to the dead letters, for the store will never take it.
+   * Takes the oldest entry of its part from the head of the journal, once the store has answered; does nothing, and
+   * returns false, where that is another entry: somebody else was faster. One round trip; calls take effect in the
+   * order in which they are made, or not at all.
    */
-  abstract settle(entry: JournalEntry, outcome: DrainOutcome | { readonly state: 'refused' }): Promise<void>;
+  abstract settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean>;
 
   /** How many writes wait for the store, and how many it refused for good. */
   abstract backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }>;

@@ -11,7 +11,7 @@ export class NoAttachmentJournal extends AttachmentJournal {
     return Promise.resolve([]);
   }
 
-  settle(): Promise<void> {
+  settle(): Promise<boolean> {
     return Promise.reject(new StoreError('redis', 'unavailable'));
   }
 

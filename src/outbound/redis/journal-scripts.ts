@@ -14,7 +14,7 @@ declare module 'ioredis' {
   interface RedisCommander<Context> {
     journalAppend(...args: [...AppendKeys, ScriptArguments]): Result<AppendReply, Context>;
     journalOldest(journal: string, maxEntries: number, maxBytes: number): Result<string[], Context>;
-    journalSettle(...args: [...AppendKeys, deadLetters: string, ScriptArguments]): Result<null, Context>;
+    journalSettle(...args: [...AppendKeys, deadLetters: string, ScriptArguments]): Result<0 | 1, Context>;
     journalBury(journal: string, deadLetters: string, entry: string): Result<null, Context>;
   }
 }

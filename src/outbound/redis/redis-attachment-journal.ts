@@ -2,8 +2,13 @@ import type { Cluster, Redis } from 'ioredis';
 import type { AttachmentIdentity } from '../../core/domain/attachment';
 import { isoTime } from '../../core/domain/domain-event';
 import { CACHE_TIMEOUT_MS } from '../../core/domain/limits';
-import { AttachmentJournal, type JournalEntry, type JournalOutcome } from '../../core/ports/attachment-journal';
-import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-store';
+import {
+  AttachmentJournal,
+  type JournalEntry,
+  type JournalOutcome,
+  type SettleOutcome,
+} from '../../core/ports/attachment-journal';
+import type { JournaledWrite } from '../../core/ports/attachment-store';
 import { anyAnswers, inTime } from './answers';
 import { scriptArguments } from './cache-replies';
 import { fromText, refOf, toText } from './journal-entry';
@@ -47,17 +52,18 @@ export class RedisAttachmentJournal extends AttachmentJournal {
     return entries.filter(({ length }) => length > 0);
   }
 
-  async settle({ ref, op }: JournalEntry, outcome: DrainOutcome | { readonly state: 'refused' }): Promise<void> {
+  async settle({ ref, op }: JournalEntry, outcome: SettleOutcome): Promise<boolean> {
     const shard = this.keys.shardOf(ref.taskId);
     const identity = outcome.state === 'applied' ? identityArguments(outcome.identity) : [];
-    await orStoreError(
+    const taken = await orStoreError(
       this.client.journalSettle(
         ...this.keys.ofTask(ref.taskId),
         this.keys.journal(shard),
         this.keys.deadLetters(shard),
-        [this.ttlMs, op, ref.key, outcome.state === 'refused' ? 1 : 0, ...identity],
+        [this.ttlMs, op, ref.key, outcome.state, ...identity],
       ),
     );
+    return taken === 1;
   }
 
   async backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }> {

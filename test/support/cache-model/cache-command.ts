@@ -60,7 +60,7 @@ export type Command =
   | {
       readonly kind: 'settle';
       readonly entry: 'oldest' | 'second' | 'settled before';
-      readonly outcome: 'applied' | 'applied as another' | 'superseded' | 'refused';
+      readonly outcome: 'applied' | 'applied as another' | 'superseded' | 'refused' | 'postponed';
       readonly createdAt: Pick;
     }
   | {
@@ -155,7 +155,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: kind('settle'),
       entry: mostly(6, 'oldest', 'second', 'settled before'),
-      outcome: fc.constantFrom('applied', 'applied as another', 'superseded', 'refused'),
+      outcome: fc.constantFrom('applied', 'applied as another', 'superseded', 'refused', 'postponed'),
       createdAt,
     }),
   },

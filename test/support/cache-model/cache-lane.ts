@@ -232,9 +232,10 @@ class Sequence {
       'applied as another': { state: 'applied', identity },
       superseded: { state: 'superseded' },
       refused: { state: 'refused' },
+      postponed: { state: 'postponed' },
     } as const;
-    await this.redis.journal.settle(entry, answer[outcome]);
-    await this.modelJournal.settle(entry, answer[outcome]);
+    const taken = await this.redis.journal.settle(entry, answer[outcome]);
+    expectSame('settle', taken, await this.modelJournal.settle(entry, answer[outcome]));
     this.settled = entry;
   }
 

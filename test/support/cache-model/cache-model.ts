@@ -9,8 +9,8 @@ import type {
   KnownChange,
   PageRequest,
 } from '../../../src/core/ports/attachment-cache';
-import type { JournalEntry, JournalOutcome } from '../../../src/core/ports/attachment-journal';
-import type { DrainOutcome, JournaledWrite } from '../../../src/core/ports/attachment-store';
+import type { JournalEntry, JournalOutcome, SettleOutcome } from '../../../src/core/ports/attachment-journal';
+import type { JournaledWrite } from '../../../src/core/ports/attachment-store';
 import type { OutboxChange } from '../../../src/core/ports/outbox';
 import { earlier, forget, raiseFloor, TaskState, type CacheRecord, type Control } from './task-state';
 
@@ -153,25 +153,31 @@ export class CacheModel {
     return this.journal.slice(0, MAX_OLDEST);
   }
 
-  settle({ ref: { taskId, key }, op }: JournalEntry, outcome: DrainOutcome | { readonly state: 'refused' }): void {
+  settle({ ref: { taskId, key }, op }: JournalEntry, { state, ...settled }: SettleOutcome): boolean {
     const head = this.journal[0];
-    if (head?.op !== op) return;
+    if (head?.op !== op) return false;
     this.journal.shift();
-    if (outcome.state === 'refused') this.deadLetters.push(head);
     const task = this.task(taskId);
     const { control } = task;
-    if (!control) return;
+    const record = control?.records.get(key);
+    const isNewest = record?.op === op;
+    if (state === 'postponed' || (state === 'refused' && isNewest && control?.overtaken.has(key))) {
+      this.journal.push(head);
+      if (record && !isNewest) control?.overtaken.set(key, op);
+      return true;
+    }
+    if (state === 'refused') this.deadLetters.push(head);
+    if (!control) return true;
     control.undrained = Math.max(control.undrained - 1, 0);
-    const record = control.records.get(key);
-    if (record?.op === op) {
-      if (outcome.state === 'refused') {
-        task.remove(control, key);
-        forget(control, record.version);
-      } else {
-        this.drained(task, control, key, outcome.state === 'applied' ? outcome.identity : undefined);
-      }
+    if (control.overtaken.get(key) === op) control.overtaken.delete(key);
+    if (isNewest && state === 'refused') {
+      task.remove(control, key);
+      forget(control, record.version);
+    } else if (isNewest) {
+      this.drained(task, control, key, 'identity' in settled ? settled.identity : undefined);
     }
     task.renewLifetimes(this.nowMs());
+    return true;
   }
 
   /** Does nothing where the cursor is not at `from` any more. */
@@ -242,7 +248,8 @@ export class CacheModel {
   private open(task: TaskState): Control {
     if (!task.control) {
       const endsAtMs = this.nowMs() + UNFILLED_TTL_MS;
-      task.control = { floor: this.options.newFloor(), complete: false, undrained: 0, records: new Map(), endsAtMs };
+      const nothing = { complete: false, undrained: 0, records: new Map(), overtaken: new Map() };
+      task.control = { ...nothing, floor: this.options.newFloor(), endsAtMs };
       task.index = undefined;
     }
     return task.control;

@@ -1,6 +1,11 @@
 import { ofStored } from '../../../src/core/domain/domain-event';
-import { AttachmentJournal, type JournalEntry, type JournalOutcome } from '../../../src/core/ports/attachment-journal';
-import type { DrainOutcome, JournaledWrite } from '../../../src/core/ports/attachment-store';
+import {
+  AttachmentJournal,
+  type JournalEntry,
+  type JournalOutcome,
+  type SettleOutcome,
+} from '../../../src/core/ports/attachment-journal';
+import type { JournaledWrite } from '../../../src/core/ports/attachment-store';
 import type { CacheModel, JournalItem } from './cache-model';
 
 /** One replica's journal on a model of Redis. Whatever a method does, it has done when it returns its promise. */
@@ -23,9 +28,8 @@ export class ModelAttachmentJournal extends AttachmentJournal {
     return Promise.resolve(items.length > 0 ? [items.map(entryOf)] : []);
   }
 
-  settle(entry: JournalEntry, outcome: DrainOutcome | { readonly state: 'refused' }): Promise<void> {
-    this.model.settle(entry, outcome);
-    return Promise.resolve();
+  settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean> {
+    return Promise.resolve(this.model.settle(entry, outcome));
   }
 
   backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }> {

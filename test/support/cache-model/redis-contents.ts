@@ -96,7 +96,7 @@ function taskContents(task: TaskState, keys: readonly string[], nowMs: number): 
 function controlFields(task: TaskState): Fields {
   const { control } = task;
   if (!control) return { c: '0', n: '0' };
-  const { floor, complete, organization, undrained, deletedVersion, earliestExpiryMs, records } = control;
+  const { floor, complete, organization, undrained, deletedVersion, earliestExpiryMs, records, overtaken } = control;
   const fields = { f: floor, m: task.liveCount(), c: complete ? 1 : 0, n: undrained, o: organization };
   const known = Object.entries({ ...fields, d: deletedVersion, x: earliestExpiryMs }).filter(
     ([, value]) => value !== undefined,
@@ -105,7 +105,8 @@ function controlFields(task: TaskState): Fields {
     `r:${key}`,
     `${version} ${op} ${mark} ${live ? 'live' : 'deleted'} ${expiresAtMs ?? 0}`,
   ]);
-  return Object.fromEntries([...known.map(([field, value]) => [field, String(value)]), ...texts]) as Fields;
+  const ops = [...overtaken].map(([key, op]) => [`w:${key}`, op]);
+  return Object.fromEntries([...known.map(([field, value]) => [field, String(value)]), ...texts, ...ops]) as Fields;
 }
 
 function entryText({ op, replacedId, write }: JournalItem): string {

@@ -30,6 +30,8 @@ export interface Control extends Mortal {
   /** Of the live records; may be earlier than any of them. */
   earliestExpiryMs?: number;
   readonly records: Map<string, CacheRecord>;
+  /** By key: the op of the last entry that was postponed and waits behind newer ones. */
+  readonly overtaken: Map<string, string>;
 }
 
 interface Index extends Mortal {
@@ -134,7 +136,11 @@ export class TaskState {
 
   clone(): TaskState {
     const copy = new TaskState(this.ttlMs);
-    copy.control = this.control && { ...this.control, records: new Map(this.control.records) };
+    copy.control = this.control && {
+      ...this.control,
+      records: new Map(this.control.records),
+      overtaken: new Map(this.control.overtaken),
+    };
     copy.index = this.index && { ...this.index, scores: new Map(this.index.scores) };
     copy.hashes = new Map(this.hashes);
     return copy;

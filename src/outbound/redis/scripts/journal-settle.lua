@@ -1,13 +1,15 @@
 -- What the database has answered to the oldest entry of the journal.
 --
 -- KEYS    as in task.lua, then the journal and the dead letters
--- ARGV    lifetime in ms, op and key of the entry, '1' where the database will never take it; of a put that stands there
---         also id, createdAt, createdBy, and createdAt in ms
--- Reply   none
--- Atomic, so that no entry is lost between the two lists, and n counts what the journal holds.
+-- ARGV    lifetime in ms, op and key of the entry, what came of it: 'applied', 'superseded', 'refused' (the database will
+--         never take it) or 'postponed' (it cannot for now); of a put that stands there also id, createdAt, createdBy,
+--         and createdAt in ms
+-- Reply   1; 0 where another entry is at the head
+-- Atomic, so that no entry is lost on its way from the head, and n counts what the journal holds.
 
-local ttlMs, op, key, refused = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4] == '1'
+local ttlMs, op, key, outcome = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local id, createdAt, createdBy, createdAtMs = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local OVERTAKEN = 'w:' .. key
 
 local function drain(record)
   record.mark = 'drained'
@@ -21,20 +23,29 @@ local function drain(record)
 end
 
 local entry = redis.pcall('LINDEX', KEYS[4], 0)
-if type(entry) ~= 'string' or string.sub(entry, 1, #op + 1) ~= op .. ' ' then return end
+if type(entry) ~= 'string' or string.sub(entry, 1, #op + 1) ~= op .. ' ' then return 0 end
 redis.call('LPOP', KEYS[4])
-if refused then append(KEYS[5], entry) end
 
 local task = loadTask()
-if not task then return end
+local record = task and findRecord(key)
+local isNewest = record and record.op == op
+local overtaken = task and redis.call('HGET', CONTROL, OVERTAKEN)
+-- Without the record of a refused write nobody would know of an older one that waits: it stays until that is drained.
+if outcome == 'postponed' or (outcome == 'refused' and isNewest and overtaken) then
+  append(KEYS[4], entry)
+  if record and not isNewest then redis.call('HSET', CONTROL, OVERTAKEN, op) end
+  return 1
+end
+
+if outcome == 'refused' then append(KEYS[5], entry) end
+if not task then return 1 end
 countUndrained(task, -1)
-local record = findRecord(key)
-if record and record.op == op then
-  if refused then
-    removeRecord(task, key, record)
-    forget(task, record.version)
-  else
-    drain(record)
-  end
+if overtaken == op then redis.call('HDEL', CONTROL, OVERTAKEN) end
+if isNewest and outcome == 'refused' then
+  removeRecord(task, key, record)
+  forget(task, record.version)
+elseif isNewest then
+  drain(record)
 end
 renewLifetimes(task, ttlMs)
+return 1

@@ -10,6 +10,7 @@
 --           n        number of the task's entries in the journal; above 0, nothing journaled may expire
 --           r:<key>  record: '<version> <op> <mark> <state> <expiresAt>'; mark is cached, journaled or drained, state
 --                    is live or deleted, expiresAt is in ms, 0 for never
+--           w:<key>  op of the last entry under the key that was postponed and waits behind newer ones
 -- KEYS[2] index: a sorted set of the keys of the live records, with createdAt in ms for a score
 -- KEYS[3] what the names of the attachment hashes begin with; the key of the attachment completes one. Their names are
 --         made here, from what the control holds: all keys of a task share one cluster slot.
