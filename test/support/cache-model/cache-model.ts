@@ -88,12 +88,12 @@ export class CacheModel {
     const task = this.task(taskId);
     const { control } = task;
     if (!control || control.deletedVersion !== undefined) return undefined;
-    const record = control.records.get(key);
+    const record = reliableRecord(task, control, key, version);
     if (record && record.version >= version) {
       return record.mark !== 'cached' && record.op !== op ? record.version : undefined;
     }
     if (!attachment) {
-      if (record) task.remove(control, key);
+      task.remove(control, key);
       raiseFloor(control, version);
     } else if ((record && !isDrainedTombstone(record)) || version > control.floor) {
       task.write(control, attachment, 'cached', { withBody: true }, this.nowMs());
@@ -118,7 +118,7 @@ export class CacheModel {
     if (!control || control.deletedVersion !== undefined || control.floor !== token.floor) return;
     control.organization = organization;
     for (const attachment of attachments) this.fillIn(task, control, attachment, withBodies);
-    if (complete) this.complete(task, control);
+    if (complete) this.complete(task, control, token.floor);
     task.renewLifetimes(this.nowMs());
   }
 
@@ -263,30 +263,40 @@ export class CacheModel {
     const record = control.records.get(attachment.key);
     if (!record || attachment.version > record.version) {
       task.write(control, attachment, 'cached', { withBody }, this.nowMs());
-    } else if (record.live && attachment.version === record.version && attachment.op === record.op) {
+    } else if (attachment.version < record.version) {
+      reliableRecord(task, control, attachment.key, attachment.version);
+    } else if (record.live && attachment.op === record.op && attachment.expiresAtMs === record.expiresAtMs) {
       // Body and index entry may have been lost since the record was made.
       if (withBody) task.writeHash(attachment, record.mark, this.nowMs());
       task.enterIndex(attachment, this.nowMs());
+    } else if (record.mark !== 'journaled' || control.undrained === 0) {
+      // The store has but one write of a version.
+      task.write(control, attachment, record.mark === 'drained' ? 'drained' : 'cached', { withBody }, this.nowMs());
     }
   }
 
-  /** What has expired was not among the attachments and must not count any more; within the skew it may have been. */
-  private complete(task: TaskState, control: Control): void {
+  /**
+   * What has expired was not among the attachments and must not count any more; within the skew it may have been. A
+   * record that had to be forgotten may have been newer than what was filled.
+   */
+  private complete(task: TaskState, control: Control, tokenFloor: number): void {
+    const isWhole = control.floor === tokenFloor;
     const longExpiredMs = this.nowMs() - (this.options.skewMs ?? SKEW_MS);
     let newestExpired: number | undefined;
-    control.earliestExpiryMs = undefined;
+    let earliestExpiryMs: number | undefined;
     for (const [key, { mark, live, expiresAtMs, version }] of control.records) {
       if (mark === 'cached' && expiresAtMs !== undefined && expiresAtMs <= longExpiredMs) {
         task.remove(control, key);
         newestExpired = Math.max(newestExpired ?? 0, version);
       } else if (live) {
-        control.earliestExpiryMs = earlier(control.earliestExpiryMs, expiresAtMs);
+        earliestExpiryMs = earlier(earliestExpiryMs, expiresAtMs);
       }
     }
     if (newestExpired !== undefined) raiseFloor(control, newestExpired);
+    if (!isWhole) return;
+    control.earliestExpiryMs = earliestExpiryMs;
     control.complete = true;
-    // A key that should not be there: only an index made anew can be trusted.
-    if (task.index?.scores.size !== task.liveCount()) task.index = undefined;
+    if ((task.index?.scores.size ?? 0) !== task.liveCount()) makeIndexAnew(task, control);
   }
 
   private drained(task: TaskState, control: Control, key: string, identity: AttachmentIdentity | undefined): void {
@@ -372,12 +382,33 @@ function identityOf(of: AttachmentIdentity | undefined): AttachmentIdentity | un
   return of && { id: of.id, createdAtMs: of.createdAtMs, createdBy: of.createdBy };
 }
 
+/** That which a write of this version meets. What is cached without a body may have any version: it is forgotten. */
+function reliableRecord(task: TaskState, control: Control, key: string, version: number): CacheRecord | undefined {
+  const record = control.records.get(key);
+  if (record?.mark !== 'cached' || record.version <= version || task.bodyOf(key)) return record;
+  task.remove(control, key);
+  forget(control, record.version);
+  return undefined;
+}
+
+/** The next complete fill enters all that there is. */
+function makeIndexAnew(task: TaskState, control: Control): void {
+  let newest: number | undefined;
+  for (const [key, { live, mark, version }] of control.records) {
+    if (!live || mark === 'journaled' || task.index?.scores.has(key)) continue;
+    task.remove(control, key);
+    newest = Math.max(newest ?? 0, version);
+  }
+  if (newest !== undefined) forget(control, newest);
+  task.index = undefined;
+}
+
 /** Only ever makes the cache know less. */
 function invalidate(task: TaskState, control: Control, row: OutboxChange & { kind: 'attachment' }): void {
   const { key, version, op, deleted } = row;
-  const record = control.records.get(key);
+  const record = reliableRecord(task, control, key, version);
   if (record && (record.version > version || (record.version === version && record.op === op))) return;
-  if (record) task.remove(control, key);
+  task.remove(control, key);
   if (record || !deleted) forget(control, version);
   else raiseFloor(control, version);
 }

@@ -8,9 +8,9 @@
 local ttlMs, key, version, op = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local task = loadTask()
 if not task or task.deletedVersion then return end
-local record = findRecord(key)
+local record = reliableRecord(task, key, version)
 if record and record.version >= version then return newerJournaled(record, op) end
 
-if record then removeRecord(task, key, record) end
+removeRecord(task, key, record)
 raiseFloor(task, version)
 renewLifetimes(task, ttlMs)

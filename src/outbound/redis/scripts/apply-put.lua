@@ -9,7 +9,7 @@ local ttlMs = tonumber(ARGV[1])
 local put = attachmentAt(2)
 local task = loadTask()
 if not task or task.deletedVersion then return end
-local record = findRecord(put.key)
+local record = reliableRecord(task, put.key, put.version)
 if record and record.version >= put.version then return newerJournaled(record, put.op) end
 
 local isKnown = record and (record.live or record.mark ~= 'drained')

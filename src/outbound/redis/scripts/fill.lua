@@ -7,23 +7,50 @@
 
 local ttlMs, token, organization, completes = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 
+local function isRecordOf(attachment, record)
+  return record.live and record.op == attachment.op and record.expiresAt == attachment.expiresAt
+end
+
 local function fillIn(task, attachment)
   local record = findRecord(attachment.key)
   if not record or attachment.version > record.version then
     writeRecord(task, attachment, record, 'cached', ttlMs)
-  elseif record.live and attachment.version == record.version and attachment.op == record.op then
+  elseif attachment.version < record.version then
+    reliableRecord(task, attachment.key, attachment.version)
+  elseif isRecordOf(attachment, record) then
     -- Body and index entry may have been lost since the record was made.
     if #attachment.fields > 0 then writeHash(attachment, record.mark, ttlMs) end
     enterIndex(attachment.key, attachment.createdAt)
+  elseif record.mark ~= 'journaled' or task.undrained == 0 then
+    -- The database has but one write of a version.
+    writeRecord(task, attachment, record, record.mark == 'drained' and 'drained' or 'cached', ttlMs)
   end
 end
 
+-- A key is in the index that should not be, or a record is live that nothing has entered: the next complete fill enters
+-- all that there is.
+local function makeIndexAnew(task)
+  local newest
+  for key, record in pairs(allRecords()) do
+    local isEntered = type(redis.pcall('ZSCORE', INDEX, key)) == 'string'
+    if record.live and record.mark ~= 'journaled' and not isEntered then
+      removeRecord(task, key, record)
+      newest = math.max(newest or 0, record.version)
+    end
+  end
+  if newest then forget(task, newest) end
+  redis.call('DEL', INDEX)
+end
+
 -- What has expired was not among the attachments and must not count any more; within SKEW it may have been. All is
--- counted anew, so that no loss outlives a complete fill.
+-- counted anew, so that no loss outlives a complete fill; but a record that had to be forgotten may have been newer than
+-- what was filled.
 local function complete(task)
   local live, earliestExpiry, longExpired, newestExpired = 0, math.huge, clockMs() - SKEW_MS, nil
   for key, record in pairs(allRecords()) do
-    if record.mark == 'cached' and record.expiresAt > 0 and record.expiresAt <= longExpired then
+    if record.unreadable then
+      reliableRecord(task, key, 0)
+    elseif record.mark == 'cached' and record.expiresAt > 0 and record.expiresAt <= longExpired then
       removeRecord(task, key, record)
       newestExpired = math.max(newestExpired or 0, record.version)
     elseif record.live then
@@ -31,12 +58,14 @@ local function complete(task)
       if record.expiresAt > 0 then earliestExpiry = math.min(earliestExpiry, record.expiresAt) end
     end
   end
+  local isWhole = task.floor == token
   if newestExpired then raiseFloor(task, newestExpired) end
+  if not isWhole then return end
+  task.live = live
   redis.call('HSET', CONTROL, 'c', '1', 'm', digits(live))
   redis.call('HDEL', CONTROL, 'x')
   if earliestExpiry < math.huge then redis.call('HSET', CONTROL, 'x', digits(earliestExpiry)) end
-  -- A key that should not be there: only an index made anew can be trusted.
-  if redis.pcall('ZCARD', INDEX) ~= live then redis.call('DEL', INDEX) end
+  if redis.pcall('ZCARD', INDEX) ~= live then makeIndexAnew(task) end
 end
 
 local task = loadTask()

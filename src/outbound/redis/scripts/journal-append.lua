@@ -55,7 +55,8 @@ if task and task.deletedVersion then return { 'task-missing' } end
 if not task or not task.organization then return { 'unknown' } end
 if isForeign(task, organization) then return { 'task-missing' } end
 
-local record = findRecord(write.key)
+-- A newer one is kept, also without its hash: while the database is away, nobody could bring it back.
+local record = reliableRecord(task, write.key, math.huge)
 local standing = record and record.version or task.floor
 if write.version <= standing then return { 'superseded', digits(standing) } end
 

@@ -12,9 +12,9 @@
 local CURSOR, from, to = KEYS[1], ARGV[1], ARGV[2]
 
 local function projectChange(task, version, key, op, isDeletion)
-  local record = findRecord(key)
+  local record = reliableRecord(task, key, version)
   if record and (record.version > version or (record.version == version and record.op == op)) then return end
-  if record then removeRecord(task, key, record) end
+  removeRecord(task, key, record)
   if record or not isDeletion then
     forget(task, version)
   else

@@ -80,11 +80,31 @@ local function writeRecord(task, attachment, replaced, mark, ttlMs)
   enterIndex(key, attachment.createdAt)
 end
 
+-- Also what is left of one that is missing.
 local function removeRecord(task, key, record)
   redis.call('HDEL', CONTROL, 'r:' .. key)
   redis.pcall('ZREM', INDEX, key)
   redis.call('UNLINK', HASHES .. key)
-  if record.live then countLive(task, -1) end
+  if record and record.live then countLive(task, -1) end
+end
+
+-- Nil where the record can be what was written last, otherwise the highest version that may have been. A hash comes and
+-- goes with its record: that of another write belies it. What is cached without a hash may have any version.
+local function doubtfulUpTo(key, record, version)
+  if record.unreadable then return presentFloor() end
+  if not record.live or hasBody(key, record) then return nil end
+  if redis.pcall('HEXISTS', HASHES .. key, 'op') == 1 then return presentFloor() end
+  return record.mark == 'cached' and record.version > version and record.version or nil
+end
+
+-- The record that a write of this version meets. One that is in doubt is forgotten: older writes must not pass for
+-- newer ones, nor be held up for ever.
+local function reliableRecord(task, key, version)
+  local record = findRecord(key)
+  local doubtful = record and doubtfulUpTo(key, record, version)
+  if not doubtful then return record end
+  removeRecord(task, key, record)
+  forget(task, doubtful)
 end
 
 -- Nothing of a deleted task is left; how many of its entries wait in the journal, and whose it was, is.

@@ -28,6 +28,8 @@ local SKEW_MS = 100
 local UNFILLED_TTL_MS = 60000
 -- 2^53 - 1: above it, numbers lose their last digits.
 local MAX_EXACT = 9007199254740991
+-- That of 2094-01-01: a higher one was never minted, and would leave no room for the next.
+local MAX_VERSION = 8918846668800000
 
 -- For scripts on many tasks: the one whose three keys begin at KEYS[at].
 local function selectTask(at)
@@ -47,20 +49,31 @@ local function integerOf(text)
   return number <= MAX_EXACT and number or nil
 end
 
+local function versionOf(text)
+  local version = integerOf(text)
+  return version and version <= MAX_VERSION and version or nil
+end
+
 local function clockMs()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- Above every version that may have been committed and forgotten.
+local function presentFloor()
+  return (clockMs() - EPOCH_MS + SKEW_MS) * VERSIONS_PER_MS
+end
+
 local function loadTask()
   local fields = redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o')
-  local floor, live = integerOf(fields[1]), integerOf(fields[2])
+  local floor, live, deletedVersion = versionOf(fields[1]), integerOf(fields[2]), versionOf(fields[4])
   if not floor or not live then return nil end
   return {
     floor = floor,
     live = live,
     undrained = integerOf(fields[3]) or 0,
-    deletedVersion = integerOf(fields[4]),
+    -- A deletion raises the floor.
+    deletedVersion = deletedVersion and deletedVersion <= floor and deletedVersion or nil,
     -- One that cannot be read may have passed.
     earliestExpiry = fields[5] and (integerOf(fields[5]) or 0),
     complete = fields[6] == '1',
@@ -72,12 +85,12 @@ local function isForeign(task, organization)
   return task.organization and task.organization ~= organization
 end
 
--- The task, made anew where nothing usable is known of it. The floor then is above every version that may have been
--- committed and forgotten; an index that outlived its control may hold keys that have gone since.
+-- The task, made anew where nothing usable is known of it. An index that outlived its control may hold keys that have
+-- gone since.
 local function openTask()
   local task = loadTask()
   if task then return task end
-  local floor = (clockMs() - EPOCH_MS + SKEW_MS) * VERSIONS_PER_MS
+  local floor = presentFloor()
   redis.call('DEL', CONTROL, INDEX)
   redis.call('HSET', CONTROL, 'f', digits(floor), 'm', '0', 'c', '0')
   redis.call('PEXPIRE', CONTROL, UNFILLED_TTL_MS)
@@ -90,17 +103,20 @@ local function aboutTask(task, cursorName)
   return { digits(task.floor), task.deletedVersion and '1' or '0', task.organization, digits(cursor) }
 end
 
+-- Without a hash, so that it is not known; older than whatever the database has.
+local function unreadableRecord()
+  return { unreadable = true, version = 0, op = '', mark = 'cached', live = true, expiresAt = 0 }
+end
+
 local function parseRecord(text)
   local version, op, mark, state, expiresAt = string.match(text, '^(%d+) (%S+) (%a+) (%a+) (%d+)$')
-  -- Anything replaces what cannot be read, and the next complete fill drops it as long expired.
-  if not version then return { version = 0, op = '', mark = 'cached', live = true, expiresAt = 1 } end
-  return {
-    version = tonumber(version),
-    op = op,
-    mark = mark,
-    live = state == 'live',
-    expiresAt = tonumber(expiresAt),
-  }
+  if not version then return unreadableRecord() end
+  version, expiresAt = tonumber(version), tonumber(expiresAt)
+  local live = state == 'live'
+  local isMarked = mark == 'journaled' or mark == 'drained' or (mark == 'cached' and live)
+  if not isMarked or not (live or state == 'deleted') then return unreadableRecord() end
+  if version > MAX_VERSION or expiresAt > MAX_EXACT then return unreadableRecord() end
+  return { version = version, op = op, mark = mark, live = live, expiresAt = expiresAt }
 end
 
 local function findRecord(key)
@@ -120,5 +136,6 @@ end
 
 -- Whether the hash belongs to the record: it may have been evicted, or be a leftover.
 local function hasBody(key, record)
-  return redis.pcall('HGET', HASHES .. key, 'op') == record.op
+  local found = redis.pcall('HMGET', HASHES .. key, 'op', 'version')
+  return found[1] == record.op and found[2] == digits(record.version)
 end
