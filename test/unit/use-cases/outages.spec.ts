@@ -151,13 +151,16 @@ describe('while PostgreSQL is away', () => {
     expect(await outcomeOf(house.createAttachment.execute(command, FOREIGN_CALLER))).toBe('task-not-found');
   });
 
-  it('does not take a write that PostgreSQL has answered with an error', async () => {
-    house.postgres.fails = 'failed';
-    expect(await outcomeOf(house.text('t-1', 'k', 'x'))).toBe('postgres failed');
-    postgresReturns();
-    await drained();
-    expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
-  });
+  it.each(['failed', 'busy'] as const)(
+    'does not take a write that PostgreSQL has answered with "%s"',
+    async (outcome) => {
+      house.postgres.fails = outcome;
+      expect(await outcomeOf(house.text('t-1', 'k', 'x'))).toBe(`postgres ${outcome}`);
+      postgresReturns();
+      await drained();
+      expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
+    },
+  );
 
   it('leaves a time-out to the journal, too, and the late commit changes nothing', async () => {
     house.postgres.fails = 'timeout';
