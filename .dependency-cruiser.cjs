@@ -11,6 +11,7 @@ module.exports = {
     { from: { path: '^src/inbound/' }, to: { path: ['^src/core/', OUTSIDE] } },
     { from: { path: '^src/inbound/([^/]+)/' }, to: { path: '^src/inbound/$1/' } },
     { from: { path: '^src/inbound/rpc/' }, to: { path: '^src/inbound/auth/' } },
+    { from: { path: '^src/inbound/health/' }, to: { path: '^src/inbound/background/' } },
     { from: { path: '^src/inbound/nats/' }, to: { path: '^src/inbound/(auth|rpc)/' } },
     { from: { path: '^src/inbound/http/' }, to: { path: '^src/inbound/(auth|rpc|health)/' } },
 
