@@ -133,9 +133,11 @@ async function disagreements(truth: StoredTruth, taskIds: readonly string[]): Pr
 
 async function evidenceOf(truth: StoredTruth, taskIds: readonly string[], heard: AnnouncedEvents): Promise<Evidence> {
   const found = await truth.ofPostgres(taskIds);
+  const gone = new Set(found.tasks.filter(({ isDeleted }) => isDeleted).map(({ taskId }) => taskId));
+  const expected = [...found.taskEvents, ...found.outbox.filter((row) => !(row.superseded && gone.has(row.taskId)))];
   const haveArrived = () => {
     const ids = new Set(heard.idsOf(taskIds));
-    return [...found.outbox, ...found.taskEvents].every(({ op }) => ids.has(op));
+    return expected.every(({ op }) => ids.has(op));
   };
   // If not, the checker says which.
   await until('the events arrive', haveArrived).catch(() => undefined);
