@@ -80,6 +80,9 @@ export class AttachmentWriter {
 
   /** Leaves a write to the journal; `unknown` where the journal cannot judge it. Throws where it is away, too. */
   async append(write: JournaledWrite, nowMs: number, outage: StoreError) {
+    const ref = 'put' in write ? write.put.attachment : write.deletion;
+    // The cache may not have been told: the write would be acknowledged, and go when the store is back.
+    if (this.memory.isDeleted(ref.taskId)) return { state: 'task-missing' as const };
     let outcome: Awaited<ReturnType<AttachmentJournal['append']>>;
     try {
       outcome = await this.journal.append(write, nowMs);
@@ -87,7 +90,6 @@ export class AttachmentWriter {
       throw error instanceof StoreError ? new StoreError('postgres', 'unavailable', { cause: outage }) : error;
     }
     if (outcome.state === 'journaled') {
-      const ref = 'put' in write ? write.put.attachment : write.deletion;
       const { version } = 'put' in write ? write.put.attachment : write.deletion.stamp;
       this.memory.remember(ref, { version, deleted: !('put' in write), journaled: true }, outcome.session);
     }

@@ -162,6 +162,16 @@ describe('while PostgreSQL is away', () => {
     },
   );
 
+  it('takes nothing for a task that it has itself deleted, though the cache was not told', async () => {
+    await house.text('t-1', 'k', 'x');
+    house.redis.fails = 'unavailable';
+    await house.deleteTask.execute('t-1', CALLER);
+    house.redis.fails = undefined;
+    postgresGoes();
+    expect(await outcomeOf(house.text('t-1', 'k', 'y'))).toBe('task-not-found');
+    expect(await outcomeOf(remove('k'))).toBe('task-not-found');
+  });
+
   it('leaves a time-out to the journal, too, and the late commit changes nothing', async () => {
     house.postgres.fails = 'timeout';
     expect(await house.text('t-1', 'k', 'x')).toMatchObject({ degraded: true });
