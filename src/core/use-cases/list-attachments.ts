@@ -58,7 +58,13 @@ export class ListAttachments {
     const session = this.memory.currentSession;
     const unchecked = this.memory.uncheckedChanges(taskId);
     const cached = await unlessCacheIsDown(this.readCache(query, unchecked));
-    if (cached?.page && !isFiltered(command)) this.memory.learnChecked(taskId, cached.token.session, unchecked);
+    if (cached?.page && !isFiltered(command)) {
+      this.memory.learnChecked(
+        taskId,
+        cached.token.session,
+        unchecked.filter((change) => isHeld(change, cached)),
+      );
+    }
     // Also for a task of another organisation: answered from here, it would be told from a missing one by its speed.
     const known = cached?.organization === caller.organization ? cached : undefined;
     if (known?.deleted) throw taskNotFound(taskId);
@@ -150,6 +156,11 @@ function pageWithoutStore(query: AttachmentListQuery, { page }: CachedPage): Att
 function pageOf(query: AttachmentListQuery, attachments: readonly Attachment[], totalCount: number): AttachmentPage {
   const shown = query.includeBodies ? attachments : attachments.map(withoutBody);
   return { attachments: shown, totalCount, hasMore: query.offset + attachments.length < totalCount };
+}
+
+/** Whether nothing older can come to the page later: a deletion that left no floor may be passed by a late put. */
+function isHeld({ version, deleted }: KnownChange, { token }: CachedPage): boolean {
+  return !deleted || version <= token.floor;
 }
 
 function isFiltered({ type, keyPrefix }: Pick<AttachmentListQuery, 'type' | 'keyPrefix'>): boolean {

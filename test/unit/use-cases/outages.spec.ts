@@ -1,7 +1,7 @@
 import { DomainError } from '../../../src/core/domain/domain-error';
 import { JsonText } from '../../../src/core/domain/json-text';
 import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../../src/core/domain/limits';
-import type { AttachmentCache } from '../../../src/core/ports/attachment-cache';
+import { putChange, type AttachmentCache } from '../../../src/core/ports/attachment-cache';
 import type { AttachmentJournal } from '../../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../../src/core/ports/attachment-store';
 import { StoreError } from '../../../src/core/ports/store-error';
@@ -172,6 +172,20 @@ describe('while PostgreSQL is away', () => {
     expect(await outcomeOf(remove('k'))).toBe('task-not-found');
   });
 
+  it('acknowledges nothing below what the journal took before, though the cache is away', async () => {
+    house.clock.advance(60_000);
+    postgresGoes();
+    const { attachment: journaled } = await house.text('t-1', 'k', 'by a clock ahead');
+    house.clock.advance(-60_000);
+    postgresReturns();
+    house.redis.fails = 'unavailable';
+    const { attachment: later } = await house.text('t-1', 'k', 'later');
+    expect(later.version).toBeGreaterThan(journaled.version);
+    house.redis.fails = undefined;
+    await drained();
+    expect((await get('k')).attachment.content).toBe('later');
+  });
+
   it('leaves a time-out to the journal, too, and the late commit changes nothing', async () => {
     house.postgres.fails = 'timeout';
     expect(await house.text('t-1', 'k', 'x')).toMatchObject({ degraded: true });
@@ -270,6 +284,18 @@ describe('while the cache is away', () => {
     expect(await keysOf()).toEqual(['k']);
     postgresGoes();
     expect(await outcomeOf(get('gone'))).not.toBe('answered');
+  });
+
+  it('lists nothing deleted that a late put brings into the cache', async () => {
+    await house.list('t-1');
+    house.redis.fails = 'unavailable';
+    const { attachment } = await house.text('t-1', 'k', 'x');
+    house.clock.advance(1);
+    await remove('k');
+    house.redis.fails = undefined;
+    expect(await keysOf()).toEqual([]);
+    await house.cache.apply(putChange(attachment));
+    expect(await keysOf()).toEqual([]);
   });
 
   it('does not answer without what only the journal has', async () => {
