@@ -1,9 +1,9 @@
 import type { Caller } from '../caller';
-import { isLive, type Attachment } from '../domain/attachment';
+import { isLive, withoutBody, type Attachment } from '../domain/attachment';
 import { CACHE_TIMEOUT_MS } from '../domain/limits';
 import { taskNotFound } from '../domain/task';
 import type { AttachmentCache, CachedPage, JournaledChange, KnownChange } from '../ports/attachment-cache';
-import type { AttachmentListQuery, AttachmentStore } from '../ports/attachment-store';
+import type { AttachmentListQuery, AttachmentStore, StoredAttachment } from '../ports/attachment-store';
 import { StoreError } from '../ports/store-error';
 import type { AttachmentLookup } from './attachment-lookup';
 import type { Deadline } from './deadline';
@@ -50,8 +50,13 @@ export class CorrectedList {
     const stored = await this.store.summaries(taskId, organization, nowMs, timeoutMs);
     if (!stored) throw taskNotFound(taskId);
     const outlines = new Map(stored.map((outline) => [outline.key, outline]));
-    const deleted = await this.deletedVersions(query, absentFrom(outlines, corrections), deadline);
-    for (const change of corrections) if (change.version > (deleted.get(change.key) ?? 0)) correct(outlines, change);
+    const gone = new Map<string, number>();
+    for (const { key, version, attachment } of await this.findAbsent(query, corrections, outlines, deadline)) {
+      // What is alive has come since the outlines were read: with the drain of the very change, perhaps.
+      if (attachment) outlines.set(key, withoutBody(attachment));
+      else gone.set(key, version);
+    }
+    for (const change of corrections) if (change.version > (gone.get(change.key) ?? 0)) correct(outlines, change);
 
     const matching = inListOrder([...outlines.values()].filter((outline) => matches(outline, query)));
     if (query.descending) matching.reverse();
@@ -76,17 +81,16 @@ export class CorrectedList {
     return journaled.filter(({ key, version }) => version > (inStore.get(key) ?? 0));
   }
 
-  /** By key the versions of what the store has deleted, or has seen expire. */
-  private async deletedVersions(
+  /** What the store has of changed keys that it does not list: it may have deleted them later. */
+  private async findAbsent(
     { taskId, organization, nowMs }: AttachmentListQuery,
-    keys: readonly string[],
+    changes: readonly { readonly key: string }[],
+    listed: ReadonlyMap<string, Attachment>,
     deadline: Deadline,
-  ): Promise<ReadonlyMap<string, number>> {
-    if (keys.length === 0) return new Map();
-    const refs = keys.map((key) => ({ taskId, key }));
-    const { found } = await this.store.find(refs, organization, nowMs, deadline.leftMs(CACHE_TIMEOUT_MS));
-    // What is alive has come since the outlines were read: with the drain of the very change, perhaps.
-    return new Map(found.flatMap(({ key, version, attachment }) => (attachment ? [] : [[key, version]])));
+  ): Promise<readonly StoredAttachment[]> {
+    const refs = changes.flatMap(({ key }) => (listed.has(key) ? [] : [{ taskId, key }]));
+    if (refs.length === 0) return [];
+    return (await this.store.find(refs, organization, nowMs, deadline.leftMs(CACHE_TIMEOUT_MS))).found;
   }
 
   /** Undefined where the cache does not answer. */
@@ -100,13 +104,6 @@ export class CorrectedList {
     const attachments = found.flatMap(({ attachment }) => attachment ?? []);
     return { attachments, degraded: found.some(({ degraded }) => degraded) || undefined };
   }
-}
-
-function absentFrom(
-  outlines: ReadonlyMap<string, Attachment>,
-  changes: readonly (JournaledChange | KnownChange)[],
-): string[] {
-  return changes.flatMap(({ key }) => (outlines.has(key) ? [] : [key]));
 }
 
 /** Throws where only the version is known of what should be shown. */
