@@ -256,6 +256,7 @@ describe('PostgreSQL comes and goes', () => {
       await client.query(`SELECT pg_advisory_lock(task_lock('known'))`);
       const write = { taskId: 'known', key: 'held', type: 'json', value: 1 };
       const held = Array.from({ length: 6 }, () => service.error('task.create_attachment', write));
+      held.push(service.error('task.delete_attachment', { taskId: 'known', key: 'a' }));
       for (const error of await Promise.all(held)) {
         expect(error).toMatchObject({ code: -32500, data: { code: 'TIMEOUT', taskId: 'known' } });
       }

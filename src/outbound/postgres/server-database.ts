@@ -5,8 +5,8 @@ import { isAnswer } from './postgres-error';
 import { sqlMigrations } from './sql-migrations';
 
 const CONNECT_TIMEOUT_MS = 2000;
-/** Sooner than a call gives up: a lock that others hold is the server's answer, not its silence. */
-const LOCK_TIMEOUT_MS = 3000;
+/** Less than any call waits for an answer: that others hold a lock is the server's word, not its silence. */
+const LOCK_TIMEOUT_MS = 2000;
 const KEEP_ALIVE_MS = 10_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** How soon the server cancels what it does for somebody who has gone: what timed out must not hold locks. */
