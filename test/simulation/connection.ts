@@ -76,6 +76,8 @@ export class Connection {
   private isReady = true;
   private isDead = false;
   private blockage?: Blockage;
+  /** The server has died since the connection was made. */
+  private isBroken = false;
   /** Nobody has been answered. */
   private readonly pending = new Set<Call>();
   /** Sent, and without an effect yet. */
@@ -103,7 +105,10 @@ export class Connection {
 
   /** From now on nothing passes. `isServerDead`: what has not taken effect never will. */
   block(blockage: Blockage, isServerDead: boolean): void {
-    if (isServerDead) this.lose(1);
+    if (isServerDead) {
+      this.lose(1);
+      this.isBroken = true;
+    }
     if (this.isDead || this.blockage) return;
     this.blockage = blockage;
     this.lose(0.5);
@@ -115,11 +120,13 @@ export class Connection {
 
   unblock(): void {
     if (this.isDead || !this.blockage) return;
-    const { blockage, held } = this;
+    const { blockage, held, isBroken } = this;
     this.blockage = undefined;
     this.held = [];
-    for (const call of held) this.deliver(call);
-    if (this.options.isOrdered && (blockage === 'refused' || this.random.chance(0.5))) this.reconnect();
+    this.isBroken = false;
+    // What was sent to a server that had died reaches no other.
+    if (!isBroken) for (const call of held) this.deliver(call);
+    if (this.options.isOrdered && (blockage === 'refused' || isBroken || this.random.chance(0.5))) this.reconnect();
   }
 
   /** Nothing that is pending is answered; it takes effect before anything that is sent afterwards, or not at all. */

@@ -92,15 +92,16 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a corrected list shows what the store has deleted over the journal',
     scenario: 'backlog',
     file: `${USE_CASES}/corrected-list.ts`,
-    find: `if (change.version > (deleted.get(change.key) ?? 0)) correct(`,
+    find: `if (change.version > (gone.get(change.key) ?? 0)) correct(`,
     replace: `correct(`,
   },
   {
     name: 'a corrected list lacks what has been drained meanwhile',
     scenario: 'backlog',
     file: `${USE_CASES}/corrected-list.ts`,
-    find: `(attachment ? [] : [[key, version]])`,
-    replace: `[[key, version]]`,
+    find: `      if (attachment) outlines.set(key, withoutBody(attachment));
+      else gone.set(key, version);`,
+    replace: `      gone.set(key, version);`,
   },
   {
     name: 'a deletion is not forced over what only the journal has',
