@@ -74,9 +74,6 @@ export class AttachmentWriter {
     if (reply?.newer !== undefined) return reply.newer;
     const { stamp, attachment } = change;
     const { version } = stamp;
-    // The cache may be away, or have lost what it could tell.
-    const journaled = this.memory.journaledVersionOf(change);
-    if (journaled > version) return journaled;
     this.memory.remember(change, { version, deleted: !attachment, journaled: false }, reply?.session);
     return undefined;
   }

@@ -78,12 +78,6 @@ export class ReplicaMemory {
     return this.changeOf(ref)?.version ?? 0;
   }
 
-  /** The version that the journal acknowledged here, as long as the store may not have it; otherwise 0. */
-  journaledVersionOf(ref: AttachmentRef): number {
-    const change = this.changeOf(ref);
-    return change?.journaled ? change.version : 0;
-  }
-
   /** By their keys the versions that were acknowledged here, or seen since, and that the store has. */
   storedVersions(taskId: string): ReadonlyMap<string, number> {
     const changes = [...(this.changed(taskId)?.changes.values() ?? [])];
