@@ -172,20 +172,6 @@ describe('while PostgreSQL is away', () => {
     expect(await outcomeOf(remove('k'))).toBe('task-not-found');
   });
 
-  it('acknowledges nothing below what the journal took before, though the cache is away', async () => {
-    house.clock.advance(60_000);
-    postgresGoes();
-    const { attachment: journaled } = await house.text('t-1', 'k', 'by a clock ahead');
-    house.clock.advance(-60_000);
-    postgresReturns();
-    house.redis.fails = 'unavailable';
-    const { attachment: later } = await house.text('t-1', 'k', 'later');
-    expect(later.version).toBeGreaterThan(journaled.version);
-    house.redis.fails = undefined;
-    await drained();
-    expect((await get('k')).attachment.content).toBe('later');
-  });
-
   it('leaves a time-out to the journal, too, and the late commit changes nothing', async () => {
     house.postgres.fails = 'timeout';
     expect(await house.text('t-1', 'k', 'x')).toMatchObject({ degraded: true });
