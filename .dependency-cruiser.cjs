@@ -1,32 +1,38 @@
 const OUTSIDE = '^(node:|node_modules/)|^[a-z_]+(/promises)?$';
 
+/** What a room of `src/inbound` may import of its neighbours: a request goes on from left to right, and never back. */
+const NEIGHBOURS = {
+  'json-rpc': ['auth'],
+  methods: ['auth', 'json-rpc'],
+  nats: ['auth', 'json-rpc', 'load'],
+  http: ['auth', 'health', 'json-rpc', 'load', 'methods'],
+  health: ['background'],
+};
+
 /** Allowlists: an import that no rule allows is an error. */
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   allowed: [
     { from: { path: '^src/core/domain/' }, to: { path: '^src/core/domain/' } },
     { from: { path: '^src/core/ports/' }, to: { path: '^src/core/(domain|ports)/' } },
+    { from: { path: '^src/core/consistency/' }, to: { path: '^src/core/(domain|ports|consistency)/' } },
     { from: { path: '^src/core/use-cases/' }, to: { path: '^src/core/' } },
 
     { from: { path: '^src/inbound/' }, to: { path: ['^src/core/', OUTSIDE] } },
     { from: { path: '^src/inbound/([^/]+)/' }, to: { path: '^src/inbound/$1/' } },
-    { from: { path: '^src/inbound/rpc/' }, to: { path: '^src/inbound/auth/' } },
-    { from: { path: '^src/inbound/health/' }, to: { path: '^src/inbound/background/' } },
-    { from: { path: '^src/inbound/nats/' }, to: { path: '^src/inbound/(auth|rpc)/' } },
-    { from: { path: '^src/inbound/http/' }, to: { path: '^src/inbound/(auth|rpc|health)/' } },
+    ...Object.entries(NEIGHBOURS).flatMap(([room, neighbours]) =>
+      neighbours.map((neighbour) => ({
+        from: { path: `^src/inbound/${room}/` },
+        to: { path: `^src/inbound/${neighbour}/` },
+      })),
+    ),
 
     { from: { path: '^src/outbound/' }, to: { path: ['^src/core/', OUTSIDE] } },
     { from: { path: '^src/outbound/([^/]+)/' }, to: { path: '^src/outbound/$1/' } },
 
-    { from: { path: '^src/config\\.ts$' }, to: { path: ['^src/core/domain/', OUTSIDE] } },
-    { from: { path: '^src/logging\\.ts$' }, to: { path: ['^src/config\\.ts$', OUTSIDE] } },
-    { from: { path: '^src/wire-use-cases\\.ts$' }, to: { path: '^src/core/' } },
-    {
-      from: {
-        path: '^src/(main|app\\.module|open-database|open-authenticator|migrate|migrate-metadata|keys-create)\\.ts$',
-      },
-      to: {},
-    },
+    { from: { path: '^src/(app|commands)/' }, to: { path: ['^src/(app|core|inbound|outbound)/', OUTSIDE] } },
+    { from: { path: '^src/commands/' }, to: { path: '^src/commands/' } },
+    { from: { path: '^src/main\\.ts$' }, to: { path: ['^src/app/', OUTSIDE] } },
   ],
   allowedSeverity: 'error',
   forbidden: [

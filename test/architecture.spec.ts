@@ -52,19 +52,31 @@ describe('architecture', () => {
       write('src/core/domain/to-port.ts', '../ports/clock');
       write('src/core/ports/clock.ts', '../domain/nothing-wrong');
       write('src/core/domain/nothing-wrong.ts', './nothing-wrong-either');
-      writeFileSync(join(house, 'src/core/domain/nothing-wrong-either.ts'), 'export const nothing = 1;\n');
-      write('src/core/use-cases/to-file-system.ts', 'node:fs');
-      write('src/inbound/rpc/to-outbound.ts', '../../outbound/redis/connection');
+      for (const file of ['src/core/domain/nothing-wrong-either.ts', 'src/app/nothing-wrong.ts']) {
+        mkdirSync(dirname(join(house, file)), { recursive: true });
+        writeFileSync(join(house, file), 'export const nothing = 1;\n');
+      }
+      write('src/core/use-cases/tasks/to-file-system.ts', 'node:fs');
+      write('src/core/consistency/to-use-case.ts', '../use-cases/tasks/to-file-system');
+      write('src/inbound/auth/to-neighbour.ts', '../methods/to-outbound');
+      write('src/app/to-command.ts', '../commands/to-app');
+      write('src/commands/to-app.ts', '../app/nothing-wrong');
+      write('src/main.ts', './core/domain/nothing-wrong');
+      write('src/inbound/methods/to-outbound.ts', '../../outbound/redis/connection');
       write('src/outbound/redis/connection.ts', 'node:net');
       write('src/outbound/memory/to-sibling.ts', '../redis/connection');
-      write('src/outbound/redis/to-inbound.ts', '../../inbound/rpc/to-outbound');
+      write('src/outbound/redis/to-inbound.ts', '../../inbound/methods/to-outbound');
 
       const refused = cruise(house).summary.violations.map(({ from }) => from);
       expect(refused.sort()).toEqual([
+        'src/app/to-command.ts',
+        'src/core/consistency/to-use-case.ts',
         'src/core/domain/to-nest.ts',
         'src/core/domain/to-port.ts',
-        'src/core/use-cases/to-file-system.ts',
-        'src/inbound/rpc/to-outbound.ts',
+        'src/core/use-cases/tasks/to-file-system.ts',
+        'src/inbound/auth/to-neighbour.ts',
+        'src/inbound/methods/to-outbound.ts',
+        'src/main.ts',
         'src/outbound/memory/to-sibling.ts',
         'src/outbound/redis/to-inbound.ts',
       ]);
@@ -75,7 +87,7 @@ describe('architecture', () => {
 
   it('reads the environment in one place', () => {
     const readers = sources.filter((file) => readFileSync(join(root, file), 'utf8').includes('process.env'));
-    expect(readers).toEqual(['src/config.ts']);
+    expect(readers).toEqual(['src/app/config.ts']);
   });
 
   it('keeps time and chance out of the core', () => {

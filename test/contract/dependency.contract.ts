@@ -1,5 +1,5 @@
-import { PING_TIMEOUT_MS } from '../../src/core/domain/limits';
-import type { Dependency } from '../../src/core/ports/dependency';
+import { PING_TIMEOUT_MS } from '../../src/inbound/health/dependency';
+import type { Dependency } from '../../src/inbound/health/dependency';
 import { until } from '../support/poll';
 
 export interface DependencyHarness {
@@ -22,7 +22,7 @@ export function describeDependency(name: string, open: () => Promise<DependencyH
     afterAll(() => harness?.close());
 
     const answers = () =>
-      harness.dependency.ping().then(
+      harness.dependency.ping(PING_TIMEOUT_MS).then(
         () => true,
         () => false,
       );
@@ -34,7 +34,7 @@ export function describeDependency(name: string, open: () => Promise<DependencyH
       // A process that is being stopped may still answer what it has read.
       await until('it is found silent', async () => {
         const startedAtMs = performance.now();
-        const [isUp, reason] = await Promise.all([answers(), harness.dependency.unfitness?.()]);
+        const [isUp, reason] = await Promise.all([answers(), harness.dependency.unfitness?.(PING_TIMEOUT_MS)]);
         expect(performance.now() - startedAtMs).toBeLessThan(PING_TIMEOUT_MS + TOLERANCE_MS);
         expect(isUp ? undefined : reason).toBeUndefined();
         return !isUp;

@@ -1,3 +1,4 @@
+import { PING_TIMEOUT_MS } from '../../src/inbound/health/dependency';
 import { StoreError } from '../../src/core/ports/store-error';
 import { runMigrations } from '../../src/outbound/postgres/migrate';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
@@ -32,11 +33,11 @@ describe('PostgresConnection', () => {
     await connected(server.port, async (connection) => {
       await server.kill();
       await expect(connection.query('SELECT 1')).rejects.toEqual(unavailable);
-      await expect(connection.ping()).rejects.toEqual(unavailable);
+      await expect(connection.ping(PING_TIMEOUT_MS)).rejects.toEqual(unavailable);
       await expect(runMigrations(serverDatabase({ url: server.url, poolSize: 1 }))).rejects.toEqual(unavailable);
       await server.restart();
       await expect(connection.query('SELECT 1 AS one')).resolves.toEqual([{ one: 1 }]);
-      await expect(connection.ping()).resolves.toBeUndefined();
+      await expect(connection.ping(PING_TIMEOUT_MS)).resolves.toBeUndefined();
     });
   });
 
@@ -183,8 +184,8 @@ describe('PostgresConnection', () => {
         const busy = [1, 2, 3].map(() => connection.query('SELECT pg_sleep(3)'));
         await until('all are under way', async () => (await sleepers())[0]?.count === '3');
         const waiting = expect(connection.query('SELECT 1')).rejects.toEqual(timeout);
-        await connection.ping();
-        await connection.ping();
+        await connection.ping(PING_TIMEOUT_MS);
+        await connection.ping(PING_TIMEOUT_MS);
         await Promise.all([waiting, ...busy]);
       });
       proxy.silence('both');
@@ -208,16 +209,16 @@ describe('PostgresConnection', () => {
     try {
       await connected(proxy.port, async (connection) => {
         proxy.delay(500);
-        await connection.ping();
-        await connection.ping();
+        await connection.ping(PING_TIMEOUT_MS);
+        await connection.ping(PING_TIMEOUT_MS);
         proxy.pass();
         await connection.query('SELECT 1');
         const before = await sessions();
         expect(before).toHaveLength(1);
         proxy.silence('replies');
-        await expect(connection.ping()).rejects.toEqual(timeout);
+        await expect(connection.ping(PING_TIMEOUT_MS)).rejects.toEqual(timeout);
         proxy.pass();
-        await connection.ping();
+        await connection.ping(PING_TIMEOUT_MS);
         await connection.query('SELECT 1');
         expect(await sessions()).toEqual(before);
       });

@@ -1,4 +1,4 @@
-import type { RateLimits } from '../../src/core/ports/rate-limits';
+import type { RateLimits } from '../../src/inbound/methods/rate-limits';
 
 export interface RateLimitsHarness {
   /** What one replica counts with. */

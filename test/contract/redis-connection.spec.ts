@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { PING_TIMEOUT_MS } from '../../src/inbound/health/dependency';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
@@ -58,11 +59,11 @@ describe.each([
     await server.kill();
     open();
     await expect(cache.read([REF], 'acme')).rejects.toMatchObject(UNAVAILABLE);
-    await expect(connection.ping()).rejects.toMatchObject(UNAVAILABLE);
+    await expect(connection.ping(PING_TIMEOUT_MS)).rejects.toMatchObject(UNAVAILABLE);
     await expect(connection.waitUntilReady(50)).rejects.toMatchObject(UNAVAILABLE);
     await server.restart();
     await ready();
-    await connection.ping();
+    await connection.ping(PING_TIMEOUT_MS);
     expect(await cache.read([REF], 'acme')).toHaveLength(1);
     expect(changes).toEqual(['down', 'up']);
   });
@@ -89,20 +90,20 @@ describe.each([
   it('gives up a connection on which nothing comes back', async () => {
     open(100);
     await ready();
-    await connection.ping();
+    await connection.ping(PING_TIMEOUT_MS);
     server.pause();
-    await expect(connection.ping()).rejects.toMatchObject(TIMEOUT);
+    await expect(connection.ping(PING_TIMEOUT_MS)).rejects.toMatchObject(TIMEOUT);
     await untilDown();
     server.resume();
     await ready();
-    await connection.ping();
+    await connection.ping(PING_TIMEOUT_MS);
   });
 
   /** With a call under way, which is told. */
   const breakInSilence = async () => {
     open();
     await ready();
-    await connection.ping();
+    await connection.ping(PING_TIMEOUT_MS);
     server.pause();
     const underWay = expect(cache.read([REF], 'acme')).rejects.toMatchObject(UNAVAILABLE);
     await server.kill();
@@ -117,7 +118,7 @@ describe.each([
     const restartedAtMs = performance.now();
     await ready();
     const isOver = async () => {
-      await connection.ping();
+      await connection.ping(PING_TIMEOUT_MS);
       return performance.now() > restartedAtMs + SILENCE_TIMEOUT_MS;
     };
     await until('the time is over that a silent connection has', isOver);
@@ -154,7 +155,7 @@ describe.each([
   it('does not wait longer than it must for a server that does not answer', async () => {
     open(200);
     await ready();
-    await connection.ping();
+    await connection.ping(PING_TIMEOUT_MS);
     server.pause();
     await expect(cache.read([REF], 'acme')).rejects.toMatchObject(TIMEOUT);
     server.resume();
@@ -187,7 +188,7 @@ it('finds a cluster by any of its nodes', async () => {
   try {
     connection.connect();
     await connection.waitUntilReady(READY_TIMEOUT_MS);
-    await connection.ping();
+    await connection.ping(PING_TIMEOUT_MS);
   } finally {
     await connection.close();
     await server.stop();
@@ -211,30 +212,34 @@ describe('fitness for a journal', () => {
   const set = (name: string, value: string) => connection.client.config('SET', name, value);
 
   it('is given where writes are kept, whatever may be evicted besides', async () => {
-    expect(await connection.unfitness()).toBeUndefined();
+    expect(await connection.unfitness(PING_TIMEOUT_MS)).toBeUndefined();
     await set('maxmemory-policy', 'allkeys-lru');
-    expect(await connection.unfitness()).toBeUndefined();
+    expect(await connection.unfitness(PING_TIMEOUT_MS)).toBeUndefined();
     await set('maxmemory', '1gb');
     for (const policy of ['noeviction', 'volatile-lru', 'volatile-ttl']) {
       await set('maxmemory-policy', policy);
-      expect(await connection.unfitness()).toBeUndefined();
+      expect(await connection.unfitness(PING_TIMEOUT_MS)).toBeUndefined();
     }
   });
 
   it('is not where anything may be evicted, or a restart loses writes', async () => {
     await set('maxmemory', '1gb');
     await set('maxmemory-policy', 'allkeys-lfu');
-    expect(await connection.unfitness()).toBe('maxmemory-policy allkeys-lfu may evict writes that only Redis holds.');
+    expect(await connection.unfitness(PING_TIMEOUT_MS)).toBe(
+      'maxmemory-policy allkeys-lfu may evict writes that only Redis holds.',
+    );
     await set('appendonly', 'no');
-    expect(await connection.unfitness()).toMatch(/^maxmemory-policy .* appendonly is off: .*\.$/);
+    expect(await connection.unfitness(PING_TIMEOUT_MS)).toMatch(/^maxmemory-policy .* appendonly is off: .*\.$/);
     await set('maxmemory', '0');
-    expect(await connection.unfitness()).toBe('appendonly is off: a restart loses writes that only Redis holds.');
+    expect(await connection.unfitness(PING_TIMEOUT_MS)).toBe(
+      'appendonly is off: a restart loses writes that only Redis holds.',
+    );
   });
 
   it('is not doubted where the server does not tell', async () => {
     await set('appendonly', 'no');
     await connection.client.acl('SETUSER', 'default', '-info');
-    expect(await connection.unfitness()).toBeUndefined();
+    expect(await connection.unfitness(PING_TIMEOUT_MS)).toBeUndefined();
     await connection.client.acl('SETUSER', 'default', '+info');
   });
 });
@@ -258,16 +263,16 @@ describe('a cluster of several nodes', () => {
     const [one, ...others] = servers.nodes as [RedisServer, ...RedisServer[]];
     one.pause();
     try {
-      for (let i = 0; i < 20; i++) await connection.ping();
+      for (let i = 0; i < 20; i++) await connection.ping(PING_TIMEOUT_MS);
       others.forEach((node) => node.pause());
-      await expect(connection.ping()).rejects.toMatchObject({ name: 'StoreError', store: 'redis' });
+      await expect(connection.ping(PING_TIMEOUT_MS)).rejects.toMatchObject({ name: 'StoreError', store: 'redis' });
     } finally {
       servers.nodes.forEach((node) => node.resume());
     }
     await until(
       'it answers again',
       async () =>
-        connection.ping().then(
+        connection.ping(PING_TIMEOUT_MS).then(
           () => true,
           () => false,
         ),

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { AttachmentLookup } from '../../src/core/use-cases/attachment-lookup';
-import { CorrectedList } from '../../src/core/use-cases/corrected-list';
-import { GetAttachment } from '../../src/core/use-cases/get-attachment';
-import { ListAttachments } from '../../src/core/use-cases/list-attachments';
-import { ProjectChanges } from '../../src/core/use-cases/project-changes';
-import { ReplicaMemory } from '../../src/core/use-cases/replica-memory';
+import { AttachmentLookup } from '../../src/core/consistency/attachment-lookup';
+import { CorrectedList } from '../../src/core/consistency/corrected-list';
+import { GetAttachment } from '../../src/core/use-cases/attachments/get-attachment';
+import { ListAttachments } from '../../src/core/use-cases/attachments/list-attachments';
+import { ProjectChanges } from '../../src/core/use-cases/upkeep/project-changes';
+import { ReplicaMemory } from '../../src/core/consistency/replica-memory';
 import { nothingIfWrongType } from '../../src/outbound/redis/redis-error';
 import { CALLER, House } from '../support/house';
 import { openRedisHarness, type RedisCacheHarness } from '../support/redis-cache-harness';

@@ -2,7 +2,7 @@ import { isLive, type Attachment, type AttachmentRef } from '../../src/core/doma
 import { DomainError, type Refusal } from '../../src/core/domain/domain-error';
 import { OPERATION_TIMEOUT_MS, CACHE_TIMEOUT_MS } from '../../src/core/domain/limits';
 import { StoreError } from '../../src/core/ports/store-error';
-import type { AttachmentPage } from '../../src/core/use-cases/list-attachments';
+import type { AttachmentPage } from '../../src/core/use-cases/attachments/list-attachments';
 import type { Change, History, TaskHistory } from './history';
 import type { Answer, Operation } from './operation';
 import type { Plan } from './plan';

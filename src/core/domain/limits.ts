@@ -35,5 +35,3 @@ export const HISTORY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
 export const OPERATION_TIMEOUT_MS = 5000;
 /** One call of the cache: silent, it must leave the larger part of an operation's time to the store. */
 export const CACHE_TIMEOUT_MS = 1000;
-/** The question how a server is: one that is far away serves calls that take seconds, and is not to be called away. */
-export const PING_TIMEOUT_MS = 3000;

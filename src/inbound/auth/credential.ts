@@ -1,4 +1,4 @@
-import type { Caller } from '../../core/caller';
+import type { Caller } from '../../core/domain/caller';
 
 /** From the weakest to the strongest: each may do what those before it may. */
 export const ROLES = ['read', 'write', 'admin'] as const;

@@ -1,10 +1,10 @@
 import type { OnModuleDestroy } from '@nestjs/common';
-import type { DrainJournal } from '../../core/use-cases/drain-journal';
-import type { ProjectChanges } from '../../core/use-cases/project-changes';
-import type { PublishEvents, PublishOutcome } from '../../core/use-cases/publish-events';
-import type { PurgeHistory } from '../../core/use-cases/purge-history';
-import type { ReportBacklog } from '../../core/use-cases/report-backlog';
-import type { SweepExpired } from '../../core/use-cases/sweep-expired';
+import type { DrainJournal } from '../../core/use-cases/upkeep/drain-journal';
+import type { ProjectChanges } from '../../core/use-cases/upkeep/project-changes';
+import type { PublishEvents, PublishOutcome } from '../../core/use-cases/events/publish-events';
+import type { PurgeHistory } from '../../core/use-cases/upkeep/purge-history';
+import type { ReportBacklog } from '../../core/use-cases/upkeep/report-backlog';
+import type { SweepExpired } from '../../core/use-cases/upkeep/sweep-expired';
 import { PeriodicJob } from './periodic-job';
 
 /** A change that the cache was not told of goes unseen for about as long. */

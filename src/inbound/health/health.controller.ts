@@ -1,6 +1,6 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
-import { DependencyWatch, type DependencyHealth } from '../background/dependency-watch';
+import { DependencyWatch, type DependencyHealth } from './dependency-watch';
 import { Lifecycle } from './lifecycle';
 
 /** The probes of an orchestrator. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
-import type { CallOrigin } from '../rpc/call-context';
+import type { CallOrigin } from '../json-rpc/call-context';
 import { peerNetwork } from './peer-network';
 
 /** Never rejects. */

@@ -1,5 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { invalidRequest, overloaded, parseError, serviceUnavailable, type JsonRpcError } from '../rpc/json-rpc-error';
+import {
+  invalidRequest,
+  overloaded,
+  parseError,
+  serviceUnavailable,
+  type JsonRpcError,
+} from '../json-rpc/json-rpc-error';
 import { isJsonMediaType } from './media-type';
 
 const RETRY_AFTER_SECONDS = 1;

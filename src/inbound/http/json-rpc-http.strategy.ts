@@ -4,11 +4,11 @@ import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
 import type { Lifecycle } from '../health/lifecycle';
-import type { CallDurations } from '../rpc/call-durations';
-import { errorReply, JsonRpc } from '../rpc/json-rpc';
-import { unexpected } from '../rpc/json-rpc-error';
-import type { LoadShedder } from '../rpc/load-shedder';
-import { MessagesInFlight } from '../rpc/messages-in-flight';
+import type { CallDurations } from '../json-rpc/call-durations';
+import { errorReply, JsonRpc } from '../json-rpc/json-rpc';
+import { unexpected } from '../json-rpc/json-rpc-error';
+import type { LoadShedder } from '../load/load-shedder';
+import { MessagesInFlight } from '../load/messages-in-flight';
 import { httpOrigin } from './http-origin';
 import {
   METHOD_NOT_ALLOWED,

@@ -1,4 +1,4 @@
-import type { RateLimitStanding } from '../rpc/call-context';
+import type { RateLimitStanding } from '../json-rpc/call-context';
 
 /** What the headers of a reply say of the limited calls that it answers: of several, the one nearest to its limit. */
 export class RateLimitHeaders {

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { FieldError } from '../../core/domain/domain-error';
 import { taskIdProblem } from '../../core/domain/identifiers';
-import { INTERNAL_ERROR, type JsonRpcError } from '../rpc/json-rpc-error';
+import { INTERNAL_ERROR, type JsonRpcError } from '../json-rpc/json-rpc-error';
 
 const RETRY_AFTER_SECONDS = 1;
 

@@ -1,16 +1,16 @@
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { StoreError } from '../../core/ports/store-error';
-import type { IsForeignTask } from '../../core/use-cases/is-foreign-task';
+import type { IsForeignTask } from '../../core/use-cases/tasks/is-foreign-task';
 import type { Authenticator } from '../auth/authenticator';
 import type { Lifecycle } from '../health/lifecycle';
-import type { CallOrigin } from '../rpc/call-context';
-import type { CallDurations } from '../rpc/call-durations';
-import { JsonRpc } from '../rpc/json-rpc';
-import { unexpected } from '../rpc/json-rpc-error';
-import type { LoadShedder } from '../rpc/load-shedder';
-import { MessagesInFlight } from '../rpc/messages-in-flight';
-import { RawParams } from '../rpc/raw-params';
+import type { CallOrigin } from '../json-rpc/call-context';
+import type { CallDurations } from '../json-rpc/call-durations';
+import { JsonRpc } from '../json-rpc/json-rpc';
+import { unexpected } from '../json-rpc/json-rpc-error';
+import type { LoadShedder } from '../load/load-shedder';
+import { MessagesInFlight } from '../load/messages-in-flight';
+import { RawParams } from '../json-rpc/raw-params';
 import { httpOrigin } from './http-origin';
 import { RateLimitHeaders } from './rate-limit-headers';
 import {

@@ -1,5 +1,5 @@
 import type { NamedEndpointStats } from '@nats-io/services';
-import type { JsonRpcError } from '../rpc/json-rpc-error';
+import type { JsonRpcError } from '../json-rpc/json-rpc-error';
 
 const NANOSECONDS_PER_MS = 1e6;
 

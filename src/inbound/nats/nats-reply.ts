@@ -1,6 +1,6 @@
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
-import type { Outcome } from '../rpc/json-rpc';
-import { replyTooLarge, type JsonRpcError } from '../rpc/json-rpc-error';
+import type { Outcome } from '../json-rpc/json-rpc';
+import { replyTooLarge, type JsonRpcError } from '../json-rpc/json-rpc-error';
 import type { NatsRequest } from './nats-request';
 
 export interface NatsReply {

@@ -1,8 +1,16 @@
-import { invalidRequest, parseError, type JsonRpcError } from '../rpc/json-rpc-error';
-import { replyOf, type Outcome } from '../rpc/json-rpc';
-import { idText, invalidCall, memberText, readCall, readParams, type Call, type InvalidCall } from '../rpc/read-call';
-import { RawParams } from '../rpc/raw-params';
-import { writeJson } from '../rpc/json-writer';
+import { invalidRequest, parseError, type JsonRpcError } from '../json-rpc/json-rpc-error';
+import { replyOf, type Outcome } from '../json-rpc/json-rpc';
+import {
+  idText,
+  invalidCall,
+  memberText,
+  readCall,
+  readParams,
+  type Call,
+  type InvalidCall,
+} from '../json-rpc/read-call';
+import { RawParams } from '../json-rpc/raw-params';
+import { writeJson } from '../json-rpc/json-writer';
 
 /** A request, and how its caller wants the reply to be written. */
 export interface NatsRequest {

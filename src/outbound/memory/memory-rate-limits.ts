@@ -1,4 +1,8 @@
-import { RateLimits, type RateWindow } from '../../core/ports/rate-limits';
+export interface RateWindow {
+  /** In this window, the one being counted included. */
+  readonly calls: number;
+  readonly endsInMs: number;
+}
 
 export interface MemoryRateLimitsOptions {
   /** Of one length; those opened first are forgotten first, half of them at once. */
@@ -23,13 +27,12 @@ interface Generations {
 }
 
 /** Windows in this process. */
-export class MemoryRateLimits extends RateLimits {
+export class MemoryRateLimits {
   private readonly generationsByLengthMs = new Map<number, Generations>();
   private readonly maxWindows: number;
   private readonly nowMs: () => number;
 
   constructor({ maxWindows, nowMs = () => performance.now() }: MemoryRateLimitsOptions) {
-    super();
     this.maxWindows = maxWindows;
     this.nowMs = nowMs;
   }

@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type ConnectionOptions, type NatsConnection as NatsClient } from '@nats-io/transport-node';
-import { PING_TIMEOUT_MS } from '../../core/domain/limits';
-import { Dependency } from '../../core/ports/dependency';
 import { credentialsIn } from './credentials-file';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -22,7 +20,7 @@ export interface NatsConnectionOptions {
 }
 
 /** The one connection of this process to NATS, which comes back by itself for as long as it takes. */
-export class NatsConnection extends Dependency {
+export class NatsConnection {
   readonly name = 'nats';
   /** Pending until the first connection; from then on the client brings its subscriptions back after every outage. */
   readonly client: Promise<NatsClient>;
@@ -33,7 +31,6 @@ export class NatsConnection extends Dependency {
   private readonly closing = new AbortController();
 
   constructor(private readonly options: NatsConnectionOptions) {
-    super();
     this.client = new Promise((resolve) => (this.resolveClient = resolve));
   }
 
@@ -42,9 +39,9 @@ export class NatsConnection extends Dependency {
     this.opening ??= this.open();
   }
 
-  async ping(): Promise<void> {
+  async ping(timeoutMs: number): Promise<void> {
     if (!this.connected || this.state !== 'up') throw new Error('not connected to NATS');
-    await within(PING_TIMEOUT_MS, this.connected.flush());
+    await within(timeoutMs, this.connected.flush());
   }
 
   /** Ends the subscriptions, delivers what is still to be sent if NATS is there to take it, and closes. */

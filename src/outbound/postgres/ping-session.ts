@@ -1,5 +1,4 @@
-import { Client } from 'pg';
-import { PING_TIMEOUT_MS } from '../../core/domain/limits';
+import { Client, type QueryConfig } from 'pg';
 import { storeErrorOf } from './postgres-error';
 
 /**
@@ -12,12 +11,12 @@ export class PingSession {
   /** `url` is that of the server. */
   constructor(private readonly url: string) {}
 
-  /** Not to be called again before it has ended, within `PING_TIMEOUT_MS`. Throws `StoreError`. */
-  async ping(): Promise<void> {
+  /** Not to be called again before it has ended, within `timeoutMs`. Throws `StoreError`. */
+  async ping(timeoutMs: number): Promise<void> {
     try {
-      if (this.client) await this.client.query('SELECT 1');
+      if (this.client) await this.client.query({ text: 'SELECT 1', query_timeout: timeoutMs } as QueryConfig);
       // The server has answered already when a session begins.
-      else await this.connect();
+      else await this.connect(timeoutMs);
     } catch (error) {
       void this.close();
       throw storeErrorOf(error);
@@ -30,12 +29,11 @@ export class PingSession {
     await client?.end().catch(() => undefined);
   }
 
-  private async connect(): Promise<void> {
+  private async connect(timeoutMs: number): Promise<void> {
     const client = new Client({
       connectionString: this.url,
       application_name: 'dossier ping',
-      connectionTimeoutMillis: PING_TIMEOUT_MS,
-      query_timeout: PING_TIMEOUT_MS,
+      connectionTimeoutMillis: timeoutMs,
     });
     this.client = client;
     // Without a listener it would end the process.

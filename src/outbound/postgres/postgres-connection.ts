@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
-import type { Dependency } from '../../core/ports/dependency';
 import { StoreError } from '../../core/ports/store-error';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { PingSession } from './ping-session';
@@ -17,7 +16,7 @@ const NO_SESSION_IN_TIME = 'timeout exceeded when trying to connect';
  * The pool of sessions that the stores share. It connects when it is first asked, so the server may be away when this
  * one starts, and come and go later. Whoever finds too many others waiting for a session is refused at once.
  */
-export class PostgresConnection implements Dependency {
+export class PostgresConnection {
   readonly name = 'postgres';
   private readonly dataSource: DataSource;
   private readonly statementNames = new Map<string, string>();
@@ -41,8 +40,8 @@ export class PostgresConnection implements Dependency {
     this.isRefusing = false;
   }
 
-  async ping(): Promise<void> {
-    if (!this.isRefusing) await this.pings?.ping();
+  async ping(timeoutMs: number): Promise<void> {
+    if (!this.isRefusing) await this.pings?.ping(timeoutMs);
     if (this.isRefusing) throw new StoreError('postgres', 'unavailable');
   }
 

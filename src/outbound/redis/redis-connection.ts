@@ -1,6 +1,4 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
-import { PING_TIMEOUT_MS } from '../../core/domain/limits';
-import { Dependency } from '../../core/ports/dependency';
 import { StoreError } from '../../core/ports/store-error';
 import { firstAnswer, inTime } from './answers';
 import { orStoreError } from './redis-error';
@@ -27,7 +25,7 @@ export interface RedisConnectionOptions {
  * One connection to Redis (one per node of a cluster) that comes back by itself for as long as it takes. While it is
  * away commands fail at once: nothing is queued, and nothing is sent twice.
  */
-export class RedisConnection extends Dependency {
+export class RedisConnection {
   readonly name = 'redis';
   readonly client: Redis | Cluster;
   private state?: 'up' | 'down';
@@ -35,7 +33,6 @@ export class RedisConnection extends Dependency {
   private connections = 0;
 
   constructor(private readonly options: RedisConnectionOptions) {
-    super();
     this.client = options.isCluster ? clusterClient(options) : new Redis(options.url, redisOptions(options));
     let cause: Error | undefined;
     this.client.on('ready', () => this.changeTo('up'));
@@ -78,15 +75,13 @@ export class RedisConnection extends Dependency {
   }
 
   /** A cluster goes on with the shards that answer: one of them is enough. */
-  async ping(): Promise<void> {
-    await firstAnswer(this.masters().map((node) => inTime(orStoreError(node.ping()), PING_TIMEOUT_MS)));
+  async ping(timeoutMs: number): Promise<void> {
+    await firstAnswer(this.masters().map((node) => inTime(orStoreError(node.ping()), timeoutMs)));
   }
 
   /** Why the server may lose what the journal holds; undefined where nothing is wrong, or where it does not say. */
-  override async unfitness(): Promise<string | undefined> {
-    const reports = await Promise.all(
-      this.masters().map((node) => inTime(node.info(), PING_TIMEOUT_MS).catch(() => '')),
-    );
+  async unfitness(timeoutMs: number): Promise<string | undefined> {
+    const reports = await Promise.all(this.masters().map((node) => inTime(node.info(), timeoutMs).catch(() => '')));
     return reports.map(unfitnessOf).find((reason) => reason !== undefined);
   }
 

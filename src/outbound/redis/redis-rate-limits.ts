@@ -1,5 +1,4 @@
 import type { Cluster, Redis, Result } from 'ioredis';
-import { RateLimits, type RateWindow } from '../../core/ports/rate-limits';
 import { StoreError } from '../../core/ports/store-error';
 import { inTime } from './answers';
 import { luaSource } from './lua-scripts';
@@ -15,15 +14,23 @@ declare module 'ioredis' {
   }
 }
 
+interface RateWindow {
+  readonly calls: number;
+  readonly endsInMs: number;
+}
+
+interface Counter {
+  count(name: string, windowMs: number): Promise<RateWindow>;
+}
+
 /** Windows that all replicas share; while Redis is away, those of this replica. */
-export class RedisRateLimits extends RateLimits {
+export class RedisRateLimits {
   private notBeforeMs = -Infinity;
 
   constructor(
     private readonly client: Redis | Cluster,
-    private readonly local: RateLimits,
+    private readonly local: Counter,
   ) {
-    super();
     client.defineCommand('countCall', { numberOfKeys: 1, lua: luaSource('count-call.lua') });
   }
 

@@ -1,0 +1,19 @@
+import { ConfigError, type Config } from './config';
+import { openEmbeddedDatabase, openMemoryDatabase } from '../outbound/postgres/embedded-database';
+import type { Database } from '../outbound/postgres/database';
+import { serverDatabase } from '../outbound/postgres/server-database';
+
+const POSTGRES_POOL_SIZE = 16;
+
+/** Opens what the configuration says; a server may still be away then. Throws `ConfigError` for a bad data directory. */
+export async function openDatabase({ store }: Config): Promise<Database> {
+  if (store.kind === 'postgres') {
+    return serverDatabase({ url: store.url, poolSize: POSTGRES_POOL_SIZE });
+  }
+  if (store.dataDir === undefined) return openMemoryDatabase();
+  try {
+    return await openEmbeddedDatabase(store.dataDir);
+  } catch (error) {
+    throw new ConfigError(`DATA_DIR cannot be used: ${(error as Error).message}`);
+  }
+}

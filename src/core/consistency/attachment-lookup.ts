@@ -1,0 +1,168 @@
+import type { Caller } from '../domain/caller';
+import { isLive, refName, type Attachment, type AttachmentRef } from '../domain/attachment';
+import { CACHE_TIMEOUT_MS } from '../domain/limits';
+import type { AttachmentCache, CachedAttachment, Fill } from '../ports/attachment-cache';
+import type { AttachmentStore, StoredAttachment } from '../ports/attachment-store';
+import type { Clock } from '../ports/clock';
+import type { Metrics } from '../ports/metrics';
+import { StoreError } from '../ports/store-error';
+import { Deadline } from './deadline';
+import type { ReplicaMemory } from './replica-memory';
+import { isOutage, unlessCacheIsDown } from './store-outage';
+
+export interface FoundAttachment {
+  readonly attachment?: Attachment;
+  readonly taskExists: boolean;
+  /** The attachment is one that the store may not have seen yet. */
+  readonly journaled?: boolean;
+  /** The store should have been asked, and could not be. */
+  readonly degraded?: true;
+}
+
+const TASK_MISSING: FoundAttachment = { taskExists: false };
+
+/**
+ * Finds attachments by key: the cache first, in one read; what it cannot answer in one query to the store, whose
+ * answer is then left in the cache. The answers stand in the order of the references. Throws `StoreError` where nobody
+ * who can answer knows.
+ */
+export class AttachmentLookup {
+  constructor(
+    private readonly store: AttachmentStore,
+    private readonly cache: AttachmentCache,
+    private readonly clock: Clock,
+    private readonly metrics: Metrics,
+    private readonly memory: ReplicaMemory,
+  ) {}
+
+  async find(
+    refs: readonly AttachmentRef[],
+    caller: Caller,
+    deadline = new Deadline(this.clock),
+  ): Promise<readonly FoundAttachment[]> {
+    const ownVersions = refs.map((ref) => this.memory.versionOf(ref));
+    const cached = await unlessCacheIsDown(this.cache.read(refs, caller.organization));
+    const known = refs.map((ref, i) => this.knownAnswer(ref, cached?.[i], ownVersions[i] as number, caller));
+    this.metrics.cacheHits(known.filter((answer) => answer?.attachment).length);
+    const missed = refs.flatMap((ref, i) => (known[i] ? [] : [{ ref, i, cached: cached?.[i] }]));
+    if (missed.length === 0) return known as readonly FoundAttachment[];
+
+    this.metrics.cacheMisses(missed.length);
+    const asked = missed.map((one) => ({ ...one, ownVersion: ownVersions[one.i] as number }));
+    const answers = await this.askStore(asked, caller, deadline);
+    asked.forEach(({ i }, nth) => (known[i] = answers[nth]));
+    return known as readonly FoundAttachment[];
+  }
+
+  /** As the store has it, and the journal where that is newer; only what they cannot answer comes from the cache. */
+  async findStored(ref: AttachmentRef, caller: Caller, deadline: Deadline): Promise<FoundAttachment> {
+    const ownVersion = this.memory.versionOf(ref);
+    const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
+    const [answer] = await this.askStore([{ ref, cached, ownVersion }], caller, deadline);
+    return answer as FoundAttachment;
+  }
+
+  /** What the cache can say while the store is away; undefined where it does not know. */
+  async findWithoutStore(ref: AttachmentRef, caller: Caller): Promise<FoundAttachment | undefined> {
+    const ownVersion = this.memory.versionOf(ref);
+    const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
+    return this.degradedAnswer({ ref, cached, ownVersion }, caller);
+  }
+
+  /** Undefined where the store must be asked. */
+  private knownAnswer(
+    { taskId }: AttachmentRef,
+    cached: CachedAttachment | undefined,
+    ownVersion: number,
+    { organization }: Caller,
+  ): FoundAttachment | undefined {
+    if (this.memory.isDeleted(taskId)) return TASK_MISSING;
+    // Also for a task of another organisation: answered from here, it would be told from a missing one by its speed.
+    if (cached?.organization !== organization) return undefined;
+    if (cached.deleted) return TASK_MISSING;
+    const { attachment, journaled } = cached;
+    if (!attachment || attachment.version < ownVersion || !isLive(attachment, this.clock.nowMs())) return undefined;
+    return this.memory.trusts(cached) ? { attachment, journaled, taskExists: true } : undefined;
+  }
+
+  private async askStore(asked: readonly Asked[], caller: Caller, deadline: Deadline): Promise<FoundAttachment[]> {
+    const refs = asked.map(({ ref }) => ref);
+    const timeoutMs = deadline.leftMs(CACHE_TIMEOUT_MS);
+    let stored: Awaited<ReturnType<AttachmentStore['find']>>;
+    try {
+      stored = await this.store.find(refs, caller.organization, this.clock.nowMs(), timeoutMs);
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      const answers = asked.map((one) => this.degradedAnswer(one, caller));
+      if (answers.includes(undefined)) throw error;
+      return answers as FoundAttachment[];
+    }
+    const byRef = new Map(stored.found.map((one) => [refName(one), one]));
+    const answers = asked.map((one) =>
+      stored.tasks.has(one.ref.taskId) ? this.storedAnswer(one, byRef.get(refName(one.ref))) : TASK_MISSING,
+    );
+    await this.fill(asked, stored.found, caller);
+    return answers;
+  }
+
+  /** Undefined where the cache does not know. */
+  private degradedAnswer({ ref, cached, ownVersion }: Asked, { organization }: Caller): FoundAttachment | undefined {
+    if (this.memory.isDeleted(ref.taskId)) return TASK_MISSING;
+    if (cached?.organization !== organization) return undefined;
+    if (cached.deleted) return TASK_MISSING;
+    const { attachment, deletedVersion, journaled } = cached;
+    const version = attachment?.version ?? deletedVersion;
+    if (version === undefined || version < ownVersion) return undefined;
+    if (attachment && isLive(attachment, this.clock.nowMs())) {
+      return { attachment, journaled, taskExists: true, degraded: true };
+    }
+    // What has expired in the cache alone may have been replaced; nothing newer than the journal is known to anyone.
+    return journaled ? { taskExists: true, degraded: true } : undefined;
+  }
+
+  /** The newer of what the store and the journal have. Throws where both together are older than what was acknowledged. */
+  private storedAnswer({ ref, cached, ownVersion }: Asked, stored: StoredAttachment | undefined): FoundAttachment {
+    const storedVersion = stored?.version ?? 0;
+    const journaledVersion = (cached?.journaled && (cached.attachment?.version ?? cached.deletedVersion)) || 0;
+    const isNewer = journaledVersion > storedVersion;
+    if (Math.max(journaledVersion, storedVersion) < ownVersion) {
+      if (!cached) throw new StoreError('redis', 'unavailable');
+      this.memory.forget(ref, ownVersion);
+    } else if (!isNewer) {
+      this.memory.learnStored(ref, storedVersion, !stored?.attachment);
+    }
+    const attachment = isNewer ? cached?.attachment : stored?.attachment;
+    const isThere = attachment !== undefined && isLive(attachment, this.clock.nowMs());
+    return { attachment: isThere ? attachment : undefined, journaled: isNewer, taskExists: true };
+  }
+
+  private async fill(
+    asked: readonly Asked[],
+    found: readonly StoredAttachment[],
+    { organization }: Caller,
+  ): Promise<void> {
+    const fills = new Map<string, Fill & { attachments: Attachment[] }>();
+    for (const { ref, cached } of asked) {
+      if (!cached) continue;
+      const { taskId } = ref;
+      fills.set(taskId, {
+        taskId,
+        organization,
+        token: cached.token,
+        attachments: [],
+        withBodies: true,
+        complete: false,
+      });
+    }
+    for (const { taskId, attachment } of found) if (attachment) fills.get(taskId)?.attachments.push(attachment);
+    const worthwhile = [...fills.values()].filter(({ attachments }) => attachments.length > 0);
+    if (worthwhile.length > 0) await unlessCacheIsDown(this.cache.fill(worthwhile));
+  }
+}
+
+interface Asked {
+  readonly ref: AttachmentRef;
+  readonly cached?: CachedAttachment;
+  /** Of before the cache was read: what has been acknowledged since may be newer than its answer. */
+  readonly ownVersion: number;
+}

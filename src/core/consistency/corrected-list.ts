@@ -1,0 +1,129 @@
+import type { Caller } from '../domain/caller';
+import { isLive, withoutBody, type Attachment } from '../domain/attachment';
+import { CACHE_TIMEOUT_MS } from '../domain/limits';
+import { taskNotFound } from '../domain/task';
+import type { AttachmentCache, CachedPage, JournaledChange, KnownChange } from '../ports/attachment-cache';
+import type { AttachmentListQuery, AttachmentStore, StoredAttachment } from '../ports/attachment-store';
+import { StoreError } from '../ports/store-error';
+import type { AttachmentLookup } from './attachment-lookup';
+import type { Deadline } from './deadline';
+import type { ReplicaMemory } from './replica-memory';
+import { unlessCacheIsDown } from './store-outage';
+
+export interface CorrectedPage {
+  readonly attachments: readonly Attachment[];
+  readonly totalCount: number;
+  /** The store has gone away meanwhile: the bodies are those of the cache. */
+  readonly degraded?: true;
+}
+
+/**
+ * Lists a task of which the journal holds what the store may not have yet. It costs as much as the task has attachments:
+ * it is for the moments between an outage of the store and the end of the drain.
+ */
+export class CorrectedList {
+  constructor(
+    private readonly store: AttachmentStore,
+    private readonly cache: AttachmentCache,
+    private readonly lookup: AttachmentLookup,
+    private readonly memory: ReplicaMemory,
+  ) {}
+
+  /**
+   * One page; undefined where there is nothing to correct. Throws `StoreError` where the journal cannot be asked, and
+   * has acknowledged here what the store does not have.
+   */
+  async find(
+    query: AttachmentListQuery,
+    cached: CachedPage | undefined,
+    caller: Caller,
+    deadline: Deadline,
+  ): Promise<CorrectedPage | undefined> {
+    if (!this.mayBeIncomplete(query, cached)) return undefined;
+    // Asked for next to nothing first: while it is away, the journal would be read in vain.
+    await this.store.list({ ...query, limit: 1, includeBodies: false }, deadline.leftMs(CACHE_TIMEOUT_MS));
+    const corrections = await this.corrections(query, cached);
+    if (corrections.length === 0) return undefined;
+
+    const { taskId, organization, nowMs } = query;
+    const timeoutMs = deadline.leftMs(CACHE_TIMEOUT_MS);
+    const stored = await this.store.summaries(taskId, organization, nowMs, timeoutMs);
+    if (!stored) throw taskNotFound(taskId);
+    const outlines = new Map(stored.map((outline) => [outline.key, outline]));
+    const gone = new Map<string, number>();
+    for (const { key, version, attachment } of await this.findAbsent(query, corrections, outlines, deadline)) {
+      // What is alive has come since the outlines were read: with the drain of the very change, perhaps.
+      if (attachment) outlines.set(key, withoutBody(attachment));
+      else gone.set(key, version);
+    }
+    for (const change of corrections) if (change.version > (gone.get(change.key) ?? 0)) correct(outlines, change);
+
+    const matching = inListOrder([...outlines.values()].filter((outline) => matches(outline, query)));
+    if (query.descending) matching.reverse();
+    const page = matching.slice(query.offset, query.offset + query.limit);
+    if (!query.includeBodies) return { attachments: page, totalCount: matching.length };
+    return { ...(await this.withBodies(page, caller, deadline)), totalCount: matching.length };
+  }
+
+  private mayBeIncomplete({ taskId }: AttachmentListQuery, cached: CachedPage | undefined): boolean {
+    return cached ? cached.journaled?.length !== 0 : this.memory.journaledChanges(taskId).length > 0;
+  }
+
+  /** What is newer than all that the store is known to have. */
+  private async corrections(
+    query: AttachmentListQuery,
+    cached: CachedPage | undefined,
+  ): Promise<readonly (JournaledChange | KnownChange)[]> {
+    // Noted before the journal is read: what is acknowledged after it may be missing in what the store answers.
+    const inStore = this.memory.storedVersions(query.taskId);
+    const journaled = cached && (await this.journaled(query));
+    if (!journaled) return this.memory.journaledChanges(query.taskId);
+    return journaled.filter(({ key, version }) => version > (inStore.get(key) ?? 0));
+  }
+
+  /** What the store has of changed keys that it does not list: it may have deleted them later. */
+  private async findAbsent(
+    { taskId, organization, nowMs }: AttachmentListQuery,
+    changes: readonly { readonly key: string }[],
+    listed: ReadonlyMap<string, Attachment>,
+    deadline: Deadline,
+  ): Promise<readonly StoredAttachment[]> {
+    const refs = changes.flatMap(({ key }) => (listed.has(key) ? [] : [{ taskId, key }]));
+    if (refs.length === 0) return [];
+    return (await this.store.find(refs, organization, nowMs, deadline.leftMs(CACHE_TIMEOUT_MS))).found;
+  }
+
+  /** Undefined where the cache does not answer. */
+  private async journaled({ taskId, organization, nowMs }: AttachmentListQuery) {
+    return (await unlessCacheIsDown(this.cache.readPage({ taskId, organization, nowMs })))?.journaled;
+  }
+
+  /** Without those that have been deleted meanwhile. */
+  private async withBodies(page: readonly Attachment[], caller: Caller, deadline: Deadline) {
+    const found = page.length > 0 ? await this.lookup.find(page, caller, deadline) : [];
+    const attachments = found.flatMap(({ attachment }) => attachment ?? []);
+    return { attachments, degraded: found.some(({ degraded }) => degraded) || undefined };
+  }
+}
+
+/** Throws where only the version is known of what should be shown. */
+function correct(outlines: Map<string, Attachment>, change: JournaledChange | KnownChange): void {
+  const { key, version } = change;
+  if (version <= (outlines.get(key)?.version ?? 0)) return;
+  const outline = 'attachment' in change ? change.attachment : change.deleted ? null : undefined;
+  if (outline === undefined) throw new StoreError('redis', 'unavailable');
+  if (outline) outlines.set(key, outline);
+  else outlines.delete(key);
+}
+
+function matches(outline: Attachment, { type, keyPrefix, nowMs }: AttachmentListQuery): boolean {
+  return (type === undefined || outline.type === type) && outline.key.startsWith(keyPrefix) && isLive(outline, nowMs);
+}
+
+/** As the stores list: by creation, then by the bytes of the keys. */
+function inListOrder(outlines: readonly Attachment[]): Attachment[] {
+  return outlines
+    .map((outline) => ({ outline, keyBytes: Buffer.from(outline.key) }))
+    .sort((a, b) => a.outline.createdAtMs - b.outline.createdAtMs || Buffer.compare(a.keyBytes, b.keyBytes))
+    .map(({ outline }) => outline);
+}

@@ -1,0 +1,18 @@
+import type { Caller } from '../../domain/caller';
+import { invalid } from '../../domain/domain-error';
+import type { EventPage, EventQuery, Outbox } from '../../ports/outbox';
+
+const PAGE_SIZE = 200;
+
+export type FollowEventsCommand = Pick<EventQuery, 'taskId' | 'after'>;
+
+/** The next events of the caller's organisation; following the positions, a caller learns of every change. */
+export class FollowEvents {
+  constructor(private readonly outbox: Outbox) {}
+
+  async execute(command: FollowEventsCommand, { organization }: Caller): Promise<EventPage> {
+    const page = await this.outbox.read({ ...command, organization, limit: PAGE_SIZE });
+    if (!page) throw invalid('lastEventId', 'is not the id of an event of this service');
+    return page;
+  }
+}

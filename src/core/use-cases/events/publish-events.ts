@@ -1,0 +1,58 @@
+import type { EventBus } from '../../ports/event-bus';
+import type { Metrics } from '../../ports/metrics';
+import type { Outbox, OutboxEvent } from '../../ports/outbox';
+import { groupedBy } from '../../consistency/grouped-by';
+import { inParallel } from '../../consistency/in-parallel';
+
+const BATCH_SIZE = 512;
+const MAX_TASKS_IN_FLIGHT = 64;
+
+/** `standby`: another replica publishes; `idle`: nothing waits. */
+export type PublishOutcome = 'standby' | 'idle' | 'published';
+
+/** Publishes what waits in the outbox: the events of one task strictly one after the other, those of others meanwhile. */
+export class PublishEvents {
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly bus: EventBus,
+    private readonly metrics: Metrics,
+  ) {}
+
+  /**
+   * Throws what kept an event from going out, after noting those that did, and after leaving the rest to whichever
+   * replica comes first: another one may reach the bus. Safe to call again at any time.
+   */
+  async execute(): Promise<PublishOutcome> {
+    const waiting = await this.outbox.unpublished(BATCH_SIZE);
+    if (!waiting) return 'standby';
+    if (waiting.length === 0) return 'idle';
+    try {
+      await this.publish(waiting);
+    } catch (error) {
+      await this.outbox.standDown();
+      throw error;
+    }
+    return 'published';
+  }
+
+  private async publish(waiting: readonly OutboxEvent[]): Promise<void> {
+    const published: OutboxEvent[] = [];
+    try {
+      await inParallel(
+        groupedBy(waiting, ({ taskId }) => taskId),
+        MAX_TASKS_IN_FLIGHT,
+        (events) => this.publishInOrder(events, published),
+      );
+    } finally {
+      if (published.length > 0) await this.outbox.markPublished(published);
+    }
+  }
+
+  private async publishInOrder(events: readonly OutboxEvent[], published: OutboxEvent[]): Promise<void> {
+    for (const one of events) {
+      await this.bus.publish(one.event);
+      published.push(one);
+      this.metrics.eventPublished(one.event.type);
+    }
+  }
+}

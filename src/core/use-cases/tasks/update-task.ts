@@ -1,0 +1,32 @@
+import type { Caller } from '../../domain/caller';
+import { taskUpdated } from '../../domain/domain-event';
+import { taskNotFound, updateTask, type Task, type TaskUpdates } from '../../domain/task';
+import type { Clock } from '../../ports/clock';
+import type { IdSource } from '../../ports/id-source';
+import type { TaskStore } from '../../ports/task-store';
+import { writeVersioned } from '../../consistency/versioned-write';
+
+export interface UpdateTaskCommand {
+  readonly taskId: string;
+  readonly updates: TaskUpdates;
+}
+
+export class UpdateTask {
+  constructor(
+    private readonly store: TaskStore,
+    private readonly clock: Clock,
+    private readonly ids: IdSource,
+  ) {}
+
+  async execute({ taskId, updates }: UpdateTaskCommand, caller: Caller): Promise<Task> {
+    const { task } = await writeVersioned(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
+      const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
+      if (!found) throw taskNotFound(taskId);
+      const updated = updateTask(found.task, updates, { by: caller.name, nowMs });
+      const event = taskUpdated(updated, Object.keys(updates), op);
+      const { state } = await this.store.update(updated, event, undefined, deadline.leftMs());
+      return state === 'updated' ? { state, task: updated } : { state: 'stale' as const };
+    });
+    return task;
+  }
+}

@@ -1,0 +1,113 @@
+import type { Caller } from '../../domain/caller';
+import { DomainError, type FieldError } from '../../domain/domain-error';
+import { taskUpdated } from '../../domain/domain-event';
+import { JsonText } from '../../domain/json-text';
+import { updateTask, type Task } from '../../domain/task';
+import type { Clock } from '../../ports/clock';
+import type { IdSource } from '../../ports/id-source';
+import type { TaskStore } from '../../ports/task-store';
+import type { CoreSettings } from '../../ports/core-settings';
+import type { CreateAttachment } from '../attachments/create-attachment';
+import { inParallel } from '../../consistency/in-parallel';
+import { writeVersioned } from '../../consistency/versioned-write';
+
+const BATCH_SIZE = 100;
+const MAX_IN_FLIGHT = 8;
+
+/** The members of one task's `metadata.data` that cannot be attachments, and have stayed where they were. */
+export interface UnconvertedData {
+  readonly taskId: string;
+  readonly errors: readonly FieldError[];
+}
+
+export interface ConvertedBatch {
+  /** Tasks that had a `metadata.data` and have none any more. */
+  readonly converted: number;
+  readonly unconverted: readonly UnconvertedData[];
+  /** Where the next batch begins; undefined after the last. */
+  readonly lastId?: string;
+}
+
+/**
+ * Moves what tasks still hold in the retired `metadata.data` into json attachments; one that is already there wins. The
+ * attachments come first, so that whatever interrupts this loses nothing, and doing it again finishes it.
+ */
+export class ConvertRetiredData {
+  constructor(
+    private readonly tasks: TaskStore,
+    private readonly createAttachment: CreateAttachment,
+    private readonly clock: Clock,
+    private readonly ids: IdSource,
+    private readonly settings: CoreSettings,
+  ) {}
+
+  /** Takes the batch behind the task id `afterId`. Throws `StoreError`. */
+  async execute(afterId?: string): Promise<ConvertedBatch> {
+    const batch = await this.tasks.inIdOrder(afterId, BATCH_SIZE);
+    let converted = 0;
+    const unconverted: UnconvertedData[] = [];
+    await inParallel(batch.filter(retiredDataOf), MAX_IN_FLIGHT, async (task) => {
+      const { state, errors } = await this.convert(task);
+      if (errors.length > 0) unconverted.push({ taskId: task.id, errors });
+      else if (state === 'updated') converted += 1;
+    });
+    return { converted, unconverted, lastId: batch.length === BATCH_SIZE ? batch.at(-1)?.id : undefined };
+  }
+
+  private convert({ id, organization }: Task) {
+    const caller = { organization, name: this.settings.instanceId };
+    return writeVersioned(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
+      const task = (await this.tasks.get(id, organization, nowMs, deadline.leftMs()))?.task;
+      const data = task && retiredDataOf(task);
+      if (!data) return { state: 'nothing-left' as const, errors: [] };
+
+      const { left, errors } = await this.attach(id, data, caller);
+      if (left.size > 0 && left.size === data.size) return { state: 'unchanged' as const, errors };
+      const updated = { ...updateTask(task, {}, { by: caller.name, nowMs }), metadata: withData(task.metadata, left) };
+      const event = taskUpdated(updated, ['metadata'], op);
+      const { state } = await this.tasks.update(updated, event, undefined, deadline.leftMs());
+      return state === 'updated' ? { state, errors } : { state: 'stale' as const };
+    });
+  }
+
+  private async attach(taskId: string, data: ReadonlyMap<string, JsonText>, caller: Caller) {
+    const left = new Map<string, JsonText>();
+    const errors: FieldError[] = [];
+    for (const [key, value] of data) {
+      const problems = await this.problemsOfAttaching(taskId, key, value, caller);
+      if (problems.length > 0) left.set(key, value);
+      errors.push(...problems);
+    }
+    return { left, errors };
+  }
+
+  private async problemsOfAttaching(
+    taskId: string,
+    key: string,
+    value: JsonText,
+    caller: Caller,
+  ): Promise<readonly FieldError[]> {
+    try {
+      await this.createAttachment.execute({ taskId, key, type: 'json', value, condition: { ifAbsent: true } }, caller);
+      return [];
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      // Otherwise the attachment is already there, or the task is gone, as its update is about to find out.
+      if (error.refusal.kind !== 'invalid') return [];
+      return error.refusal.errors.map(({ message }) => ({ field: `metadata.data.${key}`, message }));
+    }
+  }
+}
+
+function retiredDataOf({ metadata }: Task): ReadonlyMap<string, JsonText> | undefined {
+  const data = metadata.members().get('data');
+  return data?.isObject ? data.members() : undefined;
+}
+
+/** Without `data` where no member of it is left. */
+function withData(metadata: JsonText, left: ReadonlyMap<string, JsonText>): JsonText {
+  const members = metadata.members();
+  if (left.size > 0) members.set('data', JsonText.fromMembers(left));
+  else members.delete('data');
+  return JsonText.fromMembers(members);
+}

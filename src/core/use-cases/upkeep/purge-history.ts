@@ -1,0 +1,24 @@
+import { HISTORY_RETENTION_MS } from '../../domain/limits';
+import { versionAt } from '../../domain/version';
+import type { Clock } from '../../ports/clock';
+import type { ExpiredAttachmentStore } from '../../ports/expired-attachment-store';
+import type { Outbox } from '../../ports/outbox';
+
+const BATCH_SIZE = 1000;
+
+/** Forgets events and tombstones that nobody can still need. */
+export class PurgeHistory {
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly store: ExpiredAttachmentStore,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Takes one batch of each. */
+  async execute(): Promise<{ more: boolean }> {
+    const beforeMs = this.clock.nowMs() - HISTORY_RETENTION_MS;
+    const events = await this.outbox.purge(beforeMs, BATCH_SIZE);
+    const tombstones = await this.store.purgeTombstones(versionAt(beforeMs), BATCH_SIZE);
+    return { more: events === BATCH_SIZE || tombstones === BATCH_SIZE };
+  }
+}

@@ -1,0 +1,74 @@
+import type { OnModuleDestroy } from '@nestjs/common';
+import { PING_TIMEOUT_MS, type Dependency } from './dependency';
+import type { StoreError } from '../../core/ports/store-error';
+import { PeriodicJob } from '../background/periodic-job';
+
+const PING_PAUSE_MS = 1000;
+
+/** What is not configured as a server runs embedded. */
+export interface DependencyHealth {
+  readonly state: 'up' | 'down' | 'embedded';
+  /** Why it answers, but should not be relied on. */
+  readonly reason?: string;
+}
+
+const EMBEDDED: DependencyHealth = { state: 'embedded' };
+const DOWN: DependencyHealth = { state: 'down' };
+
+/** Whoever wants to know that a store answers. */
+export interface StoreListener {
+  /** It answers, after a time in which it did not. */
+  recovered(store: StoreError['store']): void;
+  /** It answers. */
+  reachable(store: StoreError['store']): void;
+}
+
+/** Asks every server each second how it is, so that nobody has to find out by failing a caller, or wait for an answer. */
+export class DependencyWatch implements OnModuleDestroy {
+  private readonly jobs: readonly PeriodicJob[];
+  private readonly healths: Record<Dependency['name'], DependencyHealth> = {
+    postgres: EMBEDDED,
+    redis: EMBEDDED,
+    nats: EMBEDDED,
+  };
+
+  constructor(
+    dependencies: readonly Dependency[],
+    private readonly listener: StoreListener,
+  ) {
+    for (const { name } of dependencies) this.healths[name] = DOWN;
+    this.jobs = dependencies.map((one) => this.watch(one));
+  }
+
+  /** As of what each answered last; until it has answered, it is down. */
+  get health(): Readonly<Record<Dependency['name'], DependencyHealth>> {
+    return this.healths;
+  }
+
+  start(): void {
+    for (const job of this.jobs) job.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.jobs.map((job) => job.stop()));
+  }
+
+  private watch(dependency: Dependency): PeriodicJob {
+    const { name } = dependency;
+    let hasFailed = false;
+    const run = async () => {
+      try {
+        const [reason] = await Promise.all([dependency.unfitness?.(PING_TIMEOUT_MS), dependency.ping(PING_TIMEOUT_MS)]);
+        this.healths[name] = { state: 'up', reason };
+      } catch (error) {
+        hasFailed = true;
+        this.healths[name] = DOWN;
+        throw error;
+      }
+      if (name !== 'nats') this.listener[hasFailed ? 'recovered' : 'reachable'](name);
+      hasFailed = false;
+      return PING_PAUSE_MS;
+    };
+    return new PeriodicJob({ name: `ask ${name}`, run, maxRetryMs: PING_PAUSE_MS });
+  }
+}

@@ -1,0 +1,93 @@
+import { validateSync } from 'class-validator';
+import type { FieldError } from '../../core/domain/domain-error';
+import { jsonElements, jsonMembers, JsonText } from '../../core/domain/json-text';
+import type { CoreSettings } from '../../core/ports/core-settings';
+import { declaredMembers, isObject, type CrossChecked, type MemberKind, type ParamsClass } from './params-rules';
+import { RawParams } from '../json-rpc/raw-params';
+
+interface Bound {
+  /** To be used only if there are no problems. */
+  readonly params: object;
+  readonly problems: FieldError[];
+}
+
+type Members = Record<string, unknown>;
+
+/**
+ * The params of a call as an instance of the class that declares them, and everything that is wrong with them. Values
+ * are assigned, never walked, so their depth does not matter; only declared names are assigned, so that none can reach
+ * a prototype.
+ */
+export function bindParams(declared: ParamsClass, given: RawParams, settings: CoreSettings): Bound {
+  if (Array.isArray(given.values)) {
+    return { params: {}, problems: [{ field: 'params', message: 'must be an object: parameters are passed by name' }] };
+  }
+  const binding: Binding = { settings, problems: [] };
+  return { params: bindObject(declared, given, '', binding), problems: binding.problems };
+}
+
+interface Binding {
+  readonly settings: CoreSettings;
+  /** Grows by what is wrong, at any level. */
+  readonly problems: FieldError[];
+}
+
+function bindObject(declared: ParamsClass, given: RawParams, path: string, binding: Binding): object {
+  const params = new declared() as Members;
+  const kinds = declaredMembers(declared);
+  for (const [name, value] of Object.entries(given.values)) {
+    if (kinds.has(name)) params[name] = value;
+    else binding.problems.push({ field: path + name, message: 'is not a parameter of this method' });
+  }
+  binding.problems.push(...ruleProblems(params, path));
+  let texts: Map<string, string> | undefined;
+  for (const [name, kind] of kinds) {
+    if (kind === 'plain' || params[name] === undefined) continue;
+    const readText = () => (texts ??= jsonMembers(given.text)).get(name) as string;
+    params[name] = bindMember(kind, params[name], readText, path + name, binding);
+  }
+  const isNews = ({ field }: FieldError) => !isReported(field, binding.problems);
+  binding.problems.push(...crossProblems(params, binding.settings, path).filter(isNews));
+  return params;
+}
+
+/** A member that its own rule has let through. */
+function bindMember(
+  kind: Exclude<MemberKind, 'plain'>,
+  value: unknown,
+  readText: () => string,
+  field: string,
+  binding: Binding,
+): unknown {
+  if (kind === 'json') return JsonText.fromValid(readText());
+  if (!Array.isArray(value)) return bindObject(kind, new RawParams(value as Members, readText), `${field}.`, binding);
+  let texts: string[] | undefined;
+  return value.map((element: unknown, i) => {
+    const problem = isObject(element);
+    if (problem) {
+      binding.problems.push({ field: `${field}[${i}]`, message: problem });
+      return element;
+    }
+    const elementText = () => (texts ??= jsonElements(readText()))[i] as string;
+    return bindObject(kind, new RawParams(element as Members, elementText), `${field}[${i}].`, binding);
+  });
+}
+
+/** What class-validator says of each member; a member that is wrong is emptied, so that no further rule meets it. */
+function ruleProblems(params: Members, path: string): FieldError[] {
+  return validateSync(params, { stopAtFirstError: true }).map(({ property, constraints }) => {
+    params[property] = undefined;
+    return { field: path + property, message: Object.values(constraints ?? {})[0] as string };
+  });
+}
+
+function crossProblems(params: object, settings: CoreSettings, path: string): FieldError[] {
+  if (!('problems' in params)) return [];
+  const problems = (params as CrossChecked).problems(settings);
+  return problems.map(({ field, message }) => ({ field: path + field, message }));
+}
+
+/** Of a member, or of anything in it. */
+function isReported(field: string, problems: readonly FieldError[]): boolean {
+  return problems.some((problem) => problem.field === field || problem.field.startsWith(`${field}.`));
+}

@@ -1,0 +1,87 @@
+import type { AttachmentRef } from '../../core/domain/attachment';
+import type { Refusal } from '../../core/domain/domain-error';
+import { taskIdProblem } from '../../core/domain/identifiers';
+import type { StoreError } from '../../core/ports/store-error';
+import type { AuthenticationFailure } from '../auth/credential';
+import {
+  CONFLICT,
+  INVALID_PARAMS,
+  JsonRpcError,
+  METHOD_FAILED,
+  serviceUnavailable,
+  UNAUTHORIZED,
+} from '../json-rpc/json-rpc-error';
+import type { RawParams } from '../json-rpc/raw-params';
+
+/** What a method says when a store fails it. */
+const FAILURES: Readonly<Record<string, string>> = {
+  'task.create_attachment': 'Failed to create attachment',
+  'task.get_attachment': 'Failed to retrieve attachment',
+  'task.list_attachments': 'Failed to retrieve attachments',
+  'task.get_attachments_batch': 'Failed to retrieve attachments',
+  'task.delete_attachment': 'Failed to delete attachment',
+  'task.create': 'Failed to create task',
+  'task.get': 'Failed to retrieve task',
+  'task.update': 'Failed to update task',
+  'task.complete': 'Failed to complete task',
+  'task.cancel': 'Failed to cancel task',
+  'task.list': 'Failed to retrieve tasks',
+  'task.delete': 'Failed to delete task',
+};
+
+const ATTACHMENT_NOT_FOUND: Readonly<Record<string, (ref: AttachmentRef) => string>> = {
+  'task.delete_attachment': ({ taskId, key }) => `Attachment '${key}' not found for task ${taskId}`,
+  'task.get_attachments_batch': ({ taskId, key }) => `Attachment not found: ${taskId}/${key}`,
+};
+
+const STORES: Record<StoreError['store'], string> = { postgres: 'Database', redis: 'Cache' };
+
+/** Exhaustive: a kind of refusal without a row does not compile. */
+const REFUSALS: {
+  [Kind in Refusal['kind']]: (refusal: Extract<Refusal, { kind: Kind }>, method: string) => JsonRpcError;
+} = {
+  invalid: ({ errors }) => new JsonRpcError(INVALID_PARAMS, 'Invalid params', { code: 'INVALID_PARAMS', errors }),
+  'task-not-found': ({ taskId }) =>
+    new JsonRpcError(INVALID_PARAMS, `Task ${taskId} not found`, { code: 'TASK_NOT_FOUND', taskId }),
+  'attachment-not-found': ({ taskId, key }, method) =>
+    new JsonRpcError(INVALID_PARAMS, attachmentNotFound(method, { taskId, key }), {
+      code: 'ATTACHMENT_NOT_FOUND',
+      taskId,
+      key,
+    }),
+  'task-exists': ({ taskId }) => new JsonRpcError(CONFLICT, 'Conflict', { code: 'TASK_EXISTS', taskId }),
+  'version-conflict': ({ taskId, key, currentVersion }) =>
+    new JsonRpcError(CONFLICT, 'Conflict', { code: 'VERSION_CONFLICT', taskId, key, currentVersion }),
+};
+
+export function refusalErrorOf<Kind extends Refusal['kind']>(
+  refusal: Extract<Refusal, { kind: Kind }>,
+  method: string,
+): JsonRpcError {
+  const row = REFUSALS[refusal.kind];
+  return row(refusal, method);
+}
+
+export function authenticationErrorOf({ kind }: AuthenticationFailure): JsonRpcError {
+  if (kind === 'unauthorized') return new JsonRpcError(UNAUTHORIZED, 'Unauthorized', { code: 'UNAUTHORIZED' });
+  return serviceUnavailable('KEY_SET_UNAVAILABLE', 'Key set unavailable');
+}
+
+/** Says which store and how it failed; what the store itself said stays in the logs. */
+export function storeErrorOf(error: StoreError, method: string, params: RawParams): JsonRpcError {
+  const store = STORES[error.store];
+  if (error.outcome === 'unavailable') return serviceUnavailable('STORE_UNAVAILABLE', `${store} unavailable`);
+  const isLate = error.outcome === 'timeout' || error.outcome === 'busy';
+  const [code, reason] = isLate ? ['TIMEOUT', `${store} timeout`] : ['STORE_FAILED', `${store} error`];
+  return new JsonRpcError(METHOD_FAILED, FAILURES[method] ?? 'Failed', { code, taskId: taskIdOf(params), reason });
+}
+
+function attachmentNotFound(method: string, ref: AttachmentRef): string {
+  return ATTACHMENT_NOT_FOUND[method]?.(ref) ?? `Attachment with key '${ref.key}' not found for task ${ref.taskId}`;
+}
+
+/** Undefined where the call is about no single task. */
+function taskIdOf(params: RawParams): string | undefined {
+  const taskId = params.byName('taskId') ?? params.byName('id');
+  return taskIdProblem(taskId) === undefined ? (taskId as string) : undefined;
+}

@@ -1,0 +1,66 @@
+import { Injectable, type ExecutionContext } from '@nestjs/common';
+import {
+  ThrottlerGuard,
+  type ThrottlerModuleOptions,
+  type ThrottlerRequest,
+  type ThrottlerStorage,
+} from '@nestjs/throttler';
+import type { RateLimits } from './rate-limits';
+import type { CallContext } from '../json-rpc/call-context';
+import { JsonRpcError, RATE_LIMITED } from '../json-rpc/json-rpc-error';
+import type { RateLimit, RateLimitRules } from './rate-limit-rules';
+
+type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
+
+/**
+ * Counts a call of a limited method, and refuses it if it is one too many. The library's own way would be to read the
+ * caller from an HTTP request and to write on its response, but calls also come in batches and over NATS.
+ */
+@Injectable()
+export class RateLimitGuard extends ThrottlerGuard {
+  protected override async handleRequest({ context, limit, ttl: windowMs }: ThrottlerRequest): Promise<true> {
+    const call = callOf(context);
+    const window = `${call.method}:${call.callerKey}`;
+    const counted = await this.storageService.increment(window, windowMs, limit, windowMs, 'default');
+    const endsInMs = Math.ceil(counted.timeToExpire * 1000);
+    const { isBlocked: refused } = counted;
+    call.reportRateLimit({ limit, remaining: Math.max(0, limit - counted.totalHits), endsInMs, refused });
+    if (!refused) return true;
+    throw new JsonRpcError(RATE_LIMITED, 'Rate limit exceeded', {
+      code: 'RATE_LIMITED',
+      limit,
+      windowMs,
+      retryAfterMs: endsInMs,
+    });
+  }
+}
+
+/** What the guard is to be provided with. Of a method without a limit nothing is counted. */
+export function rateLimitOptions(rules: RateLimitRules, rateLimits: RateLimits): ThrottlerModuleOptions {
+  const ruleOf = (context: ExecutionContext) => rules.of(callOf(context).method);
+  return {
+    skipIf: (context) => ruleOf(context) === undefined,
+    throttlers: [
+      {
+        limit: (context) => (ruleOf(context) as RateLimit).limit,
+        ttl: (context) => (ruleOf(context) as RateLimit).windowMs,
+      },
+    ],
+    storage: new RateLimitStorage(rateLimits),
+  };
+}
+
+class RateLimitStorage implements ThrottlerStorage {
+  constructor(private readonly rateLimits: RateLimits) {}
+
+  /** The library counts in seconds: these are not rounded. */
+  async increment(window: string, windowMs: number, limit: number): Promise<ThrottlerStorageRecord> {
+    const { calls, endsInMs } = await this.rateLimits.count(window, windowMs);
+    const seconds = endsInMs / 1000;
+    return { totalHits: calls, timeToExpire: seconds, isBlocked: calls > limit, timeToBlockExpire: seconds };
+  }
+}
+
+function callOf(context: ExecutionContext): CallContext {
+  return context.switchToRpc().getContext<CallContext>();
+}

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { jsonElements, jsonMembers, JsonText } from '../../../../src/core/domain/json-text';
+import { MAX_JSON_DEPTH } from '../../../../src/core/domain/limits';
+
+const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+
+/** JSON text with white space that means nothing between its tokens. */
+const prettyJson = fc
+  .tuple(fc.jsonValue(), fc.constantFrom(undefined, 1, 4, '\t', '\r\n '))
+  .map(([value, indent]) => JSON.stringify(value, null, indent));
+
+describe('JsonText', () => {
+  it.each([
+    '{"2":1,"1":2}',
+    '{"a":1,"a":2}',
+    '1.0',
+    '-0',
+    '1E+2',
+    '"\\u0041\\/\\ud800\\u0000"',
+    '0.10000000000000000000001',
+  ])('keeps the spelling of %s', (text) => expect(JsonText.fromValid(text).text).toBe(text));
+
+  it('drops white space between tokens and none within strings', () => {
+    expect(JsonText.fromValid(' { "a b" : [ 1 ,\n"\\" ," ] }\t').text).toBe('{"a b":[1,"\\" ,"]}');
+  });
+
+  it('means the same as the text it was made from, and is as compact as can be', () => {
+    fc.assert(
+      fc.property(prettyJson, (text) => {
+        const compact = JsonText.fromValid(text);
+        expect(JSON.parse(compact.text)).toEqual(JSON.parse(text));
+        expect(compact.text).toBe(JSON.stringify(JSON.parse(text, (_, value: unknown) => value)));
+      }),
+      { examples: [['{"a": {"b": ["\\\\", "\\\\\\""]}}']] },
+    );
+  });
+
+  it('counts UTF-8 bytes', () => expect(JsonText.fromValid('"é€😀"').sizeBytes).toBe(11));
+
+  it.each(['0', '-0', '0.000', '0e400', '1e308', '5e-324', '9007199254740992', '-9007199254740992', '0.1', '1e20'])(
+    'accepts the number %s',
+    (text) => expect(JsonText.fromValid(text).problem()).toBeUndefined(),
+  );
+
+  it.each([
+    '1e400',
+    '-1e400',
+    '1e-400',
+    '9007199254740993',
+    '-9007199254740993',
+    '[{"a":123456789012345678901234567890}]',
+  ])('refuses the number %s', (text) => expect(JsonText.fromValid(text).problem()).toMatch(/double/));
+
+  it('does not take digits within strings for numbers', () => {
+    expect(JsonText.fromValid('{"1e400":"9007199254740993 \\" 1e999"}').problem()).toBeUndefined();
+  });
+
+  it('accepts values as deep as the limit and none deeper', () => {
+    expect(JsonText.fromValid(nested(MAX_JSON_DEPTH)).problem()).toBeUndefined();
+    expect(JsonText.fromValid(nested(MAX_JSON_DEPTH + 1)).problem()).toMatch(/deep/);
+    expect(JsonText.fromValid(nested(500_000)).problem()).toMatch(/deep/);
+  });
+
+  it('lays one object over another, in the order in which the names first came', () => {
+    const merged = JsonText.fromValid('{"b":1,"2":2,"a":1.0}').merge(JsonText.fromValid('{"1":0,"b":{"x":[]}}'));
+    expect(merged.text).toBe('{"b":{"x":[]},"2":2,"a":1.0,"1":0}');
+  });
+
+  it('keeps a member named __proto__ a member', () => {
+    const merged = JsonText.fromValid('{"__proto__":{"polluted":true}}').merge(JsonText.EMPTY_OBJECT);
+    expect(merged.text).toBe('{"__proto__":{"polluted":true}}');
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+});
+
+describe('jsonMembers and jsonElements', () => {
+  it('cut any object into the texts of its members', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()),
+        fc.constantFrom(undefined, 2),
+        (object, indent) => {
+          const members = jsonMembers(JSON.stringify(object, null, indent));
+          const expected = Object.entries(JSON.parse(JSON.stringify(object)) as object);
+          expect([...members].map(([name, text]) => [name, JSON.parse(text) as unknown])).toEqual(expected);
+        },
+      ),
+    );
+  });
+
+  it('cut any array into the texts of its elements', () => {
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue()), fc.constantFrom(undefined, 2), (array, indent) => {
+        const elements = jsonElements(JSON.stringify(array, null, indent));
+        expect(elements.map((text) => JSON.parse(text) as unknown)).toEqual(JSON.parse(JSON.stringify(array)));
+      }),
+    );
+  });
+
+  it('let the last of several members of one name count', () => {
+    expect([...jsonMembers('{"a":1,"b":2,"a":3}')]).toEqual([
+      ['a', '3'],
+      ['b', '2'],
+    ]);
+  });
+});

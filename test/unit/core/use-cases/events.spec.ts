@@ -1,0 +1,204 @@
+import type { DomainEvent } from '../../../../src/core/domain/domain-event';
+import { EventBus } from '../../../../src/core/ports/event-bus';
+import { FollowEvents } from '../../../../src/core/use-cases/events/follow-events';
+import { PublishEvents } from '../../../../src/core/use-cases/events/publish-events';
+import { PurgeHistory } from '../../../../src/core/use-cases/upkeep/purge-history';
+import { ReportBacklog } from '../../../../src/core/use-cases/upkeep/report-backlog';
+import { SweepExpired } from '../../../../src/core/use-cases/upkeep/sweep-expired';
+import { MemoryExpiredAttachmentStore } from '../../../../src/outbound/memory/memory-expired-attachment-store';
+import { MemoryOutbox } from '../../../../src/outbound/memory/memory-outbox';
+import { CALLER, FOREIGN_CALLER, House } from '../../../support/house';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const taskIdOf = ({ payload }: DomainEvent) => (payload['taskId'] ?? payload['id']) as string;
+
+/** Takes events when the test lets it, and refuses those of chosen tasks. */
+class SlowBus extends EventBus {
+  readonly taken: DomainEvent[] = [];
+  readonly refused = new Set<string>();
+  isDown = false;
+  underWay: string[] = [];
+  mostUnderWay = 0;
+  overlaps = 0;
+
+  async publish(event: DomainEvent): Promise<void> {
+    const taskId = taskIdOf(event);
+    if (this.underWay.includes(taskId)) this.overlaps++;
+    this.underWay.push(taskId);
+    this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay.length);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.underWay.splice(this.underWay.indexOf(taskId), 1);
+    if (this.isDown || this.refused.has(taskId)) throw new Error('refused');
+    this.taken.push(event);
+  }
+}
+
+let house: House;
+let outbox: MemoryOutbox;
+let bus: SlowBus;
+let publish: PublishEvents;
+
+beforeEach(() => {
+  house = new House();
+  outbox = new MemoryOutbox(house.database, house.clock);
+  bus = new SlowBus();
+  publish = new PublishEvents(outbox, bus, house.metrics);
+});
+
+const waiting = async () => (await outbox.unpublished(1000)).map(({ event }) => event);
+
+describe('publishing events', () => {
+  it('is idle when nothing waits, and on standby while another replica publishes', async () => {
+    await expect(publish.execute()).resolves.toBe('idle');
+    await house.task('a');
+    jest.spyOn(outbox, 'unpublished').mockResolvedValue(undefined as never);
+    await expect(publish.execute()).resolves.toBe('standby');
+    expect(bus.taken).toEqual([]);
+  });
+
+  it('keeps the events of a task one after the other, and does several tasks at once', async () => {
+    for (const id of ['a', 'b', 'c']) await house.task(id);
+    for (const key of ['1', '2', '3']) for (const id of ['a', 'b', 'c']) await house.text(id, key, 'x');
+    const recorded = house.database.events;
+    await expect(publish.execute()).resolves.toBe('published');
+
+    expect(bus.overlaps).toBe(0);
+    expect(bus.mostUnderWay).toBe(3);
+    for (const id of ['a', 'b', 'c']) {
+      const ofTask = (events: readonly DomainEvent[]) => events.filter((event) => taskIdOf(event) === id);
+      expect(ofTask(bus.taken)).toEqual(ofTask(recorded));
+    }
+    expect(await waiting()).toEqual([]);
+    expect(house.metrics.published).toHaveLength(12);
+    await expect(publish.execute()).resolves.toBe('idle');
+  });
+
+  it('works on at most 64 tasks at once', async () => {
+    for (let i = 0; i < 70; i++) await house.task(`t${i}`);
+    await publish.execute();
+    expect(bus.taken).toHaveLength(70);
+    expect(bus.mostUnderWay).toBe(64);
+  });
+
+  it('stops a task at its first failure, and no other task', async () => {
+    for (const id of ['bad', 'good']) {
+      await house.task(id);
+      await house.text(id, '1', 'x');
+    }
+    bus.refused.add('bad');
+    await expect(publish.execute()).rejects.toThrow('refused');
+    expect(bus.taken.map(taskIdOf)).toEqual(['good', 'good']);
+    expect((await waiting()).map(taskIdOf)).toEqual(['bad', 'bad']);
+
+    bus.refused.clear();
+    await publish.execute();
+    expect(bus.taken.slice(2).map(({ type }) => type)).toEqual(['task.created', 'task.attachment_created']);
+  });
+
+  it('tries each of its workers once while the bus is down', async () => {
+    for (let i = 0; i < 200; i++) await house.task(`t${i}`);
+    bus.isDown = true;
+    const attempts = jest.spyOn(bus, 'publish');
+    await expect(publish.execute()).rejects.toThrow('refused');
+    expect(attempts).toHaveBeenCalledTimes(64);
+    expect(await waiting()).toHaveLength(200);
+  });
+
+  it('leaves to another replica what it could not publish, once it has noted what it could', async () => {
+    const standDown = jest.spyOn(outbox, 'standDown');
+    for (const id of ['bad', 'good']) await house.task(id);
+    bus.refused.add('bad');
+    const left: string[][] = [];
+    standDown.mockImplementation(async () => void left.push((await waiting()).map(taskIdOf)));
+    await expect(publish.execute()).rejects.toThrow('refused');
+    expect(left).toEqual([['bad']]);
+
+    bus.refused.clear();
+    await expect(publish.execute()).resolves.toBe('published');
+    await expect(publish.execute()).resolves.toBe('idle');
+    expect(standDown).toHaveBeenCalledTimes(1);
+  });
+
+  it('shows operators what waits', async () => {
+    await house.task('a');
+    const report = new ReportBacklog(outbox, house.journal, house.metrics);
+    await report.execute();
+    expect(house.metrics.backlog).toEqual({ count: 1, oldestAgeMs: 1000 });
+    expect(house.metrics.journaled).toEqual({ waiting: 0, deadLetters: 0 });
+    house.redis.fails = 'unavailable';
+    await house.task('b');
+    await report.execute();
+    expect(house.metrics.backlog).toMatchObject({ count: 2 });
+  });
+});
+
+describe('following events', () => {
+  it('shows the events of the own organisation only', async () => {
+    const follow = new FollowEvents(outbox);
+    const { position } = await follow.execute({}, CALLER);
+    await house.task('mine');
+    await house.task('theirs', {}, FOREIGN_CALLER);
+    const seen = async (caller: typeof CALLER) =>
+      (await follow.execute({ after: position }, caller)).events.map(({ event }) => taskIdOf(event));
+    expect(await seen(CALLER)).toEqual(['mine']);
+    expect(await seen(FOREIGN_CALLER)).toEqual(['theirs']);
+  });
+
+  it('names a position that is none', async () => {
+    const refusal = { kind: 'invalid', errors: [expect.objectContaining({ field: 'lastEventId' })] };
+    await expect(new FollowEvents(outbox).execute({ after: 'x' }, CALLER)).rejects.toMatchObject({ refusal });
+  });
+});
+
+describe('the sweep', () => {
+  const sweep = (expired: MemoryExpiredAttachmentStore) =>
+    new SweepExpired(expired, house.cache, house.clock).execute();
+
+  it('removes what has expired, tells the cache, and has it announced once', async () => {
+    const expired = new MemoryExpiredAttachmentStore(house.database);
+    await house.task('a');
+    await house.text('a', 'short', 'x', { ttlSeconds: 1 });
+    await house.text('a', 'long', 'x', { ttlSeconds: 60 });
+    house.clock.advance(1000);
+    house.forgetCalls();
+    await expect(sweep(expired)).resolves.toEqual({ more: false });
+    await sweep(expired);
+
+    expect(house.redis.calls).toEqual(['apply']);
+    expect(house.database.events.slice(-1)).toMatchObject([
+      { type: 'task.attachment.expired', payload: { taskId: 'a', key: 'short' } },
+    ]);
+    expect((await house.list('a')).attachments.map(({ key }) => key)).toEqual(['long']);
+  });
+
+  it('goes on without the cache, and after a full batch at once', async () => {
+    const expired = new MemoryExpiredAttachmentStore(house.database);
+    await house.task('a');
+    for (let i = 0; i < 501; i++) await house.text('a', `k${i}`, 'x', { ttlSeconds: 1 });
+    house.clock.advance(1000);
+    house.redis.fails = 'unavailable';
+    await expect(sweep(expired)).resolves.toEqual({ more: true });
+    await expect(sweep(expired)).resolves.toEqual({ more: false });
+    expect(house.database.events.filter(({ type }) => type === 'task.attachment.expired')).toHaveLength(501);
+  });
+});
+
+describe('the purge', () => {
+  it('forgets published events and tombstones after seven days', async () => {
+    const expired = new MemoryExpiredAttachmentStore(house.database);
+    const purge = new PurgeHistory(outbox, expired, house.clock);
+    await house.task('a');
+    await house.text('a', 'k', 'x');
+    await house.deleteAttachment.execute({ taskId: 'a', key: 'k' }, CALLER);
+    await publish.execute();
+    await house.task('unpublished');
+
+    house.clock.advance(7 * DAY_MS - 5000);
+    await purge.execute();
+    expect(house.database.events).toHaveLength(4);
+    house.clock.advance(10_000);
+    await expect(purge.execute()).resolves.toEqual({ more: false });
+    expect(house.database.events.map(taskIdOf)).toEqual(['unpublished']);
+    expect(await expired.purgeTombstones(Number.MAX_SAFE_INTEGER, 10)).toBe(0);
+  });
+});

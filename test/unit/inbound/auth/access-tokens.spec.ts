@@ -1,0 +1,144 @@
+import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, SignJWT, type JWTPayload } from 'jose';
+import { AccessTokens } from '../../../../src/inbound/auth/access-tokens';
+import { AuthenticationFailure } from '../../../../src/inbound/auth/credential';
+
+const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const issuer = 'https://issuer.test';
+const audience = 'dossier';
+const claims = { organization: 'acme', role: 'write', sub: 'user-1' };
+const credential = { id: 'token:["acme","user-1"]', caller: { organization: 'acme', name: 'user-1' }, role: 'write' };
+const unauthorized = new AuthenticationFailure('unauthorized');
+
+interface Signing {
+  readonly key?: KeyObject;
+  readonly alg?: string;
+  readonly kid?: string;
+  readonly expiresIn?: string;
+}
+
+/** Good but for what is said of it. */
+function sign(more: JWTPayload = {}, { key = privateKey, alg = 'ES256', kid, expiresIn = '1h' }: Signing = {}) {
+  const payload = Object.fromEntries(
+    Object.entries({ iss: issuer, aud: audience, ...claims, ...more }).filter(([, value]) => value !== undefined),
+  );
+  return new SignJWT(payload).setProtectedHeader({ alg, kid }).setExpirationTime(expiresIn).sign(key);
+}
+
+const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+describe('tokens signed with the key of JWT_PUBLIC_KEY', () => {
+  const tokens = new AccessTokens({ keys: { publicKey }, issuer, audience });
+
+  it('say who calls: the name, or else the subject', async () => {
+    expect(await tokens.verify(await sign())).toEqual(credential);
+    const named = await tokens.verify(await sign({ name: 'Zoë', role: 'admin' }));
+    expect(named).toEqual({ ...credential, caller: { organization: 'acme', name: 'Zoë' }, role: 'admin' });
+  });
+
+  it('may be signed with RSA or Ed25519 as well', async () => {
+    for (const [pair, alg] of [
+      [generateKeyPairSync('rsa', { modulusLength: 2048 }), 'RS256'],
+      [generateKeyPairSync('ed25519'), 'EdDSA'],
+    ] as const) {
+      const verifier = new AccessTokens({ keys: { publicKey: pair.publicKey } });
+      expect(await verifier.verify(await sign({}, { key: pair.privateKey, alg }))).toEqual(credential);
+    }
+  });
+
+  it.each<readonly [string, JWTPayload, Signing]>([
+    ['signed by another', {}, { key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey }],
+    ['expired', {}, { expiresIn: '-1s' }],
+    ['not valid yet', { nbf: Math.floor(Date.now() / 1000) + 3600 }, {}],
+    ['of another issuer', { iss: 'https://other.test' }, {}],
+    ['of no issuer', { iss: undefined }, {}],
+    ['for another audience', { aud: 'other' }, {}],
+    ['for no audience', { aud: undefined }, {}],
+    ['without an organisation', { organization: undefined }, {}],
+    ['with an organisation that is no name', { organization: ['acme'] }, {}],
+    ['without a role', { role: undefined }, {}],
+    ['with an unknown role', { role: 'root' }, {}],
+    ['without a name', { sub: undefined }, {}],
+    ['with a name that cannot be stored', { name: 'a\0b' }, {}],
+  ])('prove nothing when they are %s', async (_name, more, signing) => {
+    expect(await tokens.verify(await sign(more, signing))).toEqual(unauthorized);
+  });
+
+  it('prove nothing when they never expire', async () => {
+    const eternal = await new SignJWT({ iss: issuer, aud: audience, ...claims })
+      .setProtectedHeader({ alg: 'ES256' })
+      .sign(privateKey);
+    expect(await tokens.verify(eternal)).toEqual(unauthorized);
+  });
+
+  it('prove nothing when they are forged', async () => {
+    const [header, payload, signature] = (await sign()).split('.') as [string, string, string];
+    const richer = encode({ iss: issuer, aud: audience, ...claims, role: 'admin', exp: 4_000_000_000 });
+    const hs256 = `${encode({ alg: 'HS256' })}.${richer}`;
+    const mac = createHmac('sha256', publicKey.export({ type: 'spki', format: 'pem' })).update(hs256);
+    const forged = {
+      changed: `${header}.${richer}.${signature}`,
+      unsigned: `${encode({ alg: 'none' })}.${richer}.`,
+      'signed with the public key as a secret': `${hs256}.${mac.digest('base64url')}`,
+      truncated: `${header}.${payload}`,
+      empty: '',
+      rubbish: 'a.b.c',
+    };
+    const outcomes = await Promise.all(Object.values(forged).map((token) => tokens.verify(token)));
+    expect(outcomes).toEqual(Object.values(forged).map(() => unauthorized));
+  });
+});
+
+describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  let server: Server;
+  let jwksUrl: string;
+  let answer: { status: number; kids: string[] };
+
+  beforeEach(async () => {
+    answer = { status: 200, kids: ['one'] };
+    const keys = { one: publicKey, two: createPublicKey(other.privateKey) };
+    server = createServer((_request, response) => {
+      const described = answer.kids.map(async (kid) => ({
+        ...(await exportJWK(keys[kid as 'one'])),
+        kid,
+        alg: 'ES256',
+      }));
+      void Promise.all(described).then((set) =>
+        response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: set })),
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+  });
+
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it('are checked with the key that they name', async () => {
+    const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
+    expect(await tokens.verify(await sign({}, { kid: 'one' }))).toEqual(credential);
+    expect(await tokens.verify(await sign({}, { kid: 'one', key: other.privateKey }))).toEqual(unauthorized);
+    expect(await tokens.verify(await sign({}, { kid: 'two', key: other.privateKey }))).toEqual(unauthorized);
+  });
+
+  it('go on being checked, once the set is known, while it cannot be had', async () => {
+    const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
+    await tokens.verify(await sign({}, { kid: 'one' }));
+    answer = { status: 500, kids: [] };
+    expect(await tokens.verify(await sign({}, { kid: 'one' }))).toEqual(credential);
+  });
+
+  it('are neither right nor wrong while the set cannot be had', async () => {
+    const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
+    const unavailable = new AuthenticationFailure('unavailable');
+    answer = { status: 500, kids: [] };
+    expect(await tokens.verify(await sign({}, { kid: 'one' }))).toEqual(unavailable);
+    answer = { status: 200, kids: ['one', 'two'] };
+    expect(await tokens.verify(await sign({}, { kid: 'two', key: other.privateKey }))).toEqual(credential);
+  });
+});

@@ -1,0 +1,58 @@
+import type { AccessTokens } from '../../../../src/inbound/auth/access-tokens';
+import type { ApiKeys } from '../../../../src/inbound/auth/api-keys';
+import { Authenticator } from '../../../../src/inbound/auth/authenticator';
+import { AuthenticationFailure, type Credential } from '../../../../src/inbound/auth/credential';
+
+const byKey: Credential = { caller: { organization: 'acme', name: 'key' }, role: 'read' };
+const byToken: Credential = { caller: { organization: 'acme', name: 'token' }, role: 'write' };
+const unauthorized = new AuthenticationFailure('unauthorized');
+
+const apiKeys = { find: (key: string) => (key === 'good' ? byKey : undefined) } as ApiKeys;
+const accessTokens = {
+  verify: (token: string) => Promise.resolve(token === 'a.b.c' ? byToken : unauthorized),
+} as AccessTokens;
+
+function identify(authenticator: Authenticator, headers: Record<string, string>) {
+  return authenticator.identify((name) => headers[name]);
+}
+
+describe('authentication with keys and tokens', () => {
+  const authenticator = new Authenticator({ apiKeys, accessTokens }, 'replica-1');
+
+  it.each<[Record<string, string>, Credential | AuthenticationFailure]>([
+    [{ 'x-api-key': 'good' }, byKey],
+    [{ 'x-api-key': 'wrong' }, unauthorized],
+    [{ 'x-api-key': '' }, unauthorized],
+    [{ authorization: 'Bearer a.b.c' }, byToken],
+    [{ authorization: 'bearer  a.b.c ' }, byToken],
+    [{ authorization: 'Bearer x.y.z' }, unauthorized],
+    [{ authorization: 'Bearer' }, unauthorized],
+    [{ authorization: 'Basic a.b.c' }, unauthorized],
+    [{ authorization: 'a.b.c' }, unauthorized],
+    [{ 'x-api-key': 'good', authorization: 'Bearer x.y.z' }, byKey],
+    [{ 'x-api-key': 'wrong', authorization: 'Bearer a.b.c' }, unauthorized],
+    [{ 'x-instance-id': 'someone' }, unauthorized],
+    [{}, unauthorized],
+  ])('%j', async (headers, identity) => {
+    expect(await identify(authenticator, headers)).toEqual(identity);
+  });
+});
+
+describe('authentication with one of the two', () => {
+  it('takes nothing else', async () => {
+    const headers = { 'x-api-key': 'good', authorization: 'Bearer a.b.c' };
+    expect(await identify(new Authenticator({ accessTokens }, 'replica-1'), headers)).toEqual(unauthorized);
+    const { authorization } = headers;
+    expect(await identify(new Authenticator({ apiKeys }, 'replica-1'), { authorization })).toEqual(unauthorized);
+  });
+});
+
+describe('authentication that is off', () => {
+  it('lets everybody do everything, under the name that they give', async () => {
+    const authenticator = new Authenticator({}, 'replica-1');
+    const admin = (name: string) => ({ caller: { organization: 'default', name }, role: 'admin' });
+    expect(await identify(authenticator, {})).toEqual(admin('replica-1'));
+    expect(await identify(authenticator, { 'x-instance-id': 'worker', 'x-api-key': 'wrong' })).toEqual(admin('worker'));
+    expect(await identify(authenticator, { 'x-instance-id': 'a\tb' })).toEqual(admin('replica-1'));
+  });
+});

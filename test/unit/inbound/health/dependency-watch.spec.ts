@@ -1,0 +1,96 @@
+import { Logger } from '@nestjs/common';
+import { StoreError } from '../../../../src/core/ports/store-error';
+import { DependencyWatch } from '../../../../src/inbound/health/dependency-watch';
+
+describe('DependencyWatch', () => {
+  const silenced = (['warn', 'log'] as const).map((level) => jest.spyOn(Logger.prototype, level).mockImplementation());
+  const ping = jest.fn<Promise<void>, []>();
+  const unfitness = jest.fn<Promise<string | undefined>, []>();
+  const told: string[] = [];
+  let watch: DependencyWatch;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    ping.mockReset().mockResolvedValue();
+    unfitness.mockReset().mockResolvedValue(undefined);
+    told.length = 0;
+    watch = new DependencyWatch([{ name: 'postgres', ping, unfitness }], {
+      recovered: (store) => told.push(`${store} recovered`),
+      reachable: (store) => told.push(`${store} reachable`),
+    });
+    watch.start();
+  });
+  afterEach(async () => {
+    await watch.onModuleDestroy();
+    jest.useRealTimers();
+  });
+  afterAll(() => silenced.forEach((spy) => spy.mockRestore()));
+
+  const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+
+  it('says about once a second that a store answers', async () => {
+    await pass(5000);
+    expect(ping.mock.calls.length).toBeGreaterThanOrEqual(4);
+    expect(ping.mock.calls.length).toBeLessThanOrEqual(7);
+    expect(told).toEqual(ping.mock.calls.map(() => 'postgres reachable'));
+  });
+
+  it('says nothing while it does not, and soon that it does again', async () => {
+    ping.mockRejectedValue(new StoreError('postgres', 'unavailable'));
+    await pass(1200);
+    told.length = 0;
+    await pass(60_000);
+    expect(told).toEqual([]);
+    ping.mockResolvedValue();
+    await pass(1200);
+    expect(told[0]).toBe('postgres recovered');
+    await pass(5000);
+    expect(told.slice(1)).toEqual(told.slice(1).map(() => 'postgres reachable'));
+  });
+
+  it('knows how it is, as of the last answer', async () => {
+    const { postgres: unasked, ...embedded } = watch.health;
+    expect(unasked).toEqual({ state: 'down' });
+    expect(embedded).toEqual({ redis: { state: 'embedded' }, nats: { state: 'embedded' } });
+    await pass(100);
+    expect(watch.health.postgres).toEqual({ state: 'up' });
+    unfitness.mockResolvedValue('it forgets');
+    await pass(1200);
+    expect(watch.health.postgres).toEqual({ state: 'up', reason: 'it forgets' });
+
+    let fail: (error: Error) => void = () => undefined;
+    ping.mockImplementation(() => new Promise((_, reject) => (fail = reject)));
+    await pass(1200);
+    const { length } = ping.mock.calls;
+    await pass(60_000);
+    expect(ping.mock.calls).toHaveLength(length);
+    expect(watch.health.postgres.state).toBe('up');
+    fail(new StoreError('postgres', 'timeout'));
+    await pass(100);
+    expect(watch.health.postgres).toEqual({ state: 'down' });
+    ping.mockResolvedValue();
+    await pass(1200);
+    expect(watch.health.postgres.state).toBe('up');
+  });
+
+  it('tells nobody of what is no store', async () => {
+    const bus = new DependencyWatch([{ name: 'nats', ping }], {
+      recovered: (store) => told.push(store),
+      reachable: (store) => told.push(store),
+    });
+    await watch.onModuleDestroy();
+    told.length = 0;
+    bus.start();
+    await pass(100);
+    expect(bus.health.nats).toEqual({ state: 'up' });
+    await bus.onModuleDestroy();
+    expect(told).toEqual([]);
+  });
+
+  it('asks no more when it has been stopped', async () => {
+    await watch.onModuleDestroy();
+    ping.mockClear();
+    await pass(10_000);
+    expect(ping).not.toHaveBeenCalled();
+  });
+});

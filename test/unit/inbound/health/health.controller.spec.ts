@@ -1,0 +1,116 @@
+import type { AddressInfo } from 'node:net';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { TerminusModule } from '@nestjs/terminus';
+import { Counter, Registry } from 'prom-client';
+import { DependencyWatch, type DependencyHealth } from '../../../../src/inbound/health/dependency-watch';
+import { HealthController } from '../../../../src/inbound/health/health.controller';
+import { Lifecycle } from '../../../../src/inbound/health/lifecycle';
+import { MetricsController } from '../../../../src/inbound/health/metrics.controller';
+
+type State = DependencyHealth['state'];
+
+let app: NestFastifyApplication | undefined;
+let lifecycle: Lifecycle;
+let registry: Registry;
+let health: DependencyWatch['health'];
+
+async function start(): Promise<void> {
+  healthIs('embedded', 'embedded', 'embedded');
+  lifecycle = new Lifecycle();
+  registry = new Registry();
+  @Module({
+    imports: [TerminusModule.forRoot({ logger: false })],
+    controllers: [HealthController, MetricsController],
+    providers: [
+      { provide: Lifecycle, useValue: lifecycle },
+      { provide: Registry, useValue: registry },
+      {
+        provide: DependencyWatch,
+        useValue: {
+          get health() {
+            return health;
+          },
+        },
+      },
+    ],
+  })
+  class TestModule {}
+  app = await NestFactory.create<NestFastifyApplication>(TestModule, new FastifyAdapter(), { logger: false });
+  await app.listen(0, '127.0.0.1');
+}
+
+afterEach(async () => {
+  await app?.close();
+  app = undefined;
+});
+
+function healthIs(postgres: State, redis: State, nats: State): void {
+  health = { postgres: { state: postgres }, redis: { state: redis }, nats: { state: nats } };
+}
+
+async function get(path: string): Promise<{ status: number; body: unknown }> {
+  const { port } = app?.getHttpServer().address() as AddressInfo;
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  return { status: response.status, body: await response.json() };
+}
+
+const stateOf = (postgres: string, redis: string, nats: string) => ({
+  details: { postgres: { state: postgres }, redis: { state: redis }, nats: { state: nats } },
+});
+
+describe('probes', () => {
+  it('follow the life of the process', async () => {
+    await start();
+    const statuses = async () =>
+      [await get('/livez'), await get('/startupz'), await get('/readyz')].map((p) => p.status);
+    expect(await statuses()).toEqual([200, 503, 503]);
+    lifecycle.started();
+    expect(await statuses()).toEqual([200, 200, 200]);
+    lifecycle.stopping();
+    expect(await statuses()).toEqual([200, 200, 503]);
+    lifecycle.started();
+    expect(await statuses()).toEqual([200, 200, 503]);
+  });
+
+  it.each([
+    [200, 'embedded', 'embedded', 'embedded'],
+    [200, 'up', 'up', 'up'],
+    [200, 'up', 'down', 'down'],
+    [200, 'down', 'up', 'down'],
+    [503, 'down', 'down', 'up'],
+    [200, 'up', 'up', 'down'],
+    [200, 'embedded', 'down', 'embedded'],
+    [200, 'up', 'embedded', 'embedded'],
+    [503, 'down', 'embedded', 'up'],
+  ] as const)('say %i where PostgreSQL is %s, Redis %s and NATS %s', async (status, postgres, redis, nats) => {
+    await start();
+    lifecycle.started();
+    healthIs(postgres, redis, nats);
+    expect(await get('/readyz')).toMatchObject({ status, body: stateOf(postgres, redis, nats) });
+    expect((await get('/livez')).status).toBe(200);
+  });
+
+  it('say of a store that answers why it is not to be relied on', async () => {
+    await start();
+    lifecycle.started();
+    const inDetail = async () => (await get('/readyz')) as { status: number; body: { details: { redis: unknown } } };
+    health = { ...health, redis: { state: 'up', reason: 'it forgets' } };
+    const { status, body } = await inDetail();
+    expect([status, body.details.redis]).toEqual([200, { status: 'degraded', state: 'up', reason: 'it forgets' }]);
+    health = { ...health, redis: { state: 'down' } };
+    expect((await inDetail()).body.details.redis).toEqual({ status: 'degraded', state: 'down' });
+  });
+});
+
+describe('/metrics', () => {
+  it('shows what is registered, in the text format of Prometheus', async () => {
+    await start();
+    new Counter({ name: 'dossier_example_total', help: 'An example.', registers: [registry] }).inc(3);
+    const { port } = app?.getHttpServer().address() as AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+    expect(response.headers.get('content-type')).toBe(Registry.PROMETHEUS_CONTENT_TYPE);
+    expect(await response.text()).toContain('dossier_example_total 3');
+  });
+});

@@ -1,0 +1,30 @@
+import type { Socket } from 'node:net';
+import { peerNetwork } from '../../../../src/inbound/http/peer-network';
+
+const socket = { remoteAddress: '192.0.2.1' } as Socket;
+
+describe('the network of a peer', () => {
+  it.each([
+    ['203.0.113.7', '203.0.113.7'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['::FFFF:cb00:7107', '203.0.113.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0DB8:0001:0002::', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:db8:0:0:1::', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['1::', '1:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['64:ff9b::203.0.113.7', '64:ff9b:0:0::/64'],
+  ])('of %s is %s', (ip, network) => {
+    expect(peerNetwork({ ip, socket })).toBe(network);
+  });
+
+  it('is that of the connection where a proxy names no address', () => {
+    for (const ip of ['', 'unknown', '203.0.113.7:4711', 'x'.repeat(1000)]) {
+      expect(peerNetwork({ ip, socket })).toBe('192.0.2.1');
+    }
+    expect(peerNetwork({ ip: '', socket: {} as Socket })).toBe('');
+  });
+});

@@ -1,0 +1,43 @@
+import { LoadShedder } from '../../../../src/inbound/load/load-shedder';
+import { until } from '../../../support/poll';
+
+const NEVER = 1_000_000;
+
+describe('LoadShedder', () => {
+  it('is overloaded while as many messages are being answered as it may carry', async () => {
+    const load = new LoadShedder({ maxInFlight: 2, maxEventLoopDelayMs: NEVER });
+    const ends: (() => void)[] = [];
+    const carry = () => load.carry(new Promise<void>((resolve) => ends.push(resolve)));
+    const first = carry();
+    expect(load.isOverloaded).toBe(false);
+    const second = carry();
+    expect(load.isOverloaded).toBe(true);
+    ends.forEach((end) => end());
+    await Promise.all([first, second]);
+    expect(load.isOverloaded).toBe(false);
+  });
+
+  it('does not count a message any more whose answer has failed', async () => {
+    const load = new LoadShedder({ maxInFlight: 1, maxEventLoopDelayMs: NEVER });
+    await expect(load.carry(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    expect(load.isOverloaded).toBe(false);
+    expect(await load.carry(Promise.resolve('answer'))).toBe('answer');
+  });
+
+  it('is overloaded while the event loop is late, and only then', async () => {
+    const load = new LoadShedder({ maxInFlight: NEVER, maxEventLoopDelayMs: 100 });
+    load.watchEventLoop();
+    const late = setInterval(() => blockFor(500), 1);
+    try {
+      await until('the delay is noticed', () => load.isOverloaded);
+    } finally {
+      clearInterval(late);
+    }
+    await until('the delay is over', () => !load.isOverloaded);
+  });
+});
+
+function blockFor(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}

@@ -1,0 +1,61 @@
+import { LoadShedder } from '../../../../src/inbound/load/load-shedder';
+import { MessagesInFlight } from '../../../../src/inbound/load/messages-in-flight';
+
+describe('MessagesInFlight', () => {
+  const open = (maxInFlight = 1) => {
+    const load = new LoadShedder({ maxInFlight, maxEventLoopDelayMs: 1_000_000 });
+    return { load, inFlight: new MessagesInFlight(load) };
+  };
+  const pending = () => {
+    let end!: () => void;
+    const promise = new Promise<void>((resolve) => (end = resolve));
+    return { promise, end };
+  };
+
+  it('is the load of the process until the answer', async () => {
+    const { load, inFlight } = open();
+    const message = pending();
+    const carried = inFlight.carry(message.promise.then(() => 'answer'));
+    expect(load.isOverloaded).toBe(true);
+    message.end();
+    expect(await carried).toBe('answer');
+    expect(load.isOverloaded).toBe(false);
+  });
+
+  it('drains at once where nothing is in flight', async () => {
+    const { inFlight } = open();
+    await inFlight.carry(Promise.resolve());
+    await expect(inFlight.carry(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    await inFlight.drain();
+  });
+
+  it('drains when the last message has been answered, one that came in meanwhile included', async () => {
+    const { inFlight } = open();
+    const [first, second] = [pending(), pending()];
+    const events: string[] = [];
+    void inFlight.carry(first.promise);
+    const drained = inFlight.drain().then(() => events.push('drained'));
+    void inFlight.carry(second.promise).then(() => events.push('second'));
+    first.end();
+    await first.promise;
+    // Longer than it takes to notice the end of the first.
+    await new Promise((resolve) => setImmediate(resolve));
+    second.end();
+    await drained;
+    expect(events).toEqual(['second', 'drained']);
+  });
+
+  it('waits for its own transport alone', async () => {
+    const { load, inFlight } = open(2);
+    const [other, message] = [new MessagesInFlight(load), pending()];
+    void other.carry(message.promise);
+    await inFlight.drain();
+    expect(load.isOverloaded).toBe(false);
+    const drained = jest.fn();
+    const draining = other.drain().then(drained);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(drained).not.toHaveBeenCalled();
+    message.end();
+    await draining;
+  });
+});

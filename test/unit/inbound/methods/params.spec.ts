@@ -1,0 +1,332 @@
+import { DomainError, type FieldError } from '../../../../src/core/domain/domain-error';
+import { JsonText } from '../../../../src/core/domain/json-text';
+import { CoreSettings } from '../../../../src/core/ports/core-settings';
+import {
+  AttachmentRefParams,
+  CreateAttachmentParams,
+  GetAttachmentsBatchParams,
+  ListAttachmentsParams,
+} from '../../../../src/inbound/methods/attachments.params';
+import { ParamsPipe } from '../../../../src/inbound/methods/params.pipe';
+import { RawParams } from '../../../../src/inbound/json-rpc/raw-params';
+import {
+  CompleteTaskParams,
+  CreateTaskParams,
+  ListTasksParams,
+  TaskIdParams,
+  UpdateTaskParams,
+} from '../../../../src/inbound/methods/tasks.params';
+
+const MAX_ATTACHMENT_BYTES = 1000;
+const pipe = new ParamsPipe(new CoreSettings('replica-1', MAX_ATTACHMENT_BYTES));
+
+function bindText<T>(declared: new () => T, text: string): T {
+  const raw = new RawParams(JSON.parse(text) as RawParams['values'], () => text);
+  return pipe.transform(raw, { type: 'body', metatype: declared }) as T;
+}
+
+function bind<T>(declared: new () => T, params: unknown): T {
+  return bindText(declared, JSON.stringify(params));
+}
+
+function problemsOfText(declared: new () => unknown, text: string): readonly FieldError[] {
+  try {
+    bindText(declared, text);
+  } catch (error) {
+    if (error instanceof DomainError && error.refusal.kind === 'invalid') return error.refusal.errors;
+    throw error;
+  }
+  return [];
+}
+
+function wrongFields(declared: new () => unknown, params: unknown): string[] {
+  return problemsOfText(declared, JSON.stringify(params)).map(({ field }) => field);
+}
+
+const ref = { taskId: 't-1', key: 'k' };
+const text = { ...ref, type: 'text', content: 'x' };
+
+describe('params', () => {
+  it('are refused as an array', () => {
+    expect(wrongFields(AttachmentRefParams, [])).toEqual(['params']);
+    expect(wrongFields(AttachmentRefParams, ['t-1', 'k'])).toEqual(['params']);
+  });
+
+  it('name every wrong field at once', () => {
+    const params = {
+      taskId: 'a b',
+      key: '',
+      type: 'text',
+      content: 5,
+      size: '1',
+      ttlSeconds: 0,
+      oops: 1,
+      mimeType: 'x',
+    };
+    const fields = wrongFields(CreateAttachmentParams, params);
+    expect(fields.sort()).toEqual(['content', 'key', 'mimeType', 'oops', 'size', 'taskId', 'ttlSeconds']);
+  });
+
+  it('name a field once', () => {
+    expect(problemsOfText(AttachmentRefParams, '{"key":5}')).toEqual([
+      { field: 'taskId', message: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -' },
+      { field: 'key', message: 'must be a string of 1 to 100 characters' },
+    ]);
+  });
+
+  it.each(['__proto__', 'constructor', 'toString', 'prototype', 'toCommand', 'problems', 'Key', ''])(
+    'refuse the unknown name %j and leave prototypes alone',
+    (name) => {
+      const given = `{"taskId":"t-1","key":"k","type":"text","content":"x",${JSON.stringify(name)}:{"polluted":true}}`;
+      const problems = problemsOfText(CreateAttachmentParams, given);
+      expect(problems).toEqual([{ field: name, message: 'is not a parameter of this method' }]);
+      expect('polluted' in {}).toBe(false);
+    },
+  );
+
+  it('take no null for a parameter that was left out', () => {
+    for (const name of ['content', 'url', 'mimeType', 'size', 'ttlSeconds', 'ifAbsent', 'ifVersion']) {
+      const params = { ...ref, type: 'json', value: 1, [name]: null };
+      expect(wrongFields(CreateAttachmentParams, params)).toContain(name);
+    }
+    const listed = ['type', 'keyPrefix', 'includeBodies', 'limit', 'offset', 'order'];
+    for (const name of listed)
+      expect(wrongFields(ListAttachmentsParams, { taskId: 't', [name]: null })).toEqual([name]);
+  });
+
+  it('are not converted', () => {
+    for (const limit of ['10', true, [10], 10.5, -1, 1e300]) {
+      expect(wrongFields(ListAttachmentsParams, { taskId: 't', limit })).toEqual(['limit']);
+    }
+    expect(wrongFields(ListAttachmentsParams, { taskId: ['t'] })).toEqual(['taskId']);
+    expect(wrongFields(ListAttachmentsParams, { taskId: 't', includeBodies: 'false' })).toEqual(['includeBodies']);
+  });
+
+  it('survive any number of wrong members, and report no more than anybody can use', () => {
+    const many = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`m${i}`, 1]));
+    expect(wrongFields(TaskIdParams, { id: 't', ...many })).toHaveLength(1000);
+    expect(wrongFields(UpdateTaskParams, { id: 't', updates: many })).toHaveLength(1000);
+    const requests = Array.from({ length: 200_000 }, () => ({}));
+    expect(wrongFields(GetAttachmentsBatchParams, { requests })).toEqual(['requests']);
+  });
+
+  it('survive any depth of any value', () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    const params = (members: string) => `{"taskId":"t-1","key":"k","type":"json",${members}}`;
+    const fieldsOf = (members: string) =>
+      problemsOfText(CreateAttachmentParams, params(members)).map(({ field }) => field);
+    expect(fieldsOf(`"value":${deep}`)).toEqual(['value']);
+    expect(fieldsOf(`"value":1,"content":${deep}`)).toEqual(['content']);
+    expect(fieldsOf(`"value":1,"deep":${deep}`)).toEqual(['deep']);
+    const requests = problemsOfText(GetAttachmentsBatchParams, `{"requests":[{"taskId":"t-1","key":${deep}},${deep}]}`);
+    expect(requests.map(({ field }) => field)).toEqual(['requests[0].key', 'requests[1]']);
+  });
+});
+
+describe('params of task.create_attachment', () => {
+  it.each(['null', 'false', '0', '""', '{}', '[]', '{"2":1.0,"1":1e2,"1":"\\u0041"}'])(
+    'keep the value %s as it was spelt',
+    (value) => {
+      const params = `{"taskId":"t-1","value": ${value} ,"key":"k","type":"json"}`;
+      expect(bindText(CreateAttachmentParams, params).toCommand().value?.text).toBe(value);
+    },
+  );
+
+  it('judge the last of members that stand twice', () => {
+    const given = '{"taskId":"a b","key":"k","type":"json","value":1e999,"value":{"v":1},"taskId":"t-1"}';
+    expect(bindText(CreateAttachmentParams, given).toCommand()).toMatchObject({
+      taskId: 't-1',
+      key: 'k',
+      type: 'json',
+    });
+    expect(bindText(CreateAttachmentParams, given).value?.text).toBe('{"v":1}');
+  });
+
+  it.each([
+    [{ type: 'json' }, ['value']],
+    [{ type: 'json', value: 1, content: '' }, ['content']],
+    [{ type: 'text' }, ['content']],
+    [{ type: 'text', content: 'x', value: null }, ['value']],
+    [{ type: 'markdown', content: '' }, []],
+    [{ type: 'url', url: 'ftp://x' }, ['url']],
+    [{ type: 'binary', url: 'https://x' }, ['mimeType']],
+    [{ type: 'binary', mimeType: 'a/b', size: 0 }, ['size']],
+    [{ type: 'text', content: 'x'.repeat(MAX_ATTACHMENT_BYTES) }, []],
+    [{ type: 'text', content: 'x'.repeat(MAX_ATTACHMENT_BYTES + 1) }, ['content']],
+    [{ type: 'image', content: 'x' }, ['type']],
+    [{ content: 'x' }, ['type']],
+    [{ type: 'text', content: 'x', ifVersion: 0 }, ['ifVersion']],
+    [{ type: 'text', content: 'x', ifVersion: 1.5 }, ['ifVersion']],
+    [{ type: 'text', content: 'x', ifAbsent: 'true' }, ['ifAbsent']],
+    [{ type: 'text', content: 'x', ifAbsent: true, ifVersion: 1 }, ['ifAbsent']],
+  ])('find in %j the wrong fields %j', (members, fields) => {
+    expect(wrongFields(CreateAttachmentParams, { ...ref, ...members })).toEqual(fields);
+  });
+
+  it('give the condition that the write is under', () => {
+    const conditionOf = (members: object) =>
+      bind(CreateAttachmentParams, { ...text, ...members }).toCommand().condition;
+    expect(conditionOf({})).toBeUndefined();
+    expect(conditionOf({ ifAbsent: false })).toBeUndefined();
+    expect(conditionOf({ ifAbsent: true })).toEqual({ ifAbsent: true });
+    expect(conditionOf({ ifVersion: 7 })).toEqual({ ifVersion: 7 });
+    expect(conditionOf({ ifVersion: 7, ifAbsent: false })).toEqual({ ifVersion: 7 });
+  });
+});
+
+describe('params of the other attachment methods', () => {
+  it('have the documented defaults', () => {
+    expect(bind(ListAttachmentsParams, { taskId: 't' }).toCommand()).toEqual({
+      taskId: 't',
+      type: undefined,
+      keyPrefix: '',
+      includeBodies: true,
+      limit: 50,
+      offset: 0,
+      descending: false,
+    });
+    expect(bind(GetAttachmentsBatchParams, { requests: [ref] })).toEqual({ requests: [ref], allowMissing: false });
+  });
+
+  it('take the documented ranges', () => {
+    for (const limit of [1, 100]) expect(bind(ListAttachmentsParams, { taskId: 't', limit }).limit).toBe(limit);
+    for (const limit of [0, 101]) expect(wrongFields(ListAttachmentsParams, { taskId: 't', limit })).toEqual(['limit']);
+    expect(wrongFields(ListAttachmentsParams, { taskId: 't', order: 'up', type: 'x', keyPrefix: '\u0000' })).toEqual([
+      'type',
+      'keyPrefix',
+      'order',
+    ]);
+    expect(bind(ListAttachmentsParams, { taskId: 't', order: 'desc' }).toCommand().descending).toBe(true);
+  });
+
+  it('take a batch of 1 to 100 requests and say which is wrong', () => {
+    const requests = (length: number) => ({ requests: Array.from({ length }, () => ref) });
+    expect(bind(GetAttachmentsBatchParams, requests(100)).requests).toHaveLength(100);
+    for (const length of [0, 101])
+      expect(wrongFields(GetAttachmentsBatchParams, requests(length))).toEqual(['requests']);
+    expect(wrongFields(GetAttachmentsBatchParams, {})).toEqual(['requests']);
+    expect(wrongFields(GetAttachmentsBatchParams, { requests: ref })).toEqual(['requests']);
+    const mixed = { requests: [ref, { ...ref, key: '' }, null, { key: 'k' }, { ...ref, other: 1 }], allowMissing: 1 };
+    expect(wrongFields(GetAttachmentsBatchParams, mixed)).toEqual([
+      'allowMissing',
+      'requests[1].key',
+      'requests[2]',
+      'requests[3].taskId',
+      'requests[4].other',
+    ]);
+  });
+});
+
+describe('params of the task methods', () => {
+  it('take a task with its metadata as it was spelt', () => {
+    const task = bindText(CreateTaskParams, '{"text":"x","metadata":{"2":1.0, "1":null},"parentId":null}');
+    expect(task).toMatchObject({ text: 'x', parentId: null });
+    expect(task.metadata?.text).toBe('{"2":1.0,"1":null}');
+  });
+
+  it.each([
+    [{}, ['text']],
+    [{ text: '' }, ['text']],
+    [{ text: 'x'.repeat(501) }, ['text']],
+    [{ text: 'x', priority: 101 }, ['priority']],
+    [{ text: 'x', priority: '5' }, ['priority']],
+    [{ text: 'x', priority: null }, ['priority']],
+    [{ text: 'x', metadata: null }, ['metadata']],
+    [{ text: 'x', metadata: [] }, ['metadata']],
+    [{ text: 'x', id: '' }, ['id']],
+    [{ text: 'x', id: null }, ['id']],
+    [{ text: 'x', parentId: 'a/b' }, ['parentId']],
+    [
+      { text: 5, priority: -1, metadata: 1, id: 'a b', status: 'pending' },
+      ['status', 'id', 'text', 'priority', 'metadata'],
+    ],
+  ])('find in a new task %j the wrong fields %j', (params, fields) => {
+    expect(wrongFields(CreateTaskParams, params).sort()).toEqual([...fields].sort());
+  });
+
+  it.each([
+    [{ id: 't' }, ['updates']],
+    [{ id: 't', updates: null }, ['updates']],
+    [{ id: 't', updates: [] }, ['updates']],
+    [{ id: 't', updates: {} }, ['updates']],
+    [{ id: 't', updates: { other: 1 } }, ['updates.other']],
+    [
+      { id: 't', updates: { priority: 101, status: 'done', text: null } },
+      ['updates.text', 'updates.status', 'updates.priority'],
+    ],
+    [{ id: 't', updates: { metadata: 'x' } }, ['updates.metadata']],
+    [{ updates: { priority: 1 } }, ['id']],
+  ])('find in an update %j the wrong fields %j', (params, fields) => {
+    expect(wrongFields(UpdateTaskParams, params).sort()).toEqual([...fields].sort());
+  });
+
+  it('give only the updates that were given', () => {
+    const { updates } = bind(UpdateTaskParams, { id: 't', updates: { metadata: { a: 1 }, priority: 0 } });
+    expect(updates.toUpdates()).toEqual({ metadata: JsonText.of({ a: 1 }), priority: 0 });
+  });
+
+  it('know a completed task by either name', () => {
+    expect(bind(CompleteTaskParams, { id: 't' }).toCommand().taskId).toBe('t');
+    expect(bind(CompleteTaskParams, { taskId: 't' }).toCommand().taskId).toBe('t');
+    expect(bind(CompleteTaskParams, { id: 't', taskId: 't' }).toCommand().taskId).toBe('t');
+    expect(wrongFields(CompleteTaskParams, { id: 't', taskId: 'u' })).toEqual(['taskId']);
+    expect(wrongFields(CompleteTaskParams, { taskId: 'a b' })).toEqual(['taskId']);
+    expect(wrongFields(CompleteTaskParams, { id: null, taskId: 't' })).toEqual(['id']);
+    expect(wrongFields(CompleteTaskParams, {})).toEqual(['id']);
+  });
+
+  it('tell a result of null from none, and an error of null from one', () => {
+    const complete = (outcome: object) => bind(CompleteTaskParams, { id: 't', ...outcome }).toCommand();
+    expect(complete({})).toEqual({ taskId: 't' });
+    expect(complete({ result: null, error: null })).toEqual({ taskId: 't', result: JsonText.of(null) });
+    expect(complete({ error: { code: 1 } })).toEqual({ taskId: 't', error: JsonText.of({ code: 1 }) });
+    expect(complete({ error: 'broken', workerId: 'w' })).toEqual({
+      taskId: 't',
+      workerId: 'w',
+      error: JsonText.of('broken'),
+    });
+  });
+
+  it('hold the outcome of a task to the limits of values', () => {
+    const tooLarge = 'x'.repeat(MAX_ATTACHMENT_BYTES);
+    expect(wrongFields(CompleteTaskParams, { id: 't', result: tooLarge, workerId: '' })).toEqual([
+      'workerId',
+      'result',
+    ]);
+    expect(problemsOfText(CompleteTaskParams, '{"id":"t","error":1e999}')).toMatchObject([{ field: 'error' }]);
+  });
+
+  it('have the documented filters and defaults of a list', () => {
+    expect(bind(ListTasksParams, {}).toCommand()).toEqual({
+      limit: 100,
+      offset: 0,
+      orderBy: 'createdAt',
+      descending: false,
+    });
+    const filters = {
+      status: 'failed',
+      assignedTo: 'w',
+      priority: 0,
+      parentId: 'p',
+      order: 'desc',
+      orderBy: 'priority',
+    };
+    expect(bind(ListTasksParams, filters).toCommand()).toMatchObject({ parentId: 'p', descending: true, priority: 0 });
+    const wrong = {
+      status: 'x',
+      assignedTo: '',
+      priority: 101,
+      parentId: '',
+      limit: 1001,
+      offset: -1,
+      orderBy: 'id',
+      order: 1,
+    };
+    expect(wrongFields(ListTasksParams, wrong).sort()).toEqual(Object.keys(wrong).sort());
+  });
+
+  it('take one id, and nothing else', () => {
+    expect(bind(TaskIdParams, { id: 't' })).toEqual({ id: 't' });
+    expect(wrongFields(TaskIdParams, { taskId: 't' })).toEqual(['taskId', 'id']);
+  });
+});

@@ -1,0 +1,184 @@
+import { JsonRpcError } from '../../../../src/inbound/json-rpc/json-rpc-error';
+import { natsReply } from '../../../../src/inbound/nats/nats-reply';
+import type { InvalidCall } from '../../../../src/inbound/json-rpc/read-call';
+import { readNatsRequest } from '../../../../src/inbound/nats/nats-request';
+
+const METHOD = 'task.get';
+const MAX_BODY_BYTES = 1000;
+
+const read = (payload: string | Uint8Array) =>
+  readNatsRequest(METHOD, typeof payload === 'string' ? Buffer.from(payload) : payload, MAX_BODY_BYTES);
+
+/** What is called, or the code of the error, and to which id. */
+function callIn(payload: string | Uint8Array): unknown {
+  const { call } = read(payload);
+  return 'error' in call
+    ? { code: call.error.code, id: call.id }
+    : { method: call.method, id: call.id, params: call.params.values, text: call.params.text };
+}
+
+/** A reply to `payload`, parsed. */
+function reply(payload: string, outcome: Parameters<typeof natsReply>[1], maxPayloadBytes?: number): unknown {
+  const { payload: text } = natsReply(read(payload), outcome, maxPayloadBytes) ?? {};
+  return text && JSON.parse(Buffer.from(text).toString());
+}
+
+const call = (params: object, id: string | undefined, text = JSON.stringify(params)) => ({
+  method: METHOD,
+  id,
+  params,
+  text,
+});
+
+describe('a JSON-RPC request object', () => {
+  it('may leave out its method', () => {
+    expect(callIn('{"jsonrpc":"2.0","params":{"id":"t-1"},"id":7}')).toEqual(call({ id: 't-1' }, '7'));
+    expect(callIn('{"jsonrpc":"2.0","method":"task.get","params":{"id":"t-1"},"id":"a"}')).toEqual(
+      call({ id: 't-1' }, '"a"'),
+    );
+  });
+
+  it('is a notification without an id, and a request with the id null', () => {
+    expect(callIn('{"jsonrpc":"2.0","params":{}}')).toEqual(call({}, undefined));
+    expect(callIn('{"jsonrpc":"2.0","params":{},"id":null}')).toEqual(call({}, 'null'));
+  });
+
+  it('may have no params, and members that nobody named', () => {
+    expect(callIn('{"jsonrpc":"2.0","id":1,"metadata":{"a":1},"pattern":"x","data":{"id":"t-2"}}')).toEqual(
+      call({}, '1'),
+    );
+  });
+
+  it('keeps the very text of its params', () => {
+    expect(callIn('{"jsonrpc":"2.0", "params": {"value":1.0, "a":1e2} ,"id":1}')).toEqual(
+      call({ value: 1, a: 100 }, '1', '{"value":1.0, "a":1e2}'),
+    );
+  });
+
+  it.each([
+    ['another method than the subject', '{"jsonrpc":"2.0","method":"task.list","id":1}', '1'],
+    ['another method, as a notification', '{"jsonrpc":"2.0","method":"task.list"}', 'null'],
+    ['a method that is no string', '{"jsonrpc":"2.0","method":null,"id":1}', '1'],
+    ['another version', '{"jsonrpc":"1.0","id":1}', '1'],
+    ['scalar params', '{"jsonrpc":"2.0","params":1,"id":1}', '1'],
+    ['an id that is none', '{"jsonrpc":"2.0","id":{}}', 'null'],
+  ])('is refused with %s', (_what, payload, id) => {
+    expect(callIn(payload)).toEqual({ code: -32600, id });
+  });
+
+  it('is answered as JSON-RPC has it', () => {
+    const payload = '{"jsonrpc":"2.0","id":"a"}';
+    expect(reply(payload, { result: '{"x":1}' })).toEqual({ jsonrpc: '2.0', result: { x: 1 }, id: 'a' });
+    expect(reply(payload, { error: new JsonRpcError(-32001, 'Away', { code: 'AWAY' }) })).toEqual({
+      jsonrpc: '2.0',
+      error: { code: -32001, message: 'Away', data: { code: 'AWAY' } },
+      id: 'a',
+    });
+    expect(reply('{"jsonrpc":"2.0"}', { result: '1' })).toBeUndefined();
+  });
+});
+
+describe('a request object of another version', () => {
+  it('is no JSON-RPC 2.0, and not taken for params either', () => {
+    expect(callIn('{"jsonrpc":2,"id":1}')).toEqual({ id: '1', code: -32600 });
+  });
+});
+
+describe('bare params', () => {
+  it.each([
+    ['{"id":"t-1"}', { id: 't-1' }],
+    ['{}', {}],
+    ['{"data":1}', { data: 1 }],
+    ['{"pattern":"x"}', { pattern: 'x' }],
+    ['{ "method":"task.list","params":{} }', { method: 'task.list', params: {} }],
+  ])('are all of %s', (payload, params) => {
+    expect(callIn(payload)).toEqual(call(params, 'null', payload));
+  });
+
+  it('are answered as JSON-RPC has it, with the id null', () => {
+    expect(reply('{"id":"t-1"}', { result: 'null' })).toEqual({ jsonrpc: '2.0', result: null, id: null });
+  });
+});
+
+describe('a packet of Nest', () => {
+  it('holds the params as its data', () => {
+    expect(callIn('{"pattern":"task.get","data":{"id":"t-1", "n":1.0},"id":"a"}')).toEqual(
+      call({ id: 't-1', n: 1 }, '"a"', '{"id":"t-1", "n":1.0}'),
+    );
+    expect(callIn('{"pattern":"task.get","id":"a"}')).toEqual(call({}, '"a"'));
+  });
+
+  it('is an event without an id', () => {
+    expect(callIn('{"pattern":"task.get","data":{"id":"t-1"}}')).toEqual(call({ id: 't-1' }, undefined));
+    expect(reply('{"pattern":"task.get","data":{"id":"t-1"}}', { result: '1' })).toBeUndefined();
+  });
+
+  it.each([
+    ['data that is no object', '{"pattern":"task.get","data":"","id":"a"}', '"a"'],
+    ['an id that is none', '{"pattern":"task.get","data":{},"id":[]}', 'null'],
+  ])('is refused with %s', (_what, payload, id) => {
+    expect(callIn(payload)).toEqual({ code: -32600, id });
+  });
+
+  it('is answered as Nest has it', () => {
+    const payload = '{"pattern":"task.get","data":{},"id":"a"}';
+    expect(reply(payload, { result: '{"x":1}' })).toEqual({ id: 'a', response: { x: 1 }, isDisposed: true });
+    expect(reply(payload, { error: new JsonRpcError(-32601, 'Unknown') })).toEqual({
+      id: 'a',
+      err: { code: -32601, message: 'Unknown' },
+      isDisposed: true,
+    });
+  });
+});
+
+describe('anything else', () => {
+  it.each([
+    ['nothing', ''],
+    ['white space', ' \n'],
+    ['half an object', '{"id":'],
+    ['bytes that are no UTF-8', Buffer.from('{"id":"\xe4"}', 'latin1')],
+    ['a byte order mark', '\ufeff{}'],
+  ])('is not parsed: %s', (_what, payload) => {
+    expect(callIn(payload)).toEqual({ code: -32700, id: 'null' });
+  });
+
+  it.each(['[]', '[{"jsonrpc":"2.0","id":1}]', '1', '"x"', 'null', 'true'])('is no request: %s', (payload) => {
+    expect(callIn(payload)).toEqual({ code: -32600, id: 'null' });
+  });
+
+  it('is not read beyond the limit', () => {
+    const fits = `{"a":"${'x'.repeat(MAX_BODY_BYTES - 8)}"}`;
+    expect(callIn(fits)).toMatchObject({ method: METHOD });
+    const refused = read(`${fits} `).call;
+    const error = { code: -32600, data: { code: 'BODY_TOO_LARGE', maxBodyBytes: MAX_BODY_BYTES } };
+    expect(refused).toMatchObject({ id: 'null', error });
+  });
+});
+
+describe('a packet that is too large', () => {
+  it('is answered so that Nest takes it for an error', () => {
+    const payload = JSON.stringify({ pattern: 'task.get', data: { a: 'x'.repeat(MAX_BODY_BYTES) }, id: 'a' });
+    const { call: refused } = read(payload);
+    expect(reply(payload, refused as InvalidCall)).toMatchObject({ err: { code: -32600 }, isDisposed: true, id: null });
+  });
+});
+
+describe('a reply that the server would not carry', () => {
+  const payload = '{"pattern":"task.get","data":{},"id":"a"}';
+
+  it('goes out up to the limit, counted in bytes', () => {
+    const whole = { id: 'a', response: 'ä', isDisposed: true };
+    const outcome = { result: '"ä"' };
+    const bytes = Buffer.byteLength(JSON.stringify(whole));
+    expect(reply(payload, outcome, bytes)).toEqual(whole);
+    expect(reply(payload, outcome, bytes - 1)).toMatchObject({ err: { data: { code: 'REPLY_TOO_LARGE' } } });
+  });
+
+  it('becomes an error in the form of the request', () => {
+    const data = { code: 'REPLY_TOO_LARGE', maxPayloadBytes: 10 };
+    const error = { code: -32603, message: 'Internal error', data };
+    expect(reply(payload, { result: '"0123456789"' }, 10)).toEqual({ id: 'a', err: error, isDisposed: true });
+    expect(reply('{}', { result: '"0123456789"' }, 10)).toEqual({ jsonrpc: '2.0', error, id: null });
+    expect(natsReply(read('{}'), { result: '"0123456789"' }, 10)?.error).toMatchObject(error);
+  });
+});

@@ -1,0 +1,215 @@
+import { Registry } from 'prom-client';
+import { StoreError } from '../../../../src/core/ports/store-error';
+import { Breakers } from '../../../../src/outbound/breakers/breakers';
+
+const HALF_OPEN_AFTER_MS = 30_000;
+const GET = 'task.get_attachment';
+const DELETE = 'task.delete_attachment';
+
+abstract class Port {
+  abstract ask(question: string, detail: number): Promise<string>;
+  abstract tell(): Promise<void>;
+}
+
+class FakePort extends Port {
+  asked = 0;
+  /** `this` is the port itself, with what it keeps to itself. */
+  #answer: () => Promise<void> = () => Promise.resolve();
+
+  answers(): void {
+    this.#answer = () => Promise.resolve();
+  }
+
+  fails(outcome: StoreError['outcome']): void {
+    this.#answer = () => Promise.reject(new StoreError('postgres', outcome));
+  }
+
+  /** Until the returned function is called, with what it is called with. */
+  hangs(): (error?: Error) => void {
+    let settle: (error?: Error) => void = () => undefined;
+    const settled = new Promise<void>((resolve, reject) => {
+      settle = (error) => (error ? reject(error) : resolve());
+    });
+    this.#answer = () => settled;
+    return settle;
+  }
+
+  override async ask(question: string, detail: number): Promise<string> {
+    this.asked += 1;
+    await this.#answer();
+    return `${question} ${detail}`;
+  }
+
+  override async tell(): Promise<void> {
+    this.asked += 1;
+    await this.#answer();
+  }
+}
+
+describe('breakers', () => {
+  let registry: Registry;
+  let breakers: Breakers;
+  let port: FakePort;
+  let guarded: Port;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    registry = new Registry();
+    breakers = new Breakers(registry);
+    port = new FakePort();
+    guarded = breakers.guard<Port>('postgres', GET, port);
+  });
+  afterEach(() => jest.useRealTimers());
+
+  const outcomeOf = async (call: Promise<unknown>) => {
+    try {
+      await call;
+      return 'answered';
+    } catch (error) {
+      if (error instanceof StoreError) return `${error.store} ${error.outcome}`;
+      throw error;
+    }
+  };
+  const callTimes = async (count: number, by: Port = guarded) => {
+    for (let i = 0; i < count; i++) await outcomeOf(by.ask('?', 1));
+  };
+  /** Whether a call gets through to the port. */
+  const letsThrough = async (by: Port = guarded) => {
+    const before = port.asked;
+    await outcomeOf(by.ask('?', 1));
+    return port.asked > before;
+  };
+
+  it('hand arguments, answers and errors through', async () => {
+    expect(guarded).toBeInstanceOf(FakePort);
+    expect(await guarded.ask('how many', 2)).toBe('how many 2');
+    port.fails('failed');
+    expect(await outcomeOf(guarded.ask('?', 1))).toBe('postgres failed');
+  });
+
+  it('open after five failures in a row, of whichever method, and then answer without the store', async () => {
+    port.fails('timeout');
+    for (let i = 0; i < 4; i++) expect(await outcomeOf(guarded.ask('?', 1))).toBe('postgres timeout');
+    expect(await outcomeOf(guarded.tell())).toBe('postgres timeout');
+    for (const call of [() => guarded.ask('?', 1), () => guarded.tell()]) {
+      expect(await outcomeOf(call())).toBe('postgres unavailable');
+    }
+    expect(port.asked).toBe(5);
+  });
+
+  it('let a deletion fail ten times', async () => {
+    const deleting = breakers.guard<Port>('postgres', DELETE, port);
+    port.fails('unavailable');
+    await callTimes(9, deleting);
+    expect(await letsThrough(deleting)).toBe(true);
+    expect(await letsThrough(deleting)).toBe(false);
+  });
+
+  it.each(['failed', 'refused', 'busy'] as const)(
+    'count no answer, not even "%s", which ends a row of failures',
+    async (outcome) => {
+      port.fails(outcome);
+      await callTimes(20);
+      port.fails('unavailable');
+      await callTimes(4);
+      port.fails(outcome);
+      await callTimes(1);
+      port.fails('unavailable');
+      await callTimes(4);
+      port.answers();
+      expect(await letsThrough()).toBe(true);
+    },
+  );
+
+  it('keep every store and operation apart, but not the ports of one', async () => {
+    const otherPort = breakers.guard<Port>('postgres', GET, port);
+    const otherOperation = breakers.guard<Port>('postgres', 'task.get', port);
+    const otherStore = breakers.guard<Port>('redis', GET, port);
+    port.fails('timeout');
+    await callTimes(5);
+    expect(await letsThrough(otherPort)).toBe(false);
+    expect(await letsThrough(otherOperation)).toBe(true);
+    expect(await letsThrough(otherStore)).toBe(true);
+  });
+
+  it('let one call try after 30 seconds, and nobody wait for it', async () => {
+    port.fails('timeout');
+    await callTimes(5);
+    jest.advanceTimersByTime(HALF_OPEN_AFTER_MS - 1);
+    expect(await letsThrough()).toBe(false);
+    jest.advanceTimersByTime(1);
+
+    const finish = port.hangs();
+    const trial = outcomeOf(guarded.ask('?', 1));
+    expect(await outcomeOf(guarded.ask('?', 1))).toBe('postgres unavailable');
+    finish(new StoreError('postgres', 'timeout'));
+    expect(await trial).toBe('postgres timeout');
+    expect(await letsThrough()).toBe(false);
+
+    jest.advanceTimersByTime(HALF_OPEN_AFTER_MS);
+    port.answers();
+    expect(await letsThrough()).toBe(true);
+    port.fails('timeout');
+    await callTimes(4);
+    expect(await letsThrough()).toBe(true);
+  });
+
+  it('close at once when the store has recovered, and count anew', async () => {
+    port.fails('timeout');
+    await callTimes(5);
+    breakers.recovered('redis');
+    expect(await letsThrough()).toBe(false);
+    breakers.recovered('postgres');
+    await callTimes(4);
+    expect(await letsThrough()).toBe(true);
+    expect(await letsThrough()).toBe(false);
+  });
+
+  it('hold nothing against a store that has recovered since a call began', async () => {
+    const settle = port.hangs();
+    const calls = Array.from({ length: 5 }, () => outcomeOf(guarded.ask('?', 1)));
+    breakers.recovered('postgres');
+    settle(new StoreError('postgres', 'timeout'));
+    expect(await Promise.all(calls)).toEqual(Array(5).fill('postgres timeout'));
+    port.answers();
+    expect(await letsThrough()).toBe(true);
+  });
+
+  it.each([
+    ['unavailable', true],
+    ['timeout', false],
+  ] as const)('after "%s" believe that the store can be reached: %s', async (outcome, closes) => {
+    port.fails(outcome);
+    await callTimes(5);
+    breakers.reachable('postgres');
+    expect(await letsThrough()).toBe(closes);
+  });
+
+  it('take it for recovered when anybody could not reach it', async () => {
+    const other = breakers.guard<Port>('postgres', 'task.get', port);
+    port.fails('timeout');
+    await callTimes(5);
+    port.fails('unavailable');
+    await callTimes(5, other);
+    breakers.reachable('redis');
+    expect(await letsThrough()).toBe(false);
+    breakers.reachable('postgres');
+    expect([await letsThrough(), await letsThrough(other)]).toEqual([true, true]);
+  });
+
+  it('show in the metrics which of them are open', async () => {
+    breakers.guard<Port>('redis', GET, port);
+    const shown = async () =>
+      (await registry.metrics()).split('\n').filter((line) => line.startsWith('dossier_breaker_open{'));
+    const line = (dependency: string, value: number) =>
+      `dossier_breaker_open{dependency="${dependency}",operation="${GET}"} ${value}`;
+    expect(await shown()).toEqual([line('postgres', 0), line('redis', 0)]);
+    port.fails('unavailable');
+    await callTimes(5);
+    expect(await shown()).toEqual([line('postgres', 1), line('redis', 0)]);
+    jest.advanceTimersByTime(HALF_OPEN_AFTER_MS);
+    port.answers();
+    await callTimes(1);
+    expect(await shown()).toEqual([line('postgres', 0), line('redis', 0)]);
+  });
+});
