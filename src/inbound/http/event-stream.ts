@@ -46,7 +46,14 @@ export class EventStream {
   private async send(text: string, signal: AbortSignal): Promise<void> {
     this.sentAtMs = performance.now();
     if (this.response.write(text)) return;
-    await once(this.response, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(this.patienceMs)]) });
+    // No AbortSignal.timeout: on Node 20 one that only AbortSignal.any refers to is collected, and never fires.
+    const tooSlow = new AbortController();
+    const timer = setTimeout(() => tooSlow.abort(), this.patienceMs);
+    try {
+      await once(this.response, 'drain', { signal: AbortSignal.any([signal, tooSlow.signal]) });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
