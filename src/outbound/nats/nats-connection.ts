@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { OnApplicationShutdown } from '@nestjs/common';
 import { connect, type ConnectionOptions, type NatsConnection as NatsClient } from '@nats-io/transport-node';
 import { credentialsIn } from './credentials-file';
 
@@ -20,7 +21,7 @@ export interface NatsConnectionOptions {
 }
 
 /** The one connection of this process to NATS, which comes back by itself for as long as it takes. */
-export class NatsConnection {
+export class NatsConnection implements OnApplicationShutdown {
   readonly name = 'nats';
   /** Pending until the first connection; from then on the client brings its subscriptions back after every outage. */
   readonly client: Promise<NatsClient>;
@@ -51,6 +52,10 @@ export class NatsConnection {
     if (!this.connected) return;
     if (this.state === 'up') await within(DRAIN_TIMEOUT_MS, this.connected.drain()).catch(() => undefined);
     await this.connected.close();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
   }
 
   /** The client's own wait for a first connection cannot be ended. */

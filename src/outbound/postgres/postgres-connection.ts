@@ -1,8 +1,10 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { StoreError } from '../../core/ports/store-error';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
+import { runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { PooledSession, type Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
@@ -16,7 +18,7 @@ const NO_SESSION_IN_TIME = 'timeout exceeded when trying to connect';
  * The pool of sessions that the stores share. It connects when it is first asked, so the server may be away when this
  * one starts, and come and go later. Whoever finds too many others waiting for a session is refused at once.
  */
-export class PostgresConnection {
+export class PostgresConnection implements OnApplicationShutdown {
   readonly name = 'postgres';
   private readonly dataSource: DataSource;
   private readonly statementNames = new Map<string, string>();
@@ -29,6 +31,15 @@ export class PostgresConnection {
   constructor(private readonly database: Database) {
     this.dataSource = new DataSource(database.serving);
     if (database.serverUrl !== undefined) this.pings = new PingSession(database.serverUrl);
+  }
+
+  get isEmbedded(): boolean {
+    return this.database.serverUrl === undefined;
+  }
+
+  /** Brings the schema up to date, in a session of its own; returns the names of the migrations that this took. */
+  migrate(): Promise<readonly string[]> {
+    return runMigrations(this.database);
   }
 
   /** Until `admit`, whoever asks finds the server away: when it comes back, its schema may not be there yet. */
@@ -70,6 +81,10 @@ export class PostgresConnection {
     await this.pings?.close();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
     await this.database.close();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
   }
 
   private async withSession<T>(work: (query: Query) => Promise<T>, timeoutMs: number = SILENCE_TIMEOUT_MS): Promise<T> {

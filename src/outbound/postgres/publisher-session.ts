@@ -1,3 +1,4 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
 import { Client } from 'pg';
 import type { Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
@@ -17,7 +18,7 @@ const SETTINGS = `
   SET statement_timeout = ${QUERY_TIMEOUT_MS - 500}`;
 
 /** The session of the one replica that publishes: it holds an advisory lock for as long as the session lives. */
-export class PublisherSession {
+export class PublisherSession implements OnApplicationShutdown {
   private client?: Client;
   private isLeader = false;
 
@@ -52,6 +53,10 @@ export class PublisherSession {
     const { client } = this;
     this.forget();
     await client?.end().catch(() => undefined);
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
   }
 
   private async connect(): Promise<Client> {

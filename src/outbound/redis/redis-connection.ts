@@ -1,3 +1,4 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
 import { firstAnswer, inTime } from './answers';
@@ -25,7 +26,7 @@ export interface RedisConnectionOptions {
  * One connection to Redis (one per node of a cluster) that comes back by itself for as long as it takes. While it is
  * away commands fail at once: nothing is queued, and nothing is sent twice.
  */
-export class RedisConnection {
+export class RedisConnection implements OnApplicationShutdown {
   readonly name = 'redis';
   readonly client: Redis | Cluster;
   private state?: 'up' | 'down';
@@ -90,6 +91,10 @@ export class RedisConnection {
     this.isClosing = true;
     if (this.client.status === 'ready') await this.client.quit().catch(() => undefined);
     this.client.disconnect();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
   }
 
   private masters(): readonly Redis[] {

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { isOutage } from '../core/consistency/store-outage';
+import type { BackgroundJobs } from '../inbound/background/background-jobs';
+import type { DependencyWatch } from '../inbound/health/dependency-watch';
+import type { Lifecycle } from '../inbound/health/lifecycle';
+import type { LoadShedder } from '../inbound/load/load-shedder';
+import type { PostgresConnection } from '../outbound/postgres/postgres-connection';
+import type { RedisConnection } from '../outbound/redis/redis-connection';
+import { causeOf } from './cause-of';
+
+const MIGRATION_RETRY_MS = 1000;
+/** How long the start waits for Redis, so that the first calls can use it. */
+const REDIS_HEAD_START_MS = 1000;
+
+/** Brings the service from an initialised application to one that serves. */
+export class StartUp {
+  private readonly logger = new Logger('main');
+  private readonly postgresLogger = new Logger('postgres');
+
+  constructor(
+    private readonly postgres: PostgresConnection,
+    private readonly lifecycle: Lifecycle,
+    private readonly load: LoadShedder,
+    private readonly watch: DependencyWatch,
+    private readonly jobs: BackgroundJobs,
+    private readonly redis?: RedisConnection,
+  ) {}
+
+  /** `listen` opens the HTTP port and returns its URL. Resolves when the start is complete, or the process is being stopped. */
+  async run(listen: () => Promise<string>): Promise<void> {
+    const migration = this.migrateUntilDone();
+    // An embedded database has one session: no call may come between it and its schema.
+    if (this.postgres.isEmbedded) await migration;
+    await this.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
+    this.load.watchEventLoop();
+    this.watch.start();
+    this.logger.log(`listening on ${await listen()}`);
+    await migration;
+    if (!this.lifecycle.isStopping) this.jobs.start();
+  }
+
+  /**
+   * The start is complete when the database has its schema. An unavailable server is waited for. If Redis is configured,
+   * calls are served meanwhile from what it knows, and from its journal, as in any other outage.
+   */
+  private async migrateUntilDone(): Promise<void> {
+    let warning: string | undefined;
+    while (!this.lifecycle.isStopping) {
+      try {
+        for (const name of await this.postgres.migrate()) this.postgresLogger.log(`migrated: ${name}`);
+        if (warning !== undefined) this.postgresLogger.log('the schema is there');
+        this.postgres.admit();
+        this.lifecycle.started();
+        return;
+      } catch (error) {
+        const servesWithout = this.redis !== undefined && isOutage(error);
+        if (servesWithout) this.serveWithoutPostgres();
+        const known = warning;
+        warning = `cannot migrate yet${servesWithout ? ', serving without PostgreSQL' : ''}: ${causeOf(error)}`;
+        if (warning !== known) this.postgresLogger.warn(warning);
+        await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  private serveWithoutPostgres(): void {
+    this.postgres.refuse();
+    this.jobs.startReport();
+    this.lifecycle.started();
+  }
+}

@@ -1,0 +1,37 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { AttachmentCache } from '../../core/ports/attachment-cache';
+import { AttachmentJournal } from '../../core/ports/attachment-journal';
+import { Clock } from '../../core/ports/clock';
+import { EventBus } from '../../core/ports/event-bus';
+import { MemoryAttachmentCache, type MemoryAttachmentCacheOptions } from './memory-attachment-cache';
+import { MemoryEventBus } from './memory-event-bus';
+import { NoAttachmentJournal } from './no-attachment-journal';
+
+const CACHE_LIMITS = { maxTasks: 10_000, maxBytes: 128 * 1024 * 1024 };
+
+/** What serves instead of a server that is not configured. */
+@Module({})
+export class MemoryModule {
+  static cache(options: Pick<MemoryAttachmentCacheOptions, 'ttlMs' | 'isStoreShared'>): DynamicModule {
+    return {
+      module: MemoryModule,
+      providers: [
+        {
+          provide: AttachmentCache,
+          useFactory: (clock: Clock) => new MemoryAttachmentCache(clock, { ...CACHE_LIMITS, ...options }),
+          inject: [Clock],
+        },
+        { provide: AttachmentJournal, useClass: NoAttachmentJournal },
+      ],
+      exports: [AttachmentCache, AttachmentJournal],
+    };
+  }
+
+  static eventBus(): DynamicModule {
+    return {
+      module: MemoryModule,
+      providers: [{ provide: EventBus, useClass: MemoryEventBus }],
+      exports: [EventBus],
+    };
+  }
+}

@@ -1,0 +1,39 @@
+import { Logger, Module, type DynamicModule } from '@nestjs/common';
+import { EventBus } from '../../core/ports/event-bus';
+import { NatsConnection, type NatsConnectionOptions } from './nats-connection';
+import { NatsEventBus } from './nats-event-bus';
+
+export type NatsModuleOptions = Omit<NatsConnectionOptions, 'onChange'>;
+
+/** The connection to NATS, and the events that go out through it. */
+@Module({})
+export class NatsModule {
+  static register(options: NatsModuleOptions): DynamicModule {
+    return {
+      module: NatsModule,
+      providers: [
+        { provide: NatsConnection, useFactory: () => connect(options) },
+        { provide: EventBus, useFactory: openEventBus, inject: [NatsConnection] },
+      ],
+      exports: [NatsConnection, EventBus],
+    };
+  }
+}
+
+function connect(options: NatsModuleOptions): NatsConnection {
+  const logger = new Logger('nats');
+  const connection = new NatsConnection({
+    ...options,
+    onChange: (state, cause) =>
+      state === 'up' ? logger.log('connected') : logger.warn(`not connected: ${cause?.message ?? 'connection closed'}`),
+  });
+  connection.connect();
+  return connection;
+}
+
+function openEventBus({ client }: NatsConnection): NatsEventBus {
+  const logger = new Logger(NatsEventBus.name);
+  const onPlain = () =>
+    logger.warn('JETSTREAM IS NOT ENABLED on this NATS server: whoever is not listening will miss events for good');
+  return new NatsEventBus({ client, onPlain });
+}

@@ -1,0 +1,21 @@
+import { Global, Module } from '@nestjs/common';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Metrics } from '../../core/ports/metrics';
+import { PrometheusMetrics } from './prometheus-metrics';
+
+/** Metrics of the use cases, and the registry of this process. Global: every room may register metrics of its own. */
+@Global()
+@Module({
+  providers: [
+    { provide: Registry, useFactory: openRegistry },
+    { provide: Metrics, useFactory: (registry: Registry) => new PrometheusMetrics(registry), inject: [Registry] },
+  ],
+  exports: [Registry, Metrics],
+})
+export class PrometheusModule {}
+
+function openRegistry(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return registry;
+}
