@@ -35,6 +35,7 @@ import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
 import { ReportBacklog } from '../core/use-cases/upkeep/report-backlog';
+import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
 
 type Token<T> = abstract new (...args: never[]) => T;
@@ -75,6 +76,7 @@ const CLASSES: Type[] = [
   SweepExpired,
   ReportBacklog,
   PurgeHistory,
+  ConvertRetiredData,
 ];
 
 /** Every use case, on the ports that the configuration chooses. */

@@ -14,6 +14,7 @@ import { AttachmentLookup } from '../core/consistency/attachment-lookup';
 import { AttachmentWriter } from '../core/consistency/attachment-writer';
 import { CancelTask } from '../core/use-cases/tasks/cancel-task';
 import { CompleteTask } from '../core/use-cases/tasks/complete-task';
+import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
 import { CorrectedList } from '../core/consistency/corrected-list';
 import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
 import { CreateTask } from '../core/use-cases/tasks/create-task';
@@ -119,5 +120,12 @@ function backgroundUseCases(ports: Ports, memory: ReplicaMemory): readonly objec
     new SweepExpired(expired, cache, clock),
     new ReportBacklog(outbox, journal, metrics),
     new PurgeHistory(outbox, expired, clock),
+    convertRetiredData(ports, memory),
   ];
+}
+
+function convertRetiredData(ports: Ports, memory: ReplicaMemory): ConvertRetiredData {
+  const { tasks, clock, ids, metrics, settings } = ports;
+  const writer = attachmentWriter(ports, (_store, _method, port) => port, memory, 'task.create_attachment');
+  return new ConvertRetiredData(tasks, new CreateAttachment(writer, ids, metrics, settings), clock, ids, settings);
 }

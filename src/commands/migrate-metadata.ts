@@ -1,44 +1,35 @@
-import { Registry } from 'prom-client';
-import { causeOf } from '../app/cause-of';
-import { loadConfig, type Config } from '../app/config';
-import { CoreSettings } from '../core/ports/core-settings';
-import { AttachmentWriter } from '../core/consistency/attachment-writer';
-import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
-import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
-import { ReplicaMemory } from '../core/consistency/replica-memory';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { loadConfig } from '../app/config';
 import { openDatabase } from '../app/open-database';
-import { MemoryAttachmentCache } from '../outbound/memory/memory-attachment-cache';
-import { NoAttachmentJournal } from '../outbound/memory/no-attachment-journal';
-import { runMigrations } from '../outbound/postgres/migrate';
-import { PostgresAttachmentStore } from '../outbound/postgres/postgres-attachment-store';
+import { UseCasesModule } from '../app/use-cases.module';
+import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
-import { PostgresTaskStore } from '../outbound/postgres/postgres-task-store';
-import { PrometheusMetrics } from '../outbound/prometheus/prometheus-metrics';
-import { RedisAttachmentCache } from '../outbound/redis/redis-attachment-cache';
 import { RedisConnection } from '../outbound/redis/redis-connection';
-import { RedisKeys } from '../outbound/redis/redis-keys';
-import { RandomIdSource } from '../outbound/system/random-id-source';
-import { SystemClock } from '../outbound/system/system-clock';
+import type { Command } from './command';
 
 const REDIS_TIMEOUT_MS = 2000;
-/** Nothing reads from it: where Redis is not configured, every replica learns of changes by its projection. */
-const UNUSED_CACHE = { ttlMs: 1, maxTasks: 1, maxBytes: 1, isStoreShared: false };
 
-/** `node dist/migrate-metadata.js`: turns what tasks hold in the retired `metadata.data` into attachments. */
-async function main(): Promise<void> {
-  const config = loadConfig();
-  const database = await openDatabase(config);
-  const postgres = new PostgresConnection(database);
-  const redis = config.redis && openRedis(config.redis);
-  try {
-    await runMigrations(database);
-    // A cache that is not told would go on answering without the new attachments.
-    await redis?.waitUntilReady(REDIS_TIMEOUT_MS);
-    await convertAll(wire(config, postgres, redis));
-  } finally {
-    await Promise.all([postgres.close(), redis?.close()]);
-  }
-}
+export const migrateMetadata: Command = {
+  name: 'migrate-metadata',
+  usage: '',
+  description: 'Turns what tasks hold in the retired `metadata.data` into attachments.',
+
+  async run() {
+    const config = loadConfig();
+    Logger.overrideLogger(false);
+    const module = UseCasesModule.register(config, await openDatabase(config));
+    const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+    try {
+      await context.get(PostgresConnection).migrate();
+      // A cache that is not told would go on answering without the new attachments.
+      if (config.redis) await context.get(RedisConnection).waitUntilReady(REDIS_TIMEOUT_MS);
+      await convertAll(context.get(ConvertRetiredData));
+    } finally {
+      await context.close();
+    }
+  },
+};
 
 async function convertAll(conversion: ConvertRetiredData): Promise<void> {
   let converted = 0;
@@ -53,30 +44,3 @@ async function convertAll(conversion: ConvertRetiredData): Promise<void> {
   } while (afterId !== undefined);
   process.stdout.write(`converted tasks: ${converted}\n`);
 }
-
-function openRedis({ url, cluster }: { url: string; cluster: boolean }): RedisConnection {
-  const onChange = () => undefined;
-  const redis = new RedisConnection({ url, isCluster: cluster, commandTimeoutMs: REDIS_TIMEOUT_MS, onChange });
-  redis.connect();
-  return redis;
-}
-
-function wire(config: Config, postgres: PostgresConnection, redis?: RedisConnection): ConvertRetiredData {
-  const clock = new SystemClock();
-  const ids = new RandomIdSource();
-  const settings = new CoreSettings(config.instanceId, config.maxAttachmentBytes);
-  const metrics = new PrometheusMetrics(new Registry());
-  const cache = redis
-    ? new RedisAttachmentCache(redis, new RedisKeys(config.redis?.cluster ?? false), config.cacheTtlMs)
-    : new MemoryAttachmentCache(clock, UNUSED_CACHE);
-  const store = new PostgresAttachmentStore(postgres);
-  // Every write here is conditional: none of them is for a journal.
-  const writer = new AttachmentWriter(store, cache, new NoAttachmentJournal(), clock, ids, new ReplicaMemory());
-  const createAttachment = new CreateAttachment(writer, ids, metrics, settings);
-  return new ConvertRetiredData(new PostgresTaskStore(postgres), createAttachment, clock, ids, settings);
-}
-
-main().catch((error: unknown) => {
-  process.stderr.write(`migrate-metadata: ${causeOf(error)}\n`);
-  process.exit(1);
-});

@@ -256,7 +256,7 @@ describe('the file of keys', () => {
 
   it('takes the entry that the command has made', async () => {
     const options = ['--name', 'made', '--organization', OWNER, '--role', 'read'];
-    const { code, stdout } = await runProgram('dist/commands/keys-create.js', options, {});
+    const { code, stdout } = await runProgram('dist/commands/dossier.js', ['keys', 'create', ...options], {});
     const [, key, entry] = /^key, shown only now: (\S+)\nentry: (.+)\n$/.exec(stdout) as unknown as [
       string,
       string,

@@ -175,7 +175,8 @@ describe('the command that migrates', () => {
   });
   afterAll(() => postgres?.stop());
 
-  const migrate = (...args: string[]) => runProgram('dist/commands/migrate.js', args, { DATABASE_URL: databaseUrl });
+  const migrate = (...args: string[]) =>
+    runProgram('dist/commands/dossier.js', ['migrate', ...args], { DATABASE_URL: databaseUrl });
   const tables = () =>
     withPostgres(databaseUrl, async (client) => {
       const { rows } = await client.query<{ name: string }>(
@@ -201,7 +202,9 @@ describe('the command that migrates', () => {
 
   it('another direction, or a database that is away: one line, and an exit code', async () => {
     const wrongWay = await migrate('sideways');
-    const away = await runProgram('dist/commands/migrate.js', [], { DATABASE_URL: 'postgres://127.0.0.1:1/x' });
+    const away = await runProgram('dist/commands/dossier.js', ['migrate'], {
+      DATABASE_URL: 'postgres://127.0.0.1:1/x',
+    });
     for (const { code, stdout, stderr } of [wrongWay, away]) {
       expect(code).toBeGreaterThan(0);
       expect([stdout, stderr.split('\n')]).toEqual(['', [expect.stringMatching(/^migrate: ./), '']]);

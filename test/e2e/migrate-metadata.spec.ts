@@ -9,7 +9,7 @@ describe('npm run migrate:metadata', () => {
   });
   afterAll(() => setup?.close());
 
-  const migrate = () => runProgram('dist/commands/migrate-metadata.js', [], setup.environment);
+  const migrate = () => runProgram('dist/commands/dossier.js', ['migrate-metadata'], setup.environment);
   const keysOf = async (taskId: string) => {
     const { attachments } = await setup.service.result<{ attachments: WireAttachment[] }>('task.list_attachments', {
       taskId,
@@ -46,7 +46,7 @@ describe('npm run migrate:metadata', () => {
 
   it('does nothing while the cache cannot be told', async () => {
     await store('waiting', { data: { a: 1 } });
-    const { code, stdout, stderr } = await runProgram('dist/commands/migrate-metadata.js', [], {
+    const { code, stdout, stderr } = await runProgram('dist/commands/dossier.js', ['migrate-metadata'], {
       ...setup.environment,
       REDIS_URL: 'redis://127.0.0.1:1',
     });

@@ -8,7 +8,7 @@ const UUID = '3b241101-e2bb-4255-8caf-4136c566a962';
 
 /** A key that the command has made, and its entry for the file of keys. */
 async function makeKey(...options: string[]): Promise<{ key: string; entry: string }> {
-  const { stdout } = await runProgram('dist/commands/keys-create.js', options, {});
+  const { stdout } = await runProgram('dist/commands/dossier.js', ['keys', 'create', ...options], {});
   const [, key, entry] = /^key, shown only now: (\S+)\nentry: (.*)\n$/.exec(stdout) ?? [];
   return { key: key as string, entry: entry as string };
 }
