@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 
-/** Sends a message to a process and resolves with the next that comes back; rejects when the process ends instead. */
+/** Sends a message to a process and resolves with the next message from it. Rejects if the process ends first. */
 export function askChild<Reply>(child: ChildProcess, message: object): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const onMessage = (reply: Reply) => {

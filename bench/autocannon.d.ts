@@ -2,7 +2,7 @@ declare module 'autocannon' {
   namespace autocannon {
     interface Request {
       body?: string;
-      /** Called before each sending. */
+      /** Called before each request is sent. */
       setupRequest?: (request: Request) => Request;
     }
 
@@ -18,7 +18,7 @@ declare module 'autocannon' {
       /** In seconds. */
       duration: number;
       setupClient: (client: Client) => void;
-      /** Replies for which it is false are counted in `mismatches`. */
+      /** A reply for which it returns false is counted in `mismatches`. */
       verifyBody: (body: string) => boolean;
     }
 

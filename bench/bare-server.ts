@@ -1,5 +1,5 @@
-// A ceiling to compare the service with: node:http and the same store clients, and nothing else. Arguments: `echo`;
-// `servers <PostgreSQL URL> <Redis URL>`, where Redis holds what the service has put there; or `embedded <folder>`.
+// The ceiling for the service: node:http with the same store clients, and nothing else. Arguments: `echo`, or `servers
+// <PostgreSQL URL> <Redis URL>`, for which Redis holds what the service has stored there, or `embedded <folder>`.
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { embeddedStores, serverStores, type BareStores } from './bare-stores';

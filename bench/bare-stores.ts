@@ -9,7 +9,7 @@ interface Ref {
   readonly key: string;
 }
 
-/** The least that a store must do for each method. */
+/** The minimum that a store must do for each method. */
 export interface BareStores {
   get(ref: Ref): Promise<unknown>;
   list(taskId: string, limit: number): Promise<unknown>;
@@ -19,7 +19,7 @@ export interface BareStores {
 
 const POOL_SIZE = 16;
 
-/** Columns and indexes as the service has them. */
+/** The same columns and indexes as those of the service. */
 const TABLE = `
   CREATE TABLE bare_attachments (
     task_id text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, id text, type text, value json, content text,

@@ -1,9 +1,9 @@
 import type { Call } from './rpc-client';
 
-/** What is there before the load begins: attachments to read and to overwrite. */
+/** What is stored before the load begins: attachments to read and to overwrite. */
 const READ_TASKS = 16;
 export const ATTACHMENTS_PER_TASK = 100;
-/** Tasks that the load gives new attachments. */
+/** Tasks that get new attachments from the load. */
 const GROWING_TASKS = 64;
 
 const VALUE = {
@@ -14,7 +14,7 @@ const VALUE = {
   summary: 'Extracted 1,284 of 1,291 records; 7 were skipped because their checksum did not match.',
 };
 
-/** The `i`-th attachment of the dataset, going round; neighbours belong to different tasks. */
+/** The `i`-th attachment of the dataset, starting again after the last. Consecutive ones belong to different tasks. */
 export function attachmentRef(i: number): { taskId: string; key: string } {
   return {
     taskId: taskId(i),
@@ -22,7 +22,7 @@ export function attachmentRef(i: number): { taskId: string; key: string } {
   };
 }
 
-/** The `i`-th task of the dataset, going round. */
+/** The `i`-th task of the dataset, starting again after the last. */
 export function taskId(i: number): string {
   return `read-${i % READ_TASKS}`;
 }

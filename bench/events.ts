@@ -15,10 +15,12 @@ const BACKLOG = 20_000;
 const CALLS_IN_FLIGHT = 8;
 const GIVE_UP_MS = 120_000;
 
-/** When the subscriber got each event, by its key; its clock is the clock of this process. */
+/** The time at which the subscriber received each event, by key. The times are those of this process. */
 type Arrivals = Map<string, number>;
 
-/** How long an event takes from the commit to a subscriber, and how fast a backlog is worked off after an outage. */
+/**
+ * Measures how long an event takes from the commit to a subscriber, and how fast a backlog is drained after an outage.
+ */
 export function measureEvents(): Promise<string> {
   return withStores(async (postgres, redis) =>
     withServer(startNats(), async (nats) => {
@@ -56,7 +58,7 @@ async function createTasks(url: string): Promise<void> {
   await new RpcClient(url).callAll(params.map((one) => ({ method: 'task.create', params: one })));
 }
 
-/** Lags in ms, from the transaction's own time in the outbox: its start, a little before the commit. */
+/** Lags in ms since the time in the outbox, which is the start of the transaction, a little before its commit. */
 async function lagUnderLoad(url: string, databaseUrl: string, arrivals: Arrivals): Promise<number[]> {
   const perTick = (CHANGES_PER_SECOND * TICK_MS) / 1000;
   const total = CHANGES_PER_SECOND * (WARM_UP_SECONDS + SECONDS);
@@ -80,7 +82,7 @@ async function lagUnderLoad(url: string, databaseUrl: string, arrivals: Arrivals
   return rows.map(({ key, at }) => (arrivals.get(key) as number) - at.getTime());
 }
 
-/** From the first event after the outage to the last. */
+/** Measures from the first event after the outage to the last one. */
 async function drainAfterOutage(url: string, nats: NatsServer, arrivals: Arrivals): Promise<{ seconds: number }> {
   await nats.kill();
   let next = 0;

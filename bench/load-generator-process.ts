@@ -16,7 +16,7 @@ export interface Measurement {
   readonly cpuMicrosPerRequest: number;
 }
 
-/** The load comes from a process of its own, so that it takes no CPU time from what it is measured with. */
+/** The load comes from a separate process, so that it takes no CPU time from the measuring process. */
 export class LoadGenerator {
   private constructor(private readonly child: ChildProcess) {}
 
@@ -24,7 +24,7 @@ export class LoadGenerator {
     return Promise.resolve(new LoadGenerator(fork(join(__dirname, 'load-generator.js'))));
   }
 
-  /** Rejects where a single request fails: a failure may be cheaper than an answer. */
+  /** Rejects if any request fails, because a failure may be cheaper than a reply. */
   async measure(server: ServerProcess, workload: WorkloadName): Promise<Measurement> {
     await this.run({ url: server.url, workload, durationSeconds: WARM_UP_SECONDS });
     const cpuMicrosBefore = await server.cpuMicros();

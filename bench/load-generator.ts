@@ -1,4 +1,4 @@
-// A process that puts load on a server: each message from its parent is one run, each message to it the outcome.
+// A process that puts load on a server. Each message from its parent starts one run; each message to it is the result.
 import autocannon from 'autocannon';
 import { CONNECTIONS, WORKLOADS, type WorkloadName } from './workloads';
 
@@ -13,7 +13,7 @@ export interface LoadResult {
   readonly durationSeconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Without a reply, or with one that is not a result. */
+  /** Requests without a reply, or with a reply that is not a result. */
   readonly failures: number;
 }
 

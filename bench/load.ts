@@ -11,7 +11,9 @@ import { CONNECTIONS, WORKLOADS, type WorkloadName } from './workloads';
 
 const WORKLOAD_NAMES = Object.keys(WORKLOADS) as WorkloadName[];
 
-/** How much the service does, and how much bare servers on the same stores do. Returns a report in Markdown. */
+/**
+ * Compares the throughput of the service with that of bare servers on the same stores. Returns a report in Markdown.
+ */
 export function measureLoad(): Promise<string> {
   return withServer(LoadGenerator.start(), async (generator) => {
     const echo = await withServer(ServerProcess.bare('echo'), (server) => generator.measure(server, 'get, hit'));
@@ -49,7 +51,7 @@ async function measureEmbedded(generator: LoadGenerator): Promise<Row[]> {
   }
 }
 
-/** One after the other under each workload, so that what else the machine does hits both. */
+/** Measures both servers in turn for each workload, so that other work on the machine affects both. */
 function compare(
   generator: LoadGenerator,
   starting: Promise<ServerProcess>,

@@ -4,7 +4,7 @@ import { measureRoundTrips } from './round-trips';
 
 const MEASUREMENTS = { 'round-trips': measureRoundTrips, load: measureLoad, events: measureEvents };
 
-/** Takes the names of measurements, in the order to run them; without any, runs all. Prints Markdown. */
+/** Takes the names of measurements and runs them in that order; without names, runs all of them. Prints Markdown. */
 async function main(names: readonly string[]): Promise<void> {
   const unknown = names.find((name) => !Object.hasOwn(MEASUREMENTS, name));
   if (unknown) throw new Error(`unknown measurement ${unknown}; there are: ${Object.keys(MEASUREMENTS).join(', ')}`);

@@ -1,4 +1,4 @@
-/** Cells that look like numbers stand at the right. */
+/** Cells that look like numbers are aligned to the right. */
 export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const isNumeric = header.map((_, column) => rows.every((row) => /^[\d,.–]* ?%?$/.test(row[column] ?? '')));
   const rule = isNumeric.map((numeric) => (numeric ? '---:' : '---'));

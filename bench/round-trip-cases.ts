@@ -1,11 +1,11 @@
 import type { Call } from './rpc-client';
 
-/** A call to count, and what must be there for it. */
+/** A call to count, and what must be stored before it. */
 export interface RoundTripCase {
   readonly name: string;
-  /** 1 where not given. */
+  /** 1 by default. */
   readonly tasks?: number;
-  /** Of each task: `k0`, `k1`, … */
+  /** The number for each task; their keys are `k0`, `k1`, … */
   readonly attachments: number;
   readonly isRefused?: boolean;
   readonly call: (taskIds: readonly string[]) => Call;

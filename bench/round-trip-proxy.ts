@@ -2,17 +2,17 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 /**
- * How long a server must be silent before its replies are passed on. All that a client sends without waiting for a
- * reply arrives within that time, in however many packets, and so counts as one round trip. Short enough that a call
- * fits between two rounds of what the service does in the background.
+ * A server's replies are passed on after it has been silent for this long. Everything that a client sends without
+ * waiting for a reply arrives within this time, in any number of packets, and so counts as one round trip. It is short
+ * enough for a call to fit between two rounds of the service's background work.
  */
 const REPLY_HOLD_MS = 5;
 const SETTLED_AFTER_MS = 4 * REPLY_HOLD_MS;
 const SETTLE_TIMEOUT_MS = 10_000;
 
 /**
- * Stands before a server and counts round trips: how often the server's replies, on whichever connection, are waited
- * for.
+ * A proxy before a server that counts round trips: how often a client waits for the server's replies, on any
+ * connection.
  */
 export class RoundTripProxy {
   private readonly sockets = new Set<Socket>();
@@ -44,7 +44,7 @@ export class RoundTripProxy {
     return this.count;
   }
 
-  /** Resolves when nothing has passed for a while: what a call leaves behind in the background is done then, too. */
+  /** Resolves when nothing has passed for a while. The background work that a call causes is then finished too. */
   async settled(): Promise<void> {
     const giveUpAtMs = performance.now() + SETTLE_TIMEOUT_MS;
     while (this.waiting.size > 0 || performance.now() - this.lastTrafficAtMs < SETTLED_AFTER_MS) {
@@ -93,7 +93,7 @@ export class RoundTripProxy {
     this.holdTimer = setTimeout(() => {
       const replies = this.held;
       this.held = [];
-      // A reply may come in parts, of which only the first was waited for.
+      // A reply may arrive in parts, of which only the first one was waited for.
       if (this.clientsHaveSpoken) this.count += 1;
       this.clientsHaveSpoken = false;
       for (const pass of replies) pass();

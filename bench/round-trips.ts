@@ -6,13 +6,15 @@ import { RpcClient, type Call } from './rpc-client';
 import { ServerProcess } from './server-process';
 import { withServer, withStores } from './with-servers';
 
-/** What the service does in the background can only add to a count: the lowest of several is that of the call. */
+/** The service's background work can only increase a count, so the lowest of several counts is that of the call. */
 const REPETITIONS = 10;
 const ATTACHMENTS_PER_PAGE = 100;
 
 type CacheState = 'cold' | 'warm';
 
-/** How often the service, answering one call at a time, waits for each store. Returns a report in Markdown. */
+/**
+ * Counts how often the service waits for each store while it answers one call at a time. Returns a report in Markdown.
+ */
 export function measureRoundTrips(): Promise<string> {
   return withStores((postgres, redis) =>
     withServer(RoundTripProxy.before(postgres.port), (postgresProxy) =>
@@ -23,7 +25,7 @@ export function measureRoundTrips(): Promise<string> {
           DATABASE_URL: urlThrough(postgresProxy, databaseUrl),
           REDIS_URL: urlThrough(redisProxy, redis.url),
         };
-        // The replica that starts first publishes the events of both, past the proxies.
+        // The replica that starts first publishes the events of both replicas. It does not use the proxies.
         return withServer(ServerProcess.service(direct), (stageHand) =>
           withServer(ServerProcess.service(counted), async (service) => {
             const clients = { stageHand: new RpcClient(stageHand.url), service: new RpcClient(service.url) };
@@ -45,7 +47,7 @@ function urlThrough(proxy: RoundTripProxy, serverUrl: string): string {
 /** One row for each case and state of the cache. */
 async function countAll(counter: RoundTripCounter): Promise<string[][]> {
   try {
-    // The first time, sessions are opened and scripts loaded.
+    // The first round opens sessions and loads scripts, so it is not counted.
     for (const one of ROUND_TRIP_CASES) await counter.count(one, 'cold');
     const rows: string[][] = [];
     for (const one of ROUND_TRIP_CASES) {
@@ -74,7 +76,7 @@ class RoundTripCounter {
   private scenes = 0;
 
   constructor(
-    /** The stage hand prepares what the service is then asked for; nobody counts what that takes. */
+    /** The stage hand prepares the data for a call. Its own calls are not counted. */
     private readonly clients: { readonly stageHand: RpcClient; readonly service: RpcClient },
     redisUrl: string,
     private readonly proxies: { readonly redis: RoundTripProxy; readonly postgres: RoundTripProxy },
@@ -107,7 +109,7 @@ class RoundTripCounter {
     return { redis: redis.roundTrips - before.redis, postgres: postgres.roundTrips - before.postgres };
   }
 
-  /** New tasks, so that nothing is left of another call. */
+  /** Creates new tasks, so that nothing is left over from another call. */
   private async arrange({ tasks = 1, attachments }: RoundTripCase): Promise<string[]> {
     const scene = ++this.scenes;
     const taskIds = Array.from({ length: tasks }, (_, i) => `scene-${scene}-${i}`);
@@ -124,7 +126,7 @@ class RoundTripCounter {
     return taskIds;
   }
 
-  /** A list that holds a whole task leaves all of it in the cache. */
+  /** Listing a whole task puts all of it into the cache. */
   private async warm(taskIds: readonly string[]): Promise<void> {
     const params = { limit: ATTACHMENTS_PER_PAGE };
     await this.clients.stageHand.callAll(

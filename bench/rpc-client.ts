@@ -10,18 +10,18 @@ interface Reply {
 }
 
 const TIMEOUT_MS = 10_000;
-/** What the service takes in one message. */
+/** The largest batch that the service accepts. */
 const MAX_BATCH_CALLS = 50;
 
 export class RpcClient {
   constructor(private readonly url: string) {}
 
-  /** Rejects where the call is refused, unless it is meant to be. */
+  /** Rejects if the call is refused, unless a refusal is expected. */
   async call(call: Call, isRefused = false): Promise<void> {
     check((await this.post(request(call))) as Reply, isRefused);
   }
 
-  /** In as few messages as the service allows. */
+  /** Sends the calls in as few messages as the service allows. */
   async callAll(calls: readonly Call[]): Promise<void> {
     for (let from = 0; from < calls.length; from += MAX_BATCH_CALLS) {
       const replies = (await this.post(calls.slice(from, from + MAX_BATCH_CALLS).map(request))) as Reply[];

@@ -8,19 +8,19 @@ const BARE_SERVER = join(__dirname, 'bare-server.js');
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
 
-/** An HTTP server in a process of its own, on a free port of the loopback address. */
+/** An HTTP server in a separate process, on a free port of the loopback address. */
 export class ServerProcess {
   private constructor(
     private readonly child: ChildProcess,
     readonly url: string,
   ) {}
 
-  /** The built service; it sees no other environment than `env`. */
+  /** The built service. `env` is its whole environment. */
   static service(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
     return ServerProcess.start(resolve('dist/main.js'), [], { ...env, PORT: '0' });
   }
 
-  /** What the service is compared with; see `bare-server.ts` for its arguments. */
+  /** The server that the service is compared with; see `bare-server.ts` for its arguments. */
   static bare(...args: readonly string[]): Promise<ServerProcess> {
     return ServerProcess.start(BARE_SERVER, args, {});
   }
@@ -58,7 +58,7 @@ export class ServerProcess {
   }
 }
 
-/** Of a server that says "listening on <url>". */
+/** The address of a server that prints "listening on <url>". */
 function listeningUrl(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = '';

@@ -5,7 +5,7 @@ interface Stoppable {
   stop(): Promise<void>;
 }
 
-/** Starts a server for the time of some work; stops it also when the work fails. */
+/** Starts a server, runs some work and stops the server, even if the work fails. */
 export async function withServer<Server extends Stoppable, T>(
   starting: Promise<Server>,
   work: (server: Server) => Promise<T>,

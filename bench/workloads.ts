@@ -9,7 +9,7 @@ const PAGE_SIZE = 20;
 const BATCH_SIZE = 20;
 const WRITE_EVERY = 10;
 
-/** The requests that one connection sends, round and round. */
+/** The requests that one connection sends over and over. */
 type Workload = (connection: number) => readonly Request[];
 
 let newKeys = 0;
@@ -31,7 +31,7 @@ export const WORKLOADS = {
 
 export type WorkloadName = keyof typeof WORKLOADS;
 
-/** No two connections send the same call: they would wait for each other's locks. */
+/** No two connections send the same call, because they would wait for each other's locks. */
 function calls(call: (i: number) => Call): Workload {
   return (connection) =>
     Array.from({ length: CALLS_PER_CONNECTION }, (_, at) => ({

@@ -4,12 +4,12 @@ import type { Attachment } from '../../src/core/domain/attachment';
 import { putChange, type AppliedChange, type AttachmentCache, type Fill } from '../../src/core/ports/attachment-cache';
 import { sampleAttachment } from '../support/sample-attachment';
 
-/** Takes single pieces of a task away, as an eviction would. */
+/** Removes single pieces of a task from the cache, as an eviction would. */
 export interface Eviction {
   body(taskId: string, key: string): Promise<void>;
   index(taskId: string): Promise<void>;
   indexEntry(taskId: string, key: string): Promise<void>;
-  /** All that is known of the task but the bodies. */
+  /** Everything that is known of the task except the bodies. */
   control(taskId: string): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { maxLength: 40 },
 );
 
-/** One task in a store that is always right, and a cache that hears of it late and in any order. */
+/** One task in a store that is always right, and a cache that learns of its changes late and in any order. */
 export class Schedule {
   private readonly stored = new Map<string, Attachment>();
   private readonly toldVersions = new Map<string, number>();
@@ -54,7 +54,7 @@ export class Schedule {
     floor: number,
     private readonly evict?: Eviction,
   ) {
-    // The first few versions are below the floor.
+    // The first few versions lie below the floor.
     this.version = floor - 9;
   }
 
@@ -128,7 +128,7 @@ export class Schedule {
     expect(page.entries.map((entry) => entry.key)).toEqual([...this.stored.keys()].sort());
   }
 
-  /** Every attachment that the cache gives, one by one or on a page. */
+  /** Every attachment that the cache returns, one by one or on a page. */
   private async answers(): Promise<readonly Attachment[]> {
     const found = await this.cache.read(
       KEYS.map((each) => ({ taskId: this.taskId, key: each })),

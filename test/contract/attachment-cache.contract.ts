@@ -14,12 +14,12 @@ import { Schedule, steps, type Eviction } from './attachment-cache-schedule';
 
 export interface AttachmentCacheHarness {
   cache(ttlMs: number): AttachmentCache;
-  /** A cache that is opened next knows nothing. */
+  /** A cache that is opened after this call knows nothing. */
   empty(): Promise<void>;
   nowMs(): number;
   /** Lets `ms` pass for the cache. */
   elapse(ms: number): Promise<void>;
-  /** Undefined where a task is lost as a whole or not at all. */
+  /** Undefined if a task can only be lost as a whole, or not at all. */
   readonly evict?: Eviction;
   close(): Promise<void>;
 }
@@ -66,28 +66,28 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       const whole = { limit: 100, offset: 0, descending: false, includeBodies: true, known: [], ...page };
       return (await cache.readPage({ taskId, organization, nowMs, page: whole })).page;
     };
-    /** Of a task of which nothing is known. */
+    /** The reply for a task of which the cache knows nothing. */
     const nothing = () => ({
       token: { floor: expect.any(Number) as number, session },
       cursor: expect.any(Number) as number,
       deleted: false,
     });
     const keysOf = (page: CachedPage['page']) => page?.entries.map(({ key }) => key);
-    /** A task of which the cache knows everything; versions above `floor` are news to it. */
+    /** A task of which the cache knows everything. A version above `floor` is new to it. */
     const completeTask = async (...attachments: Attachment[]) => {
       const floor = await floorOf();
       await fillWith(floor, attachments, { complete: true });
       return floor;
     };
 
-    describe('what it is not told it does not know', () => {
-      it('knows nothing of a new task', async () => {
+    describe('a read', () => {
+      it('returns nothing for a new task', async () => {
         expect(await cache.read([{ taskId, key: 'a' }], ORGANIZATION)).toEqual([{ ...nothing(), journaled: false }]);
         expect((await cache.readTask(taskId)).organization).toBeUndefined();
         expect(await pageOf()).toBeUndefined();
       });
 
-      it('gives a token above every version that may have been forgotten, and the same to all readers', async () => {
+      it('returns a fill token above every version that may have been forgotten, the same to all readers', async () => {
         const before = versionAt(harness.nowMs());
         const floors = await Promise.all([floorOf(), floorOf(), floorOf()]);
         expect(floors[0]).toBeGreaterThan(before);
@@ -95,7 +95,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(new Set(floors).size).toBe(1);
       });
 
-      it('answers references in their order, repeated and of several tasks', async () => {
+      it('returns attachments in the order of the references, with repetitions and across tasks', async () => {
         const other = `t-${randomUUID()}`;
         const [a, b] = [sample('a', 2), sampleAttachment({ taskId: other, key: 'a', version: 4 })];
         const tokens = [(await cache.readTask(taskId)).token, (await cache.readTask(other)).token] as const;
@@ -109,7 +109,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(found.map(({ attachment }) => attachment)).toEqual([b, undefined, a, b]);
       });
 
-      it('knows no attachment of a task for another organisation, and says whose the task is', async () => {
+      it('returns no attachment to another organisation, but says which organisation owns the task', async () => {
         await completeTask(sample('a', 2));
         const [found] = await cache.read([{ taskId, key: 'a' }], 'other');
         expect(found).toMatchObject({ organization: ORGANIZATION, attachment: undefined });
@@ -117,13 +117,13 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await get('a')).toBeDefined();
       });
 
-      it('answers no references with nothing', async () => {
+      it('returns nothing for no references', async () => {
         expect(await cache.read([], ORGANIZATION)).toEqual([]);
       });
     });
 
     describe('bodies', () => {
-      it('gives every type back as it was, from a fill and from a put', async () => {
+      it('of every type are returned as they were, after a fill and after a put', async () => {
         const all = oneOfEachType(taskId);
         const floor = await completeTask(...all);
         const refs = all.map(({ key }) => ({ taskId, key }));
@@ -141,26 +141,26 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         );
       });
 
-      it.each([0, false, '', null, [], {}, '\ud800'])('keeps the value %j', async (value) => {
+      it.each([0, false, '', null, [], {}, '\ud800'])('keep the JSON value %j', async (value) => {
         await completeTask(sample('v', 2, { type: 'json', value: JsonText.of(value) }));
         expect((await get('v'))?.value?.text).toBe(JSON.stringify(value));
       });
 
-      it('keeps the text of a value to the letter', async () => {
+      it('keep the text of a JSON value character for character', async () => {
         const text = '{"10":1.50,"2":1e2,"b":"\\u00e9\\/","a":{},"a":1}';
         await completeTask(sample('v', 2, { type: 'json', value: JsonText.restore(text) }));
         expect((await get('v'))?.value?.text).toBe(text);
         expect((await pageOf())?.entries[0]?.attachment?.value?.text).toBe(text);
       });
 
-      it('keeps empty content', async () => {
+      it('keep empty content', async () => {
         const empty = sample('empty', 2, { content: '' });
         await completeTask(empty);
         expect(await get('empty')).toEqual(empty);
         expect((await pageOf({ includeBodies: false }))?.entries[0]?.attachment?.bytes).toBe(0);
       });
 
-      it('leaves nothing of the replaced type behind', async () => {
+      it('leave nothing behind of a replaced attachment of another type', async () => {
         const floor = await completeTask(sample('k', 2, { type: 'json', value: JsonText.of(1), size: 3 }));
         const replacement = sample('k', floor + 2, { type: 'url', url: 'https://example.org' });
         await put(replacement);
@@ -169,7 +169,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect([found?.value, found?.size, found?.bytes]).toEqual([undefined, undefined, undefined]);
       });
 
-      it('pages without bodies: their lengths instead', async () => {
+      it('are replaced by their lengths on a page without bodies', async () => {
         const all = oneOfEachType(taskId).toSorted((a, b) => a.key.localeCompare(b.key));
         await completeTask(...all);
         const outlines = all.map(({ value: _value, content: _content, ...outline }) => outline);
@@ -178,7 +178,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       });
 
       it.each(['a:b', 'task:x:control', '{x}', 'with space', 'ключ', '🙂', 'e\u0301', '__proto__', '*', '\'"\\'])(
-        'takes the key %s',
+        'are stored, listed and deleted under the key %s',
         async (key) => {
           const floor = await completeTask(sample(key, 2));
           expect((await get(key))?.key).toBe(key);
@@ -190,8 +190,8 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       );
     });
 
-    describe('versions', () => {
-      it('goes forward only, in whatever order changes come', async () => {
+    describe('changes', () => {
+      it('never replace a newer version, in whatever order they arrive', async () => {
         const floor = await completeTask();
         const [older, newer] = [sample('k', floor + 2), sample('k', floor + 4)];
         await put(newer);
@@ -203,7 +203,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await get('k')).toEqual(newer);
       });
 
-      it('tells each change the session in which it was made, and of nothing newer without a journal', async () => {
+      it('learn the generation in which they were made, and of nothing newer without a journal', async () => {
         const floor = await completeTask(sample('k', 2));
         const told = await put(sample('k', floor + 4));
         expect(told).toEqual({ session });
@@ -211,7 +211,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await remove('k', floor + 2)).toEqual({ session });
       });
 
-      it('takes no second change from the same version', async () => {
+      it('of one version take effect only once', async () => {
         const floor = await completeTask();
         const first = sample('k', floor + 2);
         await put(first);
@@ -222,7 +222,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect((await pageOf())?.totalCount).toBe(1);
       });
 
-      it('does not let a put come back after a newer deletion', async () => {
+      it('that are older than a deletion do not bring the attachment back', async () => {
         const floor = await completeTask(sample('k', 2));
         await remove('k', floor + 4);
         await put(sample('k', floor + 2));
@@ -231,14 +231,14 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect((await get('k'))?.version).toBe(floor + 100);
       });
 
-      it('takes a newer attachment from a fill', async () => {
+      it('that arrive with a fill replace an older version', async () => {
         const floor = await completeTask(sample('k', 2));
         const newer = sample('k', 4);
         await fillWith(floor, [newer]);
         expect(await get('k')).toEqual(newer);
       });
 
-      it('ignores changes to tasks that it knows nothing of', async () => {
+      it('of a task that is not known have no effect', async () => {
         await put(sample('k', 2));
         await remove('k', 4);
         await cache.wipe(taskId, 6);
@@ -246,7 +246,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await get('k')).toBeUndefined();
       });
 
-      it('ends with the highest version of concurrent changes', async () => {
+      it('that are made at the same time leave the highest version', async () => {
         const floor = await completeTask(sample('k', 2));
         const puts = Array.from({ length: 20 }, (_, i) => sample('k', floor + 2 + 2 * ((i * 7) % 20)));
         await Promise.all(puts.map(put));
@@ -256,12 +256,12 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
     });
 
     describe('fills', () => {
-      it('remembers the organisation', async () => {
+      it('store the organisation of the task', async () => {
         await fillWith(await floorOf(), []);
         expect((await cache.readTask(taskId)).organization).toBe(ORGANIZATION);
       });
 
-      it('is void without the token', async () => {
+      it('have no effect without the current token', async () => {
         const given = await floorOf();
         await fillWith(given - 1, [sample('k', 2)], { complete: true });
         await fillWith(given + 1, [sample('k', 2)], { complete: true });
@@ -274,7 +274,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         ['deletion at or below the floor', (floor) => remove('k', floor)],
         ['put at or below the floor', (floor) => put(sample('k', floor))],
         ['deletion of the task', (floor) => cache.wipe(taskId, floor + 2)],
-      ])('is void after a %s', async (_, change) => {
+      ])('have no effect after a %s', async (_, change) => {
         const floor = await completeTask();
         await change(floor);
         await fillWith(floor, [sample('k', 2)], { complete: true });
@@ -282,7 +282,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(keysOf(await pageOf()) ?? []).toEqual([]);
       });
 
-      it('does not lose what a concurrent put has added', async () => {
+      it('keep what a concurrent put has added', async () => {
         const floor = await floorOf();
         const [filled, added] = [sample('filled', 2), sample('added', floor + 2)];
         await put(added);
@@ -290,7 +290,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(keysOf(await pageOf())).toEqual(['added', 'filled']);
       });
 
-      it('without bodies makes an index whose entries have no attachment until they are filled', async () => {
+      it('without bodies build an index whose entries have no attachment until bodies are filled in', async () => {
         const [a, b] = [sample('a', 2), sample('b', 2)];
         const floor = await floorOf();
         await fillWith(floor, [a, b], { complete: true, withBodies: false });
@@ -309,7 +309,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         ]);
       });
 
-      it('without bodies keeps those that it has, and forgets those of older versions', async () => {
+      it('without bodies keep the bodies of the same version, and remove those of older versions', async () => {
         const [same, old] = [sample('same', 2), sample('old', 2)];
         const floor = await completeTask(same, old);
         await fillWith(floor, [same, sample('old', 4)], { complete: true, withBodies: false });
@@ -318,25 +318,25 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
     });
 
     describe('pages', () => {
-      it('come only where they are asked for', async () => {
+      it('are returned only if they are requested', async () => {
         await completeTask(sample('a', 2));
         const found = await cache.readPage({ taskId, organization: ORGANIZATION, nowMs: harness.nowMs() });
         expect(found).toEqual({ ...nothing(), organization: ORGANIZATION, journaled: [] });
       });
 
-      it('is not known until a complete fill', async () => {
+      it('are not known until a complete fill', async () => {
         await fillWith(await floorOf(), [sample('a', 2)]);
         expect(await pageOf()).toBeUndefined();
         await fillWith(await floorOf(), [sample('b', 2)], { complete: true });
         expect(await pageOf()).toMatchObject({ totalCount: 2 });
       });
 
-      it('knows an empty task', async () => {
+      it('are known for an empty task', async () => {
         await completeTask();
         expect(await pageOf()).toEqual({ totalCount: 0, entries: [] });
       });
 
-      it('is put together from chunks under one token', async () => {
+      it('are assembled from several fills under one token', async () => {
         const all = Array.from({ length: 1200 }, (_, i) => sample(String(i).padStart(4, '0'), 2));
         const floor = await floorOf();
         for (let from = 0; from < 800; from += 400) await fillWith(floor, all.slice(from, from + 400));
@@ -347,13 +347,13 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(page?.entries.map(({ attachment }) => attachment)).toEqual(all.slice(1150));
       });
 
-      it('takes a whole large task in one fill', async () => {
+      it('are known after one fill of a whole large task', async () => {
         const all = Array.from({ length: 10_000 }, (_, i) => sample(String(i).padStart(5, '0'), 2));
         await completeTask(...all);
         expect(await pageOf({ offset: 9_990 })).toMatchObject({ totalCount: 10_000, entries: { length: 10 } });
       });
 
-      it('stays known through puts and deletions', async () => {
+      it('stay known through puts and deletions', async () => {
         const floor = await completeTask(sample('a', 2), sample('b', 2));
         await put(sample('c', floor + 2));
         await put(sample('a', floor + 4));
@@ -362,7 +362,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await pageOf()).toMatchObject({ totalCount: 2, entries: [{ key: 'a' }, { key: 'c' }] });
       });
 
-      describe('that must hold changes', () => {
+      describe('that must include changes', () => {
         const holds = async (...known: [key: string, version: number, deleted: boolean][]) => {
           const changes = known.map(([key, version, deleted]) => ({ key, version, deleted }));
           return (await pageOf({ known: changes })) !== undefined;
@@ -373,23 +373,23 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
           await put(sample('a', floor + 4));
         });
 
-        it('holds a put of this version or an older one', async () => {
+        it('are returned if they have the version of a put or a newer one', async () => {
           expect([await holds(['a', floor + 2, false]), await holds(['a', floor + 4, false])]).toEqual([true, true]);
           expect([await holds(['a', floor + 6, false]), await holds(['none', 2, false])]).toEqual([false, false]);
         });
 
-        it('holds a deletion of what is not there, or of an older version', async () => {
+        it('are returned if the attachment of a deletion is absent or newer', async () => {
           expect([await holds(['none', floor + 100, true]), await holds(['a', floor + 2, true])]).toEqual([true, true]);
           expect(await holds(['a', floor + 6, true])).toBe(false);
         });
 
-        it('must hold all of them', async () => {
+        it('are returned only if they include all changes', async () => {
           expect(await holds(['a', 2, false], ['b', 2, false], ['none', 2, true])).toBe(true);
           expect(await holds(['a', floor + 6, false], ['b', 2, false], ['none', 2, true])).toBe(false);
         });
       });
 
-      it('is forgotten by a put that may be older than what was forgotten, until the next complete fill', async () => {
+      it('become unknown after a put that may be older than a forgotten version, until the next complete fill', async () => {
         const floor = await completeTask(sample('a', 2));
         const late = sample('late', floor);
         await put(late);
@@ -400,7 +400,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(keysOf(await pageOf())).toEqual(['a', 'late']);
       });
 
-      it('is not known once something in it has expired; the next complete fill leaves that out', async () => {
+      it('become unknown when an attachment on them expires, until the next complete fill leaves it out', async () => {
         const nowMs = harness.nowMs();
         const [stays, expired] = [sample('stays', 2), sample('expired', 2, { expiresAtMs: nowMs - 1000 })];
         const longer = sample('longer', 2, { expiresAtMs: nowMs + HOUR_MS });
@@ -427,7 +427,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       });
       const range = { limit: fc.integer({ min: 1, max: 8 }), offset: fc.integer({ min: 0, max: 13 }) };
 
-      it('orders by creation time, then by the bytes of the key', () =>
+      it('are ordered by creation time, then by the bytes of the key', () =>
         fc.assert(
           fc.asyncProperty(listed, fc.record({ ...range, descending: fc.boolean() }), async (entries, request) => {
             taskId = `t-${randomUUID()}`;
@@ -446,7 +446,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
     });
 
     describe('deleted tasks', () => {
-      it('forgets everything and stays deleted', async () => {
+      it('lose everything and stay deleted', async () => {
         const floor = await completeTask(sample('a', 2), sample('b', 2));
         await cache.wipe(taskId, floor + 4);
         expect(await cache.readTask(taskId)).toMatchObject({ deleted: true });
@@ -470,7 +470,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await pageOf()).toBeUndefined();
       });
 
-      it('leaves other tasks alone', async () => {
+      it('leave other tasks as they are', async () => {
         const floor = await completeTask(sample('a', 2));
         await cache.readTask(`${taskId}0`);
         await cache.wipe(`${taskId}0`, floor + 2);
@@ -478,7 +478,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       });
     });
 
-    it('forgets after its lifetime', async () => {
+    it('forgets a task when its lifetime ends', async () => {
       const brief = harness.cache(300);
       const { token: given } = await brief.readTask(taskId);
       const attachments = [sample('a', 2)];
@@ -492,7 +492,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       expect((await brief.read([{ taskId, key: 'a' }], ORGANIZATION))[0]?.attachment).toBeUndefined();
     });
 
-    it('never contradicts the store, however changes, fills and losses meet', () =>
+    it('never contradicts the store, for any sequence of changes, fills and evictions', () =>
       fc.assert(
         fc.asyncProperty(steps, async (schedule) => {
           taskId = `t-${randomUUID()}`;

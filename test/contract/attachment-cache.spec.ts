@@ -18,7 +18,7 @@ function memoryHarness(isStoreShared: boolean): AttachmentCacheHarness {
   const clock = { nowMs: () => nowMs };
   return {
     cache: (ttlMs) => new MemoryAttachmentCache(clock, { ttlMs, ...limits, isStoreShared }),
-    // Each is a cache of its own.
+    // Every opened cache is new and knows nothing.
     empty: () => Promise.resolve(),
     ...clock,
     elapse: (ms) => {

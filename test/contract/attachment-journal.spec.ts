@@ -33,7 +33,7 @@ describe.each([
     journal = harness.journal(HOUR_MS);
   });
   afterAll(() => harness?.close());
-  /** A task of which the cache knows everything: `known`, which is nine bytes long. */
+  /** A task of which the cache knows everything. Its one attachment, `known`, has a content of nine bytes. */
   beforeEach(async () => {
     await harness.empty();
     task = new TaskInJournal(cache, journal);
@@ -47,7 +47,7 @@ describe.each([
   const lifetimeMs = (name: string) => harness.client.pttl(name);
 
   describe('a put', () => {
-    it('of a new key is taken, answered and kept for the store', async () => {
+    it('of a new key is accepted, returned to readers and kept for the store', async () => {
       const put = await task.appendPut('new', floor + 2);
       expect(await task.read('new')).toMatchObject({ attachment: put, journaled: true });
       expect(await task.keys()).toEqual(['known', 'new']);
@@ -56,12 +56,12 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 1, deadLetters: 0 });
     });
 
-    it('names the session that took it', async () => {
+    it('returns the generation in which it was accepted', async () => {
       const { session } = harness.connection;
       expect(await task.append(task.putOf(task.sample('new', floor + 2)))).toEqual({ state: 'journaled', session });
     });
 
-    it('over a live attachment keeps its identity, for whoever reads it, and announces it', async () => {
+    it('over a live attachment keeps its identity for readers and in the event', async () => {
       const known = task.sample('known', 2, IDENTITY);
       await task.fill([{ ...known, version: 4, op: randomUUID() }]);
       const put = task.sample('known', floor + 2, { content: 'newer' });
@@ -73,7 +73,7 @@ describe.each([
       expect((await task.head()).write).toEqual({ organization: ORGANIZATION, put: { attachment: put, event } });
     });
 
-    it('keeps the creation time to the millisecond, whenever that was', () =>
+    it('keeps the creation time of the replaced attachment to the millisecond', () =>
       fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: Date.UTC(2400, 0, 1) }), async (createdAtMs) => {
           task = new TaskInJournal(cache, journal);
@@ -90,7 +90,7 @@ describe.each([
       ['has lost its body', () => harness.evict.body(task.id, 'known')],
       ['cannot be read', () => harness.client.hset(bodyOf('known'), 'createdAt', 'yesterday')],
       ['was deleted', () => task.appendDeletion('known', floor + 2)],
-    ])('replaces nothing where the attachment %s', async (__, lose) => {
+    ])('replaces nothing if the attachment %s', async (__, lose) => {
       await lose();
       const put = task.sample('known', floor + 4);
       expect(await task.append(task.putOf(put))).toEqual({ state: 'journaled', session: harness.connection.session });
@@ -98,7 +98,7 @@ describe.each([
       expect(await harness.client.hget(control(), 'm')).toBe('1');
     });
 
-    it('is superseded by what may have been forgotten, and by what stands there; a repetition is by itself', async () => {
+    it('is superseded by a version that may have been forgotten, by the known version, and by itself', async () => {
       expect(await task.append(task.putOf(task.sample('new', floor)))).toEqual({ state: 'superseded', version: floor });
       expect(await task.append(task.putOf(task.sample('known', 2)))).toEqual({ state: 'superseded', version: 2 });
       expect(await task.append(task.putOf(task.sample('known', 4)))).toMatchObject({ state: 'journaled' });
@@ -122,7 +122,7 @@ describe.each([
       await task.appendPut('known', floor + 4);
     });
 
-    it('brings its own expiry', async () => {
+    it('with an expiry makes the page unknown when it expires', async () => {
       await task.appendPut('brief', floor + 2, { expiresAtMs: NOW_MS + 1000 });
       expect((await task.page()).page?.totalCount).toBe(2);
       const later = { taskId: task.id, organization: ORGANIZATION, nowMs: NOW_MS + 1000 };
@@ -134,7 +134,7 @@ describe.each([
   });
 
   describe('a deletion', () => {
-    it('is taken and answered, with the identity that goes', async () => {
+    it('is accepted, hides the attachment and returns its identity', async () => {
       const { createdAtMs, createdBy, id } = task.sample('known', 2);
       const write = task.deletionOf('known', floor + 2);
       expect(await task.append(write)).toMatchObject({ state: 'journaled', replaced: { id, createdAtMs, createdBy } });
@@ -156,14 +156,14 @@ describe.each([
       ['is not known', () => harness.client.hdel(control(), 'r:known')],
       ['has expired', () => task.fill([task.sample('known', 4, { expiresAtMs: NOW_MS })])],
       ['was deleted', () => task.appendDeletion('known', floor + 2)],
-    ])('is not judged where the attachment %s', async (__, lose) => {
+    ])('has the outcome unknown if the attachment %s', async (__, lose) => {
       await lose();
       const { waiting } = await journal.backlog();
       expect(await task.append(task.deletionOf('known', floor + 4))).toEqual({ state: 'unknown' });
       expect(await journal.backlog()).toMatchObject({ waiting });
     });
 
-    it('of an attachment without its body does not know the identity that goes', async () => {
+    it('of an attachment without its body is accepted without an identity', async () => {
       await harness.evict.body(task.id, 'known');
       expect(await task.append(task.deletionOf('known', floor + 2))).toEqual({
         state: 'journaled',
@@ -171,7 +171,7 @@ describe.each([
       });
     });
 
-    it('hides what fills and changes bring late', async () => {
+    it('hides older versions that fills and changes bring late', async () => {
       await task.appendDeletion('known', floor + 4);
       await task.fill([task.sample('known', floor + 2)]);
       await task.apply(task.sample('known', floor + 2));
@@ -182,7 +182,7 @@ describe.each([
   describe('a task', () => {
     const writes = () => [task.putOf(task.sample('new', floor + 2)), task.deletionOf('known', floor + 2)];
 
-    it('that is not known, or not known to exist, takes nothing', async () => {
+    it('that is not known, or not known to exist, accepts no write', async () => {
       await harness.evict.control(task.id);
       for (const write of writes()) expect(await task.append(write)).toEqual({ state: 'unknown' });
       await cache.readTask(task.id);
@@ -190,7 +190,7 @@ describe.each([
       expect(await journal.oldest()).toEqual([]);
     });
 
-    it('of another organisation is missing, and shows nothing of what waits', async () => {
+    it('of another organisation is missing, and its waiting writes stay hidden', async () => {
       for (const write of writes())
         expect(await task.append({ ...write, organization: 'other' })).toEqual({ state: 'task-missing' });
       await task.appendPut('new', floor + 2);
@@ -214,7 +214,7 @@ describe.each([
   });
 
   describe('pages', () => {
-    it('tell whether anything waits', async () => {
+    it('tell whether writes wait', async () => {
       expect((await task.page()).journaled).toEqual([]);
       await task.appendPut('new', floor + 2);
       expect(await task.page()).toMatchObject({ page: { totalCount: 2 } });
@@ -223,7 +223,7 @@ describe.each([
       expect((await task.page()).journaled).toEqual([]);
     });
 
-    it('tell what waits where they are not known', async () => {
+    it('list the waiting writes if the page itself is not known', async () => {
       const put = await task.appendPut('new', floor + 2, { content: 'grün' });
       await task.appendDeletion('known', floor + 4);
       await harness.evict.index(task.id);
@@ -238,7 +238,7 @@ describe.each([
       expect(await task.journaled()).toEqual([{ key: 'known', version: floor + 4, attachment: null }]);
     });
 
-    it('leave out what waits and cannot be read', async () => {
+    it('leave out a waiting write that cannot be read', async () => {
       await task.appendPut('new', floor + 2);
       await harness.client.hset(bodyOf('new'), 'op', randomUUID());
       expect(await task.journaled()).toEqual([]);
@@ -250,7 +250,7 @@ describe.each([
   });
 
   describe('settling', () => {
-    it('an applied put: an ordinary record from then on, under the identity that the store has', async () => {
+    it('an applied put makes it an ordinary record, with the identity from the store', async () => {
       const put = await task.appendPut('new', floor + 2);
       await journal.settle(await task.head(), { state: 'applied', identity: IDENTITY });
       expect(await task.read('new')).toMatchObject({ attachment: { ...put, ...IDENTITY }, journaled: false });
@@ -261,7 +261,7 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 0 });
     });
 
-    it('an applied deletion: nothing is known of it any more', async () => {
+    it('an applied deletion leaves nothing known of the attachment', async () => {
       await task.appendDeletion('known', floor + 2);
       await journal.settle(await task.head(), { state: 'applied' });
       const found = await task.read('known');
@@ -269,7 +269,7 @@ describe.each([
       expect((await task.page()).page?.totalCount).toBe(0);
     });
 
-    it('a superseded put: it stays until the newer one is told', async () => {
+    it('a superseded put keeps it until the newer version arrives', async () => {
       const put = await task.appendPut('new', floor + 2);
       await journal.settle(await task.head(), { state: 'superseded' });
       expect(await task.read('new')).toMatchObject({ attachment: put, journaled: false });
@@ -277,7 +277,7 @@ describe.each([
       expect((await task.get('new'))?.version).toBe(floor + 4);
     });
 
-    it('a refused write: a dead letter, and nothing is known under its key', async () => {
+    it('a refused write makes it a dead letter, and nothing is known under its key', async () => {
       await task.appendPut('known', floor + 2);
       await task.appendDeletion('known', floor + 4);
       const texts = await harness.client.lrange(journalName(), 0, -1);
@@ -292,7 +292,7 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 2 });
     });
 
-    it('leaves alone what has been written over the entry', async () => {
+    it('leaves a record that is newer than the entry as it is', async () => {
       await task.appendPut('new', floor + 2);
       const newer = task.sample('new', floor + 4);
       await task.apply(newer);
@@ -300,7 +300,7 @@ describe.each([
       expect(await task.get('new')).toEqual(newer);
     });
 
-    it('does nothing unless the entry is the oldest, and nothing twice', async () => {
+    it('takes effect only on the oldest entry, and only once', async () => {
       await task.appendPut('first', floor + 2);
       await task.appendPut('second', floor + 4);
       const [[first, second] = []] = (await journal.oldest()) as [JournalEntry[]];
@@ -313,7 +313,7 @@ describe.each([
       expect((await task.read('second')).journaled).toBe(true);
     });
 
-    it('one that is postponed: it waits behind all others, as it was', async () => {
+    it('a postponed entry moves it behind all others, unchanged', async () => {
       const put = await task.appendPut('first', floor + 2);
       await task.appendPut('second', floor + 4);
       const [[first, second] = []] = (await journal.oldest()) as [JournalEntry[]];
@@ -324,7 +324,7 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 2, deadLetters: 0 });
     });
 
-    it('a refused write stays until an older one that was postponed has been drained', async () => {
+    it('a refused write leaves it waiting until an older, postponed write of its key has been drained', async () => {
       const older = await task.appendPut('k', floor + 2);
       const newer = await task.appendPut('k', floor + 4);
       await journal.settle(await task.head(), { state: 'postponed' });
@@ -339,7 +339,7 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
     });
 
-    it('many together, in the order of the calls', async () => {
+    it('many entries at once happens in the order of the calls', async () => {
       const keys = Array.from({ length: 100 }, (__, i) => `k${i}`);
       for (const [i, key] of keys.entries()) await task.append(task.putOf(task.sample(key, floor + 2 + 2 * i)));
       const entries = (await journal.oldest()).flat();
@@ -348,7 +348,7 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 0 });
     });
 
-    it('does not invent a task that has been forgotten', async () => {
+    it('does not create a task that has been forgotten', async () => {
       await task.appendPut('new', floor + 2);
       await harness.evict.control(task.id);
       await journal.settle(await task.head(), { state: 'applied', identity: IDENTITY });
@@ -357,8 +357,8 @@ describe.each([
     });
   });
 
-  describe('changes that the store has made', () => {
-    it('are told of a newer journaled write, drained or not', async () => {
+  describe('changes from the store', () => {
+    it('learn of a newer journaled put, drained or not', async () => {
       const put = await task.appendPut('known', floor + 10);
       const newer = { newer: floor + 10, session: harness.connection.session };
       const expectNewer = async () => {
@@ -373,7 +373,7 @@ describe.each([
       expect(await task.get('known')).toEqual(put);
     });
 
-    it('are told of a newer journaled deletion, drained or not', async () => {
+    it('learn of a newer journaled deletion, drained or not', async () => {
       await task.appendDeletion('known', floor + 10);
       expect((await task.apply(task.sample('known', floor + 4))).newer).toBe(floor + 10);
       await journal.settle(await task.head(), { state: 'applied' });
@@ -381,7 +381,7 @@ describe.each([
       expect((await task.applyDeletion('known', floor + 4)).newer).toBe(floor + 10);
     });
 
-    it('are not told of what the store has made itself', async () => {
+    it('do not learn of a newer change from the store itself', async () => {
       await task.appendPut('known', floor + 2);
       await task.apply(task.sample('known', floor + 10));
       expect((await task.apply(task.sample('known', floor + 4))).newer).toBeUndefined();
@@ -390,7 +390,7 @@ describe.each([
   });
 
   describe('lifetimes', () => {
-    it('are none while anything waits, and begin again', async () => {
+    it('are suspended while writes wait, and start again afterwards', async () => {
       await task.appendPut('a', floor + 2);
       await task.appendPut('b', floor + 4);
       for (const name of [control(), bodyOf('a'), bodyOf('b')]) expect(await lifetimeMs(name)).toBe(-1);
@@ -404,7 +404,7 @@ describe.each([
       for (const name of [control(), bodyOf('b')]) expect(await lifetimeMs(name)).toBeGreaterThan(0);
     });
 
-    it('are none while an older version waits under the same key', async () => {
+    it('are suspended while an older version waits under the same key', async () => {
       await task.appendPut('a', floor + 2);
       await task.appendPut('a', floor + 4);
       await journal.settle(await task.head(), { state: 'applied' });
@@ -412,7 +412,7 @@ describe.each([
       expect(await task.read('a')).toMatchObject({ journaled: true, attachment: { version: floor + 4 } });
     });
 
-    it('are none for a deletion that waits, nor for a deleted task with entries', async () => {
+    it('are suspended while a deletion waits, and while entries of a deleted task wait', async () => {
       await task.appendDeletion('known', floor + 2);
       expect(await lifetimeMs(control())).toBe(-1);
       await cache.wipe(task.id, floor + 4);
@@ -422,8 +422,8 @@ describe.each([
     });
   });
 
-  describe('what it gives back', () => {
-    it('is every type as it was, in the order of the writes', async () => {
+  describe('the oldest entries', () => {
+    it('are returned with every type as it was, in the order of the writes', async () => {
       const writes = oneOfEachType(task.id).map((attachment, i) =>
         task.putOf({ ...attachment, version: floor + 2 + 2 * i }),
       );
@@ -432,21 +432,21 @@ describe.each([
       expect(entries?.map(({ write }) => write)).toEqual(writes);
     });
 
-    it('is the text of a value to the letter', async () => {
+    it('keep the text of a JSON value character for character', async () => {
       const text = '{"10":1.50,"2":1e2,"b":"\\u00e9\\/","a":{},"a":"\\ud800"}';
       await task.appendPut('v', floor + 2, { type: 'json', value: JsonText.restore(text) });
       const { write } = await task.head();
       expect('put' in write && write.put.attachment.value?.text).toBe(text);
     });
 
-    it('is a hundred entries at most', async () => {
+    it('are a hundred at most', async () => {
       for (let i = 1; i <= 120; i++) await task.append(task.putOf(task.sample(`k${i}`, floor + 2 * i)));
       const [entries] = await journal.oldest();
       expect(entries).toHaveLength(100);
       expect(await journal.backlog()).toMatchObject({ waiting: 120 });
     });
 
-    it('is not more than a replica can hold, and yet all of it in the end', async () => {
+    it('are limited by what a replica can hold, and all of them are returned in the end', async () => {
       const content = 'x'.repeat(MIB);
       const keys = Array.from({ length: 7 }, (__, i) => `large${i}`);
       for (const [i, key] of keys.entries()) await task.appendPut(key, floor + 2 + 2 * i, { content });
@@ -464,13 +464,13 @@ describe.each([
       expect((await task.get('large6'))?.content).toBe(content);
     });
 
-    it('is one entry at least, however large', async () => {
+    it('include the first one, however large it is', async () => {
       await task.appendPut('huge', floor + 2, { content: 'x'.repeat(5 * MIB) });
       await task.appendPut('small', floor + 4);
       expect((await journal.oldest()).flat().map(({ ref }) => ref.key)).toEqual(['huge', 'small']);
     });
 
-    it('is each part of the journal by itself', async () => {
+    it('are returned for each shard separately', async () => {
       const parts = new Map<number, AttachmentRef[]>();
       for (let i = 0; i < 8; i++) {
         task = new TaskInJournal(cache, journal);
@@ -486,26 +486,26 @@ describe.each([
     });
   });
 
-  describe('what it cannot make sense of', () => {
+  describe('corrupted data', () => {
     const broken = (change: (entry: string) => string) => async () => {
       const [text] = (await harness.client.lrange(journalName(), 0, 0)) as [string];
       return change(text);
     };
     const corruptions: [string, () => Promise<string>][] = [
-      ['no entry at all', () => Promise.resolve('x')],
-      ['no op', broken((text) => text.slice(1))],
-      ['half of one', broken((text) => text.slice(0, text.length / 2))],
-      ['no object', broken((text) => `${text.slice(0, 38)} []`)],
-      ['no write', broken((text) => text.replace('"put"', '"putt"'))],
+      ['text that is not an entry', () => Promise.resolve('x')],
+      ['an entry with a broken op', broken((text) => text.slice(1))],
+      ['half an entry', broken((text) => text.slice(0, text.length / 2))],
+      ['an entry that is not an object', broken((text) => `${text.slice(0, 38)} []`)],
+      ['an entry without a write', broken((text) => text.replace('"put"', '"putt"'))],
       ['an attachment without its content', broken((text) => text.replace('"content"', '"contents"'))],
       ['the attachment of another write', broken((text) => text.replace('"op":"', '"op":"0'))],
       ['another attachment', broken((text) => text.replace('"key":"a"', '"key":"b"'))],
       ['the event of another write', broken((text) => text.replace('"eventId":"', '"eventId":"0'))],
       ['an unknown event', broken((text) => text.replace('task.attachment_created', 'task.created_attachment'))],
-      ['no event', broken((text) => text.replace('"event"', '"no event"'))],
+      ['an entry without an event', broken((text) => text.replace('"event"', '"no event"'))],
     ];
 
-    it.each(corruptions)('goes to the dead letters once it is the oldest: %s', async (__, corrupt) => {
+    it.each(corruptions)('goes to the dead letters once it is the oldest entry: %s', async (__, corrupt) => {
       await task.appendPut('a', floor + 2);
       const text = await corrupt();
       expect(text).not.toBe(await harness.client.lindex(journalName(), 0));
@@ -519,7 +519,7 @@ describe.each([
       expect(await harness.client.lrange(deadLettersName(), 0, -1)).toEqual([text]);
     });
 
-    it('goes to the dead letters alone, though two replicas find it', async () => {
+    it('goes to the dead letters without the next entry, even if two replicas find it', async () => {
       await task.appendPut('a', floor + 2);
       await harness.client.lpush(journalName(), 'x');
       await Promise.all([journal.oldest(), journal.oldest()]);
@@ -527,7 +527,7 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 1, deadLetters: 1 });
     });
 
-    it('goes to the dead letters: a deletion without its version', async () => {
+    it('goes to the dead letters if it is a deletion without its version', async () => {
       await task.appendDeletion('known', floor + 2);
       const [text] = (await harness.client.lrange(journalName(), 0, 0)) as [string];
       await harness.client.lset(journalName(), 0, text.replace('"version":', '"versions":'));
@@ -535,7 +535,7 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
     });
 
-    it('is overwritten: a journal, dead letters that are no lists', async () => {
+    it('is overwritten if it stands in place of the journal or the dead letters', async () => {
       await harness.client.set(journalName(), 'x');
       await harness.client.set(deadLettersName(), 'x');
       expect(await journal.oldest()).toEqual([]);
@@ -545,7 +545,7 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
     });
 
-    it('stops no settling: a journal that is no list', async () => {
+    it('in place of the journal makes settling do nothing', async () => {
       await task.appendPut('new', floor + 2);
       const entry = await task.head();
       await harness.client.set(journalName(), 'x');
@@ -553,21 +553,24 @@ describe.each([
       expect((await task.read('new')).journaled).toBe(true);
     });
 
-    it.each(['x', '-1', '', '1e9', '99999999999999999999'])('counts anew from a count of %j', async (count) => {
-      await harness.client.hset(control(), 'n', count);
-      await task.appendPut('new', floor + 2);
-      expect(await harness.client.hget(control(), 'n')).toBe('1');
-      await harness.client.hset(control(), 'n', count);
-      await journal.settle(await task.head(), { state: 'applied' });
-      expect(await harness.client.hget(control(), 'n')).toBe('0');
-    });
+    it.each(['x', '-1', '', '1e9', '99999999999999999999'])(
+      'in the count of entries makes the count start again: %j',
+      async (count) => {
+        await harness.client.hset(control(), 'n', count);
+        await task.appendPut('new', floor + 2);
+        expect(await harness.client.hget(control(), 'n')).toBe('1');
+        await harness.client.hset(control(), 'n', count);
+        await journal.settle(await task.head(), { state: 'applied' });
+        expect(await harness.client.hget(control(), 'n')).toBe('0');
+      },
+    );
 
-    it('takes nothing for a control that is none', async () => {
+    it('in place of the control makes the task unknown', async () => {
       await harness.client.set(control(), 'x');
       expect(await task.append(task.putOf(task.sample('new', floor + 2)))).toEqual({ state: 'unknown' });
     });
 
-    it('overwrites a body that is none', async () => {
+    it('in place of a body is overwritten', async () => {
       await harness.client.set(bodyOf('known'), 'x');
       const put = await task.appendPut('known', floor + 2);
       expect(await task.get('known')).toEqual(put);
@@ -577,7 +580,7 @@ describe.each([
     });
   });
 
-  it('has the documented names', async () => {
+  it('uses the documented names', async () => {
     await task.appendPut('a', floor + 2);
     await task.appendPut('b', floor + 4);
     await journal.settle(await task.head(), { state: 'refused' });
@@ -587,7 +590,7 @@ describe.each([
   });
 });
 
-it('is no journal where nothing outlives the process', async () => {
+it('the journal of a process without Redis accepts nothing and holds nothing', async () => {
   const journal = new NoAttachmentJournal();
   const unavailable = { store: 'redis', outcome: 'unavailable' };
   await expect(journal.append()).rejects.toMatchObject(unavailable);

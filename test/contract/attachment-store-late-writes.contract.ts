@@ -16,7 +16,7 @@ import {
 
 const EXPIRES_MS = NOW_MS + 5000;
 
-/** What comes to the store out of its order, or comes again: deletions by force, and what the journal has taken. */
+/** Writes that reach the store late or more than once: forced deletions, and writes that the journal has accepted. */
 export function describeLateWrites(open: () => { harness: StoreHarness; taskId: string }): void {
   let harness: StoreHarness;
   let taskId: string;
@@ -48,8 +48,8 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
   const recordedLate = { superseded: true, published: false };
   const recordedForNobody = { superseded: true, published: true };
 
-  describe('a deletion by force', () => {
-    it('leaves a tombstone where nothing is, so that nothing older comes back', async () => {
+  describe('a forced deletion', () => {
+    it('leaves a tombstone if nothing is there, so that no older put takes effect', async () => {
       const deletion = newDeletion(1004, { force: true });
       const outcome = await remove(deletion);
       expect(outcome).toEqual({ state: 'applied' });
@@ -58,7 +58,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await announced()).toEqual([deletion.event]);
     });
 
-    it('raises the version of an older tombstone, and of no other', async () => {
+    it('replaces an older tombstone, and no other', async () => {
       await force(1004);
       expect(await force(1008)).toEqual({ state: 'applied' });
       expect(await put(newPut({ version: 1006 }))).toEqual(superseded(1008));
@@ -67,7 +67,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await announced()).toHaveLength(2);
     });
 
-    it('takes an expired attachment for absent, and announces its expiry first', async () => {
+    it('treats an expired attachment as absent, and announces its expiry first', async () => {
       const first = newPut({ version: 1000 }, 5);
       await put(first);
       const deletion = newDeletion(1004, { force: true });
@@ -77,7 +77,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await announced()).toEqual([first.event, expiryOf(first), deletion.event]);
     });
 
-    it('deletes what is alive and older', async () => {
+    it('deletes an older live attachment', async () => {
       const first = newPut({ version: 1002 });
       await put(first);
       expect(await force(1002)).toEqual(superseded(1002));
@@ -99,7 +99,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await count()).toBe(1);
     });
 
-    it('keeps the identity of what it replaces, also when it is drained again', async () => {
+    it('keeps the identity of what it replaces, even if it is drained again', async () => {
       const first = newPut({ version: 1000 });
       await put(first);
       const second = newPut({ version: 1002, nowMs: NOW_MS + 1000, by: 'bob' });
@@ -110,29 +110,26 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await announced()).toEqual([first.event, ofStored(second.event, first.attachment.id)]);
     });
 
-    it('finds itself there where it took effect when it was first tried', async () => {
+    it('counts as applied if its first attempt took effect after all', async () => {
       const one = newPut();
       await put(one);
       expect(await drainPut(one)).toEqual({ state: 'applied', identity: identityOf(one) });
       expect(await announced()).toEqual([one.event]);
     });
 
-    it.each([1000, 1002])(
-      'changes nothing where the version %d is there, and is announced all the same',
-      async (version) => {
-        const first = newPut({ version });
-        await put(first);
-        const late = newPut({ version: 1000 });
-        for (let i = 0; i < 2; i++) {
-          expect(await drainPut(late)).toEqual({ state: 'superseded' });
-          expect(await records(late)).toEqual([recordedLate]);
-        }
-        expect(await found(harness, taskId)).toEqual(first.attachment);
-        expect(await announced()).toEqual([first.event, late.event]);
-      },
-    );
+    it.each([1000, 1002])('changes nothing if the version %d is stored, but is still announced', async (version) => {
+      const first = newPut({ version });
+      await put(first);
+      const late = newPut({ version: 1000 });
+      for (let i = 0; i < 2; i++) {
+        expect(await drainPut(late)).toEqual({ state: 'superseded' });
+        expect(await records(late)).toEqual([recordedLate]);
+      }
+      expect(await found(harness, taskId)).toEqual(first.attachment);
+      expect(await announced()).toEqual([first.event, late.event]);
+    });
 
-    it('comes after a deletion that is newer, and before one that is older', async () => {
+    it('is superseded by a newer deletion, and replaces an older one', async () => {
       await force(1002);
       expect(await drainPut(newPut({ version: 1000 }))).toEqual({ state: 'superseded' });
       expect(await found(harness, taskId)).toBeUndefined();
@@ -142,7 +139,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await count()).toBe(1);
     });
 
-    it('is superseded when it has been overtaken since it was applied, and stays announced as it was', async () => {
+    it('is superseded if a newer write came after it was applied, and stays announced as it was', async () => {
       const one = newPut({ version: 1000 });
       await drainPut(one);
       const next = newPut({ version: 1002 });
@@ -155,7 +152,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await records(one)).toEqual([recorded]);
     });
 
-    it('is judged as of its own time', async () => {
+    it('is judged by the time of the write', async () => {
       const first = newPut({ version: 1000 }, 5);
       await put(first);
       const inTime = newPut({ version: 1002, nowMs: EXPIRES_MS - 1 }, 5);
@@ -167,7 +164,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await count()).toBe(1);
     });
 
-    it('has expired before it is drained, and is stored and announced like any other', async () => {
+    it('is stored and announced like any other, even if it has already expired', async () => {
       const one = newPut({ version: 1000, nowMs: NOW_MS - 60_000 }, 5);
       expect(await drainPut(one)).toEqual({ state: 'applied', identity: identityOf(one) });
       expect(await found(harness, taskId)).toBeUndefined();
@@ -190,7 +187,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await count()).toBe(0);
     });
 
-    it('leaves a tombstone where nothing is, so that nothing older comes back', async () => {
+    it('leaves a tombstone if nothing is there, so that no older put takes effect', async () => {
       const deletion = newDeletion(1004);
       expect(await drainDeletion(deletion)).toEqual({ state: 'applied' });
       expect(await put(newPut({ version: 1002 }))).toEqual(superseded(1004));
@@ -198,7 +195,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await count()).toBe(0);
     });
 
-    it('raises the version of an older tombstone, and of no other', async () => {
+    it('replaces an older tombstone, and no other', async () => {
       await put(newPut({ version: 1000 }));
       await remove(newDeletion(1002));
       expect(await drainDeletion(newDeletion(1006))).toEqual({ state: 'applied' });
@@ -210,7 +207,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await count()).toBe(0);
     });
 
-    it('takes what had expired at its own time for absent, and announces the expiry first', async () => {
+    it('treats an attachment that had expired at the time of the write as absent, and announces the expiry first', async () => {
       const first = newPut({ version: 1000 }, 5);
       await put(first);
       const deletion = newDeletion(1002, { nowMs: EXPIRES_MS });
@@ -219,7 +216,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await count()).toBe(0);
     });
 
-    it('does not touch what is newer', async () => {
+    it('leaves a newer attachment as it is', async () => {
       const first = newPut({ version: 1004 });
       await put(first);
       const late = newDeletion(1002);
@@ -229,8 +226,8 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
     });
   });
 
-  describe('what is drained of a missing task', () => {
-    it('is announced to nobody once the task is deleted', async () => {
+  describe('a drained write to a missing task', () => {
+    it('is not announced if the task has been deleted', async () => {
       await harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
       const [one, deletion] = [newPut({ version: 5000 }), newDeletion(5002)];
       for (let i = 0; i < 2; i++) {
@@ -241,7 +238,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await found(harness, taskId)).toBeUndefined();
     });
 
-    it('stays announced where it was applied before the deletion', async () => {
+    it('stays announced if it was applied before the deletion of the task', async () => {
       const one = newPut();
       await drainPut(one);
       await harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
@@ -249,7 +246,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await records(one)).toEqual([recorded]);
     });
 
-    it('changes nothing of a task of another organisation', async () => {
+    it('changes nothing in a task of another organisation', async () => {
       const one = newPut();
       expect(await drainPut(one, randomUUID())).toEqual({ state: 'superseded' });
       expect(await found(harness, taskId)).toBeUndefined();

@@ -45,7 +45,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
       return harness.attachments.list({ taskId, organization: ORGANIZATION, ...defaults, ...query }, TIMEOUT_MS);
     };
 
-    describe('what is put', () => {
+    describe('an attachment that is put', () => {
       const bodies: Omit<AttachmentDraft, 'taskId' | 'key'>[] = [
         { type: 'markdown', content: '# Größe 𝒳\n' },
         { type: 'markdown', content: '' },
@@ -61,16 +61,19 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
           ttlSeconds: 3_000_000_000,
         },
       ];
-      it.each(bodies.map((body) => [JSON.stringify(body), body] as const))('comes back: %s', async (_, body) => {
-        const { attachment, event } = aPut({ taskId, ...body }, { version: 2 ** 53 - 2 });
-        await expect(put({ attachment, event })).resolves.toEqual({
-          state: 'applied',
-          replaced: false,
-          identity: { id: attachment.id, createdAtMs: attachment.createdAtMs, createdBy: attachment.createdBy },
-        });
-        expect(await found(harness, taskId)).toEqual(attachment);
-        expect((await list())?.attachments).toEqual([attachment]);
-      });
+      it.each(bodies.map((body) => [JSON.stringify(body), body] as const))(
+        'is returned as it was: %s',
+        async (_, body) => {
+          const { attachment, event } = aPut({ taskId, ...body }, { version: 2 ** 53 - 2 });
+          await expect(put({ attachment, event })).resolves.toEqual({
+            state: 'applied',
+            replaced: false,
+            identity: { id: attachment.id, createdAtMs: attachment.createdAtMs, createdBy: attachment.createdBy },
+          });
+          expect(await found(harness, taskId)).toEqual(attachment);
+          expect((await list())?.attachments).toEqual([attachment]);
+        },
+      );
 
       const texts = [
         'null',
@@ -89,7 +92,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         `"${'x'.repeat(100_000)}"`,
         `${'['.repeat(64)}${']'.repeat(64)}`,
       ];
-      it.each(texts.map((text) => [text.slice(0, 40), text]))('keeps the text of the value %s', async (_, text) => {
+      it.each(texts.map((text) => [text.slice(0, 40), text]))('keeps the text of its value: %s', async (_, text) => {
         await put(aPut({ taskId, type: 'json', value: JsonText.fromValid(text) }));
         expect((await found(harness, taskId))?.value?.text).toBe(text);
         expect((await list())?.attachments[0]?.value?.text).toBe(text);
@@ -127,7 +130,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
     });
 
     describe('a put over a live attachment', () => {
-      it('replaces everything but its identity', async () => {
+      it('replaces everything except the identity', async () => {
         const first = aPut({ taskId, type: 'binary', mimeType: 'image/png', size: 7, url: 'https://example.org/' });
         await put(first);
         const { id, createdAtMs, createdBy } = first.attachment;
@@ -139,7 +142,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await announced()).toEqual([first.event, ofStored(second.event, id)]);
       });
 
-      it.each([1000, 998])('is superseded unless its version is higher: %d over 1000', async (version) => {
+      it.each([1000, 998])('is superseded unless its version is higher: %d after 1000', async (version) => {
         const first = aPut({ taskId }, { version: 1000 });
         await put(first);
         await expect(put(aPut({ taskId }, { version }))).resolves.toEqual({ state: 'superseded', version: 1000 });
@@ -147,7 +150,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await announced()).toEqual([first.event]);
       });
 
-      it('ends in the highest version, whatever the order of arrival', async () => {
+      it('leaves the highest version, in whatever order puts arrive', async () => {
         const puts = [1008, 1002, 1010, 1004, 1006].map((version) => aPut({ taskId }, { version }));
         const outcomes = await Promise.all(puts.map((one) => put(one)));
         expect(await found(harness, taskId)).toMatchObject({ version: 1010 });
@@ -160,7 +163,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
     });
 
     describe('a deletion', () => {
-      it('leaves nothing to be found, and is announced with the id of what it deleted', async () => {
+      it('leaves nothing to be found, and is announced with the id of the deleted attachment', async () => {
         const one = aPut({ taskId });
         await put(one);
         const deletion = aDeletion(taskId, 'k', 1002);
@@ -173,7 +176,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await announced()).toEqual([one.event, ofStored(deletion.event, one.attachment.id)]);
       });
 
-      it('finds nothing the second time, nor where nothing ever was', async () => {
+      it('finds nothing the second time, or if nothing was ever there', async () => {
         await put(aPut({ taskId }));
         await remove('k', 1002);
         await expect(remove('k', 1004)).resolves.toEqual({ state: 'attachment-missing' });
@@ -182,7 +185,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await announced()).toHaveLength(2);
       });
 
-      it.each([1000, 998])('is superseded unless its version is higher: %d over 1000', async (version) => {
+      it.each([1000, 998])('is superseded unless its version is higher: %d after 1000', async (version) => {
         await put(aPut({ taskId }, { version: 1000 }));
         await expect(remove('k', version)).resolves.toEqual({ state: 'superseded', version: 1000 });
         expect(await found(harness, taskId)).toBeDefined();
@@ -197,7 +200,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await found(harness, taskId)).toBeUndefined();
       });
 
-      it('makes room for a new attachment', async () => {
+      it('makes room for a new attachment under the key', async () => {
         await put(aPut({ taskId }, { version: 1000 }));
         await remove('k', 1002);
         const second = aPut({ taskId }, { version: 1004, nowMs: LATER_MS, by: 'bob' });
@@ -212,13 +215,13 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
       const ifAbsent = { condition: { ifAbsent: true } } as const;
       const ifVersion = (version: number) => ({ condition: { ifVersion: version } });
 
-      it('ifAbsent holds where nothing is, and where something was deleted', async () => {
+      it('ifAbsent holds if nothing is there, or a deleted attachment', async () => {
         await expect(put(aPut({ taskId }), ifAbsent)).resolves.toMatchObject({ state: 'applied' });
         await remove('k', 1002);
         await expect(put(aPut({ taskId }, { version: 1004 }), ifAbsent)).resolves.toMatchObject({ state: 'applied' });
       });
 
-      it('ifAbsent names the live version that breaks it, whatever the version of the put', async () => {
+      it('ifAbsent fails with the live version, whatever the version of the put', async () => {
         await put(aPut({ taskId }));
         const refusal = { state: 'condition-failed', currentVersion: 1000 };
         await expect(put(aPut({ taskId }, { version: 1002 }), ifAbsent)).resolves.toEqual(refusal);
@@ -226,7 +229,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await announced()).toHaveLength(1);
       });
 
-      it('ifAbsent does not overrule a newer tombstone', async () => {
+      it('ifAbsent does not override a newer tombstone', async () => {
         await put(aPut({ taskId }));
         await remove('k', 1004);
         const outcome = put(aPut({ taskId }, { version: 1002 }), ifAbsent);
@@ -241,7 +244,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await announced()).toHaveLength(2);
       });
 
-      it('ifVersion fails, without a version, where nothing is or something was deleted', async () => {
+      it('ifVersion fails without a version if nothing is there, or a deleted attachment', async () => {
         const refusal = { state: 'condition-failed', currentVersion: null };
         await expect(put(aPut({ taskId }), ifVersion(1000))).resolves.toEqual(refusal);
         await put(aPut({ taskId }));
@@ -249,7 +252,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         await expect(put(aPut({ taskId }, { version: 1004 }), ifVersion(1002))).resolves.toEqual(refusal);
       });
 
-      it('lets exactly one of many simultaneous writers through', async () => {
+      it('admits exactly one of many simultaneous writers', async () => {
         const puts = Array.from({ length: 8 }, (_, i) => put(aPut({ taskId }, { version: 1000 + 2 * i }), ifAbsent));
         const states = (await Promise.all(puts)).map(({ state }) => state);
         expect(states.filter((state) => state === 'applied')).toHaveLength(1);
@@ -266,12 +269,12 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         await put(first);
       });
 
-      it('is there until its time has come, to the millisecond', async () => {
+      it('is live until its expiry, to the millisecond', async () => {
         expect(await found(harness, taskId, 'k', EXPIRES_MS - 1)).toEqual(first.attachment);
         expect(await found(harness, taskId, 'k', EXPIRES_MS)).toBeUndefined();
       });
 
-      it('is in no list and no count', async () => {
+      it('appears in no list and no count', async () => {
         const other = aPut({ taskId, key: 'other' });
         await put(other);
         expect(await list({ nowMs: EXPIRES_MS - 1 })).toMatchObject({ totalCount: 2 });
@@ -281,7 +284,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect((await harness.tasks.get(taskId, ORGANIZATION, EXPIRES_MS, TIMEOUT_MS))?.attachmentCount).toBe(1);
       });
 
-      it('counts as absent for a put, which makes a new attachment', async () => {
+      it('counts as absent for a put, which creates a new attachment', async () => {
         const second = aPut({ taskId }, { version: 1002, nowMs: EXPIRES_MS, by: 'bob' });
         const condition = { ifAbsent: true } as const;
         await expect(put(second, { condition, nowMs: EXPIRES_MS })).resolves.toMatchObject({ replaced: false });
@@ -301,12 +304,12 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await announced()).toEqual([first.event]);
       });
 
-      it('still orders writes', async () => {
+      it('still orders writes by version', async () => {
         const late = put(aPut({ taskId }, { version: 1000 }), { nowMs: EXPIRES_MS });
         await expect(late).resolves.toEqual({ state: 'superseded', version: 1000 });
       });
 
-      it('gets a new lifetime from a put in time', async () => {
+      it('gets a new lifetime from a put before its expiry', async () => {
         await put(aPut({ taskId, ttlSeconds: 60 }, { version: 1002 }));
         expect(await found(harness, taskId, 'k', EXPIRES_MS)).toMatchObject({ expiresAtMs: NOW_MS + 60_000 });
         await put(aPut({ taskId }, { version: 1004 }));
@@ -315,37 +318,42 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
     });
 
     describe('a missing task', () => {
-      it.each(['never created', 'of another organisation', 'deleted'])('%s refuses everything', async (how) => {
-        const missing =
-          how === 'never created' ? aTask() : await storedTask(harness, {}, how === 'deleted' ? ORGANIZATION : 'other');
-        const { id } = missing;
-        if (how === 'of another organisation')
-          await harness.attachments.put(aPut({ taskId: id }), 'other', undefined, NOW_MS, TIMEOUT_MS);
-        if (how === 'deleted') {
-          await put(aPut({ taskId: id }));
-          await harness.tasks.deleteTree(id, ORGANIZATION, describeDeletion, TIMEOUT_MS);
-        }
-        const before = await harness.eventsOf(id);
+      it.each(['never created', 'of another organisation', 'deleted'])(
+        'holds nothing and accepts nothing: %s',
+        async (how) => {
+          const missing =
+            how === 'never created'
+              ? aTask()
+              : await storedTask(harness, {}, how === 'deleted' ? ORGANIZATION : 'other');
+          const { id } = missing;
+          if (how === 'of another organisation')
+            await harness.attachments.put(aPut({ taskId: id }), 'other', undefined, NOW_MS, TIMEOUT_MS);
+          if (how === 'deleted') {
+            await put(aPut({ taskId: id }));
+            await harness.tasks.deleteTree(id, ORGANIZATION, describeDeletion, TIMEOUT_MS);
+          }
+          const before = await harness.eventsOf(id);
 
-        await expect(put(aPut({ taskId: id }, { version: 5000 }))).resolves.toEqual({ state: 'task-missing' });
-        const deletion = aDeletion(id, 'k', 5000);
-        await expect(harness.attachments.delete(deletion, ORGANIZATION, NOW_MS, TIMEOUT_MS)).resolves.toEqual({
-          state: 'task-missing',
-        });
-        expect(await harness.attachments.find([{ taskId: id, key: 'k' }], ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual({
-          tasks: new Set(),
-          found: [],
-        });
-        expect(await list({ taskId: id })).toBeUndefined();
-        expect(await harness.attachments.summaries(id, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toBeUndefined();
-        expect(await harness.eventsOf(id)).toEqual(before);
-      });
+          await expect(put(aPut({ taskId: id }, { version: 5000 }))).resolves.toEqual({ state: 'task-missing' });
+          const deletion = aDeletion(id, 'k', 5000);
+          await expect(harness.attachments.delete(deletion, ORGANIZATION, NOW_MS, TIMEOUT_MS)).resolves.toEqual({
+            state: 'task-missing',
+          });
+          expect(await harness.attachments.find([{ taskId: id, key: 'k' }], ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual({
+            tasks: new Set(),
+            found: [],
+          });
+          expect(await list({ taskId: id })).toBeUndefined();
+          expect(await harness.attachments.summaries(id, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toBeUndefined();
+          expect(await harness.eventsOf(id)).toEqual(before);
+        },
+      );
     });
 
     describeLateWrites(() => ({ harness, taskId }));
 
     describe('find', () => {
-      it('knows the version of what was deleted or has expired', async () => {
+      it('returns the version of a deleted or expired attachment', async () => {
         await put(aPut({ taskId, key: 'deleted' }, { version: 1000 }));
         await remove('deleted', 1002);
         await put(aPut({ taskId, key: 'expired', ttlSeconds: 1 }, { version: 1004 }));
@@ -359,7 +367,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(found).toEqual(expect.arrayContaining([deleted, expired]));
       });
 
-      it('answers for many tasks at once, each reference once', async () => {
+      it('returns the attachments of several tasks, each reference once', async () => {
         const other = (await storedTask(harness)).id;
         const missing = randomUUID();
         const [one, two] = [aPut({ taskId, key: 'x' }), aPut({ taskId: other, key: 'y' })];
@@ -381,7 +389,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(found).toEqual(expect.arrayContaining(stored));
       });
 
-      it('finds nothing for no references', async () => {
+      it('returns nothing for no references', async () => {
         expect(await harness.attachments.find([], ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual({
           tasks: new Set(),
           found: [],
@@ -390,7 +398,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
     });
 
     describe('list', () => {
-      it('leaves out bodies but not their size where they are not wanted', async () => {
+      it('returns sizes in place of bodies if bodies are not wanted', async () => {
         const json = aPut({ taskId, key: 'a', type: 'json', value: JsonText.of('ä') });
         const text = aPut({ taskId, key: 'b', type: 'text', content: 'ö' });
         await Promise.all([put(json), put(text)]);
@@ -402,13 +410,13 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await harness.attachments.summaries(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual(bare);
       });
 
-      it('counts beyond the last page', async () => {
+      it('returns the total count even beyond the last page', async () => {
         await put(aPut({ taskId }));
         expect(await list({ offset: 5 })).toEqual({ attachments: [], totalCount: 1 });
         expect(await list({ offset: 5, keyPrefix: 'k' })).toEqual({ attachments: [], totalCount: 1 });
       });
 
-      it('pages as a sorted array does', async () => {
+      it('returns the same pages as a sorted array', async () => {
         const key = fc
           .array(fc.constantFrom('a', 'b', 'A', '%', '_', '\\', 'é', '\uffee', '😀', '𝒳'), {
             minLength: 1,
@@ -452,7 +460,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
     });
 
     describe('a full task', () => {
-      it('refuses new keys, and nothing else', async () => {
+      it('refuses new keys and nothing else', async () => {
         const task = aTask();
         const puts = Array.from({ length: MAX_ATTACHMENTS_PER_TASK }, (_, i) =>
           aPut({ taskId: task.id, key: `k${i}`, ...(i === 0 ? { ttlSeconds: 5 } : {}) }),
@@ -469,7 +477,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
 
         const over = await put(aPut({ taskId: task.id, key: 'k1' }, { version: 1002 }));
         expect(over).toMatchObject({ state: 'applied', replaced: true });
-        // The expired one makes room for exactly one.
+        // The expired attachment makes room for exactly one.
         const inPlace = await put(aPut({ taskId: task.id, key: 'instead' }), { nowMs: LATER_MS });
         expect(inPlace).toMatchObject({ state: 'applied' });
         const back = await put(aPut({ taskId: task.id, key: 'k0' }, { version: 1002 }), { nowMs: LATER_MS });
@@ -479,7 +487,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(again).toMatchObject({ state: 'applied', replaced: false });
         const page = { taskId: task.id, limit: 1, nowMs: LATER_MS };
         expect(await list(page)).toMatchObject({ totalCount: MAX_ATTACHMENTS_PER_TASK });
-        // What has been acknowledged cannot be refused any more.
+        // A write that has been acknowledged can no longer be refused.
         const journaled = aPut({ taskId: task.id, key: 'journaled' }, { nowMs: LATER_MS });
         const drained = await harness.attachments.drain({ organization: ORGANIZATION, put: journaled });
         expect(drained).toMatchObject({ state: 'applied' });

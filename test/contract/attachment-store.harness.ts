@@ -24,13 +24,13 @@ import { PostgresTaskStore } from '../../src/outbound/postgres/postgres-task-sto
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { startPostgres } from '../support/postgres-server';
 
-/** One database for the tests of a file; each test works on tasks and organisations of its own. */
+/** One database for the tests of a file. Each test works on tasks and organisations of its own. */
 export interface StoreHarness {
   readonly attachments: AttachmentStore;
   readonly tasks: TaskStore;
-  /** Every event recorded of these tasks, in the order in which they are to be announced. */
+  /** Every event recorded of these tasks, in the order of announcement. */
   eventsOf(...taskIds: string[]): Promise<readonly DomainEvent[]>;
-  /** What is recorded under an op: as overtaken, and as published. */
+  /** What is recorded under an op: whether it was superseded, and whether it counts as published. */
   recordsOf(op: string): Promise<readonly { superseded: boolean; published: boolean }[]>;
   close(): Promise<void>;
 }
@@ -112,7 +112,7 @@ export async function storedTask(
   return task;
 }
 
-/** What a use case says of each task of a tree that it deletes. */
+/** The deletion of each task of a tree, as a use case describes it. */
 export function describeDeletion(tasks: readonly Task[]): TaskDeletion[] {
   return tasks.map(({ id, status }) => {
     const stamp = { version: 2000, op: randomUUID() };

@@ -20,7 +20,7 @@ function modelHarness(): AttachmentCacheHarness {
   };
   const evictFromAll = (evict: (model: CacheModel) => void) => {
     models.forEach(evict);
-    // A floor is exact to the millisecond, and what was committed lies in an earlier one.
+    // A floor is exact to the millisecond. After one more, every committed version lies below the next floor.
     return elapse(1);
   };
   return {
@@ -29,7 +29,7 @@ function modelHarness(): AttachmentCacheHarness {
       models.push(model);
       return new ModelAttachmentCache(model);
     },
-    // Each cache has a model of its own.
+    // Every opened cache has a new model.
     empty: () => Promise.resolve(),
     nowMs,
     elapse,

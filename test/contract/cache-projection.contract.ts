@@ -24,7 +24,7 @@ export async function cursorOf(cache: AttachmentCache): Promise<ProjectionCursor
   return cursor as ProjectionCursor;
 }
 
-/** Ten positions further each time. */
+/** Projects the changes, and moves the cursor by ten. */
 export async function project(cache: AttachmentCache, ...changes: readonly OutboxChange[]): Promise<void> {
   const from = await cursorOf(cache);
   await cache.project(from, changes, (from.position ?? 0) + 10);
@@ -43,7 +43,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
     });
     afterAll(() => harness?.close());
 
-    /** A task of which the cache knows everything: `known`. */
+    /** A task of which the cache knows everything. Its one attachment is `known`. */
     const openCache = async (ttlMs: number) => {
       await harness.empty();
       cache = harness.cache(ttlMs);
@@ -58,13 +58,13 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
     const deletion = (key: string, version: number) => deletionOf(task.id, key, version);
     const state = () => Promise.all([task.get('known'), task.keys(), task.floor()]);
 
-    describe('of a change that the cache has been told of', () => {
-      it('changes nothing: the same put', async () => {
+    describe('of a change that the cache already knows', () => {
+      it('changes nothing for the same put', async () => {
         await project(cache, putOf(known));
         expect(await state()).toEqual([known, ['known'], floor]);
       });
 
-      it('changes nothing: an older put, an older deletion', async () => {
+      it('changes nothing for an older put or deletion', async () => {
         await project(cache, putOf(sample('known', floor - 2)), deletion('known', floor - 1));
         expect(await state()).toEqual([known, ['known'], floor]);
       });
@@ -76,7 +76,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
         expect(await state()).toEqual([undefined, [], floor + 3]);
       });
 
-      it('changes nothing: the deletion of the task', async () => {
+      it('changes nothing for the deletion of the task', async () => {
         await cache.wipe(task.id, floor + 10);
         await project(cache, putOf(sample('late', floor + 12)), taskDeletionOf(task.id, floor + 10));
         expect(await cache.readTask(task.id)).toMatchObject({ deleted: true, token: { floor: floor + 10 } });
@@ -87,25 +87,25 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
       it.each([
         ['an older attachment', () => putOf(sample('known', floor + 10)), 10],
         ['an attachment of the same version from another write', () => ({ ...putOf(known), op: randomUUID() }), 1],
-        ['what was deleted', () => deletion('known', floor + 10), 10],
-      ])('forgets %s, and that all are known', async (_, change, raise) => {
+        ['a deleted attachment', () => deletion('known', floor + 10), 10],
+      ])('forgets %s, and that the list is complete', async (_, change, raise) => {
         await project(cache, change());
         expect(await state()).toEqual([undefined, undefined, floor + raise]);
       });
 
-      it('forgets that all are known: a put of a new key, even an old one', async () => {
+      it('forgets that the list is complete for a put of a new key, even an old put', async () => {
         await project(cache, putOf(sample('new', floor - 2)));
         expect(await state()).toEqual([known, undefined, floor + 1]);
       });
 
-      it('raises the floor for the deletion of what is not there, each time: a fill may be bringing it', async () => {
+      it('raises the floor for every deletion of an absent attachment, because a fill may be bringing it', async () => {
         await project(cache, deletion('gone', floor + 10));
         expect(await state()).toEqual([known, ['known'], floor + 10]);
         await project(cache, deletion('gone', floor + 10), deletion('gone', floor + 4));
         expect(await state()).toEqual([known, ['known'], floor + 12]);
       });
 
-      it('voids what was read before, and puts that are older', async () => {
+      it('voids what was read before, and older puts', async () => {
         const { token } = await cache.readTask(task.id);
         await project(cache, putOf(sample('known', floor + 10)));
         const late = { taskId: task.id, organization: ORGANIZATION, token, withBodies: true, complete: true };
@@ -116,13 +116,13 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
         expect(await task.keys()).toEqual(['known']);
       });
 
-      it('takes the changes in their order', async () => {
+      it('applies the changes in their order', async () => {
         const [first, last] = [putOf(sample('known', floor + 4)), putOf(sample('known', floor + 8))];
         await project(cache, first, deletion('known', floor + 6), last);
         expect(await state()).toEqual([undefined, undefined, floor + 8]);
       });
 
-      it('forgets a deleted task, for good', async () => {
+      it('forgets a deleted task for good', async () => {
         await project(cache, taskDeletionOf(task.id, floor + 10), putOf(sample('late', floor + 12)));
         expect(await cache.readTask(task.id)).toMatchObject({ deleted: true });
         await task.fill([known]);
@@ -130,7 +130,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
       });
     });
 
-    it('invents no task', async () => {
+    it('creates no task', async () => {
       const [deleted, changed] = [new TaskInCache(cache), new TaskInCache(cache)];
       const farAhead = 2 * floor;
       await project(cache, taskDeletionOf(deleted.id, farAhead), putOf(changed.sample('new', farAhead)));
@@ -138,7 +138,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
       for (const one of [deleted, changed]) expect(await one.floor()).toBeLessThan(farAhead);
     });
 
-    it('prolongs no lifetime', async () => {
+    it('extends no lifetime', async () => {
       const ttlMs = 300;
       await openCache(ttlMs);
       await harness.elapse(ttlMs - 100);
@@ -147,7 +147,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
       expect((await cache.readTask(task.id)).organization).toBeUndefined();
     });
 
-    it('reaches many tasks, each its own changes', async () => {
+    it('changes many tasks, each by its own changes', async () => {
       const tasks = Array.from({ length: 30 }, () => new TaskInCache(cache));
       for (const one of tasks) await one.fill([one.sample('a', 2), one.sample('b', 2)]);
       const [deleted, ...others] = tasks as [TaskInCache, ...TaskInCache[]];
@@ -159,7 +159,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
       expect(left).toEqual(others.map(({ id }, i) => ({ taskId: id, key: i % 2 ? 'b' : 'a' })));
     });
 
-    it('reaches what one transaction has changed, however much that is', async () => {
+    it('covers all changes of one transaction, however many there are', async () => {
       const all = Array.from({ length: 2500 }, (_, i) => sample(`k${i}`, floor));
       await task.fill([known, ...all]);
       await project(cache);
@@ -172,7 +172,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
     describe('the cursor', () => {
       const change = () => putOf(sample('known', floor + 10));
 
-      it('is not known at first, then goes with the changes, and is told to readers', async () => {
+      it('is unknown at first, then moves with the changes, and is returned to readers', async () => {
         const { token } = await cache.readTask(task.id);
         const before = await cursorOf(cache);
         expect(before).toMatchObject({ position: undefined, session: token.session });
@@ -184,7 +184,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
         expect((await task.page()).cursor).toBe(7000);
       });
 
-      it('stays, and so does everything, where another has moved it', async () => {
+      it('stays, and no change takes effect, if another replica has moved it', async () => {
         const before = await cursorOf(cache);
         await cache.project(before, [], 7000);
         await cache.project(before, [change()], 8000);
@@ -193,7 +193,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
         expect(await task.get('known')).toEqual(known);
       });
 
-      it('goes back where the outbox has: its database is another one', async () => {
+      it('moves back if the outbox has, because then the database is another one', async () => {
         await cache.project(await cursorOf(cache), [], 7000);
         await cache.project(await cursorOf(cache), [change()], 10);
         expect((await cursorOf(cache)).position).toBe(10);

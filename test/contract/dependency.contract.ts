@@ -4,13 +4,13 @@ import { until } from '../support/poll';
 
 export interface DependencyHarness {
   readonly dependency: Dependency;
-  /** The server takes connections, and whatever is sent to it, and says nothing. */
+  /** The server accepts connections and whatever is sent to it, but sends nothing. */
   silence(): void;
   endSilence(): void;
   close(): Promise<void>;
 }
 
-/** What a busy machine may add to a time-out. */
+/** How much a busy machine may add to a time-out. */
 const TOLERANCE_MS = 1500;
 
 export function describeDependency(name: string, open: () => Promise<DependencyHarness>): void {
@@ -28,10 +28,10 @@ export function describeDependency(name: string, open: () => Promise<DependencyH
       );
     const untilItAnswers = () => until('it answers', answers);
 
-    it('tells in time that its server has fallen silent, and then that it answers again', async () => {
+    it('reports in time that its server is silent, and then that the server replies again', async () => {
       await untilItAnswers();
       harness.silence();
-      // A process that is being stopped may still answer what it has read.
+      // A process that is being stopped may still reply to what it has read.
       await until('it is found silent', async () => {
         const startedAtMs = performance.now();
         const [isUp, reason] = await Promise.all([answers(), harness.dependency.unfitness?.(PING_TIMEOUT_MS)]);

@@ -34,7 +34,7 @@ async function openPostgres(): Promise<DependencyHarness> {
 
 async function openRedis({ isCluster }: { isCluster: boolean }): Promise<DependencyHarness> {
   const server = await startRedis({ cluster: isCluster });
-  // Its commands have more time than a ping.
+  // Its commands have a longer time-out than a ping.
   const dependency = new RedisConnection({ url: server.url, isCluster, commandTimeoutMs: 30_000, onChange });
   dependency.connect();
   return pausing(server, dependency);

@@ -35,7 +35,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
   const asExpired = ({ key, id, version, op, expiresAtMs }: Attachment) =>
     ({ taskId, key, id, version, op, expiresAtMs }) as ExpiredAttachment;
 
-  it('finds what has expired, the oldest first', async () => {
+  it('finds expired attachments, the oldest first', async () => {
     const [later, earlier] = [await put('later', 5), await put('earlier', 4)];
     await put('never');
     await put('not yet', 100);
@@ -44,7 +44,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     expect(await found(EXPIRES_MS, 1)).toMatchObject([{ key: 'earlier' }]);
   });
 
-  it('removes and announces it once, whoever tries', async () => {
+  it('removes and announces an expired attachment once, even if several replicas try', async () => {
     const { attachment, event } = await put('k', 5);
     const expired = asExpired(attachment);
     const removed = await Promise.all([1, 2, 3, 4].map(() => harness.expired.remove(expired)));
@@ -54,7 +54,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     expect((await harness.tasks.get(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS))?.attachmentCount).toBe(0);
   });
 
-  it('leaves a tombstone that orders writes', async () => {
+  it('leaves a tombstone that orders later writes', async () => {
     const { attachment } = await put('k', 5, 1000);
     await harness.expired.remove(asExpired(attachment));
     const late = aPut({ taskId, key: 'k' }, { version: 1000 });
@@ -63,7 +63,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     await put('k', undefined, 1002, EXPIRES_MS);
   });
 
-  it('leaves an overwrite alone, which has announced the expiry', async () => {
+  it('does not remove an overwrite, which has announced the expiry', async () => {
     const first = await put('k', 5, 1000);
     const second = await put('k', undefined, 1002, EXPIRES_MS);
     const expired = asExpired(first.attachment);
@@ -71,7 +71,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     expect(await announced()).toEqual([first.event, attachmentExpired(expired), second.event]);
   });
 
-  it('leaves alone what was overwritten in time, deleted, or deleted with its task', async () => {
+  it('does not remove an attachment that was overwritten in time, deleted, or deleted with its task', async () => {
     const [overwritten, deleted, gone] = [await put('a', 5, 1000), await put('b', 5), await put('c', 5)];
     await put('a', undefined, 1002);
     await harness.attachments.delete(aDeletion(taskId, 'b', 1002), ORGANIZATION, NOW_MS, TIMEOUT_MS);
@@ -82,7 +82,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     expect((await announced())?.filter(({ type }) => type === 'task.attachment.expired')).toEqual([]);
   });
 
-  it('forgets tombstones by their version, and nothing that is alive', async () => {
+  it('purges tombstones by their version, and no live attachment', async () => {
     await put('live');
     for (const [key, version] of [
       ['a', 1002],

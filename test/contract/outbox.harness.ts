@@ -17,9 +17,9 @@ import { databaseHarness, NOW_MS, type StoreHarness } from './attachment-store.h
 export interface OutboxHarness extends Pick<StoreHarness, 'attachments' | 'tasks'> {
   readonly outbox: Outbox;
   readonly expired: ExpiredAttachmentStore;
-  /** What the outbox takes for now. */
+  /** The present time of the outbox. */
   nowMs(): number;
-  /** Makes everything that is recorded older. */
+  /** Makes every record older. */
   age(ms: number): Promise<unknown>;
   close(): Promise<void>;
 }

@@ -48,7 +48,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     return put.event;
   }
 
-  it('keeps what waits in the order of the changes, until it is marked', async () => {
+  it('returns unpublished events in the order of the changes until they are marked', async () => {
     const { taskId, event } = await newTask();
     const events = [event, await newAttachment(taskId, 'a'), await newAttachment(taskId, 'b')];
     const waiting = await unpublished();
@@ -60,7 +60,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(await unpublished()).toEqual(waiting.slice(2));
   });
 
-  it('counts what waits', async () => {
+  it('counts the unpublished events', async () => {
     expect(await harness.outbox.backlog()).toEqual({ count: 0, oldestAgeMs: 0 });
     await newTask();
     await newTask();
@@ -70,7 +70,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(oldestAgeMs).toBeLessThan(60_000);
   });
 
-  it('is read from now on, published or not', async () => {
+  it('returns the events after a position, published or not', async () => {
     await newTask();
     const start = await read();
     expect(start).toMatchObject({ events: [], more: false });
@@ -80,7 +80,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(await eventsAfter(start?.position as string)).toEqual([event, second]);
   });
 
-  it('goes on behind every event, and behind an empty page', async () => {
+  it('continues after any event, and after an empty page', async () => {
     const start = await position();
     const { taskId, event } = await newTask();
     const events = [event];
@@ -95,7 +95,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(await eventsAfter(end?.position as string)).toEqual([last]);
   });
 
-  it('is read in pages', async () => {
+  it('returns events in pages', async () => {
     let after = await position();
     const { taskId, event } = await newTask();
     const events = [event];
@@ -113,7 +113,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(await eventsAfter(after)).toEqual([]);
   });
 
-  it('shows the events of one organization, or one task, its deletion included', async () => {
+  it('returns the events of one organisation or one task, including its deletion', async () => {
     const start = await position();
     const mine = await newTask();
     const other = await newTask();
@@ -131,7 +131,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(await eventsAfter(start, { taskId: foreign.taskId })).toEqual([]);
   });
 
-  it('shows nobody what is drained of a missing task', async () => {
+  it('returns no event of a write that was drained to a missing task', async () => {
     const start = await position();
     const foreign = randomUUID();
     const [mine, other] = [await newTask(), await newTask(foreign)];
@@ -147,16 +147,16 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
   });
 
   it.each(['', 'x', '-1', '1:2', '0:1:', '2:1:', '5:9:9', '5:9:7,6', '1:1:/1:1:', '1:1:/1:1:/x', '1:1:/1:1:/1/1'])(
-    'knows that %p is no position',
+    'refuses %p as a position',
     async (after) => expect(await read({ after })).toBeUndefined(),
   );
 
   it.each(['999999999999999', '999999999999999:999999999999999:'])(
-    'knows that %p, which lies in the future, is a position in another outbox',
+    'refuses %p, which lies in the future, as a position of another outbox',
     async (after) => expect(await read({ after })).toBeUndefined(),
   );
 
-  it('forgets what is old and published', async () => {
+  it('purges events that are old and published', async () => {
     await harness.outbox.purge(harness.nowMs() + HOUR_MS, 1000);
     const start = await position();
     const [first, second] = [await newTask(), await newTask()];
@@ -197,7 +197,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       deleted,
     });
 
-    it('tells of attachments and deleted tasks, published or not, and of no other change of a task', async () => {
+    it('include attachments and deleted tasks, published or not, and no other change of a task', async () => {
       const from = await since();
       const { taskId } = await newTask();
       const first = await put(taskId, 1000, { ttlSeconds: 5 });
@@ -218,7 +218,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       ]);
     });
 
-    it('goes on where it ended, and begins behind what was there', async () => {
+    it('continue where the last ones ended, and start after what was there before', async () => {
       const { taskId } = await newTask();
       await put(taskId, 1000);
       const before = await changes(await since());
@@ -231,7 +231,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       expect((await changes(after.to)).changes).toEqual([]);
     });
 
-    it('leaves out what has changed nothing', async () => {
+    it('leave out a write that has changed nothing', async () => {
       const { taskId } = await newTask();
       await put(taskId, 1002);
       const from = await since();
@@ -240,7 +240,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       expect((await changes(from)).changes).toEqual([]);
     });
 
-    it('tells a transaction as a whole, however many of its changes exceed the limit', async () => {
+    it('include a transaction as a whole, even if it exceeds the limit', async () => {
       const from = await since();
       const task = aTask({}, organization);
       const puts = ['a', 'b', 'c', 'd'].map((key) => aPut({ taskId: task.id, key }));
@@ -255,7 +255,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       expect((await changes(second.to, 2)).changes).toEqual([]);
     });
 
-    it('goes through any number of changes in pages', async () => {
+    it('are returned in pages, however many there are', async () => {
       let from = await since();
       const { taskId } = await newTask();
       for (let i = 0; i < 7; i++) await put(taskId, 1000 + 2 * i);
@@ -267,24 +267,21 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       expect(seen).toEqual([1000, 1002, 1004, 1006, 1008, 1010, 1012]);
     });
 
-    it.each(['unknown', 'ahead of this outbox'])(
-      'tells of the time asked for where the position is %s',
-      async (how) => {
-        const { taskId } = await newTask();
-        await put(taskId, 1000, { key: 'old' });
-        await harness.age(10 * MINUTE_MS + 1);
-        await put(taskId, 1002, { key: 'recent' });
-        await harness.age(50 * MINUTE_MS);
-        await put(taskId, 1004, { key: 'new' });
-        const from = how === 'unknown' ? undefined : (await since()) + 1_000_000;
-        const page = await changes(from);
-        const ofTask = page.changes.filter((change) => change.taskId === taskId);
-        expect(ofTask.map(({ version }) => version)).toEqual([1002, 1004]);
-        expect((await changes(page.to)).changes).toEqual([]);
-      },
-    );
+    it.each(['unknown', 'ahead of this outbox'])('cover the requested time if the position is %s', async (how) => {
+      const { taskId } = await newTask();
+      await put(taskId, 1000, { key: 'old' });
+      await harness.age(10 * MINUTE_MS + 1);
+      await put(taskId, 1002, { key: 'recent' });
+      await harness.age(50 * MINUTE_MS);
+      await put(taskId, 1004, { key: 'new' });
+      const from = how === 'unknown' ? undefined : (await since()) + 1_000_000;
+      const page = await changes(from);
+      const ofTask = page.changes.filter((change) => change.taskId === taskId);
+      expect(ofTask.map(({ version }) => version)).toEqual([1002, 1004]);
+      expect((await changes(page.to)).changes).toEqual([]);
+    });
 
-    it('tells of what the journal brings late', async () => {
+    it('include a write that the journal brings late', async () => {
       const { taskId } = await newTask();
       const nowMs = NOW_MS - HOUR_MS;
       const late = { organization, put: aPut({ taskId, key: 'k' }, { version: 1000, nowMs }) };

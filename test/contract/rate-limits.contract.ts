@@ -1,7 +1,7 @@
 import type { RateLimits } from '../../src/inbound/methods/rate-limits';
 
 export interface RateLimitsHarness {
-  /** What one replica counts with. */
+  /** The counter of one replica. */
   readonly limits: RateLimits;
   elapse(ms: number): Promise<void>;
   close(): Promise<void>;
@@ -21,7 +21,7 @@ export function describeRateLimits(name: string, open: () => Promise<RateLimitsH
     afterAll(() => harness?.close());
     beforeEach(() => void (tests += 1));
 
-    it('counts every call in the window that the first one opens', async () => {
+    it('count every call in the window that the first call opens', async () => {
       for (const calls of [1, 2, 3]) {
         const window = await harness.limits.count(name(), WINDOW_MS);
         expect(window.calls).toBe(calls);
@@ -30,21 +30,21 @@ export function describeRateLimits(name: string, open: () => Promise<RateLimitsH
       }
     });
 
-    it('does not prolong a window', async () => {
+    it('do not extend a window', async () => {
       const first = await harness.limits.count(name(), WINDOW_MS);
       await harness.elapse(20);
       const second = await harness.limits.count(name(), WINDOW_MS);
       expect(second.endsInMs).toBeLessThanOrEqual(first.endsInMs - 20);
     });
 
-    it('begins anew when the window has ended', async () => {
+    it('start a new window when the last one has ended', async () => {
       await harness.limits.count(name(), 100);
       await harness.limits.count(name(), 100);
       await harness.elapse(150);
       expect(await harness.limits.count(name(), 100)).toMatchObject({ calls: 1 });
     });
 
-    it('keeps windows apart, whatever they are called', async () => {
+    it('keep windows apart, whatever their names are', async () => {
       const names = ['', '{', '{}a', 'Zoë 😀', '[2001:db8::1]', 'a:b'.repeat(100), 'a', 'A'].map(
         (part) => name() + part,
       );
@@ -53,7 +53,7 @@ export function describeRateLimits(name: string, open: () => Promise<RateLimitsH
       }
     });
 
-    it('counts calls at once one by one', async () => {
+    it('count simultaneous calls one by one', async () => {
       const windows = await Promise.all(Array.from({ length: 100 }, () => harness.limits.count(name(), WINDOW_MS)));
       expect(windows.map(({ calls }) => calls).sort((a, b) => a - b)).toEqual(
         Array.from({ length: 100 }, (_, i) => i + 1),

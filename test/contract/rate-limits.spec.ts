@@ -13,7 +13,7 @@ describeRateLimits('Redis', () => openRedis({ cluster: false }));
 describeRateLimits('Redis Cluster', () => openRedis({ cluster: true }));
 
 describe('rate limits in memory', () => {
-  it('keep a bounded number of windows, and those opened last', async () => {
+  it('keep a bounded number of windows, and forget the oldest ones first', async () => {
     const limits = new MemoryRateLimits({ maxWindows: 4 });
     for (const name of ['a', 'b', 'c', 'd', 'e']) await limits.count(name, WINDOW_MS);
     expect(await limits.count('e', WINDOW_MS)).toMatchObject({ calls: 2 });
@@ -31,14 +31,14 @@ describe('rate limits in memory', () => {
     expect(await limits.count('late', 100)).toEqual({ calls: 2, endsInMs: 1 });
   });
 
-  it('open no window that ends later than it is long, at whichever fraction of a millisecond', async () => {
+  it('open no window that lasts longer than its length because of rounding', async () => {
     const nowMs = 39511.58764439122;
     expect(nowMs + WINDOW_MS - nowMs).toBeGreaterThan(WINDOW_MS);
     const limits = new MemoryRateLimits({ maxWindows: 4, nowMs: () => nowMs });
     expect(await limits.count('a', WINDOW_MS)).toEqual({ calls: 1, endsInMs: WINDOW_MS });
   });
 
-  it('cost the same with a hundred thousand windows open, and with as many ended', async () => {
+  it('cost the same with a hundred thousand open windows and with as many ended ones', async () => {
     let nowMs = 0;
     const limits = new MemoryRateLimits({ maxWindows: 200_000, nowMs: () => nowMs });
     const timed = async (names: string) => {
@@ -50,7 +50,7 @@ describe('rate limits in memory', () => {
     const full = await timed('second');
     nowMs += WINDOW_MS;
     const ended = await timed('third');
-    // A scan of all windows for each call would take a thousand times as long.
+    // If each call scanned all windows, this would take a thousand times as long.
     expect(Math.max(full, ended)).toBeLessThan(50 * empty);
   });
 });
@@ -78,7 +78,7 @@ describe('rate limits in Redis', () => {
     expect([await count(0), await count(1), await count(0)]).toEqual([1, 2, 3]);
   });
 
-  it('stay with each replica while Redis is away, go on where they were, and are shared again', async () => {
+  it('continue from the local counts while Redis is down, and are shared again when it is back', async () => {
     expect([await count(0), await count(0), await count(1)]).toEqual([1, 2, 3]);
     await redis.kill();
     expect([await count(0), await count(1)]).toEqual([3, 2]);
@@ -91,13 +91,13 @@ describe('rate limits in Redis', () => {
   it.each<[string, number, (client: RedisConnection['client']) => Promise<unknown>]>([
     ['a count that never ends', 1001, (client) => client.set('cb:rate:a', '1000')],
     ['a count that ends too late', 8, (client) => client.set('cb:rate:a', '7', 'PX', 10 * WINDOW_MS)],
-    ['a count below nothing', 1, (client) => client.set('cb:rate:a', '-5')],
-    ['a number that cannot be counted up', 1, (client) => client.set('cb:rate:a', String(2n ** 63n - 1n))],
+    ['a negative count', 1, (client) => client.set('cb:rate:a', '-5')],
+    ['a count that cannot be incremented', 1, (client) => client.set('cb:rate:a', String(2n ** 63n - 1n))],
     ['a fraction', 1, (client) => client.set('cb:rate:a', '1.5')],
     ['a text', 1, (client) => client.set('cb:rate:a', 'x', 'PX', WINDOW_MS / 2)],
     ['a list', 1, (client) => client.rpush('cb:rate:a', 'x')],
     ['a hash', 1, (client) => client.hset('cb:rate:a', 'x', 'y')],
-  ])('make a window, shared and with an end, of what is foreign: %s', async (_, calls, corrupt) => {
+  ])('turn a foreign value into a shared window with an end: %s', async (_, calls, corrupt) => {
     const [first, second] = limits as [RedisRateLimits, RedisRateLimits];
     await corrupt((replicas as [RedisConnection, ...RedisConnection[]])[0].client);
     const window = await first.count('a', WINDOW_MS);
@@ -107,12 +107,12 @@ describe('rate limits in Redis', () => {
     expect((await second.count('a', WINDOW_MS)).calls).toBe(calls + 1);
   });
 
-  it('do not wait for a Redis that does not answer', async () => {
+  it('do not wait for a Redis that does not reply', async () => {
     await count(0);
     redis.pause();
     const startedAtMs = performance.now();
     for (let calls = 2; calls <= 20; calls += 1) expect(await count(0)).toBe(calls);
-    // Each of them waiting would take longer than four seconds.
+    // If each call waited, this would take longer than four seconds.
     expect(performance.now() - startedAtMs).toBeLessThan(2000);
     redis.resume();
     await until('the window is shared again', async () => (await count(1, 'b')) !== (await count(0, 'b')));

@@ -52,7 +52,7 @@ describe('attachment cache in Redis', () => {
     await cache.fill([fillOf(attachments)]);
   });
 
-  describe('what it stores', () => {
+  describe('the stored data', () => {
     it('has the documented names', async () => {
       expect((await harness.client.keys(`cb:task:${taskId}:*`)).sort()).toEqual([
         `cb:task:${taskId}:attachment:a`,
@@ -63,7 +63,7 @@ describe('attachment cache in Redis', () => {
       ]);
     });
 
-    it('has the documented members in each hash, and none that is not there', async () => {
+    it('has the documented members in each hash, and no member that the attachment lacks', async () => {
       const [json] = oneOfEachType(taskId) as [Attachment];
       const full = { ...json, size: 7, mimeType: 'application/json', expiresAtMs: Date.UTC(2100, 0, 1) };
       await cache.fill([fillOf([full, ...attachments])]);
@@ -95,13 +95,13 @@ describe('attachment cache in Redis', () => {
       });
     });
 
-    it('has the creation time in ms for a score', async () => {
+    it('has the creation time in ms as the score', async () => {
       expect(await harness.client.zrange(harness.keys.index(taskId), 0, -1, 'WITHSCORES')).toEqual(
         attachments.flatMap(({ key, createdAtMs }) => [key, String(createdAtMs)]),
       );
     });
 
-    it('writes large numbers digit by digit', async () => {
+    it('has large numbers with all their digits', async () => {
       const version = versionAt(Date.UTC(2090, 0, 1)) + 1;
       await cache.apply(putChange(sampleAttachment({ taskId, key: 'late', version })));
       await cache.apply({ taskId, key: 'gone', stamp: { version: version + 2, op: randomUUID() }, attachment: null });
@@ -109,7 +109,7 @@ describe('attachment cache in Redis', () => {
       expect((await cache.readTask(taskId)).token.floor).toBe(version + 2);
     });
 
-    it('takes the floor from the clock of Redis, 100 ms ahead', async () => {
+    it('has a floor 100 ms ahead of the clock of Redis', async () => {
       const timeMs = async () => {
         const [seconds, microseconds] = await harness.client.time();
         return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
@@ -129,14 +129,14 @@ describe('attachment cache in Redis', () => {
       expect(actualMs).toBeGreaterThan(expectedMs - LONGEST_TEST_MS / 2);
     };
 
-    it('is the given one after a fill, and a minute before the first', async () => {
+    it('have the given length after a fill, and one minute before the first fill', async () => {
       for (const name of names()) expectAbout(await lifetimeMs(name), HOUR_MS);
       const unfilled = `t-${randomUUID()}`;
       await cache.readTask(unfilled);
       expectAbout(await lifetimeMs(harness.keys.control(unfilled)), 60_000);
     });
 
-    it('begins again with every change', async () => {
+    it('start again with every change', async () => {
       for (const name of names()) await harness.client.pexpire(name, 60_000);
       await cache.apply(putChange(sampleAttachment({ taskId, key: 'a', version: floor + 2 })));
       for (const name of names()) expectAbout(await lifetimeMs(name), HOUR_MS);
@@ -149,7 +149,7 @@ describe('attachment cache in Redis', () => {
       expectAbout(await lifetimeMs(control), HOUR_MS);
     });
 
-    it('is none for what only the journal holds besides', async () => {
+    it('are suspended for journaled data', async () => {
       const [a] = attachments as [Attachment];
       const control = harness.keys.control(taskId);
       await harness.client.hset(control, { n: 1, 'r:a': `${a.version} ${a.op} journaled live 0` });
@@ -178,7 +178,7 @@ describe('attachment cache in Redis', () => {
     it.each([
       ['journaled', true],
       ['drained', false],
-    ])('that are %s count as known to a newer put below the floor: %p', async (mark, isKnown) => {
+    ])('that are %s make the key known to a newer put below the floor: %p', async (mark, isKnown) => {
       await tombstone(mark, 2);
       await cache.apply(putChange(sampleAttachment({ taskId, key: 'gone', version: 4 })));
       expect((await get('gone')) !== undefined).toBe(isKnown);
@@ -186,7 +186,7 @@ describe('attachment cache in Redis', () => {
     });
   });
 
-  describe('changes that a page must hold', () => {
+  describe('a page that must include changes', () => {
     const holds = async (key: string, version: number, deleted: boolean) => {
       const found = await cache.readPage(requestFor({ known: [{ key, version, deleted }] }));
       return found.page !== undefined;
@@ -194,19 +194,19 @@ describe('attachment cache in Redis', () => {
     const tombstone = (mark: string, version: number) =>
       harness.client.hset(harness.keys.control(taskId), 'r:gone', `${version} ${randomUUID()} ${mark} deleted 0`);
 
-    it('are there: what a journaled deletion has overtaken', async () => {
+    it('is returned if a journaled deletion has overtaken them', async () => {
       await tombstone('journaled', floor + 4);
       expect([await holds('gone', floor + 2, false), await holds('gone', floor + 6, false)]).toEqual([true, false]);
       expect([await holds('gone', floor + 2, true), await holds('gone', floor + 6, true)]).toEqual([true, true]);
     });
 
-    it('are not there: what a drained deletion has overtaken', async () => {
+    it('is not returned if a drained deletion has overtaken a put', async () => {
       await tombstone('drained', floor + 4);
       expect([await holds('gone', floor + 2, false), await holds('gone', floor + 2, true)]).toEqual([false, true]);
     });
   });
 
-  it('fills nothing of a session that has ended', async () => {
+  it('ignores a fill of an earlier generation', async () => {
     const changed = attachments.map((attachment) => ({ ...attachment, version: 4, op: randomUUID() }));
     await cache.fill([fillOf(changed, true, { floor, session: session - 1 })]);
     expect(await get('a')).toEqual(attachments[0]);
@@ -220,7 +220,7 @@ describe('attachment cache in Redis', () => {
       ['the index', () => harness.evict.index(taskId)],
       ['an entry of the index', () => harness.evict.indexEntry(taskId, 'b')],
       ['the control', () => harness.evict.control(taskId)],
-    ])('heals the loss of %s with a complete fill', async (_, lose) => {
+    ])('are healed by a complete fill: %s', async (_, lose) => {
       await lose();
       const lost = await page();
       expect(lost?.entries.every(({ attachment }) => attachment)).not.toBe(true);
@@ -229,14 +229,14 @@ describe('attachment cache in Redis', () => {
       expect(await get('b')).toEqual(attachments[1]);
     });
 
-    it('does not count what went while the control was lost', async () => {
+    it('of the control bring back nothing that was deleted meanwhile', async () => {
       await harness.evict.control(taskId);
       attachments.pop();
       await refill();
       expect((await page())?.entries.map(({ attachment }) => attachment)).toEqual(attachments);
     });
 
-    it('pages on without the body that was lost', async () => {
+    it('of a body leave the rest of the page usable', async () => {
       await harness.evict.body(taskId, 'b');
       for (const includeBodies of [true, false]) {
         const entries = (await page({ includeBodies }))?.entries;
@@ -249,9 +249,9 @@ describe('attachment cache in Redis', () => {
     });
   });
 
-  describe('what it cannot make sense of', () => {
+  describe('corrupted data', () => {
     const corruptions: [string, () => Promise<unknown>][] = [
-      ['a string for a hash', () => harness.client.set(nameOf('a'), 'x')],
+      ['a string in place of a hash', () => harness.client.set(nameOf('a'), 'x')],
       ['the hash of another version', () => harness.client.hset(nameOf('a'), 'op', randomUUID())],
       ['the hash of another attachment', () => harness.client.hset(nameOf('a'), 'key', 'b')],
       ['a hash without its type', () => harness.client.hdel(nameOf('a'), 'type')],
@@ -263,13 +263,13 @@ describe('attachment cache in Redis', () => {
       ['a broken size', () => harness.client.hset(nameOf('a'), 'size', '-1')],
       ['a broken record', () => harness.client.hset(harness.keys.control(taskId), 'r:a', 'x')],
       ['no record', () => harness.client.hdel(harness.keys.control(taskId), 'r:a')],
-      ['a string for the control', () => harness.client.set(harness.keys.control(taskId), 'x')],
+      ['a string in place of the control', () => harness.client.set(harness.keys.control(taskId), 'x')],
       ['a broken floor', () => harness.client.hset(harness.keys.control(taskId), 'f', 'x')],
-      ['a floor that is no number', () => harness.client.hset(harness.keys.control(taskId), 'f', 'nan')],
+      ['a floor that is not a number', () => harness.client.hset(harness.keys.control(taskId), 'f', 'nan')],
       ['a floor that is not exact', () => harness.client.hset(harness.keys.control(taskId), 'f', '9'.repeat(20))],
       ['a broken count', () => harness.client.hset(harness.keys.control(taskId), 'm', '')],
     ];
-    it.each(corruptions)('is a miss, healed by a complete fill: %s', async (_, corrupt) => {
+    it.each(corruptions)('is a miss until a complete fill heals it: %s', async (_, corrupt) => {
       await corrupt();
       expect(await get('a')).toBeUndefined();
       for (const includeBodies of [true, false]) {
@@ -282,7 +282,7 @@ describe('attachment cache in Redis', () => {
       expect((await page())?.entries.map(({ attachment }) => attachment)).toEqual(attachments);
     });
 
-    it('is a miss, healed by a complete fill: a broken value', async () => {
+    it('is a miss until a complete fill heals it: a broken JSON value', async () => {
       attachments.push(sampleAttachment({ taskId, key: 'd', type: 'json', value: JsonText.of([1]) }));
       await refill();
       await harness.client.hset(nameOf('d'), 'value', '[1');
@@ -292,7 +292,7 @@ describe('attachment cache in Redis', () => {
     });
 
     it.each<[string, () => Promise<unknown>]>([
-      ['a string for the index', () => harness.client.set(harness.keys.index(taskId), 'x')],
+      ['a string in place of the index', () => harness.client.set(harness.keys.index(taskId), 'x')],
       ['a foreign entry in the index', () => harness.client.zadd(harness.keys.index(taskId), 1, 'foreign')],
       ['a wrong count', () => harness.client.hset(harness.keys.control(taskId), 'm', '7')],
       ['a broken expiry', () => harness.client.hset(harness.keys.control(taskId), 'x', 'soon')],
@@ -303,7 +303,7 @@ describe('attachment cache in Redis', () => {
           await harness.client.zadd(harness.keys.index(taskId), 1, 'foreign');
         },
       ],
-    ])('is no page, until complete fills have healed it: %s', async (_, corrupt) => {
+    ])('makes the page unknown until complete fills heal it: %s', async (_, corrupt) => {
       await corrupt();
       expect(await page()).toBeUndefined();
       await refill();
@@ -319,7 +319,7 @@ describe('attachment cache in Redis', () => {
       expect(await get('a')).toEqual(put);
     });
 
-    it('does not stop a deletion', async () => {
+    it('does not prevent a deletion', async () => {
       await harness.client.set(nameOf('a'), 'x');
       await harness.client.set(harness.keys.index(taskId), 'x');
       await cache.apply({ taskId, key: 'a', stamp: { version: floor + 2, op: randomUUID() }, attachment: null });

@@ -37,7 +37,7 @@ describe.each([
     connection.connect();
   };
   const ready = () => connection.waitUntilReady(READY_TIMEOUT_MS);
-  /** The data stays, and so does the server. */
+  /** Breaks the connections alone: the server and its data stay. */
   const breakConnections = async () => {
     const other = new Redis(server.url);
     await other.client('KILL', 'TYPE', 'normal');
@@ -55,7 +55,7 @@ describe.each([
     await server.restart();
   });
 
-  it('is away at first: nothing waits for it, and it is used as soon as it is there', async () => {
+  it('fails calls at once while Redis is unavailable, and works as soon as Redis is available', async () => {
     await server.kill();
     open();
     await expect(cache.read([REF], 'acme')).rejects.toMatchObject(UNAVAILABLE);
@@ -68,7 +68,7 @@ describe.each([
     expect(changes).toEqual(['down', 'up']);
   });
 
-  it('breaks and comes back, and says so once each', async () => {
+  it('reports every break and every return once', async () => {
     open();
     await ready();
     await cache.readTask('t-1');
@@ -87,7 +87,7 @@ describe.each([
     expect(changes).toEqual(['up', 'down', 'up']);
   });
 
-  it('gives up a connection on which nothing comes back', async () => {
+  it('gives up a silent connection', async () => {
     open(100);
     await ready();
     await connection.ping(PING_TIMEOUT_MS);
@@ -99,7 +99,7 @@ describe.each([
     await connection.ping(PING_TIMEOUT_MS);
   });
 
-  /** With a call under way, which is told. */
+  /** Breaks the connection while the server is silent. A call in progress must fail. */
   const breakInSilence = async () => {
     open();
     await ready();
@@ -111,9 +111,9 @@ describe.each([
     await underWay;
   };
 
-  it('fails what is under way when it breaks', () => breakInSilence());
+  it('fails the calls in progress when it breaks', () => breakInSilence());
 
-  it('keeps a connection that answers, however long the one before it was silent', async () => {
+  it('keeps a connection that replies, however long the one before it was silent', async () => {
     await breakInSilence();
     const restartedAtMs = performance.now();
     await ready();
@@ -125,7 +125,7 @@ describe.each([
     expect(changes).toEqual(['up', 'down', 'up']);
   });
 
-  it('begins a session with every connection, and fills nothing of an earlier one', async () => {
+  it('starts a generation with every connection, and ignores fills of an earlier one', async () => {
     open();
     expect(connection.session).toBe(0);
     await ready();
@@ -143,7 +143,7 @@ describe.each([
     expect(await cache.readTask('t-1')).toMatchObject({ organization: 'acme' });
   });
 
-  it('stays in its session while it lasts', async () => {
+  it('stays in its generation as long as the connection lasts', async () => {
     open();
     await ready();
     const { session } = connection;
@@ -152,7 +152,7 @@ describe.each([
     expect(connection.session).toBe(session);
   });
 
-  it('does not wait longer than it must for a server that does not answer', async () => {
+  it('waits no longer than the command time-out for a silent server', async () => {
     open(200);
     await ready();
     await connection.ping(PING_TIMEOUT_MS);
@@ -161,7 +161,7 @@ describe.each([
     server.resume();
   });
 
-  it('closes after what has been sent is answered, and for good', async () => {
+  it('closes for good, after the replies to what has been sent', async () => {
     open();
     await ready();
     const ended = new Promise<void>((resolve) => connection.client.once('end', () => resolve()));
@@ -173,7 +173,7 @@ describe.each([
     expect(changes).toEqual(['up']);
   });
 
-  it('closes while there is nothing to close', async () => {
+  it('closes even if it was never connected', async () => {
     await server.kill();
     open();
     await connection.close();
@@ -181,7 +181,7 @@ describe.each([
   });
 });
 
-it('finds a cluster by any of its nodes', async () => {
+it('a connection finds a cluster through any of its nodes', async () => {
   const server = await startRedis({ cluster: true });
   const url = `redis://127.0.0.1:1,redis://127.0.0.1:${server.port}`;
   const connection = new RedisConnection({ url, isCluster: true, onChange: () => undefined });
@@ -211,7 +211,7 @@ describe('fitness for a journal', () => {
   });
   const set = (name: string, value: string) => connection.client.config('SET', name, value);
 
-  it('is given where writes are kept, whatever may be evicted besides', async () => {
+  it('is given if writes are kept, whatever else may be evicted', async () => {
     expect(await connection.unfitness(PING_TIMEOUT_MS)).toBeUndefined();
     await set('maxmemory-policy', 'allkeys-lru');
     expect(await connection.unfitness(PING_TIMEOUT_MS)).toBeUndefined();
@@ -222,7 +222,7 @@ describe('fitness for a journal', () => {
     }
   });
 
-  it('is not where anything may be evicted, or a restart loses writes', async () => {
+  it('is not given if anything may be evicted, or if a restart loses writes', async () => {
     await set('maxmemory', '1gb');
     await set('maxmemory-policy', 'allkeys-lfu');
     expect(await connection.unfitness(PING_TIMEOUT_MS)).toBe(
@@ -236,7 +236,7 @@ describe('fitness for a journal', () => {
     );
   });
 
-  it('is not doubted where the server does not tell', async () => {
+  it('is assumed if the server does not report its settings', async () => {
     await set('appendonly', 'no');
     await connection.client.acl('SETUSER', 'default', '-info');
     expect(await connection.unfitness(PING_TIMEOUT_MS)).toBeUndefined();
@@ -244,7 +244,7 @@ describe('fitness for a journal', () => {
   });
 });
 
-describe('a cluster of several nodes', () => {
+describe('a connection to a cluster of several nodes', () => {
   let servers: RedisCluster;
   let connection: RedisConnection;
 
@@ -259,7 +259,7 @@ describe('a cluster of several nodes', () => {
     await servers?.stop();
   });
 
-  it('is there while any of its nodes answers', async () => {
+  it('is up while any of the nodes replies', async () => {
     const [one, ...others] = servers.nodes as [RedisServer, ...RedisServer[]];
     one.pause();
     try {
@@ -280,12 +280,12 @@ describe('a cluster of several nodes', () => {
     );
   });
 
-  it('goes on with the shards that answer, and begins a session when a node comes or goes', async () => {
+  it('continues with the shards that reply, and starts a generation when a node leaves or comes back', async () => {
     const keys = new RedisKeys(true);
     const cache = new RedisAttachmentCache(connection, keys, 60_000);
     const journal = new RedisAttachmentJournal(connection, keys, 60_000);
     const partsThatAnswer = async () => (await cache.cursors()).flatMap(({ parts }) => parts).length;
-    // After the outage before, none may answer at first.
+    // After the outage in the last test, no node may reply at first.
     const allAnswer = () =>
       partsThatAnswer().then(
         (count) => count === keys.shards.length,
@@ -308,7 +308,7 @@ describe('a cluster of several nodes', () => {
   });
 });
 
-it('calls a server that became a replica unavailable for changes', async () => {
+it('a Redis server that became a replica is unavailable for changes', async () => {
   const server = await startRedis();
   const connection = new RedisConnection({ url: server.url, isCluster: false, onChange: () => undefined });
   try {

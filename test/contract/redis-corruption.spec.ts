@@ -15,14 +15,14 @@ const KEYS = ['a', 'b', 'c'] as const;
 type Key = (typeof KEYS)[number];
 const TASK = 't';
 
-/** More, or those of a seed that a failure has printed: npx jest redis-corruption --globals '{"runs":20000,"seed":1}' */
+/** More runs, or those of a printed seed: npx jest redis-corruption --globals '{"runs":20000,"seed":1}' */
 const { runs = 300, seed = Date.now() % 2 ** 31 } = globalThis as { runs?: number; seed?: number };
 const TIMEOUT_MS = 60_000 + runs * 100;
 const MAX_READS_UNTIL_HEALED = 5;
 
 const NO_NUMBER = ['', 'x', '-1', '1.5', 'nan', '1e400', ' 5', '0x10', '9'.repeat(20)] as const;
 const NO_VERSION = [...NO_NUMBER, String(2 ** 53 - 1)] as const;
-/** Of the parts of a record: its version, op, mark, state and expiry. */
+/** Wrong texts for the parts of a record: its version, op, mark, state and expiry. */
 const WRONG_PARTS = [
   [...NO_VERSION, '0', '1', String(2 ** 52), 'higher', 'lower'],
   ['', 'x', randomUUID()],
@@ -71,7 +71,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-describe('what a replica answers from a Redis that holds what nobody has written', () => {
+describe('the replies of a replica whose Redis holds corrupted data', () => {
   let harness: RedisCacheHarness;
   beforeAll(async () => {
     harness = await openRedisHarness({ isCluster: false });
@@ -79,7 +79,7 @@ describe('what a replica answers from a Redis that holds what nobody has written
   afterAll(() => harness?.close());
 
   it(
-    'is right, and comes from Redis again after a few calls',
+    'are right, and come from Redis again after a few calls',
     async () => {
       const corruptions = fc.array(corruption, { minLength: 1, maxLength: 2 });
       const property = fc.asyncProperty(corruptions, fc.array(step, { maxLength: 6 }), async (wrongs, steps) => {
@@ -133,7 +133,7 @@ function misspelt(record: string, wrong: Corruption & { kind: 'part' | 'letter' 
   return parts.join(' ');
 }
 
-/** One that writes, and one that reads; what the first knows of its own writes, the other does not. */
+/** One replica that writes and one that reads. The reader does not know which writes the other one has acknowledged. */
 class Replica {
   private readonly house: House;
   private readonly projectChanges: ProjectChanges;
@@ -167,7 +167,7 @@ class Replica {
     );
   }
 
-  /** Redis knows all of the task. */
+  /** Creates the task, and lets Redis know all of it. */
   async open(): Promise<void> {
     await this.house.task(TASK);
     for (const each of KEYS) await this.put(each);
@@ -217,7 +217,7 @@ class Replica {
     expect([totalCount, attachments.map(({ key, content }) => [key, content])]).toEqual([this.contents.size, expected]);
   }
 
-  /** The order of the map is that of the list: an overwritten attachment keeps its place. */
+  /** The map has the order of the list, in which an overwritten attachment keeps its place. */
   private async put(put: string): Promise<void> {
     this.house.clock.advance(1);
     const content = `content ${++this.writes}`;

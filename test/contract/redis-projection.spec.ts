@@ -25,7 +25,7 @@ describe.each([
     journal = harness.journal(HOUR_MS);
   });
   afterAll(() => harness?.close());
-  /** A task of which the cache knows everything: `known`. */
+  /** A task of which the cache knows everything. Its one attachment is `known`. */
   beforeEach(async () => {
     await harness.empty();
     task = new TaskInJournal(cache, journal);
@@ -38,8 +38,8 @@ describe.each([
   const settle = async () => journal.settle(await task.head(), { state: 'applied' });
   const state = () => Promise.all([task.get('known'), task.keys(), task.floor()]);
 
-  describe('over what was journaled', () => {
-    it('changes nothing: the same put, drained or not', async () => {
+  describe('over journaled writes', () => {
+    it('changes nothing for the same put, drained or not', async () => {
       const journaled = await task.appendPut('new', floor + 2);
       await project(cache, putOf(journaled));
       await settle();
@@ -57,7 +57,7 @@ describe.each([
       expect(await task.keys()).toEqual(['new']);
     });
 
-    it('forgets an older put, whose entry stays', async () => {
+    it('forgets an older put, but keeps its entry', async () => {
       await task.appendPut('known', floor + 2);
       await project(cache, putOf(sample('known', floor + 4)));
       expect(await state()).toEqual([undefined, undefined, floor + 4]);
@@ -74,7 +74,7 @@ describe.each([
       expect((await task.apply(sample('known', floor + 1))).newer).toBeUndefined();
     });
 
-    it('forgets it with its task, and keeps its entry', async () => {
+    it('forgets a put with its task, but keeps its entry', async () => {
       await task.appendPut('new', floor + 2);
       await project(cache, taskDeletionOf(task.id, floor + 10));
       expect(await task.get('new')).toBeUndefined();
@@ -82,18 +82,18 @@ describe.each([
     });
   });
 
-  it('removes the body with the record', async () => {
+  it('removes the body together with the record', async () => {
     await project(cache, putOf(sample('known', floor + 10)));
     expect(await harness.client.exists(harness.keys.attachment(known))).toBe(0);
   });
 
-  it('leaves nothing behind of a task that is not there', async () => {
+  it('leaves nothing behind for a task that is not known', async () => {
     const other = new TaskInJournal(cache, journal);
     await project(cache, taskDeletionOf(other.id, 2), putOf(other.sample('new', 4)));
     expect(await harness.client.exists(harness.keys.control(other.id))).toBe(0);
   });
 
-  it('prolongs no lifetime, not even of a deleted task', async () => {
+  it('extends no lifetime, not even of a deleted task', async () => {
     const control = harness.keys.control(task.id);
     await harness.client.pexpire(control, 60_000);
     await project(cache, putOf(known), putOf(sample('new', floor + 4)));
@@ -105,14 +105,14 @@ describe.each([
     const change = () => putOf(sample('known', floor + 10));
     const cursorName = () => harness.keys.cursor(harness.keys.shardOf(task.id));
 
-    it('is one of all shards, and has no lifetime', async () => {
+    it('covers all shards, and has no lifetime', async () => {
       expect((await cursorOf(cache)).parts).toEqual(harness.keys.shards);
       await project(cache);
       expect((await cursorOf(cache)).parts).toEqual(harness.keys.shards);
       expect(await harness.client.pttl(cursorName())).toBe(-1);
     });
 
-    it('has moved where it is lost', async () => {
+    it('counts as moved if it is lost', async () => {
       await project(cache);
       const before = await cursorOf(cache);
       await harness.client.del(cursorName());
@@ -123,10 +123,10 @@ describe.each([
 
     it.each<[string, (name: string) => Promise<unknown>]>([
       ['text', (name) => harness.client.set(name, 'x')],
-      ['no integer', (name) => harness.client.set(name, '-1')],
-      ['too large a number', (name) => harness.client.set(name, '99999999999999999999')],
+      ['not an integer', (name) => harness.client.set(name, '-1')],
+      ['a number that is too large', (name) => harness.client.set(name, '99999999999999999999')],
       ['a list', (name) => harness.client.rpush(name, '7000')],
-    ])('is not known where it is %s, until the next projection', async (__, corrupt) => {
+    ])('is unknown if it is %s, until the next projection', async (__, corrupt) => {
       await corrupt(cursorName());
       const cursors = await cache.cursors();
       expect(cursors.every(({ position }) => position === undefined)).toBe(true);
@@ -138,7 +138,7 @@ describe.each([
   });
 });
 
-it('gives shards of a cluster that are at different positions one by one', async () => {
+it('shards of a cluster are grouped by the position of their cursor', async () => {
   const harness = await openRedisHarness({ isCluster: true });
   try {
     const cache = harness.cache(HOUR_MS);

@@ -5,7 +5,7 @@ import { commands } from '../support/cache-model/cache-command';
 import { CacheLane } from '../support/cache-model/cache-lane';
 import { startRedis, startRedisCluster } from '../support/redis-server';
 
-/** More, or those of a seed that a failure has printed: npx jest redis-scripts --globals '{"sequences":200000,"seed":1}' */
+/** More sequences, or those of a printed seed: npx jest redis-scripts --globals '{"sequences":200000,"seed":1}' */
 const { sequences = 20_000, seed = Date.now() % 2 ** 31 } = globalThis as { sequences?: number; seed?: number };
 const LANES = 12;
 const TIMEOUT_MS = 60_000 + sequences * 10;
@@ -15,7 +15,7 @@ interface Server {
   stop(): Promise<void>;
 }
 
-describe('the scripts in Redis do what the model does, whatever the sequence of commands', () => {
+describe('the Redis scripts do what the model does, for any sequence of commands', () => {
   const servers: Server[] = [];
   const connections: RedisConnection[] = [];
   afterAll(async () => {
@@ -32,7 +32,7 @@ describe('the scripts in Redis do what the model does, whatever the sequence of 
     connections.push(connection);
     connection.connect();
     await connection.waitUntilReady(10_000);
-    // Each node is connected to with its first command, which begins a new session.
+    // The first command to a node opens its connection, which starts a new generation.
     if (connection.client instanceof Cluster) await Promise.all(connection.client.nodes().map((node) => node.ping()));
     return connection;
   };
@@ -59,7 +59,7 @@ describe('the scripts in Redis do what the model does, whatever the sequence of 
   );
 });
 
-/** Half of all sequences, at once in all lanes. */
+/** Runs half of all sequences, in all lanes at once. */
 async function runOn(lanes: readonly CacheLane[]): Promise<void> {
   const numRuns = Math.ceil(sequences / 2 / lanes.length);
   const running = lanes.map((lane, i) => {

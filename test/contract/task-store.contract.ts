@@ -42,7 +42,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         '{}',
         '{"2":1,"1":2,"b":{"z":1.0,"y":-0},"a":[]}',
         String.raw`{"\u0000":"\ud800","a":1,"a":2,"é":"\u00e9"}`,
-      ])('keeps the metadata %s and all the rest', async (metadata) => {
+      ])('keeps the metadata %s and every other member', async (metadata) => {
         const parent = await storedTask(harness);
         const draft = {
           text: '𝒳 "quoted" \\',
@@ -54,7 +54,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await get(task.id)).toEqual({ task, attachmentCount: 0 });
       });
 
-      it('stores the first attachments with the task', async () => {
+      it('stores the first attachments together with the task', async () => {
         const task = aTask();
         const puts = [
           aPut({
@@ -74,7 +74,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await harness.eventsOf(task.id)).toEqual([event, ...puts.map((put) => put.event)]);
       });
 
-      it('refuses an id that is taken, by whomever, and leaves what is there', async () => {
+      it('refuses an id that is taken in any organisation, and changes nothing', async () => {
         const task = await storedTask(harness, {}, 'other');
         const again = aTask({ id: task.id, text: 'another' });
         const outcome = harness.tasks.insert(
@@ -96,7 +96,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await get(task.id)).toBeUndefined();
       });
 
-      it('lets one of many simultaneous inserts of an id through', async () => {
+      it('admits one of many simultaneous inserts of an id', async () => {
         const task = aTask();
         const outcomes = await Promise.all(Array.from({ length: 8 }, () => insert(task)));
         expect(outcomes.sort()).toEqual([...new Array<string>(7).fill('id-taken'), 'inserted']);
@@ -155,7 +155,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect((await get(task.id))?.task).toEqual(cancelled);
       });
 
-      it('is stale over any revision but the one before', async () => {
+      it('is stale unless it follows the stored revision', async () => {
         const task = await storedTask(harness);
         await update(task);
         await expect(update(task, { text: 'too late' })).resolves.toEqual({ state: 'stale' });
@@ -164,7 +164,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await harness.eventsOf(task.id)).toHaveLength(2);
       });
 
-      it('is stale where the task is missing, foreign or deleted', async () => {
+      it('is stale if the task is missing, foreign or deleted', async () => {
         const foreign = await storedTask(harness, {}, 'other');
         const deleted = await storedTask(harness);
         await remove(deleted.id);
@@ -174,7 +174,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect((await get(foreign.id, 'other'))?.task).toEqual(foreign);
       });
 
-      it('lets one of many simultaneous changes through', async () => {
+      it('admits one of many simultaneous changes', async () => {
         const task = await storedTask(harness);
         const outcomes = await Promise.all(Array.from({ length: 8 }, (_, i) => update(task, { priority: i })));
         expect(outcomes.filter(({ state }) => state === 'updated')).toHaveLength(1);
@@ -182,7 +182,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await harness.eventsOf(task.id)).toHaveLength(2);
       });
 
-      it('keeps counting attachments', async () => {
+      it('keeps the count of attachments', async () => {
         const task = await storedTask(harness);
         await harness.attachments.put(aPut({ taskId: task.id }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
         await update(task);
@@ -225,7 +225,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect((await get(task.id))?.attachmentCount).toBe(1);
       });
 
-      it('changes nothing where the attachment is refused', async () => {
+      it('changes nothing if the attachment is refused', async () => {
         const task = await storedTask(harness);
         await harness.attachments.put(
           aPut({ taskId: task.id, key: 'result' }),
@@ -239,7 +239,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await harness.eventsOf(task.id)).toHaveLength(2);
       });
 
-      it('changes nothing where the task is full', async () => {
+      it('changes nothing if the task is full', async () => {
         const task = aTask();
         const puts = Array.from({ length: MAX_ATTACHMENTS_PER_TASK }, (_, i) =>
           aPut({ taskId: task.id, key: `k${i}` }),
@@ -250,7 +250,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await harness.eventsOf(task.id)).toHaveLength(1 + MAX_ATTACHMENTS_PER_TASK);
       });
 
-      it('stores no attachment where the change is stale', async () => {
+      it('stores no attachment if the change is stale', async () => {
         const task = await storedTask(harness);
         await update(task);
         await expect(complete(task, 1000).outcome).resolves.toEqual({ state: 'stale' });
@@ -261,7 +261,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
     });
 
     describe('organizationOf', () => {
-      it('knows whose a task is until it is deleted', async () => {
+      it('returns the organisation of a task until the task is deleted', async () => {
         const task = await storedTask(harness, {}, 'other');
         expect(await harness.tasks.organizationOf(task.id, TIMEOUT_MS)).toBe('other');
         await remove(task.id, 'other');
@@ -271,7 +271,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
     });
 
     describe('list', () => {
-      it('pages as a sorted array does', async () => {
+      it('returns the same pages as a sorted array', async () => {
         const created = fc.record({
           priority: fc.integer({ min: 1, max: 3 }),
           createdAtMs: fc.integer({ min: NOW_MS, max: NOW_MS + 2 }),
@@ -306,7 +306,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         );
       });
 
-      it('knows sub-tasks, and counts what has not expired', async () => {
+      it('returns sub-tasks, and counts the attachments that have not expired', async () => {
         const parent = await storedTask(harness);
         const child = await storedTask(harness, { parentId: parent.id });
         const put = (key: string, ttlSeconds?: number) =>
@@ -330,7 +330,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
     });
 
     describe('inIdOrder', () => {
-      it('walks through the live tasks of all organisations, by the bytes of their ids', async () => {
+      it('returns the live tasks of all organisations, by the bytes of their ids', async () => {
         const prefix = randomUUID();
         const [lower, upper, gone] = [`${prefix}-a`, `${prefix}-B`, `${prefix}-b`];
         const tasks = [
@@ -349,7 +349,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
     });
 
     describe('deleteTree', () => {
-      it('deletes a task with everything below it, parents first, and nothing beside it', async () => {
+      it('deletes a task with all its descendants, parents first, and nothing else', async () => {
         const root = await storedTask(harness);
         const parentId = root.id;
         const children = [await storedTask(harness, { parentId }), await storedTask(harness, { parentId })];
@@ -395,7 +395,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await harness.eventsOf(task.id)).toEqual(before);
       });
 
-      it('deletes nothing when it cannot be described', async () => {
+      it('deletes nothing if the description of the deletion fails', async () => {
         const task = await storedTask(harness);
         const describe = () => {
           throw new Error('no words');

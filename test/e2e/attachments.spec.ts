@@ -16,14 +16,14 @@ interface WireBatch {
 
 let tasks = 0;
 
-/** A task of its own for a test; returns its id. */
+/** Creates a task that no other test uses; returns its id. */
 async function createTask(service: Service, params: object = {}): Promise<string> {
   const task = { id: `task-${++tasks}`, text: 'a task', ...params };
   await service.result('task.create', task);
   return task.id;
 }
 
-/** Everything that can be asked about a task's attachments. */
+/** The results of every method that reads a task's attachments. */
 async function answersAbout(service: Service, taskId: string, keys: readonly string[]): Promise<unknown> {
   const list = (params: object) => service.result<WireAttachmentPage>('task.list_attachments', { taskId, ...params });
   return {
@@ -67,7 +67,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
     data: { code: 'ATTACHMENT_NOT_FOUND', taskId, key },
   });
 
-  describe('types', () => {
+  describe('an attachment', () => {
     it.each([
       [{ type: 'json', value: { a: 1 }, mimeType: 'application/json', size: 1 }],
       [{ type: 'json', value: 0 }],
@@ -80,7 +80,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       [{ type: 'url', url: 'HTTPS://Example.org:443/ä?q=1#f', size: Number.MAX_SAFE_INTEGER }],
       [{ type: 'binary', mimeType: 'application/vnd.x+json' }],
       [{ type: 'binary', mimeType: 'image/png', size: 1, url: 'https://example.org/x.png' }],
-    ])('%j comes back as it was given', async (members) => {
+    ])('with the members %j is returned as it was given', async (members) => {
       const taskId = await createTask(service);
       const created = await put(taskId, 'k', members);
       expect(created).toStrictEqual({
@@ -120,11 +120,11 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       [{ type: 'text', content: 'x', ttlSeconds: 1.5 }, ['ttlSeconds']],
       [{ type: 'text', content: 'x', ifVersion: 0 }, ['ifVersion']],
       [{ type: 'text', content: 'x', ifVersion: 1.5, ifAbsent: 'yes' }, ['ifAbsent', 'ifVersion']],
-    ])('%j is refused', async (members, fields) => {
+    ])('with the members %j is refused', async (members, fields) => {
       expect(await fieldsRefused('task.create_attachment', { taskId: 'any', key: 'k', ...members })).toEqual(fields);
     });
 
-    it('a url may be as long as 2,048 characters, a content as large as a mebibyte', async () => {
+    it('may have a URL of 2,048 characters, or content of one mebibyte but no more', async () => {
       const taskId = await createTask(service);
       const url = 'https://example.org/'.padEnd(2048, 'x');
       await put(taskId, 'url', { type: 'url', url });
@@ -137,7 +137,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
     });
   });
 
-  describe('JSON values', () => {
+  describe('a JSON value', () => {
     const nested = '['.repeat(64) + ']'.repeat(64);
 
     it.each([
@@ -149,7 +149,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       '{"\\ud800":"\\udc00","\\u0000":[]}',
       '["\u{10ffff}","𝄞","e\u0301"]',
       nested,
-    ])('%s comes back to the letter, from every store', async (value) => {
+    ])('like %s is returned character for character from every store', async (value) => {
       const taskId = await createTask(service);
       const send = (method: string, params: string) =>
         service.post(`{"jsonrpc":"2.0","method":"${method}","params":{${params}},"id":1}`);
@@ -170,7 +170,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       }
     });
 
-    it('white space between tokens is not kept, and not counted', async () => {
+    it('is stored and measured without the white space between its tokens', async () => {
       const taskId = await createTask(service);
       await service.post(
         `{"jsonrpc":"2.0","method":"task.create_attachment","params":{"taskId":"${taskId}","key":"k","type":"json",\n` +
@@ -205,7 +205,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       '\u200b',
       '🦊'.repeat(100),
       '👩‍👩‍👧‍👦',
-    ])('%s', async (key) => {
+    ])('the key %s is accepted by every method', async (key) => {
       const taskId = await createTask(service);
       await put(taskId, key, { type: 'json', value: key });
       expect(await get(taskId, key)).toMatchObject({ key, value: key });
@@ -218,7 +218,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
     });
 
     it.each(['', 'x'.repeat(101), '🦊'.repeat(101), 'a\nb', '\u007f', '\u0085', 7, null])(
-      '%j is refused',
+      'the key %j is refused',
       async (key) => {
         const body = { type: 'text', content: 'x' };
         expect(await fieldsRefused('task.create_attachment', { taskId: 'any', key, ...body })).toEqual(['key']);
@@ -239,7 +239,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect(await fieldsRefused('task.list_attachments', { taskId })).toEqual(['taskId']);
     });
 
-    it('that differ only in their spelling are different', async () => {
+    it('keys that differ only in their spelling name different attachments', async () => {
       const taskId = await createTask(service);
       const keys = ['é', 'e\u0301', 'É', 'k', 'K', 'k '];
       for (const key of keys) await put(taskId, key, { type: 'json', value: key });
@@ -247,7 +247,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect((await list(taskId)).totalCount).toBe(keys.length);
     });
 
-    it('of one task are not those of another', async () => {
+    it('a key names different attachments in different tasks', async () => {
       const taskId = await createTask(service);
       const other = await createTask(service, { id: `${taskId}.attachments` });
       await put(taskId, 's', { type: 'json', value: 1 });
@@ -257,8 +257,8 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
     });
   });
 
-  describe('overwriting', () => {
-    it('keeps identity, and drops everything else of the old attachment', async () => {
+  describe('an overwrite', () => {
+    it('keeps the id, the creation time and the author of the old attachment, and nothing else', async () => {
       const taskId = await createTask(service);
       const old = { type: 'url', url: 'https://example.org', mimeType: 'text/html', size: 5, ttlSeconds: 1000 };
       const first = await put(taskId, 'k', old);
@@ -287,7 +287,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect(after.updatedAt > createdAt).toBe(true);
     });
 
-    it('many at once: every write is answered with a version of its own, and the highest stays', async () => {
+    it('gets its own version when many run at once, and the highest version stays', async () => {
       const taskId = await createTask(service);
       const writes = await Promise.all(
         Array.from({ length: 20 }, async (_, value) => ({
@@ -302,7 +302,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect((await list(taskId)).attachments).toMatchObject([{ value: highest.value, version: highest.version }]);
     });
 
-    it('after a deletion it is another attachment', async () => {
+    it('after a deletion creates a new attachment', async () => {
       const taskId = await createTask(service);
       const first = await put(taskId, 'k');
       await service.result('task.delete_attachment', { taskId, key: 'k' });
@@ -323,7 +323,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
     const refusal = (taskId: string, condition: object) =>
       service.error('task.create_attachment', { taskId, key: 'k', ...body, ...condition });
 
-    it('ifAbsent', async () => {
+    it('ifAbsent holds unless the key has a live attachment', async () => {
       const taskId = await createTask(service);
       const { version } = await put(taskId, 'k', { ...body, ifAbsent: true });
       expect(await refusal(taskId, { ifAbsent: true })).toEqual(conflict(taskId, version));
@@ -331,13 +331,13 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect(await put(taskId, 'k', { ...body, ifAbsent: true })).toMatchObject({ replaced: false });
     });
 
-    it('ifAbsent: false is no condition', async () => {
+    it('ifAbsent has no effect if it is false', async () => {
       const taskId = await createTask(service);
       await put(taskId, 'k', { ...body, ifAbsent: false });
       expect(await put(taskId, 'k', { ...body, ifAbsent: false })).toMatchObject({ replaced: true });
     });
 
-    it('ifVersion', async () => {
+    it('ifVersion holds for the current version only', async () => {
       const taskId = await createTask(service);
       expect(await refusal(taskId, { ifVersion: 7 })).toEqual(conflict(taskId, null));
       const first = await put(taskId, 'k');
@@ -348,12 +348,12 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect(await refusal(taskId, { ifVersion: second.version })).toEqual(conflict(taskId, null));
     });
 
-    it('both at once make no sense', async () => {
+    it('ifAbsent and ifVersion exclude each other', async () => {
       const params = { taskId: 'any', key: 'k', ...body, ifAbsent: true, ifVersion: 1 };
       expect(await fieldsRefused('task.create_attachment', params)).toEqual(['ifAbsent']);
     });
 
-    it.each(['ifAbsent', 'ifVersion'])('of many writers with %s at once one wins', async (name) => {
+    it.each(['ifAbsent', 'ifVersion'])('exactly one of many simultaneous writers with %s succeeds', async (name) => {
       const taskId = await createTask(service);
       const condition = name === 'ifAbsent' ? { ifAbsent: true } : { ifVersion: (await put(taskId, 'k')).version };
       const replies = await Promise.all(
@@ -371,7 +371,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
   });
 
   describe('time to live', () => {
-    it('shows when it ends, and ends in every answer', async () => {
+    it('an attachment with a time to live shows when it expires, and is absent from every reply after that', async () => {
       const taskId = await createTask(service);
       await put(taskId, 'stays', { type: 'text', content: 'x', ttlSeconds: 3600 });
       const { createdAt } = await put(taskId, 'goes', { type: 'text', content: 'x', ttlSeconds: 1 });
@@ -398,7 +398,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect(await get(taskId, 'goes')).not.toHaveProperty('expiresAt');
     });
 
-    it('is given up by an overwrite without one', async () => {
+    it('an overwrite without a time to live removes the old one', async () => {
       const taskId = await createTask(service);
       await put(taskId, 'k', { type: 'text', content: 'x', ttlSeconds: 1 });
       await put(taskId, 'k', { type: 'text', content: 'y' });
@@ -411,7 +411,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
   describe('task.list_attachments', () => {
     let taskId: string;
     let taskOfTies: string;
-    /** In the order of their UTF-8 bytes, which is not that of JavaScript's strings. */
+    /** Sorted by their UTF-8 bytes, which is not the order of JavaScript's strings. */
     const tied = ['!', 'A', 'a', 'a:1', 'a:2', 'aa', 'é', '\ufb01', '\uff5e', '\u{10000}', '🦊'];
 
     beforeAll(async () => {
@@ -427,7 +427,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
         await nextMillisecond();
         await put(taskId, key, members);
       }
-      // Attachments that are made with their task have one creation time.
+      // Attachments that are created together with their task share one creation time.
       const data = Object.fromEntries([...tied].reverse().map((key) => [key, key]));
       taskOfTies = await createTask(service, { metadata: { data } });
     });
@@ -443,7 +443,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       [{ keyPrefix: 'B' }, ''],
       [{ keyPrefix: 'b%' }, ''],
       [{ keyPrefix: 'b_text' }, ''],
-    ])('%j', async (params, keys) => {
+    ])('returns the selected attachments in order for %j', async (params, keys) => {
       const expected = keys === '' ? [] : keys.split(' ');
       for (const includeBodies of [true, false]) {
         const page = await list(taskId, { ...params, includeBodies });
@@ -452,7 +452,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       }
     });
 
-    it('without bodies: their lengths', async () => {
+    it('returns the length of each body in its place if bodies are not wanted', async () => {
       const { attachments } = await list(taskId, { includeBodies: false });
       const whole = await list(taskId);
       expect(attachments).toStrictEqual(
@@ -465,7 +465,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
     });
 
     it.each(['asc', 'desc'])(
-      '%s: created at one time they stand in the order of their bytes, on all pages',
+      'orders attachments of one creation time by the bytes of their keys on all pages: %s',
       async (order) => {
         const expected = order === 'asc' ? tied : [...tied].reverse();
         expect(keysOf(await list(taskOfTies, { order }))).toEqual(expected);
@@ -481,7 +481,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       },
     );
 
-    it('a page of a filtered list', async () => {
+    it('returns a page of a filtered list', async () => {
       expect(await list(taskId, { keyPrefix: 'b-', limit: 1, offset: 1 })).toMatchObject({
         attachments: [{ key: 'b-markdown' }],
         totalCount: 3,
@@ -489,12 +489,12 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       });
     });
 
-    it('past the end there is nothing', async () => {
+    it('returns an empty page past the end', async () => {
       expect(await list(taskId, { offset: 6 })).toEqual({ attachments: [], totalCount: 6, hasMore: false });
       expect(await list(taskId, { offset: Number.MAX_SAFE_INTEGER })).toMatchObject({ attachments: [] });
     });
 
-    it('50 unless told otherwise, and 100 at most', async () => {
+    it('returns 50 attachments by default, and 100 at most', async () => {
       const large = await createTask(service, {
         metadata: { data: Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`k${i}`, i])) },
       });
@@ -520,7 +520,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
   });
 
   describe('task.get_attachments_batch', () => {
-    it('answers in the order of the requests, across tasks, with repetitions', async () => {
+    it('returns attachments in the order of the requests, across tasks and with repetitions', async () => {
       const [one, two] = [await createTask(service), await createTask(service)];
       await put(one, 'a', { type: 'json', value: 1 });
       await put(one, 'b', { type: 'json', value: 2 });
@@ -535,7 +535,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect(attachments).toEqual([await get(two, 'a'), await get(one, 'b'), await get(one, 'a'), await get(two, 'a')]);
     });
 
-    it('one that is missing fails the whole call, unless that is allowed', async () => {
+    it('fails as a whole if one attachment is missing, unless allowMissing is set', async () => {
       const taskId = await createTask(service);
       await put(taskId, 'a');
       for (const missing of [
@@ -553,7 +553,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       }
     });
 
-    it('takes 1 to 100 requests', async () => {
+    it('accepts 1 to 100 requests', async () => {
       const taskId = await createTask(service);
       const requests = Array.from({ length: 101 }, (_, i) => ({ taskId, key: `k${i}` }));
       const batch = { requests: requests.slice(1), allowMissing: true };
@@ -564,7 +564,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       }
     });
 
-    it('names every wrong request', async () => {
+    it('names every invalid request', async () => {
       const requests = [{ taskId: 'a', key: 'k' }, { taskId: 'a b' }, 'x', { taskId: 'a', key: 'k', extra: 1 }];
       expect(await fieldsRefused('task.get_attachments_batch', { requests, allowMissing: 1 })).toEqual([
         'allowMissing',
@@ -577,7 +577,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
   });
 
   describe('task.delete_attachment', () => {
-    it('deletes it from every answer, once', async () => {
+    it('removes the attachment from every reply, and succeeds only once', async () => {
       const taskId = await createTask(service);
       const { id } = await put(taskId, 'k');
       await put(taskId, 'other');
@@ -593,7 +593,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect(await list(taskId)).toMatchObject({ attachments: [{ key: 'other' }], totalCount: 1 });
     });
 
-    it('of many deletions at once one succeeds', async () => {
+    it('succeeds for exactly one of many simultaneous deletions', async () => {
       const taskId = await createTask(service);
       await put(taskId, 'k');
       const replies = await Promise.all(
@@ -602,7 +602,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect(replies.filter(({ result }) => result)).toHaveLength(1);
     });
 
-    it('takes what is not cached as well', async () => {
+    it('deletes an attachment that is not cached', async () => {
       const taskId = await createTask(service);
       await put(taskId, 'k');
       await setup.forgetCache();
@@ -612,7 +612,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
     });
   });
 
-  it('a cold cache answers as a warm one does', async () => {
+  it('a cold cache gives the same replies as a warm one', async () => {
     const taskId = await createTask(service, { metadata: { data: { k1: { b: 1, a: 2 }, k2: null } } });
     await put(taskId, 'k3', { type: 'text', content: '', mimeType: 'text/plain', ttlSeconds: 3600 });
     await put(taskId, 'k4', { type: 'url', url: 'https://example.org', size: 3 });
@@ -628,7 +628,7 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
   });
 });
 
-describe('attachments of which Redis has lost a part', () => {
+describe('attachments of a task whose cached data is partly lost', () => {
   const keys = ['k1', 'k2', 'k3', 'k4'];
   let setup: Setup;
 
@@ -647,15 +647,21 @@ describe('attachments of which Redis has lost a part', () => {
     ],
     ['a record', (taskId: string) => [['hdel', `cb:task:${taskId}:control`, 'r:k1']]],
     [
-      'a member of the index, which holds another',
+      'a member of the index, with another in its place',
       (taskId: string) => [
         ['zrem', `cb:task:${taskId}:attachments`, 'k3'],
         ['zadd', `cb:task:${taskId}:attachments`, '1', 'stranger'],
       ],
     ],
-    ['a body, which is now of another type', (taskId: string) => [['set', `cb:task:${taskId}:attachment:k2`, 'x']]],
-    ['the index, which is now of another type', (taskId: string) => [['set', `cb:task:${taskId}:attachments`, 'x']]],
-  ])('%s: are answered whole', async (_, commands) => {
+    [
+      'a body, with a value of another type in its place',
+      (taskId: string) => [['set', `cb:task:${taskId}:attachment:k2`, 'x']],
+    ],
+    [
+      'the index, with a value of another type in its place',
+      (taskId: string) => [['set', `cb:task:${taskId}:attachments`, 'x']],
+    ],
+  ])('are returned completely after the loss of %s', async (_, commands) => {
     const { service, servers } = setup;
     const data = { k1: { b: 1, a: 2 }, k2: 'x', k3: [null], k4: 0 };
     const taskId = await createTask(service, { metadata: { data } });
@@ -663,11 +669,11 @@ describe('attachments of which Redis has lost a part', () => {
     const warm = await answersAbout(service, taskId, keys);
     await withRedis(servers?.redis.url as string, async (redis) => {
       for (const [command, ...args] of commands(taskId)) {
-        // Zero would mean that there was nothing to lose.
+        // Zero would mean that the command changed nothing.
         expect(await redis.call(command as string, ...args)).not.toBe(0);
       }
     });
-    // Twice: what the first answers leave in the cache must not be wrong either.
+    // Twice, because what the first replies leave in the cache must be right too.
     expect(await answersAbout(service, taskId, keys)).toEqual(warm);
     expect(await answersAbout(service, taskId, keys)).toEqual(warm);
   });

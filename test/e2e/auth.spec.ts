@@ -30,7 +30,7 @@ const entryOf = (organization: string, role: Role, key = keyOf(organization, rol
 };
 const ENTRIES = [OWNER, STRANGER].flatMap((organization) => ROLES.map((role) => entryOf(organization, role)));
 
-/** In an order in which one task can live through all of them. */
+/** In an order in which all of them succeed on one task. */
 const METHODS: readonly (readonly [method: string, needs: Role, params: (taskId: string) => object])[] = [
   ['task.get', 'read', (id) => ({ id })],
   ['task.list', 'read', (id) => ({ parentId: id })],
@@ -101,7 +101,7 @@ const hasResult = (reply: string) => (JSON.parse(reply) as RpcReply).result !== 
 const NO_CREDENTIALS: readonly Environment[] = [{}, { 'x-api-key': 'wrong' }, { 'x-instance-id': OWNER }];
 const UNAUTHORIZED = { code: -32002, message: 'Unauthorized', data: { code: 'UNAUTHORIZED' } };
 
-/** Signed as it should be, unless it is said otherwise. */
+/** A valid token, unless the arguments say otherwise. */
 function token(claims: JWTPayload, key = privateKey, expiresIn = '1h'): Promise<string> {
   return new SignJWT({ iss: ISSUER, aud: AUDIENCE, sub: 'user', organization: OWNER, role: 'admin', ...claims })
     .setProtectedHeader({ alg: 'EdDSA' })
@@ -109,7 +109,7 @@ function token(claims: JWTPayload, key = privateKey, expiresIn = '1h'): Promise<
     .sign(key);
 }
 
-/** A task of the owner with one attachment, all of it in the cache or nothing. */
+/** A task of the owner with one attachment. All of it is cached, or nothing. */
 async function ownersTask(cache: string): Promise<string> {
   const id = randomUUID();
   const owner = keyOf(OWNER, 'admin');
@@ -120,33 +120,39 @@ async function ownersTask(cache: string): Promise<string> {
   return id;
 }
 
-describe.each(TRANSPORTS)('over $transport', ({ send }) => {
+describe.each(TRANSPORTS)('authentication over $transport', ({ send }) => {
   describe.each(['warm', 'cold'])('with a %s cache', (cache) => {
-    it.each(ROLES)('%s may do what the role says with the tasks of its own organisation', async (role) => {
-      const id = await ownersTask(cache);
-      for (const [method, needs, params] of METHODS) {
-        const reply = await send(method, params(id), keyOf(OWNER, role));
-        if (ROLES.indexOf(role) >= ROLES.indexOf(needs)) expect([method, hasResult(reply)]).toEqual([method, true]);
-        else expect([method, errorOf(reply)]).toMatchObject([method, { code: -32004, message: 'Forbidden' }]);
-      }
-    });
+    it.each(ROLES)(
+      'a key with the role %s may call exactly the methods of that role on tasks of its own organisation',
+      async (role) => {
+        const id = await ownersTask(cache);
+        for (const [method, needs, params] of METHODS) {
+          const reply = await send(method, params(id), keyOf(OWNER, role));
+          if (ROLES.indexOf(role) >= ROLES.indexOf(needs)) expect([method, hasResult(reply)]).toEqual([method, true]);
+          else expect([method, errorOf(reply)]).toMatchObject([method, { code: -32004, message: 'Forbidden' }]);
+        }
+      },
+    );
 
-    it.each(ROLES)('%s is told of a foreign task what it is told of a missing one', async (role) => {
-      const id = await ownersTask(cache);
-      const missing = randomUUID();
-      const owner = keyOf(OWNER, 'read');
-      const before = await send('task.get', { id }, owner);
-      for (const [method, , params] of METHODS) {
-        const foreign = await send(method, params(id), keyOf(STRANGER, role));
-        const expected = await send(method, params(missing), keyOf(STRANGER, role));
-        expect(foreign).toBe(expected.replaceAll(missing, id));
-        expect(foreign).not.toContain('secret');
-      }
-      expect(await send('task.get', { id }, owner)).toBe(before);
-      expect(hasResult(await send('task.get_attachment', { taskId: id, key: 'a' }, owner))).toBe(true);
-    });
+    it.each(ROLES)(
+      'a key with the role %s gets the same reply for a foreign task as for a missing one',
+      async (role) => {
+        const id = await ownersTask(cache);
+        const missing = randomUUID();
+        const owner = keyOf(OWNER, 'read');
+        const before = await send('task.get', { id }, owner);
+        for (const [method, , params] of METHODS) {
+          const foreign = await send(method, params(id), keyOf(STRANGER, role));
+          const expected = await send(method, params(missing), keyOf(STRANGER, role));
+          expect(foreign).toBe(expected.replaceAll(missing, id));
+          expect(foreign).not.toContain('secret');
+        }
+        expect(await send('task.get', { id }, owner)).toBe(before);
+        expect(hasResult(await send('task.get_attachment', { taskId: id, key: 'a' }, owner))).toBe(true);
+      },
+    );
 
-    it('nobody may do anything', async () => {
+    it('a caller without valid credentials may call no method', async () => {
       const id = await ownersTask(cache);
       for (const [method, , params] of METHODS) {
         for (const credential of NO_CREDENTIALS) {
@@ -156,7 +162,7 @@ describe.each(TRANSPORTS)('over $transport', ({ send }) => {
     });
   });
 
-  it('takes a token for the role and the organisation that it names, and its name for the author', async () => {
+  it('a token gives the role, the organisation and the name of the author', async () => {
     const id = await ownersTask('warm');
     const bearer = async (claims: JWTPayload) => ({ authorization: `Bearer ${await token(claims)}` });
     const { result } = JSON.parse(await send('task.get', { id }, await bearer({ role: 'read' }))) as RpcReply;
@@ -170,7 +176,7 @@ describe.each(TRANSPORTS)('over $transport', ({ send }) => {
     expect(JSON.parse(written)).toMatchObject({ result: { createdBy: 'Zoë' } });
   });
 
-  it('refuses tokens that are forged, expired or meant for others', async () => {
+  it('a token that is forged, expired, incomplete or meant for another service is refused', async () => {
     const id = await ownersTask('warm');
     const [, payload] = (await token({})).split('.');
     const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.`;
@@ -190,15 +196,15 @@ describe.each(TRANSPORTS)('over $transport', ({ send }) => {
   });
 });
 
-describe('over HTTP alone', () => {
-  it('answers each call of a batch by itself, and drops notifications', async () => {
+describe('authentication of HTTP alone', () => {
+  it('each call of a batch is refused by itself, and notifications get no reply', async () => {
     const call = { jsonrpc: '2.0', method: 'task.list', params: {} };
     const { text } = await service.post(JSON.stringify([{ ...call, id: 1 }, call, { ...call, id: 2 }]));
     expect(JSON.parse(text)).toEqual([1, 2].map((id) => ({ jsonrpc: '2.0', error: UNAUTHORIZED, id })));
     expect((await service.post(JSON.stringify([call, call]))).status).toBe(204);
   });
 
-  it('follows events with a key that may read, and only those of its organisation', async () => {
+  it('GET /events needs a key that may read, and sends only the events of its organisation', async () => {
     expect((await service.fetch('/events')).status).toBe(401);
     const abort = new AbortController();
     const { body, status } = await fetch(`${service.url}/events`, {
@@ -220,14 +226,14 @@ describe('over HTTP alone', () => {
     expect(seen).not.toContain(foreign);
   });
 
-  it('tells what the probes and the metrics tell without a key', async () => {
+  it('the probes and the metrics need no key', async () => {
     for (const path of ['/livez', '/readyz', '/startupz', '/metrics']) {
       expect([path, (await service.fetch(path)).status]).toEqual([path, 200]);
     }
   });
 });
 
-describe('the file of keys', () => {
+describe('the key file', () => {
   const list = async (key: string) => errorOf(await sendHttp('task.list', {}, { 'x-api-key': key }));
   const accepts = (key: string) => until(`${key} is valid`, async () => (await list(key)) === undefined, TIMEOUT_MS);
   const refuses = (key: string) =>
@@ -235,7 +241,7 @@ describe('the file of keys', () => {
 
   afterEach(() => writeKeys(ENTRIES));
 
-  it('changes keys while the service runs: a new one beside the old one, then without it', async () => {
+  it('adds and removes keys while the service runs', async () => {
     const before = entryOf(OWNER, 'read', 'before');
     const after = entryOf(OWNER, 'read', 'after');
     writeKeys([...ENTRIES, before]);
@@ -248,13 +254,13 @@ describe('the file of keys', () => {
     expect(await list('after')).toBeUndefined();
   });
 
-  it('keeps the old keys when it breaks, and says so', async () => {
+  it('leaves the previous keys valid if it becomes broken, and the log says so', async () => {
     writeFileSync(keysFile, '[{"sha256": "half a key');
     await until('the log says so', () => service.logLines.find((line) => line.includes('the keys read before stay')));
     expect(await list(keyOf(OWNER, 'read')['x-api-key'])).toBeUndefined();
   });
 
-  it('takes the entry that the command has made', async () => {
+  it('accepts the entry that the command for new keys prints', async () => {
     const options = ['--name', 'made', '--organization', OWNER, '--role', 'read'];
     const { code, stdout } = await runProgram('dist/commands/dossier.js', ['keys', 'create', ...options], {});
     const [, key, entry] = /^key, shown only now: (\S+)\nentry: (.+)\n$/.exec(stdout) as unknown as [
@@ -271,7 +277,7 @@ describe('the file of keys', () => {
     ['missing', undefined, /^dossier: API_KEYS_FILE cannot be read \(ENOENT\)\n$/],
     ['broken', '[{"sha256": "half a key', /^dossier: API_KEYS_FILE is not JSON\n$/],
     ['wrong', '[{"key": "secret"}]', /^dossier: API_KEYS_FILE entry 1: must have no members but [^\n]*\n$/],
-  ])('stops the start in one line when it is %s', async (_name, content, line) => {
+  ])('stops the start with one line if it is %s', async (_name, content, line) => {
     const path = join(folder, `${randomUUID()}.json`);
     if (content !== undefined) writeFileSync(path, content);
     const { code, stderr } = await runProgram('dist/main.js', [], {
@@ -284,8 +290,8 @@ describe('the file of keys', () => {
   });
 });
 
-describe('with nothing configured', () => {
-  it('is off, says so, and listens on the loopback interface only', async () => {
+describe('a service without configured authentication', () => {
+  it('accepts every call, says so in the log, and listens on the loopback interface only', async () => {
     const open = await startService({ DATA_DIR: 'memory', INSTANCE_ID: 'replica-1' });
     try {
       expect(open.url).toMatch(/^http:\/\/127\.0\.0\.1:/);

@@ -20,7 +20,7 @@ const cacheHits = async (service: Service) => {
   return Number(/^dossier_cache_hits_total (\d+)$/m.exec(text)?.[1]);
 };
 
-describe('replicas on one PostgreSQL, each with a cache of its own', () => {
+describe('a replica with its own cache on a shared PostgreSQL', () => {
   let postgres: PostgresServer;
   let writer: Service;
   let reader: Service;
@@ -40,7 +40,7 @@ describe('replicas on one PostgreSQL, each with a cache of its own', () => {
     await postgres?.stop();
   });
 
-  /** Asks until it is the cache that answers. */
+  /** Repeats the call until the cache answers it. */
   const cached = <T>(ask: () => Promise<T>): Promise<T> =>
     until('the answer comes from the cache', async () => {
       const before = await cacheHits(reader);
@@ -48,20 +48,20 @@ describe('replicas on one PostgreSQL, each with a cache of its own', () => {
       return (await cacheHits(reader)) > before ? answer : undefined;
     });
 
-  it('answers from its cache, also when all is quiet', async () => {
+  it('serves replies from its cache while nothing changes', async () => {
     expect(await cached(() => valueOf(reader, 'overwritten'))).toBe('before');
     expect(await cached(() => valueOf(reader, 'deleted'))).toBe('before');
     expect(await cached(() => keysOf(reader))).toEqual(['deleted', 'overwritten']);
   });
 
-  it('learns that another one has overwritten an attachment', async () => {
+  it('sees an overwrite by another replica', async () => {
     await cached(() => valueOf(reader, 'overwritten'));
     await put(writer, 'overwritten', 'after');
     await until('the other replica answers so', async () => (await valueOf(reader, 'overwritten')) === 'after');
     expect(await cached(() => valueOf(reader, 'overwritten'))).toBe('after');
   });
 
-  it('learns that another one has deleted an attachment', async () => {
+  it('sees the deletion of an attachment by another replica', async () => {
     await cached(() => valueOf(reader, 'deleted'));
     await cached(() => keysOf(reader));
     const ref = { taskId: TASK_ID, key: 'deleted' };
@@ -71,14 +71,14 @@ describe('replicas on one PostgreSQL, each with a cache of its own', () => {
     expect(await cached(() => keysOf(reader))).toEqual(['overwritten']);
   });
 
-  it('learns that another one has created an attachment', async () => {
+  it('sees the creation of an attachment by another replica', async () => {
     await cached(() => keysOf(reader));
     await put(writer, 'created', 1);
     await until('the other replica lists it', async () => (await keysOf(reader)).includes('created'));
     expect(await cached(() => keysOf(reader))).toEqual(['overwritten', 'created']);
   });
 
-  it('learns that another one has deleted the task', async () => {
+  it('sees the deletion of the task by another replica', async () => {
     await cached(() => valueOf(reader, 'overwritten'));
     await cached(() => keysOf(reader));
     await writer.result('task.delete', { id: TASK_ID });

@@ -106,7 +106,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
     return JSON.parse(reply.text) as RpcReply;
   };
 
-  /** The four attachments that the documents show, one after the other. */
+  /** Creates the four documented attachments, one after the other. */
   const createAll = async () => {
     for (const request of [CREATE_JSON, CREATE_MARKDOWN, CREATE_URL, CREATE_BINARY]) {
       await nextMillisecond();
@@ -119,7 +119,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
     ['get', GET],
     ['list', LIST],
     ['delete', DELETE],
-  ])('%s: the task is not found', async (_, request) => {
+  ])('%s fails as documented if the task is missing', async (_, request) => {
     expect(await send(request)).toStrictEqual({
       jsonrpc: '2.0',
       error: { code: -32602, message: `Task ${TASK} not found`, data: { taskId: TASK, code: 'TASK_NOT_FOUND' } },
@@ -127,7 +127,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
     });
   });
 
-  describe('of a task', () => {
+  describe('with an existing task', () => {
     beforeEach(async () => {
       await service.rpc('task.create', { id: TASK, text: 'the documented task' });
       const { attachments } = await service.result<{ attachments: WireAttachment[] }>('task.list_attachments', {
@@ -141,7 +141,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
       ['markdown', CREATE_MARKDOWN],
       ['URL', CREATE_URL],
       ['binary', CREATE_BINARY],
-    ])('create: a %s attachment', async (_, request) => {
+    ])('create returns the documented result for a %s attachment', async (_, request) => {
       const { key, type } = request.params;
       const created = { id: ATTACHMENT_ID, taskId: TASK, key, type, createdAt: ISO_TIME, version: VERSION };
       expect(await send(request)).toStrictEqual({
@@ -156,7 +156,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
       ['markdown', CREATE_MARKDOWN, STORED.notes],
       ['URL', CREATE_URL, STORED.guide],
       ['binary', CREATE_BINARY, STORED.report],
-    ])('get: a %s attachment', async (_, request, stored) => {
+    ])('get returns the documented %s attachment', async (_, request, stored) => {
       const created = (await send(request)).result as Members;
       const reply = await send({ ...GET, params: { taskId: TASK, key: request.params.key } });
       const { id, version, createdAt } = created;
@@ -168,7 +168,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
       expect(Object.keys(reply.result as Members)).toEqual(Object.keys(stored));
     });
 
-    it('get: the attachment is not found', async () => {
+    it('get fails as documented if the attachment is missing', async () => {
       expect(await send(GET)).toStrictEqual({
         jsonrpc: '2.0',
         error: {
@@ -180,7 +180,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
       });
     });
 
-    it('list: all attachments', async () => {
+    it('list returns all attachments', async () => {
       await createAll();
       expect(await send(LIST)).toStrictEqual({
         jsonrpc: '2.0',
@@ -193,7 +193,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
       });
     });
 
-    it('list: filtered by type', async () => {
+    it('list returns the attachments of one type', async () => {
       await createAll();
       expect(await send(LIST_JSON)).toStrictEqual({
         jsonrpc: '2.0',
@@ -205,8 +205,8 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
     it.each([
       ['JSON attachments only', { taskId: TASK, type: 'json' }, [STORED.analysis]],
       ['the first page', { taskId: TASK, limit: 20, offset: 0 }, Object.values(STORED)],
-      ['documentation', { taskId: TASK, type: 'markdown' }, [STORED.notes]],
-    ])('list: %s', async (_, params, attachments) => {
+      ['the documentation', { taskId: TASK, type: 'markdown' }, [STORED.notes]],
+    ])('list returns %s', async (_, params, attachments) => {
       await createAll();
       expect((await send({ ...LIST, params })).result).toStrictEqual({
         attachments,
@@ -215,7 +215,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
       });
     });
 
-    it('list: a task without attachments', async () => {
+    it('list returns no attachments if the task has none', async () => {
       expect(await send(LIST)).toStrictEqual({
         jsonrpc: '2.0',
         result: { attachments: [], totalCount: 0, hasMore: false },
@@ -230,7 +230,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
         { ...CREATE_JSON, params: { ...CREATE_JSON.params, key: 'git-commit-abc123d' } },
         DELETE_GIT,
       ],
-    ])('delete: %s', async (_, create, request) => {
+    ])('delete removes %s', async (_, create, request) => {
       const { id } = (await send(create)).result as Members;
       const { key } = request.params;
       expect(await send(request)).toStrictEqual({
@@ -241,7 +241,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
       expect((await send({ ...GET, params: { taskId: TASK, key } })).error?.code).toBe(-32602);
     });
 
-    it('delete: the attachment is not found', async () => {
+    it('delete fails as documented if the attachment is missing', async () => {
       expect(await send(DELETE)).toStrictEqual({
         jsonrpc: '2.0',
         error: {
@@ -253,7 +253,7 @@ describe.each(SETUPS)('the documented examples, $name', ({ open }) => {
       });
     });
 
-    it('createdBy is the instance that the caller names', async () => {
+    it('get returns the calling instance as createdBy', async () => {
       await send(CREATE_JSON, { 'x-instance-id': 'worker-7' });
       expect((await send(GET)).result).toMatchObject({ createdBy: 'worker-7' });
     });
@@ -277,7 +277,7 @@ describe('the documented storage', () => {
   });
   afterAll(() => setup?.close());
 
-  it('Redis: a hash of the documented members, for an hour', async () => {
+  it('in Redis is a hash of the documented members that expires after an hour', async () => {
     const name = `cb:task:${TASK}:attachment:analysis`;
     const { fields, ttlSeconds } = await withRedis(servers.redis.url, async (redis) => ({
       fields: await redis.hgetall(name),
@@ -294,7 +294,7 @@ describe('the documented storage', () => {
     expect(ttlSeconds).toBeGreaterThan(3500);
   });
 
-  it('Redis: an index by creation time, for an hour', async () => {
+  it('in Redis has an index by creation time that expires after an hour', async () => {
     const name = `cb:task:${TASK}:attachments`;
     const { members, ttlSeconds } = await withRedis(servers.redis.url, async (redis) => ({
       members: await redis.zrange(name, 0, -1, 'WITHSCORES'),
@@ -305,7 +305,7 @@ describe('the documented storage', () => {
     expect(ttlSeconds).toBeGreaterThan(3500);
   });
 
-  it('PostgreSQL: the tables, and a value of type json', async () => {
+  it('in PostgreSQL has the documented tables, with a value of type json', async () => {
     await withPostgres(servers.databaseUrl, async (client) => {
       const tasks = await client.query('SELECT text, status, created_by FROM tasks WHERE id = $1', [TASK]);
       expect(tasks.rows).toEqual([{ text: 'the documented task', status: 'pending', created_by: 'instance-1' }]);

@@ -67,7 +67,7 @@ describe('events on NATS', () => {
     );
   const idsOf = (events: readonly DomainEvent[]) => events.map(({ metadata }) => metadata.eventId);
 
-  /** Every key's versions rise, in what a subscriber got first of each event. */
+  /** Versions of each key must rise. Only the first delivery of each event counts. */
   function expectOrder(events: readonly DomainEvent[]): void {
     const versions = new Map<string, number>();
     const seen = new Set<string>();
@@ -81,7 +81,7 @@ describe('events on NATS', () => {
     }
   }
 
-  /** Overwrites attachments of some tasks through all replicas; resolves with the versions that were acknowledged. */
+  /** Overwrites attachments of some tasks through the given replicas; resolves with the acknowledged versions. */
   async function overwrite(count: number, through: readonly Service[], taskIds: readonly string[]): Promise<number[]> {
     const versions: number[] = [];
     let next = 0;
@@ -94,7 +94,7 @@ describe('events on NATS', () => {
             (await service.result<{ version: number }>('task.create_attachment', text(taskId, `k${i % 3}`))).version,
           );
         } catch {
-          // The replica is dead: what it did not acknowledge need not be announced.
+          // The replica is dead: a write that it did not acknowledge need not be announced.
         }
       }
     };
@@ -102,7 +102,7 @@ describe('events on NATS', () => {
     return versions;
   }
 
-  it('come in order, each once, however many writers there are', async () => {
+  it('arrive in order and once each while two replicas write', async () => {
     await open(2);
     const [first, second] = replicas as [Service, Service];
     for (const id of ['a', 'b']) await first.result('task.create', { id, text: 'x' });
@@ -120,7 +120,7 @@ describe('events on NATS', () => {
     }
   });
 
-  it('go on within five seconds when the publishing replica dies, and none is lost', async () => {
+  it('continue within five seconds after the publishing replica dies, and none is lost', async () => {
     await open(2);
     const [leader, other] = replicas as [Service, Service];
     await leader.result('task.create', { id: 'a', text: 'x' });
@@ -135,7 +135,7 @@ describe('events on NATS', () => {
     await other.result('task.create', { id: 'after', text: 'x' });
     await until('the other publishes', () => received.some((event) => taskIdOf(event) === 'after'), TAKEOVER_MS);
 
-    // Tasks do not wait for each other: the backlog of this one may still be on its way.
+    // Tasks do not wait for each other: the backlog of this task may still be in transit.
     const missing = () => {
       const announced = new Set(received.map(({ metadata }) => metadata['version']));
       return versions.filter((version) => !announced.has(version));
@@ -150,7 +150,7 @@ describe('events on NATS', () => {
     ['breaks', (network) => network.cut()],
     ['falls silent', (network) => network.silence('both')],
     ['loses every acknowledgement', (network) => network.silence('replies')],
-  ])('come from another replica when the way from the publishing one to NATS %s', async (_, fail) => {
+  ])('are published by another replica if the connection of the publishing one to NATS %s', async (_, fail) => {
     await open(2);
     const [first, other] = replicas as [Service, Service];
     for (const id of ['a', 'b']) await other.result('task.create', { id, text: 'x' });
@@ -167,7 +167,7 @@ describe('events on NATS', () => {
     };
     await until('the other publishes', isComplete, TAKEOVER_MS);
 
-    // What the first had sent may arrive only now.
+    // Events that the first replica sent earlier may arrive only now.
     toNats.pass();
     await until('the first is back', async () => (await first.fetch('/readyz')).text.includes('"nats":{"status":"up"'));
     await other.kill();
@@ -178,7 +178,7 @@ describe('events on NATS', () => {
     expect(state.messages).toBe(63);
   });
 
-  it('wait while NATS is away, and disturb nothing', async () => {
+  it('wait while NATS is unavailable, and the service keeps working', async () => {
     await open(1);
     const [service] = replicas as [Service];
     await service.result('task.create', { id: 'a', text: 'x' });
@@ -198,7 +198,7 @@ describe('events on NATS', () => {
     await until('the alert is over', async () => (await waiting()) === '0');
   });
 
-  it('are sent plainly, with one warning, where JetStream is not enabled', async () => {
+  it('are sent without JetStream, with one warning, if the server does not enable it', async () => {
     await open(1, { jetStream: false });
     const [service] = replicas as [Service];
     for (const id of ['a', 'b', 'c']) await service.result('task.create', { id, text: 'x' });
@@ -206,7 +206,7 @@ describe('events on NATS', () => {
     expect(service.logLines.filter((line) => line.includes('JETSTREAM'))).toHaveLength(1);
   });
 
-  it('announce an expiry once, however many replicas sweep', async () => {
+  it('announce each expiry once, even if several replicas sweep', async () => {
     await open(2);
     const [service] = replicas as [Service];
     await service.result('task.create', { id: 'a', text: 'x' });
@@ -223,7 +223,7 @@ describe('events on NATS', () => {
     expect(await service.result('task.list_attachments', { taskId: 'a' })).toMatchObject({ totalCount: 1 });
   });
 
-  it('can be followed over HTTP at a replica that does not publish', async () => {
+  it('can be followed over HTTP on a replica that does not publish', async () => {
     await open(2);
     const [service, other] = replicas as [Service, Service];
     const reader = await EventReader.open(other.url);
@@ -247,7 +247,7 @@ describe('GET /events of the embedded service', () => {
   const attach = (taskId: string, key: string) => setup.service.result('task.create_attachment', text(taskId, key));
   const keys = (events: readonly { data: DomainEvent }[]) => events.map(({ data }) => data.payload['key']);
 
-  it('sends what happens from now on, with the type as the name', async () => {
+  it('sends the events from now on, with the event type as the name', async () => {
     await create('before');
     reader = await EventReader.open(setup.service.url);
     expect(reader.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
@@ -256,7 +256,7 @@ describe('GET /events of the embedded service', () => {
     expect(event).toMatchObject({ name: 'task.created', data: { type: 'task.created', payload: { id: 'now' } } });
   });
 
-  it('sends what happens to one task', async () => {
+  it('sends the events of one task if the query names it', async () => {
     await create('one');
     await create('two');
     reader = await EventReader.open(setup.service.url, { query: '?taskId=two' });
@@ -267,7 +267,7 @@ describe('GET /events of the embedded service', () => {
     expect(keys(await reader.events(2))).toEqual(['k2', 'k4']);
   });
 
-  it('resumes behind any event, also after a restart', async () => {
+  it('resumes after any event, even after a restart', async () => {
     await create('resumed');
     reader = await EventReader.open(setup.service.url, { query: '?taskId=resumed' });
     const before = reader.lastEventId as string;
@@ -294,7 +294,7 @@ describe('GET /events of the embedded service', () => {
     ['?taskId=a&taskId=b', 'taskId'],
     ['?lastEventId=nonsense', 'lastEventId'],
     ['?taksId=a', 'taksId'],
-  ])('refuses %s', async (query, field) => {
+  ])('refuses the query %s', async (query, field) => {
     const { status, text: body } = await setup.service.fetch(`/events${query}`);
     expect(status).toBe(400);
     expect(JSON.parse(body)).toMatchObject({ detail: [{ loc: ['query', field] }] });

@@ -26,7 +26,7 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
   });
   afterAll(() => setup?.close());
 
-  /** What is answered to a message, parsed; undefined where nothing is. */
+  /** The parsed reply to a message; undefined if there is none. */
   const reply = async (message: unknown): Promise<unknown> => {
     const { status, text } = await service.post(typeof message === 'string' ? message : JSON.stringify(message));
     if (status === 204 && text === '') return undefined;
@@ -44,7 +44,7 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
   };
 
   describe('the examples of the specification', () => {
-    it('a call with named parameters, in any order', async () => {
+    it('a call may have its named parameters in any order', async () => {
       const byName = { jsonrpc: '2.0', method: 'task.list', params: { limit: 1, parentId: 'nobody' }, id: 3 };
       const result = { tasks: [], totalCount: 0, hasMore: false };
       expect(await reply(byName)).toStrictEqual({ jsonrpc: '2.0', result, id: 3 });
@@ -54,9 +54,9 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
 
     it.each<[string, string, unknown]>([
       ['a notification', '{"jsonrpc": "2.0", "method": "update", "params": [1,2,3,4,5]}', undefined],
-      ['a notification of no method', '{"jsonrpc": "2.0", "method": "foobar"}', undefined],
+      ['a notification for an unknown method', '{"jsonrpc": "2.0", "method": "foobar"}', undefined],
       [
-        'a call of a method that does not exist',
+        'a call of an unknown method',
         '{"jsonrpc": "2.0", "method": "foobar", "id": "1"}',
         { jsonrpc: '2.0', error: METHOD_NOT_FOUND, id: '1' },
       ],
@@ -68,18 +68,18 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
         PARSE_ERROR,
       ],
       ['an empty batch', '[]', INVALID_REQUEST],
-      ['an invalid batch that is not empty', '[1]', [INVALID_REQUEST]],
-      ['an invalid batch', '[1,2,3]', [INVALID_REQUEST, INVALID_REQUEST, INVALID_REQUEST]],
+      ['a batch with one invalid member', '[1]', [INVALID_REQUEST]],
+      ['a batch of invalid members', '[1,2,3]', [INVALID_REQUEST, INVALID_REQUEST, INVALID_REQUEST]],
       [
         'a batch of notifications',
         '[{"jsonrpc": "2.0", "method": "notify_sum", "params": [1,2,4]},{"jsonrpc": "2.0", "method": "notify_hello", "params": [7]}]',
         undefined,
       ],
-    ])('%s', async (_, message, expected) => {
+    ])('the reply to %s is the specified one', async (_, message, expected) => {
       expect(await reply(message)).toStrictEqual(expected);
     });
 
-    it('a batch of everything', async () => {
+    it('the reply to a batch of valid and invalid calls is the specified one', async () => {
       const batch = [
         { jsonrpc: '2.0', method: 'task.list', params: { parentId: 'nobody' }, id: '1' },
         { jsonrpc: '2.0', method: 'notify_hello', params: [7] },
@@ -127,27 +127,27 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       ['1.50', '1.50'],
       ['9007199254740993', '9007199254740993'],
       ['null', 'null'],
-    ])('%s is echoed', async (id, echoed) => {
+    ])('the id %s is returned unchanged', async (id, echoed) => {
       const { text } = await service.post(`{"jsonrpc":"2.0","method":"none","id":${id}}`);
       expect(text).toBe(`{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":${echoed}}`);
     });
 
-    it.each(['true', '[]', '{}', '1e400', JSON.stringify(`${longest}.`)])('%s is refused', async (id) => {
+    it.each(['true', '[]', '{}', '1e400', JSON.stringify(`${longest}.`)])('the id %s is refused', async (id) => {
       expect(await reply(`{"jsonrpc":"2.0","method":"task.list","id":${id}}`)).toStrictEqual(INVALID_REQUEST);
     });
 
     it.each([
       ['another version', { jsonrpc: '1.0', method: 'task.list', id: 7 }],
       ['no version', { method: 'task.list', id: 7 }],
-      ['params that are no object', { jsonrpc: '2.0', method: 'task.list', params: 'x', id: 7 }],
-      ['null for params', { jsonrpc: '2.0', method: 'task.list', params: null, id: 7 }],
-    ])('%s: refused with the id', async (_, message) => {
+      ['params that are not an object', { jsonrpc: '2.0', method: 'task.list', params: 'x', id: 7 }],
+      ['null as params', { jsonrpc: '2.0', method: 'task.list', params: null, id: 7 }],
+    ])('a request with %s is refused under its own id', async (_, message) => {
       expect(await reply(message)).toStrictEqual({ ...INVALID_REQUEST, id: 7 });
     });
   });
 
   describe('batches', () => {
-    it('that asks for more than memory can hold gets what fits, and harms nobody', async () => {
+    it('with replies beyond the memory limit get those that fit, and the service stays ready', async () => {
       await service.result('task.create', { id: 'large', text: 'one large attachment' });
       const content = 'x'.repeat(1024 * 1024);
       await service.result('task.create_attachment', { taskId: 'large', key: 'k', type: 'text', content });
@@ -167,21 +167,21 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
     const gets = (count: number) =>
       Array.from({ length: count }, (_, id) => ({ jsonrpc: '2.0', method: 'task.get', params: { id: `t${id}` }, id }));
 
-    it('of 50 calls are answered in the order of the calls', async () => {
+    it('of 50 calls get replies in the order of the calls', async () => {
       const replies = (await reply(gets(50))) as RpcReply[];
       expect(replies.map(({ id, error }) => [id, error?.message])).toEqual(
         gets(50).map(({ id }) => [id, `Task t${id} not found`]),
       );
     });
 
-    it('of 51 calls are refused, and none of them runs', async () => {
+    it('of 51 calls are refused, and no call runs', async () => {
       const calls = Array.from({ length: 51 }, (_, i) => ({ ...create(`batch-${i}`), id: i }));
       expect(await reply(calls)).toMatchObject({ error: { code: -32600, message: 'Invalid Request' }, id: null });
       const { totalCount } = await service.result<WireAttachmentPage>('task.list_attachments', { taskId: TASK });
       expect(totalCount).toBe(0);
     });
 
-    it('may hold what would be refused alone', async () => {
+    it('with invalid members get one reply for each member', async () => {
       const valid = { jsonrpc: '2.0', method: 'task.list', params: { parentId: 'nobody' }, id: 1 };
       expect(await reply([[], null, 'x', valid])).toMatchObject([
         INVALID_REQUEST,
@@ -193,7 +193,7 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
   });
 
   describe('params', () => {
-    it('that nobody knows are refused, all of them', async () => {
+    it('with unknown names are refused, and the error names them all', async () => {
       const error = await service.error('task.create_attachment', {
         taskid: TASK,
         key: 'k',
@@ -208,43 +208,52 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       expect(await service.error('task.get', ['t-1'])).toMatchObject({ code: -32602, message: 'Invalid params' });
     });
 
-    it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])('%s is refused', async (name) => {
-      const body = `{"jsonrpc":"2.0","method":"task.get_attachment","params":{"taskId":"x","key":"k","${name}":{"taskId":"y"}},"id":1}`;
-      expect(fieldsOf(((await reply(body)) as RpcReply).error)).toEqual([name]);
-    });
+    it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+      'with the name %s are refused',
+      async (name) => {
+        const body = `{"jsonrpc":"2.0","method":"task.get_attachment","params":{"taskId":"x","key":"k","${name}":{"taskId":"y"}},"id":1}`;
+        expect(fieldsOf(((await reply(body)) as RpcReply).error)).toEqual([name]);
+      },
+    );
 
-    it('left out altogether are those of an empty object', async () => {
+    it('that are left out count as an empty object', async () => {
       expect(await reply({ jsonrpc: '2.0', method: 'task.list', id: 1 })).toMatchObject({ result: { totalCount: 1 } });
     });
   });
 
-  it.each(['rpc.nothing', 'rpc.', 'constructor', '__proto__', 'toString', ''])('%p is no method', async (method) => {
-    expect(await service.error(method)).toStrictEqual(METHOD_NOT_FOUND);
-  });
+  it.each(['rpc.nothing', 'rpc.', 'constructor', '__proto__', 'toString', ''])(
+    'the method %p does not exist',
+    async (method) => {
+      expect(await service.error(method)).toStrictEqual(METHOD_NOT_FOUND);
+    },
+  );
 
-  it('members that the specification does not name are ignored', async () => {
+  it('request members that the specification does not name are ignored', async () => {
     const call = { jsonrpc: '2.0', method: 'task.list', params: { parentId: 'nobody' }, id: 1 };
     expect(await reply({ ...call, metadata: { instanceId: 'x' }, result: 1 })).toEqual(await reply(call));
   });
 
   describe('HTTP', () => {
-    it.each(['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('%s is not allowed', async (method) => {
-      const { status, headers } = await service.fetch('/rpc', { method });
-      expect([status, headers.get('allow')]).toEqual([405, 'POST']);
-    });
+    it.each(['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
+      'refuses the method %s, and allows POST',
+      async (method) => {
+        const { status, headers } = await service.fetch('/rpc', { method });
+        expect([status, headers.get('allow')]).toEqual([405, 'POST']);
+      },
+    );
 
-    it('HEAD is not allowed', async () => {
+    it('refuses the method HEAD', async () => {
       expect((await service.fetch('/rpc', { method: 'HEAD' })).status).toBe(405);
     });
 
-    it('another path is not found', async () => {
+    it('responds with 404 for another path', async () => {
       const { status, text } = await service.fetch('/rpc/x', { method: 'POST' });
       expect(status).toBe(404);
       expect(text).not.toContain('node_modules');
     });
 
     it.each(['text/plain', 'application/xml', 'application/json; charset=latin1', ''])(
-      'the content type %p is not supported',
+      'refuses the content type %p',
       async (type) => {
         const { status, text } = await service.post('{}', { 'content-type': type });
         expect([status, JSON.parse(text)]).toMatchObject([415, { error: { code: -32600 }, id: null }]);
@@ -252,24 +261,24 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
     );
 
     it.each(['application/json', 'Application/JSON; Charset=UTF-8', 'application/json-rpc'])(
-      'the content type %p is supported',
+      'accepts the content type %p',
       async (type) => {
         expect(JSON.parse((await service.post('[]', { 'content-type': type })).text)).toEqual(INVALID_REQUEST);
       },
     );
 
-    it('no body at all is a parse error', async () => {
+    it('responds with a parse error to an empty body', async () => {
       expect(await reply('')).toEqual(PARSE_ERROR);
     });
 
-    it('a body as large as allowed is read, a larger one is refused', async () => {
+    it('accepts a body of the largest size, and refuses a larger one', async () => {
       const call = JSON.stringify({ jsonrpc: '2.0', method: 'task.list', params: { parentId: 'nobody' }, id: 1 });
       expect(await reply(call.padEnd(MAX_BODY_BYTES))).toMatchObject({ result: { totalCount: 0 } });
       const { status, text } = await service.post(call.padEnd(MAX_BODY_BYTES + 1));
       expect([status, JSON.parse(text)]).toMatchObject([413, { jsonrpc: '2.0', error: { code: -32600 }, id: null }]);
     });
 
-    it('a connection serves many calls', async () => {
+    it('serves many calls on one connection', async () => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       const ports: (number | undefined)[] = [];
       for (const body of ['[]', 'no JSON', '{"jsonrpc":"2.0","method":"foobar"}', '[]']) {
@@ -282,12 +291,12 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       expect(new Set(ports).size).toBe(1);
     });
 
-    it('a body may come in pieces of unknown number', async () => {
+    it('accepts a body in chunks without a content length', async () => {
       const response = await send({}, ['{"jsonrpc":"2.0","me', 'thod":"', 'x","id":"é"}']);
       expect(await json(response)).toEqual({ jsonrpc: '2.0', error: METHOD_NOT_FOUND, id: 'é' });
     });
 
-    it('calls may be sent before the last one is answered', async () => {
+    it('accepts calls before the reply to the last one', async () => {
       const call = (id: number) => JSON.stringify({ jsonrpc: '2.0', method: 'task.get', params: { id: TASK }, id });
       const pipeline = rawRequest(call(1)) + rawRequest('[]') + rawRequest(call(3), { connection: 'close' });
       const answers = await exchange(service.url, pipeline);
@@ -295,28 +304,28 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
     });
 
     it.each([
-      ['no request line', 'garbage\r\n\r\n'],
+      ['a request without a request line', 'garbage\r\n\r\n'],
       ['a header without a name', 'POST /rpc HTTP/1.1\r\n: x\r\n\r\n'],
-      ['two lengths', 'POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n[]'],
+      ['two content lengths', 'POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n[]'],
       [
-        'a length and chunks',
+        'a content length together with chunks',
         `POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
       ],
       [
-        'a chunk of no length',
+        'a chunk without a valid length',
         'POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
       ],
-    ])('%s is a bad request', async (_, bytes) => {
+    ])('responds with 400 to %s', async (_, bytes) => {
       expect(await exchange(service.url, bytes)).toMatch(/^HTTP\/1\.1 400 /);
     });
 
-    it('an upload that breaks off stores nothing', async () => {
+    it('stores nothing of an upload that is cut off', async () => {
       const whole = rawRequest(JSON.stringify({ ...create('aborted'), id: 1 }));
       const socket = await openConnection(service.url);
       await new Promise((resolve) => socket.write(whole.slice(0, -1), resolve));
       socket.destroy();
       await new Promise((resolve) => socket.once('close', resolve));
-      // Whatever was still to come of it, the next call comes after it.
+      // Whatever remains of the upload is processed before the next call.
       expect(await reply('[]')).toEqual(INVALID_REQUEST);
       expect(await isStored('aborted')).toBe(false);
     });
@@ -332,16 +341,16 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
   });
 
   describe('text', () => {
-    it('that begins with a byte order mark is no JSON', async () => {
+    it('that begins with a byte order mark is a parse error', async () => {
       expect(await reply('\ufeff[]')).toEqual(PARSE_ERROR);
     });
 
     it.each([
       ['an overlong form', [0xc0, 0xaf]],
       ['a surrogate', [0xed, 0xa0, 0x80]],
-      ['a character cut off', [0xf0, 0x9f, 0xa6]],
+      ['an incomplete character', [0xf0, 0x9f, 0xa6]],
       ['Latin-1', [0xe9]],
-    ])('with %s is not UTF-8, hence no JSON', async (_, bytes) => {
+    ])('with %s is not UTF-8, and is a parse error', async (_, bytes) => {
       const message = Buffer.concat([
         Buffer.from('{"jsonrpc":"2.0","method":"task.get","params":{"id":"'),
         Buffer.from(bytes),
@@ -358,13 +367,13 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       ['key', '"\\udc00\\ud800"'],
       ['content', '"a\\u0000b"'],
       ['content', '"\\ud800"'],
-    ])('%s: %s is refused', async (field, text) => {
+    ])('for the %s is refused if it is %s', async (field, text) => {
       const members = { key: '"refused"', content: '"x"', [field]: text };
       const body = `{"jsonrpc":"2.0","method":"task.create_attachment","params":{"taskId":"${TASK}","type":"text","key":${members.key},"content":${members.content}},"id":1}`;
       expect(fieldsOf(((await reply(body)) as RpcReply).error)).toEqual([field]);
     });
 
-    it('a url with U+0000 or a lone surrogate is refused', async () => {
+    it('for a URL is refused if it contains U+0000 or a lone surrogate', async () => {
       for (const url of ['https://example.org/\0', 'https://example.org/\ud800']) {
         const error = await service.error('task.create_attachment', { taskId: TASK, key: 'u', type: 'url', url });
         expect(fieldsOf(error)).toEqual(['url']);
@@ -383,14 +392,14 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       ['9007199254740993'],
       ['{"a":[-9007199254740993]}'],
       ['[123456789012345678901234567890]'],
-    ])('%s is a number that a double cannot hold', async (value) => {
+    ])('like %s are refused, because a double cannot hold the number', async (value) => {
       const { error } = (await reply(createText(value))) as RpcReply;
       expect(fieldErrors(error)).toEqual([
         { field: 'value', message: 'must not contain a number that a double cannot hold' },
       ]);
     });
 
-    it('are refused when they are nested too deep, however deep', async () => {
+    it('are refused if they are nested deeper than 64 levels', async () => {
       for (const depth of [65, 100_000]) {
         for (const [open, close] of [
           ['[', ']'],
@@ -404,7 +413,7 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       }
     });
 
-    it('are refused when they are too large, to the byte', async () => {
+    it('are refused if they are larger than the limit by one byte', async () => {
       const limit = 1024 * 1024;
       const { error } = (await reply(createText(JSON.stringify('x'.repeat(limit - 1))))) as RpcReply;
       expect(fieldErrors(error)).toEqual([
@@ -412,7 +421,7 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       ]);
     });
 
-    it('a message may be nested as deep as it likes', async () => {
+    it('may be surrounded by a message of any nesting depth', async () => {
       expect(await reply('['.repeat(1_000_000))).toEqual(PARSE_ERROR);
       expect(await reply('['.repeat(1_000_000) + ']'.repeat(1_000_000))).toEqual([INVALID_REQUEST]);
       const params = '{"a":'.repeat(100_000) + '1' + '}'.repeat(100_000);
@@ -421,8 +430,8 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
     });
   });
 
-  // The last of this set-up on purpose: it says that nothing before it has left a trace.
-  it('after all of it the process lives, has logged no error, and has stored nothing by halves', async () => {
+  // This test must run last: it checks that no earlier one has left a trace.
+  it('the process is alive after all of these tests, has logged no error, and has stored no part of a refused call', async () => {
     expect((await service.fetch('/livez')).status).toBe(200);
     const levels = service.logLines.map((line) => (JSON.parse(line) as { level: number }).level);
     expect(Math.max(...levels)).toBeLessThan(50);

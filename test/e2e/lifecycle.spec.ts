@@ -10,15 +10,15 @@ import { runProgram, type Service } from '../support/service';
 import { SETUPS, withPostgres, type Setup } from '../support/setups';
 import type { WireAttachment } from '../support/wire-values';
 
-/** What the service promises. */
+/** The service promises to stop within this time. */
 const STOP_WITHIN_MS = 15_000;
-/** Before any connection would be closed for being idle. */
+/** Shorter than the time after which an idle connection would be closed. */
 const PROMPTLY_MS = 4000;
 
 const put = (service: Service, key: string, value: unknown) =>
   service.result<WireAttachment>('task.create_attachment', { taskId: 'kept', key, type: 'json', value });
 
-describe.each(SETUPS)('the end of a process, $name', ({ name, open }) => {
+describe.each(SETUPS)('a process that ends, $name', ({ name, open }) => {
   let setup: Setup;
 
   beforeAll(async () => {
@@ -27,7 +27,7 @@ describe.each(SETUPS)('the end of a process, $name', ({ name, open }) => {
   });
   afterAll(() => setup?.close());
 
-  it('killed in the middle of writing, it has kept everything that it has acknowledged', async () => {
+  it('has kept every acknowledged write if it was killed during writes', async () => {
     const { service } = setup;
     const acknowledged = new Map<string, number | undefined>();
     const writeUntilKilled = async (writer: number) => {
@@ -37,7 +37,7 @@ describe.each(SETUPS)('the end of a process, $name', ({ name, open }) => {
         acknowledged.set(key, i);
         if (i % 4 < 2) continue;
         const deletes = i % 4 === 2;
-        // Until the answer is here, either state may be the one that is kept.
+        // Until the reply arrives, either state may be the stored one.
         acknowledged.delete(key);
         if (deletes) await service.result('task.delete_attachment', { taskId: 'kept', key });
         else await put(service, key, -i);
@@ -47,7 +47,7 @@ describe.each(SETUPS)('the end of a process, $name', ({ name, open }) => {
     const writers = [0, 1, 2, 3].map((writer) => writeUntilKilled(writer).catch((error: unknown) => error));
     await until('40 keys are written', () => acknowledged.size >= 40);
     await service.kill();
-    // What ended the writers was the end of the service.
+    // The writers must have ended because the service ended.
     for (const error of await Promise.all(writers)) expect(String(error)).toMatch(/fetch failed|terminated/);
 
     await setup.startAgain();
@@ -62,7 +62,7 @@ describe.each(SETUPS)('the end of a process, $name', ({ name, open }) => {
     }
   });
 
-  it('told to stop, it becomes unready, finishes what is in flight, and exits with 0', async () => {
+  it('becomes unready on SIGTERM, finishes the calls in flight, and exits with 0', async () => {
     const { service } = setup;
     const params = { taskId: 'kept', key: 'in flight', type: 'json', value: 1 };
     const request = rawRequest(
@@ -99,7 +99,7 @@ describe.each(SETUPS)('the end of a process, $name', ({ name, open }) => {
   });
 
   if (name === 'embedded') {
-    it('its data directory is its own: a second process says so in one line and ends', async () => {
+    it('has its data directory to itself: a second process says so in one line and ends', async () => {
       const { service, environment } = setup;
       const { code, stderr } = await runProgram('dist/main.js', [], { ...environment, PORT: '0' });
       expect(code).toBeGreaterThan(0);
@@ -109,7 +109,7 @@ describe.each(SETUPS)('the end of a process, $name', ({ name, open }) => {
     });
   }
 
-  it('told to stop, it does not wait for connections that are idle', async () => {
+  it('does not wait for idle connections on SIGTERM', async () => {
     const { service } = setup;
     const idle = await openConnection(service.url);
     idle.write(rawRequest('[]'));
@@ -120,7 +120,7 @@ describe.each(SETUPS)('the end of a process, $name', ({ name, open }) => {
   });
 });
 
-describe('wrong configuration', () => {
+describe('a start with a wrong configuration', () => {
   it.each([
     ['PORT', 'x'],
     ['DATABASE_URL', 'mysql://user:secret@localhost/x'],
@@ -129,7 +129,7 @@ describe('wrong configuration', () => {
     ['HOST', '300.1.1.1'],
     ['RATE_LIMITS', 'task.unknown=1/1m'],
     ['NATS_CREDS', __filename],
-  ])('%s=%s: one line that names it, and an end', async (name, value) => {
+  ])('ends with one line that names the variable: %s=%s', async (name, value) => {
     const env = { DATA_DIR: 'memory', NATS_URL: 'nats://127.0.0.1:1', [name]: value };
     const { code, stdout, stderr } = await runProgram('dist/main.js', [], env);
     expect(code).toBeGreaterThan(0);
@@ -137,7 +137,7 @@ describe('wrong configuration', () => {
     expect(stdout + stderr).not.toMatch(/secret|^\s+at /m);
   });
 
-  it('a port that is taken: the same', async () => {
+  it('ends with one line if the port is taken', async () => {
     const squatter = createServer().listen(0, '127.0.0.1');
     await once(squatter, 'listening');
     try {
@@ -151,7 +151,7 @@ describe('wrong configuration', () => {
     }
   });
 
-  it('a data directory that holds something else: the same', async () => {
+  it('ends with one line if the data directory holds something else', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'dossier-data-'));
     try {
       mkdirSync(join(folder, 'postgres'));
@@ -165,7 +165,7 @@ describe('wrong configuration', () => {
   });
 });
 
-describe('the command that migrates', () => {
+describe('the migration command', () => {
   let postgres: PostgresServer;
   let databaseUrl: string;
 
@@ -185,7 +185,7 @@ describe('the command that migrates', () => {
       return rows.map(({ name }) => name);
     });
 
-  it('up, up again, down, and up once more', async () => {
+  it('migrates up, does nothing the second time, migrates down, and up once more', async () => {
     const expected = expect.arrayContaining(['tasks', 'task_attachments', 'outbox']) as unknown;
     expect(await migrate()).toMatchObject({
       code: 0,
@@ -200,7 +200,7 @@ describe('the command that migrates', () => {
     expect(await tables()).toEqual(expected);
   });
 
-  it('another direction, or a database that is away: one line, and an exit code', async () => {
+  it('reports an unknown direction or an unavailable database in one line, with an exit code', async () => {
     const wrongWay = await migrate('sideways');
     const away = await runProgram('dist/commands/dossier.js', ['migrate'], {
       DATABASE_URL: 'postgres://127.0.0.1:1/x',

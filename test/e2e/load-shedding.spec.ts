@@ -46,7 +46,7 @@ describe('load shedding by the number of calls in flight', () => {
     await Promise.all([postgres?.stop(), nats?.stop()]);
   });
 
-  /** Two calls that do not end before the lock does. */
+  /** Two calls that wait until the lock is released. */
   beforeEach(async () => {
     await lock.query('BEGIN');
     await lock.query("SELECT FROM tasks WHERE id = 'locked' FOR UPDATE");
@@ -64,12 +64,12 @@ describe('load shedding by the number of calls in flight', () => {
   const requestOverNats = async () =>
     (await client.request('task.get', '{"id":"missing"}', { timeout: 10_000 })).json<RpcReply>();
 
-  it('answers 503 on every path of a call, -32001 over NATS, and the probes', async () => {
+  it('responds to further calls with 503 over HTTP and -32001 over NATS, and still serves the probes', async () => {
     const shed = await service.post(PING);
     expect([shed.status, shed.headers.get('content-type')]).toEqual([503, 'application/json; charset=utf-8']);
     expect(Number(shed.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(JSON.parse(shed.text)).toEqual({ jsonrpc: '2.0', error: OVERLOADED, id: null });
-    // Nobody has looked at what it says.
+    // The call is refused before its body is parsed.
     expect((await service.post('{')).status).toBe(503);
 
     const overRest = await service.fetch('/v1/tasks/missing', { method: 'DELETE' });
@@ -80,7 +80,7 @@ describe('load shedding by the number of calls in flight', () => {
     await expectOperationsToAnswer(service);
   });
 
-  it('answers as ever when one of them has ended', async () => {
+  it('accepts calls again when the calls in flight have ended', async () => {
     expect(isShed(await service.post(PING))).toBe(true);
     await lock.query('ROLLBACK');
     await Promise.all(waiting);
@@ -97,10 +97,10 @@ describe('load shedding by the delay of the event loop', () => {
   });
   afterAll(() => service?.kill());
 
-  it('answers 503 until the event loop is in time again', async () => {
+  it('responds with 503 until the event loop is in time again', async () => {
     await until('the service is in time', async () => !isShed(await service.post(PING)));
     const shed = await until('calls are shed', async () => {
-      // For the service it is as if one piece of work had taken all that time.
+      // For the service this looks like one piece of work that took all that time.
       service.signal('SIGSTOP');
       await sleep(500);
       service.signal('SIGCONT');

@@ -10,7 +10,7 @@ import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
 import { startService, type Environment, type Service } from '../support/service';
 
-/** In everything that a caller sends or an operator keeps secret: none of it may come out in a log line. */
+/** Part of everything that a caller sends or an operator keeps secret; it must not appear in any log line. */
 const CANARY = `canary${randomUUID().replaceAll('-', '')}`;
 const API_KEY = `key-${CANARY}`;
 
@@ -46,7 +46,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** One that the server does not ask for. */
+/** Adds a password that the server does not ask for. */
 function withPassword(url: string): string {
   const address = new URL(url);
   address.password = `password-${CANARY}`;
@@ -56,7 +56,9 @@ function withPassword(url: string): string {
 const member = { taskId: `task-${CANARY}`, key: `key-${CANARY}` };
 const url = `https://example.test/${CANARY}`;
 
-/** Calls that succeed, that are refused, and that make no sense; each with canaries wherever it takes anything. */
+/**
+ * Calls that succeed, that are refused and that make no sense. Each has the canary in every place that accepts text.
+ */
 const CALLS: readonly (readonly [string, object])[] = [
   [
     'task.create',
@@ -120,7 +122,7 @@ async function callOverNats(): Promise<void> {
 
 const logged = () => [...service.logLines, service.stderr];
 
-it('writes nothing of what callers send, and no credential, into its log, whatever happens', async () => {
+it('the log contains no input of callers and no credential, even if calls are refused and stores fail', async () => {
   await callEverything();
   await callOverNats();
   expect(await service.result('task.get', { id: member.taskId }, { 'x-api-key': API_KEY })).toMatchObject({
@@ -129,7 +131,7 @@ it('writes nothing of what callers send, and no credential, into its log, whatev
   writeFileSync(keysFile, `[{ "sha256": "${CANARY}`);
   await until('the broken key file is noticed', () => logged().some((line) => line.includes('API_KEYS_FILE')));
 
-  // From here on the stores fail, each in the middle of calls.
+  // From here on each store fails while calls are in progress.
   const underWay = callEverything();
   await redis.kill();
   await nats.kill();

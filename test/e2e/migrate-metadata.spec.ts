@@ -19,11 +19,11 @@ describe('npm run migrate:metadata', () => {
   const store = async (id: string, metadata: unknown) => {
     await setup.service.result('task.create', { id, text: 'x' });
     await setup.service.result('task.update', { id, updates: { metadata } });
-    // Now the cache knows that there is no attachment.
+    // Now the cache knows that the task has no attachment.
     expect(await keysOf(id)).toEqual([]);
   };
 
-  it('makes attachments of what tasks hold, which the service answers at once', async () => {
+  it('turns the data in the metadata of tasks into attachments, which the service returns at once', async () => {
     await store('old', { kept: '\0', data: { a: { deep: [1] }, b: null } });
 
     expect(await migrate()).toEqual({ code: 0, stdout: 'converted tasks: 1\n', stderr: '' });
@@ -36,7 +36,7 @@ describe('npm run migrate:metadata', () => {
     expect(await migrate()).toEqual({ code: 0, stdout: 'converted tasks: 0\n', stderr: '' });
   });
 
-  it('fails with the names of what has to stay', async () => {
+  it('fails with the names of the entries that cannot be converted', async () => {
     await store('partly', { data: { 'bad\nkey': 1, good: 2 } });
     const { code, stdout, stderr } = await migrate();
     expect([code, stdout]).toEqual([1, 'converted tasks: 0\n']);
@@ -44,7 +44,7 @@ describe('npm run migrate:metadata', () => {
     expect(await keysOf('partly')).toEqual(['good']);
   });
 
-  it('does nothing while the cache cannot be told', async () => {
+  it('does nothing while the cache is unavailable', async () => {
     await store('waiting', { data: { a: 1 } });
     const { code, stdout, stderr } = await runProgram('dist/commands/dossier.js', ['migrate-metadata'], {
       ...setup.environment,

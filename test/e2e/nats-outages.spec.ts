@@ -8,13 +8,13 @@ import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startService, type Environment, type Members, type Service } from '../support/service';
 
-/** How soon requests must be answered again after an outage. */
+/** Requests must get replies again within this time after an outage. */
 const BACK_WITHIN_MS = 5000;
 const SHUTDOWN_MS = 15_000;
 
 let postgres: PostgresServer;
 let databaseUrl: string;
-/** What the test has started, from the first to the last. */
+/** What the test has started, in this order. */
 const started: { stop(): Promise<unknown> }[] = [];
 
 beforeAll(async () => {
@@ -44,7 +44,7 @@ async function clientOf(url: string): Promise<NatsConnection> {
   return client;
 }
 
-/** Whether a request is answered; one that nobody serves, or that is lost with its server, is not. */
+/** Whether a request gets a reply. If no replica serves it, or if it is lost with its server, it gets none. */
 async function isAnswered(client: NatsConnection, timeoutMs = 1000): Promise<boolean> {
   try {
     const reply = await client.request('task.list', '{"limit":1}', { timeout: timeoutMs });
@@ -60,8 +60,8 @@ async function natsHealth(one: Service): Promise<unknown> {
   return (JSON.parse(text) as { details: { nats: unknown } }).details.nats;
 }
 
-describe('one server', () => {
-  it('is not waited for at the start, and served when it comes', async () => {
+describe('a replica with one NATS server', () => {
+  it('starts without the server, and serves requests when it becomes available', async () => {
     const server = await nats();
     await server.kill();
     const one = await service({ NATS_URL: server.url });
@@ -75,7 +75,7 @@ describe('one server', () => {
     expect(await natsHealth(one)).toEqual({ status: 'up', state: 'up' });
   });
 
-  it('is served again after every outage', async () => {
+  it('serves requests again after every outage', async () => {
     const server = await nats();
     const one = await service({ NATS_URL: server.url });
     const client = await clientOf(server.url);
@@ -89,7 +89,7 @@ describe('one server', () => {
     }
   });
 
-  it('may hang, and is served again when it goes on', async () => {
+  it('serves requests again after the server has hung', async () => {
     const server = await nats();
     const one = await service({ NATS_URL: server.url });
     const client = await clientOf(server.url);
@@ -101,7 +101,7 @@ describe('one server', () => {
     await until('requests are answered', () => isAnswered(client), BACK_WITHIN_MS);
   });
 
-  it('may deny a subject, and is served when it allows it', async () => {
+  it('serves requests once the server allows a subject that it denied before', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'dossier-nats-config-'));
     started.push({ stop: () => rm(folder, { recursive: true }) });
     const config = join(folder, 'server.conf');
@@ -125,7 +125,7 @@ describe('one server', () => {
   it.each<[string, (server: NatsServer) => Promise<unknown> | void]>([
     ['is gone', (server) => server.kill()],
     ['hangs', (server) => server.pause()],
-  ])('does not hold up the shutdown when it %s', async (_what, fail) => {
+  ])('stops in time if the server %s', async (_what, fail) => {
     const server = await nats();
     const one = await service({ NATS_URL: server.url });
     const client = await clientOf(server.url);
@@ -136,7 +136,7 @@ describe('one server', () => {
     expect(performance.now()).toBeLessThan(stopsAtMs);
   });
 
-  it('that was never there does not hold up the shutdown', async () => {
+  it('stops if the server was never available', async () => {
     const server = await nats();
     await server.kill();
     const one = await service({ NATS_URL: server.url });
@@ -146,7 +146,7 @@ describe('one server', () => {
 });
 
 describe('shutdown of one of two replicas', () => {
-  it('answers every request', async () => {
+  it('leaves no request without a reply, and fails none', async () => {
     const server = await nats();
     const first = await service({ NATS_URL: server.url, INSTANCE_ID: 'first' });
     const client = await clientOf(server.url);
@@ -175,7 +175,7 @@ describe('shutdown of one of two replicas', () => {
   });
 });
 
-describe('a cluster of three', () => {
+describe('a NATS cluster of three nodes', () => {
   let cluster: NatsCluster;
 
   beforeAll(async () => {
@@ -183,7 +183,7 @@ describe('a cluster of three', () => {
   });
   afterAll(() => cluster?.stop());
 
-  it('loses a node, any node, and requests go on', async () => {
+  it('serves requests while any one of its nodes is down', async () => {
     const replicas = [
       await service({ NATS_URL: cluster.url, INSTANCE_ID: 'first' }),
       await service({ NATS_URL: cluster.url, INSTANCE_ID: 'second' }),
@@ -202,7 +202,7 @@ describe('a cluster of three', () => {
     }
   });
 
-  it('is found by the address of one node alone', async () => {
+  it('is found through the address of one node', async () => {
     const [first, second] = cluster.nodes as [NatsServer, NatsServer];
     await service({ NATS_URL: first.url });
     const client = await clientOf(second.url);
@@ -213,7 +213,7 @@ describe('a cluster of three', () => {
   });
 });
 
-describe('credentials', () => {
+describe('NATS credentials', () => {
   let folder: string;
 
   beforeAll(() => {
@@ -221,7 +221,7 @@ describe('credentials', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('of the URL are used', async () => {
+  it('in the URL are used', async () => {
     const server = await startNats({ args: ['--user', 'dossier', '--pass', 'p@ss/word'] });
     started.push(server);
     const url = server.url.replace('//', `//dossier:${encodeURIComponent('p@ss/word')}@`);
@@ -230,7 +230,7 @@ describe('credentials', () => {
     expect(one.logLines.join()).not.toMatch(/p@ss|p%40ss/);
   });
 
-  it('of a file are used, and read again when they are renewed', async () => {
+  it('in a file are used, and read again when they are renewed', async () => {
     const issuer = new Issuer();
     const config = join(folder, 'server.conf');
     writeFileSync(config, issuer.serverConfig());
@@ -253,7 +253,7 @@ describe('credentials', () => {
   });
 });
 
-/** An operator with one account: what `nsc` would make. */
+/** An operator with one account, as `nsc` would create it. */
 class Issuer {
   private readonly operator = nkeys.createOperator();
   private readonly account = nkeys.createAccount();

@@ -16,7 +16,7 @@ import { startRedis, type RedisServer } from '../support/redis-server';
 import { startService, type Members, type RpcError, type Service } from '../support/service';
 
 const CALLER = { 'x-instance-id': 'tester' };
-/** Below the server's own limit of 1 MiB, so that there are payloads between the two. */
+/** Below the server's own limit of 1 MiB, so that some payloads lie between the two limits. */
 const MAX_BODY_BYTES = 768 * 1024;
 const TIMEOUT_MS = 10_000;
 const TASK = 'nats-requests';
@@ -50,7 +50,7 @@ let client: NatsConnection;
 let nest: ClientProxy;
 
 beforeAll(async () => {
-  // Nest's client logs its connection.
+  // Nest's client would log its connection.
   Logger.overrideLogger(false);
   [postgres, redis, nats] = await Promise.all([startPostgres(), startRedis(), startNats()]);
   const databaseUrl = await postgres.createDatabase();
@@ -105,7 +105,7 @@ const viaNestClient: Call = (method, params) => {
   );
 };
 
-/** What every method answers in the life of one task, without what no two tasks have in common. */
+/** The replies of every method for one task, without the parts that differ between any two tasks. */
 async function transcript(call: Call, taskId: string): Promise<string[]> {
   const ref = { taskId, key: 'a' };
   const steps: [string, object][] = [
@@ -142,7 +142,7 @@ async function transcript(call: Call, taskId: string): Promise<string[]> {
   return lines;
 }
 
-describe('every method answers as it does over HTTP', () => {
+describe('every method over NATS', () => {
   let expected: string[];
 
   beforeAll(async () => {
@@ -155,17 +155,17 @@ describe('every method answers as it does over HTTP', () => {
     ['bare params', 'task-bare-params', viaBareParams],
     ['a packet of Nest', 'task-packet', viaNestPacket],
     ["Nest's own client", 'task-client', viaNestClient],
-  ])('to %s', async (_form, taskId, call) => {
+  ])('gives the same replies as over HTTP to %s', async (_form, taskId, call) => {
     expect(await transcript(call, taskId)).toEqual(expected);
   });
 });
 
-describe('the reply', () => {
+describe('a reply over NATS', () => {
   const missing = { taskId: TASK, key: 'nothing' };
   const message = `Attachment with key 'nothing' not found for task ${TASK}`;
   const error = { code: -32602, message, data: { code: 'ATTACHMENT_NOT_FOUND', ...missing } };
 
-  it('has the id of the request, and null for bare params', async () => {
+  it('has the id of the request, or null for bare params', async () => {
     const params = { id: TASK };
     expect(await replyTo('task.get', { jsonrpc: '2.0', params, id: 'x' })).toMatchObject({ jsonrpc: '2.0', id: 'x' });
     expect(await replyTo('task.get', '{"jsonrpc":"2.0","id":12345678901234567890}')).toMatchObject({ error: {} });
@@ -186,16 +186,16 @@ describe('the reply', () => {
     expect(reply.headers?.get('Nats-Service-Error-Code')).toBe('-32602');
   });
 
-  it('has no such headers when all is well', async () => {
+  it('has no error headers if the call succeeds', async () => {
     expect((await send('task.get', { id: TASK })).headers?.has('Nats-Service-Error')).toBeFalsy();
   });
 
-  it('names an error whose message is not ASCII', async () => {
+  it('names an error in its headers even if the message is not ASCII', async () => {
     const reply = await send('task.get_attachment', { taskId: TASK, key: 'größe 😀' });
     expect(reply.headers?.get('Nats-Service-Error')).toContain('größe 😀');
   });
 
-  it('keeps values as they were spelt', async () => {
+  it('returns JSON values character for character', async () => {
     const params = `{"taskId":"${TASK}","key":"spelt","type":"json","value":{"2":1.0,"1":1e2,"1":"\\ud800"}}`;
     expect(await replyTo('task.create_attachment', params)).toHaveProperty('result');
     const reply = await send('task.get_attachment', { taskId: TASK, key: 'spelt' });
@@ -203,13 +203,13 @@ describe('the reply', () => {
   });
 });
 
-describe('what is not as it should be', () => {
+describe('a request over NATS', () => {
   it.each<[string, string | Uint8Array]>([
-    ['an empty payload', ''],
+    ['empty', ''],
     ['half an object', '{"id":'],
-    ['no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
     ['nothing but brackets', '['.repeat(500_000)],
-  ])('is a parse error: %s', async (_what, payload) => {
+  ])('is a parse error if its payload is %s', async (_what, payload) => {
     const reply = await send('task.get', payload);
     expect(reply.json()).toEqual({ jsonrpc: '2.0', error: { code: -32700, message: 'Parse error' }, id: null });
     expect(reply.headers?.get('Nats-Service-Error-Code')).toBe('-32700');
@@ -219,13 +219,13 @@ describe('what is not as it should be', () => {
   it.each([
     ['a batch', [{ jsonrpc: '2.0', id: 1 }]],
     ['a scalar', 'null'],
-    ['the method of another subject', { jsonrpc: '2.0', method: 'task.list', id: null }],
-  ])('is no valid request: %s', async (_what, payload) => {
+    ['a call of a method of another subject', { jsonrpc: '2.0', method: 'task.list', id: null }],
+  ])('is refused as invalid if it is %s', async (_what, payload) => {
     const error = { code: -32600, message: 'Invalid Request' };
     expect(await replyTo('task.get', payload)).toEqual({ jsonrpc: '2.0', error, id: null });
   });
 
-  it('is too large', async () => {
+  it('is refused if it is larger than the limit', async () => {
     const fill = (size: number) => JSON.stringify({ taskId: TASK, key: 'k', type: 'text', content: 'x'.repeat(size) });
     const overhead = fill(0).length;
     expect(await replyTo('task.create_attachment', fill(MAX_BODY_BYTES - overhead))).toHaveProperty('result');
@@ -240,7 +240,7 @@ describe('what is not as it should be', () => {
     });
   });
 
-  it('is a reply that the server would not carry', async () => {
+  it('gets an error if its reply is too large for the server', async () => {
     const taskId = 'large';
     await viaBareParams('task.create', { id: taskId, text: 'x' });
     for (const key of ['a', 'b']) {
@@ -256,7 +256,7 @@ describe('what is not as it should be', () => {
   });
 });
 
-describe('notifications', () => {
+describe('notifications over NATS', () => {
   const create = (key: string) => ({ taskId: TASK, key, type: 'text', content: 'x' });
   const untilStored = (key: string) =>
     until(`${key} is stored`, async () => {
@@ -268,7 +268,7 @@ describe('notifications', () => {
     ['a JSON-RPC request', { jsonrpc: '2.0', params: create('n-1'), id: 1 }, 'n-1'],
     ['bare params', create('n-2'), 'n-2'],
     ['a packet of Nest', { pattern: 'x', data: create('n-3'), id: 'a' }, 'n-3'],
-  ])('are what asks for no reply: %s', async (_form, payload, key) => {
+  ])('are requests without a reply subject: %s', async (_form, payload, key) => {
     client.publish('task.create_attachment', JSON.stringify(payload));
     await untilStored(key);
   });
@@ -276,7 +276,7 @@ describe('notifications', () => {
   it.each([
     ['a JSON-RPC request', { jsonrpc: '2.0', params: create('n-4') }, 'n-4'],
     ['a packet of Nest', { pattern: 'x', data: create('n-5') }, 'n-5'],
-  ])('are what has no id, and get no reply: %s', async (_form, payload, key) => {
+  ])('are requests without an id, which get no reply: %s', async (_form, payload, key) => {
     const replies: Msg[] = [];
     const subscription = client.subscribe(`replies.${key}`, { callback: (_error, reply) => void replies.push(reply) });
     client.publish('task.create_attachment', JSON.stringify(payload), { reply: `replies.${key}` });
@@ -286,12 +286,12 @@ describe('notifications', () => {
     subscription.unsubscribe();
   });
 
-  it("are the events of Nest's client", async () => {
+  it("include the events of Nest's client", async () => {
     await firstValueFrom(nest.emit('task.create_attachment', create('n-6')), { defaultValue: undefined });
     await untilStored('n-6');
   });
 
-  it('harm nobody when they are malformed', async () => {
+  it('that are malformed leave the service working', async () => {
     for (const payload of ['', '{', '[]', '{"jsonrpc":"2.0","params":1}', 'x'.repeat(MAX_BODY_BYTES + 1)]) {
       client.publish('task.create_attachment', payload);
     }
@@ -300,7 +300,7 @@ describe('notifications', () => {
   });
 });
 
-describe('the caller', () => {
+describe('the author of a write over NATS', () => {
   const authorOf = async (sentHeaders: Record<string, string>) => {
     const params = { taskId: TASK, key: randomUUID(), type: 'text', content: 'x' };
     await send('task.create_attachment', params, sentHeaders);
@@ -308,23 +308,23 @@ describe('the caller', () => {
     return (result as Members)['createdBy'];
   };
 
-  it('is who it says it is, whatever the case of the header', async () => {
+  it('is the instance that the header names, in upper or lower case', async () => {
     expect(await authorOf({ 'x-instance-id': 'worker 7' })).toBe('worker 7');
     expect(await authorOf({ 'X-Instance-Id': 'Zoë' })).toBe('Zoë');
   });
 
-  it('is the replica where it does not say', async () => {
+  it('is the replica if the header is missing or too long', async () => {
     expect(await authorOf({})).toMatch(/^replica-[12]$/);
     expect(await authorOf({ 'x-instance-id': 'x'.repeat(129) })).toMatch(/^replica-[12]$/);
   });
 });
 
-/** What `$SRV` tells of the service, by every replica. */
+/** What every replica reports about the service under `$SRV`. */
 function discovered(verb: 'PING' | 'INFO' | 'STATS'): Promise<Members[]> {
   return requestMany(client, `$SRV.${verb}.dossier`, 2);
 }
 
-/** The first `count` replies, or those that come in time. */
+/** The first `count` replies, or those that arrive in time. */
 async function requestMany(from: NatsConnection, subject: string, count: number): Promise<Members[]> {
   const replies: Members[] = [];
   for await (const reply of await from.requestMany(subject, '', countedReplies(count))) {
@@ -361,7 +361,7 @@ describe('service discovery', () => {
     expect(instances.sort()).toEqual(['replica-1', 'replica-2']);
   });
 
-  it("is what the library's own client finds as well", async () => {
+  it('works with the client of the NATS library too', async () => {
     const names: string[] = [];
     for await (const { name } of await new Svcm(client).client(countedReplies(2)).ping()) names.push(name);
     expect(names).toEqual(['dossier', 'dossier']);
@@ -378,7 +378,7 @@ describe('service discovery', () => {
     }
   });
 
-  it('counts requests, errors and time', async () => {
+  it('counts requests, errors and processing time', async () => {
     const before = await statsOf('task.list');
     const refused = { limit: 0 };
     for (let i = 0; i < 20; i++) await viaJsonRpc('task.list', {});
@@ -394,14 +394,14 @@ describe('service discovery', () => {
     }
   });
 
-  it('names no task and no attachment', async () => {
+  it('reveals no task and no attachment', async () => {
     await viaBareParams('task.get_attachment', { taskId: TASK, key: 'confidential' });
     expect(JSON.stringify(await discovered('STATS'))).not.toMatch(/confidential|nats-requests/);
   });
 });
 
-describe('two replicas', () => {
-  it('share the requests, and answer each once', async () => {
+describe('two replicas on NATS', () => {
+  it('share the requests, and each request gets one reply', async () => {
     const before = await discovered('STATS');
     let replies = 0;
     const subscription = client.subscribe('replies.many', { callback: () => void replies++ });
@@ -421,7 +421,7 @@ describe('two replicas', () => {
     expect(Math.min(...shares)).toBeGreaterThan(20);
   });
 
-  it('measure what they answer', async () => {
+  it('measure the requests that they serve', async () => {
     const { text } = await (replicas[0] as Service).fetch('/metrics');
     expect(text).toMatch(
       /dossier_request_duration_seconds_count\{method="task\.get",transport="nats",outcome="ok"\} \d/,
@@ -429,7 +429,7 @@ describe('two replicas', () => {
   });
 });
 
-describe('with keys configured', () => {
+describe('a service with API keys on NATS', () => {
   let guardedNats: NatsServer;
   let guarded: Service;
   let guardedClient: NatsConnection;
@@ -467,10 +467,10 @@ describe('with keys configured', () => {
   };
 
   it.each([
-    ['without one', undefined],
-    ['with a wrong one', 'key-admin'],
-    ['with an empty one', ''],
-  ])('a request is refused %s', async (_what, apiKey) => {
+    ['without a key', undefined],
+    ['with a wrong key', 'key-admin'],
+    ['with an empty key', ''],
+  ])('refuses a request %s', async (_what, apiKey) => {
     const error = { code: -32002, message: 'Unauthorized', data: { code: 'UNAUTHORIZED' } };
     const reply = await answer('task.list', {}, apiKey);
     expect(reply.json()).toEqual({ jsonrpc: '2.0', error, id: null });
@@ -479,7 +479,7 @@ describe('with keys configured', () => {
     expect(packet.json()).toEqual({ id: 'a', err: error, isDisposed: true });
   });
 
-  it('each role may do what it may over HTTP', async () => {
+  it('gives each role the same rights as over HTTP', async () => {
     const create = { id: 't-1', text: 'x' };
     expect((await answer('task.create', create, 'key-read')).json()).toMatchObject({ error: { code: -32004 } });
     expect((await answer('task.create', create, 'key-write')).json()).toMatchObject({ result: { id: 't-1' } });

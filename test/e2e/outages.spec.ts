@@ -4,7 +4,7 @@ import { startService, type Service } from '../support/service';
 import { openOnServers, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
 
-/** What the service promises, for every call. */
+/** The service promises to answer every call within this time. */
 const OPERATION_TIMEOUT_MS = 5000;
 
 const put = (service: Service, taskId: string, key: string, value: unknown) =>
@@ -12,7 +12,7 @@ const put = (service: Service, taskId: string, key: string, value: unknown) =>
 const valueOf = async (service: Service, taskId: string, key: string) =>
   (await service.result<WireAttachment>('task.get_attachment', { taskId, key })).value;
 
-describe('Redis comes and goes', () => {
+describe('a service whose Redis comes and goes', () => {
   let setup: Setup;
   let servers: Servers;
 
@@ -36,7 +36,7 @@ describe('Redis comes and goes', () => {
     return text.includes(`\ndossier_breaker_open{dependency="redis",operation="${operation}"} 1\n`);
   };
 
-  /** Everything, without Redis. */
+  /** Makes calls of every kind. All of them must succeed without Redis. */
   const useAll = async (key: string) => {
     const { service } = setup;
     const { version } = await put(service, 't', key, 1);
@@ -54,7 +54,7 @@ describe('Redis comes and goes', () => {
     expect((await service.error('task.get', { id: key })).code).toBe(-32602);
   };
 
-  it('has a breaker for every method that uses it, and PostgreSQL for every method', async () => {
+  it('has a Redis breaker for every method that uses Redis, and a PostgreSQL breaker for every method', async () => {
     const { text } = await setup.service.fetch('/metrics');
     const samples = text.matchAll(/^dossier_breaker_open\{dependency="(.*)",operation="(.*)"\} 0$/gm);
     const shown: Record<string, string[]> = { postgres: [], redis: [] };
@@ -75,7 +75,7 @@ describe('Redis comes and goes', () => {
     );
   });
 
-  it('gone while serving: reads and writes go on', async () => {
+  it('continues reads and writes while Redis is down', async () => {
     await put(setup.service, 't', 'overwritten', 'before');
     await put(setup.service, 't', 'deleted', 'before');
     await setup.service.result('task.list_attachments', { taskId: 't' });
@@ -88,7 +88,7 @@ describe('Redis comes and goes', () => {
     await setup.service.result('task.delete_attachment', { taskId: 't', key: 'deleted' });
   });
 
-  it('back again: it is used again, and nothing is stale', async () => {
+  it('uses Redis again when it is back, and returns nothing stale', async () => {
     await servers.redis.restart();
     await stateOfRedis('up');
     expect(await valueOf(setup.service, 't', 'overwritten')).toBe('after');
@@ -100,7 +100,7 @@ describe('Redis comes and goes', () => {
     await useAll('after-outage');
   });
 
-  it('away at the start: it serves from PostgreSQL, and uses Redis once it is there', async () => {
+  it('starts without Redis, serves from PostgreSQL, and uses Redis when it becomes available', async () => {
     await setup.service.stop();
     await servers.redis.kill();
     await setup.startAgain();
@@ -116,7 +116,7 @@ describe('Redis comes and goes', () => {
     });
   });
 
-  it('there, but silent: calls are answered within their time, and soon without asking it', async () => {
+  it('replies in time while Redis is silent, and soon no longer asks it', async () => {
     await put(setup.service, 't', 'silent', 1);
     expect(await valueOf(setup.service, 't', 'silent')).toBe(1);
     servers.redis.pause();
@@ -141,7 +141,7 @@ describe('Redis comes and goes', () => {
   });
 });
 
-describe('a Redis that may lose what only it holds', () => {
+describe('a Redis that may lose journaled writes', () => {
   let setup: Setup;
   let redis: RedisServer;
   beforeAll(async () => {
@@ -153,7 +153,7 @@ describe('a Redis that may lose what only it holds', () => {
     await redis?.stop();
   });
 
-  it('is told of at the start, and to whoever asks', async () => {
+  it('is reported in the log at the start, and in the readiness details', async () => {
     const { service } = setup;
     const reason = expect.stringContaining('appendonly') as unknown;
     const { status, text } = await until('it has been asked', async () => {
@@ -178,7 +178,7 @@ describe('two replicas', () => {
     await setup?.close();
   });
 
-  it('that start at once on an empty database agree on its schema, and on everything after', async () => {
+  it('that start at the same time on an empty database agree on its schema, and on everything after', async () => {
     await setup.service.kill();
     await withPostgres(setup.servers?.databaseUrl as string, async (client) => {
       await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');

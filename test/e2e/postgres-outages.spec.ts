@@ -28,11 +28,11 @@ const sampleOf = async (service: Service, metric: string) => {
 const isOpen = async (service: Service, operation: string) =>
   (await sampleOf(service, `dossier_breaker_open{dependency="postgres",operation="${operation}"}`)) === '1';
 
-describe('PostgreSQL comes and goes', () => {
+describe('a service whose PostgreSQL comes and goes', () => {
   let setup: Setup;
   let service: Service;
   let servers: Servers;
-  /** What was acknowledged while PostgreSQL was away, by key; null for a deletion. */
+  /** What was acknowledged while PostgreSQL was unavailable, by key; null for a deletion. */
   const journaled = new Map<string, Written | null>();
 
   beforeAll(async () => {
@@ -54,7 +54,7 @@ describe('PostgreSQL comes and goes', () => {
   const forgetTask = (taskId: string) =>
     withRedis(servers.redis.url, (redis) => redis.del(`cb:task:${taskId}:control`, `cb:task:${taskId}:attachments`));
 
-  it('gone while serving: Redis answers what it knows, and nothing is made up', async () => {
+  it('returns what Redis knows while PostgreSQL is down, and invents nothing', async () => {
     const requests = [
       { taskId: 'known', key: 'b' },
       { taskId: 'known', key: 'a' },
@@ -90,7 +90,7 @@ describe('PostgreSQL comes and goes', () => {
     expect((await service.fetch('/livez')).status).toBe(200);
   });
 
-  it('creating, overwriting and deleting go on, and say where they stand', async () => {
+  it('still creates, overwrites and deletes attachments, and marks the results as degraded', async () => {
     const before = await get(service, 'written', 'a');
     const overwritten = await put(service, 'written', 'a', 'overwritten');
     expect(overwritten).toMatchObject({ id: before.id, replaced: true, degraded: true });
@@ -119,7 +119,7 @@ describe('PostgreSQL comes and goes', () => {
     );
   });
 
-  it('what only PostgreSQL can judge does not', async () => {
+  it('refuses calls that only PostgreSQL can judge', async () => {
     const attachment = { taskId: 'written', type: 'json', value: 'never' };
     for (const [method, params] of [
       ['task.create_attachment', { ...attachment, key: 'e', ifAbsent: true }],
@@ -142,7 +142,7 @@ describe('PostgreSQL comes and goes', () => {
     expect(await get(service, 'written', 'a')).toMatchObject({ value: 'overwritten' });
   });
 
-  it('a new process answers what Redis holds, degraded, for it cannot know whether that is the latest', async () => {
+  it('marks as degraded what a new process reads from Redis, because PostgreSQL may hold something newer', async () => {
     await service.stop();
     service = await startService(setup.environment);
     expect(await get(service, 'known', 'a')).toMatchObject({ value: 1, degraded: true });
@@ -154,7 +154,7 @@ describe('PostgreSQL comes and goes', () => {
     expect(await service.error('task.get_attachment', { taskId: 'unknown', key: 'a' })).toMatchObject(UNAVAILABLE);
   });
 
-  it('and Redis with it: unready, and every answer says so', async () => {
+  it('is not ready while Redis is down too, and every reply is an error or degraded', async () => {
     await servers.redis.kill();
     await service.until('/readyz', 503);
     expect((await service.fetch('/livez')).status).toBe(200);
@@ -165,7 +165,7 @@ describe('PostgreSQL comes and goes', () => {
     expect(await service.error('task.delete_attachment', { taskId: 'known', key: 'a' })).toMatchObject(UNAVAILABLE);
   });
 
-  it('back again: both hold what was acknowledged, and have announced it once', async () => {
+  it('has every acknowledged write in both stores after the outage, and has announced each once', async () => {
     await Promise.all([servers.postgres.restart(), servers.redis.restart()]);
     await service.until('/readyz', 200);
     await withRedis(servers.redis.url, (redis) =>
@@ -202,12 +202,12 @@ describe('PostgreSQL comes and goes', () => {
     expect(await get(service, 'known', 'a')).toMatchObject({ value: 1 });
     expect(await put(service, 'written', 'a', 'as ever')).not.toHaveProperty('degraded');
     expect(await get(service, 'written', 'a')).toMatchObject({ value: 'as ever' });
-    // What fails from now on is another outage.
+    // From here on a failure counts as another outage.
     const news = /"ask postgres".*"works again"/;
     await until('the watch has heard from it', () => service.logLines.some((line) => news.test(line)));
   });
 
-  it('a store that does not answer in time: the call fails, and says how; after five the answer comes at once', async () => {
+  it('reports a time-out if PostgreSQL is too slow, and refuses further calls at once after five of them', async () => {
     await forgetTask('known');
     await withPostgres(servers.databaseUrl, async (client) => {
       await client.query('ALTER TABLE task_attachments RENAME TO stored');
@@ -235,7 +235,7 @@ describe('PostgreSQL comes and goes', () => {
     expect(await service.result('task.get', { id: 'known' })).toMatchObject({ attachmentCount: 2 });
   });
 
-  it('and is asked again at once when it has been away', async () => {
+  it('asks PostgreSQL again as soon as an outage has ended', async () => {
     expect(await isOpen(service, 'task.get_attachment')).toBe(true);
     await servers.postgres.kill();
     await until('it is missed', async () => {
@@ -251,7 +251,7 @@ describe('PostgreSQL comes and goes', () => {
     );
   });
 
-  it('a task that is held for long keeps nobody from the others', async () => {
+  it('serves other tasks while one task stays locked', async () => {
     await withPostgres(servers.databaseUrl, async (client) => {
       await client.query(`SELECT pg_advisory_lock(task_lock('known'))`);
       const write = { taskId: 'known', key: 'held', type: 'json', value: 1 };
@@ -266,7 +266,7 @@ describe('PostgreSQL comes and goes', () => {
     expect((await service.error('task.get_attachment', { taskId: 'known', key: 'held' })).message).toMatch(/not found/);
   });
 
-  it('told to stop while the database is busy, it waits for the answer', async () => {
+  it('finishes a call that waits for PostgreSQL before it stops', async () => {
     await withPostgres(servers.databaseUrl, async (client) => {
       await client.query('BEGIN');
       await client.query(`SELECT FROM tasks WHERE id = 'known' FOR UPDATE`);
@@ -278,7 +278,7 @@ describe('PostgreSQL comes and goes', () => {
       });
       service.signal('SIGTERM');
       await until('it has begun to stop', () => service.hasBegunToStop);
-      // Whoever asks must hear that it is unready, rather than find nobody there.
+      // A probe must get a reply that says unready, not a refused connection.
       expect((await service.fetch('/readyz')).status).toBe(503);
       await client.query('ROLLBACK');
       expect((await answer).result).toMatchObject({ key: 'slow', replaced: false });
@@ -286,7 +286,7 @@ describe('PostgreSQL comes and goes', () => {
     expect((await service.exit).code).toBe(0);
   });
 
-  it('away at the start, as Redis is: it listens, is not ready, and becomes so when the database is there', async () => {
+  it('listens while both stores are down at the start, and becomes ready when PostgreSQL is back', async () => {
     await servers.postgres.kill();
     await servers.redis.kill();
     service = await startService(setup.environment);
@@ -301,7 +301,7 @@ describe('PostgreSQL comes and goes', () => {
   });
 });
 
-describe('PostgreSQL goes, and the cache would go with the process', () => {
+describe('a service with an in-process cache whose PostgreSQL goes down', () => {
   let postgres: PostgresServer;
   let environment: Environment;
   let service: Service;
@@ -312,7 +312,7 @@ describe('PostgreSQL goes, and the cache would go with the process', () => {
     service = await startService(environment);
     await service.result('task.create', { id: 't', text: 'x' });
     await put(service, 't', 'a', 1);
-    // What is read while a change is being projected is not cached.
+    // What is read during the projection of a change is not cached.
     await until('the list comes from the cache', async () => {
       const before = await cacheHits();
       await list(service, { taskId: 't' });
@@ -326,7 +326,7 @@ describe('PostgreSQL goes, and the cache would go with the process', () => {
 
   const cacheHits = async () => Number(await sampleOf(service, 'dossier_cache_hits_total'));
 
-  it('no write is taken that nobody would keep; what is known is answered', async () => {
+  it('refuses writes, which no store would keep, and returns what the cache knows', async () => {
     await postgres.kill();
     const write = { taskId: 't', key: 'a', type: 'json', value: 2 };
     expect(await service.error('task.create_attachment', write)).toMatchObject(UNAVAILABLE);
@@ -336,7 +336,7 @@ describe('PostgreSQL goes, and the cache would go with the process', () => {
     await service.until('/readyz', 503);
   });
 
-  it('away at the start: it listens, and has started when the database is there', async () => {
+  it('listens without PostgreSQL, and completes its start when the database is available', async () => {
     await service.kill();
     service = await launchService(environment);
     await until('it has missed it', () => service.logLines.find((line) => line.includes('cannot migrate yet')));

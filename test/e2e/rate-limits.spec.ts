@@ -38,7 +38,7 @@ function request(method: string, params: unknown, id?: number): object {
   return { jsonrpc: '2.0', method, params, id };
 }
 
-/** How many of these calls were not refused for their number. */
+/** How many of these calls were not refused by a rate limit. */
 function countPassed(replies: readonly RpcReply[]): number {
   return replies.filter(({ error }) => error?.code !== -32000).length;
 }
@@ -70,7 +70,7 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
   const send = (caller: Environment, method: string, params: unknown = MISSING) =>
     service.post(JSON.stringify(request(method, params, 1)), caller);
 
-  it('count down in the headers, then refuse and say for how long', async () => {
+  it('count down in the headers, then refuse calls and say for how long', async () => {
     const caller = keys.nextCaller();
     for (const remaining of ['2', '1', '0']) {
       const reply = await send(caller, 'task.get');
@@ -93,7 +93,7 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
     expect(Math.ceil(retryAfterMs / 1000)).toBe(secondsLeft(refused));
   });
 
-  it('are those of one method and one caller, whatever the caller calls itself', async () => {
+  it('apply to one method and one caller, whatever instance id the caller sends', async () => {
     const [one, other] = [keys.nextCaller(), keys.nextCaller()];
     for (let i = 0; i < 4; i += 1) await send({ ...one, 'x-instance-id': `instance-${i}` }, 'task.get');
     expect((await service.error('task.get', MISSING, one)).code).toBe(-32000);
@@ -101,18 +101,18 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
     expect(limitHeaders(await send(one, 'task.list', {}))).toEqual(['2', '1', null]);
   });
 
-  it('say nothing of methods without one', async () => {
+  it('add no headers to methods without a limit', async () => {
     const reply = await send(keys.nextCaller(), 'task.create', { text: 'x' });
     expect(limitHeaders(reply)).toEqual([null, null, null]);
     expect(reply.headers.has('x-ratelimit-reset')).toBe(false);
   });
 
-  it('begin anew when the window that the first call opened has ended', async () => {
+  it('start again when the window that the first call opened has ended', async () => {
     const caller = keys.nextCaller();
     await send(caller, 'task.cancel');
     const { data } = await service.error('task.cancel', MISSING, caller);
     expect(data).toMatchObject({ code: 'RATE_LIMITED', limit: 1, windowMs: 3000 });
-    // Refused calls do not prolong it.
+    // Refused calls do not prolong the window.
     await until(
       'the window ends',
       async () => countPassed([await service.rpc('task.cancel', MISSING, caller)]) === 1,
@@ -120,7 +120,7 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
     );
   });
 
-  it('count calls that are wrong, but none that may not be made', async () => {
+  it('count calls with invalid params, but no calls without a valid credential', async () => {
     const caller = keys.nextCaller();
     await send(caller, 'task.get', { id: '' });
     await send({ 'x-api-key': 'unknown' }, 'task.get');
@@ -136,11 +136,11 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
     expect(replies.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5]);
     expect(countPassed(replies)).toBe(3);
     expect(replies[4]).toMatchObject({ result: { totalCount: expect.any(Number) as number } });
-    // Of the limits in a batch, the one that refuses.
+    // The headers describe the limit that refuses a call of the batch.
     expect(limitHeaders(reply)).toEqual(['3', '0', String(secondsLeft(reply))]);
   });
 
-  it('hold for REST, which counts as task.delete', async () => {
+  it('apply to DELETE over REST, which counts as task.delete', async () => {
     const caller = keys.nextCaller();
     const remove = (id: string) => service.fetch(`/v1/tasks/${id}`, { method: 'DELETE', headers: caller });
     const { id } = await service.result<{ id: string }>('task.create', { text: 'x' }, caller);
@@ -153,7 +153,7 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
     expect(limitHeaders(refused)).toEqual(['2', '0', String(secondsLeft(refused))]);
   });
 
-  describe('where nothing is configured', () => {
+  describe('by default', () => {
     let open: Service;
 
     beforeAll(async () => {
@@ -161,7 +161,7 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
     });
     afterAll(() => open?.kill());
 
-    it('are a hundred deletions a minute, of attachments and of tasks each', async () => {
+    it('are a hundred deletions of attachments and a hundred of tasks in a minute', async () => {
       for (const [method, params] of [
         ['task.delete_attachment', { taskId: 'missing', key: 'k' }],
         ['task.delete', MISSING],
@@ -186,7 +186,7 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
     beforeAll(async () => {
       const start = (environment: Environment) => startService({ ...stores.environment, RATE_LIMITS, ...environment });
       open = await start({});
-      // Limits are shared, hence other ones for each service.
+      // The services share their limits, so each one limits another method.
       behindProxy = await start({ TRUST_PROXY: '10.0.0.0/8,127.0.0.1', RATE_LIMITS: 'task.list=2/60s' });
       elsewhere = await start({ TRUST_PROXY: '10.0.0.0/8', RATE_LIMITS: 'task.update=2/60s' });
     });
@@ -198,33 +198,33 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
       return countPassed(replies);
     };
 
-    it('go by the address of the peer: 1,000 spoofed ones change nothing', async () => {
+    it('use the address of the peer, and 1,000 spoofed addresses change nothing', async () => {
       const addresses = Array.from({ length: 1000 }, (_, i) => `198.51.${i >> 8}.${i & 255}`);
       const chunks = Array.from({ length: 50 }, (_, i) => addresses.slice(i * 20, i * 20 + 20));
       const counts = await Promise.all(chunks.map((chunk) => passed(open, 'task.get', chunk)));
       expect(counts.reduce((total, count) => total + count)).toBe(3);
     });
 
-    it('go by what a trusted proxy says, and by nothing that a client made it pass on', async () => {
+    it('use the address that a trusted proxy reports, and none that a client has sent through it', async () => {
       const spoofed = Array.from({ length: 10 }, (_, i) => `198.51.100.${i}, 203.0.113.1`);
       expect(await passed(behindProxy, 'task.list', spoofed)).toBe(2);
       expect(await passed(behindProxy, 'task.list', ['203.0.113.2', '203.0.113.2, 10.1.2.3', '203.0.113.2'])).toBe(2);
     });
 
-    it('go by the network of an IPv6 address', async () => {
+    it('use the network of an IPv6 address', async () => {
       const sameNetwork = ['2001:db8:0:1::1', '2001:DB8::1:ffff:0:0:2', '2001:db8:0:1:2:3:4:5'];
       expect(await passed(behindProxy, 'task.list', sameNetwork)).toBe(2);
       expect(await passed(behindProxy, 'task.list', ['2001:db8:0:2::1'])).toBe(1);
     });
 
-    it('do not go by what a proxy says that is not among the trusted ones', async () => {
+    it('ignore the address that an untrusted proxy reports', async () => {
       const forwarded = Array.from({ length: 10 }, (_, i) => `203.0.113.${i}`);
       expect(await passed(elsewhere, 'task.update', forwarded)).toBe(2);
     });
   });
 });
 
-describe('rate limits of replicas', () => {
+describe('rate limits of several replicas', () => {
   let stores: Awaited<ReturnType<typeof openServers>>;
   let nats: NatsServer;
   let proxy: CountingProxy;
@@ -234,7 +234,7 @@ describe('rate limits of replicas', () => {
   beforeAll(async () => {
     keys = writeKeyFile(1000);
     [stores, nats] = await Promise.all([openServers(), startNats({ jetStream: false })]);
-    // What the service asks Redis of its own, in the background, is about no task and no limit.
+    // The background work of the service asks Redis for no task and no limit, so it is not counted.
     proxy = await startCountingProxy(
       stores.redis.port,
       (request) => request.includes('cb:task:') || request.includes('cb:rate:'),
@@ -263,7 +263,7 @@ describe('rate limits of replicas', () => {
     expect(await getTwelveTimes(keys.nextCaller())).toBe(10);
   });
 
-  it('are the same over HTTP and NATS', async () => {
+  it('count calls over HTTP and NATS together', async () => {
     const caller = keys.nextCaller();
     const sent = natsHeaders();
     sent.set('x-api-key', caller['x-api-key']);
@@ -282,14 +282,14 @@ describe('rate limits of replicas', () => {
     }
   });
 
-  it('cost a limited call one round trip, and any other none', async () => {
+  it('cost a limited call one round trip, and any other call none', async () => {
     const caller = keys.nextCaller();
     const service = replica(0);
     const { id } = await service.result<{ id: string }>('task.create', { text: 'x' }, caller);
     const params = { taskId: id, key: 'k' };
     await service.result('task.create_attachment', { ...params, type: 'text', content: 'x' }, caller);
     const roundTrips = async (method: string, params: unknown) => {
-      // The first call may bring what the cache or the script lacks.
+      // The first call may fill the cache or load the script.
       await service.result(method, params, caller);
       const counts: number[] = [];
       for (let i = 0; i < 7; i++) {
@@ -297,24 +297,24 @@ describe('rate limits of replicas', () => {
         await service.result(method, params, caller);
         counts.push(proxy.takeRoundTrips());
       }
-      // A projection of what was written just before may come between.
+      // The projection of an earlier write may add a round trip, so the median counts.
       return counts.sort()[3];
     };
     expect(await roundTrips('task.get_attachment', params)).toBe(1);
-    // It asks PostgreSQL only.
+    // This method asks PostgreSQL only: the round trip is that of its limit.
     expect(await roundTrips('task.get', { id })).toBe(1);
   });
 
-  it('go on in each replica while Redis is away, without a wait, and are shared again', async () => {
+  it('hold in each replica without a wait while Redis is down, and are shared again when it is back', async () => {
     const [known, unknown] = [keys.nextCaller(), keys.nextCaller()];
     expect(await getTwelveTimes(known)).toBe(10);
     await stores.redis.kill();
     const startedAtMs = performance.now();
-    // Each of them had six of these calls, and four are left; of new callers each replica lets ten through.
+    // Each replica has counted six of these calls, so four are left. For a new caller, each replica allows ten.
     expect(await getTwelveTimes(known)).toBe(8);
     expect(await getTwelveTimes(unknown)).toBe(12);
     expect(await getTwelveTimes(unknown)).toBe(8);
-    // A stall would be seconds long, 36 times.
+    // If each of the 36 calls waited for Redis, this would take far longer.
     expect(performance.now() - startedAtMs).toBeLessThan(5000);
     await stores.redis.restart();
     const isShared = async () => (await getTwelveTimes(keys.nextCaller())) === 10;
@@ -335,7 +335,7 @@ describe('rate limits over NATS', () => {
     await nats?.stop();
   });
 
-  it('go by the instance id of callers without a credential', async () => {
+  it('use the instance id of callers without a credential', async () => {
     const client = await connect({ servers: nats.url });
     const passed = async (instanceId?: string) => {
       const replies: RpcReply[] = [];
@@ -357,7 +357,7 @@ describe('rate limits over NATS', () => {
   });
 });
 
-it('a limit for a method that does not exist stops the start', async () => {
+it('a rate limit for an unknown method stops the start', async () => {
   const { code, stderr } = await runProgram('dist/main.js', [], { DATA_DIR: 'memory', RATE_LIMITS: 'task.gte=1/1s' });
   expect(code).toBeGreaterThan(0);
   expect(stderr).toBe('dossier: RATE_LIMITS names a method that does not exist: task.gte\n');

@@ -39,7 +39,7 @@ afterAll(async () => {
 
 const remove = (id: string) => service.fetch(`/v1/tasks/${id}`, { method: 'DELETE' });
 
-/** A task in progress with a canary in an attachment that is cached. */
+/** A task in progress with the canary in an attachment that is cached. */
 async function runningTask(canary: string, parentId?: string): Promise<string> {
   const id = randomUUID();
   await service.result('task.create', { id, text: canary, parentId });
@@ -64,7 +64,7 @@ function tasksInPostgres(): Promise<string> {
 }
 
 describe('DELETE /v1/tasks/{task_id}', () => {
-  it('cancels what is running, then announces the deletion, of the task and of each sub-task', async () => {
+  it('cancels the running task and its running sub-tasks, then announces the deletion of each', async () => {
     const ids = [await runningTask('parent')];
     ids.push(await runningTask('child', ids[0]), await runningTask('grandchild', ids[0]));
     expect((await remove(ids[0] as string)).status).toBe(204);
@@ -75,7 +75,7 @@ describe('DELETE /v1/tasks/{task_id}', () => {
     }
   });
 
-  it('leaves nothing of what was stored in either store', async () => {
+  it('leaves nothing of the stored data in either store', async () => {
     const canary = `canary-${randomUUID()}`;
     const id = await runningTask(canary);
     await runningTask(canary, id);
@@ -86,7 +86,7 @@ describe('DELETE /v1/tasks/{task_id}', () => {
     expect(await attachmentsInRedis()).not.toContain(canary);
   });
 
-  it('takes no notice of a body or a content type', async () => {
+  it('ignores the body and its content type', async () => {
     const id = await runningTask('x');
     const headers = { 'content-type': 'application/json' };
     expect((await service.fetch(`/v1/tasks/${id}`, { method: 'DELETE', headers })).status).toBe(204);
@@ -95,7 +95,7 @@ describe('DELETE /v1/tasks/{task_id}', () => {
     expect((await service.fetch(`/v1/tasks/${other}`, init)).status).toBe(204);
   });
 
-  it('answers 503 with Retry-After while PostgreSQL is away, and deletes nothing', async () => {
+  it('responds with 503 and Retry-After while PostgreSQL is unavailable, and deletes nothing', async () => {
     const id = await runningTask('x');
     await untilCached(service, redis.url, id);
     await postgres.kill();

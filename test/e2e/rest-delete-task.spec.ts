@@ -6,7 +6,7 @@ import { SETUPS, type Setup } from '../support/setups';
 
 const UUID = '3b241101-e2bb-4255-8caf-4136c566a962';
 
-/** A key that the command has made, and its entry for the file of keys. */
+/** A key from the command for new keys, and its entry for the key file. */
 async function makeKey(...options: string[]): Promise<{ key: string; entry: string }> {
   const { stdout } = await runProgram('dist/commands/dossier.js', ['keys', 'create', ...options], {});
   const [, key, entry] = /^key, shown only now: (\S+)\nentry: (.*)\n$/.exec(stdout) ?? [];
@@ -49,7 +49,7 @@ describe.each(SETUPS)('DELETE /v1/tasks/{task_id} as documented, $name', ({ open
     return error === undefined;
   };
 
-  it('204 without a body: the task, its sub-tasks and their attachments are gone', async () => {
+  it('responds with 204 and no body, and deletes the task, its sub-tasks and their attachments', async () => {
     await create({ id: UUID });
     const child = await create({ parentId: UUID });
     const attachment = { taskId: child, key: 'k', type: 'text', content: 'x' };
@@ -63,20 +63,20 @@ describe.each(SETUPS)('DELETE /v1/tasks/{task_id} as documented, $name', ({ open
     expect(await remove(UUID)).toEqual({ status: 404, body: { detail: 'Task not found' } });
   });
 
-  it('404 for a task that never was', async () => {
+  it('responds with 404 for a task that never existed', async () => {
     expect(await remove('never')).toEqual({ status: 404, body: { detail: 'Task not found' } });
   });
 
   it.each([
     ['without a key', {}],
     ['with a wrong key', { 'x-api-key': 'dossier_wrong' }],
-  ])('401 %s', async (_, headers) => {
+  ])('responds with 401 %s', async (_, headers) => {
     const id = await create({});
     expect(await remove(id, headers)).toEqual({ status: 401, body: { detail: 'Invalid or missing API key' } });
     expect(await isThere(id)).toBe(true);
   });
 
-  it('403 for a task of another organization, whose caller learns nothing over JSON-RPC', async () => {
+  it('responds with 403 for a task of another organisation, which stays hidden over JSON-RPC', async () => {
     const id = await create({});
     expect(await remove(id, callers.stranger)).toEqual({
       status: 403,
@@ -96,7 +96,7 @@ describe.each(SETUPS)('DELETE /v1/tasks/{task_id} as documented, $name', ({ open
     expect(await isThere(id)).toBe(true);
   });
 
-  it('403 for a role that may not delete tasks', async () => {
+  it('responds with 403 for a role that may not delete tasks', async () => {
     const id = await create({});
     expect(await remove(id, callers.writer)).toEqual({
       status: 403,
@@ -105,12 +105,17 @@ describe.each(SETUPS)('DELETE /v1/tasks/{task_id} as documented, $name', ({ open
     expect(await isThere(id)).toBe(true);
   });
 
-  it.each(['a%20b', 'a%3Ab', '%ZZ', 'a/b', 'x'.repeat(129)])('422 for the malformed id %s', async (id) => {
-    expect(await remove(id)).toEqual({
-      status: 422,
-      body: {
-        detail: [{ loc: ['path', 'task_id'], msg: expect.any(String) as unknown, type: expect.any(String) as unknown }],
-      },
-    });
-  });
+  it.each(['a%20b', 'a%3Ab', '%ZZ', 'a/b', 'x'.repeat(129)])(
+    'responds with 422 for the malformed id %s',
+    async (id) => {
+      expect(await remove(id)).toEqual({
+        status: 422,
+        body: {
+          detail: [
+            { loc: ['path', 'task_id'], msg: expect.any(String) as unknown, type: expect.any(String) as unknown },
+          ],
+        },
+      });
+    },
+  );
 });

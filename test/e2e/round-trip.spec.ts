@@ -1,18 +1,21 @@
 import fc from 'fast-check';
 import { SETUPS, type Setup } from '../support/setups';
 
-/** What is stored under a key: the JSON text of a value. */
+/** Stored attachments: each key with the JSON text of its value. */
 type Stored = readonly (readonly [key: string, value: string])[];
 
 const RUNS = 50;
 const MAX_BATCH = 100;
 
-/** Any UTF-16 code units: unpaired surrogates and U+0000 are kept inside values. */
+/** Any UTF-16 code units: values keep unpaired surrogates and U+0000. */
 const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
   fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)), maxLength: 5 }),
 );
-/** JSON prints a large one as an integer of many digits, which is refused: a double cannot hold it for sure. */
+/**
+ * JSON prints a large number as an integer of many digits. Such an integer is refused, because a double may not hold it
+ * exactly.
+ */
 const anyNumber = fc
   .double({ noNaN: true, noDefaultInfinity: true })
   .filter((number) => !Number.isInteger(number) || Number.isSafeInteger(number) || Math.abs(number) >= 1e21);
@@ -22,7 +25,7 @@ const { value: anyValue } = fc.letrec<{ value: unknown }>((tie) => ({
     { maxDepth: 5, depthSize: 'small' },
     anyScalar,
     fc.array(tie('value'), { maxLength: 5 }),
-    // As a map: its members may have any name, and keep their order.
+    // A map, because its members may have any name and keep their order.
     fc.array(fc.tuple(anyText, tie('value')), { maxLength: 5 }).map((members) => new Map(members)),
   ),
 }));
@@ -39,7 +42,7 @@ function jsonText(value: unknown): string {
   return Array.isArray(value) ? `[${value.map(jsonText).join(',')}]` : JSON.stringify(value);
 }
 
-/** The keys in a reply, and the text of their values, in its order. */
+/** The keys in a reply and the text of their values, in the order of the reply. */
 function storedIn(reply: string): Stored {
   return [...reply.matchAll(/"key":("(?:[^"\\]|\\.)*"),"type":"json","value":(.*?),"createdBy":"instance-1"/gs)].map(
     ([, key, value]) => [JSON.parse(key as string) as string, value as string],
@@ -50,7 +53,7 @@ function byKey(stored: Stored): Record<string, string> {
   return Object.fromEntries(stored);
 }
 
-describe.each(SETUPS)('any value under any key comes back to the letter, $name', ({ open }) => {
+describe.each(SETUPS)('any value under any key, $name', ({ open }) => {
   let setup: Setup;
   beforeAll(async () => (setup = await open()));
   afterAll(() => setup?.close());
@@ -67,7 +70,7 @@ describe.each(SETUPS)('any value under any key comes back to the letter, $name',
     };
   };
 
-  it('from a warm cache and from a cold one', async () => {
+  it('is returned character for character from a warm cache and from a cold one', async () => {
     const written = new Map<string, Stored>();
     await fc.assert(
       fc.asyncProperty(anyAttachments, async (stored) => {
@@ -78,7 +81,7 @@ describe.each(SETUPS)('any value under any key comes back to the letter, $name',
           expect(await send('task.create_attachment', members)).toContain('"result"');
         }
         written.set(taskId, stored);
-        // The first answers come from the database, and leave in the cache what the second ones come from.
+        // The first replies come from the database and fill the cache, from which the second ones come.
         for (let round = 0; round < 2; round++) {
           expect(await answersAbout(taskId, stored)).toEqual({
             gets: stored,

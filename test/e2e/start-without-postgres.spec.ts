@@ -7,7 +7,7 @@ import { openOnServers, untilCached, withPostgres, withRedis, type Servers, type
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
 
 const UNAVAILABLE = { code: -32001, message: 'Service unavailable' };
-/** That of the migrations. */
+/** The advisory lock of the migrations. */
 const MIGRATION_LOCK = '7234017283807667300';
 
 let setup: Setup;
@@ -39,10 +39,10 @@ const readiness = async (service: Service) => {
 };
 const warningsOf = (service: Service) => service.logLines.filter((line) => line.includes('cannot migrate yet'));
 
-describe('a replica that starts while PostgreSQL is away', () => {
+describe('a replica that starts while PostgreSQL is unavailable', () => {
   let toPostgres: FaultProxy;
   let service: Service;
-  /** Versions of what was acknowledged meanwhile, by key. */
+  /** Versions of the writes that were acknowledged meanwhile, by key. */
   const written = new Map<string, number>();
 
   beforeAll(async () => {
@@ -61,7 +61,7 @@ describe('a replica that starts while PostgreSQL is away', () => {
     written.set(key, version);
   };
 
-  it('is ready, answers what Redis knows, and takes writes', async () => {
+  it('is ready, returns what Redis knows, and accepts writes', async () => {
     await service.until('/readyz', 200);
     expect(await readiness(service)).toEqual([200, 'down', 'up']);
     expect(await get(service, 'b')).toMatchObject({ value: 'before', degraded: true });
@@ -76,7 +76,7 @@ describe('a replica that starts while PostgreSQL is away', () => {
     });
   });
 
-  it('does not use a database that is back until it has its schema', async () => {
+  it('does not use the database, once it is back, until its schema is up to date', async () => {
     await withPostgres(servers.databaseUrl, async (client) => {
       await client.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
       await client.query('ALTER TABLE migrations RENAME TO not_yet');
@@ -93,7 +93,7 @@ describe('a replica that starts while PostgreSQL is away', () => {
     });
   });
 
-  it('uses it then, and has what was written meanwhile stored and announced', async () => {
+  it('then uses the database, and stores and announces the journaled writes', async () => {
     await until('PostgreSQL is up', async () => (await readiness(service))[1] === 'up');
     await withRedis(servers.redis.url, (redis) =>
       until('the journal is drained', async () => (await redis.llen('cb:journal')) === 0),
@@ -118,7 +118,7 @@ describe('a replica that starts while PostgreSQL is away', () => {
   });
 });
 
-it('a replica says once that it cannot migrate yet, however often it tries, and ends in order', async () => {
+it('a replica that cannot migrate logs this once, however often it tries, and stops in order', async () => {
   let attempts = 0;
   const hangingUp = createServer((socket) => {
     attempts += 1;
@@ -128,7 +128,7 @@ it('a replica says once that it cannot migrate yet, however often it tries, and 
   const service = await launchService(on((hangingUp.address() as AddressInfo).port));
   try {
     await service.until('/startupz', 200);
-    // The watch, which asks every second, too, is refused before it comes so far.
+    // Only the migration connects: the ping of the watch, once a second, is refused before it opens a connection.
     await until('it has tried again', () => attempts >= 4);
     expect(warningsOf(service)).toEqual([expect.stringContaining('serving without PostgreSQL')]);
     expect(await service.stop()).toBe(0);
@@ -138,7 +138,7 @@ it('a replica says once that it cannot migrate yet, however often it tries, and 
   }
 });
 
-it('a replica that finds no fit database on the server has not started', async () => {
+it('a replica whose database does not exist on the server does not complete its start', async () => {
   const environment = { ...setup.environment, DATABASE_URL: `${servers.databaseUrl}_unknown` };
   const service = await launchService(environment);
   try {

@@ -36,7 +36,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
   });
   afterAll(() => setup?.close());
 
-  /** A task of its own for each test; returns its id. */
+  /** Creates a task that no other test uses; returns its id. */
   const createTask = async (params: object = {}) => {
     const { id } = await service.result<WireTask>('task.create', { text: 'a task', ...params });
     return id;
@@ -52,7 +52,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
   };
 
   describe('task.create', () => {
-    it('with nothing but a text', async () => {
+    it('accepts a text alone', async () => {
       expect(await service.result('task.create', { text: 'x' })).toStrictEqual({
         id: TASK_ID,
         text: 'x',
@@ -64,7 +64,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       });
     });
 
-    it('with everything', async () => {
+    it('accepts all params together', async () => {
       const parentId = await createTask();
       const given = { id: freshId(), text: '🦊'.repeat(500), priority: 0, metadata: { b: [null], a: 0 }, parentId };
       expect(await service.result('task.create', given)).toStrictEqual({
@@ -75,7 +75,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
     });
 
     it.each(['3b241101-e2bb-4255-8caf-4136c566a962', '~', '..', 'A.b_c~d-9', 'x'.repeat(128)])(
-      'takes the id %s',
+      'accepts the id %s',
       async (id) => {
         expect(await createTask({ id })).toBe(id);
         expect((await get(id)).id).toBe(id);
@@ -86,7 +86,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await fieldsRefused('task.create', { id, text: 'x' })).toEqual(['id']);
     });
 
-    it('names every wrong field at once', async () => {
+    it('names every invalid field at once', async () => {
       const wrong = { text: '', priority: 101, metadata: [], parentId: 'a b', colour: 'red' };
       expect(await fieldsRefused('task.create', wrong)).toEqual(['colour', 'metadata', 'parentId', 'priority', 'text']);
       expect(await fieldsRefused('task.create', { text: 'x'.repeat(501), priority: 0.5 })).toEqual([
@@ -95,11 +95,11 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       ]);
     });
 
-    it('needs the parent that it names', async () => {
+    it('refuses a parent that does not exist', async () => {
       expect(await service.error('task.create', { text: 'x', parentId: 'missing' })).toEqual(MISSING);
     });
 
-    it('an id serves once, also after the deletion of its task', async () => {
+    it('refuses an id that was used before, even after the deletion of its task', async () => {
       const id = await createTask({ id: freshId() });
       const conflict = { code: -32005, message: 'Conflict', data: { code: 'TASK_EXISTS', taskId: id } };
       expect(await service.error('task.create', { id, text: 'again' })).toEqual(conflict);
@@ -107,7 +107,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await service.error('task.create', { id, text: 'again' })).toEqual(conflict);
     });
 
-    it('metadata.data becomes attachments, with a warning', async () => {
+    it('turns metadata.data into attachments, with a warning', async () => {
       const metadata = { kept: true, data: { analysis: { z: 1, a: 2 }, zero: 0, none: null } };
       const task = await service.result<{ id: string }>('task.create', { text: 'x', metadata });
       expect(task).toMatchObject({ metadata: { kept: true }, warnings: [expect.stringContaining('metadata.data')] });
@@ -120,7 +120,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await get(task.id)).toMatchObject({ metadata: { kept: true }, attachmentCount: 3 });
     });
 
-    it('metadata.data that cannot be attached makes no task', async () => {
+    it('creates no task if metadata.data cannot be attached', async () => {
       const id = freshId();
       const data = { 'bad\nkey': 1, fine: 2 };
       expect(await fieldsRefused('task.create', { id, text: 'x', metadata: { data } })).toEqual([
@@ -131,7 +131,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
   });
 
   describe('task.get', () => {
-    it('answers the whole task', async () => {
+    it('returns the whole task', async () => {
       const parentId = await createTask();
       const id = await createTask({ priority: 7, metadata: { a: 1 }, parentId });
       await attach(id, 'one');
@@ -151,7 +151,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       });
     });
 
-    it('counts the attachments that are there', async () => {
+    it('counts the live attachments', async () => {
       const id = await createTask();
       await Promise.all(['a', 'b', 'c'].map((key) => attach(id, key)));
       await attach(id, 'c');
@@ -159,13 +159,13 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect((await get(id)).attachmentCount).toBe(2);
     });
 
-    it('a missing task', async () => {
+    it('fails for a missing task', async () => {
       expect(await service.error('task.get', { id: 'missing' })).toEqual(MISSING);
     });
   });
 
   describe('task.update', () => {
-    it('changes what it names and nothing else', async () => {
+    it('changes the given members and nothing else', async () => {
       const id = await createTask({ priority: 7, metadata: { a: 1, b: { c: 2 } } });
       const before = await get(id);
       await nextMillisecond();
@@ -184,7 +184,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await get(id)).toMatchObject({ text: 'new', createdBy: 'instance-1', updatedBy: 'editor' });
     });
 
-    it('merges metadata, member by member', async () => {
+    it('merges metadata member by member', async () => {
       const id = await createTask({ metadata: { a: 1, b: { c: 2 }, d: 3 } });
       const updates = { metadata: { b: { e: 4 }, d: null, f: 5 } };
       const merged = { a: 1, b: { e: 4 }, d: null, f: 5 };
@@ -192,7 +192,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await get(id)).toMatchObject({ metadata: merged });
     });
 
-    it('metadata keeps its spelling', async () => {
+    it('keeps metadata character for character', async () => {
       const id = await createTask();
       const send = (method: string, params: string) =>
         service.post(`{"jsonrpc":"2.0","method":"${method}","params":${params},"id":1}`);
@@ -202,7 +202,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(text).toContain('"metadata":{"10":1.0,"9":0.10,"x":{"2":1e2,"1":"\\u00e9"}}');
     });
 
-    it('concurrent changes all take effect', async () => {
+    it('applies all of several concurrent changes', async () => {
       const id = await createTask();
       const names = Array.from({ length: 8 }, (_, i) => `m${i}`);
       await Promise.all(
@@ -211,16 +211,19 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await get(id)).toMatchObject({ metadata: Object.fromEntries(names.map((name) => [name, 1])) });
     });
 
-    it.each(STATUSES.flatMap((from) => STATUSES.map((to) => [from, to])))('from %s to %s', async (from, to) => {
-      const id = await createTask();
-      if (from !== 'pending') await service.result('task.update', { id, updates: { status: from } });
-      const reply = await service.rpc('task.update', { id, updates: { status: to } });
-      const isLegal = from === to || !FINISHED.includes(from);
-      expect(reply.error?.data?.['errors']).toEqual(
-        isLegal ? undefined : [{ field: 'updates.status', message: `task is ${from} and cannot become ${to}` }],
-      );
-      expect(await get(id)).toMatchObject({ status: isLegal ? to : from });
-    });
+    it.each(STATUSES.flatMap((from) => STATUSES.map((to) => [from, to])))(
+      'changes the status from %s to %s unless the task is finished',
+      async (from, to) => {
+        const id = await createTask();
+        if (from !== 'pending') await service.result('task.update', { id, updates: { status: from } });
+        const reply = await service.rpc('task.update', { id, updates: { status: to } });
+        const isLegal = from === to || !FINISHED.includes(from);
+        expect(reply.error?.data?.['errors']).toEqual(
+          isLegal ? undefined : [{ field: 'updates.status', message: `task is ${from} and cannot become ${to}` }],
+        );
+        expect(await get(id)).toMatchObject({ status: isLegal ? to : from });
+      },
+    );
 
     it.each([
       [{}, ['updates']],
@@ -229,12 +232,12 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       [{ metadata: null }, ['updates.metadata']],
       [{ parentId: 'x' }, ['updates.parentId']],
       ['text', ['updates']],
-    ])('refuses %j', async (updates, fields) => {
+    ])('refuses the updates %j', async (updates, fields) => {
       const id = await createTask();
       expect(await fieldsRefused('task.update', { id, updates })).toEqual(fields);
     });
 
-    it('a missing task', async () => {
+    it('fails for a missing task', async () => {
       expect(await service.error('task.update', { id: 'missing', updates: { text: 'x' } })).toEqual(MISSING);
     });
   });
@@ -259,7 +262,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       });
     });
 
-    it.each([0, false, '', null])('%p is a result', async (result) => {
+    it.each([0, false, '', null])('accepts %p as a result', async (result) => {
       const id = await createTask();
       await service.result('task.complete', { taskId: id, result });
       expect(await service.result('task.get_attachment', { taskId: id, key: 'result' })).toMatchObject({
@@ -267,7 +270,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       });
     });
 
-    it('replaces an attachment that has the name of the result', async () => {
+    it('replaces an attachment that has the key of the result', async () => {
       const id = await createTask();
       const before = await service.result<{ id: string }>('task.create_attachment', {
         taskId: id,
@@ -281,7 +284,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(after).not.toHaveProperty('content');
     });
 
-    it('with an error the task has failed', async () => {
+    it('marks the task as failed if it is given an error', async () => {
       const id = await createTask();
       expect(await service.result('task.complete', { id, error: { reason: 'x' } })).toMatchObject({ status: 'failed' });
       expect(await get(id)).toMatchObject({
@@ -292,20 +295,20 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       });
     });
 
-    it('without result and error there is no attachment', async () => {
+    it('creates no attachment without a result', async () => {
       const id = await createTask();
       await service.result('task.complete', { id, error: null });
       expect(await get(id)).toMatchObject({ status: 'completed', attachmentCount: 0 });
     });
 
-    it('a finished task stays as it is, and gets no result', async () => {
+    it('leaves a finished task as it is, and stores no result', async () => {
       const id = await createTask();
       await service.result('task.cancel', { id });
       expect(await fieldsRefused('task.complete', { id, result: 1 })).toEqual(['id']);
       expect(await get(id)).toMatchObject({ status: 'cancelled', attachmentCount: 0 });
     });
 
-    it('a result that cannot be stored completes nothing', async () => {
+    it('completes nothing if the result cannot be stored', async () => {
       const id = await createTask();
       const { text } = await service.post(
         `{"jsonrpc":"2.0","method":"task.complete","params":{"id":"${id}","result":[1e400]},"id":1}`,
@@ -314,7 +317,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await get(id)).toMatchObject({ status: 'pending', attachmentCount: 0 });
     });
 
-    it('needs one id', async () => {
+    it('needs exactly one id', async () => {
       expect(await fieldsRefused('task.complete', {})).toEqual(['id']);
       expect(await fieldsRefused('task.complete', { id: 'a', taskId: 'b' })).toEqual(['taskId']);
       expect(await service.error('task.complete', { id: 'missing' })).toEqual(MISSING);
@@ -322,7 +325,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
   });
 
   describe('task.cancel', () => {
-    it.each(['pending', 'in_progress'])('a task that is %s', async (status) => {
+    it.each(['pending', 'in_progress'])('cancels a task that is %s', async (status) => {
       const id = await createTask();
       await service.result('task.update', { id, updates: { status } });
       const cancelled = await service.result<object>('task.cancel', { id }, { 'x-instance-id': 'boss' });
@@ -330,7 +333,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await get(id)).toMatchObject({ ...cancelled, cancelledBy: 'boss' });
     });
 
-    it.each(FINISHED)('a task that is %s comes back unchanged', async (status) => {
+    it.each(FINISHED)('returns a task that is %s unchanged', async (status) => {
       const id = await createTask();
       await service.result('task.update', { id, updates: { status } });
       const before = await get(id);
@@ -338,7 +341,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await get(id)).toEqual(before);
     });
 
-    it('a missing task', async () => {
+    it('fails for a missing task', async () => {
       expect(await service.error('task.cancel', { id: 'missing' })).toEqual(MISSING);
     });
   });
@@ -366,7 +369,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       await service.result('task.complete', { id: c, workerId: 'w-2', error: 'x' });
     });
 
-    it('by creation, whole tasks with their counts', async () => {
+    it('returns whole tasks by creation time, with their counts', async () => {
       const page = await list();
       expect([namesOf(page), page.totalCount, page.hasMore]).toEqual(['abcdef', 6, false]);
       expect(page.tasks).toEqual(await Promise.all(ids.map(get)));
@@ -385,12 +388,12 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       [{ orderBy: 'createdAt', order: 'asc' }, 'abcdef'],
       [{ orderBy: 'updatedAt' }, 'efbadc'],
       [{ orderBy: 'updatedAt', order: 'desc' }, 'cdabfe'],
-    ])('%j', async (params, names) => {
+    ])('returns the selected tasks in order for %j', async (params, names) => {
       const page = await list(params);
       expect([namesOf(page), page.totalCount, page.hasMore]).toEqual([names, names.length, false]);
     });
 
-    it.each(['asc', 'desc'])('by priority, %s: what is alike keeps one order on all pages', async (order) => {
+    it.each(['asc', 'desc'])('keeps tasks of equal priority in one order on all pages: %s', async (order) => {
       const whole = namesOf(await list({ orderBy: 'priority', order }));
       const rank = (name: string) => [5, 1, 5, 3, 9, 5]['abcdef'.indexOf(name)];
       const priorities = [1, 3, 5, 5, 5, 9];
@@ -404,7 +407,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(paged).toBe(whole);
     });
 
-    it('past the end there is nothing', async () => {
+    it('returns an empty page past the end', async () => {
       expect(await list({ offset: 6 })).toEqual({ tasks: [], totalCount: 6, hasMore: false });
     });
 
@@ -420,7 +423,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
   });
 
   describe('task.delete', () => {
-    it('deletes the sub-tasks to any depth, with all attachments', async () => {
+    it('deletes the sub-tasks at any depth, with all attachments', async () => {
       const root = await createTask();
       const child = await createTask({ parentId: root });
       const grandchild = await createTask({ parentId: child });
@@ -465,7 +468,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect((await get(bystander)).attachmentCount).toBe(1);
     });
 
-    it('of a sub-task leaves its parent', async () => {
+    it('leaves the parent of a sub-task as it is', async () => {
       const parent = await createTask();
       const child = await createTask({ parentId: parent });
       await service.result('task.delete', { id: child });
@@ -477,11 +480,11 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       });
     });
 
-    it('a missing task', async () => {
+    it('fails for a missing task', async () => {
       expect(await service.error('task.delete', { id: 'missing' })).toEqual(MISSING);
     });
 
-    it('what is written to a task while it is deleted does not outlive it', async () => {
+    it('leaves no attachment that was written during the deletion', async () => {
       const id = await createTask();
       const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
       const writes = keys.map((key) =>

@@ -11,8 +11,8 @@ import { StoreError } from '../../core/ports/store-error';
 const HALF_OPEN_AFTER_MS = 30_000;
 
 /**
- * Keeps one operation from asking a store that has failed it `threshold` times in a row. Only failing to answer counts:
- * a store that answers with an error has answered.
+ * Stops one operation from asking a store that has failed it `threshold` times in a row. Only an outage counts as a
+ * failure: an error that the store itself returns is an answer.
  */
 export class Breaker {
   private policy!: CircuitBreakerPolicy;
@@ -29,13 +29,13 @@ export class Breaker {
     return this.policy.state !== CircuitState.Closed;
   }
 
-  /** Whether it was a store that could not be reached, rather than one that took too long. */
+  /** Whether the last failure was a store that could not be reached, rather than a store that took too long. */
   get isOpenForUnreachable(): boolean {
     const last = this.policy.lastFailure;
     return this.isOpen && last !== undefined && 'error' in last && outcomeOf(last.error) === 'unavailable';
   }
 
-  /** With a new policy: calls that are still under way tell of a store that has recovered since, and no longer count. */
+  /** Starts with a new policy: a call that began before the store recovered no longer counts. */
   close(): void {
     this.inARow = new ConsecutiveBreaker(this.threshold);
     this.policy = circuitBreaker(handleWhen(isOutage), {
@@ -44,10 +44,10 @@ export class Breaker {
     });
   }
 
-  /** Rejects at once, with a `StoreError`, while it is open. */
+  /** Rejects at once with a `StoreError` while the breaker is open. */
   async run<T>(call: () => Promise<T>): Promise<T> {
     const { policy, inARow } = this;
-    // The policy would let others wait for the call that tries the store, past their own deadlines.
+    // The policy would let other calls wait for the one that tries the store, past their own deadlines.
     if (policy.state === CircuitState.HalfOpen) throw new StoreError(this.store, 'unavailable');
     try {
       return await policy.execute(call);

@@ -6,7 +6,7 @@ type Store = StoreError['store'];
 type Method = (...args: unknown[]) => Promise<unknown>;
 
 const THRESHOLD = 5;
-/** Failures in a row after which a breaker opens, where it is not `THRESHOLD`. */
+/** Operations whose breaker opens after another number of failures in a row than `THRESHOLD`. */
 const THRESHOLDS: ReadonlyMap<string, number> = new Map([['task.delete_attachment', 10]]);
 
 /** One breaker for each store and operation. */
@@ -27,7 +27,7 @@ export class Breakers {
     });
   }
 
-  /** The port as `operation` is to use it: each of its methods, which must all be asynchronous, passes the breaker. */
+  /** The port for the use of `operation`: each of its methods passes the breaker. All methods must be asynchronous. */
   guard<T extends object>(store: Store, operation: string, port: T): T {
     const breaker = this.breakerOf(store, operation);
     const guarded = Object.create(port) as T;
@@ -40,12 +40,15 @@ export class Breakers {
     return guarded;
   }
 
-  /** The store is back: nobody is to go on without it. */
+  /** The store is back: no operation continues without it. */
   recovered(store: Store): void {
     for (const breaker of this.byStore[store].values()) breaker.close();
   }
 
-  /** The store can be reached, and may have been all the time: unless somebody could not reach it, that is no news. */
+  /**
+   * The store can be reached, but may have been reachable all the time. This is a recovery only if a breaker is open
+   * because the store could not be reached.
+   */
   reachable(store: Store): void {
     const wasAway = [...this.byStore[store].values()].some((breaker) => breaker.isOpenForUnreachable);
     if (wasAway) this.recovered(store);

@@ -16,28 +16,30 @@ import type { Clock } from '../../core/ports/clock';
 import type { OutboxChange } from '../../core/ports/outbox';
 import { SESSION, TaskRecords } from './task-records';
 
-/** What an attachment costs beside its body, roughly: its members, its record, its places in the maps. */
+/** The approximate size of an attachment without its body: its members, its record and its entries in the maps. */
 const ENTRY_OVERHEAD_BYTES = 1024;
-/** The clock of this process may step backwards, and those of other replicas differ from it, hardly by more than this. */
+/**
+ * The clock of this process may step back, and those of other replicas may differ from it. Neither should exceed this.
+ */
 const CLOCK_SKEW_MS = 100;
 
 export interface MemoryAttachmentCacheOptions {
-  /** From the last change or fill. */
+  /** Starts again with every change and every fill. */
   readonly ttlMs: number;
   readonly maxTasks: number;
-  /** Of all bodies together; and, separately, of all records. */
+  /** The limit of all bodies together and, separately, of all records together. */
   readonly maxBytes: number;
-  /** Whether other processes write to the store: what they change must be projected. */
+  /** Whether other processes write to the store, so that their changes must be projected. */
   readonly isStoreShared: boolean;
 }
 
-/** Attachments in this process. Of what another one changes it learns by the projection alone. */
+/** Attachments in this process. It learns of the changes of other processes by the projection alone. */
 export class MemoryAttachmentCache extends AttachmentCache {
   private readonly tasks: LRUCache<string, TaskRecords>;
-  /** Apart from the records, so that a task that is too large loses some of its bodies and not all that is known of it. */
+  /** Separate from the records, so that a task that is too large loses some of its bodies, but not its records. */
   private readonly bodies: LRUCache<string, Attachment>;
   private readonly isStoreShared: boolean;
-  /** In the outbox. */
+  /** The position in the outbox up to which changes have been projected. */
   private position?: number;
 
   constructor(
@@ -114,7 +116,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
 
   project({ position }: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
     if (position === this.position) {
-      // Only looked at: what forgets must prolong no lifetime.
+      // `peek`, because a projection must not extend a lifetime.
       for (const change of changes) this.tasks.peek(change.taskId)?.project(change);
       this.position = to;
     }
@@ -125,7 +127,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
     return { ...task.about, cursor: this.isStoreShared ? (this.position ?? 0) : Infinity };
   }
 
-  /** What is known of the task; where nothing is, whatever was committed up to now may be what was forgotten. */
+  /** What is known of the task. If nothing is known, every version committed until now may have been forgotten. */
   private open(taskId: string): TaskRecords {
     const known = this.tasks.get(taskId);
     if (known) return known;
@@ -134,12 +136,12 @@ export class MemoryAttachmentCache extends AttachmentCache {
     return task;
   }
 
-  /** Puts the task back with its new size and a new lifetime; of a task that was forgotten there is nothing to change. */
+  /** Puts the task back with its new size and a new lifetime. A task that was forgotten is not changed. */
   private changeTask(taskId: string, change: (task: TaskRecords) => void): void {
     const task = this.tasks.get(taskId);
     if (!task) return;
     change(task);
-    // The size of what is set again in its own place would be that of before.
+    // Without the deletion the cache would keep the old size of the task.
     this.tasks.delete(taskId);
     this.tasks.set(taskId, task);
   }

@@ -99,7 +99,7 @@ function changeOf(write: JournaledWrite): Omit<AttachmentDeletion, 'force'> {
   return { taskId, key, stamp: { version, op }, event };
 }
 
-/** As UTF-8, which sorts characters beyond U+FFFF after all others; UTF-16 does not. */
+/** UTF-8 sorts characters beyond U+FFFF after all others; UTF-16 does not. */
 function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

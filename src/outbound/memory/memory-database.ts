@@ -20,7 +20,7 @@ import type {
 import type { Clock } from '../../core/ports/clock';
 import { MemoryOutboxRows, type OutboxRow } from './memory-outbox-rows';
 
-/** What is left of a deleted attachment: it orders writes that arrive late. */
+/** What remains of a deleted attachment, to order writes that arrive late. */
 interface Tombstone extends AttachmentRef, WriteStamp {
   readonly deleted: true;
 }
@@ -28,8 +28,8 @@ interface Tombstone extends AttachmentRef, WriteStamp {
 type Change = Pick<OutboxRow, 'taskId' | 'event' | 'kind' | 'key' | 'version'>;
 
 /**
- * What the memory stores share: a database whose transactions write all they write when they commit, and can be under
- * way while others commit, as PostgreSQL's can. What is stored is immutable and never copied.
+ * The database that the memory stores share. A transaction writes everything at its commit and may stay open while
+ * others commit, as in PostgreSQL. Stored values are immutable and never copied.
  */
 export class MemoryDatabase {
   readonly rows = new MemoryOutboxRows();
@@ -39,10 +39,10 @@ export class MemoryDatabase {
   private nextXid = 1;
   private committing?: number;
 
-  /** Without a clock, every change is recorded as if at the time of its event. */
+  /** Without a clock, every change is recorded with the time of its event. */
   constructor(private readonly clock?: Pick<Clock, 'nowMs'>) {}
 
-  /** In the order in which they are to be announced. */
+  /** All rows, in the order of their announcement. */
   get outbox(): readonly OutboxRow[] {
     return this.rows.all;
   }
@@ -51,7 +51,7 @@ export class MemoryDatabase {
     return this.outbox.map(({ event }) => event);
   }
 
-  /** No transaction below it is under way, nor will be. */
+  /** Every transaction below it has ended. */
   get xmin(): number {
     const [lowest] = this.underWay;
     return lowest ?? this.nextXid;
@@ -62,13 +62,13 @@ export class MemoryDatabase {
     return this.nextXid;
   }
 
-  /** Begins a transaction: it counts as under way until it commits, if only to do nothing. */
+  /** Begins a transaction. It counts as open until it commits, even if it does nothing. */
   begin(): number {
     this.underWay.add(this.nextXid);
     return this.nextXid++;
   }
 
-  /** `work` writes at once, not after anything that it waits for; calls of the stores in it belong to the transaction. */
+  /** `work` must write synchronously. Calls of the stores within it belong to the transaction. */
   commit<T>(xid: number, work: () => T): T {
     this.committing = xid;
     try {
@@ -79,12 +79,12 @@ export class MemoryDatabase {
     }
   }
 
-  /** In the transaction that is committing, otherwise in one of its own. */
+  /** Runs in the transaction that is committing, otherwise in its own. */
   transaction<T>(work: () => T): T {
     return this.committing === undefined ? this.commit(this.begin(), work) : work();
   }
 
-  /** Once for each op. */
+  /** Each op is recorded once. */
   record(change: Change, { superseded = false, published = false } = {}): void {
     if (this.committing === undefined) throw new Error('a change is recorded by a transaction that commits');
     const { taskId, event } = change;
@@ -107,19 +107,19 @@ export class MemoryDatabase {
     this.rows.forget(forgotten);
   }
 
-  /** Whether the id was ever given to a task. */
+  /** Whether a task has ever had this id. */
   isTaken(taskId: string): boolean {
     return this.tasks.has(taskId);
   }
 
-  /** Undefined where it is deleted, or of another organisation than the one given. */
+  /** Undefined if the task is deleted or belongs to another organisation than the given one. */
   task(taskId: string, organization?: string): Task | undefined {
     const task = this.tasks.get(taskId);
     if (task === undefined || task === 'deleted') return undefined;
     return organization === undefined || task.organization === organization ? task : undefined;
   }
 
-  /** Parents before their children. */
+  /** Parents come before their children. */
   liveTasks(): Task[] {
     return [...this.tasks.values()].filter((task) => task !== 'deleted');
   }
@@ -133,7 +133,7 @@ export class MemoryDatabase {
     this.attachments.delete(taskId);
   }
 
-  /** Tombstones and what has expired included. */
+  /** Includes tombstones and expired attachments. */
   stored(taskId: string, key: string): Attachment | Tombstone | undefined {
     return this.attachments.get(taskId)?.get(key);
   }
@@ -187,7 +187,7 @@ export class MemoryDatabase {
     return stored.filter((one): one is ExpiredAttachment & Attachment => !isTombstone(one) && !isLive(one, nowMs));
   }
 
-  /** False where that version is no longer there. */
+  /** Returns false if that version is no longer stored. */
   removeExpired({ taskId, key, version }: ExpiredAttachment): boolean {
     const stored = this.stored(taskId, key);
     if (!stored || isTombstone(stored) || stored.version !== version) return false;
@@ -196,7 +196,7 @@ export class MemoryDatabase {
     return true;
   }
 
-  /** Returns how many. */
+  /** Returns the number of purged tombstones. */
   purgeTombstones(belowVersion: number, limit: number): number {
     const stored = [...this.attachments.values()].flatMap((ofTask) => [...ofTask.values()]);
     const purged = stored.filter((one) => isTombstone(one) && one.version < belowVersion).slice(0, limit);
@@ -204,7 +204,7 @@ export class MemoryDatabase {
     return purged.length;
   }
 
-  /** Of what is about to be replaced and, not being alive, is either expired or a tombstone. */
+  /** Records the expiry of what is about to be replaced. As it is not live, it is either expired or a tombstone. */
   private recordExpiry(replaced: Attachment | Tombstone | undefined): void {
     if (!replaced || isTombstone(replaced)) return;
     const { taskId, key } = replaced;

@@ -3,11 +3,11 @@ import { EventBus } from '../../core/ports/event-bus';
 
 type Listener = (event: DomainEvent) => void;
 
-/** For those who listen in this process; there may be nobody. */
+/** For listeners in this process; there may be none. */
 export class MemoryEventBus extends EventBus {
   private readonly listeners = new Set<Listener>();
 
-  /** Returns how to stop listening. */
+  /** Returns a function that ends the subscription. */
   subscribe(listener: Listener): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);

@@ -1,27 +1,27 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
 
 export interface OutboxRow {
-  /** Given when the row becomes visible. */
+  /** Assigned when the row becomes visible. */
   readonly seq: number;
-  /** Of the transaction that recorded it. */
+  /** The transaction that recorded the row. */
   readonly xid: number;
   readonly op: string;
   readonly taskId: string;
   readonly kind: 'attachment' | 'task' | 'task-deleted';
-  /** Of an attachment. */
+  /** Set if the change is of an attachment. */
   readonly key?: string;
-  /** Undefined where the kind is `task`. */
+  /** Undefined if the kind is `task`. */
   readonly version?: number;
-  /** Undefined for what is recorded as published, because nobody is to be told. */
+  /** Undefined for a row that is recorded as published because it must not be announced. */
   readonly organization?: string;
   readonly event: DomainEvent;
-  /** Something newer was there before it, so that it has changed nothing. */
+  /** A newer version was stored before this write, so it has changed nothing. */
   readonly superseded: boolean;
   published: boolean;
   readonly atMs: number;
 }
 
-/** Rows in three orders, so that no reader looks at what it does not want. */
+/** Rows in three orders, so that no reader scans rows that it does not need. */
 export class MemoryOutboxRows {
   private rows: OutboxRow[] = [];
   private readonly waiting = new Map<number, OutboxRow>();
@@ -34,7 +34,7 @@ export class MemoryOutboxRows {
     return this.rows;
   }
 
-  /** Those to be published, by `seq`. */
+  /** Rows that wait to be published, by `seq`. */
   get unpublished(): Iterable<OutboxRow> {
     return this.waiting.values();
   }
@@ -43,7 +43,7 @@ export class MemoryOutboxRows {
     return this.waiting.size;
   }
 
-  /** Of the row that was added last. */
+  /** The `seq` of the row that was added last. */
   get lastSeq(): number {
     return this.seq;
   }
@@ -52,7 +52,7 @@ export class MemoryOutboxRows {
     return this.byXid.get(xid) ?? [];
   }
 
-  /** Does nothing where the op has a row. */
+  /** Does nothing if the op already has a row. */
   add(unnumbered: Omit<OutboxRow, 'seq'>): void {
     if (this.ops.has(unnumbered.op)) return;
     const row = { ...unnumbered, seq: ++this.seq };

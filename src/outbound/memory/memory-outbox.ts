@@ -3,7 +3,7 @@ import type { EventPage, EventQuery, Outbox, OutboxChange, OutboxChanges, Outbox
 import type { MemoryDatabase } from './memory-database';
 import type { OutboxRow } from './memory-outbox-rows';
 
-/** Positions of `read` are places in the list, whose order is that in which transactions commit. */
+/** A position of `read` is a `seq`. Rows get theirs in the order in which transactions commit. */
 export class MemoryOutbox implements Outbox {
   constructor(
     private readonly database: MemoryDatabase,
@@ -19,7 +19,7 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve(waiting);
   }
 
-  /** Nobody else could publish. */
+  /** No other process publishes. */
   standDown(): Promise<void> {
     return Promise.resolve();
   }
@@ -58,7 +58,7 @@ export class MemoryOutbox implements Outbox {
     const sinceMs = isKnown ? -Infinity : this.clock.nowMs() - lookBackMs;
     const changes: OutboxChange[] = [];
     let to = isKnown ? from : 1;
-    // A transaction is told of as a whole: only between two of them is a place to go on from.
+    // A transaction is returned as a whole: a reader can continue only between two transactions.
     for (; to < end && changes.length < limit; to++) {
       const rows = this.database.rows.ofTransaction(to).filter(({ atMs }) => atMs >= sinceMs);
       changes.push(...rows.flatMap(changeOf));
@@ -74,7 +74,7 @@ export class MemoryOutbox implements Outbox {
   }
 }
 
-/** None where the cache need not know. */
+/** Empty if the change does not concern the cache. */
 function changeOf({ kind, taskId, key, version, op, event, superseded }: OutboxRow): OutboxChange[] {
   if (superseded || version === undefined) return [];
   if (kind === 'task-deleted') return [{ kind, taskId, version }];

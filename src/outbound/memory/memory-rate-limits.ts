@@ -1,13 +1,13 @@
 export interface RateWindow {
-  /** In this window, the one being counted included. */
+  /** Calls in this window, including the one being counted. */
   readonly calls: number;
   readonly endsInMs: number;
 }
 
 export interface MemoryRateLimitsOptions {
-  /** Of one length; those opened first are forgotten first, half of them at once. */
+  /** The limit for windows of one length. The windows opened first are forgotten first, half of them at once. */
   readonly maxWindows: number;
-  /** Milliseconds since any moment. Monotonic, since a clock that steps back would prolong windows. */
+  /** Milliseconds since any fixed moment. It must be monotonic: a clock that steps back would extend windows. */
   readonly nowMs?: () => number;
 }
 
@@ -17,8 +17,9 @@ interface OpenWindow {
 }
 
 /**
- * Windows of one length, in two generations: when the younger has lasted a window's length, all windows of the elder
- * have ended and are dropped as a whole. A call thus costs the same however many windows there are.
+ * Windows of one length in two generations. When the younger generation has lasted for the length of a window, all
+ * windows of the elder one have ended and are dropped together. The cost of a call thus does not depend on the number
+ * of windows.
  */
 interface Generations {
   younger: Map<string, OpenWindow>;
@@ -26,7 +27,7 @@ interface Generations {
   endsAtMs: number;
 }
 
-/** Windows in this process. */
+/** Counts the calls of this process. */
 export class MemoryRateLimits {
   private readonly generationsByLengthMs = new Map<number, Generations>();
   private readonly maxWindows: number;
@@ -46,7 +47,7 @@ export class MemoryRateLimits {
       younger.set(name, window);
     }
     window.calls += 1;
-    // What is added and taken away again may come back a little larger.
+    // The difference may be slightly above `windowMs`, because floating-point sums are rounded.
     return Promise.resolve({ calls: window.calls, endsInMs: Math.min(windowMs, window.endsAtMs - nowMs) });
   }
 

@@ -60,7 +60,7 @@ export class MemoryTaskStore implements TaskStore {
     });
   }
 
-  /** Asynchronous, so that what `describe` throws rejects. */
+  /** Asynchronous, so that an exception from `describe` becomes a rejection. */
   async deleteTree(
     taskId: string,
     organization: string,

@@ -1,7 +1,7 @@
 import { AttachmentJournal, type JournalEntry, type JournalOutcome } from '../../core/ports/attachment-journal';
 import { StoreError } from '../../core/ports/store-error';
 
-/** Where nothing outlives the process, no write can be taken for the store. */
+/** The journal of a process without Redis. Nothing would outlive the process, so it accepts no write. */
 export class NoAttachmentJournal extends AttachmentJournal {
   append(): Promise<JournalOutcome> {
     return Promise.reject(new StoreError('redis', 'unavailable'));

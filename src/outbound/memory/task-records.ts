@@ -2,7 +2,7 @@ import type { Attachment } from '../../core/domain/attachment';
 import type { AppliedChange, CachedTask, Fill, KnownChange } from '../../core/ports/attachment-cache';
 import type { OutboxChange } from '../../core/ports/outbox';
 
-/** This process has no connection to itself that could break. */
+/** This process has no connection that could break, so there is one generation only. */
 export const SESSION = 0;
 
 interface TaskRecord {
@@ -13,7 +13,7 @@ interface TaskRecord {
   readonly keyBytes: Buffer;
 }
 
-/** Which version of which attachment is known of one task, and whether these are all. Knows no bodies. */
+/** The known versions of one task's attachments, and whether these are all. Holds no bodies. */
 export class TaskRecords {
   private readonly records = new Map<string, TaskRecord>();
   private order?: readonly string[];
@@ -22,7 +22,7 @@ export class TaskRecords {
   private complete = false;
   private earliestExpiryMs = Infinity;
 
-  /** `floor`: no version at or below it is taken for new. It is also the token of fills. */
+  /** A version at or below `floor` is not accepted as new. The floor is also the fill token. */
   constructor(private floor: number) {}
 
   get size(): number {
@@ -42,7 +42,7 @@ export class TaskRecords {
     return this.records.get(key)?.op === op;
   }
 
-  /** Whether each of the changes, or something newer under its key, is in the records. */
+  /** Whether the records include each of the changes, or something newer under its key. */
   includesAll(changes: readonly KnownChange[]): boolean {
     return changes.every(({ key, version, deleted }) => {
       const known = this.records.get(key);
@@ -50,7 +50,7 @@ export class TaskRecords {
     });
   }
 
-  /** The keys of all live attachments in their order; undefined unless all are known. */
+  /** The keys of all live attachments in order; undefined unless all of them are known. */
   keysAt(nowMs: number): readonly string[] | undefined {
     if (!this.complete || this.earliestExpiryMs <= nowMs) return undefined;
     this.order ??= [...this.records]
@@ -66,7 +66,7 @@ export class TaskRecords {
       this.write(attachment);
       return;
     }
-    // Something newer than this put may have been here and been forgotten.
+    // Something newer than this put may have been known and then forgotten.
     if (attachment) this.complete = false;
     this.remove(key);
     this.raiseFloor(stamp.version);
@@ -82,7 +82,7 @@ export class TaskRecords {
     const { key, version, op, deleted } = change;
     const known = this.records.get(key);
     if (known && (known.version > version || (known.version === version && known.op === op))) return;
-    // That nothing is there is just what the deletion says; but a fill under way may bring what was there before.
+    // A deletion of an absent key leaves the list complete. But a fill in progress may bring the old attachment.
     if (known || !deleted) this.complete = false;
     this.remove(key);
     this.raiseFloor(version);
@@ -106,7 +106,7 @@ export class TaskRecords {
     if (complete) this.completeAt(nowMs);
   }
 
-  /** What has expired was not among the attachments that were filled in, and must not count any more. */
+  /** An expired attachment was not among those of the fill, so it must no longer count. */
   private completeAt(nowMs: number): void {
     for (const [key, { version, expiresAtMs }] of this.records) {
       if (expiresAtMs > nowMs) continue;

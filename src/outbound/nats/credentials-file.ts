@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { credsAuthenticator, type Authenticator } from '@nats-io/transport-node';
 
-/** Whether a user's credentials, as `nsc` writes them, are in the file. */
+/** Whether the file holds a user's credentials in the format of `nsc`. */
 export function holdsCredentials(file: string): boolean {
   try {
     credsAuthenticator(readFileSync(file))('nonce');
@@ -12,8 +12,8 @@ export function holdsCredentials(file: string): boolean {
 }
 
 /**
- * Read anew for every connection, so that renewed credentials need no restart. While the file is broken the last good
- * ones count: an authenticator that throws would end the client for good.
+ * The file is read for every connection, so that renewed credentials need no restart. While it is broken, the last good
+ * credentials are used: an authenticator that throws would end the client for good.
  */
 export function credentialsIn(file: string): Authenticator {
   let lastGood: Authenticator = () => undefined;

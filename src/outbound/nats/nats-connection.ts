@@ -7,23 +7,23 @@ const CONNECT_TIMEOUT_MS = 2000;
 const RETRY_MS = 250;
 const RETRY_JITTER_MS = 250;
 const DRAIN_TIMEOUT_MS = 2000;
-/** So that a server that went away without a word is given up in three seconds. */
+/** A server that disappears silently is given up within three seconds. */
 const HEARTBEAT = { pingInterval: 1000, maxPingOut: 2 };
 
 export interface NatsConnectionOptions {
-  /** `nats://[user:password@]host:port`, or `tls://`; several servers of one cluster with commas between. */
+  /** `nats://[user:password@]host:port`, or `tls://`; several servers of one cluster are separated by commas. */
   readonly url: string;
   readonly credsFile?: string;
-  /** How operators see this process among the server's clients. */
+  /** The name under which operators see this process among the server's clients. */
   readonly clientName: string;
-  /** Told once per change, with what ended the connection. */
+  /** Called once for each change, with the error that ended the connection. */
   readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
 }
 
-/** The one connection of this process to NATS, which comes back by itself for as long as it takes. */
+/** The one connection of this process to NATS. It reconnects by itself, however long an outage lasts. */
 export class NatsConnection implements OnApplicationShutdown {
   readonly name = 'nats';
-  /** Pending until the first connection; from then on the client brings its subscriptions back after every outage. */
+  /** Pending until the first connection. From then on, the client restores its subscriptions after every outage. */
   readonly client: Promise<NatsClient>;
   private resolveClient!: (client: NatsClient) => void;
   private connected?: NatsClient;
@@ -35,7 +35,7 @@ export class NatsConnection implements OnApplicationShutdown {
     this.client = new Promise((resolve) => (this.resolveClient = resolve));
   }
 
-  /** Begins to connect, and does not wait for it: a NATS that is away is no reason not to start. */
+  /** Starts to connect without waiting: the process starts even if NATS is unavailable. */
   connect(): void {
     this.opening ??= this.open();
   }
@@ -45,7 +45,7 @@ export class NatsConnection implements OnApplicationShutdown {
     await within(timeoutMs, this.connected.flush());
   }
 
-  /** Ends the subscriptions, delivers what is still to be sent if NATS is there to take it, and closes. */
+  /** Ends the subscriptions, sends what is still queued if NATS is available, and closes. */
   async close(): Promise<void> {
     this.closing.abort();
     await this.opening;
@@ -58,7 +58,7 @@ export class NatsConnection implements OnApplicationShutdown {
     return this.close();
   }
 
-  /** The client's own wait for a first connection cannot be ended. */
+  /** A loop of its own, because the client's own wait for a first connection cannot be cancelled. */
   private async open(): Promise<void> {
     const options = clientOptions(this.options);
     const { signal } = this.closing;
@@ -109,7 +109,7 @@ function clientOptions({ url, credsFile, clientName }: NatsConnectionOptions): C
     reconnectTimeWait: RETRY_MS,
     reconnectJitter: RETRY_JITTER_MS,
     reconnectJitterTLS: RETRY_JITTER_MS,
-    // Credentials that are refused now may be good again when the server, or their file, has been put right.
+    // Refused credentials may become valid again when the operator has corrected the server or the file.
     ignoreAuthErrorAbort: true,
     ...HEARTBEAT,
   };

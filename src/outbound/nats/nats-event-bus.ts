@@ -5,23 +5,23 @@ import { EventBus } from '../../core/ports/event-bus';
 import { isWithoutJetStream, openTaskEventsStream, STREAM_NAME } from './task-events-stream';
 
 const PUBLISH_TIMEOUT_MS = 2000;
-/** How often a server without JetStream is asked whether it has it now. */
+/** How often a server without JetStream is asked whether it has it by now. */
 const PLAIN_RECHECK_MS = 10_000;
 
 export interface NatsEventBusOptions {
   /** Pending until the first connection. */
   readonly client: Promise<NatsClient>;
-  /** Told once for as long as the server has no JetStream. */
+  /** Called once for as long as the server has no JetStream. */
   readonly onPlain: () => void;
 }
 
 /**
- * Events in the stream TASK_EVENTS. A server without JetStream keeps nothing: then events reach those who listen at the
- * time, and nobody else.
+ * Publishes events to the stream TASK_EVENTS. A server without JetStream keeps nothing: events then reach only those
+ * subscribers that listen at that moment.
  */
 export class NatsEventBus extends EventBus {
   private connected?: NatsClient;
-  /** Undefined where it must be looked for; the stream itself is undefined on a server without JetStream. */
+  /** Undefined until it is looked for. It resolves with undefined on a server without JetStream. */
   private stream?: Promise<JetStreamClient | undefined>;
   private isPlain = false;
 
@@ -32,7 +32,7 @@ export class NatsEventBus extends EventBus {
 
   async publish(event: DomainEvent): Promise<void> {
     const client = this.connected;
-    // Otherwise the client would keep the message for later, and another copy for each attempt.
+    // While disconnected, the client would queue the message, and another copy for each attempt.
     if (!client) throw new Error('not connected to NATS');
     const stream = await this.openedStream(client);
     await (stream ? this.publishToStream(stream, event) : publishPlainly(client, event));
@@ -46,7 +46,7 @@ export class NatsEventBus extends EventBus {
         timeout: PUBLISH_TIMEOUT_MS,
       });
     } catch (error) {
-      // The stream may have been deleted, or JetStream switched off.
+      // The stream may have been deleted, or JetStream disabled.
       this.stream = undefined;
       throw error;
     }

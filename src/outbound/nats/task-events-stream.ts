@@ -17,7 +17,7 @@ const DUPLICATE_WINDOW_MS = 2 * 60_000;
 const REPLICAS_IN_A_CLUSTER = 3;
 const API_TIMEOUT_MS = 2000;
 
-/** The subjects one by one: a wildcard would capture the requests, whose subjects begin with the same token. */
+/** Each subject by name: a wildcard would also capture the requests, whose subjects begin with the same token. */
 const STREAM = {
   name: STREAM_NAME,
   description: 'What has happened to tasks and their attachments',
@@ -29,9 +29,7 @@ const STREAM = {
   duplicate_window: nanos(DUPLICATE_WINDOW_MS),
 } satisfies Partial<StreamConfig>;
 
-/**
- * Makes the stream where it is missing; one that is there stays as its operator has set it.
- */
+/** Creates the stream if it is missing. An existing stream keeps the settings of its operator. */
 export async function openTaskEventsStream(client: NatsClient): Promise<JetStreamClient> {
   const manager = await jetstreamManager(client, { timeout: API_TIMEOUT_MS });
   try {

@@ -1,6 +1,6 @@
 import { StoreError } from '../../core/ports/store-error';
 
-/** The answer, or `StoreError` `timeout`; what has been sent by then may still take effect. */
+/** The answer, or `StoreError` `timeout`. What has been sent before the time-out may still take effect. */
 export async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
@@ -13,7 +13,10 @@ export async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<
   }
 }
 
-/** Those that are not rejected: a shard whose server is away must not hold up the others. Throws where all are. */
+/**
+ * The answers that are not rejected: a shard whose server is unavailable must not delay the others. Throws if all are
+ * rejected.
+ */
 export async function anyAnswers<T>(answers: readonly Promise<T>[]): Promise<T[]> {
   const settled = await Promise.allSettled(answers);
   const fulfilled = settled.filter((answer) => answer.status === 'fulfilled');
@@ -22,7 +25,7 @@ export async function anyAnswers<T>(answers: readonly Promise<T>[]): Promise<T[]
   return fulfilled.map(({ value }) => value);
 }
 
-/** Whichever comes first, and is not rejected. Throws `StoreError` where all are, or there is none. */
+/** The first answer that is not rejected. Throws `StoreError` if all are rejected, or if there are none. */
 export async function firstAnswer<T>(answers: readonly Promise<T>[]): Promise<T> {
   try {
     return await Promise.any(answers);

@@ -9,7 +9,7 @@ import { JsonText } from '../../core/domain/json-text';
 
 export type HashFields = Readonly<Record<string, string>>;
 
-/** The member without which an attachment of the type is not whole. */
+/** The member that an attachment of the type must have. */
 const BODY: Record<AttachmentType, 'value' | 'content' | 'url' | 'mimeType'> = {
   json: 'value',
   markdown: 'content',
@@ -18,7 +18,7 @@ const BODY: Record<AttachmentType, 'value' | 'content' | 'url' | 'mimeType'> = {
   binary: 'mimeType',
 };
 
-/** Fields and values in turn; what the attachment does not have has no field. */
+/** Fields and values in turn. A member that the attachment lacks has no field. */
 export function toHash(attachment: Attachment): string[] {
   const { value, createdAtMs, updatedAtMs, expiresAtMs, bytes: _bytes, ...members } = attachment;
   const fields = {
@@ -31,7 +31,7 @@ export function toHash(attachment: Attachment): string[] {
   return Object.entries(fields).flatMap(([field, text]) => (text === undefined ? [] : [field, String(text)]));
 }
 
-/** Of fields and values in turn. */
+/** Takes fields and values in turn. */
 export function fieldsOf(hash: readonly string[]): HashFields {
   const fields: Record<string, string> = {};
   for (let i = 0; i + 1 < hash.length; i += 2) fields[hash[i] as string] = hash[i + 1] as string;
@@ -39,8 +39,8 @@ export function fieldsOf(hash: readonly string[]): HashFields {
 }
 
 /**
- * Undefined for anything that `toHash` would not have written for this attachment. An outline is a hash without value
- * and content, but with their length in `bytes`.
+ * Undefined for anything that `toHash` would not have written for this attachment. An outline is a hash that has
+ * `bytes`, their length, in place of value and content.
  */
 export function fromHash(ref: AttachmentRef, fields: HashFields, outline = false): Attachment | undefined {
   const { id, type, createdBy, op } = fields;
@@ -60,7 +60,7 @@ export function fromHash(ref: AttachmentRef, fields: HashFields, outline = false
   if (fields['size'] !== undefined && size === undefined) return undefined;
   if (fields['expiresAt'] !== undefined && expiresAtMs === undefined) return undefined;
   const { taskId, key } = ref;
-  // Spelt out: spreading the parts into one object takes fifteen times as long, on the path of every cached read.
+  // Written out: spreading the parts into one object takes fifteen times as long, and every cached read does this.
   return {
     id,
     taskId,

@@ -3,7 +3,7 @@ import type { CachedAttachment, CachedTask, JournaledChange } from '../../core/p
 import { fieldsOf, fromHash, toHash } from './attachment-hash';
 import type { JournaledReply, PageReply, ReadReply, RecordReply } from './cache-scripts';
 
-/** `session` is that in which the reply was asked for. */
+/** `session` is the generation in which the reply was requested. */
 export function cachedTask([floor, deleted, organization, cursor]: ReadReply | PageReply, session: number): CachedTask {
   return {
     token: { floor: Number(floor), session },
@@ -19,7 +19,7 @@ export function cachedAttachment(about: CachedTask, ref: AttachmentRef, record: 
   const deletedVersion = version === undefined ? undefined : Number(version);
   const isKnown = attachment !== undefined || deletedVersion !== undefined;
   const { token, cursor, organization, deleted } = about;
-  // Spelt out, like the attachment: spreading is slow, and this is on the path of every cached read.
+  // Written out like the attachment: spreading is slow, and every cached read does this.
   return {
     token,
     cursor,
@@ -31,7 +31,7 @@ export function cachedAttachment(about: CachedTask, ref: AttachmentRef, record: 
   };
 }
 
-/** What cannot be read is left out. */
+/** Leaves out records that cannot be read. */
 export function journaledChanges(taskId: string, records: readonly JournaledReply[]): JournaledChange[] {
   return records.flatMap(([key, version, outline]) => {
     const attachment = outline && fromHash({ taskId, key }, fieldsOf(outline), true);
@@ -39,7 +39,7 @@ export function journaledChanges(taskId: string, records: readonly JournaledRepl
   });
 }
 
-/** As the scripts take an attachment. */
+/** The arguments by which an attachment is passed to the scripts. */
 export function scriptArguments(attachment: Attachment, withBody: boolean): (string | number)[] {
   const { key, version, op, expiresAtMs, createdAtMs } = attachment;
   const hash = withBody ? toHash(attachment) : [];

@@ -1,7 +1,7 @@
 import type { Cluster, Redis, Result } from 'ioredis';
 import { defineChangingScripts, defineReadingScripts, type ScriptArguments } from './lua-scripts';
 
-/** Organisation is null where it is not known. */
+/** The organisation is null if it is not known. */
 type AboutTask = [floor: string, deleted: '0' | '1', organization: string | null, cursor: string];
 export type RecordReply = [hash: string[], journaled: '0' | '1', deletedVersion?: string];
 export type ReadReply = [...AboutTask, ...RecordReply[]];

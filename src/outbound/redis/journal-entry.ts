@@ -9,7 +9,7 @@ export function refOf(write: JournaledWrite): AttachmentRef {
   return { taskId, key };
 }
 
-/** Without the op and the replaced id, which the script puts before it. */
+/** The entry without the op and the replaced id, which the script puts before it. */
 export function toText(write: JournaledWrite): string {
   const { organization } = write;
   const ref = refOf(write);

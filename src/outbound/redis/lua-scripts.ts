@@ -2,16 +2,16 @@ import type { Cluster, Redis } from 'ioredis';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Names of commands, each with the file of its script and how many keys it takes; undefined: each call says how many. */
+/** For each command, the file of its script and the number of its keys. Undefined: each call gives the number. */
 export type TaskScripts = Readonly<Record<string, readonly [file: string, numberOfKeys?: number]>>;
 export type ScriptArguments = readonly (string | number)[];
 
-/** Of a file in the folder of the scripts. */
+/** The text of a file in the scripts folder. */
 export function luaSource(file: string): string {
   return readFileSync(join(__dirname, 'scripts', file), 'utf8');
 }
 
-/** Scripts that change no more of a task than to make it known. */
+/** Scripts that change nothing of a task, except that it becomes known. */
 export function defineReadingScripts(client: Redis | Cluster, scripts: TaskScripts): void {
   define(client, luaSource('task.lua'), scripts);
 }

@@ -2,16 +2,16 @@ import type { ProjectionCursor } from '../../core/ports/attachment-cache';
 import type { OutboxChange } from '../../core/ports/outbox';
 import type { RedisKeys } from './redis-keys';
 
-/** How many changes one script takes: Redis serves nobody else meanwhile. */
+/** How many changes one script takes. Redis serves no other command while a script runs. */
 const CHUNK = 1000;
 
-/** What one call of the script takes. */
+/** The keys and arguments for one call of the script. */
 export interface Projection {
   readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
 }
 
-/** `position` as it stands in Redis. */
+/** `position` is the text in Redis. */
 export function cursorsOf(
   shards: readonly { readonly shard: number; readonly position?: string }[],
   session: number,
@@ -27,8 +27,8 @@ export function cursorsOf(
 }
 
 /**
- * For each part of the cursor the calls that bring it there, one after the other: the last moves the cursor. A part that
- * is left half-way has forgotten more than it must, and nothing less.
+ * For each part of the cursor, the calls that project the changes there. They run one after the other, and the last one
+ * moves the cursor. A part that is left half-way has forgotten more than necessary, but never too little.
  */
 export function projections(
   { position, parts }: ProjectionCursor,
@@ -51,7 +51,7 @@ export function projections(
   );
 }
 
-/** One at least. */
+/** Returns at least one chunk. */
 function chunksOf(changes: readonly OutboxChange[]): (readonly OutboxChange[])[] {
   const count = Math.max(Math.ceil(changes.length / CHUNK), 1);
   return Array.from({ length: count }, (_, i) => changes.slice(i * CHUNK, (i + 1) * CHUNK));
@@ -62,7 +62,7 @@ function argumentsOf(change: OutboxChange): (string | number)[] {
   return [change.version, change.key, change.op, change.deleted ? 1 : 0];
 }
 
-/** Undefined where the number would not be exact. */
+/** Undefined if the number would not be exact. */
 function safeInteger(digits: string): number | undefined {
   const number = Number(digits);
   return Number.isSafeInteger(number) ? number : undefined;

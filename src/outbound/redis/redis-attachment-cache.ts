@@ -22,12 +22,12 @@ import type { RedisConnection } from './redis-connection';
 import { nothingIfWrongType, orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 
-/** How many attachments one script writes: Redis serves nobody else meanwhile. */
+/** How many attachments one script writes. Redis serves no other command while a script runs. */
 const FILL_CHUNK = 500;
 
 /**
- * Attachments in Redis, shared by all replicas. One round trip is all commands of a call sent at once, each to the node
- * that has its slot. A session is that of the connection when a command is sent.
+ * Attachments in Redis, shared by all replicas. In one round trip all commands of a call are sent at once, each to the
+ * node that has its slot. The generation of a reply is that of the connection when its command is sent.
  */
 export class RedisAttachmentCache extends AttachmentCache {
   private readonly client: Redis | Cluster;
@@ -135,7 +135,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     return { key, attachment };
   }
 
-  /** Undefined where the hash is not that of the record, or is no hash at all. */
+  /** Undefined if the hash does not belong to the record, or if the key is not a hash. */
   private async readBody(ref: AttachmentRef, op: string): Promise<Attachment | undefined> {
     const reply: Promise<HashFields | undefined> = this.client.hgetall(this.keys.attachment(ref));
     const fields = await orStoreError(reply.catch(nothingIfWrongType));
@@ -143,14 +143,14 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   /**
-   * Chunk after chunk, so that the last, which completes the task, cannot overtake another. Each has the whole time of
-   * one call: while Redis answers, a large task is not given up.
+   * The chunks are written one after the other, so that the last one, which completes the task, cannot overtake
+   * another. Each chunk has the full time-out of a call: a large task is not given up while Redis replies.
    */
   private async fillTask({ taskId, token, organization, attachments, withBodies, complete }: Fill): Promise<void> {
     const keys = this.keys.ofTask(taskId);
     let from = 0;
     do {
-      // Redis may have come back with older data: nothing there would tell that the token is void.
+      // Redis may have come back with older data, in which nothing shows that the token is void.
       if (token.session !== this.connection.session) return;
       const chunk = attachments.slice(from, from + FILL_CHUNK);
       from += FILL_CHUNK;

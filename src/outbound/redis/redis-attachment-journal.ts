@@ -18,10 +18,10 @@ import { nothingIfWrongType, orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 
 const MAX_OLDEST = 100;
-/** Behind the first entry, which may be larger. */
+/** The limit for the entries after the first, which may itself be larger. */
 const MAX_OLDEST_BYTES = 4 * 1024 * 1024;
 
-/** A journal for each shard, beside what the cache answers of its tasks. As durable as this Redis is. */
+/** A journal for each shard, next to the cached data of the shard's tasks. It is as durable as this Redis. */
 export class RedisAttachmentJournal extends AttachmentJournal {
   private readonly client: Redis | Cluster;
 
@@ -75,7 +75,7 @@ export class RedisAttachmentJournal extends AttachmentJournal {
     return { waiting, deadLetters };
   }
 
-  /** Ends before an entry that cannot be read: it is moved once it is the oldest. */
+  /** Ends before an entry that cannot be read. Such an entry is moved when it is the oldest. */
   private async oldestOf(shard: number): Promise<readonly JournalEntry[]> {
     const journal = this.keys.journal(shard);
     const texts = await orStoreError(this.client.journalOldest(journal, MAX_OLDEST, MAX_OLDEST_BYTES));

@@ -6,25 +6,28 @@ import { orStoreError } from './redis-error';
 import { unfitnessOf } from './server-fitness';
 
 const CONNECT_TIMEOUT_MS = 2000;
-/** How long a connection that is being closed may keep the process from ending. */
+/** How long a connection that is being closed may delay the end of the process. */
 const DISCONNECT_TIMEOUT_MS = 500;
-/** A connection on which nothing comes back is dead, whatever the system still believes. */
+/** A silent connection is dead, even if the operating system still considers it open. */
 const SILENCE_TIMEOUT_MS = 3000;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
 
 export interface RedisConnectionOptions {
-  /** `redis://[user:password@]host:port[/db]`, or `rediss://`. Of a cluster those of several nodes, with commas between. */
+  /**
+   * `redis://[user:password@]host:port[/db]`, or `rediss://`. For a cluster, those of several nodes, separated by
+   * commas.
+   */
   readonly url: string;
   readonly isCluster: boolean;
   readonly commandTimeoutMs?: number;
-  /** Told once per change, with what ended the connection; not told of `close`. */
+  /** Called once for each change, with the error that ended the connection. Not called for `close`. */
   readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
 }
 
 /**
- * One connection to Redis (one per node of a cluster) that comes back by itself for as long as it takes. While it is
- * away commands fail at once: nothing is queued, and nothing is sent twice.
+ * One connection to Redis (one per node of a cluster). It reconnects by itself, however long an outage lasts. While
+ * Redis is unavailable, commands fail at once: nothing is queued, and nothing is sent twice.
  */
 export class RedisConnection implements OnApplicationShutdown {
   readonly name = 'redis';
@@ -37,7 +40,7 @@ export class RedisConnection implements OnApplicationShutdown {
     this.client = options.isCluster ? clusterClient(options) : new Redis(options.url, redisOptions(options));
     let cause: Error | undefined;
     this.client.on('ready', () => this.changeTo('up'));
-    // Without a listener the client prints errors, or ends the process with them.
+    // Without a listener the client would print errors, or end the process.
     this.client.on('error', (error: Error) => (cause = error));
     this.client.on('node error', (error: Error) => (cause = error));
     this.client.on('close', () => this.changeTo('down', cause));
@@ -46,20 +49,20 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 
   /**
-   * Changes before anything is answered through another connection than before: what is behind it may have come back
-   * with older data. In a cluster one of the nodes is enough.
+   * Changes before the first reply through a new connection: Redis may have come back with older data. In a cluster,
+   * the new connection of any node is enough.
    */
   get session(): number {
     return this.connections;
   }
 
-  /** Begins to connect, and does not wait for it: a Redis that is away is no reason not to start. */
+  /** Starts to connect without waiting: the process starts even if Redis is unavailable. */
   connect(): void {
-    // The events tell why; the client goes on trying.
+    // The events report the reason, and the client keeps trying.
     this.client.connect().catch(() => undefined);
   }
 
-  /** Resolves when commands can be sent; rejects with a `StoreError` when that takes longer than `timeoutMs`. */
+  /** Resolves when commands can be sent. Rejects with a `StoreError` if that takes longer than `timeoutMs`. */
   async waitUntilReady(timeoutMs: number): Promise<void> {
     if (this.client.status === 'ready') return;
     await new Promise<void>((resolve, reject) => {
@@ -75,18 +78,20 @@ export class RedisConnection implements OnApplicationShutdown {
     });
   }
 
-  /** A cluster goes on with the shards that answer: one of them is enough. */
+  /** One shard that answers is enough: a cluster continues without the others. */
   async ping(timeoutMs: number): Promise<void> {
     await firstAnswer(this.masters().map((node) => inTime(orStoreError(node.ping()), timeoutMs)));
   }
 
-  /** Why the server may lose what the journal holds; undefined where nothing is wrong, or where it does not say. */
+  /**
+   * Why the server may lose what the journal holds. Undefined if nothing is wrong, or if the server does not report it.
+   */
   async unfitness(timeoutMs: number): Promise<string | undefined> {
     const reports = await Promise.all(this.masters().map((node) => inTime(node.info(), timeoutMs).catch(() => '')));
     return reports.map(unfitnessOf).find((reason) => reason !== undefined);
   }
 
-  /** What has been sent is answered first, if Redis is there to answer. */
+  /** Waits for the replies to what has been sent, if Redis is available. */
   async close(): Promise<void> {
     this.isClosing = true;
     if (this.client.status === 'ready') await this.client.quit().catch(() => undefined);
@@ -101,7 +106,7 @@ export class RedisConnection implements OnApplicationShutdown {
     return this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
   }
 
-  /** A connection is counted before it is ready: not even the first command may slip in between. */
+  /** Counts a connection before it is ready, so that no command can be sent before the count. */
   private countConnections(): void {
     const count = () => (this.connections += 1);
     this.client.on('+node', (node: Redis) => {
@@ -119,7 +124,9 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 }
 
-/** The client's own timer would hold the silence of a connection that has ended against the one after it, and break that. */
+/**
+ * The client's own timer would continue with the silence of a connection that has ended, and break the next connection.
+ */
 function endSilenceWithConnection(client: Redis): void {
   const timed = client as unknown as { socketTimeoutTimer?: NodeJS.Timeout };
   client.on('close', () => {
@@ -133,7 +140,8 @@ function redisOptions({ commandTimeoutMs = 5000 }: RedisConnectionOptions): Redi
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    // From 1 on, what was under way when the connection broke would wait for its time-out: it is never sent again.
+    // Above 0, commands in progress when the connection broke would wait for their time-out, although they are never
+    // sent again.
     maxRetriesPerRequest: 0,
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -150,7 +158,7 @@ function clusterClient(options: RedisConnectionOptions): Cluster {
     lazyConnect: true,
     enableOfflineQueue: false,
     clusterRetryStrategy: retryDelayMs,
-    // Above 0, what was under way when the connection to a node broke would be sent again.
+    // Above 0, commands in progress when the connection to a node broke would be sent again.
     retryDelayOnFailover: 0,
     redisOptions: {
       ...redisOptions(options),
@@ -169,7 +177,7 @@ function nodeUrls(urls: string): URL[] {
   return urls.split(',').map((url) => new URL(url));
 }
 
-/** Half of it by chance, so that the replicas do not all come back at one moment. */
+/** Half of the delay is random, so that not all replicas reconnect at the same moment. */
 function retryDelayMs(attempt: number): number {
   const cappedMs = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempt, 10), MAX_RETRY_MS);
   return cappedMs * (0.5 + Math.random() / 2);

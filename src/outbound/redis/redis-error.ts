@@ -1,14 +1,14 @@
 import { ReplyError } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
 
-/** Replies of a server that is there but cannot serve for now. */
+/** Replies of a server that can be reached but cannot serve for now. */
 const NOT_SERVING = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN) /;
 
 export function toStoreError(error: unknown): StoreError {
   return new StoreError('redis', outcomeOf(error), { cause: error });
 }
 
-/** The client's promise, with the errors of the port. */
+/** The client's reply, with the errors of the port. */
 export async function orStoreError<T>(reply: Promise<T>): Promise<T> {
   try {
     return await reply;
@@ -17,7 +17,7 @@ export async function orStoreError<T>(reply: Promise<T>): Promise<T> {
   }
 }
 
-/** For reading a key that something else may have been stored under. */
+/** For reading a key that may hold a foreign type. */
 export function nothingIfWrongType(error: Error): undefined {
   if (error.message.startsWith('WRONGTYPE')) return undefined;
   throw error;
@@ -26,6 +26,6 @@ export function nothingIfWrongType(error: Error): undefined {
 function outcomeOf(error: unknown): StoreError['outcome'] {
   const message = error instanceof Error ? error.message : '';
   if (error instanceof ReplyError) return NOT_SERVING.test(message) ? 'unavailable' : 'failed';
-  // Whatever else the client rejects with says that it has no connection to send on, or lost it.
+  // Any other error of the client means that it has no connection to send on, or has lost it.
   return message === 'Command timed out' ? 'timeout' : 'unavailable';
 }

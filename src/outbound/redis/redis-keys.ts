@@ -5,9 +5,9 @@ const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
 /**
- * The names under which a task is kept. A task id has no colon, so they cannot be mistaken for one another, whatever
- * the keys of attachments hold. In a cluster each begins with the task's shard as a hash tag: all names of one task
- * share a slot, with the journal and the cursor of the shard. One server is one shard.
+ * The names of the keys of a task. A task id has no colon, so two names never collide, whatever the keys of attachments
+ * contain. In a cluster each name begins with the task's shard as a hash tag, so that all names of one task share a
+ * slot with the journal and the cursor of the shard. A single server is one shard.
  */
 export class RedisKeys {
   readonly shards: readonly number[];
@@ -35,27 +35,27 @@ export class RedisKeys {
     return `${this.attachmentPrefix(taskId)}${key}`;
   }
 
-  /** What the names of all attachments of the task begin with. */
+  /** The common beginning of the names of all attachments of the task. */
   attachmentPrefix(taskId: string): string {
     return `${this.taskPrefix(taskId)}:attachment:`;
   }
 
-  /** The three names above that the scripts on a task are given. */
+  /** The three names above, as the scripts on a task take them. */
   ofTask(taskId: string): [control: string, index: string, attachmentPrefix: string] {
     return [this.control(taskId), this.index(taskId), this.attachmentPrefix(taskId)];
   }
 
-  /** A list: the writes that the database has not seen, oldest first. */
+  /** A list: writes that the database has not seen, oldest first. */
   journal(shard: number): string {
     return `${this.shardPrefix(shard)}cb:journal`;
   }
 
-  /** A list: the writes that the database refused, or that cannot be read. */
+  /** A list: writes that the database refused, or that cannot be read. */
   deadLetters(shard: number): string {
     return `${this.shardPrefix(shard)}cb:dead-letters`;
   }
 
-  /** A string: the outbox position up to which the shard has been brought. */
+  /** A string: the outbox position up to which changes have been projected into the shard. */
   cursor(shard: number): string {
     return `${this.shardPrefix(shard)}cb:cursor`;
   }
@@ -69,7 +69,7 @@ export class RedisKeys {
   }
 }
 
-/** The names in every running cluster depend on it. */
+/** Must never change: the names in every running cluster depend on it. */
 function fnv1a(text: string): number {
   let hash = FNV_OFFSET;
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, FNV_PRIME) >>> 0;

@@ -3,9 +3,9 @@ import { StoreError } from '../../core/ports/store-error';
 import { inTime } from './answers';
 import { luaSource } from './lua-scripts';
 
-/** A Redis that is slower than this is as good as away: a limit must not cost more than the call that it limits. */
+/** A slower Redis is treated as unavailable: a limit must not cost more than the call that it limits. */
 const TIMEOUT_MS = 200;
-/** How long a Redis that has not answered is not asked again, so that not every call waits for it. */
+/** After a time-out, Redis is not asked for this long, so that not every call waits for it. */
 const SILENCE_PAUSE_MS = 1000;
 
 declare module 'ioredis' {
@@ -23,7 +23,7 @@ interface Counter {
   count(name: string, windowMs: number): Promise<RateWindow>;
 }
 
-/** Windows that all replicas share; while Redis is away, those of this replica. */
+/** Windows that all replicas share. While Redis is unavailable, each replica counts by itself. */
 export class RedisRateLimits {
   private notBeforeMs = -Infinity;
 
@@ -35,19 +35,20 @@ export class RedisRateLimits {
   }
 
   async count(name: string, windowMs: number): Promise<RateWindow> {
-    // Always, so that an outage opens no new window for a caller that has used up its own.
+    // Counted even while Redis replies, so that an outage opens no new window for a caller that has used up the old
+    // one.
     const local = this.local.count(name, windowMs);
     return (await this.shared(name, windowMs)) ?? local;
   }
 
-  /** Undefined while Redis cannot say. */
+  /** Undefined while Redis does not reply. */
   private async shared(name: string, windowMs: number): Promise<RateWindow | undefined> {
     if (performance.now() < this.notBeforeMs) return undefined;
     try {
       const [calls, endsInMs] = await inTime(this.client.countCall(`cb:rate:${name}`, windowMs), TIMEOUT_MS);
       return { calls, endsInMs };
     } catch (error) {
-      // The client's own errors come at once: only silence costs anything.
+      // The client's own errors come at once; only a time-out makes the call wait.
       if (error instanceof StoreError) this.notBeforeMs = performance.now() + SILENCE_PAUSE_MS;
       return undefined;
     }

@@ -1,4 +1,4 @@
-/** From the server's answer to INFO; undefined where nothing is wrong, or the answer does not tell. */
+/** Takes the server's reply to INFO. Undefined if nothing is wrong, or if the reply does not contain the settings. */
 export function unfitnessOf(info: string): string | undefined {
   const setting = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
   const policy = setting('maxmemory_policy');

@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { IdSource } from '../../core/ports/id-source';
 
 const SUFFIX_LENGTH = 9;
-/** Below 2^48, the most that `crypto.randomInt` takes. */
+/** Below 2^48, the largest range that `crypto.randomInt` accepts. */
 const SUFFIXES = 36 ** SUFFIX_LENGTH;
 
 export class RandomIdSource extends IdSource {

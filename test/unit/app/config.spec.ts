@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { ConfigError, loadConfig } from '../../../src/app/config';
 
 describe('configuration', () => {
-  it('needs nothing: embedded stores on the loopback interface', () => {
+  it('needs no variable: the defaults are embedded stores on the loopback interface', () => {
     expect(loadConfig({ INSTANCE_ID: 'instance-1' })).toEqual({
       host: '127.0.0.1',
       port: 3000,
@@ -24,7 +24,7 @@ describe('configuration', () => {
     expect(loadConfig({}).instanceId).not.toBe('');
   });
 
-  it('takes what the environment says', () => {
+  it('reads the variables of the environment', () => {
     const env = {
       HOST: '0.0.0.0',
       PORT: '0',
@@ -64,7 +64,7 @@ describe('configuration', () => {
     expect(loadConfig({ DATA_DIR: 'memory' }).store).toEqual({ kind: 'embedded', dataDir: undefined });
   });
 
-  it('takes an empty variable for an unset one', () => {
+  it('treats an empty variable as unset', () => {
     expect(loadConfig({ PORT: '', DATABASE_URL: '', REDIS_URL: '', INSTANCE_ID: '' })).toEqual(loadConfig({}));
   });
 
@@ -119,7 +119,7 @@ describe('configuration', () => {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
 
-    it('takes a public key, its line breaks escaped or not, or the address of a key set', () => {
+    it('accepts a public key, its line breaks escaped or not, or the address of a key set', () => {
       const rules = { JWT_ISSUER: 'https://issuer.test', JWT_AUDIENCE: 'dossier' };
       const expected = { issuer: rules.JWT_ISSUER, audience: rules.JWT_AUDIENCE };
       for (const JWT_PUBLIC_KEY of [pem, pem.replaceAll('\n', '\\n')]) {
@@ -143,7 +143,7 @@ describe('configuration', () => {
     });
   });
 
-  it('does not repeat an address, which may carry a password', () => {
+  it('does not repeat an address in an error, because it may contain a password', () => {
     expect(() => loadConfig({ DATABASE_URL: 'mysql://user:secret@db' })).toThrow(/^((?!secret).)*$/);
   });
 });

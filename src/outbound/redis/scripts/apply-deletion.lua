@@ -2,8 +2,8 @@
 --
 -- KEYS    as in task.lua
 -- ARGV    lifetime in ms, key, version, op
--- Reply   the version of another write that was journaled and stands above this one; nil where there is none
--- Atomic, so that no fill or put of an older version can come between the check and the removal.
+-- Reply   the version of another journaled write that supersedes this one; nil if there is none
+-- Atomic, so that no fill or put of an older version takes effect between the check and the removal.
 
 local ttlMs, key, version, op = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local task = loadTask()

@@ -2,8 +2,8 @@
 --
 -- KEYS    as in task.lua
 -- ARGV    lifetime in ms, then the attachment
--- Reply   the version of another write that was journaled and stands above this one; nil where there is none
--- Atomic, so that of two writers the one with the higher version wins, whoever comes last.
+-- Reply   the version of another journaled write that supersedes this one; nil if there is none
+-- Atomic, so that the higher of two versions wins, in whatever order they arrive.
 
 local ttlMs = tonumber(ARGV[1])
 local put = attachmentAt(2)
@@ -16,7 +16,7 @@ local isKnown = record and (record.live or record.mark ~= 'drained')
 if isKnown or put.version > task.floor then
   writeRecord(task, put, record, 'cached', ttlMs)
 else
-  -- Something newer may have been here and forgotten.
+  -- Something newer may have been known and then forgotten.
   forget(task, put.version)
 end
 renewLifetimes(task, ttlMs)

@@ -1,12 +1,12 @@
--- One more call in a window.
+-- Counts one more call in a window.
 --
 -- KEYS    the window
 -- ARGV    length of the window in ms
--- Reply   { calls in the window, this one included; ms until it ends }
--- Atomic, so that no window is left without an end, and that of replicas which call at once none reads a count that
--- another has changed.
+-- Reply   { calls in the window, including this one; ms until the window ends }
+-- Atomic, so that no window is left without an end, and so that replicas which count at the same time all get
+-- different counts.
 --
--- What stands under the name may be anything: what no count can be is replaced, and every window ends.
+-- The key may hold a foreign value. A value that cannot be a count is replaced, and every window gets an end.
 
 local WINDOW, windowMs = KEYS[1], tonumber(ARGV[1])
 local calls = redis.pcall('INCR', WINDOW)

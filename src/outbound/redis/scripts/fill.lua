@@ -1,9 +1,9 @@
--- Live attachments that the database answered to a read which began after the token was given.
+-- Stores live attachments from the database, whose read began after the token was given.
 --
 -- KEYS    as in task.lua
--- ARGV    lifetime in ms, token, organisation, '1' where these complete the task, then the attachments
+-- ARGV    lifetime in ms, token, organisation, '1' if these attachments complete the task, then the attachments
 -- Reply   none
--- Atomic, so that nothing can change between the check of the token and the last attachment.
+-- Atomic, so that nothing changes between the check of the token and the last attachment.
 
 local ttlMs, token, organization, completes = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 
@@ -18,17 +18,17 @@ local function fillIn(task, attachment)
   elseif attachment.version < record.version then
     reliableRecord(task, attachment.key, attachment.version)
   elseif isRecordOf(attachment, record) then
-    -- Body and index entry may have been lost since the record was made.
+    -- The body and the index entry may have been lost since the record was written.
     if #attachment.fields > 0 then writeHash(attachment, record.mark, ttlMs) end
     enterIndex(attachment.key, attachment.createdAt)
   elseif record.mark ~= 'journaled' or task.undrained == 0 then
-    -- The database has but one write of a version.
+    -- The database has only one write of each version, and this is the one.
     writeRecord(task, attachment, record, record.mark == 'drained' and 'drained' or 'cached', ttlMs)
   end
 end
 
--- A key is in the index that should not be, or a record is live that nothing has entered: the next complete fill enters
--- all that there is.
+-- Called if the index holds a foreign key, or lacks the key of a live record. The index is deleted, and the next
+-- complete fill enters every attachment.
 local function makeIndexAnew(task)
   local newest
   for key, record in pairs(allRecords()) do
@@ -42,9 +42,9 @@ local function makeIndexAnew(task)
   redis.call('DEL', INDEX)
 end
 
--- What has expired was not among the attachments and must not count any more; within SKEW it may have been. All is
--- counted anew, so that no loss outlives a complete fill; but a record that had to be forgotten may have been newer than
--- what was filled.
+-- An expired attachment is not part of the fill and must no longer count; within SKEW it may still be part of it. All
+-- live records are counted again, so that no loss outlives a complete fill. But if a record had to be forgotten, it may
+-- have been newer than the fill, and the task is not complete.
 local function complete(task)
   local live, earliestExpiry, longExpired, newestExpired = 0, math.huge, clockMs() - SKEW_MS, nil
   for key, record in pairs(allRecords()) do

@@ -1,20 +1,21 @@
--- A write that only the journal takes for now, because the database is away.
+-- Stores a write in the journal alone, because the database is unavailable.
 --
 -- KEYS    as in task.lua, then the journal
 -- ARGV    lifetime in ms, the caller's organisation, nowMs, what the database will need, then 'put' and the attachment,
 --         or 'deletion', key, version and op
--- Reply   { 'journaled', id, createdAt, createdBy }: the last three of the live attachment that was known under the key,
---         if one was; { 'superseded', version that stands there }; { 'task-missing' }; { 'unknown' }
--- Atomic, so that there is no record without its entry in the journal, nor an entry that n does not count.
+-- Reply   { 'journaled', id, createdAt, createdBy }: the last three belong to the live attachment that was known under
+--         the key, and are left out if there was none; { 'superseded', version that supersedes the write };
+--         { 'task-missing' }; { 'unknown' }
+-- Atomic, so that every record has its entry in the journal, and n counts every entry.
 --
--- An entry begins with the op and the id of the attachment that was known under the key, '-' where none was.
+-- An entry begins with the op and the id of the attachment that was known under the key, '-' if there was none.
 
 local ttlMs, organization, nowMs, text = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local isPut = ARGV[5] == 'put'
 local write = isPut and attachmentAt(6) or { key = ARGV[6], version = tonumber(ARGV[7]), op = ARGV[8] }
 
--- Milliseconds since the epoch; nil for what is not written as in a hash. The year counts from March, so that a leap
--- day comes last.
+-- Milliseconds since the epoch; nil if the text does not have the format of a hash. The year counts from March, so that
+-- a leap day comes last.
 local function epochMs(isoTime)
   local parts = { string.match(isoTime, '^(%d%d%d%d)%-(%d%d)%-(%d%d)T(%d%d):(%d%d):(%d%d)%.(%d%d%d)Z$') }
   if #parts == 0 then return nil end
@@ -26,7 +27,7 @@ local function epochMs(isoTime)
   return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + ms
 end
 
--- By the names of its fields in the hash; nil where the hash is not usable.
+-- The identity under the names of its fields in the hash; nil if the hash is not usable.
 local function identityOf(key, record)
   if not hasBody(key, record) then return nil end
   local id, createdAt, createdBy = unpack(redis.call('HMGET', HASHES .. key, 'id', 'createdAt', 'createdBy'))
@@ -55,7 +56,7 @@ if task and task.deletedVersion then return { 'task-missing' } end
 if not task or not task.organization then return { 'unknown' } end
 if isForeign(task, organization) then return { 'task-missing' } end
 
--- A newer one is kept, also without its hash: while the database is away, nobody could bring it back.
+-- A newer record is kept even without its hash: while the database is unavailable, no fill could restore it.
 local record = reliableRecord(task, write.key, math.huge)
 local standing = record and record.version or task.floor
 if write.version <= standing then return { 'superseded', digits(standing) } end

@@ -1,9 +1,9 @@
 -- The oldest entries of a journal.
 --
 -- KEYS    the journal
--- ARGV    how many at most, and how many bytes at most behind the first
--- Reply   the entries, oldest first; none where the journal is no list
--- One script, so that what is beyond the bounds need not be read.
+-- ARGV    the maximum number of entries, the maximum number of bytes after the first entry
+-- Reply   the entries, oldest first; none if the journal is not a list
+-- One script, so that entries beyond these limits are not sent.
 
 local maxEntries, maxBytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local entries, bytes = {}, 0

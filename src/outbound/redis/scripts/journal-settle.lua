@@ -1,11 +1,11 @@
--- What the database has answered to the oldest entry of the journal.
+-- Settles the oldest entry of the journal with the answer of the database.
 --
 -- KEYS    as in task.lua, then the journal and the dead letters
--- ARGV    lifetime in ms, op and key of the entry, what came of it: 'applied', 'superseded', 'refused' (the database will
---         never take it) or 'postponed' (it cannot for now); of a put that stands there also id, createdAt, createdBy,
---         and createdAt in ms
--- Reply   1; 0 where another entry is at the head
--- Atomic, so that no entry is lost on its way from the head, and n counts what the journal holds.
+-- ARGV    lifetime in ms, op and key of the entry, its outcome: 'applied', 'superseded', 'refused' (the database will
+--         never accept it) or 'postponed' (it cannot accept it for now); for a put that was applied also id, createdAt,
+--         createdBy, and createdAt in ms
+-- Reply   1; 0 if another entry is at the head
+-- Atomic, so that no entry is lost while it is moved, and n counts the entries of the journal.
 
 local ttlMs, op, key, outcome = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local id, createdAt, createdBy, createdAtMs = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
@@ -30,7 +30,7 @@ local task = loadTask()
 local record = task and findRecord(key)
 local isNewest = record and record.op == op
 local overtaken = task and redis.call('HGET', CONTROL, OVERTAKEN)
--- Without the record of a refused write nobody would know of an older one that waits: it stays until that is drained.
+-- Without the record of a refused write, an older one that waits would be unknown: it stays until that one is drained.
 if outcome == 'postponed' or (outcome == 'refused' and isNewest and overtaken) then
   append(KEYS[4], entry)
   if record and not isNewest then redis.call('HSET', CONTROL, OVERTAKEN, op) end

@@ -1,13 +1,13 @@
--- Brings one part of the cache from one position of the outbox to another.
+-- Projects changes into one part of the cache, from one position of the outbox to another.
 --
 -- KEYS    the cursor, then those of task.lua for each task
--- ARGV    the position that the cursor must have, '' for none; the position to come to, '' where more changes are to
---         come; then the changes in their order, each as number of the task, version, key, op, '1' for a deletion; a
+-- ARGV    the position that the cursor must have, '' for none; the new position, '' if another call with more changes
+--         follows; then the changes in their order, each as number of the task, version, key, op, '1' for a deletion; a
 --         deletion of the task has the key ''
 -- Reply   none
--- Atomic, so that no change is left behind by a cursor that another replica has moved meanwhile.
+-- Atomic, so that no change is lost because another replica moves the cursor meanwhile.
 --
--- Only ever forgets, and prolongs no lifetime.
+-- Only ever forgets, and extends no lifetime.
 
 local CURSOR, from, to = KEYS[1], ARGV[1], ARGV[2]
 
@@ -18,7 +18,7 @@ local function projectChange(task, version, key, op, isDeletion)
   if record or not isDeletion then
     forget(task, version)
   else
-    -- That nothing is there is just what the deletion says; but a fill under way may bring what was there before.
+    -- A deletion of an absent key leaves the list complete. But a fill in progress may bring the old attachment.
     raiseFloor(task, version)
   end
 end

@@ -1,17 +1,16 @@
--- One page of a task's attachments, by its index; where there is none, what the database may not know of yet.
+-- One page of a task's attachments, by its index; if there is none, the writes that the database may not know yet.
 --
 -- KEYS    as in task.lua, then the cursor
--- ARGV    the caller's organisation, nowMs, and where a page is asked for: offset, limit, '1' for descending, '1' for
---         outlines, then changes that must be in it, each as key, version, '1' for a deletion
--- Reply   { floor, '1' where the task is deleted else '0', organisation or nil, cursor or 0, total, entries, journaled }
---         total    number of attachments, -1 where there is no page: it was not asked for, the index is not complete, or
---                  the task is another organisation's
+-- ARGV    the caller's organisation, nowMs, and if a page is requested: offset, limit, '1' for descending, '1' for
+--         outlines, then changes that the page must include, each as key, version, '1' for a deletion
+-- Reply   { floor, '1' if the task is deleted else '0', organisation or nil, cursor or 0, total, entries, journaled }
+--         total    number of attachments, -1 if there is no page: it was not requested, the index is not complete, or
+--                  the task belongs to another organisation
 --         entries  of the page, each { key, op, outline }. An outline is the hash without value and content, as fields
---                  and values, with `bytes`, their length; it is empty where it was not asked for or nothing usable is
---                  there
---         journaled  all journaled records, each { key, version, outline, or nil of a deletion }; left out where the
---                    database has not seen everything and a page was asked for
--- Atomic, so that index and records are those of one moment.
+--                  and values, with `bytes`, their length; it is empty if it was not requested or no usable hash exists
+--         journaled  all journaled records, each { key, version, outline, or nil for a deletion }; left out if the
+--                    database has not seen everything and a page was requested
+-- Atomic, so that the index and the records belong to the same moment.
 
 local OUTLINE = {
   'id', 'taskId', 'key', 'type', 'url', 'size', 'mimeType', 'createdBy', 'createdAt', 'updatedAt', 'expiresAt',
@@ -54,7 +53,7 @@ local function isUsable()
   return redis.pcall('ZCARD', INDEX) == task.live
 end
 
--- Nil where the index holds what was never entered: only one made anew can be trusted.
+-- Nil if the index holds a foreign key: only a new index can be trusted.
 local function pageEntries()
   local entries = {}
   local range = descending and 'ZREVRANGE' or 'ZRANGE'

@@ -2,10 +2,11 @@
 --
 -- KEYS    as in task.lua, then the cursor
 -- ARGV    the caller's organisation, keys of attachments
--- Reply   { floor, '1' where the task is deleted else '0', organisation or nil, cursor or 0, record, ... }: one record
---         for each key, { hash, '1' where it is journaled else '0', version of a journaled deletion }. A hash is fields
---         and values; it is empty where nothing usable is there or the task is another organisation's.
--- Atomic, so that the floor is the one that the records go with, and so that two first readers agree on it.
+-- Reply   { floor, '1' if the task is deleted else '0', organisation or nil, cursor or 0, record, ... }: one record
+--         for each key, { hash, '1' if it is journaled else '0', version of a journaled deletion }. A hash is fields
+--         and values; it is empty if no usable hash exists or the task belongs to another organisation.
+-- Atomic, so that the floor and the records belong to the same moment, and so that two first readers
+-- get the same floor.
 
 local task = openTask()
 

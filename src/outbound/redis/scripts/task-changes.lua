@@ -1,7 +1,7 @@
--- What the scripts that change a task have in common: put before each of them, after task.lua. Those that only read do
--- without, for every run of a script makes its functions anew.
+-- Functions for the scripts that change a task: this file is put before each of them, after task.lua. It is not put
+-- before scripts that only read, because every run of a script creates all functions again.
 
--- What a committed change is told that the record overtook: the database may not know of it yet.
+-- The version of the record, if it is another write that was journaled: the database may not know that write yet.
 local function newerJournaled(record, op)
   return record.mark ~= 'cached' and record.op ~= op and digits(record.version) or nil
 end
@@ -16,7 +16,7 @@ local function countUndrained(task, change)
   redis.call('HSET', CONTROL, 'n', digits(task.undrained))
 end
 
--- Voids every token, and every put up to the version that is not here yet.
+-- Voids every token, and every put up to the version that has not arrived yet.
 local function raiseFloor(task, version)
   task.floor = math.max(task.floor + 1, version)
   redis.call('HSET', CONTROL, 'f', digits(task.floor))
@@ -27,8 +27,8 @@ local function forget(task, version)
   raiseFloor(task, version)
 end
 
--- An attachment as the caller passes it, beginning at ARGV[at]: key, version, op, expiresAt or 0, createdAt, the length
--- of the rest, fields and values of its hash. Also returns where the next one begins.
+-- The attachment that begins at ARGV[at]: key, version, op, expiresAt or 0, createdAt, the number of arguments that
+-- follow, fields and values of its hash. Also returns where the next attachment begins.
 local function attachmentAt(at)
   local size = tonumber(ARGV[at + 5])
   local attachment = {
@@ -50,8 +50,8 @@ local function enterIndex(key, createdAt)
   end
 end
 
--- Without fields (a fill without bodies) the record stays without a hash. The hash of a journaled record is the only
--- copy there is, and has no lifetime.
+-- Without fields (a fill without bodies) the record has no hash. The hash of a journaled record is the only copy of its
+-- attachment, and has no lifetime.
 local function writeHash(attachment, mark, ttlMs)
   local name = HASHES .. attachment.key
   redis.call('DEL', name)
@@ -80,7 +80,7 @@ local function writeRecord(task, attachment, replaced, mark, ttlMs)
   enterIndex(key, attachment.createdAt)
 end
 
--- Also what is left of one that is missing.
+-- Without a record, removes what may be left of it.
 local function removeRecord(task, key, record)
   redis.call('HDEL', CONTROL, 'r:' .. key)
   redis.pcall('ZREM', INDEX, key)
@@ -88,8 +88,9 @@ local function removeRecord(task, key, record)
   if record and record.live then countLive(task, -1) end
 end
 
--- Nil where the record can be what was written last, otherwise the highest version that may have been. A hash comes and
--- goes with its record: that of another write belies it. What is cached without a hash may have any version.
+-- Nil if the record can be the last write, otherwise the highest version that the last write may have had. A hash is
+-- written and removed together with its record, so the hash of another write shows that the record is wrong. If a
+-- cached record has no hash, nothing confirms its version.
 local function doubtfulUpTo(key, record, version)
   if record.unreadable then return presentFloor() end
   if not record.live or hasBody(key, record) then return nil end
@@ -97,8 +98,8 @@ local function doubtfulUpTo(key, record, version)
   return record.mark == 'cached' and record.version > version and record.version or nil
 end
 
--- The record that a write of this version meets. One that is in doubt is forgotten: older writes must not pass for
--- newer ones, nor be held up for ever.
+-- The record to compare a write of this version with. A record in doubt is forgotten: it must neither let an older
+-- write pass for a newer one, nor block newer writes for ever.
 local function reliableRecord(task, key, version)
   local record = findRecord(key)
   local doubtful = record and doubtfulUpTo(key, record, version)
@@ -107,7 +108,7 @@ local function reliableRecord(task, key, version)
   forget(task, doubtful)
 end
 
--- Nothing of a deleted task is left; how many of its entries wait in the journal, and whose it was, is.
+-- Removes everything of a deleted task, except the number of its waiting journal entries and its organisation.
 local function wipe(task, version)
   for key, record in pairs(allRecords()) do removeRecord(task, key, record) end
   redis.call('DEL', INDEX)
@@ -125,7 +126,7 @@ local function renewLifetimes(task, ttlMs)
   end
 end
 
--- Adds to the end of a list that may not be one.
+-- Appends to a list. A key of another type is replaced.
 local function append(name, text)
   local kind = redis.call('TYPE', name).ok
   if kind ~= 'list' and kind ~= 'none' then redis.call('DEL', name) end

@@ -1,48 +1,49 @@
--- What is known of a task, and how it is read: this file is put before each script on cached attachments.
+-- What is known of a task, and the functions that read it: this file is put before each script on cached attachments.
 --
 -- KEYS[1] control: a hash, what is known of the task. Its fields:
 --           f        floor: a put at or below it may be older than what was forgotten; also the token of fills
 --           m        number of live records
---           c        '1' where every live attachment of the task has a record
---           o        organisation; there where the task is known to exist
+--           c        '1' if every live attachment of the task has a record
+--           o        organisation; present if the task is known to exist
 --           d        version of the task's deletion
 --           x        earliest expiresAt of the live records, in ms
 --           n        number of the task's entries in the journal; above 0, nothing journaled may expire
 --           r:<key>  record: '<version> <op> <mark> <state> <expiresAt>'; mark is cached, journaled or drained, state
 --                    is live or deleted, expiresAt is in ms, 0 for never
 --           w:<key>  op of the last entry under the key that was postponed and waits behind newer ones
--- KEYS[2] index: a sorted set of the keys of the live records, with createdAt in ms for a score
--- KEYS[3] what the names of the attachment hashes begin with; the key of the attachment completes one. Their names are
---         made here, from what the control holds: all keys of a task share one cluster slot.
+-- KEYS[2] index: a sorted set of the keys of the live records, with createdAt in ms as the score
+-- KEYS[3] prefix of the names of the attachment hashes, which is followed by the key of the attachment. The scripts
+--         build these names from the control: all keys of a task share one cluster slot.
 --
--- Any of these may be missing, evicted or of a wrong type: that is "not known", never an error.
+-- Any of these may be missing, evicted or of a wrong type: then it is "not known", never an error.
 --
--- A record is journaled while the database has not seen it, and drained from then on: a write that is still on its way
--- must be told of it. A drained deletion counts as no record, except that its version is the one that stands there.
+-- A record is journaled until the database has seen it, and drained from then on, because a write that is still in
+-- progress must learn of it. A drained deletion counts as no record, except that later writes are compared with its
+-- version.
 
 local CONTROL, INDEX, HASHES
 -- Versions count from 2025-01-01T00:00:00Z, 4096 to the millisecond.
 local EPOCH_MS, VERSIONS_PER_MS = 1735689600000, 4096
--- At least the difference between any two clocks of replicas and Redis.
+-- At least the difference between any two clocks of the replicas and Redis.
 local SKEW_MS = 100
 local UNFILLED_TTL_MS = 60000
--- 2^53 - 1: above it, numbers lose their last digits.
+-- 2^53 - 1: larger numbers lose their last digits.
 local MAX_EXACT = 9007199254740991
--- That of 2094-01-01: a higher one was never minted, and would leave no room for the next.
+-- The version of 2094-01-01: a higher one was never minted, and would leave no room for the next.
 local MAX_VERSION = 8918846668800000
 
--- For scripts on many tasks: the one whose three keys begin at KEYS[at].
+-- For scripts on many tasks: selects the task whose three keys begin at KEYS[at].
 local function selectTask(at)
   CONTROL, INDEX, HASHES = KEYS[at], KEYS[at + 1], KEYS[at + 2]
 end
 selectTask(1)
 
--- Lua's own conversion turns large numbers into 3.7e+14.
+-- Lua's own conversion would write a large number as 3.7e+14.
 local function digits(number)
   return string.format('%.0f', number)
 end
 
--- Nil for anything but the digits of a number that is exact.
+-- Nil unless the text consists of the digits of an exact number.
 local function integerOf(text)
   if type(text) ~= 'string' or not string.find(text, '^%d+$') then return nil end
   local number = tonumber(text)
@@ -74,7 +75,7 @@ local function loadTask()
     undrained = integerOf(fields[3]) or 0,
     -- A deletion raises the floor.
     deletedVersion = deletedVersion and deletedVersion <= floor and deletedVersion or nil,
-    -- One that cannot be read may have passed.
+    -- An expiry that cannot be read may have passed.
     earliestExpiry = fields[5] and (integerOf(fields[5]) or 0),
     complete = fields[6] == '1',
     organization = fields[7],
@@ -85,8 +86,8 @@ local function isForeign(task, organization)
   return task.organization and task.organization ~= organization
 end
 
--- The task, made anew where nothing usable is known of it. An index that outlived its control may hold keys that have
--- gone since.
+-- The task, created if nothing usable is known of it. An index that outlived its control may hold keys that have been
+-- deleted since.
 local function openTask()
   local task = loadTask()
   if task then return task end
@@ -97,13 +98,13 @@ local function openTask()
   return { floor = floor, live = 0, undrained = 0, complete = false, organization = false }
 end
 
--- What the reply to a read begins with.
+-- The beginning of the reply to a read.
 local function aboutTask(task, cursorName)
   local cursor = integerOf(redis.pcall('GET', cursorName)) or 0
   return { digits(task.floor), task.deletedVersion and '1' or '0', task.organization, digits(cursor) }
 end
 
--- Without a hash, so that it is not known; older than whatever the database has.
+-- It has no hash, so the attachment is not known, and it is older than anything in the database.
 local function unreadableRecord()
   return { unreadable = true, version = 0, op = '', mark = 'cached', live = true, expiresAt = 0 }
 end
@@ -134,7 +135,7 @@ local function allRecords()
   return records
 end
 
--- Whether the hash belongs to the record: it may have been evicted, or be a leftover.
+-- Whether the hash belongs to the record: it may have been evicted, or belong to an earlier record.
 local function hasBody(key, record)
   local found = redis.pcall('HMGET', HASHES .. key, 'op', 'version')
   return found[1] == record.op and found[2] == digits(record.version)

@@ -3,7 +3,7 @@
 -- KEYS    as in task.lua
 -- ARGV    lifetime in ms, version
 -- Reply   none
--- Atomic, so that nothing of the task can be seen or written once a part of it has gone.
+-- Atomic, so that nothing of the task can be read or written after a part of it has been removed.
 
 local ttlMs, version = tonumber(ARGV[1]), tonumber(ARGV[2])
 local task = loadTask()

@@ -13,7 +13,7 @@ abstract class Port {
 
 class FakePort extends Port {
   asked = 0;
-  /** `this` is the port itself, with what it keeps to itself. */
+  /** A private field, so that a method works only if `this` is the port itself. */
   #answer: () => Promise<void> = () => Promise.resolve();
 
   answers(): void {
@@ -24,7 +24,7 @@ class FakePort extends Port {
     this.#answer = () => Promise.reject(new StoreError('postgres', outcome));
   }
 
-  /** Until the returned function is called, with what it is called with. */
+  /** Calls hang until the returned function is called. If it is given an error, they reject with it. */
   hangs(): (error?: Error) => void {
     let settle: (error?: Error) => void = () => undefined;
     const settled = new Promise<void>((resolve, reject) => {
@@ -80,14 +80,14 @@ describe('breakers', () => {
     return port.asked > before;
   };
 
-  it('hand arguments, answers and errors through', async () => {
+  it('pass arguments, replies and errors through', async () => {
     expect(guarded).toBeInstanceOf(FakePort);
     expect(await guarded.ask('how many', 2)).toBe('how many 2');
     port.fails('failed');
     expect(await outcomeOf(guarded.ask('?', 1))).toBe('postgres failed');
   });
 
-  it('open after five failures in a row, of whichever method, and then answer without the store', async () => {
+  it('open after five failures in a row, of any method, and then reject calls without asking the store', async () => {
     port.fails('timeout');
     for (let i = 0; i < 4; i++) expect(await outcomeOf(guarded.ask('?', 1))).toBe('postgres timeout');
     expect(await outcomeOf(guarded.tell())).toBe('postgres timeout');
@@ -97,7 +97,7 @@ describe('breakers', () => {
     expect(port.asked).toBe(5);
   });
 
-  it('let a deletion fail ten times', async () => {
+  it('open for a deletion only after ten failures', async () => {
     const deleting = breakers.guard<Port>('postgres', DELETE, port);
     port.fails('unavailable');
     await callTimes(9, deleting);
@@ -106,7 +106,7 @@ describe('breakers', () => {
   });
 
   it.each(['failed', 'refused', 'busy'] as const)(
-    'count no answer, not even "%s", which ends a row of failures',
+    'do not count the reply "%s", which ends a row of failures',
     async (outcome) => {
       port.fails(outcome);
       await callTimes(20);
@@ -121,7 +121,7 @@ describe('breakers', () => {
     },
   );
 
-  it('keep every store and operation apart, but not the ports of one', async () => {
+  it('are separate for each store and operation, but shared by the ports of one operation', async () => {
     const otherPort = breakers.guard<Port>('postgres', GET, port);
     const otherOperation = breakers.guard<Port>('postgres', 'task.get', port);
     const otherStore = breakers.guard<Port>('redis', GET, port);
@@ -132,7 +132,7 @@ describe('breakers', () => {
     expect(await letsThrough(otherStore)).toBe(true);
   });
 
-  it('let one call try after 30 seconds, and nobody wait for it', async () => {
+  it('let one call try after 30 seconds, and reject other calls meanwhile', async () => {
     port.fails('timeout');
     await callTimes(5);
     jest.advanceTimersByTime(HALF_OPEN_AFTER_MS - 1);
@@ -154,7 +154,7 @@ describe('breakers', () => {
     expect(await letsThrough()).toBe(true);
   });
 
-  it('close at once when the store has recovered, and count anew', async () => {
+  it('close as soon as the store has recovered, and start to count again', async () => {
     port.fails('timeout');
     await callTimes(5);
     breakers.recovered('redis');
@@ -165,7 +165,7 @@ describe('breakers', () => {
     expect(await letsThrough()).toBe(false);
   });
 
-  it('hold nothing against a store that has recovered since a call began', async () => {
+  it('ignore the failure of a call that began before the store recovered', async () => {
     const settle = port.hangs();
     const calls = Array.from({ length: 5 }, () => outcomeOf(guarded.ask('?', 1)));
     breakers.recovered('postgres');
@@ -178,14 +178,14 @@ describe('breakers', () => {
   it.each([
     ['unavailable', true],
     ['timeout', false],
-  ] as const)('after "%s" believe that the store can be reached: %s', async (outcome, closes) => {
+  ] as const)('close after "%s" when the store can be reached: %s', async (outcome, closes) => {
     port.fails(outcome);
     await callTimes(5);
     breakers.reachable('postgres');
     expect(await letsThrough()).toBe(closes);
   });
 
-  it('take it for recovered when anybody could not reach it', async () => {
+  it('all close when the store can be reached, if any operation could not reach it', async () => {
     const other = breakers.guard<Port>('postgres', 'task.get', port);
     port.fails('timeout');
     await callTimes(5);

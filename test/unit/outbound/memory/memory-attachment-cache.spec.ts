@@ -5,7 +5,7 @@ import { sampleAttachment } from '../../../support/sample-attachment';
 const TTL_MS = 1000;
 const KIB = 1024;
 
-describe('bounds of the attachment cache in memory', () => {
+describe('the attachment cache in memory', () => {
   let nowMs: number;
   const clock = { nowMs: () => nowMs };
   const open = (maxTasks: number, maxBytes: number) =>
@@ -24,7 +24,7 @@ describe('bounds of the attachment cache in memory', () => {
     nowMs = Date.UTC(2026, 0, 1);
   });
 
-  it('forgets the task that was used longest ago when there are too many', async () => {
+  it('forgets the least recently used task if there are too many tasks', async () => {
     const cache = open(2, KIB ** 2);
     for (const taskId of ['t-1', 't-2']) await fill(cache, taskId, ['x']);
     await cache.readTask('t-1');
@@ -33,7 +33,7 @@ describe('bounds of the attachment cache in memory', () => {
     expect(await page(cache, 't-2')).toBeUndefined();
   });
 
-  it('forgets the bodies that were used longest ago when they are too large together', async () => {
+  it('forgets the least recently used bodies if they are too large together', async () => {
     const cache = open(10, 100 * KIB);
     await fill(
       cache,
@@ -54,7 +54,7 @@ describe('bounds of the attachment cache in memory', () => {
     expect(await page(cache, 't-1')).toBeUndefined();
   });
 
-  it('forgets the task that was used longest ago when all have too many records together', async () => {
+  it('forgets the least recently used task if all tasks together have too many records', async () => {
     const cache = open(10, 100 * KIB);
     const contents = Array.from({ length: 60 }, () => '');
     for (const taskId of ['t-1', 't-2']) await fill(cache, taskId, contents);
@@ -62,7 +62,7 @@ describe('bounds of the attachment cache in memory', () => {
     expect(await page(cache, 't-2')).toBeDefined();
   });
 
-  it('begins a lifetime anew with every change, and not with a read', async () => {
+  it('starts a lifetime again with every change, but not with a read', async () => {
     const cache = open(10, KIB ** 2);
     await fill(cache, 't-1', ['x']);
     nowMs += TTL_MS;
@@ -75,7 +75,7 @@ describe('bounds of the attachment cache in memory', () => {
   });
 });
 
-it('needs no projection where nobody else writes to the store', async () => {
+it('the attachment cache in memory needs no projection if no other process writes to the store', async () => {
   const cache = new MemoryAttachmentCache(
     { nowMs: () => 0 },
     { ttlMs: TTL_MS, maxTasks: 1, maxBytes: KIB, isStoreShared: false },

@@ -30,7 +30,7 @@ describe('a transaction of the memory database', () => {
     (await attachments.find([{ taskId: 't', key }], ORGANIZATION, NOW_MS)).found[0]?.version;
   const keysOf = ({ changes }: OutboxChanges) => changes.map((change) => 'key' in change && change.key);
 
-  it('holds changes back while it is under way, and is not passed over when it commits late', async () => {
+  it('holds back later changes while it is open, and is not skipped if it commits late', async () => {
     await put('before');
     const slow = database.begin();
     await put('after');
@@ -45,7 +45,7 @@ describe('a transaction of the memory database', () => {
     expect(second.to).toBe(first.horizon);
   });
 
-  it('writes when it commits, in the order of the commits', async () => {
+  it('writes when it commits, so that the order of the commits counts', async () => {
     const [first, second] = [database.begin(), database.begin()];
     await database.commit(second, () => put('k', 1002));
     await expect(database.commit(first, () => put('k', 1000))).resolves.toEqual({ state: 'superseded', version: 1002 });
@@ -54,7 +54,7 @@ describe('a transaction of the memory database', () => {
     expect(seqs).toEqual([1, 2]);
   });
 
-  it('takes several calls together', async () => {
+  it('may contain several calls', async () => {
     const xid = database.begin();
     await database.commit(xid, () =>
       Promise.all([put('a'), attachments.delete(aDeletion('t', 'a', 1002), ORGANIZATION, NOW_MS), put('b')]),
@@ -63,7 +63,7 @@ describe('a transaction of the memory database', () => {
     expect([await stored('a'), await stored('b')]).toEqual([1002, 1000]);
   });
 
-  it('ends also where its work fails, or does nothing', async () => {
+  it('ends even if its work fails or does nothing', async () => {
     const [failing, idle] = [database.begin(), database.begin()];
     const fail = () => {
       throw new Error('no words');
@@ -74,7 +74,7 @@ describe('a transaction of the memory database', () => {
     expect(keysOf(await outbox.changes(start, 10, HOUR_MS))).toEqual(['k']);
   });
 
-  it('is the only place where changes are recorded', () => {
+  it('is needed to record a change', () => {
     const { event } = aPut({ taskId: 't', key: 'k' });
     expect(() => database.recordOfTask('t', event)).toThrow('a change is recorded by a transaction that commits');
   });

@@ -16,11 +16,11 @@ describe('errors of Redis', () => {
     [reply('WRONGTYPE Operation against a key holding the wrong kind of value'), 'failed'],
     [reply('NOAUTH Authentication required.'), 'failed'],
     [reply("OOM command not allowed when used memory > 'maxmemory'."), 'failed'],
-  ])('are told apart: %s', (error, outcome) => {
+  ])('of the kind "%s" have the outcome %s', (error, outcome) => {
     expect(toStoreError(error)).toMatchObject({ name: 'StoreError', store: 'redis', outcome, cause: error });
   });
 
-  it('leave the adapter as those of the port', async () => {
+  it('leave the adapter as errors of the port', async () => {
     await expect(orStoreError(Promise.reject(reply('ERR unknown')))).rejects.toMatchObject({ outcome: 'failed' });
     await expect(orStoreError(Promise.resolve(1))).resolves.toBe(1);
   });

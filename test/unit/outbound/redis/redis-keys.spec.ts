@@ -13,7 +13,7 @@ describe('names in Redis', () => {
     expect(keys.cursor(0)).toBe('cb:cursor');
   });
 
-  it('begin with the shard of the task in a cluster, the same in every release', () => {
+  it('begin with the shard of the task in a cluster, and are the same in every release', () => {
     const keys = new RedisKeys(true);
     expect(['t-1', 't-2', 'a', 'g'].map((taskId) => keys.control(taskId).slice(0, 4))).toEqual([
       '{33}',
@@ -24,7 +24,7 @@ describe('names in Redis', () => {
     expect(keys.index('t-1')).toMatch(/^\{\d\d\}cb:task:t-1:attachments$/);
   });
 
-  it('share a slot per task, and spread over all 64 shards', () => {
+  it('share one slot per task, and spread over all 64 shards', () => {
     const keys = new RedisKeys(true);
     const taskIds = Array.from({ length: 2000 }, (_, i) => `t-${i}`);
     for (const taskId of taskIds) {
@@ -38,7 +38,9 @@ describe('names in Redis', () => {
   });
 });
 
-/** What Redis Cluster makes a slot of: the text between the first brace and the next one that closes. */
+/**
+ * The part of a name that decides its slot in Redis Cluster: the text between the first brace and the next closing one.
+ */
 function hashTag(name: string): string {
   const open = name.indexOf('{');
   return name.slice(open + 1, name.indexOf('}', open));
