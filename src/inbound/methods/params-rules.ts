@@ -32,9 +32,9 @@ export function Rule(problemOf: Problem): PropertyDecorator {
   });
 }
 
-/** May be left out, but not be null. */
-export function Optional(): PropertyDecorator {
-  return ValidateIf((_, value) => value !== undefined);
+/** May be left out, but not be null unless `orNull` says so. */
+export function MayBeOmitted({ orNull = false } = {}): PropertyDecorator {
+  return ValidateIf((_, value) => value !== undefined && !(orNull && value === null));
 }
 
 /** A JSON value, null included: reaches the handler as `JsonText`. */

@@ -7,7 +7,7 @@ import type { CallContext } from '../json-rpc/call-context';
 import { authenticationErrorOf, refusalErrorOf, storeErrorOf } from './error-table';
 import { JsonRpcError, unexpected } from '../json-rpc/json-rpc-error';
 import type { RawParams } from '../json-rpc/raw-params';
-import { RepeatedLines } from './repeated-lines';
+import { DeduplicatedLog } from './deduplicated-log';
 
 /** Turns whatever a call throws into the error that its caller sees, and logs what only operators may see. */
 @Catch()
@@ -15,7 +15,7 @@ import { RepeatedLines } from './repeated-lines';
 export class RpcErrorFilter implements RpcExceptionFilter {
   private readonly logger = new Logger(RpcErrorFilter.name);
   /** By method: in an outage every call would make one. */
-  private readonly storeFailures = new RepeatedLines((line) => this.logger.warn(line));
+  private readonly storeFailures = new DeduplicatedLog((line) => this.logger.warn(line));
 
   catch(error: unknown, host: ArgumentsHost): Observable<never> {
     const rpc = host.switchToRpc();
