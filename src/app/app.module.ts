@@ -1,6 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Logger, Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
-import { TerminusModule } from '@nestjs/terminus';
-import { ThrottlerModule, type ThrottlerModuleOptions } from '@nestjs/throttler';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Config } from './config';
 import { CoreSettings } from '../core/ports/core-settings';
@@ -13,16 +13,16 @@ import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
 import { Authenticator } from '../inbound/auth/authenticator';
 import { BackgroundJobs } from '../inbound/background/background-jobs';
 import { DependencyWatch } from '../inbound/health/dependency-watch';
-import { HealthController } from '../inbound/health/health.controller';
-import { Lifecycle } from '../inbound/health/lifecycle';
-import { MetricsController } from '../inbound/health/metrics.controller';
-import { EventsController } from '../inbound/http/events.controller';
-import { AttachmentsRpc } from '../inbound/methods/attachments.rpc';
+import { HealthModule } from '../inbound/health/health.module';
+import { HttpModule } from '../inbound/http/http.module';
+import { JsonRpcHttpOptions } from '../inbound/http/json-rpc-http.strategy';
 import { CallDurations } from '../inbound/json-rpc/call-durations';
 import { LoadShedder } from '../inbound/load/load-shedder';
-import { rateLimitOptions } from '../inbound/methods/rate-limit.guard';
+import { MethodsModule } from '../inbound/methods/methods.module';
 import { RateLimitRules } from '../inbound/methods/rate-limit-rules';
-import { TasksRpc } from '../inbound/methods/tasks.rpc';
+import { RateLimits } from '../inbound/methods/rate-limits';
+import { JsonRpcNatsOptions } from '../inbound/nats/json-rpc-nats.strategy';
+import { NatsRequestsModule } from '../inbound/nats/nats-requests.module';
 import { Breakers } from '../outbound/breakers/breakers';
 import { MemoryAttachmentCache } from '../outbound/memory/memory-attachment-cache';
 import { MemoryEventBus } from '../outbound/memory/memory-event-bus';
@@ -76,18 +76,28 @@ export class AppModule {
     const breakers = new Breakers(registry);
     const ports = portsOf(config, connections, registry);
     const useCases = wireUseCases(ports, guardOf(config, connections, breakers));
-    return {
-      module: AppModule,
-      imports: [TerminusModule.forRoot({ logger: false }), ThrottlerModule.forRoot(rateLimits(config, connections))],
-      controllers: [AttachmentsRpc, TasksRpc, HealthController, MetricsController, EventsController],
-      providers: [
-        ...useCases.map((useCase) => ({ provide: useCase.constructor, useValue: useCase })),
-        ...operations(config, connections, registry, breakers),
-        { provide: Authenticator, useValue: authenticator },
-        { provide: CoreSettings, useValue: ports.settings },
-      ],
-    };
+    const providers: Provider[] = [
+      ...useCases.map((useCase) => ({ provide: useCase.constructor, useValue: useCase })),
+      ...operations(config, connections, registry, breakers),
+      { provide: Authenticator, useValue: authenticator },
+      { provide: CoreSettings, useValue: ports.settings },
+      { provide: RateLimits, useValue: rateLimits(connections) },
+    ];
+    const imports = inboundModules(config, connections);
+    return { module: AppModule, global: true, imports, providers, exports: providers };
   }
+}
+
+function inboundModules(config: Config, { nats }: Connections): DynamicModule['imports'] {
+  const { maxBodyBytes, instanceId, rateLimits } = config;
+  const natsOptions = (client: NatsConnection['client']) =>
+    new JsonRpcNatsOptions(client, maxBodyBytes, instanceId, packageVersion());
+  return [
+    MethodsModule.register(new RateLimitRules(rateLimits.perMinute, rateLimits.perMethod)),
+    HttpModule.register(new JsonRpcHttpOptions(maxBodyBytes)),
+    HealthModule,
+    ...(nats ? [NatsRequestsModule.register({ useFactory: () => natsOptions(nats.client) })] : []),
+  ];
 }
 
 function portsOf(config: Config, { postgres, publisher, redis, nats }: Connections, registry: Registry): Ports {
@@ -136,10 +146,9 @@ function storeServers(
   return [...(store.kind === 'postgres' ? [postgres] : []), ...(redis ? [redis] : [])];
 }
 
-function rateLimits({ rateLimits: { perMinute, perMethod } }: Config, { redis }: Connections): ThrottlerModuleOptions {
+function rateLimits({ redis }: Connections): RateLimits {
   const local = new MemoryRateLimits({ maxWindows: MAX_RATE_WINDOWS });
-  const shared = redis && new RedisRateLimits(redis.client, local);
-  return rateLimitOptions(new RateLimitRules(perMinute, perMethod), shared ?? local);
+  return redis ? new RedisRateLimits(redis.client, local) : local;
 }
 
 function natsEventBus({ client }: NatsConnection): NatsEventBus {
@@ -158,9 +167,13 @@ function operations(config: Config, connections: Connections, registry: Registry
   return [
     { provide: Registry, useValue: registry },
     { provide: DependencyWatch, useValue: new DependencyWatch([...stores, ...(nats ? [nats] : [])], breakers) },
-    Lifecycle,
     { provide: LoadShedder, useValue: new LoadShedder(config) },
     wire(CallDurations, Registry),
     wire(BackgroundJobs, DrainJournal, ProjectChanges, PublishEvents, SweepExpired, ReportBacklog, PurgeHistory),
   ];
+}
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string };
+  return version;
 }

@@ -1,7 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -9,7 +7,6 @@ import { AppModule, type Connections } from './app.module';
 import { causeOf } from './cause-of';
 import { ConfigError, loadConfig, type Config } from './config';
 import { CACHE_TIMEOUT_MS } from '../core/domain/limits';
-import { IsForeignTask } from '../core/use-cases/tasks/is-foreign-task';
 import { isOutage } from '../core/consistency/store-outage';
 import type { Authenticator } from '../inbound/auth/authenticator';
 import { BackgroundJobs } from '../inbound/background/background-jobs';
@@ -17,9 +14,8 @@ import { DependencyWatch } from '../inbound/health/dependency-watch';
 import { PING_TIMEOUT_MS } from '../inbound/health/dependency';
 import { Lifecycle } from '../inbound/health/lifecycle';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
-import { refuseUndecodableUrl, TasksRestStrategy } from '../inbound/http/tasks-rest.strategy';
+import { refuseUndecodableUrl } from '../inbound/http/refuse-undecodable-url';
 import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
-import { CallDurations } from '../inbound/json-rpc/call-durations';
 import { LoadShedder } from '../inbound/load/load-shedder';
 import { isMethod } from '../inbound/methods/role.guard';
 import { JsonLogger } from './json-logger';
@@ -119,20 +115,11 @@ async function createApp(config: Config, connections: Connections, authenticator
     bodyParser: false,
     abortOnError: false,
   });
-  const { maxBodyBytes, instanceId } = config;
-  const durations = app.get(CallDurations);
-  const [lifecycle, load] = [app.get(Lifecycle), app.get(LoadShedder)];
-  const fastify = adapter.getInstance();
-  const overHttp = new JsonRpcHttpStrategy(fastify, { maxBodyBytes }, authenticator, lifecycle, load, durations);
-  const overRest = new TasksRestStrategy(fastify, authenticator, app.get(IsForeignTask), lifecycle, load, durations);
-  for (const strategy of [overHttp, overRest]) app.connectMicroservice({ strategy }, { inheritAppConfig: true });
-  if (connections.nats) {
-    const options = { maxBodyBytes, instanceId, version: packageVersion() };
-    const overNats = new JsonRpcNatsStrategy(connections.nats.client, options, authenticator, load, durations);
-    app.connectMicroservice({ strategy: overNats }, { inheritAppConfig: true });
-  }
+  const overHttp = app.get(JsonRpcHttpStrategy);
+  const strategies = connections.nats ? [overHttp, app.get(JsonRpcNatsStrategy)] : [overHttp];
+  for (const strategy of strategies) app.connectMicroservice({ strategy }, { inheritAppConfig: true });
   await app.startAllMicroservices();
-  return { app, finishCalls: () => Promise.all([overHttp.close(), overRest.close()]) };
+  return { app, finishCalls: () => overHttp.close() };
 }
 
 /**
@@ -194,9 +181,4 @@ function stopOnSignal(
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal).catch(giveUp));
-}
-
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string };
-  return version;
 }

@@ -38,7 +38,7 @@ export class LoadShedder {
   }
 
   /** Counts a message as being answered until it is. */
-  async carry<T>(answering: Promise<T>): Promise<T> {
+  async track<T>(answering: Promise<T>): Promise<T> {
     this.inFlight += 1;
     try {
       return await answering;

@@ -7,10 +7,10 @@ export class MessagesInFlight {
   constructor(private readonly load: LoadShedder) {}
 
   /** Counts a message as being answered until it is. */
-  async carry<T>(answer: Promise<T>): Promise<T> {
+  async track<T>(answer: Promise<T>): Promise<T> {
     this.answering.add(answer);
     try {
-      return await this.load.carry(answer);
+      return await this.load.track(answer);
     } finally {
       this.answering.delete(answer);
     }

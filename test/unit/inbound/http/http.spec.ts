@@ -1,9 +1,8 @@
 import { connect, type AddressInfo } from 'node:net';
 import { request as httpRequest } from 'node:http';
-import { Logger, Module } from '@nestjs/common';
+import { Global, Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ThrottlerModule } from '@nestjs/throttler';
 import { Registry } from 'prom-client';
 import { notFound, type Attachment } from '../../../../src/core/domain/attachment';
 import { DomainError } from '../../../../src/core/domain/domain-error';
@@ -21,17 +20,20 @@ import { GetAttachment } from '../../../../src/core/use-cases/attachments/get-at
 import { GetAttachmentsBatch } from '../../../../src/core/use-cases/attachments/get-attachments-batch';
 import { GetTask } from '../../../../src/core/use-cases/tasks/get-task';
 import { ListAttachments } from '../../../../src/core/use-cases/attachments/list-attachments';
+import { IsForeignTask } from '../../../../src/core/use-cases/tasks/is-foreign-task';
+import { FollowEvents } from '../../../../src/core/use-cases/events/follow-events';
 import { ListTasks } from '../../../../src/core/use-cases/tasks/list-tasks';
 import { UpdateTask } from '../../../../src/core/use-cases/tasks/update-task';
 import { Authenticator } from '../../../../src/inbound/auth/authenticator';
+import { DependencyWatch } from '../../../../src/inbound/health/dependency-watch';
 import { Lifecycle } from '../../../../src/inbound/health/lifecycle';
-import { JsonRpcHttpStrategy } from '../../../../src/inbound/http/json-rpc-http.strategy';
-import { AttachmentsRpc } from '../../../../src/inbound/methods/attachments.rpc';
+import { HttpModule } from '../../../../src/inbound/http/http.module';
+import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from '../../../../src/inbound/http/json-rpc-http.strategy';
 import { CallDurations } from '../../../../src/inbound/json-rpc/call-durations';
 import { LoadShedder } from '../../../../src/inbound/load/load-shedder';
-import { rateLimitOptions } from '../../../../src/inbound/methods/rate-limit.guard';
+import { MethodsModule } from '../../../../src/inbound/methods/methods.module';
 import { RateLimitRules } from '../../../../src/inbound/methods/rate-limit-rules';
-import { TasksRpc } from '../../../../src/inbound/methods/tasks.rpc';
+import { RateLimits } from '../../../../src/inbound/methods/rate-limits';
 import { MemoryRateLimits } from '../../../../src/outbound/memory/memory-rate-limits';
 
 const useCases = [
@@ -47,24 +49,37 @@ const useCases = [
   CancelTask,
   ListTasks,
   DeleteTask,
+  IsForeignTask,
+  FollowEvents,
 ];
 const executes = new Map(useCases.map((useCase) => [useCase.name, jest.fn<Promise<unknown>, unknown[]>()]));
 const execute = (useCase: { readonly name: string }) =>
   executes.get(useCase.name) as jest.Mock<Promise<unknown>, unknown[]>;
 
-const unlimited = new RateLimitRules(0, new Map());
+const MAX_BODY_BYTES = 4096;
 
+const provided = [
+  { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000) },
+  { provide: RateLimits, useValue: new MemoryRateLimits({ maxWindows: 1000 }) },
+  { provide: Authenticator, useValue: new Authenticator({}, 'replica-1') },
+  { provide: LoadShedder, useValue: new LoadShedder({ maxInFlight: 100, maxEventLoopDelayMs: 10_000 }) },
+  { provide: CallDurations, useValue: new CallDurations(new Registry()) },
+  { provide: Registry, useValue: new Registry() },
+  { provide: DependencyWatch, useValue: {} },
+  ...useCases.map((useCase) => ({ provide: useCase, useValue: { execute: execute(useCase) } })),
+];
+
+@Global()
 @Module({
-  imports: [ThrottlerModule.forRoot(rateLimitOptions(unlimited, new MemoryRateLimits({ maxWindows: 1000 })))],
-  controllers: [AttachmentsRpc, TasksRpc],
-  providers: [
-    { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000) },
-    ...useCases.map((useCase) => ({ provide: useCase, useValue: { execute: execute(useCase) } })),
+  imports: [
+    MethodsModule.register(new RateLimitRules(0, new Map())),
+    HttpModule.register(new JsonRpcHttpOptions(MAX_BODY_BYTES)),
   ],
+  providers: provided,
+  exports: provided,
 })
 class TestModule {}
 
-const MAX_BODY_BYTES = 4096;
 const JSON_HEADERS = { 'content-type': 'application/json' };
 const AT_MS = Date.UTC(2025, 0, 19, 11);
 const AT = '2025-01-19T11:00:00.000Z';
@@ -76,18 +91,11 @@ let url: string;
 
 beforeEach(async () => {
   for (const one of executes.values()) one.mockReset();
-  lifecycle = new Lifecycle();
+  const options = { bodyParser: false, logger: false } as const;
+  app = await NestFactory.create<NestFastifyApplication>(TestModule, new FastifyAdapter(), options);
+  lifecycle = app.get(Lifecycle);
   lifecycle.started();
-  const adapter = new FastifyAdapter();
-  app = await NestFactory.create<NestFastifyApplication>(TestModule, adapter, { bodyParser: false, logger: false });
-  strategy = new JsonRpcHttpStrategy(
-    adapter.getInstance(),
-    { maxBodyBytes: MAX_BODY_BYTES },
-    new Authenticator({}, 'replica-1'),
-    lifecycle,
-    new LoadShedder({ maxInFlight: 100, maxEventLoopDelayMs: 10_000 }),
-    new CallDurations(new Registry()),
-  );
+  strategy = app.get(JsonRpcHttpStrategy);
   app.connectMicroservice({ strategy }, { inheritAppConfig: true });
   await app.startAllMicroservices();
   await app.listen(0, '127.0.0.1');
