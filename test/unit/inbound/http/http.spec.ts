@@ -31,6 +31,7 @@ import { HttpModule } from '../../../../src/inbound/http/http.module';
 import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from '../../../../src/inbound/http/json-rpc-http.strategy';
 import { CallDurations } from '../../../../src/inbound/json-rpc/call-durations';
 import { LoadShedder } from '../../../../src/inbound/load/load-shedder';
+import { refuseUndecodableUrl } from '../../../../src/inbound/http/refuse-undecodable-url';
 import { MethodsModule } from '../../../../src/inbound/methods/methods.module';
 import { RateLimitRules } from '../../../../src/inbound/methods/rate-limit-rules';
 import { RateLimits } from '../../../../src/inbound/methods/rate-limits';
@@ -92,7 +93,8 @@ let url: string;
 beforeEach(async () => {
   for (const one of executes.values()) one.mockReset();
   const options = { bodyParser: false, logger: false } as const;
-  app = await NestFactory.create<NestFastifyApplication>(TestModule, new FastifyAdapter(), options);
+  const adapter = new FastifyAdapter({ frameworkErrors: refuseUndecodableUrl });
+  app = await NestFactory.create<NestFastifyApplication>(TestModule, adapter, options);
   lifecycle = app.get(Lifecycle);
   lifecycle.started();
   strategy = app.get(JsonRpcHttpStrategy);
@@ -629,6 +631,134 @@ describe('errors', () => {
     const cause = Object.assign(new Error('quotes a value'), { code: '57P01' });
     await fail(GetTask, 'task.get', { id: 't-1' }, new StoreError('postgres', 'failed', { cause }));
     expect(logged).toHaveBeenCalledWith('task.get: postgres failed (57P01)');
+    logged.mockRestore();
+  });
+});
+
+describe('DELETE /v1/tasks/{task_id}', () => {
+  const send = async (path = 't-1', init: RequestInit = {}) => {
+    const response = await fetch(url.replace('/rpc', `/v1/tasks/${path}`), { method: 'DELETE', ...init });
+    const text = await response.text();
+    const { status, headers } = response;
+    return { status, headers, body: text === '' ? undefined : (JSON.parse(text) as unknown) };
+  };
+  const deleted = { taskId: 't-1', deletedAtMs: AT_MS };
+
+  it('runs task.delete, and has no body', async () => {
+    execute(DeleteTask).mockResolvedValue(deleted);
+    expect(await send()).toMatchObject({ status: 204, body: undefined });
+    const caller = { organization: 'default', name: 'replica-1' };
+    expect(execute(DeleteTask)).toHaveBeenCalledWith('t-1', caller);
+  });
+
+  it('counts as a call of task.delete, and says in its headers how many are left', async () => {
+    execute(DeleteTask).mockResolvedValue(deleted);
+    const { headers: before } = await send();
+    await call('task.delete', { id: 't-1' });
+    execute(DeleteTask).mockRejectedValue(new TypeError('inside'));
+    const { headers: after } = await send();
+    const remaining = [before, after].map((headers) => Number(headers.get('x-ratelimit-remaining')));
+    expect(remaining[0]).toBe((remaining[1] as number) + 2);
+    expect(after.get('x-ratelimit-limit')).toBe('100');
+  });
+
+  it.each(['application/json', 'application/json; charset=latin1', 'text/csv', 'multipart/form-data; boundary=x'])(
+    'takes a body of any length and content type, such as %s',
+    async (contentType) => {
+      execute(DeleteTask).mockResolvedValue(deleted);
+      for (const body of ['', '{', 'x'.repeat(2 * MAX_BODY_BYTES)]) {
+        expect((await send('t-1', { body, headers: { 'content-type': contentType } })).status).toBe(204);
+      }
+    },
+  );
+
+  it.each(['', 'a%20b', 'a/b', 'a%2Fb', '%ZZ', 'x'.repeat(129)])('refuses the malformed id %j with 422', async (id) => {
+    const { status, body } = await send(id);
+    const problem = 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -';
+    const detail = [{ loc: ['path', 'task_id'], msg: problem, type: 'value_error' }];
+    expect([status, body]).toEqual([422, { detail }]);
+    expect(execute(DeleteTask)).not.toHaveBeenCalled();
+  });
+
+  it('tells a task of another organisation from a missing one', async () => {
+    execute(DeleteTask).mockRejectedValue(taskNotFound('t-1'));
+    execute(IsForeignTask).mockResolvedValueOnce(true).mockResolvedValueOnce(false);
+    const foreign = { status: 403, body: { detail: 'Forbidden: task belongs to a different organization' } };
+    expect(await send()).toMatchObject(foreign);
+    expect(await send()).toMatchObject({ status: 404, body: { detail: 'Task not found' } });
+  });
+
+  it('answers 503 while a store fails, also the one that knows foreign tasks, and 500 for a fault of its own', async () => {
+    const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation();
+    const unavailable = { status: 503, body: { detail: 'Service unavailable' } };
+    for (const outcome of ['unavailable', 'timeout', 'busy', 'refused', 'failed'] as const) {
+      execute(DeleteTask).mockRejectedValueOnce(new StoreError('postgres', outcome));
+      const answer = await send();
+      expect(answer).toMatchObject(unavailable);
+      expect(answer.headers.get('retry-after')).toBe('1');
+    }
+    execute(DeleteTask).mockRejectedValueOnce(taskNotFound('t-1'));
+    execute(IsForeignTask).mockRejectedValueOnce(new StoreError('postgres', 'unavailable'));
+    expect(await send()).toMatchObject(unavailable);
+    execute(DeleteTask).mockRejectedValueOnce(new TypeError('inside'));
+    expect(await send()).toMatchObject({ status: 500, body: { detail: 'Internal server error' } });
+    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'));
+    logged.mockRestore();
+  });
+
+  it('is in flight until it is answered, and refused once the process stops', async () => {
+    let finish: (result: unknown) => void = () => undefined;
+    const called = new Promise<void>((resolve) => {
+      execute(DeleteTask).mockImplementation(() => {
+        resolve();
+        return new Promise((result) => (finish = result));
+      });
+    });
+    const inFlight = send();
+    await called;
+    lifecycle.stopping();
+    const refused = await send();
+    expect(refused).toMatchObject({ status: 503, body: { detail: 'Service unavailable' } });
+    expect([refused.headers.get('connection'), refused.headers.get('retry-after')]).toEqual(['close', '1']);
+    let closed = false;
+    const closing = strategy.close().then(() => (closed = true));
+    await new Promise(setImmediate);
+    expect(closed).toBe(false);
+    finish(deleted);
+    expect((await inFlight).status).toBe(204);
+    await closing;
+  });
+});
+
+describe('GET /events', () => {
+  const open = (query = '', method = 'GET') => fetch(url.replace('/rpc', `/events${query}`), { method });
+
+  it('knows its caller as a method does', async () => {
+    execute(FollowEvents).mockResolvedValue({ events: [], position: '7', more: false });
+    const response = await open('?taskId=t-1', 'HEAD');
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    expect(response.headers.has('x-ratelimit-limit')).toBe(false);
+    const caller = { organization: 'default', name: 'replica-1' };
+    expect(execute(FollowEvents)).toHaveBeenCalledWith({ taskId: 't-1', after: undefined }, caller);
+  });
+
+  it('names every wrong parameter in the query', async () => {
+    const response = await open('?taskId=a%20b&since=1');
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { detail: [{ loc: ['query', 'since'] }, { loc: ['query', 'taskId'], type: 'value_error' }] },
+    ]);
+  });
+
+  it('answers 503 while the database fails, and 500 for a fault of its own', async () => {
+    const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation();
+    execute(FollowEvents).mockRejectedValueOnce(new StoreError('postgres', 'failed'));
+    const failed = await open();
+    expect([failed.status, failed.headers.get('retry-after')]).toEqual([503, '1']);
+    execute(FollowEvents).mockRejectedValueOnce(new TypeError('inside'));
+    const response = await open();
+    expect([response.status, await response.json()]).toEqual([500, { detail: 'Internal server error' }]);
+    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'));
     logged.mockRestore();
   });
 });
