@@ -6,13 +6,13 @@ import { CallContext } from '../json-rpc/call-context';
 import { callOf, setCallOf } from '../methods/call-of';
 import { httpOrigin } from './http-origin';
 
-/** The name under which the guards of the methods judge an HTTP endpoint. */
+/** The name of an HTTP endpoint in the tables of the guards. */
 export const CallName = Reflector.createDecorator<string>();
 
-/** The call that `HttpCallGuard` has made of the request. */
+/** The parameter of a handler that takes the call. */
 export const HttpCall = createParamDecorator((_data: unknown, context: ExecutionContext) => callOf(context));
 
-/** Makes a call of an HTTP request, so that the guards of the methods, which come next, can judge it. */
+/** Turns an HTTP request into a call, so that the guards of the methods, which come next, can judge it. */
 @Injectable()
 export class HttpCallGuard implements CanActivate {
   constructor(

@@ -32,9 +32,9 @@ export class JsonRpcHttpOptions {
 }
 
 /**
- * The methods over HTTP: `POST /rpc` on the application's own Fastify, and `run` for endpoints that run a method. The
- * route is a raw one, because the text of a message counts: Nest's routes see only what a parser made of it. Must be
- * started before the application listens.
+ * The methods over HTTP: `POST /rpc` on the application's Fastify, and `run` for endpoints that run a method. `/rpc`
+ * is a route of Fastify, not of Nest, because the text of a message counts: Nest's routes see only the parsed body.
+ * Must be started before the application listens.
  */
 @Injectable()
 export class JsonRpcHttpStrategy extends JsonRpcStrategy {
@@ -49,13 +49,13 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     super(load, durations);
   }
 
-  /** Why nothing more is taken on now; undefined if something is. */
+  /** Undefined while messages are taken on. */
   get refusal(): HttpRefusal | undefined {
     if (this.lifecycle.isStopping) return SHUTTING_DOWN;
     return this.load.isOverloaded ? OVERLOADED : undefined;
   }
 
-  /** Has a request answered: it is in flight until then, and the reply gets the headers of the limits that it met. */
+  /** Identifies the caller, and counts the request as in flight until `answer` settles. Sets the headers of rate limits. */
   async takeOn<T>(
     request: FastifyRequest,
     reply: FastifyReply,

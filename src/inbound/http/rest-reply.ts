@@ -50,7 +50,7 @@ const UNAVAILABLE: RestReply = {
   headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
 };
 
-/** Exhaustive: a word without a row does not compile. The two words that are missing here depend on the endpoint. */
+/** Exhaustive: a word without a row does not compile. The replies for the two excluded words depend on the endpoint. */
 const REPLIES: Record<Exclude<ErrorWord, 'INVALID_PARAMS' | 'FORBIDDEN'>, RestReply> = {
   UNAUTHORIZED: {
     status: 401,
@@ -76,7 +76,7 @@ const REPLIES: Record<Exclude<ErrorWord, 'INVALID_PARAMS' | 'FORBIDDEN'>, RestRe
   SHUTTING_DOWN: { ...UNAVAILABLE, headers: { ...UNAVAILABLE.headers, connection: 'close' } },
 };
 
-/** What REST says when a method or a guard says `error`. An error without a word is one of JSON-RPC alone. */
+/** The reply for an error of a method or a guard. An error without a word belongs to JSON-RPC alone, and is a fault. */
 export function restRefusal({ data }: JsonRpcError, endpoint: RestEndpoint): RestReply {
   if (data === undefined) return INTERNAL_ERROR;
   if (data.code === 'INVALID_PARAMS') return invalidRequest(endpoint, data.errors);

@@ -11,8 +11,7 @@ const DELETED: RestReply = { status: 204 };
 const FOREIGN_TASK: RestReply = { status: 403, detail: 'Forbidden: task belongs to a different organization' };
 
 /**
- * `DELETE /v1/tasks/{task_id}` runs the method `task.delete`: what guards, limits and measures the method does so here
- * as well.
+ * `DELETE /v1/tasks/{task_id}` runs the method `task.delete`, and so passes its guards, its limits and its metrics.
  */
 @Controller()
 @UseFilters(new RestErrorFilter(TASK_DELETION))
@@ -22,7 +21,7 @@ export class TasksController {
     private readonly isForeignTask: IsForeignTask,
   ) {}
 
-  /** A wildcard takes an id of any length and shape: a malformed one has an answer of its own. */
+  /** A wildcard, because a malformed id of any length and shape must reach the method: its refusal is documented. */
   @Delete('v1/tasks/*')
   async delete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { refusal } = this.overHttp;
@@ -40,7 +39,7 @@ export class TasksController {
     throw outcome.error;
   }
 
-  /** Only this endpoint tells a task of another organisation from a missing one: it is documented to. */
+  /** Only this endpoint tells a task of another organisation from a missing one, as documented. */
   private async isForeign(taskId: string, { identity }: CallOrigin): Promise<boolean> {
     return 'caller' in identity && this.isForeignTask.execute(taskId, identity.caller);
   }

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { FieldError } from '../../core/domain/domain-error';
 
-/** Tells machines what went wrong, on every transport alike. A word never changes its meaning. */
+/** Tells machines what went wrong, in the same words on every transport. A word never changes its meaning. */
 export type ErrorWord =
   | 'ATTACHMENT_NOT_FOUND'
   | 'BATCH_TOO_LONG'
@@ -53,7 +53,7 @@ export const UNAUTHORIZED = -32002;
 export const FORBIDDEN = -32004;
 export const CONFLICT = -32005;
 
-/** Without data: the specification prints this error without any. */
+/** Without data, as the specification prints it. */
 export function parseError(): JsonRpcError {
   return new JsonRpcError(PARSE_ERROR, 'Parse error');
 }

@@ -4,7 +4,7 @@ import { MessagesInFlight } from '../load/messages-in-flight';
 import type { CallDurations } from './call-durations';
 import { JsonRpc } from './json-rpc';
 
-/** What every transport of the methods has in common: Nest gives it the handlers, and it closes when it has replied. */
+/** What every transport has in common: Nest gives it the handlers of the methods, and it closes when it has replied. */
 export abstract class JsonRpcStrategy extends Server implements CustomTransportStrategy {
   protected readonly jsonRpc: JsonRpc;
   protected readonly inFlight: MessagesInFlight;

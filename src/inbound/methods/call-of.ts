@@ -3,7 +3,7 @@ import type { CallContext } from '../json-rpc/call-context';
 
 const callsOverHttp = new WeakMap<object, CallContext>();
 
-/** The call that a guard, a filter or a handler is to deal with: of a method, or of an HTTP endpoint of its own. */
+/** The call that a guard, a filter or a handler works on, of a method or of an HTTP endpoint that is no method. */
 export function callOf(host: ArgumentsHost): CallContext {
   if (host.getType() === 'rpc') return host.switchToRpc().getContext<CallContext>();
   return callsOverHttp.get(host.switchToHttp().getRequest<object>()) as CallContext;

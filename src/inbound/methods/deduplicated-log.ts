@@ -1,8 +1,8 @@
 const PAUSE_SECONDS = 10;
 
 /**
- * Writes the first line on a subject at once. After that it says every ten seconds which texts came again and how often,
- * until none came for ten seconds.
+ * Writes the first line on a subject at once. After that it says every ten seconds which texts came again and how
+ * often, until ten seconds pass without one.
  */
 export class DeduplicatedLog {
   /** How often each text came since the last line on its subject. */

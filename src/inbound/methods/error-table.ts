@@ -54,7 +54,7 @@ const REFUSALS: {
 
 const STORES: Record<StoreError['store'], string> = { postgres: 'Database', redis: 'Cache' };
 
-/** What is said of a store, after its name; what the store itself said stays in the logs. */
+/** The word for machines, and what follows the name of the store. The store's own message stays in the logs. */
 const STORE_FAILURES: Record<
   Exclude<StoreError['outcome'], 'unavailable'>,
   readonly ['TIMEOUT' | 'STORE_FAILED', string]
@@ -70,7 +70,7 @@ const AUTHENTICATION_FAILURES: Record<AuthenticationFailure['kind'], () => JsonR
   unavailable: () => serviceUnavailable('KEY_SET_UNAVAILABLE', 'Key set unavailable'),
 };
 
-/** What the caller is told of an error that its call ended with; undefined for an error that the code does not foresee. */
+/** The error that the caller sees, for what its call threw; undefined if the code does not foresee the error. */
 export function knownErrorOf(error: unknown, method: string, params: RawParams): JsonRpcError | undefined {
   if (error instanceof JsonRpcError) return error;
   if (error instanceof AuthenticationFailure) return AUTHENTICATION_FAILURES[error.kind]();

@@ -10,7 +10,7 @@ export interface RateLimit {
 const DEFAULTS: ReadonlyMap<string, RateLimit> = new Map([
   ['task.delete_attachment', { limit: 100, windowMs: MINUTE_MS }],
   ['task.delete', { limit: 100, windowMs: MINUTE_MS }],
-  // A stream is no call: readers open it again whenever a connection breaks.
+  // Never limited: a reader opens its stream again each time that a connection breaks.
   ['events', { limit: 0, windowMs: MINUTE_MS }],
 ]);
 

@@ -13,8 +13,8 @@ import type { RateLimits } from './rate-limits';
 type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
 /**
- * Counts a call of a limited method, and refuses it if it is one too many. The library itself would read the caller from
- * an HTTP request and write to its response, but calls also come in batches and over NATS.
+ * Counts a call of a limited method, and refuses it if it is one too many. The library itself would read the caller
+ * from an HTTP request and write to its response, but calls also come in batches and over NATS.
  */
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
@@ -53,7 +53,7 @@ export function rateLimitOptions(rules: RateLimitRules, rateLimits: RateLimits):
 class RateLimitStorage implements ThrottlerStorage {
   constructor(private readonly rateLimits: RateLimits) {}
 
-  /** The library counts in seconds: these are not rounded. */
+  /** The library expects seconds; they are not rounded, because the guard needs milliseconds again. */
   async increment(window: string, windowMs: number, limit: number): Promise<ThrottlerStorageRecord> {
     const { calls, endsInMs } = await this.rateLimits.count(window, windowMs);
     const seconds = endsInMs / 1000;

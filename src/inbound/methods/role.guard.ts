@@ -24,12 +24,12 @@ export function isMethod(name: string): boolean {
   return Object.hasOwn(ROLES_OF_METHODS, name);
 }
 
-/** Lets a call through if its caller is known and may make it; before any parameter is looked at. */
+/** Lets a call through if its caller is known and has the role for it. Runs before any parameter is read. */
 @Injectable()
 export class RoleGuard implements CanActivate {
   canActivate(context: ExecutionContext): true {
     const { credential, method } = callOf(context);
-    // What the table does not name is not open to every role.
+    // A method that is missing from the table must not be open to every role.
     const needed = NEEDED_ROLES[method] ?? 'admin';
     if (includesRole(credential.role, needed)) return true;
     throw new JsonRpcError(FORBIDDEN, 'Forbidden', { code: 'FORBIDDEN', neededRole: needed });

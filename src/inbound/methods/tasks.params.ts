@@ -73,7 +73,7 @@ export class TaskUpdatesParams implements CrossChecked {
     return taskProblems(this);
   }
 
-  /** Only what was given: the names of the changes are announced. */
+  /** Only the members that were given, because events announce the names of the changes. */
   toUpdates(): TaskUpdates {
     const given = Object.entries(this).filter(([, value]) => value !== undefined);
     return Object.fromEntries(given);

@@ -103,7 +103,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   ): Promise<void> {
     const startedAtMs = performance.now();
     const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
-    // An overloaded process reads the request as well: only the request says in which form its caller waits for a reply.
+    // The request is read even if it is refused: the form of the reply depends on it.
     const outcome = this.load.isOverloaded ? { error: overloaded() } : await this.outcomeOf(request, message.headers);
     const reply = message.reply ? natsReply(request, outcome, client.info?.max_payload) : undefined;
     const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
@@ -127,7 +127,7 @@ function endpointName(method: string): string {
   return method.replaceAll('.', '-');
 }
 
-/** The library counts what a handler throws, and the time until it returns: our handlers throw nothing and return at once. */
+/** The library counts what a handler throws, and the time until it returns. Ours throw nothing and return at once. */
 function showTallies(service: Service, tallies: ReadonlyMap<string, EndpointTally>): void {
   const countedByLibrary = service.stats.bind(service);
   service.stats = async () => {
