@@ -4,7 +4,7 @@ import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
-import { refuseUndecodableUrl, TasksRestStrategy } from '../inbound/http/tasks-rest.strategy';
+import { refuseUndecodableUrl } from '../inbound/http/refuse-undecodable-url';
 import { isMethod } from '../inbound/methods/role.guard';
 import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
 import { holdsCredentials } from '../outbound/nats/credentials-file';
@@ -44,10 +44,9 @@ async function createApplication(config: Config, logger: JsonLogger): Promise<Ne
     bodyParser: false,
     abortOnError: false,
   });
-  const strategies = [JsonRpcHttpStrategy, TasksRestStrategy, ...(config.nats ? [JsonRpcNatsStrategy] : [])];
-  for (const strategy of strategies) {
-    app.connectMicroservice({ strategy: app.get<JsonRpcHttpStrategy>(strategy) }, { inheritAppConfig: true });
-  }
+  const overHttp = app.get(JsonRpcHttpStrategy);
+  const strategies = config.nats ? [overHttp, app.get(JsonRpcNatsStrategy)] : [overHttp];
+  for (const strategy of strategies) app.connectMicroservice({ strategy }, { inheritAppConfig: true });
   return app;
 }
 

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { IPv4, IPv6 } from 'ipaddr.js';
 import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from '../core/domain/limits';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -147,12 +147,16 @@ function rateLimits(env: Environment): RateLimitConfig {
 function trustedProxies(env: Environment): readonly string[] {
   const ranges = list(env, 'TRUST_PROXY');
   for (const range of ranges) {
-    const [address = '', prefix = '0', ...rest] = range.split('/');
-    const maxPrefix = { 0: -1, 4: 32, 6: 128 }[isIP(address)] as number;
-    if (rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= maxPrefix) continue;
+    if (isAddressRange(range)) continue;
     throw new ConfigError(`TRUST_PROXY must be a list of IP addresses and CIDR ranges, is wrong at ${quote(range)}`);
   }
   return ranges;
+}
+
+/** Of IPv4 only four decimal parts: other spellings mean one address to some programs, and another to others. */
+function isAddressRange(text: string): boolean {
+  const isAddress = IPv4.isValidFourPartDecimal(text) || IPv6.isValid(text);
+  return isAddress || IPv4.isValidCIDRFourPartDecimal(text) || IPv6.isValidCIDR(text);
 }
 
 function instanceId(env: Environment): string {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Lifecycle } from '../inbound/health/lifecycle';
+import type { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
 
 /** How long a process that has nothing left to do still answers probes, and says that it is not ready. */
 const GRACE_MS = 500;
@@ -10,19 +11,13 @@ const LIMIT_MS = 14_000;
 /** A client that neither finishes its request nor disconnects is cut off then; a call itself ends in five seconds. */
 const PATIENCE_MS = 10_000;
 
-/** A transport that finishes the calls that it has taken. */
-export interface Transport {
-  close(): Promise<void>;
-}
-
 /** Ends the process in order: not ready first, then every call that was taken, then the connections. */
 export class Shutdown {
   private readonly logger = new Logger('main');
 
   constructor(
     private readonly lifecycle: Lifecycle,
-    /** Those that share the application's HTTP server, which they must outlive. */
-    private readonly httpTransports: readonly Transport[],
+    private readonly overHttp: JsonRpcHttpStrategy,
   ) {}
 
   onSignal(app: NestFastifyApplication): void {
@@ -38,7 +33,7 @@ export class Shutdown {
     setTimeout(() => server.closeAllConnections(), PATIENCE_MS).unref();
     setTimeout(() => this.giveUp(new Error('the shutdown takes too long')), LIMIT_MS).unref();
     // Closing begins with the listening socket: until then probes are answered.
-    await Promise.all([...this.httpTransports.map((transport) => transport.close()), sleep(GRACE_MS)]);
+    await Promise.all([this.overHttp.close(), sleep(GRACE_MS)]);
     await app.close();
     this.logger.log('stopped');
     process.exit(0);

@@ -1,4 +1,4 @@
-import { Module, type DynamicModule, type Type } from '@nestjs/common';
+import { Global, Module, type DynamicModule, type Type } from '@nestjs/common';
 import { AttachmentCache } from '../core/ports/attachment-cache';
 import { AttachmentJournal } from '../core/ports/attachment-journal';
 import { AttachmentStore } from '../core/ports/attachment-store';
@@ -80,6 +80,7 @@ const CLASSES: Type[] = [
 ];
 
 /** Every use case, on the ports that the configuration chooses. */
+@Global()
 @Module({})
 export class UseCasesModule {
   static register(config: Config, database: Database): DynamicModule {

@@ -3,7 +3,7 @@ import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyG
 import { AuthenticationFailure, isRole, type Identity } from './credential';
 import { isPrintableName } from './printable-name';
 
-/** Signatures by a private key only: with a shared secret, a public key could be made to sign. */
+/** Only signatures made with a private key: as a shared secret, the public key could be used to forge one. */
 const ALGORITHMS = [
   'RS256',
   'RS384',
@@ -21,7 +21,7 @@ const JWKS_TIMEOUT_MS = 2000;
 
 export interface AccessTokenOptions {
   readonly keys: { readonly publicKey: KeyObject } | { readonly jwksUrl: string };
-  /** Undefined: tokens of any issuer, or for any audience, that the keys have signed. */
+  /** If undefined, any issuer or audience is accepted, as long as the signature is valid. */
   readonly issuer?: string;
   readonly audience?: string;
 }
@@ -52,14 +52,14 @@ export class AccessTokens {
   }
 }
 
-/** The key set is kept for minutes, and fetched again when a token names a key that is not in it. */
+/** The key set is cached for minutes, and fetched again when a token names a key that is not in it. */
 function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
   const keySet = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: JWKS_TIMEOUT_MS });
   return async (header, token) => {
     try {
       return await keySet(header, token);
     } catch (error) {
-      // Of these the token is the cause; of everything else, the key set or the way to it.
+      // The token causes these errors; the key set, or the network on the way to it, causes all others.
       const { JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported } = errors;
       const isTokenAtFault = [JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported].some(
         (kind) => error instanceof kind,
@@ -74,7 +74,7 @@ function credentialOf({ organization, role, name, sub }: JWTPayload): Identity {
   if (!isPrintableName(organization) || !isRole(role) || !isPrintableName(callerName)) {
     return new AuthenticationFailure('unauthorized');
   }
-  // Not the token itself: a fresh one is no other caller.
+  // Not the token itself: a caller with a renewed token is still the same caller.
   const subject = isPrintableName(sub) ? sub : callerName;
   return { id: `token:${JSON.stringify([organization, subject])}`, caller: { organization, name: callerName }, role };
 }

@@ -6,7 +6,7 @@ import type { LoggerService } from '@nestjs/common';
 import { isRole, ROLES, type Credential } from './credential';
 import { isPrintableName } from './printable-name';
 
-/** Well within the ten seconds in which a change must take effect; one small file costs nothing. */
+/** Well within the ten seconds in which a change must take effect; reading one small file costs next to nothing. */
 const REREAD_INTERVAL_MS = 1000;
 const SHA256_HEX = /^[0-9a-f]{64}$/;
 const MEMBERS = ['id', 'name', 'organization', 'role', 'sha256'];
@@ -21,7 +21,7 @@ export class ApiKeyFileError extends Error {}
 
 /**
  * The keys of a file: a JSON array of `{ id, name, organization, role, sha256 }`, `sha256` being the key's hash in
- * lower-case hex. Only hashes are known here. An empty array lets nobody in.
+ * lower-case hex. The service knows hashes only. With an empty array every key is refused.
  */
 export class ApiKeys {
   private constructor(
@@ -41,12 +41,12 @@ export class ApiKeys {
     }
   }
 
-  /** From now on a change of the file takes effect by itself; a file that has become unusable keeps the old keys. */
+  /** From now on a change of the file takes effect by itself. If the file becomes unusable, the old keys stay valid. */
   watch(): void {
     setTimeout(() => void this.reread().finally(() => this.watch()), REREAD_INTERVAL_MS).unref();
   }
 
-  /** Takes as long for a wrong key as for a right one: every entry is compared, and compared whole. */
+  /** Takes as long for a wrong key as for a right one: the whole hash of every entry is compared. */
   find(presented: string): Credential | undefined {
     const hash = sha256(presented);
     let found: Credential | undefined;
@@ -54,7 +54,7 @@ export class ApiKeys {
     return found;
   }
 
-  /** Never rejects. Compares the text: times and sizes of files lie where they are mounted or replaced. */
+  /** Never rejects. Compares texts: a mounted or replaced file may keep its time and its size. */
   async reread(): Promise<void> {
     let text: string | undefined;
     try {
@@ -63,7 +63,7 @@ export class ApiKeys {
       this.keys = parseApiKeys(text);
       this.logger.log(`API_KEYS_FILE has changed: ${this.keys.length} keys are valid`, 'auth');
     } catch (error) {
-      // One line for each change, not for each look.
+      // One line for each change, not for each time that the file is read.
       if (text === undefined && this.text === undefined) return;
       this.logger.error(`API_KEYS_FILE ${asFileError(error).message}: the keys read before stay valid`, 'auth');
     }

@@ -6,20 +6,20 @@ import { isPrintableName } from './printable-name';
 const DEFAULT_ORGANIZATION = 'default';
 const BEARER = /^bearer +([^ ]+) *$/i;
 
-/** The value of a header of the message, whatever the case of its name. */
+/** Reads a header of the message; the case of its name does not matter. */
 export type ReadHeader = (name: string) => string | undefined;
 
-/** What callers can prove who they are with; with neither, authentication is off. */
+/** How callers can prove their identity; with neither, authentication is off. */
 export interface AuthenticationMeans {
   readonly apiKeys?: ApiKeys;
   readonly accessTokens?: AccessTokens;
 }
 
-/** Says who sends a message, on every transport alike. */
+/** Identifies the sender of a message, in the same way on every transport. */
 export class Authenticator {
   constructor(
     private readonly means: AuthenticationMeans,
-    /** Names the caller who does not say who it is, while authentication is off. */
+    /** While authentication is off, the name of a caller that gives none. */
     private readonly instanceId: string,
   ) {}
 
@@ -27,9 +27,9 @@ export class Authenticator {
     return !this.means.apiKeys && !this.means.accessTokens;
   }
 
-  /** Never rejects. Where an `x-api-key` is sent, it alone decides: a token does not make up for a wrong key. */
+  /** Never rejects. If an `x-api-key` is sent, it alone decides: a token does not make up for a wrong key. */
   async identify(readHeader: ReadHeader): Promise<Identity> {
-    if (this.isOff) return this.anyone(readHeader('x-instance-id'));
+    if (this.isOff) return this.unauthenticated(readHeader('x-instance-id'));
     const identity = await this.proven(readHeader('x-api-key'), readHeader('authorization'));
     return identity ?? new AuthenticationFailure('unauthorized');
   }
@@ -40,7 +40,7 @@ export class Authenticator {
     return token === undefined ? undefined : this.means.accessTokens?.verify(token);
   }
 
-  private anyone(claimedName: string | undefined): Identity {
+  private unauthenticated(claimedName: string | undefined): Identity {
     const name = isPrintableName(claimedName) ? claimedName : this.instanceId;
     return { caller: { organization: DEFAULT_ORGANIZATION, name }, role: 'admin' };
   }

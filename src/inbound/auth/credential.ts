@@ -1,21 +1,21 @@
 import type { Caller } from '../../core/domain/caller';
 
-/** From the weakest to the strongest: each may do what those before it may. */
+/** From the weakest to the strongest: each role includes the roles before it. */
 export const ROLES = ['read', 'write', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** What a caller has proved to be. */
+/** The identity that a caller has proved. */
 export interface Credential {
   readonly caller: Caller;
   readonly role: Role;
-  /** Tells credentials apart, which names need not do; undefined while authentication is off. */
+  /** Unique, unlike the caller's name; undefined while authentication is off. */
   readonly id?: string;
 }
 
 /**
- * Why it is not known who calls.
+ * Why the caller is unknown.
  * - `unauthorized`: the credential is missing, wrong or expired.
- * - `unavailable`: the keys to check it with cannot be had right now; asking again later may help.
+ * - `unavailable`: the keys to check it with cannot be fetched at the moment; a later attempt may succeed.
  */
 export class AuthenticationFailure extends Error {
   constructor(readonly kind: 'unauthorized' | 'unavailable') {

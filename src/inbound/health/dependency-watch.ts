@@ -5,25 +5,25 @@ import { PeriodicJob } from '../background/periodic-job';
 
 const PING_PAUSE_MS = 1000;
 
-/** What is not configured as a server runs embedded. */
+/** A dependency without a configured server is `embedded`. */
 export interface DependencyHealth {
   readonly state: 'up' | 'down' | 'embedded';
-  /** Why it answers, but should not be relied on. */
+  /** Why the server should not be relied on although it answers. */
   readonly reason?: string;
 }
 
 const EMBEDDED: DependencyHealth = { state: 'embedded' };
 const DOWN: DependencyHealth = { state: 'down' };
 
-/** Whoever wants to know that a store answers. */
+/** Is told when a store answers. */
 export interface StoreListener {
-  /** It answers, after a time in which it did not. */
+  /** The store answers after a time in which it did not. */
   recovered(store: StoreError['store']): void;
-  /** It answers. */
+  /** The store answers, as it did before. */
   reachable(store: StoreError['store']): void;
 }
 
-/** Asks every server each second how it is, so that nobody has to find out by failing a caller, or wait for an answer. */
+/** Asks every server each second, so that an outage is known before a call fails or a probe has to wait. */
 export class DependencyWatch implements OnModuleDestroy {
   private readonly jobs: readonly PeriodicJob[];
   private readonly healths: Record<Dependency['name'], DependencyHealth> = {
@@ -40,7 +40,7 @@ export class DependencyWatch implements OnModuleDestroy {
     this.jobs = dependencies.map((one) => this.watch(one));
   }
 
-  /** As of what each answered last; until it has answered, it is down. */
+  /** As each server answered last; a server that has not answered yet is down. */
   get health(): Readonly<Record<Dependency['name'], DependencyHealth>> {
     return this.healths;
   }

@@ -12,7 +12,7 @@ export class HealthController {
     private readonly lifecycle: Lifecycle,
   ) {}
 
-  /** Asks nothing of any store: a restart would not bring one back. */
+  /** Does not depend on any store: a restart would not bring a store back. */
   @Get('livez')
   @HealthCheck()
   live(): { status: 'ok' } {
@@ -38,7 +38,7 @@ export class HealthController {
   }
 
   /**
-   * Either store can answer for the other, and events wait: one server that is down only degrades the service. A cache
+   * Either store can answer for the other, and events wait: the service is only degraded if one server is down. A cache
    * in the process is no store: it has no journal, and forgets.
    */
   private dependencyHealth(): HealthIndicatorResult {

@@ -1,4 +1,4 @@
-/** Where this process is between its start and its end; it never goes back. */
+/** The phase of this process; it only moves forward. */
 export class Lifecycle {
   private phase: 'starting' | 'started' | 'stopping' = 'starting';
   private startUpComplete = false;
@@ -11,7 +11,7 @@ export class Lifecycle {
     return this.phase === 'stopping';
   }
 
-  /** Stays true while stopping: what has started has started. */
+  /** Stays true while the process stops. */
   get hasStarted(): boolean {
     return this.startUpComplete;
   }

@@ -6,17 +6,17 @@ export const EVENT_STREAM = 'text/event-stream; charset=utf-8';
 const HEADERS = {
   'content-type': EVENT_STREAM,
   'cache-control': 'no-store',
-  // Some reverse proxies keep a response back until it is complete.
+  // Some reverse proxies buffer a response until it is complete.
   'x-accel-buffering': 'no',
 };
 
-/** Server-sent events on one response. Never more than one page is waiting for the reader. */
+/** Server-sent events on one response. At most one page waits for the reader. */
 export class EventStream {
   private sentAtMs = 0;
 
   constructor(
     private readonly response: ServerResponse,
-    /** A reader that takes nothing for so long is given up. */
+    /** A reader that takes nothing for this long is disconnected. */
     private readonly patienceMs: number,
   ) {}
 
@@ -24,7 +24,7 @@ export class EventStream {
     return performance.now() - this.sentAtMs;
   }
 
-  /** Answers the request; the reader knows from the start what to resume from. */
+  /** Starts the response; the reader learns at once the position to resume from. */
   open(position: string, signal: AbortSignal): Promise<void> {
     this.response.writeHead(200, HEADERS);
     return this.send(comment('following', position), signal);
@@ -37,7 +37,7 @@ export class EventStream {
     return this.send(blocks.join(''), signal);
   }
 
-  /** Also moves on what a reader resumes from that sees few of all events. */
+  /** Also moves the position on for a reader of few events: otherwise it would resume from far back. */
   sendHeartbeat(position: string, signal: AbortSignal): Promise<void> {
     return this.send(comment('heartbeat', position), signal);
   }

@@ -1,62 +1,63 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Controller, Get, Logger, Req, Res, type OnModuleDestroy } from '@nestjs/common';
+import { Controller, Get, Logger, Req, Res, UseFilters, UseGuards, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/domain/caller';
-import { DomainError, refuseIfAny, type FieldError } from '../../core/domain/domain-error';
+import { refuseIfAny, type FieldError } from '../../core/domain/domain-error';
 import { taskIdProblem } from '../../core/domain/identifiers';
 import type { EventPage } from '../../core/ports/outbox';
 import { StoreError } from '../../core/ports/store-error';
 import { FollowEvents, type FollowEventsCommand } from '../../core/use-cases/events/follow-events';
-import { Authenticator } from '../auth/authenticator';
-import { AuthenticationFailure } from '../auth/credential';
 import { CallContext } from '../json-rpc/call-context';
-import { authenticationErrorOf } from '../methods/error-table';
-import { unexpected } from '../json-rpc/json-rpc-error';
+import { overloaded } from '../json-rpc/json-rpc-error';
+import { RateLimitGuard } from '../methods/rate-limit.guard';
+import { RoleGuard } from '../methods/role.guard';
 import { EVENT_STREAM, EventStream } from './event-stream';
-import { httpOrigin } from './http-origin';
-import { restRefusal, sendRest, UNAVAILABLE, type RestReply } from './rest-reply';
+import { CallName, HttpCall, HttpCallGuard } from './http-call.guard';
+import { RestErrorFilter } from './rest-error.filter';
+import { EVENTS, sendRest } from './rest-reply';
 
 const POLL_MS = 200;
 const RETRY_MS = 1000;
 const HEARTBEAT_MS = 15_000;
 const SLOW_READER_MS = 10_000;
-/** Each one asks the database a few times a second. */
+/** Each follower asks the database a few times a second. */
 const MAX_FOLLOWERS = 100;
 
 /** `GET /events`: what happens to the tasks of the caller's organisation, as server-sent events. */
 @Controller()
+@UseGuards(HttpCallGuard, RoleGuard, RateLimitGuard)
+@UseFilters(new RestErrorFilter(EVENTS))
 export class EventsController implements OnModuleDestroy {
   private readonly logger = new Logger(EventsController.name);
   private readonly shutdown = new AbortController();
   private followers = 0;
 
-  constructor(
-    private readonly followEvents: FollowEvents,
-    private readonly authenticator: Authenticator,
-  ) {}
+  constructor(private readonly followEvents: FollowEvents) {}
 
   onModuleDestroy(): void {
     this.shutdown.abort();
   }
 
   @Get('events')
-  async stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    if (this.followers >= MAX_FOLLOWERS) return void sendRest(reply, UNAVAILABLE);
+  @CallName(EVENTS.name)
+  async stream(
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @HttpCall() { caller }: CallContext,
+  ): Promise<void> {
+    if (this.followers >= MAX_FOLLOWERS) throw overloaded();
     this.followers += 1;
     try {
-      const { caller } = new CallContext(await httpOrigin(request, this.authenticator), 'events');
       const command = commandOf(request);
       const page = await this.followEvents.execute(command, caller);
       if (request.method === 'HEAD') sendRest(reply, { status: 200, headers: { 'content-type': EVENT_STREAM } });
       else await this.follow(reply, command, caller, page);
-    } catch (error) {
-      sendRest(reply, this.refusalOf(error));
     } finally {
       this.followers -= 1;
     }
   }
 
-  /** Until the reader goes away, or is too slow, or this process stops. */
+  /** Until the reader disconnects or is too slow, or this process stops. */
   private async follow(reply: FastifyReply, { taskId }: FollowEventsCommand, caller: Caller, first: EventPage) {
     reply.hijack();
     const response = reply.raw;
@@ -78,7 +79,7 @@ export class EventsController implements OnModuleDestroy {
     }
   }
 
-  /** While the database is away the reader waits: one that is sent away may take that for final. */
+  /** While the database is unavailable the reader waits: it might take an error for final. */
   private async nextPage(command: FollowEventsCommand, caller: Caller, signal: AbortSignal): Promise<EventPage> {
     try {
       return await this.followEvents.execute(command, caller);
@@ -88,15 +89,9 @@ export class EventsController implements OnModuleDestroy {
       return { events: [], position: command.after as string, more: false };
     }
   }
-
-  private refusalOf(error: unknown): RestReply {
-    if (error instanceof AuthenticationFailure) return restRefusal(authenticationErrorOf(error));
-    if (error instanceof DomainError && error.refusal.kind === 'invalid') return invalidQuery(error.refusal.errors);
-    return error instanceof StoreError ? UNAVAILABLE : restRefusal(unexpected(error, this.logger));
-  }
 }
 
-/** Throws what is wrong with it. The header comes from a reader that resumes, and knows better than its URL. */
+/** Throws what is wrong with it. The header goes before the URL: a reader that resumes sends the header. */
 function commandOf({ query, headers }: FastifyRequest): FollowEventsCommand {
   const { taskId, lastEventId, ...unknown } = query as Record<string, unknown>;
   const errors: FieldError[] = Object.keys(unknown).map((field) => ({ field, message: 'is not a known parameter' }));
@@ -108,11 +103,6 @@ function commandOf({ query, headers }: FastifyRequest): FollowEventsCommand {
   }
   refuseIfAny(errors);
   return { taskId: taskId as string | undefined, after: after as string | undefined };
-}
-
-function invalidQuery(errors: readonly FieldError[]): RestReply {
-  const detail = errors.map(({ field, message }) => ({ loc: ['query', field], msg: message, type: 'value_error' }));
-  return { status: 400, detail };
 }
 
 function isAbort(error: unknown): boolean {

@@ -14,7 +14,7 @@ export async function httpOrigin(
   return { transport: 'http', identity, peer: peerNetwork(request), onRateLimit };
 }
 
-/** Node reads header values as Latin-1, whatever their bytes are; clients send UTF-8. */
+/** Node decodes header values as Latin-1, but clients send UTF-8. */
 function utf8(header: string | string[] | undefined): string | undefined {
   return typeof header === 'string' ? Buffer.from(header, 'latin1').toString() : undefined;
 }

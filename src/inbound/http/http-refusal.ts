@@ -10,7 +10,7 @@ import { isJsonMediaType } from './media-type';
 
 const RETRY_AFTER_SECONDS = 1;
 
-/** An answer that HTTP gives instead of the methods: its own status, and an error for clients that read only bodies. */
+/** A refusal before any call is read: an HTTP status, and a JSON-RPC error for clients that read only bodies. */
 export interface HttpRefusal {
   readonly status: number;
   readonly error: JsonRpcError;
@@ -42,7 +42,7 @@ const UNSUPPORTED_MEDIA_TYPE: HttpRefusal = {
 
 const BROKEN_BODY: HttpRefusal = { status: 400, error: parseError(), headers: { connection: 'close' } };
 
-/** Undefined where the body may be read. */
+/** Undefined if the body may be read. */
 export function refusalOfHeaders(headers: IncomingHttpHeaders): HttpRefusal | undefined {
   const encoding = headers['content-encoding'] ?? 'identity';
   return isJsonMediaType(headers['content-type']) && encoding.toLowerCase() === 'identity'
@@ -50,7 +50,7 @@ export function refusalOfHeaders(headers: IncomingHttpHeaders): HttpRefusal | un
     : UNSUPPORTED_MEDIA_TYPE;
 }
 
-/** For a body that could not be read to its end: too large, cut off, or not as long as announced. */
+/** For a body that could not be read to its end: it is too large, cut off, or not as long as announced. */
 export function refusalOfBody(status: number | undefined, maxBodyBytes: number): HttpRefusal {
   return status === 413 ? { status, error: invalidRequest({ code: 'BODY_TOO_LARGE', maxBodyBytes }) } : BROKEN_BODY;
 }

@@ -1,14 +1,18 @@
 import { isUtf8 } from 'node:buffer';
 import { METHODS } from 'node:http';
-import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Authenticator } from '../auth/authenticator';
-import type { Lifecycle } from '../health/lifecycle';
-import type { CallDurations } from '../json-rpc/call-durations';
-import { errorReply, JsonRpc } from '../json-rpc/json-rpc';
+import { Authenticator } from '../auth/authenticator';
+import { Lifecycle } from '../health/lifecycle';
+import type { CallOrigin } from '../json-rpc/call-context';
+import { CallDurations } from '../json-rpc/call-durations';
+import { errorReply, type Outcome } from '../json-rpc/json-rpc';
 import { unexpected } from '../json-rpc/json-rpc-error';
-import type { LoadShedder } from '../load/load-shedder';
-import { MessagesInFlight } from '../load/messages-in-flight';
+import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
+import type { Call } from '../json-rpc/read-call';
+import { LoadShedder } from '../load/load-shedder';
 import { httpOrigin } from './http-origin';
 import {
   METHOD_NOT_ALLOWED,
@@ -23,53 +27,64 @@ import { RateLimitHeaders } from './rate-limit-headers';
 const PATH = '/rpc';
 const JSON_UTF_8 = 'application/json; charset=utf-8';
 
-export interface JsonRpcHttpOptions {
-  readonly maxBodyBytes: number;
+export class JsonRpcHttpOptions {
+  constructor(readonly maxBodyBytes: number) {}
 }
 
 /**
- * `POST /rpc` on the application's own Fastify. A raw route, because the text of a message counts: Nest's routes know
- * only what a parser made of it. Must be started before the application listens.
+ * The methods over HTTP: `POST /rpc` on the application's Fastify, and `run` for endpoints that run a method. `/rpc`
+ * is a route of Fastify, not of Nest, because the text of a message counts: Nest's routes see only the parsed body.
+ * Must be started before the application listens.
  */
-export class JsonRpcHttpStrategy extends Server implements CustomTransportStrategy {
-  private readonly jsonRpc: JsonRpc;
-  private readonly inFlight: MessagesInFlight;
-
+@Injectable()
+export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   constructor(
-    private readonly fastify: FastifyInstance,
+    private readonly adapterHost: HttpAdapterHost<FastifyAdapter>,
     private readonly options: JsonRpcHttpOptions,
     private readonly authenticator: Authenticator,
     private readonly lifecycle: Lifecycle,
     private readonly load: LoadShedder,
     durations: CallDurations,
   ) {
-    super();
-    this.jsonRpc = new JsonRpc(this.messageHandlers, durations);
-    this.inFlight = new MessagesInFlight(load);
+    super(load, durations);
+  }
+
+  /** Undefined while messages are taken on. */
+  get refusal(): HttpRefusal | undefined {
+    if (this.lifecycle.isStopping) return SHUTTING_DOWN;
+    return this.load.isOverloaded ? OVERLOADED : undefined;
+  }
+
+  /** Identifies the caller, and counts the request as in flight until `answer` settles. Sets the headers of rate limits. */
+  async takeOn<T>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    answer: (origin: CallOrigin) => Promise<T>,
+  ): Promise<T> {
+    const limits = new RateLimitHeaders();
+    try {
+      return await this.inFlight.track(httpOrigin(request, this.authenticator, limits.add).then(answer));
+    } finally {
+      reply.headers(limits.headers);
+    }
+  }
+
+  /** Runs a method. Never rejects. */
+  run(call: Call, origin: CallOrigin): Promise<Outcome> {
+    return this.jsonRpc.run(call, origin);
   }
 
   listen(listening: (error?: unknown) => void): void {
-    // So that every verb that Node can parse is refused as a verb, not as an unknown path.
+    const fastify = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    // Otherwise a verb that Fastify does not know would be refused as an unknown path.
     for (const verb of METHODS) {
-      if (!this.fastify.supportedMethods.includes(verb)) this.fastify.addHttpMethod(verb);
+      if (!fastify.supportedMethods.includes(verb)) fastify.addHttpMethod(verb);
     }
-    this.fastify.register((scope, _options, done) => {
+    fastify.register((scope, _options, done) => {
       this.addRoutes(scope);
       done();
     });
     listening();
-  }
-
-  close(): Promise<void> {
-    return this.inFlight.drain();
-  }
-
-  override on(): never {
-    throw new Error('JSON-RPC over HTTP has no events');
-  }
-
-  override unwrap<T>(): T {
-    return this.fastify as T;
   }
 
   private addRoutes(scope: FastifyInstance): void {
@@ -79,9 +94,9 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
       parsed(null, body),
     );
     scope.setErrorHandler((error: FastifyError, _request, reply) => {
-      // What is wrong with a body has a status; anything else is wrong with us.
+      // An error of the body has a status; an error without one is ours.
       if (error.statusCode === undefined) return refuse(reply, { status: 500, error: unexpected(error, this.logger) });
-      // Fastify would close the connection, and the client that is still sending might never see why.
+      // Fastify would close the connection, and a client that is still sending might never read why.
       if (error.statusCode === 413) reply.removeHeader('connection');
       return refuse(reply, refusalOfBody(error.statusCode, maxBodyBytes));
     });
@@ -104,24 +119,13 @@ export class JsonRpcHttpStrategy extends Server implements CustomTransportStrate
     });
   }
 
-  /** For whatever is sent while nothing more is taken on. */
-  private get refusal(): HttpRefusal | undefined {
-    if (this.lifecycle.isStopping) return SHUTTING_DOWN;
-    return this.load.isOverloaded ? OVERLOADED : undefined;
-  }
-
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    // Others may have come in while the body did.
+    // Other messages may have come in while the body did.
     if (this.load.isOverloaded) return refuse(reply, OVERLOADED);
     const { body } = request;
-    // Without a body there is no text, and bytes that are not UTF-8 are none either: both fail to parse.
+    // A missing body, and bytes that are not UTF-8, become an empty text: it fails to parse.
     const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
-    const limits = new RateLimitHeaders();
-    const replying = httpOrigin(request, this.authenticator, limits.add).then((origin) =>
-      this.jsonRpc.reply(text, origin),
-    );
-    const answer = await this.inFlight.carry(replying);
-    reply.headers(limits.headers);
+    const answer = await this.takeOn(request, reply, (origin) => this.jsonRpc.reply(text, origin));
     if (this.lifecycle.isStopping) reply.header('connection', 'close');
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
   }

@@ -1,6 +1,6 @@
 import type { RateLimitStanding } from '../json-rpc/call-context';
 
-/** What the headers of a reply say of the limited calls that it answers: of several, the one nearest to its limit. */
+/** The headers about rate limits of a reply: they describe the limited call in it that is nearest to its limit. */
 export class RateLimitHeaders {
   private nearest?: RateLimitStanding;
 

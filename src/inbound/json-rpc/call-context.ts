@@ -3,17 +3,17 @@ import { AuthenticationFailure, type Credential, type Identity } from '../auth/c
 
 export type Transport = 'http' | 'nats';
 
-/** Where a message came from: the same for all calls of a batch. */
+/** Where a message came from; all calls of a batch have the same origin. */
 export interface CallOrigin {
   readonly transport: Transport;
   readonly identity: Identity;
-  /** Tells callers apart where no credential does. */
+  /** Tells apart callers without a credential. */
   readonly peer: string;
-  /** Told of every limited call. */
+  /** Is called for every limited call. */
   readonly onRateLimit?: (standing: RateLimitStanding) => void;
 }
 
-/** Where a caller stands with the limit of a method, after a call. */
+/** How much of its limit a caller has used after a call. */
 export interface RateLimitStanding {
   readonly limit: number;
   readonly remaining: number;
@@ -32,7 +32,7 @@ export class CallContext {
     return this.origin.transport;
   }
 
-  /** Throws `AuthenticationFailure` where it is not known who calls, so that no handler can forget to ask. */
+  /** Throws `AuthenticationFailure` if the caller is unknown, so that no handler can forget to check. */
   get credential(): Credential {
     const { identity } = this.origin;
     if (identity instanceof AuthenticationFailure) throw identity;
@@ -43,7 +43,7 @@ export class CallContext {
     return this.credential.caller;
   }
 
-  /** Tells callers apart, on all replicas alike. */
+  /** Tells callers apart, in the same way on all replicas. */
   get callerKey(): string {
     return this.credential.id ?? `${this.transport}:${this.origin.peer}`;
   }

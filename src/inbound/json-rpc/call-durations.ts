@@ -4,7 +4,7 @@ import { INTERNAL_ERROR, METHOD_FAILED, SERVICE_UNAVAILABLE, type JsonRpcError }
 
 const FAILURES: readonly number[] = [INTERNAL_ERROR, METHOD_FAILED, SERVICE_UNAVAILABLE];
 
-/** How long calls take. Outcomes: `ok`; `refused`, the caller's fault; `failed`, ours. */
+/** How long calls take. The outcome is `ok`, `refused` (the caller's fault) or `failed` (the service's fault). */
 export class CallDurations {
   private readonly histogram: Histogram<'method' | 'transport' | 'outcome'>;
 
@@ -17,7 +17,7 @@ export class CallDurations {
     });
   }
 
-  /** Of an unknown method the name is not kept: callers must not be able to make up labels. */
+  /** An unknown method has no name here: a name that a caller made up must not become a label. */
   start(method = 'unknown', transport: Transport): (error?: JsonRpcError) => void {
     const startedAtMs = performance.now();
     return (error) => {

@@ -1,11 +1,40 @@
 import type { LoggerService } from '@nestjs/common';
+import type { FieldError } from '../../core/domain/domain-error';
 
-/** An error as JSON-RPC 2.0 prints it. `data.code` is a word for machines that never changes; `data` is never secret. */
+/** Tells machines what went wrong, in the same words on every transport. A word never changes its meaning. */
+export type ErrorWord =
+  | 'ATTACHMENT_NOT_FOUND'
+  | 'BATCH_TOO_LONG'
+  | 'BODY_TOO_LARGE'
+  | 'FORBIDDEN'
+  | 'INTERNAL_ERROR'
+  | 'INVALID_PARAMS'
+  | 'KEY_SET_UNAVAILABLE'
+  | 'METHOD_NOT_ALLOWED'
+  | 'OVERLOADED'
+  | 'RATE_LIMITED'
+  | 'REPLY_TOO_LARGE'
+  | 'SHUTTING_DOWN'
+  | 'STORE_FAILED'
+  | 'STORE_UNAVAILABLE'
+  | 'TASK_EXISTS'
+  | 'TASK_NOT_FOUND'
+  | 'TIMEOUT'
+  | 'UNAUTHORIZED'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'VERSION_CONFLICT';
+
+/** What `data` holds: the word, and facts that the caller may know. */
+export type ErrorData =
+  | { readonly code: 'INVALID_PARAMS'; readonly errors: readonly FieldError[] }
+  | { readonly code: Exclude<ErrorWord, 'INVALID_PARAMS'>; readonly [fact: string]: unknown };
+
+/** An error as JSON-RPC 2.0 prints it. */
 export class JsonRpcError extends Error {
   constructor(
     readonly code: number,
     message: string,
-    readonly data?: Readonly<Record<string, unknown>>,
+    readonly data?: ErrorData,
   ) {
     super(message);
     this.name = 'JsonRpcError';
@@ -24,12 +53,12 @@ export const UNAUTHORIZED = -32002;
 export const FORBIDDEN = -32004;
 export const CONFLICT = -32005;
 
-/** Without data, so that the specification's examples are answered to the letter. */
+/** Without data, as the specification prints it. */
 export function parseError(): JsonRpcError {
   return new JsonRpcError(PARSE_ERROR, 'Parse error');
 }
 
-export function invalidRequest(data?: Readonly<Record<string, unknown>>): JsonRpcError {
+export function invalidRequest(data?: ErrorData): JsonRpcError {
   return new JsonRpcError(INVALID_REQUEST, 'Invalid Request', data);
 }
 
@@ -37,24 +66,27 @@ export function methodNotFound(): JsonRpcError {
   return new JsonRpcError(METHOD_NOT_FOUND, 'Method not found');
 }
 
-/** `code` is the word for machines, `reason` the one for people. */
-export function serviceUnavailable(code: string, reason: string): JsonRpcError {
+/** `reason` is for people, as `code` is for machines. */
+export function serviceUnavailable(
+  code: 'KEY_SET_UNAVAILABLE' | 'OVERLOADED' | 'SHUTTING_DOWN' | 'STORE_UNAVAILABLE',
+  reason: string,
+): JsonRpcError {
   return new JsonRpcError(SERVICE_UNAVAILABLE, 'Service unavailable', { code, reason, retryable: true });
 }
 
-/** For a process that has as much to do as it can do in time; another one may have less. */
+/** This process has as much to do as it can do in time; another replica may have less. */
 export function overloaded(): JsonRpcError {
   return serviceUnavailable('OVERLOADED', 'Overloaded');
 }
 
-/** What was asked for is more than one reply can carry. */
-export function replyTooLarge(data?: Readonly<Record<string, unknown>>): JsonRpcError {
-  return new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'REPLY_TOO_LARGE', ...data });
+/** The caller asked for more than one reply can carry. */
+export function replyTooLarge(facts?: Readonly<Record<string, unknown>>): JsonRpcError {
+  return new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'REPLY_TOO_LARGE', ...facts });
 }
 
-/** Logs an error that nobody has foreseen; its caller learns nothing of it. */
+/** Logs an error that the code does not foresee; the caller learns nothing of it. */
 export function unexpected(error: unknown, logger: LoggerService): JsonRpcError {
   if (error instanceof Error) logger.error(error.message, error.stack);
-  else logger.error('something was thrown that is no error');
+  else logger.error('a value that is no error was thrown');
   return new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'INTERNAL_ERROR' });
 }

@@ -10,16 +10,16 @@ import type { RawParams } from './raw-params';
 import { readCall, type Call } from './read-call';
 
 const MAX_BATCH_CALLS = 50;
-/** At one time: each may read a hundred large attachments. */
+/** Calls of one batch that run at the same time: each may read a hundred large attachments. */
 const MAX_CONCURRENT_CALLS = 8;
 
-/** Answers with a value, a promise of one, or a promise of Nest's observable; fails with a `JsonRpcError`. */
+/** Returns a value, a promise of a value, or a promise of an observable of Nest; fails with a `JsonRpcError`. */
 export type RpcMethod = (params: RawParams, context: CallContext) => unknown;
 
-/** What came of a call: the JSON text of its result, or its error. */
+/** How a call ended: with the JSON text of its result, or with its error. */
 export type Outcome = { readonly result: string } | { readonly error: JsonRpcError };
 
-/** JSON-RPC 2.0, whatever carries it: the text of a message in, the text of the reply out. */
+/** JSON-RPC 2.0, independent of the transport: the text of a message in, the text of the reply out. */
 export class JsonRpc {
   private readonly logger = new Logger(JsonRpc.name);
 
@@ -28,7 +28,7 @@ export class JsonRpc {
     private readonly durations: CallDurations,
   ) {}
 
-  /** Undefined where nothing is to be replied. Never rejects. */
+  /** Undefined if the message gets no reply. Never rejects. */
   async reply(text: string, origin: CallOrigin): Promise<string | undefined> {
     let message: unknown;
     try {
@@ -45,7 +45,7 @@ export class JsonRpc {
     }
   }
 
-  /** Answers one call. Never rejects. */
+  /** Runs one call. Never rejects. */
   async run({ method: name, params }: Call, origin: CallOrigin, budget?: ReplyBudget): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport);

@@ -1,16 +1,16 @@
 import { JsonText } from '../../core/domain/json-text';
 import { replyTooLarge } from './json-rpc-error';
 
-/** In UTF-16 units: a hundred of the largest attachments, and what a process of modest size can hold. */
+/** In UTF-16 units: a hundred of the largest attachments fit, and a process of modest size can hold it. */
 const MAX_REPLY_LENGTH = 128 * 1024 * 1024;
-/** Shorter texts are free: what they add up to is bounded by the number of calls. */
+/** Shorter texts are free: the number of calls bounds their sum. */
 const FREE_LENGTH = 4096;
 
-/** Keeps small messages from asking for replies that no memory can hold. One for all calls of a message. */
+/** Limits a reply: a small message may ask for more than memory can hold. All calls of a message share one budget. */
 export class ReplyBudget {
   private left = MAX_REPLY_LENGTH;
 
-  /** Throws a `JsonRpcError` where the reply would become too large. */
+  /** Throws a `JsonRpcError` if the reply would become too large. */
   spend(text: string): string {
     if (text.length > FREE_LENGTH && (this.left -= text.length) < 0) throw replyTooLarge();
     return text;
@@ -18,8 +18,8 @@ export class ReplyBudget {
 }
 
 /**
- * `JSON.stringify` for views: a `JsonText` goes out as the very text that came in. The members' names must be plain
- * words, as those of our views are: they are not escaped. What callers send goes out as text or as strings only.
+ * `JSON.stringify` for views, except that a `JsonText` is written as the text that came in. The names of members are
+ * not escaped: views have plain words for names, and data of callers is never a name, only a text or a string.
  */
 export function writeJson(value: unknown, budget = new ReplyBudget()): string {
   if (typeof value !== 'object' || value === null) return budget.spend(JSON.stringify(value) ?? 'null');

@@ -1,11 +1,11 @@
-/** The params of one call, parsed and as text: JSON values are cut from the text, everything else is read parsed. */
+/** The params of one call, parsed and as text: JSON values are cut from the text, all other values are read parsed. */
 export class RawParams {
   constructor(
     readonly values: Readonly<Record<string, unknown>> | readonly unknown[],
     private readonly readText: () => string,
   ) {}
 
-  /** Costs a scan of the message: only calls that carry JSON values ask for it. */
+  /** Costs a scan of the message, so only calls that carry JSON values read it. */
   get text(): string {
     return this.readText();
   }

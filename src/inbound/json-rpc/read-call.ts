@@ -13,7 +13,7 @@ export interface Call {
   readonly params: RawParams;
 }
 
-/** A message that holds no call: why, and the JSON text of the id to say so to. */
+/** A message that holds no valid call: `error` says why, and `id` is the JSON text of the id that the error goes to. */
 export interface InvalidCall {
   readonly id: string;
   readonly error: JsonRpcError;
@@ -29,14 +29,14 @@ export function readCall(request: unknown, text: string): Call | InvalidCall {
   return jsonrpc === '2.0' && typeof method === 'string' && params ? { id, method, params } : invalidCall(id);
 }
 
-/** Undefined where `params` may not be any. */
+/** Undefined if `params` is neither an object nor an array. */
 export function readParams(params: unknown, readText: () => string): RawParams | undefined {
   if (params === undefined) return new RawParams({}, () => '{}');
   if (typeof params !== 'object' || params === null) return undefined;
   return new RawParams(params as RawParams['values'], readText);
 }
 
-/** Undefined where `id` may not be one. A number is echoed as it was spelt where parsing could have changed it. */
+/** Undefined if `id` is not a valid id. If parsing could have changed a number, it is echoed as it was spelt. */
 export function idText(id: unknown, text: string): string | undefined {
   if (id === null) return 'null';
   if (typeof id === 'string') return isLongerThan(id, MAX_ID_LENGTH) ? undefined : JSON.stringify(id);

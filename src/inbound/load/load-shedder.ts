@@ -4,15 +4,15 @@ const RESOLUTION_MS = 20;
 const SAMPLE_INTERVAL_MS = 1000;
 
 export interface LoadBounds {
-  /** Messages being answered at one time, a batch being one. */
+  /** Messages in flight at the same time; a batch is one message. */
   readonly maxInFlight: number;
   /** Mean over a second. */
   readonly maxEventLoopDelayMs: number;
 }
 
 /**
- * Knows when this process has as much to do as it can do in time. It is better then to refuse a message at once, which
- * its caller can take elsewhere, than to answer all of them too late.
+ * Knows when this process has as much to do as it can do in time. It is better then to refuse a message at once, so
+ * that its caller can ask another replica, than to answer all messages too late.
  */
 export class LoadShedder {
   private inFlight = 0;
@@ -25,20 +25,20 @@ export class LoadShedder {
     return this.inFlight >= maxInFlight || this.eventLoopDelayMs > maxEventLoopDelayMs;
   }
 
-  /** From now on; before, while the process starts, delays tell nothing of its load. */
+  /** To be called once the process has started: until then, delays say nothing about its load. */
   watchEventLoop(): void {
     const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     delays.enable();
     const sample = () => {
-      // What is measured is the time between two looks, delay or not.
+      // The monitor measures the time between two ticks, which includes the resolution.
       this.eventLoopDelayMs = delays.mean / 1e6 - RESOLUTION_MS;
       delays.reset();
     };
     setInterval(sample, SAMPLE_INTERVAL_MS).unref();
   }
 
-  /** Counts a message as being answered until it is. */
-  async carry<T>(answering: Promise<T>): Promise<T> {
+  /** Counts a message as in flight until `answering` settles. */
+  async track<T>(answering: Promise<T>): Promise<T> {
     this.inFlight += 1;
     try {
       return await answering;

@@ -1,24 +1,24 @@
 import type { LoadShedder } from './load-shedder';
 
-/** The messages that one transport has taken on and not answered yet; together they are the load of the process. */
+/** The messages that one transport has taken on and not answered yet. The load of the process is those of all. */
 export class MessagesInFlight {
   private readonly answering = new Set<Promise<unknown>>();
 
   constructor(private readonly load: LoadShedder) {}
 
-  /** Counts a message as being answered until it is. */
-  async carry<T>(answer: Promise<T>): Promise<T> {
+  /** Counts a message as in flight until `answer` settles. */
+  async track<T>(answer: Promise<T>): Promise<T> {
     this.answering.add(answer);
     try {
-      return await this.load.carry(answer);
+      return await this.load.track(answer);
     } finally {
       this.answering.delete(answer);
     }
   }
 
-  /** Resolves when no message is being answered any more, whether or not its sender still waits. */
+  /** Resolves when no message is in flight any more, even if a sender has stopped waiting. */
   async drain(): Promise<void> {
-    // Others may come in while the last ones end.
+    // More messages may come in while the last ones end.
     while (this.answering.size > 0) await Promise.allSettled(this.answering);
   }
 }

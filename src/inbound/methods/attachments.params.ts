@@ -18,8 +18,8 @@ import {
   isOneOf,
   isString,
   Json,
+  MayBeOmitted,
   Nested,
-  Optional,
   Rule,
   type CrossChecked,
 } from './params-rules';
@@ -39,31 +39,31 @@ export class CreateAttachmentParams extends AttachmentRefParams implements Cross
   @Json()
   value?: JsonText;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isString)
   content?: string;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isString)
   url?: string;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isString)
   mimeType?: string;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isNumber)
   size?: number;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isNumber)
   ttlSeconds?: number;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isBoolean)
   ifAbsent?: boolean;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isIntegerFrom(1))
   ifVersion?: number;
 
@@ -87,7 +87,7 @@ export class ListAttachmentsParams {
   @Rule(taskIdProblem)
   taskId!: string;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isOneOf(ATTACHMENT_TYPES))
   type?: AttachmentType;
 

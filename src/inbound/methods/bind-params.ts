@@ -15,8 +15,8 @@ type Members = Record<string, unknown>;
 
 /**
  * The params of a call as an instance of the class that declares them, and everything that is wrong with them. Values
- * are assigned, never walked, so their depth does not matter; only declared names are assigned, so that none can reach
- * a prototype.
+ * are assigned without a look into them, so their depth does not matter. Only declared names are assigned, so that a
+ * name cannot reach a prototype.
  */
 export function bindParams(declared: ParamsClass, given: RawParams, settings: CoreSettings): Bound {
   if (Array.isArray(given.values)) {
@@ -28,7 +28,7 @@ export function bindParams(declared: ParamsClass, given: RawParams, settings: Co
 
 interface Binding {
   readonly settings: CoreSettings;
-  /** Grows by what is wrong, at any level. */
+  /** Collects what is wrong, at any level. */
   readonly problems: FieldError[];
 }
 
@@ -51,7 +51,7 @@ function bindObject(declared: ParamsClass, given: RawParams, path: string, bindi
   return params;
 }
 
-/** A member that its own rule has let through. */
+/** Reads a member that its own rule has found valid. */
 function bindMember(
   kind: Exclude<MemberKind, 'plain'>,
   value: unknown,
@@ -73,7 +73,7 @@ function bindMember(
   });
 }
 
-/** What class-validator says of each member; a member that is wrong is emptied, so that no further rule meets it. */
+/** What class-validator says of each member. A wrong member becomes undefined, so that no further rule sees it. */
 function ruleProblems(params: Members, path: string): FieldError[] {
   return validateSync(params, { stopAtFirstError: true }).map(({ property, constraints }) => {
     params[property] = undefined;
@@ -87,7 +87,7 @@ function crossProblems(params: object, settings: CoreSettings, path: string): Fi
   return problems.map(({ field, message }) => ({ field: path + field, message }));
 }
 
-/** Of a member, or of anything in it. */
+/** Whether a problem of the member, or of anything in it, is known already. */
 function isReported(field: string, problems: readonly FieldError[]): boolean {
   return problems.some((problem) => problem.field === field || problem.field.startsWith(`${field}.`));
 }

@@ -1,8 +1,8 @@
 import type { AttachmentRef } from '../../core/domain/attachment';
-import type { Refusal } from '../../core/domain/domain-error';
+import { DomainError, type Refusal } from '../../core/domain/domain-error';
 import { taskIdProblem } from '../../core/domain/identifiers';
-import type { StoreError } from '../../core/ports/store-error';
-import type { AuthenticationFailure } from '../auth/credential';
+import { StoreError } from '../../core/ports/store-error';
+import { AuthenticationFailure } from '../auth/credential';
 import {
   CONFLICT,
   INVALID_PARAMS,
@@ -13,7 +13,7 @@ import {
 } from '../json-rpc/json-rpc-error';
 import type { RawParams } from '../json-rpc/raw-params';
 
-/** What a method says when a store fails it. */
+/** What a method says if a store failed it. */
 const FAILURES: Readonly<Record<string, string>> = {
   'task.create_attachment': 'Failed to create attachment',
   'task.get_attachment': 'Failed to retrieve attachment',
@@ -34,8 +34,6 @@ const ATTACHMENT_NOT_FOUND: Readonly<Record<string, (ref: AttachmentRef) => stri
   'task.get_attachments_batch': ({ taskId, key }) => `Attachment not found: ${taskId}/${key}`,
 };
 
-const STORES: Record<StoreError['store'], string> = { postgres: 'Database', redis: 'Cache' };
-
 /** Exhaustive: a kind of refusal without a row does not compile. */
 const REFUSALS: {
   [Kind in Refusal['kind']]: (refusal: Extract<Refusal, { kind: Kind }>, method: string) => JsonRpcError;
@@ -54,7 +52,33 @@ const REFUSALS: {
     new JsonRpcError(CONFLICT, 'Conflict', { code: 'VERSION_CONFLICT', taskId, key, currentVersion }),
 };
 
-export function refusalErrorOf<Kind extends Refusal['kind']>(
+const STORES: Record<StoreError['store'], string> = { postgres: 'Database', redis: 'Cache' };
+
+/** The word for machines, and what follows the name of the store. The store's own message stays in the logs. */
+const STORE_FAILURES: Record<
+  Exclude<StoreError['outcome'], 'unavailable'>,
+  readonly ['TIMEOUT' | 'STORE_FAILED', string]
+> = {
+  timeout: ['TIMEOUT', 'timeout'],
+  busy: ['TIMEOUT', 'timeout'],
+  refused: ['STORE_FAILED', 'error'],
+  failed: ['STORE_FAILED', 'error'],
+};
+
+const AUTHENTICATION_FAILURES: Record<AuthenticationFailure['kind'], () => JsonRpcError> = {
+  unauthorized: () => new JsonRpcError(UNAUTHORIZED, 'Unauthorized', { code: 'UNAUTHORIZED' }),
+  unavailable: () => serviceUnavailable('KEY_SET_UNAVAILABLE', 'Key set unavailable'),
+};
+
+/** The error that the caller sees, for what its call threw; undefined if the code does not foresee the error. */
+export function knownErrorOf(error: unknown, method: string, params: RawParams): JsonRpcError | undefined {
+  if (error instanceof JsonRpcError) return error;
+  if (error instanceof AuthenticationFailure) return AUTHENTICATION_FAILURES[error.kind]();
+  if (error instanceof DomainError) return refusalErrorOf(error.refusal, method);
+  return error instanceof StoreError ? storeErrorOf(error, method, params) : undefined;
+}
+
+function refusalErrorOf<Kind extends Refusal['kind']>(
   refusal: Extract<Refusal, { kind: Kind }>,
   method: string,
 ): JsonRpcError {
@@ -62,25 +86,18 @@ export function refusalErrorOf<Kind extends Refusal['kind']>(
   return row(refusal, method);
 }
 
-export function authenticationErrorOf({ kind }: AuthenticationFailure): JsonRpcError {
-  if (kind === 'unauthorized') return new JsonRpcError(UNAUTHORIZED, 'Unauthorized', { code: 'UNAUTHORIZED' });
-  return serviceUnavailable('KEY_SET_UNAVAILABLE', 'Key set unavailable');
-}
-
-/** Says which store and how it failed; what the store itself said stays in the logs. */
-export function storeErrorOf(error: StoreError, method: string, params: RawParams): JsonRpcError {
-  const store = STORES[error.store];
-  if (error.outcome === 'unavailable') return serviceUnavailable('STORE_UNAVAILABLE', `${store} unavailable`);
-  const isLate = error.outcome === 'timeout' || error.outcome === 'busy';
-  const [code, reason] = isLate ? ['TIMEOUT', `${store} timeout`] : ['STORE_FAILED', `${store} error`];
-  return new JsonRpcError(METHOD_FAILED, FAILURES[method] ?? 'Failed', { code, taskId: taskIdOf(params), reason });
+function storeErrorOf({ store, outcome }: StoreError, method: string, params: RawParams): JsonRpcError {
+  if (outcome === 'unavailable') return serviceUnavailable('STORE_UNAVAILABLE', `${STORES[store]} unavailable`);
+  const [code, words] = STORE_FAILURES[outcome];
+  const data = { code, taskId: taskIdOf(params), reason: `${STORES[store]} ${words}` };
+  return new JsonRpcError(METHOD_FAILED, FAILURES[method] ?? 'Failed', data);
 }
 
 function attachmentNotFound(method: string, ref: AttachmentRef): string {
   return ATTACHMENT_NOT_FOUND[method]?.(ref) ?? `Attachment with key '${ref.key}' not found for task ${ref.taskId}`;
 }
 
-/** Undefined where the call is about no single task. */
+/** Undefined if the call is not about a single task. */
 function taskIdOf(params: RawParams): string | undefined {
   const taskId = params.byName('taskId') ?? params.byName('id');
   return taskIdProblem(taskId) === undefined ? (taskId as string) : undefined;

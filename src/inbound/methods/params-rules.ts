@@ -5,23 +5,23 @@ import { isLongerThan, storableTextProblem } from '../../core/domain/identifiers
 import { MAX_ACTOR_LENGTH } from '../../core/domain/limits';
 import type { CoreSettings } from '../../core/ports/core-settings';
 
-/** What is wrong with a value; undefined when nothing is. */
+/** Says what is wrong with a value; undefined if it is valid. */
 export type Problem = (value: unknown) => string | undefined;
 
 export type ParamsClass = new () => object;
 
-/** Params whose members depend on each other, or on rules that the domain has for all of them at once. */
+/** Params whose members depend on each other, or that the domain checks as a whole. */
 export interface CrossChecked {
   /** Members that failed their own rule are undefined here. */
   problems(settings: CoreSettings): FieldError[];
 }
 
-/** How a member is taken over: as it was parsed, as the text it came in, or as params of its own. */
+/** How a member is read: as it was parsed, as JSON text, or as nested params. */
 export type MemberKind = 'plain' | 'json' | ParamsClass;
 
-const KIND = Symbol('how a member is taken over');
+const KIND = Symbol('how a member is read');
 
-/** Validates with a rule of the domain, or one that looks like it. */
+/** Validates a member with a rule of the domain, or with one of the same form. */
 export function Rule(problemOf: Problem): PropertyDecorator {
   return ValidateBy({
     name: 'rule',
@@ -32,9 +32,9 @@ export function Rule(problemOf: Problem): PropertyDecorator {
   });
 }
 
-/** May be left out, but not be null. */
-export function Optional(): PropertyDecorator {
-  return ValidateIf((_, value) => value !== undefined);
+/** May be left out, but not be null unless `orNull` says so. */
+export function MayBeOmitted({ orNull = false } = {}): PropertyDecorator {
+  return ValidateIf((_, value) => value !== undefined && !(orNull && value === null));
 }
 
 /** A JSON value, null included: reaches the handler as `JsonText`. */
@@ -45,7 +45,7 @@ export function Json(): PropertyDecorator {
   };
 }
 
-/** An object, or an array of objects, with params of its own. */
+/** An object, or an array of objects, that is read as `params`. */
 export function Nested(params: ParamsClass): PropertyDecorator {
   return Reflect.metadata(KIND, params);
 }

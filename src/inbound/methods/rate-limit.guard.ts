@@ -5,16 +5,16 @@ import {
   type ThrottlerRequest,
   type ThrottlerStorage,
 } from '@nestjs/throttler';
-import type { RateLimits } from './rate-limits';
-import type { CallContext } from '../json-rpc/call-context';
 import { JsonRpcError, RATE_LIMITED } from '../json-rpc/json-rpc-error';
+import { callOf } from './call-of';
 import type { RateLimit, RateLimitRules } from './rate-limit-rules';
+import type { RateLimits } from './rate-limits';
 
 type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
 /**
- * Counts a call of a limited method, and refuses it if it is one too many. The library's own way would be to read the
- * caller from an HTTP request and to write on its response, but calls also come in batches and over NATS.
+ * Counts a call of a limited method, and refuses it if it is one too many. The library itself would read the caller
+ * from an HTTP request and write to its response, but calls also come in batches and over NATS.
  */
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
@@ -35,7 +35,7 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 }
 
-/** What the guard is to be provided with. Of a method without a limit nothing is counted. */
+/** What the guard is to be provided with. Calls of a method without a limit are not counted. */
 export function rateLimitOptions(rules: RateLimitRules, rateLimits: RateLimits): ThrottlerModuleOptions {
   const ruleOf = (context: ExecutionContext) => rules.of(callOf(context).method);
   return {
@@ -53,14 +53,10 @@ export function rateLimitOptions(rules: RateLimitRules, rateLimits: RateLimits):
 class RateLimitStorage implements ThrottlerStorage {
   constructor(private readonly rateLimits: RateLimits) {}
 
-  /** The library counts in seconds: these are not rounded. */
+  /** The library expects seconds; they are not rounded, because the guard needs milliseconds again. */
   async increment(window: string, windowMs: number, limit: number): Promise<ThrottlerStorageRecord> {
     const { calls, endsInMs } = await this.rateLimits.count(window, windowMs);
     const seconds = endsInMs / 1000;
     return { totalHits: calls, timeToExpire: seconds, isBlocked: calls > limit, timeToBlockExpire: seconds };
   }
-}
-
-function callOf(context: ExecutionContext): CallContext {
-  return context.switchToRpc().getContext<CallContext>();
 }

@@ -1,15 +1,15 @@
 export interface RateWindow {
-  /** In this window, the one being counted included. */
+  /** In this window, including the call that is being counted. */
   readonly calls: number;
   readonly endsInMs: number;
 }
 
 /**
- * Counts calls in windows that the first call opens, and that end by themselves. Counts calls that are refused as well.
- * May forget a window, but neither waits nor fails where a server is away: that is no reason to refuse a call, nor to
- * let all of them through.
+ * Counts calls, refused ones included, in windows: the first call opens a window, and time ends it. May forget a
+ * window, but neither waits nor fails while a server is unavailable: an outage is no reason to refuse calls, or to stop
+ * limiting them.
  */
 export abstract class RateLimits {
-  /** `name` tells whose calls of what are counted together, on all replicas. Never rejects. At most one round trip. */
+  /** Calls with the same `name` are counted together, on all replicas. Never rejects. At most one round trip. */
   abstract count(name: string, windowMs: number): Promise<RateWindow>;
 }

@@ -4,7 +4,7 @@ import { RateLimitGuard } from './rate-limit.guard';
 import { RoleGuard } from './role.guard';
 import { RpcErrorFilter } from './rpc-error.filter';
 
-/** A class of JSON-RPC methods. Its guards, pipe and filter would be wrong for probes, hence not global. */
+/** A class of JSON-RPC methods. Its guards, pipe and filter are not global, because they would be wrong for probes. */
 export function RpcController(): ClassDecorator {
   return applyDecorators(
     Controller(),

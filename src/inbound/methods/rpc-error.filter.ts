@@ -1,36 +1,25 @@
 import { Catch, Injectable, Logger, type ArgumentsHost, type RpcExceptionFilter } from '@nestjs/common';
 import { throwError, type Observable } from 'rxjs';
-import { DomainError } from '../../core/domain/domain-error';
 import { StoreError } from '../../core/ports/store-error';
-import { AuthenticationFailure } from '../auth/credential';
-import type { CallContext } from '../json-rpc/call-context';
-import { authenticationErrorOf, refusalErrorOf, storeErrorOf } from './error-table';
-import { JsonRpcError, unexpected } from '../json-rpc/json-rpc-error';
+import { unexpected } from '../json-rpc/json-rpc-error';
 import type { RawParams } from '../json-rpc/raw-params';
-import { RepeatedLines } from './repeated-lines';
+import { callOf } from './call-of';
+import { DeduplicatedLog } from './deduplicated-log';
+import { knownErrorOf } from './error-table';
 
-/** Turns whatever a call throws into the error that its caller sees, and logs what only operators may see. */
+/** Turns what a call threw into the error that its caller sees, and logs what only operators may see. */
 @Catch()
 @Injectable()
 export class RpcErrorFilter implements RpcExceptionFilter {
   private readonly logger = new Logger(RpcErrorFilter.name);
-  /** By method: in an outage every call would make one. */
-  private readonly storeFailures = new RepeatedLines((line) => this.logger.warn(line));
+  /** By method: in an outage every call would write a line. */
+  private readonly storeFailures = new DeduplicatedLog((line) => this.logger.warn(line));
 
   catch(error: unknown, host: ArgumentsHost): Observable<never> {
-    const rpc = host.switchToRpc();
-    return throwError(() => this.translate(error, rpc.getContext<CallContext>().method, rpc.getData<RawParams>()));
-  }
-
-  private translate(error: unknown, method: string, params: RawParams): JsonRpcError {
-    if (error instanceof JsonRpcError) return error;
-    if (error instanceof AuthenticationFailure) return authenticationErrorOf(error);
-    if (error instanceof DomainError) return refusalErrorOf(error.refusal, method);
-    if (error instanceof StoreError) {
-      this.storeFailures.add(method, `${error.message}${causeCode(error)}`);
-      return storeErrorOf(error, method, params);
-    }
-    return unexpected(error, this.logger);
+    const { method } = callOf(host);
+    if (error instanceof StoreError) this.storeFailures.add(method, `${error.message}${causeCode(error)}`);
+    const params = host.switchToRpc().getData<RawParams>();
+    return throwError(() => knownErrorOf(error, method, params) ?? unexpected(error, this.logger));
   }
 }
 

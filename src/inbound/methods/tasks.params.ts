@@ -1,4 +1,4 @@
-import { IsOptional, ValidateIf } from 'class-validator';
+import { ValidateIf } from 'class-validator';
 import { bodyProblems } from '../../core/domain/attachment';
 import type { FieldError } from '../../core/domain/domain-error';
 import { taskIdProblem } from '../../core/domain/identifiers';
@@ -16,8 +16,8 @@ import {
   isOneOf,
   isString,
   Json,
+  MayBeOmitted,
   Nested,
-  Optional,
   Rule,
   type CrossChecked,
 } from './params-rules';
@@ -30,21 +30,21 @@ export class TaskIdParams {
 }
 
 export class CreateTaskParams implements TaskDraft, CrossChecked {
-  @Optional()
+  @MayBeOmitted()
   @Rule(taskIdProblem)
   id?: string;
 
   @Rule(isString)
   text!: string;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isNumber)
   priority?: number;
 
   @Json()
   metadata?: JsonText;
 
-  @IsOptional()
+  @MayBeOmitted({ orNull: true })
   @Rule(taskIdProblem)
   parentId?: string | null;
 
@@ -54,15 +54,15 @@ export class CreateTaskParams implements TaskDraft, CrossChecked {
 }
 
 export class TaskUpdatesParams implements CrossChecked {
-  @Optional()
+  @MayBeOmitted()
   @Rule(isString)
   text?: string;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isOneOf(TASK_STATUSES))
   status?: TaskStatus;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isNumber)
   priority?: number;
 
@@ -73,7 +73,7 @@ export class TaskUpdatesParams implements CrossChecked {
     return taskProblems(this);
   }
 
-  /** Only what was given: the names of the changes are announced. */
+  /** Only the members that were given, because events announce the names of the changes. */
   toUpdates(): TaskUpdates {
     const given = Object.entries(this).filter(([, value]) => value !== undefined);
     return Object.fromEntries(given);
@@ -97,11 +97,11 @@ export class CompleteTaskParams implements CrossChecked {
   id?: string;
 
   /** Another name for `id`. */
-  @Optional()
+  @MayBeOmitted()
   @Rule(taskIdProblem)
   taskId?: string;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isActor)
   workerId?: string;
 
@@ -131,19 +131,19 @@ export class CompleteTaskParams implements CrossChecked {
 }
 
 export class ListTasksParams implements CrossChecked {
-  @Optional()
+  @MayBeOmitted()
   @Rule(isOneOf(TASK_STATUSES))
   status?: TaskStatus;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isActor)
   assignedTo?: string;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(isNumber)
   priority?: number;
 
-  @Optional()
+  @MayBeOmitted()
   @Rule(taskIdProblem)
   parentId?: string;
 

@@ -27,7 +27,7 @@ export function completedTaskView({ id, status, completedAtMs }: Task): object {
   return { id, status, completedAt: timeOrNone(completedAtMs) };
 }
 
-/** Of a task that had finished otherwise, `cancelledAt` is absent. */
+/** `cancelledAt` is absent if the task had completed or failed before. */
 export function cancelledTaskView({ id, status, cancelledAtMs }: Task): object {
   return { id, status, cancelledAt: timeOrNone(cancelledAtMs) };
 }

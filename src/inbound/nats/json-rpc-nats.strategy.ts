@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Svcm, type Service, type ServiceMsg } from '@nats-io/services';
 import { Match, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { Logger } from '@nestjs/common';
-import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
-import type { Authenticator } from '../auth/authenticator';
+import { Injectable, Logger } from '@nestjs/common';
+import { Authenticator } from '../auth/authenticator';
 import { isPrintableName } from '../auth/printable-name';
-import type { CallDurations } from '../json-rpc/call-durations';
-import { JsonRpc, type Outcome } from '../json-rpc/json-rpc';
+import { CallDurations } from '../json-rpc/call-durations';
+import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded } from '../json-rpc/json-rpc-error';
-import type { LoadShedder } from '../load/load-shedder';
-import { MessagesInFlight } from '../load/messages-in-flight';
+import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
+import { LoadShedder } from '../load/load-shedder';
 import { EndpointTally } from './endpoint-tally';
 import { errorHeaders, natsReply } from './nats-reply';
 import { readNatsRequest, type NatsRequest } from './nats-request';
@@ -18,57 +17,49 @@ const SERVICE = 'dossier';
 const QUEUE_GROUP = 'dossier';
 const RETRY_AFTER_DENIAL_MS = 3000;
 
-export interface JsonRpcNatsOptions {
-  readonly maxBodyBytes: number;
-  readonly instanceId: string;
-  /** Semantic version that service discovery shows. */
-  readonly version: string;
+export class JsonRpcNatsOptions {
+  constructor(
+    /** Pending until the first connection. */
+    readonly client: Promise<NatsConnection>,
+    readonly maxBodyBytes: number,
+    readonly instanceId: string,
+    /** Semantic version that service discovery shows. */
+    readonly version: string,
+  ) {}
 }
 
 /**
- * Every method as a NATS subject of its own name, and the whole as one NATS service. Requests that come in before the
- * shutdown are answered; subscriptions come and go with the connection, which nothing here waits for.
+ * The methods over NATS: each is a subject of its own name, and the whole is one NATS service. Requests that come in
+ * before the shutdown are answered. Nothing here waits for the connection; the subscriptions come and go with it.
  */
-export class JsonRpcNatsStrategy extends Server implements CustomTransportStrategy {
+@Injectable()
+export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   protected override readonly logger = new Logger(JsonRpcNatsStrategy.name);
-  private readonly jsonRpc: JsonRpc;
-  private readonly inFlight: MessagesInFlight;
   private service?: Promise<Service>;
   private isClosing = false;
 
   constructor(
-    private readonly client: Promise<NatsConnection>,
     private readonly options: JsonRpcNatsOptions,
     private readonly authenticator: Authenticator,
     private readonly load: LoadShedder,
     durations: CallDurations,
   ) {
-    super();
-    this.jsonRpc = new JsonRpc(this.messageHandlers, durations);
-    this.inFlight = new MessagesInFlight(load);
+    super(load, durations);
   }
 
   listen(listening: (error?: unknown) => void): void {
-    void this.client.then((client) => this.keepServing(client));
+    void this.options.client.then((client) => this.keepServing(client));
     listening();
   }
 
-  /** Takes no more requests, and resolves when those that are here have been answered. */
-  async close(): Promise<void> {
+  /** Takes no more requests, and resolves when those that were taken on have been answered. */
+  override async close(): Promise<void> {
     this.isClosing = true;
     await (await this.service)?.stop();
-    await this.inFlight.drain();
+    await super.close();
   }
 
-  override on(): never {
-    throw new Error('JSON-RPC over NATS has no events');
-  }
-
-  override unwrap<T>(): T {
-    return this.client as T;
-  }
-
-  /** The library ends the whole service when the server denies it one subject; what is denied may be allowed later. */
+  /** If the server denies one subject, the library ends the whole service; the subject may be allowed later. */
   private async keepServing(client: NatsConnection): Promise<void> {
     while (!this.isClosing) {
       this.service = this.serve(client);
@@ -95,7 +86,7 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
       service.addEndpoint(endpointName(method), {
         subject: method,
         handler: (_error, message) => {
-          const answering = this.inFlight.carry(this.answer(method, message, client, tally));
+          const answering = this.inFlight.track(this.answer(method, message, client, tally));
           answering.catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`));
         },
       });
@@ -112,7 +103,7 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
   ): Promise<void> {
     const startedAtMs = performance.now();
     const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
-    // Read all the same: a reply that its caller does not understand would leave it waiting.
+    // The request is read even if it is refused: the form of the reply depends on it.
     const outcome = this.load.isOverloaded ? { error: overloaded() } : await this.outcomeOf(request, message.headers);
     const reply = message.reply ? natsReply(request, outcome, client.info?.max_payload) : undefined;
     const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
@@ -131,12 +122,12 @@ export class JsonRpcNatsStrategy extends Server implements CustomTransportStrate
   }
 }
 
-/** A method's name without the dots, which a name of an endpoint may not have. */
+/** The name of an endpoint may not have dots. */
 function endpointName(method: string): string {
   return method.replaceAll('.', '-');
 }
 
-/** The library counts what a handler throws, and the time until it returns: neither says anything of ours. */
+/** The library counts what a handler throws, and the time until it returns. Ours throw nothing and return at once. */
 function showTallies(service: Service, tallies: ReadonlyMap<string, EndpointTally>): void {
   const countedByLibrary = service.stats.bind(service);
   service.stats = async () => {

@@ -5,11 +5,11 @@ import type { NatsRequest } from './nats-request';
 
 export interface NatsReply {
   readonly payload: Uint8Array;
-  /** What the caller learns; of a result that cannot be carried it is that. */
+  /** The error that the caller sees, also if the result is larger than a message may be. */
   readonly error?: JsonRpcError;
 }
 
-/** Undefined for a notification. A payload over the server's limit would go nowhere: an error goes out instead. */
+/** Undefined for a notification. A payload over the server's limit would be lost: an error is sent instead. */
 export function natsReply(
   { call: { id }, replyOf }: NatsRequest,
   outcome: Outcome,
@@ -22,7 +22,7 @@ export function natsReply(
   return { payload: Buffer.from(replyOf({ error }, id)), error };
 }
 
-/** So that clients that know nothing of the payload see that a request failed. */
+/** Clients that do not read the payload see in the headers that a request failed. */
 export function errorHeaders({ code, message }: JsonRpcError): MsgHdrs {
   const errorHeaders = headers();
   errorHeaders.set('Nats-Service-Error', message);

@@ -12,7 +12,7 @@ import {
 import { RawParams } from '../json-rpc/raw-params';
 import { writeJson } from '../json-rpc/json-writer';
 
-/** A request, and how its caller wants the reply to be written. */
+/** A request, and the form in which its caller expects the reply. */
 export interface NatsRequest {
   readonly call: Call | InvalidCall;
   /** `id` is JSON text. */
@@ -22,12 +22,12 @@ export interface NatsRequest {
 type Members = Readonly<Record<string, unknown>>;
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** How Nest's client begins a packet, which would take a reply in any other form for a success. */
+/** Nest's client begins a packet like this. It would take a reply in any other form for a success. */
 const NEST_START = Buffer.from('{"pattern":');
 
 /**
- * The call in a message to the subject `method`. It comes in one of three forms: a JSON-RPC request object, which may
- * leave out its method, a packet of Nest's NATS client, or nothing but the params.
+ * The call in a message to the subject `method`. It has one of three forms: a JSON-RPC request object, which may leave
+ * out its method; a packet of Nest's NATS client; or the bare params.
  */
 export function readNatsRequest(method: string, payload: Uint8Array, maxBodyBytes: number): NatsRequest {
   if (payload.length > maxBodyBytes) {
@@ -58,14 +58,14 @@ function isNestPacket({ pattern, data, id }: Members): boolean {
   return pattern !== undefined && (data !== undefined || id !== undefined);
 }
 
-/** A packet without an id is what Nest calls an event, and JSON-RPC a notification. */
+/** A packet without an id is an event in Nest's words, and a notification in those of JSON-RPC. */
 function nestCall(method: string, { id: givenId, data }: Members, text: string): Call | InvalidCall {
   const id = givenId === undefined ? undefined : idText(givenId, text);
   const params = readParams(data, () => memberText(text, 'data'));
   return (givenId === undefined || id !== undefined) && params ? { id, method, params } : invalidCall(id);
 }
 
-/** As Nest's own server replies. */
+/** In the form of Nest's own server. */
 function nestReplyOf(outcome: Outcome, id: string): string {
   if ('result' in outcome) return `{"response":${outcome.result},"isDisposed":true,"id":${id}}`;
   const { code, message, data } = outcome.error;

@@ -1,9 +1,8 @@
 import { connect, type AddressInfo } from 'node:net';
 import { request as httpRequest } from 'node:http';
-import { Logger, Module } from '@nestjs/common';
+import { Global, Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ThrottlerModule } from '@nestjs/throttler';
 import { Registry } from 'prom-client';
 import { notFound, type Attachment } from '../../../../src/core/domain/attachment';
 import { DomainError } from '../../../../src/core/domain/domain-error';
@@ -21,17 +20,21 @@ import { GetAttachment } from '../../../../src/core/use-cases/attachments/get-at
 import { GetAttachmentsBatch } from '../../../../src/core/use-cases/attachments/get-attachments-batch';
 import { GetTask } from '../../../../src/core/use-cases/tasks/get-task';
 import { ListAttachments } from '../../../../src/core/use-cases/attachments/list-attachments';
+import { IsForeignTask } from '../../../../src/core/use-cases/tasks/is-foreign-task';
+import { FollowEvents } from '../../../../src/core/use-cases/events/follow-events';
 import { ListTasks } from '../../../../src/core/use-cases/tasks/list-tasks';
 import { UpdateTask } from '../../../../src/core/use-cases/tasks/update-task';
 import { Authenticator } from '../../../../src/inbound/auth/authenticator';
+import { DependencyWatch } from '../../../../src/inbound/health/dependency-watch';
 import { Lifecycle } from '../../../../src/inbound/health/lifecycle';
-import { JsonRpcHttpStrategy } from '../../../../src/inbound/http/json-rpc-http.strategy';
-import { AttachmentsRpc } from '../../../../src/inbound/methods/attachments.rpc';
+import { HttpModule } from '../../../../src/inbound/http/http.module';
+import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from '../../../../src/inbound/http/json-rpc-http.strategy';
 import { CallDurations } from '../../../../src/inbound/json-rpc/call-durations';
 import { LoadShedder } from '../../../../src/inbound/load/load-shedder';
-import { rateLimitOptions } from '../../../../src/inbound/methods/rate-limit.guard';
+import { refuseUndecodableUrl } from '../../../../src/inbound/http/refuse-undecodable-url';
+import { MethodsModule } from '../../../../src/inbound/methods/methods.module';
 import { RateLimitRules } from '../../../../src/inbound/methods/rate-limit-rules';
-import { TasksRpc } from '../../../../src/inbound/methods/tasks.rpc';
+import { RateLimits } from '../../../../src/inbound/methods/rate-limits';
 import { MemoryRateLimits } from '../../../../src/outbound/memory/memory-rate-limits';
 
 const useCases = [
@@ -47,24 +50,37 @@ const useCases = [
   CancelTask,
   ListTasks,
   DeleteTask,
+  IsForeignTask,
+  FollowEvents,
 ];
 const executes = new Map(useCases.map((useCase) => [useCase.name, jest.fn<Promise<unknown>, unknown[]>()]));
 const execute = (useCase: { readonly name: string }) =>
   executes.get(useCase.name) as jest.Mock<Promise<unknown>, unknown[]>;
 
-const unlimited = new RateLimitRules(0, new Map());
+const MAX_BODY_BYTES = 4096;
 
+const provided = [
+  { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000) },
+  { provide: RateLimits, useValue: new MemoryRateLimits({ maxWindows: 1000 }) },
+  { provide: Authenticator, useValue: new Authenticator({}, 'replica-1') },
+  { provide: LoadShedder, useValue: new LoadShedder({ maxInFlight: 100, maxEventLoopDelayMs: 10_000 }) },
+  { provide: CallDurations, useValue: new CallDurations(new Registry()) },
+  { provide: Registry, useValue: new Registry() },
+  { provide: DependencyWatch, useValue: {} },
+  ...useCases.map((useCase) => ({ provide: useCase, useValue: { execute: execute(useCase) } })),
+];
+
+@Global()
 @Module({
-  imports: [ThrottlerModule.forRoot(rateLimitOptions(unlimited, new MemoryRateLimits({ maxWindows: 1000 })))],
-  controllers: [AttachmentsRpc, TasksRpc],
-  providers: [
-    { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000) },
-    ...useCases.map((useCase) => ({ provide: useCase, useValue: { execute: execute(useCase) } })),
+  imports: [
+    MethodsModule.register(new RateLimitRules(0, new Map())),
+    HttpModule.register(new JsonRpcHttpOptions(MAX_BODY_BYTES)),
   ],
+  providers: provided,
+  exports: provided,
 })
 class TestModule {}
 
-const MAX_BODY_BYTES = 4096;
 const JSON_HEADERS = { 'content-type': 'application/json' };
 const AT_MS = Date.UTC(2025, 0, 19, 11);
 const AT = '2025-01-19T11:00:00.000Z';
@@ -76,18 +92,12 @@ let url: string;
 
 beforeEach(async () => {
   for (const one of executes.values()) one.mockReset();
-  lifecycle = new Lifecycle();
+  const options = { bodyParser: false, logger: false } as const;
+  const adapter = new FastifyAdapter({ frameworkErrors: refuseUndecodableUrl });
+  app = await NestFactory.create<NestFastifyApplication>(TestModule, adapter, options);
+  lifecycle = app.get(Lifecycle);
   lifecycle.started();
-  const adapter = new FastifyAdapter();
-  app = await NestFactory.create<NestFastifyApplication>(TestModule, adapter, { bodyParser: false, logger: false });
-  strategy = new JsonRpcHttpStrategy(
-    adapter.getInstance(),
-    { maxBodyBytes: MAX_BODY_BYTES },
-    new Authenticator({}, 'replica-1'),
-    lifecycle,
-    new LoadShedder({ maxInFlight: 100, maxEventLoopDelayMs: 10_000 }),
-    new CallDurations(new Registry()),
-  );
+  strategy = app.get(JsonRpcHttpStrategy);
   app.connectMicroservice({ strategy }, { inheritAppConfig: true });
   await app.startAllMicroservices();
   await app.listen(0, '127.0.0.1');
@@ -621,6 +631,134 @@ describe('errors', () => {
     const cause = Object.assign(new Error('quotes a value'), { code: '57P01' });
     await fail(GetTask, 'task.get', { id: 't-1' }, new StoreError('postgres', 'failed', { cause }));
     expect(logged).toHaveBeenCalledWith('task.get: postgres failed (57P01)');
+    logged.mockRestore();
+  });
+});
+
+describe('DELETE /v1/tasks/{task_id}', () => {
+  const send = async (path = 't-1', init: RequestInit = {}) => {
+    const response = await fetch(url.replace('/rpc', `/v1/tasks/${path}`), { method: 'DELETE', ...init });
+    const text = await response.text();
+    const { status, headers } = response;
+    return { status, headers, body: text === '' ? undefined : (JSON.parse(text) as unknown) };
+  };
+  const deleted = { taskId: 't-1', deletedAtMs: AT_MS };
+
+  it('runs task.delete, and has no body', async () => {
+    execute(DeleteTask).mockResolvedValue(deleted);
+    expect(await send()).toMatchObject({ status: 204, body: undefined });
+    const caller = { organization: 'default', name: 'replica-1' };
+    expect(execute(DeleteTask)).toHaveBeenCalledWith('t-1', caller);
+  });
+
+  it('counts as a call of task.delete, and says in its headers how many are left', async () => {
+    execute(DeleteTask).mockResolvedValue(deleted);
+    const { headers: before } = await send();
+    await call('task.delete', { id: 't-1' });
+    execute(DeleteTask).mockRejectedValue(new TypeError('inside'));
+    const { headers: after } = await send();
+    const remaining = [before, after].map((headers) => Number(headers.get('x-ratelimit-remaining')));
+    expect(remaining[0]).toBe((remaining[1] as number) + 2);
+    expect(after.get('x-ratelimit-limit')).toBe('100');
+  });
+
+  it.each(['application/json', 'application/json; charset=latin1', 'text/csv', 'multipart/form-data; boundary=x'])(
+    'takes a body of any length and content type, such as %s',
+    async (contentType) => {
+      execute(DeleteTask).mockResolvedValue(deleted);
+      for (const body of ['', '{', 'x'.repeat(2 * MAX_BODY_BYTES)]) {
+        expect((await send('t-1', { body, headers: { 'content-type': contentType } })).status).toBe(204);
+      }
+    },
+  );
+
+  it.each(['', 'a%20b', 'a/b', 'a%2Fb', '%ZZ', 'x'.repeat(129)])('refuses the malformed id %j with 422', async (id) => {
+    const { status, body } = await send(id);
+    const problem = 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -';
+    const detail = [{ loc: ['path', 'task_id'], msg: problem, type: 'value_error' }];
+    expect([status, body]).toEqual([422, { detail }]);
+    expect(execute(DeleteTask)).not.toHaveBeenCalled();
+  });
+
+  it('tells a task of another organisation from a missing one', async () => {
+    execute(DeleteTask).mockRejectedValue(taskNotFound('t-1'));
+    execute(IsForeignTask).mockResolvedValueOnce(true).mockResolvedValueOnce(false);
+    const foreign = { status: 403, body: { detail: 'Forbidden: task belongs to a different organization' } };
+    expect(await send()).toMatchObject(foreign);
+    expect(await send()).toMatchObject({ status: 404, body: { detail: 'Task not found' } });
+  });
+
+  it('answers 503 while a store fails, also the one that knows foreign tasks, and 500 for a fault of its own', async () => {
+    const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation();
+    const unavailable = { status: 503, body: { detail: 'Service unavailable' } };
+    for (const outcome of ['unavailable', 'timeout', 'busy', 'refused', 'failed'] as const) {
+      execute(DeleteTask).mockRejectedValueOnce(new StoreError('postgres', outcome));
+      const answer = await send();
+      expect(answer).toMatchObject(unavailable);
+      expect(answer.headers.get('retry-after')).toBe('1');
+    }
+    execute(DeleteTask).mockRejectedValueOnce(taskNotFound('t-1'));
+    execute(IsForeignTask).mockRejectedValueOnce(new StoreError('postgres', 'unavailable'));
+    expect(await send()).toMatchObject(unavailable);
+    execute(DeleteTask).mockRejectedValueOnce(new TypeError('inside'));
+    expect(await send()).toMatchObject({ status: 500, body: { detail: 'Internal server error' } });
+    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'));
+    logged.mockRestore();
+  });
+
+  it('is in flight until it is answered, and refused once the process stops', async () => {
+    let finish: (result: unknown) => void = () => undefined;
+    const called = new Promise<void>((resolve) => {
+      execute(DeleteTask).mockImplementation(() => {
+        resolve();
+        return new Promise((result) => (finish = result));
+      });
+    });
+    const inFlight = send();
+    await called;
+    lifecycle.stopping();
+    const refused = await send();
+    expect(refused).toMatchObject({ status: 503, body: { detail: 'Service unavailable' } });
+    expect([refused.headers.get('connection'), refused.headers.get('retry-after')]).toEqual(['close', '1']);
+    let closed = false;
+    const closing = strategy.close().then(() => (closed = true));
+    await new Promise(setImmediate);
+    expect(closed).toBe(false);
+    finish(deleted);
+    expect((await inFlight).status).toBe(204);
+    await closing;
+  });
+});
+
+describe('GET /events', () => {
+  const open = (query = '', method = 'GET') => fetch(url.replace('/rpc', `/events${query}`), { method });
+
+  it('knows its caller as a method does', async () => {
+    execute(FollowEvents).mockResolvedValue({ events: [], position: '7', more: false });
+    const response = await open('?taskId=t-1', 'HEAD');
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    expect(response.headers.has('x-ratelimit-limit')).toBe(false);
+    const caller = { organization: 'default', name: 'replica-1' };
+    expect(execute(FollowEvents)).toHaveBeenCalledWith({ taskId: 't-1', after: undefined }, caller);
+  });
+
+  it('names every wrong parameter in the query', async () => {
+    const response = await open('?taskId=a%20b&since=1');
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { detail: [{ loc: ['query', 'since'] }, { loc: ['query', 'taskId'], type: 'value_error' }] },
+    ]);
+  });
+
+  it('answers 503 while the database fails, and 500 for a fault of its own', async () => {
+    const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation();
+    execute(FollowEvents).mockRejectedValueOnce(new StoreError('postgres', 'failed'));
+    const failed = await open();
+    expect([failed.status, failed.headers.get('retry-after')]).toEqual([503, '1']);
+    execute(FollowEvents).mockRejectedValueOnce(new TypeError('inside'));
+    const response = await open();
+    expect([response.status, await response.json()]).toEqual([500, { detail: 'Internal server error' }]);
+    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'));
     logged.mockRestore();
   });
 });

@@ -4,13 +4,13 @@ import { until } from '../../../support/poll';
 const NEVER = 1_000_000;
 
 describe('LoadShedder', () => {
-  it('is overloaded while as many messages are being answered as it may carry', async () => {
+  it('is overloaded while as many messages are being answered as it may track', async () => {
     const load = new LoadShedder({ maxInFlight: 2, maxEventLoopDelayMs: NEVER });
     const ends: (() => void)[] = [];
-    const carry = () => load.carry(new Promise<void>((resolve) => ends.push(resolve)));
-    const first = carry();
+    const track = () => load.track(new Promise<void>((resolve) => ends.push(resolve)));
+    const first = track();
     expect(load.isOverloaded).toBe(false);
-    const second = carry();
+    const second = track();
     expect(load.isOverloaded).toBe(true);
     ends.forEach((end) => end());
     await Promise.all([first, second]);
@@ -19,9 +19,9 @@ describe('LoadShedder', () => {
 
   it('does not count a message any more whose answer has failed', async () => {
     const load = new LoadShedder({ maxInFlight: 1, maxEventLoopDelayMs: NEVER });
-    await expect(load.carry(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    await expect(load.track(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     expect(load.isOverloaded).toBe(false);
-    expect(await load.carry(Promise.resolve('answer'))).toBe('answer');
+    expect(await load.track(Promise.resolve('answer'))).toBe('answer');
   });
 
   it('is overloaded while the event loop is late, and only then', async () => {

@@ -15,17 +15,17 @@ describe('MessagesInFlight', () => {
   it('is the load of the process until the answer', async () => {
     const { load, inFlight } = open();
     const message = pending();
-    const carried = inFlight.carry(message.promise.then(() => 'answer'));
+    const tracked = inFlight.track(message.promise.then(() => 'answer'));
     expect(load.isOverloaded).toBe(true);
     message.end();
-    expect(await carried).toBe('answer');
+    expect(await tracked).toBe('answer');
     expect(load.isOverloaded).toBe(false);
   });
 
   it('drains at once where nothing is in flight', async () => {
     const { inFlight } = open();
-    await inFlight.carry(Promise.resolve());
-    await expect(inFlight.carry(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    await inFlight.track(Promise.resolve());
+    await expect(inFlight.track(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     await inFlight.drain();
   });
 
@@ -33,9 +33,9 @@ describe('MessagesInFlight', () => {
     const { inFlight } = open();
     const [first, second] = [pending(), pending()];
     const events: string[] = [];
-    void inFlight.carry(first.promise);
+    void inFlight.track(first.promise);
     const drained = inFlight.drain().then(() => events.push('drained'));
-    void inFlight.carry(second.promise).then(() => events.push('second'));
+    void inFlight.track(second.promise).then(() => events.push('second'));
     first.end();
     await first.promise;
     // Longer than it takes to notice the end of the first.
@@ -48,7 +48,7 @@ describe('MessagesInFlight', () => {
   it('waits for its own transport alone', async () => {
     const { load, inFlight } = open(2);
     const [other, message] = [new MessagesInFlight(load), pending()];
-    void other.carry(message.promise);
+    void other.track(message.promise);
     await inFlight.drain();
     expect(load.isOverloaded).toBe(false);
     const drained = jest.fn();

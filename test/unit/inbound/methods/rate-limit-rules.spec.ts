@@ -18,6 +18,10 @@ describe('the rules of rate limits', () => {
     for (const method of DELETIONS) expect(rules(7).of(method)).toMatchObject({ limit: 100 });
   });
 
+  it('never limit how often event streams are opened, as the operator limits methods only', () => {
+    expect(rules(7).of('events')).toBeUndefined();
+  });
+
   it('of single methods go before all others, also where they take a limit away', () => {
     const own = { limit: 3, windowMs: 1000 };
     const none = { limit: 0, windowMs: 1000 };

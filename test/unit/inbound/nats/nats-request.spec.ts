@@ -69,9 +69,9 @@ describe('a JSON-RPC request object', () => {
   it('is answered as JSON-RPC has it', () => {
     const payload = '{"jsonrpc":"2.0","id":"a"}';
     expect(reply(payload, { result: '{"x":1}' })).toEqual({ jsonrpc: '2.0', result: { x: 1 }, id: 'a' });
-    expect(reply(payload, { error: new JsonRpcError(-32001, 'Away', { code: 'AWAY' }) })).toEqual({
+    expect(reply(payload, { error: new JsonRpcError(-32001, 'Late', { code: 'TIMEOUT' }) })).toEqual({
       jsonrpc: '2.0',
-      error: { code: -32001, message: 'Away', data: { code: 'AWAY' } },
+      error: { code: -32001, message: 'Late', data: { code: 'TIMEOUT' } },
       id: 'a',
     });
     expect(reply('{"jsonrpc":"2.0"}', { result: '1' })).toBeUndefined();

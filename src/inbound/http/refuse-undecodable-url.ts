@@ -1,0 +1,11 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { taskIdProblem } from '../../core/domain/identifiers';
+import { invalidRequest, sendRest, TASK_DELETION } from './rest-reply';
+
+/** For a URL that cannot be decoded, and therefore reaches no route. */
+export function refuseUndecodableUrl(_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const isTask = request.method === 'DELETE' && request.url.startsWith('/v1/tasks/');
+  const malformedId = { field: 'id', message: taskIdProblem(undefined) as string };
+  const detail = 'Bad request: the URL cannot be decoded';
+  sendRest(reply, isTask ? invalidRequest(TASK_DELETION, [malformedId]) : { status: 400, detail });
+}

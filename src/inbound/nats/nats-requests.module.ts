@@ -1,0 +1,17 @@
+import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import { JsonRpcNatsOptions, JsonRpcNatsStrategy } from './json-rpc-nats.strategy';
+
+/**
+ * The methods over NATS. The application provides, globally, `Authenticator`, `LoadShedder` and `CallDurations`, and
+ * hands the strategy to `connectMicroservice`.
+ */
+@Module({})
+export class NatsRequestsModule {
+  static register(options: Omit<FactoryProvider<JsonRpcNatsOptions>, 'provide'>): DynamicModule {
+    return {
+      module: NatsRequestsModule,
+      providers: [JsonRpcNatsStrategy, { ...options, provide: JsonRpcNatsOptions }],
+      exports: [JsonRpcNatsStrategy],
+    };
+  }
+}
