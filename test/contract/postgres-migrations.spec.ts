@@ -37,7 +37,7 @@ describe('migrations', () => {
       const connection = new PostgresConnection(database);
       try {
         const names = await runMigrations(database);
-        expect(names).toEqual(['Initial1763683200000', 'WriteFunctions1763683200001']);
+        expect(names).toEqual(['Initial1763683200000', 'WriteFunctions1763683200001', 'NamedArguments1763683200002']);
         await expect(runMigrations(database)).resolves.toEqual([]);
         const created = await objects(connection);
         expect(created.length).toBeGreaterThan(5);
@@ -61,7 +61,7 @@ describe('migrations', () => {
     const url = await server.createDatabase();
     const replicas = Array.from({ length: 5 }, () => runMigrations(serverDatabase({ url, poolSize: 2 })));
     const done = await Promise.all(replicas);
-    expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, 2]);
+    expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, 3]);
   });
 
   it('wait for nobody when nothing is left to do', async () => {
