@@ -97,7 +97,7 @@ describe('writers that meet on PostgreSQL', () => {
     }
   });
 
-  it('apply and record a write once, tried and drained by several at once', async () => {
+  it('apply and record a write once, although several try and drain it at once', async () => {
     const { id: taskId } = await storedTask(harness);
     for (let round = 0; round < 40; round++) {
       const one = aPut({ taskId, key: 'k' }, { version: nextVersion() });
@@ -117,7 +117,7 @@ describe('writers that meet on PostgreSQL', () => {
     await expectCountsToBeRight();
   });
 
-  it('keep out of a tree that is being deleted', async () => {
+  it('write nothing into a tree that is being deleted', async () => {
     for (let round = 0; round < 40; round++) {
       const root = await storedTask(harness);
       const child = await storedTask(harness, { parentId: root.id });
@@ -163,7 +163,7 @@ describe('writers that meet on PostgreSQL', () => {
     });
   });
 
-  it('give up a lock in time', async () => {
+  it('give up waiting for a lock in time', async () => {
     const impatient = await databaseHarness(serverDatabase({ url: server.url, poolSize: 2 }));
     try {
       const { id } = await storedTask(harness);

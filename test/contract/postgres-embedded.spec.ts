@@ -47,7 +47,7 @@ describe('the embedded database', () => {
     return acknowledged;
   }
 
-  it('keeps all it acknowledged when its process is killed', async () => {
+  it('keeps every acknowledged write when its process is killed', async () => {
     const acknowledged = await writerWith(200);
     await expect(openEmbeddedDatabase(directory)).rejects.toThrow(
       `the data directory ${directory} is in use by process ${child?.pid}`,
@@ -66,7 +66,7 @@ describe('the embedded database', () => {
     expect(readdirSync(directory)).toEqual(['postgres']);
   });
 
-  it('keeps a call within its time while its only session is busy', async () => {
+  it('ends a call at its time limit while its only session is busy', async () => {
     const connection = new PostgresConnection(await openMemoryDatabase());
     try {
       await connection.query('CREATE TABLE too_late ()');
@@ -81,7 +81,7 @@ describe('the embedded database', () => {
         await expect(begun).rejects.toEqual(timeout);
       }, 50);
       await expect(begun).rejects.toEqual(timeout);
-      // It cannot be taken back from this database, and leaves the session as it was.
+      // This database cannot stop the statement, which takes effect and leaves the session as it was.
       await expect(connection.query('SELECT FROM too_late')).resolves.toHaveLength(1);
     } finally {
       await connection.close();
@@ -91,11 +91,11 @@ describe('the embedded database', () => {
   it.each([
     ['/proc/dossier/data', /ENOENT/],
     ['/dev/null/data', /ENOTDIR/],
-  ])('says at once that it cannot be in %s', async (path, message) => {
+  ])('says at once that it cannot be created in %s', async (path, message) => {
     await expect(openEmbeddedDatabase(path)).rejects.toThrow(message);
   });
 
-  it('makes the directories that it needs', async () => {
+  it('creates the directories that it needs, and opens once', async () => {
     const below = join(directory, 'a', 'b');
     const databases = await Promise.allSettled([openEmbeddedDatabase(below), openEmbeddedDatabase(below)]);
     const opened = databases.filter(({ status }) => status === 'fulfilled');
@@ -104,7 +104,7 @@ describe('the embedded database', () => {
     expect(readdirSync(below)).toEqual(['postgres']);
   });
 
-  it('says so when its files are not those of a database, and lets go of them', async () => {
+  it('refuses files that are not those of a database, and gives up its lock', async () => {
     mkdirSync(join(directory, 'postgres'));
     writeFileSync(join(directory, 'postgres', 'PG_VERSION'), 'nonsense');
     const outcome = await openEmbeddedDatabase(directory).catch((error: unknown) => error);
@@ -113,8 +113,8 @@ describe('the embedded database', () => {
     expect(readdirSync(directory)).toEqual(['postgres']);
   });
 
-  describe('locks its directory', () => {
-    it('against the same process, until it is closed', async () => {
+  describe('the lock of its directory', () => {
+    it('keeps out the same process, until it is released', async () => {
       const lock = await DataDirectoryLock.acquire(directory);
       await expect(DataDirectoryLock.acquire(directory)).rejects.toThrow(`in use by process ${process.pid}`);
       await lock.release();
@@ -123,10 +123,10 @@ describe('the embedded database', () => {
     });
 
     it.each([
-      ['of a process that is gone', '4194305-1'],
-      ['of an earlier process with the same id', `${process.pid}-1`],
-      ['that says nothing', ''],
-    ])('and takes over a lock %s, once', async (_, owner) => {
+      ['a process that has ended', '4194305-1'],
+      ['an earlier process with the same id', `${process.pid}-1`],
+      ['not named in its file', ''],
+    ])('is taken over once if its owner is %s', async (_, owner) => {
       writeFileSync(lockFile(), owner);
       const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => DataDirectoryLock.acquire(directory)));
       expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -142,12 +142,12 @@ describe('the embedded database', () => {
       writeFileSync(lockFile(), `${line}-${stat()[21]}`);
       await (await DataDirectoryLock.acquire(directory)).release();
     };
-    // Elsewhere the system does not tell such a process from a living one.
+    // Other systems do not show the difference between such a process and a living one.
     if (existsSync('/proc/self/stat')) {
-      it('and takes over the lock of a process whose exit code nobody has asked for yet', takesOverFromZombie);
+      it('is taken over from a process whose exit code its parent has not asked for yet', takesOverFromZombie);
     }
 
-    it('and finishes a takeover that was cut short', async () => {
+    it('is taken over if an earlier takeover was cut short', async () => {
       writeFileSync(lockFile(), '4194305-1');
       writeFileSync(`${lockFile()}.4194305-1`, '4194305-2');
       await (await DataDirectoryLock.acquire(directory)).release();

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DataSource } from 'typeorm';
 import type { Database } from '../../src/outbound/postgres/database';
 import { openMemoryDatabase } from '../../src/outbound/postgres/embedded-database';
 import { revertMigrations, runMigrations } from '../../src/outbound/postgres/migrate';
@@ -10,8 +11,10 @@ import { sqlMigrations } from '../../src/outbound/postgres/sql-migrations';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
 
-/** Held by whoever migrates. */
+/** Held by the replica that migrates. */
 const MIGRATION_LOCK = '7234017283807667300';
+/** The migrations of the releases that recorded them in the table `migrations`. */
+const EARLIER = ['Initial1763683200000', 'WriteFunctions1763683200001'];
 
 describe('migrations', () => {
   let server: PostgresServer;
@@ -24,9 +27,25 @@ describe('migrations', () => {
   const objects = (connection: PostgresConnection) =>
     connection.query(`
       SELECT relname AS name FROM pg_class
-      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'migrations'
+      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'dossier_migrations'
       UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
       ORDER BY name`);
+
+  const recordsIn = (connection: PostgresConnection, table: string) =>
+    connection.query<{ timestamp: string; name: string }>(`SELECT timestamp, name FROM ${table} ORDER BY id`);
+  const recordOf = (name: string) => ({ timestamp: name.slice(-13), name });
+
+  /** What a release did at its start that had the first two migrations, and TypeORM's own name for its table. */
+  async function runEarlierRelease(database: Database): Promise<string[]> {
+    const dataSource = new DataSource({ ...database.migrating, migrations: sqlMigrations().slice(0, 2) });
+    await dataSource.initialize();
+    try {
+      const done = await dataSource.runMigrations();
+      return done.map(({ name }) => name);
+    } finally {
+      await dataSource.destroy();
+    }
+  }
 
   describe.each<[string, () => Promise<Database>]>([
     ['PostgreSQL', emptyDatabase],
@@ -37,7 +56,7 @@ describe('migrations', () => {
       const connection = new PostgresConnection(database);
       try {
         const names = await runMigrations(database);
-        expect(names).toEqual(['Initial1763683200000', 'WriteFunctions1763683200001']);
+        expect(names).toEqual([...EARLIER, 'NamedArguments1763683200002']);
         await expect(runMigrations(database)).resolves.toEqual([]);
         const created = await objects(connection);
         expect(created.length).toBeGreaterThan(5);
@@ -55,16 +74,126 @@ describe('migrations', () => {
         await connection.close();
       }
     });
+
+    it('are not run again if an earlier release recorded them, and its data stays', async () => {
+      const database = await open();
+      const connection = new PostgresConnection(database);
+      try {
+        expect(await runEarlierRelease(database)).toEqual(EARLIER);
+        const harness = postgresHarness(connection);
+        const { id: taskId } = await storedTask(harness);
+        await harness.attachments.put(aPut({ taskId }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+
+        await expect(runMigrations(database)).resolves.toEqual(['NamedArguments1763683200002']);
+        expect(await found(harness, taskId)).toBeDefined();
+        expect(await recordsIn(connection, 'dossier_migrations')).toEqual([
+          ...EARLIER.map(recordOf),
+          recordOf('NamedArguments1763683200002'),
+        ]);
+        await expect(runMigrations(database)).resolves.toEqual([]);
+        // A replica of the earlier release that starts beside this one.
+        await expect(runEarlierRelease(database)).resolves.toEqual([]);
+        expect(await recordsIn(connection, 'migrations')).toEqual(EARLIER.map(recordOf));
+      } finally {
+        await connection.close();
+      }
+    });
+
+    it('are undone if an earlier release recorded them, and no release takes them for done after that', async () => {
+      const database = await open();
+      const connection = new PostgresConnection(database);
+      try {
+        await runEarlierRelease(database);
+        await connection.query(
+          "INSERT INTO migrations (timestamp, name) VALUES (1700000000000, 'Foreign1700000000000')",
+        );
+        await revertMigrations(database);
+        expect(await objects(connection)).toEqual([{ name: 'migrations' }]);
+        expect(await recordsIn(connection, 'migrations')).toEqual([recordOf('Foreign1700000000000')]);
+        await expect(runEarlierRelease(database)).resolves.toEqual(EARLIER);
+      } finally {
+        await connection.close();
+      }
+    });
+
+    it.each([
+      [
+        'another TypeORM application',
+        'CREATE TABLE migrations (id serial PRIMARY KEY, timestamp bigint NOT NULL, name varchar NOT NULL)',
+        "INSERT INTO migrations (timestamp, name) VALUES (1700000000000, 'Foreign1700000000000')",
+      ],
+      [
+        'an application with other columns',
+        'CREATE TABLE migrations (id serial PRIMARY KEY, migration varchar NOT NULL, batch integer NOT NULL)',
+        "INSERT INTO migrations (migration, batch) VALUES ('2014_10_12_000000_create_users_table', 1)",
+      ],
+      [
+        'an application with names of another type',
+        'CREATE TABLE migrations (name integer)',
+        'INSERT INTO migrations VALUES (1)',
+      ],
+    ])('leave the table `migrations` of %s as it is', async (_, create, insert) => {
+      const database = await open();
+      const connection = new PostgresConnection(database);
+      try {
+        await connection.query(create);
+        await connection.query(insert);
+        const before = await connection.query('SELECT xmin, m.* FROM migrations m');
+        expect(await runMigrations(database)).toHaveLength(3);
+        expect(await recordsIn(connection, 'dossier_migrations')).toHaveLength(3);
+        await revertMigrations(database);
+        expect(await connection.query('SELECT xmin, m.* FROM migrations m')).toEqual(before);
+      } finally {
+        await connection.close();
+      }
+    });
+
+    it('are recorded in `dossier_migrations` alone on a new database', async () => {
+      const database = await open();
+      const connection = new PostgresConnection(database);
+      try {
+        await runMigrations(database);
+        expect(await objects(connection)).not.toContainEqual({ name: 'migrations' });
+        expect(await recordsIn(connection, 'dossier_migrations')).toHaveLength(3);
+      } finally {
+        await connection.close();
+      }
+    });
+  });
+
+  it('ignore a table `migrations` that they may not read', async () => {
+    const url = await server.createDatabase();
+    const owner = new PostgresConnection(serverDatabase({ url, poolSize: 2 }));
+    try {
+      await owner.query(
+        'CREATE TABLE migrations (id serial PRIMARY KEY, timestamp bigint NOT NULL, name varchar NOT NULL)',
+      );
+      await owner.query('CREATE ROLE tenant LOGIN');
+      await owner.query('GRANT CREATE, USAGE ON SCHEMA public TO tenant');
+      const tenant = serverDatabase({ url: url.replace('postgres@', 'tenant@'), poolSize: 2 });
+      expect(await runMigrations(tenant)).toHaveLength(3);
+      await expect(revertMigrations(tenant)).resolves.toBeUndefined();
+    } finally {
+      await owner.close();
+    }
+  });
+
+  it('run once when several replicas start at once on a database of an earlier release', async () => {
+    const url = await server.createDatabase();
+    await runEarlierRelease(serverDatabase({ url, poolSize: 2 }));
+    const replicas = Array.from({ length: 5 }, () => runMigrations(serverDatabase({ url, poolSize: 2 })));
+    const done = await Promise.all(replicas);
+    expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, 1]);
   });
 
   it('run once when several replicas start at once', async () => {
     const url = await server.createDatabase();
     const replicas = Array.from({ length: 5 }, () => runMigrations(serverDatabase({ url, poolSize: 2 })));
     const done = await Promise.all(replicas);
-    expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, 2]);
+    expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, 3]);
   });
 
-  it('wait for nobody when nothing is left to do', async () => {
+  it('do not wait for the lock when nothing is left to do', async () => {
     const database = await emptyDatabase();
     const connection = new PostgresConnection(database);
     try {
@@ -78,7 +207,7 @@ describe('migrations', () => {
     }
   });
 
-  it('leave nothing behind when one fails', async () => {
+  it('leave no trace when one of them fails', async () => {
     const database = await emptyDatabase();
     const connection = new PostgresConnection(database);
     try {
@@ -90,7 +219,7 @@ describe('migrations', () => {
     }
   });
 
-  it('are refused when one cannot be undone', () => {
+  it('are refused if one of them cannot be undone', () => {
     const folder = mkdtempSync(join(tmpdir(), 'dossier-migrations-'));
     try {
       writeFileSync(join(folder, '1763683200000-initial.up.sql'), 'SELECT 1');

@@ -29,7 +29,7 @@ describe('PostgresConnection', () => {
       connection.query<{ count: string }>("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
     );
 
-  it('may be opened while the server is away, and works when it comes', async () => {
+  it('may be opened while the server is unavailable, and works when the server is back', async () => {
     await connected(server.port, async (connection) => {
       await server.kill();
       await expect(connection.query('SELECT 1')).rejects.toEqual(unavailable);
@@ -51,12 +51,12 @@ describe('PostgresConnection', () => {
 
       const running = [1, 2, 3].map(() => connection.query('SELECT pg_sleep(4)'));
       const cutOff = Promise.all(running.map((query) => expect(query).rejects.toEqual(unavailable)));
-      await until('all are under way', async () => (await sleepers())[0]?.count === '3');
+      await until('all are running', async () => (await sleepers())[0]?.count === '3');
       await server.kill();
       await cutOff;
       await expect(found(harness, taskId)).rejects.toEqual(unavailable);
       await server.restart();
-      const kept = await until('it answers again', () => found(harness, taskId).catch(() => undefined));
+      const kept = await until('the server responds again', () => found(harness, taskId).catch(() => undefined));
       expect(kept).toEqual(one.attachment);
     });
   });
@@ -73,7 +73,7 @@ describe('PostgresConnection', () => {
     });
   });
 
-  it('rolls back what fails, and keeps the session', async () => {
+  it('rolls back a transaction that fails, and keeps the session', async () => {
     await connected(server.port, async (connection) => {
       const failing = connection.transaction(async (query) => {
         await query('CREATE TABLE rolled_back ()');
@@ -85,15 +85,15 @@ describe('PostgresConnection', () => {
   });
 
   it.each([
-    ['refused', 'data that no type takes', "SELECT 'x'::integer"],
+    ['refused', 'data that the type does not accept', "SELECT 'x'::integer"],
     [
       'refused',
       'a constraint that does not hold',
       'CREATE TEMP TABLE t (a integer NOT NULL) ON COMMIT DROP; INSERT INTO t VALUES (NULL)',
     ],
-    ['refused', 'more than there may be', `SELECT ${new Array(2000).fill(1).join()}`],
+    ['refused', 'more columns than the server allows', `SELECT ${new Array(2000).fill(1).join()}`],
     ['failed', 'a fault of our own', 'SELECT missing'],
-  ] as const)('knows what is %s: %s', async (outcome, _, text) => {
+  ] as const)('reports as %s: %s', async (outcome, _, text) => {
     await connected(server.port, async (connection) => {
       const statements = connection.transaction(async (query) => {
         for (const statement of text.split(';')) await query(statement);
@@ -102,9 +102,9 @@ describe('PostgresConnection', () => {
     });
   });
 
-  describe('a call that has no time left', () => {
+  describe('a call whose time is up', () => {
     const SHORT_MS = 200;
-    /** Shorter than the server's own limits: what is gone by then has been cancelled. */
+    /** Shorter than the server's own limits: a statement that is gone by then has been cancelled. */
     const SOON_MS = 3000;
 
     const waiters = () =>
@@ -112,7 +112,7 @@ describe('PostgresConnection', () => {
         connection.query("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"),
       );
 
-    it('leaves nothing behind that waits for a lock, or holds one', async () => {
+    it('leaves no statement on the server that waits for a lock, or holds one', async () => {
       await connected(server.port, async (connection) => {
         await connection.query('CREATE TABLE counted AS SELECT 0 AS count');
         await connection.transaction(async (query) => {
@@ -122,15 +122,15 @@ describe('PostgresConnection', () => {
             await other('UPDATE counted SET count = count + 1');
           }, SHORT_MS);
           await expect(blocked).rejects.toEqual(timeout);
-          await until('nobody waits', async () => (await waiters()).length === 0, SOON_MS);
-          // The lock of the one that was given up is free again, while the row is still held.
+          await until('no statement waits', async () => (await waiters()).length === 0, SOON_MS);
+          // The lock of the call that was given up is free again, while the row is still locked.
           await query('SELECT pg_advisory_xact_lock(1)');
         });
         await expect(connection.query('SELECT count FROM counted')).resolves.toEqual([{ count: 1 }]);
       });
     });
 
-    it('ends between two statements as well, and is rolled back', async () => {
+    it('also ends between two statements, and is rolled back', async () => {
       await connected(server.port, async (connection) => {
         await connection.query('CREATE TABLE unfinished ()');
         let isOver = false;
@@ -150,7 +150,7 @@ describe('PostgresConnection', () => {
       });
     });
 
-    it('waits no longer for a session, and does nothing when there is one', async () => {
+    it('stops waiting for a session, and writes nothing when one is free', async () => {
       await connected(server.port, async (connection) => {
         await connection.query('CREATE TABLE too_late ()');
         let free = 0;
@@ -162,7 +162,7 @@ describe('PostgresConnection', () => {
       });
     });
 
-    it('is refused at once where too many others wait', async () => {
+    it('is refused at once if too many others wait', async () => {
       await connected(server.port, async (connection) => {
         await connection.query('SELECT 1');
         let served = 0;
@@ -177,12 +177,12 @@ describe('PostgresConnection', () => {
     });
   });
 
-  it('tells a pool that is busy from a server that is away, and asks past it whether that answers', async () => {
+  it('distinguishes a busy pool from an unavailable server, and pings the server beside the pool', async () => {
     const proxy = await startFaultProxy(server.port);
     try {
       await connected(proxy.port, async (connection) => {
         const busy = [1, 2, 3].map(() => connection.query('SELECT pg_sleep(3)'));
-        await until('all are under way', async () => (await sleepers())[0]?.count === '3');
+        await until('all are running', async () => (await sleepers())[0]?.count === '3');
         const waiting = expect(connection.query('SELECT 1')).rejects.toEqual(timeout);
         await connection.ping(PING_TIMEOUT_MS);
         await connection.ping(PING_TIMEOUT_MS);
@@ -198,7 +198,7 @@ describe('PostgresConnection', () => {
     }
   });
 
-  it('answers a ping that takes seconds, and ends no session by one that takes too long', async () => {
+  it('takes a ping of seconds for a response, and ends no session of the pool after one that takes too long', async () => {
     const proxy = await startFaultProxy(server.port);
     const sessions = () =>
       connected(server.port, (connection) =>
@@ -227,7 +227,7 @@ describe('PostgresConnection', () => {
     }
   });
 
-  it('stops a statement that takes too long, on the server too', async () => {
+  it('stops a statement that takes too long, also on the server', async () => {
     await connected(server.port, async (connection) => {
       await expect(connection.query('SELECT pg_sleep(20)')).rejects.toEqual(timeout);
       await expect(sleepers()).resolves.toEqual([{ count: '0' }]);
@@ -249,7 +249,7 @@ describe('PostgresConnection', () => {
     }
   });
 
-  it('does not wait for a server that accepts and says nothing', async () => {
+  it('does not wait for a server that accepts a connection and stays silent', async () => {
     const proxy = await startFaultProxy(server.port);
     proxy.silence('both');
     try {

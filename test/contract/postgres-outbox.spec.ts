@@ -62,7 +62,7 @@ describe('PostgresOutbox', () => {
       );
     const types = (page: Awaited<ReturnType<typeof read>>) => page?.events.map(({ event }) => event.type);
 
-    it('misses nothing that is committed late', async () => {
+    it('misses no event that is committed late', async () => {
       const [{ id: a }, { id: b }] = [await storedTask(harness), await storedTask(harness)];
       let after = await start();
       const [slow, fast] = [await transaction(), await transaction()];
@@ -78,7 +78,7 @@ describe('PostgresOutbox', () => {
       expect(types(await read((await read(after))?.position))).toEqual([]);
     });
 
-    it('misses nothing when it resumes from within a page', async () => {
+    it('misses no event when it resumes from within a page', async () => {
       const { id } = await storedTask(harness);
       const after = await start();
       const [slow, fast] = [await transaction(), await transaction()];
@@ -92,7 +92,7 @@ describe('PostgresOutbox', () => {
       expect(types(await read(rest?.position))).toEqual(['slow']);
     });
 
-    it('sees changes in their order, although the later one began its transaction first', async () => {
+    it('sees changes in their order, although the transaction of the later one began first', async () => {
       const { id } = await storedTask(harness);
       let after = await start();
       const [later, , earlier] = [await transaction(), await transaction(), await transaction()];
@@ -124,7 +124,7 @@ describe('PostgresOutbox', () => {
         [randomUUID(), taskId, key],
       );
 
-    it('waits for what is committed late, and passes nothing over', async () => {
+    it('waits for a change that is committed late, and passes none over', async () => {
       const { id } = await storedTask(harness);
       const from = await start();
       await put(id, 'before', 1000);
@@ -145,7 +145,7 @@ describe('PostgresOutbox', () => {
       expect(keysOf(await changes(third.to))).toEqual([]);
     });
 
-    it('is beside the point where it is ahead of all that has ended: what is recent is told', async () => {
+    it('starts again with the recent changes if it is ahead of every transaction that has ended', async () => {
       const { id } = await storedTask(harness);
       await put(id, 'recent', 1000);
       const slow = await transaction();
@@ -160,7 +160,7 @@ describe('PostgresOutbox', () => {
     });
 
     it.each(['force_custom_plan', 'force_generic_plan'])(
-      'reads no more than it must, wherever it is: %s',
+      'reads no more of the outbox than it must, at its start and after it: %s',
       async (mode) => {
         await harness.connection.query(`
         INSERT INTO outbox (op_id, task_id, key, version, kind, event, at, xid)
@@ -198,7 +198,7 @@ describe('PostgresOutbox', () => {
     }
     const leads = async (outbox: PostgresOutbox) => (await outbox.unpublished(1)) !== undefined;
 
-    it('are one at a time, and the next takes over when it ends', async () => {
+    it('publish one at a time, and the next takes over when one ends', async () => {
       const [first, second] = [replica(), replica()];
       expect([await leads(first), await leads(second), await leads(first), await leads(second)]).toEqual([
         true,
@@ -211,7 +211,7 @@ describe('PostgresOutbox', () => {
       expect(await leads(first)).toBe(false);
     });
 
-    it('take turns as each stands down, and only the one whose turn it is can', async () => {
+    it('take turns as each stands down, which has no effect on a replica that does not publish', async () => {
       const [first, second] = [replica(), replica()];
       expect([await leads(first), await leads(second)]).toEqual([true, false]);
       await second.standDown();
@@ -222,7 +222,7 @@ describe('PostgresOutbox', () => {
       expect([await leads(first), await leads(second)]).toEqual([true, false]);
     });
 
-    it('stand down without the database, too', async () => {
+    it('also stand down without the database', async () => {
       const [outbox, other] = [replica(), replica()];
       expect(await leads(outbox)).toBe(true);
       await server.kill();
@@ -232,14 +232,14 @@ describe('PostgresOutbox', () => {
       await until('it knows', async () => !(await leads(outbox).catch(() => true)), 5000);
     });
 
-    it('are replaced within five seconds when they fall silent, and notice it', async () => {
+    it('are replaced within five seconds after they fall silent, and notice it', async () => {
       const [frozen, second] = [replica(), replica()];
       expect(await leads(frozen)).toBe(true);
       await until('the second publishes', () => leads(second), 5000);
       await expect(leads(frozen).catch(() => false)).resolves.toBe(false);
     });
 
-    it('come back after an outage of the database', async () => {
+    it('publish again after an outage of the database', async () => {
       const outbox = replica();
       expect(await leads(outbox)).toBe(true);
       await server.kill();

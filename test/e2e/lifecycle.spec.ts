@@ -180,7 +180,7 @@ describe('the migration command', () => {
   const tables = () =>
     withPostgres(databaseUrl, async (client) => {
       const { rows } = await client.query<{ name: string }>(
-        `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migrations'`,
+        `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'dossier_migrations'`,
       );
       return rows.map(({ name }) => name);
     });

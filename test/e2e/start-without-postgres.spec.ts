@@ -79,7 +79,7 @@ describe('a replica that starts while PostgreSQL is unavailable', () => {
   it('does not use the database, once it is back, until its schema is up to date', async () => {
     await withPostgres(servers.databaseUrl, async (client) => {
       await client.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
-      await client.query('ALTER TABLE migrations RENAME TO not_yet');
+      await client.query('ALTER TABLE dossier_migrations RENAME TO not_yet');
       toPostgres.pass();
       await until('it waits for its turn to migrate', async () => {
         const { rowCount } = await client.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`);
@@ -89,7 +89,7 @@ describe('a replica that starts while PostgreSQL is unavailable', () => {
       await write('c', 'journaled');
       expect(await get(service, 'b')).toMatchObject({ value: 'before', degraded: true });
       expect(await service.error('task.get_attachment', { taskId: 't', key: 'd' })).toMatchObject(UNAVAILABLE);
-      await client.query('ALTER TABLE not_yet RENAME TO migrations');
+      await client.query('ALTER TABLE not_yet RENAME TO dossier_migrations');
     });
   });
 

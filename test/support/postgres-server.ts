@@ -97,7 +97,7 @@ function startOn(path: string, data: string, port: number, owner?: { uid: number
   });
 }
 
-/** With its own data: another server may have taken the port first. */
+/** Also checks that the data is its own: another server may have taken the port first. */
 async function answers(port: number, data: string): Promise<boolean> {
   const client = new Client({ connectionString: urlOf(port, 'postgres'), connectionTimeoutMillis: 1000 });
   client.on('error', () => undefined);

@@ -1,7 +1,7 @@
 import type { Attachment, AttachmentIdentity, AttachmentType } from '../../core/domain/attachment';
-import type { DomainEvent } from '../../core/domain/domain-event';
 import { JsonText } from '../../core/domain/json-text';
 import type { AttachmentDeletion, AttachmentPut, PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
+import { SqlFunction } from './sql-function';
 
 /** A live row of task_attachments, as selected by `attachmentColumns`. */
 export interface AttachmentRow {
@@ -23,7 +23,7 @@ export interface AttachmentRow {
   op_id: string;
 }
 
-/** What the functions that write attachments answer to a put. */
+/** What the functions that write attachments return for a put. */
 export interface WriteRow {
   state: string;
   stored_version: string | null;
@@ -33,8 +33,32 @@ export interface WriteRow {
   replaced: boolean;
 }
 
-/** The same of a deletion: without an id where nothing was alive. */
+/** The same for a deletion: without an id if no live attachment was there. */
 export type DeletionRow = Pick<WriteRow, 'state' | 'stored_version'> & { id: string | null };
+
+const COLUMNS = [
+  'id',
+  'type',
+  'value',
+  'content',
+  'url',
+  'mime_type',
+  'size',
+  'bytes',
+  'created_by',
+  'created_at',
+  'updated_at',
+  'expires_at',
+  'version',
+  'op_id',
+] as const;
+type WrittenColumn = (typeof COLUMNS)[number];
+const NO_COLUMNS = Object.fromEntries(COLUMNS.map((column) => [column, null])) as Record<WrittenColumn, null>;
+
+const WRITTEN = ['task_id', 'key', 'deleted', ...COLUMNS, 'event'] as const;
+const TERMS = ['organization', 'mode', 'if_absent', 'if_version', 'now', 'max_attachments'] as const;
+
+export const WRITE_ATTACHMENT = new SqlFunction('write_attachment', [...WRITTEN, ...TERMS]);
 
 /** The columns of the table or subquery `a`. */
 export function attachmentColumns(includeBodies: boolean): string {
@@ -68,24 +92,28 @@ export function attachmentOfRow(row: AttachmentRow): Attachment {
   };
 }
 
-/** The first parameters of `write_attachment`, for a put. */
-export function putParameters({ attachment, event }: AttachmentPut): unknown[] {
-  return [attachment.taskId, attachment.key, false, ...Object.values(bodyColumns(attachment)), JSON.stringify(event)];
+/** The parameters of `write_attachment` that say what is written. */
+export type WrittenParameter = (typeof WRITTEN)[number];
+
+/** For a put. */
+export function putParameters({ attachment, event }: AttachmentPut): Record<WrittenParameter, unknown> {
+  const { taskId, key } = attachment;
+  return { task_id: taskId, key, deleted: false, ...columnsOf(attachment), event: JSON.stringify(event) };
 }
 
-/** The first parameters of `write_attachment`, for a deletion. */
-export function deletionParameters({ taskId, key, stamp, event }: AttachmentDeletion): unknown[] {
-  const body = new Array<null>(12).fill(null);
-  return [taskId, key, true, ...body, stamp.version, stamp.op, JSON.stringify(event)];
+/** For a deletion. */
+export function deletionParameters(deletion: AttachmentDeletion): Record<WrittenParameter, unknown> {
+  const { taskId, key, stamp, event } = deletion;
+  const columns = { ...NO_COLUMNS, version: stamp.version, op_id: stamp.op };
+  return { task_id: taskId, key, deleted: true, ...columns, event: JSON.stringify(event) };
 }
 
 /** A put as `create_task` and `update_task` take it. */
-export function putJson({ attachment, event }: AttachmentPut): Record<string, unknown> & { event: DomainEvent } {
-  return { key: attachment.key, ...bodyColumns(attachment), event };
+export function putJson({ attachment, event }: AttachmentPut): object {
+  return { key: attachment.key, ...columnsOf(attachment), event };
 }
 
-/** In the order of the parameters of `write_attachment`. */
-function bodyColumns(attachment: Attachment): Record<string, unknown> {
+function columnsOf(attachment: Attachment): Record<WrittenColumn, unknown> {
   return {
     id: attachment.id,
     type: attachment.type,
@@ -130,6 +158,6 @@ export function refusalOf({ state, stored_version }: Pick<WriteRow, 'state' | 's
     case 'task-full':
       return { state };
     default:
-      throw new Error(`the database answered a write with the unknown state ${state}`);
+      throw new Error(`a write returned the unknown state ${state}`);
   }
 }

@@ -6,13 +6,13 @@ import { join } from 'node:path';
 const LOCK_FILE = 'dossier.lock';
 
 /**
- * Keeps a second process out of a data directory, by a file that names its owner. The file of a process that is gone
+ * Keeps a second process out of a data directory, by a file that names its owner. The file of a process that has ended
  * is taken over.
  */
 export class DataDirectoryLock {
   private constructor(private readonly path: string) {}
 
-  /** Throws an error that names the directory and the owner's process id where the owner is alive. */
+  /** If the owner is alive, throws an error that names the directory and the owner's process id. */
   static async acquire(directory: string): Promise<DataDirectoryLock> {
     const path = join(directory, LOCK_FILE);
     const owner = await claim(path);
@@ -25,13 +25,13 @@ export class DataDirectoryLock {
   }
 }
 
-/** Creates the lock file; returns the living owner where there is one. */
+/** Creates the lock file; returns the owner instead if it is alive. */
 async function claim(path: string): Promise<string | undefined> {
   while (!(await createWhole(path, identityOf(process.pid) as string))) {
     const owner = await readOwner(path);
     if (owner === undefined) continue;
     if (isAlive(owner)) return owner;
-    // Only one process at a time may remove what this owner left, or it would remove its successor's file.
+    // Only one process at a time may remove a dead owner's file: a second one would remove that of the successor.
     const takeover = `${path}.${owner}`;
     const rival = await claim(takeover);
     if (rival) return rival;
@@ -41,7 +41,7 @@ async function claim(path: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** A link appears with its content, all at once. False where the file exists. */
+/** A link appears together with its content, never without. False if the file exists. */
 async function createWhole(path: string, content: string): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`;
   await writeFile(draft, content);
@@ -74,8 +74,8 @@ function pidOf(owner: string): number {
 }
 
 /**
- * Undefined where there is no such process, or only what is left of one until its parent asks for its exit code. With
- * its start time: ids are used again, in containers always the same.
+ * Undefined if there is no such process, or only a zombie, whose parent has not asked for its exit code yet. The start
+ * time is part of the identity: ids are used again, and in a container the same ones each time.
  */
 function identityOf(pid: number): string | undefined {
   try {
@@ -87,12 +87,12 @@ function identityOf(pid: number): string | undefined {
   return state === 'Z' ? undefined : `${pid}-${startTime}`;
 }
 
-/** Start time in clock ticks since the machine's; where the system does not tell, the process id alone must do. */
+/** The start time is in clock ticks since that of the machine. Without /proc, the process id alone must do. */
 function processStat(pid: number): { state: string; startTime: string } {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field, the program's name in parentheses, may itself hold anything; state is the third, the start
-    // time the 22nd.
+    // The second field, the program's name in parentheses, may hold spaces and parentheses. The state is the third
+    // field, the start time the 22nd.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return { state: fields[0] ?? '', startTime: fields[19] ?? '' };
   } catch {

@@ -4,14 +4,13 @@ import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { DataDirectoryLock } from './data-directory-lock';
 import { SILENT_LOGGER, type Database } from './database';
-import { sqlMigrations } from './sql-migrations';
 
-/** How long a statement may wait for its turn: there is one session. */
+/** How long a statement may wait for its turn: there is only one session. */
 const CONNECT_TIMEOUT_MS = 5000;
 
 /**
- * PostgreSQL in this process, its files below `dataDirectory`. Throws where another process has them open, or they
- * cannot be.
+ * PostgreSQL in this process, with its files below `dataDirectory`. Throws if another process has them open, or if they
+ * cannot be created.
  */
 export async function openEmbeddedDatabase(dataDirectory: string): Promise<Database> {
   await createDirectory(dataDirectory);
@@ -25,7 +24,7 @@ export async function openEmbeddedDatabase(dataDirectory: string): Promise<Datab
   }
 }
 
-/** PostgreSQL in this process that forgets everything when it ends. */
+/** PostgreSQL in this process, in memory: its data ends with the process. */
 export function openMemoryDatabase(): Promise<Database> {
   return openPGlite();
 }
@@ -42,13 +41,13 @@ async function openPGlite(folder?: string): Promise<Database> {
     }) as const;
   return {
     serving: dataSource(),
-    migrating: { ...dataSource(), migrations: sqlMigrations() },
+    migrating: dataSource(),
     isInterruptible: false,
     close: () => pglite.close(),
   };
 }
 
-/** With its parents. What Node does for this never ends where a directory cannot be made for want of a parent: /proc. */
+/** With its parents. Node's own recursive `mkdir` never returns if a parent cannot be created, as below /proc. */
 async function createDirectory(path: string): Promise<void> {
   const missing: string[] = [];
   for (let at = resolve(path); !(await exists(at)); at = dirname(at)) missing.unshift(at);

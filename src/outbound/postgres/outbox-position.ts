@@ -1,9 +1,9 @@
 /**
- * A place in the outbox that no late commit can slip behind: what the snapshot `seen` shows has been read. Within a
- * page that was not read to its end, so has what `until` shows as far as `seq`.
+ * How far a reader of the outbox has come. A late commit cannot slip behind it: everything that the snapshot `seen`
+ * shows has been read. Within a page that was not read to its end, so has what `until` shows, as far as `seq`.
  */
 export interface OutboxPosition {
-  /** As `pg_snapshot` prints itself: `xmin:xmax:` and the transactions between them that were under way. */
+  /** In the text form of `pg_snapshot`: `xmin:xmax:` and the transactions between them that were in progress. */
   readonly seen: string;
   readonly within?: { readonly until: string; readonly seq: number };
 }
@@ -15,7 +15,7 @@ export function printPosition({ seen, within }: OutboxPosition): string {
   return within ? `${seen}/${within.until}/${within.seq}` : seen;
 }
 
-/** Undefined where the text is none. */
+/** Undefined if the text is not a position. */
 export function parsePosition(text: string): OutboxPosition | undefined {
   const [seen = '', until, seq, ...rest] = text.split('/');
   if (!isSnapshot(seen) || rest.length > 0) return undefined;
@@ -33,7 +33,7 @@ function xmax(snapshot: string): bigint {
   return BigInt(snapshot.split(':')[1] as string);
 }
 
-/** As strict as PostgreSQL, which would refuse the whole statement. */
+/** As strict as PostgreSQL, which would refuse the whole statement over it. */
 function isSnapshot(text: string): boolean {
   const [, first, end, list] = SNAPSHOT.exec(text) ?? [];
   if (first === undefined || end === undefined || list === undefined) return false;

@@ -5,17 +5,17 @@ import { isAnswer, storeErrorOf } from './postgres-error';
 /** Runs one statement, prepared once per session; throws `StoreError`. */
 export type Query = <Row>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
 
-/** Whatever breaks between two statements is told to the next one; without a listener it would end the process. */
+/** A break between two statements is reported by the next one. Without a listener it would end the process. */
 const IGNORE = () => undefined;
 
-/** A session of the pool, for the time of one call. */
+/** A session of the pool, for one call. */
 export class PooledSession {
   private broken?: StoreError;
   private isReleased = false;
 
   constructor(
     private readonly client: PoolClient,
-    /** The same for every session. */
+    /** Gives a statement the same name in every session. */
     private readonly nameOf: (text: string) => string,
     private readonly onRelease: () => void,
   ) {
@@ -34,7 +34,7 @@ export class PooledSession {
     }
   };
 
-  /** Gives it up with whatever it is doing, which the server cancels when it finds the connection closed. */
+  /** Gives it up during its statement, which the server cancels when it finds the connection closed. */
   abandon(reason: StoreError): void {
     this.broken ??= reason;
     this.release();

@@ -22,15 +22,16 @@ import {
   putParameters,
   refusalOf,
   timestamp,
+  WRITE_ATTACHMENT,
   type AttachmentRow,
   type DeletionRow,
   type WriteRow,
+  type WrittenParameter,
 } from './attachment-row';
-import { placeholders } from './placeholders';
 import type { PostgresConnection } from './postgres-connection';
 import { liveCount } from './task-row';
 
-const WRITE = `SELECT * FROM write_attachment(${placeholders(24)})`;
+const WRITE = `SELECT * FROM ${WRITE_ATTACHMENT.call}`;
 
 const LIVE_TASK = `t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 
@@ -46,13 +47,13 @@ const SUMMARIES = `
   WHERE ${LIVE_TASK}
   ORDER BY a.key`;
 
-/** Each row of a task is joined to its attachments from the left: a task without any gives one row of nulls. */
+/** A task's row is joined to its attachments from the left: a task without attachments gives one row of nulls. */
 type LeftJoined<Row> = Row | { [Column in keyof Row]: null };
 
-/** Of a tombstone no more than the key and its version is there. */
+/** A tombstone has its key and its version only. */
 type StoredRow = AttachmentRow | (Pick<AttachmentRow, 'task_id' | 'key' | 'version'> & { id: null });
 
-/** How something is written, beside what is written. */
+/** How a write is to be done; the parameters of `write_attachment` beside what is written. */
 interface WriteTerms {
   readonly mode: 'direct' | 'force' | 'drain';
   readonly organization: string;
@@ -128,20 +129,23 @@ export class PostgresAttachmentStore implements AttachmentStore {
     return rows[0] && attachmentsOf(rows);
   }
 
-  private async write<Row = WriteRow>(parameters: unknown[], terms: WriteTerms): Promise<Row> {
+  private async write<Row = WriteRow>(written: Record<WrittenParameter, unknown>, terms: WriteTerms): Promise<Row> {
     const { mode, organization, condition, nowMs, timeoutMs } = terms;
-    const ifAbsent = condition !== undefined && 'ifAbsent' in condition;
-    const ifVersion = condition !== undefined && 'ifVersion' in condition ? condition.ifVersion : null;
-    const [row] = await this.connection.query<Row>(
-      WRITE,
-      [...parameters, organization, mode, ifAbsent, ifVersion, timestamp(nowMs), MAX_ATTACHMENTS_PER_TASK],
-      timeoutMs,
-    );
+    const values = WRITE_ATTACHMENT.values({
+      ...written,
+      organization,
+      mode,
+      if_absent: condition !== undefined && 'ifAbsent' in condition,
+      if_version: condition !== undefined && 'ifVersion' in condition ? condition.ifVersion : null,
+      now: timestamp(nowMs),
+      max_attachments: MAX_ATTACHMENTS_PER_TASK,
+    });
+    const [row] = await this.connection.query<Row>(WRITE, values, timeoutMs);
     return row as Row;
   }
 }
 
-/** One page and the total; no row at all where the task is missing. */
+/** One page and the total; no row at all if the task is missing. */
 function listStatement(query: AttachmentListQuery): { text: string; values: unknown[] } {
   const { taskId, organization, nowMs, limit, offset, type, keyPrefix } = query;
   const values: unknown[] = [taskId, organization, timestamp(nowMs), limit, offset];
@@ -153,7 +157,7 @@ function listStatement(query: AttachmentListQuery): { text: string; values: unkn
   const order = `ORDER BY a.created_at ${direction}, a.key ${direction}`;
   const total = filter === '' ? liveCount('$3') : `(SELECT count(*)::integer ${matching})`;
   return {
-    // Materialized, or the total would be counted again for every row of the page.
+    // Not materialized, the total would be counted again for every row of the page.
     text: `
       WITH task AS MATERIALIZED (SELECT t.id, ${total} AS total FROM tasks t WHERE ${LIVE_TASK})
       SELECT t.total, ${attachmentColumns(query.includeBodies)}

@@ -9,14 +9,14 @@ import { PingSession } from './ping-session';
 import { PooledSession, type Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
 
-/** Behind so many, even sessions that serve but a thousand calls a second would come too late for any caller. */
+/** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
 const MAX_WAITING = 2000;
-/** The pool's own words, to whoever has waited too long: for others to be done, or for the server to take him. */
+/** The pool's message to a call that waited too long, for a session in use or for a new one from the server. */
 const NO_SESSION_IN_TIME = 'timeout exceeded when trying to connect';
 
 /**
- * The pool of sessions that the stores share. It connects when it is first asked, so the server may be away when this
- * one starts, and come and go later. Whoever finds too many others waiting for a session is refused at once.
+ * The pool of sessions that the stores share. It connects on the first call, so the server may be unavailable when the
+ * replica starts, and at any time later. A call that finds too many others waiting for a session is refused at once.
  */
 export class PostgresConnection implements OnApplicationShutdown {
   readonly name = 'postgres';
@@ -42,7 +42,7 @@ export class PostgresConnection implements OnApplicationShutdown {
     return runMigrations(this.database);
   }
 
-  /** Until `admit`, whoever asks finds the server away: when it comes back, its schema may not be there yet. */
+  /** Until `admit`, every call finds the server unavailable: when it is back, its schema may not be up to date yet. */
   refuse(): void {
     this.isRefusing = true;
   }
@@ -56,12 +56,12 @@ export class PostgresConnection implements OnApplicationShutdown {
     if (this.isRefusing) throw new StoreError('postgres', 'unavailable');
   }
 
-  /** All of it within `timeoutMs`, the wait for a session included. */
+  /** Takes no longer than `timeoutMs`, the wait for a session included. */
   query<Row>(text: string, values?: readonly unknown[], timeoutMs?: number): Promise<Row[]> {
     return this.withSession((query) => query<Row>(text, values), timeoutMs);
   }
 
-  /** Commits when `work` resolves, rolls back when it rejects. All of it within `timeoutMs`. */
+  /** Commits when `work` resolves, rolls back when it rejects. Takes no longer than `timeoutMs` in all. */
   transaction<T>(work: (query: Query) => Promise<T>, timeoutMs?: number): Promise<T> {
     return this.withSession(async (query) => {
       await query('BEGIN');
@@ -101,7 +101,7 @@ export class PostgresConnection implements OnApplicationShutdown {
     const run = async () => {
       session = await this.connect();
       try {
-        // Nobody waits any more: what was not begun must not take effect.
+        // The caller has stopped waiting: what was not begun must not take effect.
         if (timeout) throw timeout;
         return await work(session.query);
       } finally {
@@ -137,7 +137,7 @@ export class PostgresConnection implements OnApplicationShutdown {
     return (this.dataSource.driver as PostgresDriver).master as Pool;
   }
 
-  /** Whether all sessions were in use, rather than one of them still to be had from the server. */
+  /** Whether all sessions were in use, so that the wait was not for the server to open a new one. */
   private isBusy(error: unknown): boolean {
     return error instanceof Error && error.message === NO_SESSION_IN_TIME && this.inUse >= this.pool.totalCount;
   }

@@ -15,8 +15,9 @@ const BACKLOG = `
   ))::float * 1000 AS age`;
 
 /**
- * What became visible between two snapshots, in the order of `seq`: who commits late is in a later snapshot, and what a
- * snapshot shows of a task begins with what came first. Materialized, so that no plan reads the whole table in order.
+ * What became visible between two snapshots, in the order of `seq`. A transaction that commits late is in a later
+ * snapshot, and what a snapshot shows of a task begins with its first change. Materialized, so that no plan reads the
+ * whole table in order.
  */
 const READ = `
   WITH bounds AS (
@@ -32,8 +33,9 @@ const READ = `
   FROM bounds LEFT JOIN (SELECT * FROM candidates ORDER BY seq LIMIT $6) AS page ON true ORDER BY seq`;
 
 /**
- * What no transaction can add to any more, by xid: one that commits late would be passed over in any other order. A
- * transaction may have more rows than any limit. Materialized, so that no plan looks for the youngest among all rows.
+ * The part of the outbox that no transaction can add to any more, in the order of xid: in any other order a transaction
+ * that commits late would be passed over. The limit ends between two transactions, as one may have more rows than any
+ * limit. Materialized, so that no plan searches all rows for the youngest.
  */
 const CHANGES = `
   WITH recent AS MATERIALIZED (
@@ -51,7 +53,7 @@ const CHANGES = `
   ) AS change ON true
   ORDER BY xid, seq`;
 
-/** Stops at the first younger row: rows are about as old as their place says. */
+/** Stops at the first younger row: the order of `seq` is about that of `at`. */
 const PURGE = `
   WITH purged AS (
     DELETE FROM outbox WHERE seq IN (
@@ -82,7 +84,7 @@ type PageRow = { now: string; until: string } & ({ seq: string; event: DomainEve
 export class PostgresOutbox implements Outbox {
   constructor(
     private readonly connection: PostgresConnection,
-    /** Undefined for an embedded database, which nobody else can open. */
+    /** Undefined for an embedded database, which no other replica can open. */
     private readonly publisher?: PublisherSession,
   ) {}
 
@@ -145,7 +147,7 @@ function changeOfRow({ kind, task_id, key, version, op_id, type }: ChangeRow): O
   return { kind, ...change, key, op: op_id, deleted: type !== 'task.attachment_created' };
 }
 
-/** Only the last event of a page that was read to its end stands where the next page begins. */
+/** Only if the page was read to its end, the position of its last event is that at which the next page begins. */
 function pageOf(rows: readonly [PageRow, ...PageRow[]], seen: string, limit: number): EventPage {
   const [{ until }] = rows;
   const found = rows.filter((row) => row.seq !== null);

@@ -4,12 +4,20 @@ import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-store';
 import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
-import { placeholders } from './placeholders';
 import type { PostgresConnection } from './postgres-connection';
-import { countedTaskOfRow, liveCount, TASK_COLUMNS, taskOfRow, taskParameters, type TaskRow } from './task-row';
+import {
+  countedTaskOfRow,
+  CREATE_TASK,
+  liveCount,
+  TASK_COLUMNS,
+  taskOfRow,
+  taskParameters,
+  UPDATE_TASK,
+  type TaskRow,
+} from './task-row';
 
-const CREATE = `SELECT create_task(${placeholders(20)}) AS outcome`;
-const UPDATE = `SELECT * FROM update_task(${placeholders(21)})`;
+const CREATE = `SELECT ${CREATE_TASK.call} AS outcome`;
+const UPDATE = `SELECT * FROM ${UPDATE_TASK.call}`;
 const GET = `
   SELECT ${TASK_COLUMNS}, ${liveCount('$3')} AS live_count
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
@@ -26,7 +34,11 @@ export class PostgresTaskStore implements TaskStore {
   constructor(private readonly connection: PostgresConnection) {}
 
   async insert(task: Task, attachments: readonly AttachmentPut[], event: DomainEvent, timeoutMs: number) {
-    const values = [...taskParameters(task), JSON.stringify(event), JSON.stringify(attachments.map(putJson))];
+    const values = CREATE_TASK.values({
+      ...taskParameters(task),
+      event: JSON.stringify(event),
+      puts: JSON.stringify(attachments.map(putJson)),
+    });
     type Row = { outcome: 'inserted' | 'id-taken' | 'parent-missing' };
     const [row] = (await this.connection.query<Row>(CREATE, values, timeoutMs)) as [Row];
     return row.outcome;
@@ -48,8 +60,12 @@ export class PostgresTaskStore implements TaskStore {
     attachment: AttachmentPut | undefined,
     timeoutMs: number,
   ): ReturnType<TaskStore['update']> {
-    const put = attachment && JSON.stringify(putJson(attachment));
-    const values = [...taskParameters(task), JSON.stringify(event), put, MAX_ATTACHMENTS_PER_TASK];
+    const values = UPDATE_TASK.values({
+      ...taskParameters(task),
+      event: JSON.stringify(event),
+      put: attachment && JSON.stringify(putJson(attachment)),
+      max_attachments: MAX_ATTACHMENTS_PER_TASK,
+    });
     const [row] = (await this.connection.query<WriteRow>(UPDATE, values, timeoutMs)) as [WriteRow];
     if (row.state === 'stale') return { state: 'stale' };
     if (row.state !== 'updated') return refusalOf(row);
@@ -95,7 +111,7 @@ export class PostgresTaskStore implements TaskStore {
   }
 }
 
-/** One page and the total, in one row of nulls where the page is empty. */
+/** One page and the total, which stands in a row of nulls if the page is empty. */
 function listStatement(query: TaskListQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [query.organization, timestamp(query.nowMs), query.limit, query.offset];
   const filters = {

@@ -1,5 +1,6 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
-import { Client } from 'pg';
+import type { Client } from 'pg';
+import { OwnSession } from './own-session';
 import type { Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
 
@@ -19,69 +20,58 @@ const SETTINGS = `
 
 /** The session of the one replica that publishes: it holds an advisory lock for as long as the session lives. */
 export class PublisherSession implements OnApplicationShutdown {
-  private client?: Client;
-  private isLeader = false;
+  private readonly session: OwnSession;
+  /** The connection that has taken the lock; of no meaning once it is not the session's current one. */
+  private leader?: Client;
 
   /** `url` is that of the server. */
-  constructor(private readonly url: string) {}
+  constructor(url: string) {
+    this.session = new OwnSession(url, {
+      application_name: 'dossier publisher',
+      query_timeout: QUERY_TIMEOUT_MS,
+      keepAlive: true,
+    });
+  }
 
-  /** Runs the work in the session that holds the lock; undefined where another replica holds it. Throws `StoreError`. */
+  /** Runs the work in the session that holds the lock; undefined if another replica holds it. Throws `StoreError`. */
   async lead<T>(work: (query: Query) => Promise<T>): Promise<T | undefined> {
     try {
-      const client = (this.client ??= await this.connect());
-      this.isLeader ||= await tryLock(client);
-      if (!this.isLeader) return undefined;
+      const client = this.session.current ?? (await this.open());
+      if (this.leader !== client) {
+        if (!(await tryLock(client))) return undefined;
+        this.leader = client;
+      }
       return await work(async (text, values) => {
         const { rows } = await client.query({ text, values: values as unknown[] });
         return rows as never[];
       });
     } catch (error) {
-      // A session in doubt is given up, and the lock with it: whoever is fit to publish shall have it.
-      void this.close();
+      // A session in doubt is given up, and the lock with it: a replica that is fit to publish can then take it.
+      void this.session.close();
       throw storeErrorOf(error);
     }
   }
 
   /** Lets another replica have the lock. */
   async standDown(): Promise<void> {
-    if (!this.isLeader) return;
-    this.isLeader = false;
-    await this.client?.query(UNLOCK).catch(() => void this.close());
+    const { leader } = this;
+    if (!leader || leader !== this.session.current) return;
+    this.leader = undefined;
+    await leader.query(UNLOCK).catch(() => void this.session.close());
   }
 
-  async close(): Promise<void> {
-    const { client } = this;
-    this.forget();
-    await client?.end().catch(() => undefined);
+  close(): Promise<void> {
+    return this.session.close();
   }
 
   onApplicationShutdown(): Promise<void> {
     return this.close();
   }
 
-  private async connect(): Promise<Client> {
-    const client = new Client({
-      connectionString: this.url,
-      application_name: 'dossier publisher',
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: QUERY_TIMEOUT_MS,
-      keepAlive: true,
-    });
-    // Without a listener it would end the process.
-    client.on('error', () => this.client === client && this.forget());
-    try {
-      await client.connect();
-      await client.query(SETTINGS);
-      return client;
-    } catch (error) {
-      void client.end().catch(() => undefined);
-      throw error;
-    }
-  }
-
-  private forget(): void {
-    this.client = undefined;
-    this.isLeader = false;
+  private async open(): Promise<Client> {
+    const client = await this.session.open(CONNECT_TIMEOUT_MS);
+    await client.query(SETTINGS);
+    return client;
   }
 }
 

@@ -2,14 +2,13 @@ import type { ClientBase } from 'pg';
 import { OPERATION_TIMEOUT_MS } from '../../core/domain/limits';
 import { SILENCE_TIMEOUT_MS, SILENT_LOGGER, type Database } from './database';
 import { isAnswer } from './postgres-error';
-import { sqlMigrations } from './sql-migrations';
 
 const CONNECT_TIMEOUT_MS = 2000;
-/** Less than any call waits for an answer: that others hold a lock is the server's word, not its silence. */
+/** Shorter than the time limit of any call: the server reports a lock that others hold before the call gives up. */
 const LOCK_TIMEOUT_MS = 2000;
 const KEEP_ALIVE_MS = 10_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
-/** How soon the server cancels what it does for somebody who has gone: what timed out must not hold locks. */
+/** How soon the server cancels the statement of a client that has gone: a call that timed out must not hold locks. */
 const CONNECTION_CHECK_MS = 500;
 
 export interface ServerSettings {
@@ -42,8 +41,7 @@ export function serverDatabase({ url, poolSize }: ServerSettings): Database {
     migrating: {
       ...common,
       poolSize: 1,
-      migrations: sqlMigrations(),
-      // Waiting for another replica's migrations sends nothing: only the system can tell that the server has gone.
+      // Nothing is sent while another replica's migrations run: only keep-alive shows that the server has gone.
       extra: { keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS, statement_timeout: 0, lock_timeout: 0 },
     },
     serverUrl: url,
@@ -52,7 +50,7 @@ export function serverDatabase({ url, poolSize }: ServerSettings): Database {
   };
 }
 
-/** Not every server can: it depends on its version and its system. */
+/** A server may lack the setting, depending on its version and its operating system. */
 async function checkConnection(session: ClientBase): Promise<void> {
   try {
     await session.query(`SET client_connection_check_interval = ${CONNECTION_CHECK_MS}`);

@@ -7,7 +7,7 @@ const UP_FILE = /^(\d{13})-([a-z0-9-]+)\.up\.sql$/;
 
 /**
  * The files `<13 digits>-<name>.up.sql` and `.down.sql` as TypeORM's migrations, in the order of their digits. Throws
- * where one of the two is missing.
+ * if one of the two is missing.
  */
 export function sqlMigrations(folder = FOLDER): (new () => MigrationInterface)[] {
   return readdirSync(folder)

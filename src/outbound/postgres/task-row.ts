@@ -2,6 +2,7 @@ import type { Task, TaskStatus } from '../../core/domain/task';
 import { JsonText } from '../../core/domain/json-text';
 import type { CountedTask } from '../../core/ports/task-store';
 import { timestamp } from './attachment-row';
+import { SqlFunction } from './sql-function';
 
 /** A live row of tasks, as selected by `TASK_COLUMNS`. */
 export interface TaskRow {
@@ -25,11 +26,35 @@ export interface TaskRow {
   revision: number;
 }
 
+const COLUMNS = [
+  'id',
+  'organization',
+  'text',
+  'status',
+  'priority',
+  'metadata',
+  'parent_id',
+  'assigned_to',
+  'created_at',
+  'created_by',
+  'updated_at',
+  'updated_by',
+  'completed_at',
+  'completed_by',
+  'cancelled_at',
+  'cancelled_by',
+  'error',
+  'revision',
+] as const;
+
+export const CREATE_TASK = new SqlFunction('create_task', [...COLUMNS, 'event', 'puts']);
+export const UPDATE_TASK = new SqlFunction('update_task', [...COLUMNS, 'event', 'put', 'max_attachments']);
+
 export const TASK_COLUMNS = `t.id, t.organization, t.text, t.status, t.priority, t.metadata::text, t.parent_id,
   t.assigned_to, t.created_at, t.created_by, t.updated_at, t.updated_by, t.completed_at, t.completed_by, t.cancelled_at,
   t.cancelled_by, t.error::text, t.revision`;
 
-/** How many attachments of the task row `t` have not expired: costs as much as it has expired ones. */
+/** How many attachments of the task row `t` have not expired. Its cost grows with the expired ones. */
 export function liveCount(now: string): string {
   return `(t.attachment_count - (
     SELECT count(*)::integer FROM task_attachments x WHERE x.task_id = t.id AND x.expires_at <= ${now}
@@ -63,26 +88,26 @@ export function taskOfRow(row: TaskRow): Task {
   };
 }
 
-/** The first parameters of `create_task` and `update_task`. */
-export function taskParameters(task: Task): unknown[] {
-  return [
-    task.id,
-    task.organization,
-    task.text,
-    task.status,
-    task.priority,
-    task.metadata.text,
-    task.parentId,
-    task.assignedTo,
-    timestamp(task.createdAtMs),
-    task.createdBy,
-    timestamp(task.updatedAtMs),
-    task.updatedBy,
-    timestamp(task.completedAtMs),
-    task.completedBy,
-    timestamp(task.cancelledAtMs),
-    task.cancelledBy,
-    task.error?.text,
-    task.revision,
-  ];
+/** The parameters of `create_task` and `update_task` that are the task's row. */
+export function taskParameters(task: Task): Record<(typeof COLUMNS)[number], unknown> {
+  return {
+    id: task.id,
+    organization: task.organization,
+    text: task.text,
+    status: task.status,
+    priority: task.priority,
+    metadata: task.metadata.text,
+    parent_id: task.parentId,
+    assigned_to: task.assignedTo,
+    created_at: timestamp(task.createdAtMs),
+    created_by: task.createdBy,
+    updated_at: timestamp(task.updatedAtMs),
+    updated_by: task.updatedBy,
+    completed_at: timestamp(task.completedAtMs),
+    completed_by: task.completedBy,
+    cancelled_at: timestamp(task.cancelledAtMs),
+    cancelled_by: task.cancelledBy,
+    error: task.error?.text,
+    revision: task.revision,
+  };
 }

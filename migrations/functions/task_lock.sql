@@ -1,0 +1,17 @@
+-- The number of the advisory lock that stands for a task, whether or not the task has a row.
+--
+-- p_task_id  the task
+-- Result     a hash: two ids may share a lock, which costs a wait and nothing else
+--
+-- The order of locks. Every function that writes takes its locks in this order, so that no two transactions wait for
+-- each other:
+--   1. the task, by a shared advisory lock: the task cannot be deleted until the write is done. A row lock cannot do
+--      this. Writers that share the row lock would wait for a queued deletion when they raise it to count, and the
+--      deletion would wait for them;
+--   2. the key, by an advisory lock, which also holds a key that has no row yet;
+--   3. the task's row, to count or to change it.
+-- A refusal is decided under these locks, before anything is written. All locks end with the transaction.
+CREATE OR REPLACE FUNCTION task_lock(p_task_id text) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT hashtextextended(p_task_id, 0)
+$$;

@@ -1,0 +1,20 @@
+/**
+ * The call of an SQL function by the names of its parameters. Each name stands here once, so that the statement and its
+ * values cannot get out of step; the database refuses a name that the function does not have.
+ */
+export class SqlFunction<Parameter extends string> {
+  /** `name(p_first => $1, p_second => $2)` */
+  readonly call: string;
+
+  constructor(
+    name: string,
+    private readonly parameters: readonly Parameter[],
+  ) {
+    this.call = `${name}(${parameters.map((parameter, i) => `p_${parameter} => $${i + 1}`).join(', ')})`;
+  }
+
+  /** In the order of the placeholders in `call`. */
+  values(given: Readonly<Record<Parameter, unknown>>): unknown[] {
+    return this.parameters.map((parameter) => given[parameter]);
+  }
+}
