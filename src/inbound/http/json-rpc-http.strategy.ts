@@ -55,7 +55,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     return this.load.isOverloaded ? OVERLOADED : undefined;
   }
 
-  /** Identifies the caller, and counts the request as in flight until `answer` settles. Sets the headers of rate limits. */
+  /** Identifies the caller, counts the request as in flight until `answer` settles, and sets the headers of limits. */
   async takeOn<T>(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -70,7 +70,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   }
 
   /** Runs a method. Never rejects. */
-  run(call: Call, origin: CallOrigin): Promise<Outcome> {
+  run(call: Omit<Call, 'id'>, origin: CallOrigin): Promise<Outcome> {
     return this.jsonRpc.run(call, origin);
   }
 

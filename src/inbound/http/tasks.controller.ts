@@ -33,7 +33,7 @@ export class TasksController {
 
   private async deleteTask(id: string, origin: CallOrigin): Promise<RestReply> {
     const params = new RawParams({ id }, () => JSON.stringify({ id }));
-    const outcome = await this.overHttp.run({ id: undefined, method: TASK_DELETION.name, params }, origin);
+    const outcome = await this.overHttp.run({ method: TASK_DELETION.name, params }, origin);
     if ('result' in outcome) return DELETED;
     if (outcome.error.data?.code === 'TASK_NOT_FOUND' && (await this.isForeign(id, origin))) return FOREIGN_TASK;
     throw outcome.error;

@@ -46,7 +46,7 @@ export class JsonRpc {
   }
 
   /** Runs one call. Never rejects. */
-  async run({ method: name, params }: Call, origin: CallOrigin, budget?: ReplyBudget): Promise<Outcome> {
+  async run({ method: name, params }: Omit<Call, 'id'>, origin: CallOrigin, budget?: ReplyBudget): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport);
     try {

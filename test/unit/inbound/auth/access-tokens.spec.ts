@@ -32,13 +32,13 @@ const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('b
 describe('tokens signed with the key of JWT_PUBLIC_KEY', () => {
   const tokens = new AccessTokens({ keys: { publicKey }, issuer, audience });
 
-  it('say who calls: the name, or else the subject', async () => {
+  it('a token names its caller: by its name, or else by its subject', async () => {
     expect(await tokens.verify(await sign())).toEqual(credential);
     const named = await tokens.verify(await sign({ name: 'Zoë', role: 'admin' }));
     expect(named).toEqual({ ...credential, caller: { organization: 'acme', name: 'Zoë' }, role: 'admin' });
   });
 
-  it('may be signed with RSA or Ed25519 as well', async () => {
+  it('a token may be signed with RSA or Ed25519 as well', async () => {
     for (const [pair, alg] of [
       [generateKeyPairSync('rsa', { modulusLength: 2048 }), 'RS256'],
       [generateKeyPairSync('ed25519'), 'EdDSA'],
@@ -62,18 +62,18 @@ describe('tokens signed with the key of JWT_PUBLIC_KEY', () => {
     ['with an unknown role', { role: 'root' }, {}],
     ['without a name', { sub: undefined }, {}],
     ['with a name that cannot be stored', { name: 'a\0b' }, {}],
-  ])('prove nothing when they are %s', async (_name, more, signing) => {
+  ])('a token that is %s proves nothing', async (_name, more, signing) => {
     expect(await tokens.verify(await sign(more, signing))).toEqual(unauthorized);
   });
 
-  it('prove nothing when they never expire', async () => {
+  it('a token that never expires proves nothing', async () => {
     const eternal = await new SignJWT({ iss: issuer, aud: audience, ...claims })
       .setProtectedHeader({ alg: 'ES256' })
       .sign(privateKey);
     expect(await tokens.verify(eternal)).toEqual(unauthorized);
   });
 
-  it('prove nothing when they are forged', async () => {
+  it('a forged token proves nothing', async () => {
     const [header, payload, signature] = (await sign()).split('.') as [string, string, string];
     const richer = encode({ iss: issuer, aud: audience, ...claims, role: 'admin', exp: 4_000_000_000 });
     const hs256 = `${encode({ alg: 'HS256' })}.${richer}`;
@@ -119,21 +119,21 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
     server.close();
   });
 
-  it('are checked with the key that they name', async () => {
+  it('a token is checked with the key that it names', async () => {
     const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
     expect(await tokens.verify(await sign({}, { kid: 'one' }))).toEqual(credential);
     expect(await tokens.verify(await sign({}, { kid: 'one', key: other.privateKey }))).toEqual(unauthorized);
     expect(await tokens.verify(await sign({}, { kid: 'two', key: other.privateKey }))).toEqual(unauthorized);
   });
 
-  it('go on being checked, once the set is known, while it cannot be had', async () => {
+  it('a token is still checked with a known key while the set cannot be fetched', async () => {
     const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
     await tokens.verify(await sign({}, { kid: 'one' }));
     answer = { status: 500, kids: [] };
     expect(await tokens.verify(await sign({}, { kid: 'one' }))).toEqual(credential);
   });
 
-  it('are neither right nor wrong while the set cannot be had', async () => {
+  it('a token is neither right nor wrong while its key cannot be fetched', async () => {
     const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
     const unavailable = new AuthenticationFailure('unavailable');
     answer = { status: 500, kids: [] };

@@ -38,7 +38,7 @@ function open(content: unknown): ApiKeys {
 }
 
 describe('the keys of a file', () => {
-  it('are found by their hash, two of one name at once', () => {
+  it('a key is found by its hash, also if another key has the same name', () => {
     const keys = open([entry('old'), entry('new', { role: 'admin' })]);
     expect(keys.find('old')).toEqual(credentialOf('old'));
     expect(keys.find('new')).toEqual({ ...credentialOf('new'), role: 'admin' });
@@ -47,7 +47,7 @@ describe('the keys of a file', () => {
     expect(keys.find(hashOf('old'))).toBeUndefined();
   });
 
-  it('let nobody in when there are none', () => {
+  it('every key is refused if the file has none', () => {
     expect(open([]).find('any')).toBeUndefined();
   });
 
@@ -64,7 +64,7 @@ describe('the keys of a file', () => {
     ['a key beside its hash', [entry('k', { key: 'secret-key' })], /^entry 1: must have no members but /],
     ['two entries with one id', [entry('k'), entry('l', { id: 'id-k' })], /two entries with the same id/],
     ['two entries with one key', [entry('k'), entry('k', { id: 'other' })], /two entries with the same sha256/],
-  ])('are refused: %s, without a word of the file', (_name, content, message) => {
+  ])('a file is refused for %s, and the message quotes nothing of it', (_name, content, message) => {
     let refusal: unknown;
     try {
       open(content);
@@ -76,11 +76,11 @@ describe('the keys of a file', () => {
     expect((refusal as Error).message).not.toContain('secret-key');
   });
 
-  it('are refused when the file is missing', () => {
+  it('a missing file is refused', () => {
     expect(() => ApiKeys.open(path, logger)).toThrow(new ApiKeyFileError('cannot be read (ENOENT)'));
   });
 
-  it('change when the file does, even within the same size and time', async () => {
+  it('a changed file takes effect, even with the same size and time', async () => {
     const keys = open([entry('aaa')]);
     write([entry('bbb')]);
     await keys.reread();
@@ -90,7 +90,7 @@ describe('the keys of a file', () => {
     expect(logged).toHaveLength(1);
   });
 
-  it('stay when the file breaks or goes, which is said once, until it is whole again', async () => {
+  it('the old keys stay valid while the file is broken or missing, and the log says so once', async () => {
     const keys = open([entry('aaa')]);
     for (const breakFile of [() => write('[{"sha256":"secret-key"'), () => rmSync(path)]) {
       logged.length = 0;
@@ -106,7 +106,7 @@ describe('the keys of a file', () => {
     expect([keys.find('aaa'), keys.find('bbb')]).toEqual([undefined, credentialOf('bbb')]);
   });
 
-  it('are reread by themselves within ten seconds', async () => {
+  it('the file is read again within ten seconds', async () => {
     jest.useFakeTimers();
     try {
       const keys = open([entry('aaa')]);

@@ -33,13 +33,13 @@ describe('authentication with keys and tokens', () => {
     [{ 'x-api-key': 'wrong', authorization: 'Bearer a.b.c' }, unauthorized],
     [{ 'x-instance-id': 'someone' }, unauthorized],
     [{}, unauthorized],
-  ])('%j', async (headers, identity) => {
+  ])('the headers %j identify the right caller or none', async (headers, identity) => {
     expect(await identify(authenticator, headers)).toEqual(identity);
   });
 });
 
 describe('authentication with one of the two', () => {
-  it('takes nothing else', async () => {
+  it('the other kind of credential is refused', async () => {
     const headers = { 'x-api-key': 'good', authorization: 'Bearer a.b.c' };
     expect(await identify(new Authenticator({ accessTokens }, 'replica-1'), headers)).toEqual(unauthorized);
     const { authorization } = headers;
@@ -48,7 +48,7 @@ describe('authentication with one of the two', () => {
 });
 
 describe('authentication that is off', () => {
-  it('lets everybody do everything, under the name that they give', async () => {
+  it('every caller may do everything, under the name that it gives', async () => {
     const authenticator = new Authenticator({}, 'replica-1');
     const admin = (name: string) => ({ caller: { organization: 'default', name }, role: 'admin' });
     expect(await identify(authenticator, {})).toEqual(admin('replica-1'));

@@ -28,14 +28,14 @@ describe('DependencyWatch', () => {
 
   const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 
-  it('says about once a second that a store answers', async () => {
+  it('the listener is told about once a second that a store answers', async () => {
     await pass(5000);
     expect(ping.mock.calls.length).toBeGreaterThanOrEqual(4);
     expect(ping.mock.calls.length).toBeLessThanOrEqual(7);
     expect(told).toEqual(ping.mock.calls.map(() => 'postgres reachable'));
   });
 
-  it('says nothing while it does not, and soon that it does again', async () => {
+  it('the listener is told nothing while a store does not answer, and soon that it does again', async () => {
     ping.mockRejectedValue(new StoreError('postgres', 'unavailable'));
     await pass(1200);
     told.length = 0;
@@ -48,7 +48,7 @@ describe('DependencyWatch', () => {
     expect(told.slice(1)).toEqual(told.slice(1).map(() => 'postgres reachable'));
   });
 
-  it('knows how it is, as of the last answer', async () => {
+  it('the health of a server is that of its last answer', async () => {
     const { postgres: unasked, ...embedded } = watch.health;
     expect(unasked).toEqual({ state: 'down' });
     expect(embedded).toEqual({ redis: { state: 'embedded' }, nats: { state: 'embedded' } });
@@ -73,7 +73,7 @@ describe('DependencyWatch', () => {
     expect(watch.health.postgres.state).toBe('up');
   });
 
-  it('tells nobody of what is no store', async () => {
+  it('the listener is told nothing of a server that is no store', async () => {
     const bus = new DependencyWatch([{ name: 'nats', ping }], {
       recovered: (store) => told.push(store),
       reachable: (store) => told.push(store),
@@ -87,7 +87,7 @@ describe('DependencyWatch', () => {
     expect(told).toEqual([]);
   });
 
-  it('asks no more when it has been stopped', async () => {
+  it('no server is asked after the watch has stopped', async () => {
     await watch.onModuleDestroy();
     ping.mockClear();
     await pass(10_000);

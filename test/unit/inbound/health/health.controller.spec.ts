@@ -1,13 +1,11 @@
 import type { AddressInfo } from 'node:net';
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { TerminusModule } from '@nestjs/terminus';
 import { Counter, Registry } from 'prom-client';
 import { DependencyWatch, type DependencyHealth } from '../../../../src/inbound/health/dependency-watch';
-import { HealthController } from '../../../../src/inbound/health/health.controller';
+import { HealthModule } from '../../../../src/inbound/health/health.module';
 import { Lifecycle } from '../../../../src/inbound/health/lifecycle';
-import { MetricsController } from '../../../../src/inbound/health/metrics.controller';
 
 type State = DependencyHealth['state'];
 
@@ -18,26 +16,21 @@ let health: DependencyWatch['health'];
 
 async function start(): Promise<void> {
   healthIs('embedded', 'embedded', 'embedded');
-  lifecycle = new Lifecycle();
   registry = new Registry();
-  @Module({
-    imports: [TerminusModule.forRoot({ logger: false })],
-    controllers: [HealthController, MetricsController],
-    providers: [
-      { provide: Lifecycle, useValue: lifecycle },
-      { provide: Registry, useValue: registry },
-      {
-        provide: DependencyWatch,
-        useValue: {
-          get health() {
-            return health;
-          },
-        },
-      },
-    ],
-  })
+  const watch = {
+    get health() {
+      return health;
+    },
+  };
+  const provided = [
+    { provide: Registry, useValue: registry },
+    { provide: DependencyWatch, useValue: watch },
+  ];
+  @Global()
+  @Module({ imports: [HealthModule], providers: provided, exports: provided })
   class TestModule {}
   app = await NestFactory.create<NestFastifyApplication>(TestModule, new FastifyAdapter(), { logger: false });
+  lifecycle = app.get(Lifecycle);
   await app.listen(0, '127.0.0.1');
 }
 
@@ -61,7 +54,7 @@ const stateOf = (postgres: string, redis: string, nats: string) => ({
 });
 
 describe('probes', () => {
-  it('follow the life of the process', async () => {
+  it('the probes follow the phases of the process', async () => {
     await start();
     const statuses = async () =>
       [await get('/livez'), await get('/startupz'), await get('/readyz')].map((p) => p.status);
@@ -84,7 +77,7 @@ describe('probes', () => {
     [200, 'embedded', 'down', 'embedded'],
     [200, 'up', 'embedded', 'embedded'],
     [503, 'down', 'embedded', 'up'],
-  ] as const)('say %i where PostgreSQL is %s, Redis %s and NATS %s', async (status, postgres, redis, nats) => {
+  ] as const)('readiness is %i if PostgreSQL is %s, Redis %s and NATS %s', async (status, postgres, redis, nats) => {
     await start();
     lifecycle.started();
     healthIs(postgres, redis, nats);
@@ -92,7 +85,7 @@ describe('probes', () => {
     expect((await get('/livez')).status).toBe(200);
   });
 
-  it('say of a store that answers why it is not to be relied on', async () => {
+  it('readiness says why a store that answers should not be relied on', async () => {
     await start();
     lifecycle.started();
     const inDetail = async () => (await get('/readyz')) as { status: number; body: { details: { redis: unknown } } };
@@ -105,7 +98,7 @@ describe('probes', () => {
 });
 
 describe('/metrics', () => {
-  it('shows what is registered, in the text format of Prometheus', async () => {
+  it('the page shows the registered metrics in the text format of Prometheus', async () => {
     await start();
     new Counter({ name: 'dossier_example_total', help: 'An example.', registers: [registry] }).inc(3);
     const { port } = app?.getHttpServer().address() as AddressInfo;

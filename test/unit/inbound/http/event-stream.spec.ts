@@ -41,13 +41,13 @@ describe('EventStream', () => {
     for (let i = 0; i < 1000; i++) await stream.sendEvents(PAGE, signal);
   }
 
-  it('gives up a reader that takes nothing, before much has piled up', async () => {
+  it('a reader that takes nothing is given up before much has piled up', async () => {
     const [response] = await connection();
     await expect(flood(new EventStream(response, 100), never)).rejects.toMatchObject({ name: 'AbortError' });
     expect(response.writableLength).toBeLessThan(2 * JSON.stringify(PAGE).length);
   });
 
-  it('ends its wait for a slow reader when it is told to', async () => {
+  it('the wait for a slow reader ends when the signal aborts', async () => {
     const [response] = await connection();
     const stopping = new AbortController();
     const flooding = flood(new EventStream(response, 60_000), stopping.signal);
@@ -55,7 +55,7 @@ describe('EventStream', () => {
     await expect(flooding).rejects.toMatchObject({ name: 'AbortError' });
   });
 
-  it('goes on once a slow reader has caught up', async () => {
+  it('the stream goes on when a slow reader has caught up', async () => {
     const [response, incoming] = await connection();
     let received = 0;
     setImmediate(() => incoming.on('data', (chunk: Buffer) => (received += chunk.length)));

@@ -164,14 +164,14 @@ const ping = '{"jsonrpc":"2.0","method":"task.get","params":{"id":"t-1"},"id":1}
 describe('POST /rpc', () => {
   beforeEach(() => execute(GetTask).mockResolvedValue({ task, attachmentCount: 0 }));
 
-  it('answers 200 with JSON, errors included', async () => {
+  it('the status of every reply in JSON-RPC is 200, also of errors', async () => {
     const response = await post(ping);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
     expect(await response.json()).toMatchObject({ result: { id: 't-1' }, id: 1 });
     expect((await post('[]')).status).toBe(200);
   });
 
-  it('answers 204 without a body when there is nothing to reply', async () => {
+  it('a message that gets no reply is answered with 204 and no body', async () => {
     const response = await post('{"jsonrpc":"2.0","method":"task.get","params":{"id":"t-1"}}');
     expect([response.status, await response.text()]).toEqual([204, '']);
     expect(execute(GetTask)).toHaveBeenCalledTimes(1);
@@ -181,7 +181,7 @@ describe('POST /rpc', () => {
     ['an empty body', ''],
     ['bytes that are not UTF-8', Buffer.concat([Buffer.from(`{"a":"`), Buffer.from([0xff]), Buffer.from('"}')])],
     ['half a message', ping.slice(0, 20)],
-  ])('takes %s for a parse error', async (_name, body) => {
+  ])('%s is a parse error', async (_name, body) => {
     const response = await post(body);
     expect([response.status, await response.json()]).toEqual([
       200,
@@ -196,7 +196,7 @@ describe('POST /rpc', () => {
     'application/json-rpc',
     'application/jsonrequest',
     'application/vnd.api+json; version=1',
-  ])('reads %s', async (contentType) => {
+  ])('the content type %s is read', async (contentType) => {
     expect((await post(ping, { 'content-type': contentType })).status).toBe(200);
   });
 
@@ -209,13 +209,13 @@ describe('POST /rpc', () => {
     'application/json; charset=utf-16',
     'json',
     ';',
-  ])('refuses %s with 415', async (contentType) => {
+  ])('the content type %s is refused with 415', async (contentType) => {
     const response = await post(ping, { 'content-type': contentType });
     expect(response.status).toBe(415);
     expect(await response.json()).toMatchObject({ error: { data: { code: 'UNSUPPORTED_MEDIA_TYPE' } }, id: null });
   });
 
-  it('refuses a body without a content type, and a compressed one, with 415', async () => {
+  it('a body without a content type, and a compressed one, are refused with 415', async () => {
     expect(
       (
         await raw(`POST /rpc HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${ping.length}\r\n\r\n${ping}`)
@@ -225,7 +225,7 @@ describe('POST /rpc', () => {
     expect((await post(ping, { ...JSON_HEADERS, 'content-encoding': 'identity' })).status).toBe(200);
   });
 
-  it('takes a body of MAX_BODY_BYTES, and refuses one byte more with 413', async () => {
+  it('a body of MAX_BODY_BYTES is read, and one byte more is refused with 413', async () => {
     const ofLength = (bytes: number) => ping.padEnd(bytes, ' ');
     expect((await post(ofLength(MAX_BODY_BYTES))).status).toBe(200);
     const response = await post(ofLength(MAX_BODY_BYTES + 1));
@@ -243,7 +243,7 @@ describe('POST /rpc', () => {
     ]);
   });
 
-  it('tells even a client that reads nothing before it has sent its whole body that it is too large', async () => {
+  it('a client that reads only after it has sent its whole body learns that the body is too large', async () => {
     const body = Buffer.alloc(32 * 1024 * 1024, 'x');
     const head = 'POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
     const announced = `${head}content-length: ${body.length}\r\n\r\n`;
@@ -268,23 +268,26 @@ describe('POST /rpc', () => {
     }
   });
 
-  it.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('refuses %s with 405', async (method) => {
-    const response = await fetch(url, { method });
-    expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
-  });
+  it.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
+    'the verb %s is refused with 405',
+    async (method) => {
+      const response = await fetch(url, { method });
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
+    },
+  );
 
-  it('answers unknown paths with 404 and JSON', async () => {
+  it('an unknown path is answered with 404 and JSON', async () => {
     const response = await fetch(url.replace('/rpc', '/other'), { method: 'POST', body: ping, headers: JSON_HEADERS });
     expect([response.status, await response.json()]).toMatchObject([404, { statusCode: 404 }]);
   });
 
-  it('keeps connections open', async () => {
+  it('a connection serves many calls', async () => {
     const head = `POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${ping.length}\r\n`;
     const answers = await raw(`${head}\r\n${ping}`, `${head}\r\n${ping}`, `${head}connection: close\r\n\r\n${ping}`);
     expect(answers.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3);
   });
 
-  it('survives what is not HTTP, and bodies that break off', async () => {
+  it('the service survives input that is not HTTP, and bodies that break off', async () => {
     const head = 'POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
     expect(await raw('rubbish\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
     expect(await raw(`${head}content-length: 5\r\ncontent-length: 6\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
@@ -300,7 +303,7 @@ describe('POST /rpc', () => {
     expect((await post(ping)).status).toBe(200);
   });
 
-  it('knows the caller by its instance id', async () => {
+  it('a caller is named by its instance id', async () => {
     const callerOf = async (instanceId?: string) => {
       await post(ping, instanceId === undefined ? JSON_HEADERS : { ...JSON_HEADERS, 'x-instance-id': instanceId });
       return (execute(GetTask).mock.lastCall as unknown[])[1];
@@ -316,7 +319,7 @@ describe('POST /rpc', () => {
 });
 
 describe('shutdown', () => {
-  it('finishes what is in flight, closes its connection, and refuses what is new', async () => {
+  it('a call in flight is finished and its connection closed; a new call is refused', async () => {
     let finish: (found: unknown) => void = () => undefined;
     const called = new Promise<void>((resolve) => {
       execute(GetTask).mockImplementation(() => {
@@ -345,7 +348,7 @@ describe('shutdown', () => {
 });
 
 describe('results', () => {
-  it('task.create_attachment', async () => {
+  it('task.create_attachment returns the attachment without its body', async () => {
     execute(CreateAttachment).mockResolvedValue({ attachment, replaced: true });
     const params = { taskId: 't-1', key: 'k', type: 'json', value: null, ifVersion: 6 };
     expect((await call('task.create_attachment', params)).result).toEqual({
@@ -363,7 +366,7 @@ describe('results', () => {
     );
   });
 
-  it('task.get_attachment, its value as it was spelt', async () => {
+  it('task.get_attachment returns the value as it was spelt', async () => {
     execute(GetAttachment).mockResolvedValue({ attachment: { ...attachment, expiresAtMs: AT_MS } });
     const response = await post(
       '{"jsonrpc":"2.0","method":"task.get_attachment","params":{"taskId":"t-1","key":"k"},"id":1}',
@@ -374,7 +377,7 @@ describe('results', () => {
     );
   });
 
-  it('of writes and reads that only one store knows of, say that they are degraded', async () => {
+  it('a result that only one store knows of says that it is degraded', async () => {
     const degraded = true as const;
     execute(CreateAttachment).mockResolvedValue({ attachment, replaced: false, degraded });
     execute(GetAttachment).mockResolvedValue({ attachment, degraded });
@@ -387,7 +390,7 @@ describe('results', () => {
     expect((await call('task.delete_attachment', ref)).result).toEqual(deletion);
   });
 
-  it('task.list_attachments, with and without bodies', async () => {
+  it('task.list_attachments returns attachments with or without bodies', async () => {
     execute(ListAttachments).mockResolvedValue({ attachments: [attachment], totalCount: 3, hasMore: true });
     const member = { id: 'ta-1', taskId: 't-1', key: 'k', type: 'json', createdBy: 'alice', version: 8 };
     const listed = { ...member, createdAt: AT, updatedAt: AT };
@@ -410,7 +413,7 @@ describe('results', () => {
     });
   });
 
-  it('task.get_attachments_batch, null for what is missing', async () => {
+  it('task.get_attachments_batch returns null for a missing attachment', async () => {
     execute(GetAttachmentsBatch).mockResolvedValue({ attachments: [null, attachment], degraded: true });
     const params = {
       requests: [
@@ -426,13 +429,13 @@ describe('results', () => {
     expect(execute(GetAttachmentsBatch).mock.lastCall?.[0]).toEqual(params);
   });
 
-  it('task.delete_attachment', async () => {
+  it('task.delete_attachment returns the time of the deletion', async () => {
     execute(DeleteAttachment).mockResolvedValue({ id: 'ta-1', taskId: 't-1', key: 'k', deletedAtMs: AT_MS });
     const { result } = await call('task.delete_attachment', { taskId: 't-1', key: 'k' });
     expect(result).toEqual({ id: 'ta-1', taskId: 't-1', key: 'k', deleted: true, deletedAt: AT });
   });
 
-  it('task.create, with warnings only when there are any', async () => {
+  it('task.create returns warnings only if there are any', async () => {
     const created = { id: 't-1', text: 'x', status: 'pending', priority: 50, metadata: { b: 1, a: 2 }, parentId: null };
     execute(CreateTask).mockResolvedValue({ task, warnings: [] });
     expect((await call('task.create', { text: 'x' })).result).toEqual({ ...created, createdAt: AT });
@@ -444,7 +447,7 @@ describe('results', () => {
     });
   });
 
-  it('task.get and task.list, whole tasks', async () => {
+  it('task.get and task.list return whole tasks', async () => {
     const failed: Task = {
       ...task,
       status: 'failed',
@@ -482,7 +485,7 @@ describe('results', () => {
     expect((await call('task.list')).result).toEqual({ tasks: [whole], totalCount: 1, hasMore: false });
   });
 
-  it('task.update, task.complete, task.cancel and task.delete', async () => {
+  it('task.update, task.complete, task.cancel and task.delete return what they changed', async () => {
     execute(UpdateTask).mockResolvedValue(task);
     const updated = { id: 't-1', text: 'x', status: 'pending', priority: 50, metadata: { b: 1, a: 2 } };
     const update = await call('task.update', { id: 't-1', updates: { text: 'x' } });
@@ -512,7 +515,7 @@ describe('errors', () => {
     return (await call(method, params)).error;
   };
 
-  it('names every wrong parameter', async () => {
+  it('a refusal names every wrong parameter', async () => {
     expect((await call('task.get_attachment', { taskId: 't-1', kez: 'k' })).error).toEqual({
       code: -32602,
       message: 'Invalid params',
@@ -532,7 +535,7 @@ describe('errors', () => {
     [GetAttachment, 'task.get_attachment', ref, `Attachment with key 'k' not found for task t-1`],
     [DeleteAttachment, 'task.delete_attachment', ref, `Attachment 'k' not found for task t-1`],
     [GetAttachmentsBatch, 'task.get_attachments_batch', { requests: [ref] }, 'Attachment not found: t-1/k'],
-  ])('says that an attachment is missing, after %p', async (useCase, method, params, message) => {
+  ])('the error for a missing attachment is the documented one, after %p', async (useCase, method, params, message) => {
     expect(await fail(useCase, method, params, notFound(ref))).toEqual({
       code: -32602,
       message,
@@ -540,7 +543,7 @@ describe('errors', () => {
     });
   });
 
-  it('says that a task is missing, or taken', async () => {
+  it('the errors for a missing task and for an id in use are the documented ones', async () => {
     expect(await fail(GetTask, 'task.get', { id: 't-1' }, taskNotFound('t-1'))).toEqual({
       code: -32602,
       message: 'Task t-1 not found',
@@ -554,7 +557,7 @@ describe('errors', () => {
     });
   });
 
-  it('says which version is in the way, null where there is none', async () => {
+  it('a conflict names the current version, null if there is none', async () => {
     const params = { ...ref, type: 'text', content: 'x', ifVersion: 1 };
     for (const currentVersion of [2, null]) {
       const conflict = new DomainError({ kind: 'version-conflict', ...ref, currentVersion });
@@ -566,7 +569,7 @@ describe('errors', () => {
     }
   });
 
-  it('tells a store that is away from one that is slow and one that is broken', async () => {
+  it('the error tells an unavailable store from a slow one and a broken one', async () => {
     const failed = (outcome: StoreError['outcome']) =>
       fail(
         GetAttachment,
@@ -604,7 +607,7 @@ describe('errors', () => {
     [CancelTask, 'task.cancel', { id: 't-1' }, 'Failed to cancel task'],
     [ListTasks, 'task.list', {}, 'Failed to retrieve tasks'],
     [DeleteTask, 'task.delete', { id: 't-1' }, 'Failed to delete task'],
-  ])('says what a store kept %p from doing', async (useCase, method, params, message) => {
+  ])('the error for a store failure names what %p failed to do', async (useCase, method, params, message) => {
     expect(await fail(useCase, method, params, new StoreError('redis', 'timeout'))).toMatchObject({
       code: -32500,
       message,
@@ -612,7 +615,7 @@ describe('errors', () => {
     });
   });
 
-  it('tells callers nothing of an unexpected error, and logs nothing of what they sent', async () => {
+  it('an unexpected error tells the caller nothing, and the log quotes nothing of the request', async () => {
     const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation();
     const error = await fail(
       GetAttachment,
@@ -626,7 +629,7 @@ describe('errors', () => {
     logged.mockRestore();
   });
 
-  it('logs why a store failed, but not what the store said of it', async () => {
+  it('the log says how a store failed, but quotes no message of the store', async () => {
     const logged = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
     const cause = Object.assign(new Error('quotes a value'), { code: '57P01' });
     await fail(GetTask, 'task.get', { id: 't-1' }, new StoreError('postgres', 'failed', { cause }));
@@ -644,14 +647,14 @@ describe('DELETE /v1/tasks/{task_id}', () => {
   };
   const deleted = { taskId: 't-1', deletedAtMs: AT_MS };
 
-  it('runs task.delete, and has no body', async () => {
+  it('a deletion runs task.delete, and its reply has no body', async () => {
     execute(DeleteTask).mockResolvedValue(deleted);
     expect(await send()).toMatchObject({ status: 204, body: undefined });
     const caller = { organization: 'default', name: 'replica-1' };
     expect(execute(DeleteTask)).toHaveBeenCalledWith('t-1', caller);
   });
 
-  it('counts as a call of task.delete, and says in its headers how many are left', async () => {
+  it('a deletion counts as a call of task.delete, and its headers say how many calls are left', async () => {
     execute(DeleteTask).mockResolvedValue(deleted);
     const { headers: before } = await send();
     await call('task.delete', { id: 't-1' });
@@ -663,7 +666,7 @@ describe('DELETE /v1/tasks/{task_id}', () => {
   });
 
   it.each(['application/json', 'application/json; charset=latin1', 'text/csv', 'multipart/form-data; boundary=x'])(
-    'takes a body of any length and content type, such as %s',
+    'a body of any length is ignored, with the content type %s',
     async (contentType) => {
       execute(DeleteTask).mockResolvedValue(deleted);
       for (const body of ['', '{', 'x'.repeat(2 * MAX_BODY_BYTES)]) {
@@ -672,15 +675,18 @@ describe('DELETE /v1/tasks/{task_id}', () => {
     },
   );
 
-  it.each(['', 'a%20b', 'a/b', 'a%2Fb', '%ZZ', 'x'.repeat(129)])('refuses the malformed id %j with 422', async (id) => {
-    const { status, body } = await send(id);
-    const problem = 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -';
-    const detail = [{ loc: ['path', 'task_id'], msg: problem, type: 'value_error' }];
-    expect([status, body]).toEqual([422, { detail }]);
-    expect(execute(DeleteTask)).not.toHaveBeenCalled();
-  });
+  it.each(['', 'a%20b', 'a/b', 'a%2Fb', '%ZZ', 'x'.repeat(129)])(
+    'the malformed id %j is refused with 422',
+    async (id) => {
+      const { status, body } = await send(id);
+      const problem = 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -';
+      const detail = [{ loc: ['path', 'task_id'], msg: problem, type: 'value_error' }];
+      expect([status, body]).toEqual([422, { detail }]);
+      expect(execute(DeleteTask)).not.toHaveBeenCalled();
+    },
+  );
 
-  it('tells a task of another organisation from a missing one', async () => {
+  it('a task of another organisation gets 403, a missing one 404', async () => {
     execute(DeleteTask).mockRejectedValue(taskNotFound('t-1'));
     execute(IsForeignTask).mockResolvedValueOnce(true).mockResolvedValueOnce(false);
     const foreign = { status: 403, body: { detail: 'Forbidden: task belongs to a different organization' } };
@@ -688,7 +694,7 @@ describe('DELETE /v1/tasks/{task_id}', () => {
     expect(await send()).toMatchObject({ status: 404, body: { detail: 'Task not found' } });
   });
 
-  it('answers 503 while a store fails, also the one that knows foreign tasks, and 500 for a fault of its own', async () => {
+  it('a store failure gets 503, also in the search for foreign tasks, and an unexpected error 500', async () => {
     const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation();
     const unavailable = { status: 503, body: { detail: 'Service unavailable' } };
     for (const outcome of ['unavailable', 'timeout', 'busy', 'refused', 'failed'] as const) {
@@ -706,7 +712,7 @@ describe('DELETE /v1/tasks/{task_id}', () => {
     logged.mockRestore();
   });
 
-  it('is in flight until it is answered, and refused once the process stops', async () => {
+  it('a deletion in flight is finished; a new one is refused once the process stops', async () => {
     let finish: (result: unknown) => void = () => undefined;
     const called = new Promise<void>((resolve) => {
       execute(DeleteTask).mockImplementation(() => {
@@ -733,7 +739,7 @@ describe('DELETE /v1/tasks/{task_id}', () => {
 describe('GET /events', () => {
   const open = (query = '', method = 'GET') => fetch(url.replace('/rpc', `/events${query}`), { method });
 
-  it('knows its caller as a method does', async () => {
+  it('an event stream has the caller that a method would have', async () => {
     execute(FollowEvents).mockResolvedValue({ events: [], position: '7', more: false });
     const response = await open('?taskId=t-1', 'HEAD');
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
@@ -742,7 +748,7 @@ describe('GET /events', () => {
     expect(execute(FollowEvents)).toHaveBeenCalledWith({ taskId: 't-1', after: undefined }, caller);
   });
 
-  it('names every wrong parameter in the query', async () => {
+  it('a refusal names every wrong parameter of the query', async () => {
     const response = await open('?taskId=a%20b&since=1');
     expect([response.status, await response.json()]).toMatchObject([
       400,
@@ -750,7 +756,7 @@ describe('GET /events', () => {
     ]);
   });
 
-  it('answers 503 while the database fails, and 500 for a fault of its own', async () => {
+  it('a database failure gets 503, and an unexpected error 500', async () => {
     const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation();
     execute(FollowEvents).mockRejectedValueOnce(new StoreError('postgres', 'failed'));
     const failed = await open();

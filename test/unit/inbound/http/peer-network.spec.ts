@@ -17,11 +17,11 @@ describe('the network of a peer', () => {
     ['1::', '1:0:0:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['64:ff9b::203.0.113.7', '64:ff9b:0:0::/64'],
-  ])('of %s is %s', (ip, network) => {
+  ])('the network of %s is %s', (ip, network) => {
     expect(peerNetwork({ ip, socket })).toBe(network);
   });
 
-  it('is that of the connection where a proxy names no address', () => {
+  it('the peer is the one of the connection if a proxy names no address', () => {
     for (const ip of ['', 'unknown', '203.0.113.7:4711', 'x'.repeat(1000)]) {
       expect(peerNetwork({ ip, socket })).toBe('192.0.2.1');
     }

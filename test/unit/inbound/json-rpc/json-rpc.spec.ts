@@ -124,7 +124,7 @@ describe('the examples of section 7 of the specification', () => {
         {"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": "5"},
         {"jsonrpc": "2.0", "result": ["hello", 5], "id": "9"}]`,
     ],
-  ])('%s', async (_name, request, response) => {
+  ])('the reply to %s is the printed one', async (_name, request, response) => {
     expect(await reply(request)).toEqual(JSON.parse(response));
   });
 
@@ -136,7 +136,7 @@ describe('the examples of section 7 of the specification', () => {
       '[{"jsonrpc": "2.0", "method": "notify_sum", "params": [1,2,4]}, {"jsonrpc": "2.0", "method": "notify_hello", "params": [7]}]',
       ['notify_sum', 'notify_hello'],
     ],
-  ])('%s: no reply', async (_name, request, called) => {
+  ])('%s gets no reply', async (_name, request, called) => {
     calls.length = 0;
     expect(await reply(request)).toBeUndefined();
     expect(calls).toEqual(called);
@@ -145,60 +145,60 @@ describe('the examples of section 7 of the specification', () => {
 
 describe('JsonRpc', () => {
   it.each(['', ' ', '{', 'undefined', '\ufeff{}', '{"a":1,}', "{'a':1}", '[', 'NaN'])(
-    'answers %j with a parse error',
+    'the text %j gets a parse error',
     async (text) => {
       expect(await reply(text)).toMatchObject({ error: { code: -32700 }, id: null });
     },
   );
 
   it.each([
-    ['a string', 'null'],
-    ['true', 'true'],
-    ['a number', '17'],
-    ['an empty object', '{}'],
+    ['null in place of an object', 'null'],
+    ['true in place of an object', 'true'],
+    ['a number in place of an object', '17'],
+    ['no members', '{}'],
     ['another version', { jsonrpc: '1.0', method: 'sum' }],
-    ['version as a number', { jsonrpc: 2.0, method: 'sum' }],
+    ['a number for its version', { jsonrpc: 2.0, method: 'sum' }],
     ['no version', { method: 'sum' }],
     ['null for a method', { jsonrpc: '2.0', method: null }],
     ['null for params', { jsonrpc: '2.0', method: 'sum', params: null }],
     ['a number for params', { jsonrpc: '2.0', method: 'sum', params: 1 }],
     ['a string for params', { jsonrpc: '2.0', method: 'sum', params: 'x' }],
     ['false for params', { jsonrpc: '2.0', method: 'sum', params: false }],
-  ])('answers %s as an invalid request, id null', async (_name, request) => {
+  ])('a request with %s is invalid, and the id of the reply is null', async (_name, request) => {
     expect(await reply(request)).toEqual(invalidRequest());
   });
 
-  it('gives an invalid request the id that it carries', async () => {
+  it('the reply to an invalid request has the id of the request', async () => {
     expect(await reply({ jsonrpc: '1.0', method: 'sum', id: 'a' })).toEqual(invalidRequest('a'));
     expect(await reply({ jsonrpc: '2.0', method: 'sum', params: null, id: 7 })).toEqual(invalidRequest(7));
     expect(await reply({ jsonrpc: '1.0', method: 'sum', id: {} })).toEqual(invalidRequest());
   });
 
   it.each([true, false, {}, [], [1], 'x'.repeat(129), '\u{1f600}'.repeat(129)])(
-    'refuses the id %j, whatever else is right',
+    'a request with the id %j is invalid, even if the rest is right',
     async (id) => {
       expect(await reply({ jsonrpc: '2.0', method: 'get_data', id })).toEqual(invalidRequest());
     },
   );
 
-  it('refuses a number id that no double can hold', async () => {
+  it('a number that a double cannot hold is no valid id', async () => {
     expect(await reply('{"jsonrpc":"2.0","method":"get_data","id":1e400}')).toEqual(invalidRequest());
   });
 
   it.each(['""', '"x"', '0', '-1', 'null', '1.50', '12345678901234567890', '9007199254740993', '1e300', '"\\ud800"'])(
-    'echoes the id %s as it was spelt',
+    'the id %s is echoed as it was spelt',
     async (id) => {
       const text = await jsonRpc.reply(`{"id" : ${id} ,"jsonrpc":"2.0","method":"get_data"}`, origin);
       expect(text).toBe(`{"jsonrpc":"2.0","result":["hello",5],"id":${id}}`);
     },
   );
 
-  it('counts an id in characters, not in UTF-16 units', async () => {
+  it('the length of an id is counted in characters, not in UTF-16 units', async () => {
     const id = '\u{1f600}'.repeat(128);
     expect(await reply({ jsonrpc: '2.0', method: 'get_data', id })).toMatchObject({ id, result: ['hello', 5] });
   });
 
-  it('takes id null for a request', async () => {
+  it('a call with the id null is a request', async () => {
     expect(await reply({ jsonrpc: '2.0', method: 'get_data', id: null })).toEqual({
       jsonrpc: '2.0',
       result: ['hello', 5],
@@ -206,26 +206,26 @@ describe('JsonRpc', () => {
     });
   });
 
-  it('ignores members of the request that the specification does not name', async () => {
+  it('members of the request that the specification does not name are ignored', async () => {
     const request = { jsonrpc: '2.0', method: 'get_data', id: 1, metadata: { a: 1 }, result: 1, toString: 1 };
     expect(await reply(request)).toMatchObject({ result: ['hello', 5] });
     expect(await reply('{"__proto__":{"id":2},"jsonrpc":"2.0","method":"get_data"}')).toBeUndefined();
   });
 
   it.each(['__proto__', 'constructor', 'toString', 'rpc.discover', 'rpc.', ''])(
-    'knows no method %j',
+    'the method %j does not exist',
     async (method) => {
       expect(await reply({ jsonrpc: '2.0', method, id: 1 })).toMatchObject({ error: { code: -32601 }, id: 1 });
     },
   );
 
-  it('gives the handler its context', async () => {
+  it('a handler gets the context of its call', async () => {
     expect(await reply({ jsonrpc: '2.0', method: 'whoAmI', id: 1 })).toMatchObject({
       result: { method: 'whoAmI', transport: 'http', caller },
     });
   });
 
-  it('gives the handler the very text of its params, of the last ones where they stand twice', async () => {
+  it('a handler gets the text of its params; if they are given twice, of the last ones', async () => {
     const text = '{ "b":1e2, "2": 1.0, "1": "\\u0041" }';
     const one = `{"jsonrpc":"2.0","params":{"x":1},"method":"text","params": ${text} ,"id":1}`;
     expect(await reply(one)).toMatchObject({ result: text });
@@ -233,12 +233,12 @@ describe('JsonRpc', () => {
     expect(await reply({ jsonrpc: '2.0', method: 'text', id: 1 })).toMatchObject({ result: '{}' });
   });
 
-  it('answers null where a method returns nothing, and the value where it streams one', async () => {
+  it('the result is null if a method returns nothing, and the value if the method returns an observable', async () => {
     expect(await reply({ jsonrpc: '2.0', method: 'update', id: 1 })).toMatchObject({ result: null });
     expect(await reply({ jsonrpc: '2.0', method: 'observable', id: 1 })).toMatchObject({ result: 'streamed' });
   });
 
-  it('passes on the errors of methods, and keeps those of notifications', async () => {
+  it('the error of a method is in the reply, except for a notification', async () => {
     expect(await reply({ jsonrpc: '2.0', method: 'refuse', id: 1 })).toEqual({
       jsonrpc: '2.0',
       error: { code: -32005, message: 'Conflict', data: { code: 'TASK_EXISTS' } },
@@ -247,7 +247,7 @@ describe('JsonRpc', () => {
     expect(await reply({ jsonrpc: '2.0', method: 'refuse' })).toBeUndefined();
   });
 
-  it('tells callers nothing of an unexpected error, and operators all', async () => {
+  it('an unexpected error is told to operators only', async () => {
     const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation();
     const text = await jsonRpc.reply(
       '{"jsonrpc":"2.0","method":"crash","id":1,"params":{"key":"confidential"}}',
@@ -263,14 +263,14 @@ describe('JsonRpc', () => {
     logged.mockRestore();
   });
 
-  it('runs the calls of a batch at the same time and replies in their order', async () => {
+  it('the calls of a batch run at the same time, and the replies stand in their order', async () => {
     const batch = ['a', 'b', 'c'].map((name, id) => ({ jsonrpc: '2.0', method: 'gated', params: { name }, id }));
     const replies = reply(batch);
     for (const name of ['c', 'a', 'b']) gates.get(name)?.();
     expect(await replies).toMatchObject([{ result: 'a' }, { result: 'b' }, { result: 'c' }]);
   });
 
-  it('runs a batch of 50 calls, and nothing of a longer one', async () => {
+  it('a batch of 50 calls runs, and no call of a longer one', async () => {
     const batch = (length: number) => Array.from({ length }, (_, id) => ({ jsonrpc: '2.0', method: 'update', id }));
     calls.length = 0;
     expect(await reply(batch(50))).toHaveLength(50);
@@ -279,14 +279,14 @@ describe('JsonRpc', () => {
     expect(calls).toHaveLength(50);
   });
 
-  it('survives any depth', async () => {
+  it('a message may be nested to any depth', async () => {
     const deep = '['.repeat(1_000_000) + ']'.repeat(1_000_000);
     expect(await reply(deep)).toEqual([invalidRequest()]);
     const text = await jsonRpc.reply(`{"jsonrpc":"2.0","method":"text","params":{"a":${deep}},"id":1}`, origin);
     expect(text).toHaveLength(deep.length + '{"jsonrpc":"2.0","result":"{\\"a\\":}","id":1}'.length);
   });
 
-  it('measures calls by method, transport and outcome, and no name that a caller made up', async () => {
+  it('calls are measured by method, transport and outcome, without names that callers made up', async () => {
     registry.resetMetrics();
     const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation();
     const batch = ['get_data', 'refuse', 'crash', 'made-up'].map((method) => ({ jsonrpc: '2.0', method }));
@@ -309,7 +309,7 @@ describe('JsonRpc', () => {
 });
 
 describe('a message that asks for more than a reply can carry', () => {
-  it('gets an error in the place of what does not fit, and everything else', async () => {
+  it('the result that does not fit becomes an error, and all other results are in the reply', async () => {
     const large = { jsonrpc: '2.0', method: 'large' };
     const replies = await reply([
       { ...large, id: 1 },

@@ -3,7 +3,7 @@ import { JsonText } from '../../../../src/core/domain/json-text';
 import { writeJson } from '../../../../src/inbound/json-rpc/json-writer';
 
 describe('writeJson', () => {
-  it('writes what JSON.stringify writes', () => {
+  it('the text is the one that JSON.stringify writes', () => {
     const { view } = fc.letrec((tie) => ({
       view: fc.oneof(
         fc.string({ unit: 'binary' }),
@@ -21,11 +21,11 @@ describe('writeJson', () => {
     );
   });
 
-  it('leaves out members that are undefined', () => {
+  it('members that are undefined are left out', () => {
     expect(writeJson({ a: undefined, b: 1, c: undefined, d: [{ e: undefined }] })).toBe('{"b":1,"d":[{}]}');
   });
 
-  it('writes JSON text as it is, wherever it stands', () => {
+  it('a JsonText is written as it is, at any place', () => {
     const text = JsonText.restore('{"2":1.0,"1":1e2,"1":"\\ud800"}');
     expect(writeJson(text)).toBe(text.text);
     expect(writeJson({ value: text, list: [text, null] })).toBe(`{"value":${text.text},"list":[${text.text},null]}`);

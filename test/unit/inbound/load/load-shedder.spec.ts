@@ -4,7 +4,7 @@ import { until } from '../../../support/poll';
 const NEVER = 1_000_000;
 
 describe('LoadShedder', () => {
-  it('is overloaded while as many messages are being answered as it may track', async () => {
+  it('the process is overloaded while as many messages are in flight as allowed', async () => {
     const load = new LoadShedder({ maxInFlight: 2, maxEventLoopDelayMs: NEVER });
     const ends: (() => void)[] = [];
     const track = () => load.track(new Promise<void>((resolve) => ends.push(resolve)));
@@ -17,14 +17,14 @@ describe('LoadShedder', () => {
     expect(load.isOverloaded).toBe(false);
   });
 
-  it('does not count a message any more whose answer has failed', async () => {
+  it('a message whose answer failed is no longer in flight', async () => {
     const load = new LoadShedder({ maxInFlight: 1, maxEventLoopDelayMs: NEVER });
     await expect(load.track(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     expect(load.isOverloaded).toBe(false);
     expect(await load.track(Promise.resolve('answer'))).toBe('answer');
   });
 
-  it('is overloaded while the event loop is late, and only then', async () => {
+  it('the process is overloaded while the event loop is late, and only then', async () => {
     const load = new LoadShedder({ maxInFlight: NEVER, maxEventLoopDelayMs: 100 });
     load.watchEventLoop();
     const late = setInterval(() => blockFor(500), 1);

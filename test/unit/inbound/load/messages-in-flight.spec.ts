@@ -12,7 +12,7 @@ describe('MessagesInFlight', () => {
     return { promise, end };
   };
 
-  it('is the load of the process until the answer', async () => {
+  it('a message counts as load of the process until it is answered', async () => {
     const { load, inFlight } = open();
     const message = pending();
     const tracked = inFlight.track(message.promise.then(() => 'answer'));
@@ -22,14 +22,14 @@ describe('MessagesInFlight', () => {
     expect(load.isOverloaded).toBe(false);
   });
 
-  it('drains at once where nothing is in flight', async () => {
+  it('a transport without messages in flight drains at once', async () => {
     const { inFlight } = open();
     await inFlight.track(Promise.resolve());
     await expect(inFlight.track(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     await inFlight.drain();
   });
 
-  it('drains when the last message has been answered, one that came in meanwhile included', async () => {
+  it('a transport drains when its last message has been answered, even one that came in meanwhile', async () => {
     const { inFlight } = open();
     const [first, second] = [pending(), pending()];
     const events: string[] = [];
@@ -45,7 +45,7 @@ describe('MessagesInFlight', () => {
     expect(events).toEqual(['second', 'drained']);
   });
 
-  it('waits for its own transport alone', async () => {
+  it('a transport does not wait for the messages of another one', async () => {
     const { load, inFlight } = open(2);
     const [other, message] = [new MessagesInFlight(load), pending()];
     void other.track(message.promise);

@@ -14,7 +14,7 @@ describe('DeduplicatedLog', () => {
   });
   afterEach(() => jest.useRealTimers());
 
-  it('writes the first line on a subject at once, and every ten seconds how often it came again', () => {
+  it('the first line on a subject is written at once, and its repetitions are counted every ten seconds', () => {
     add('a', 'unavailable', 1000);
     add('b', 'unavailable');
     expect(written.splice(0)).toEqual(['a: unavailable', 'b: unavailable']);
@@ -28,14 +28,14 @@ describe('DeduplicatedLog', () => {
     expect(written).toEqual(['a: in the last 10 s 2x unavailable']);
   });
 
-  it('names all texts that came on a subject in one line', () => {
+  it('one line names all texts that came on a subject', () => {
     add('a', 'unavailable');
     for (const text of ['late', 'unavailable', 'late']) add('a', text);
     jest.advanceTimersByTime(10_000);
     expect(written).toEqual(['a: unavailable', 'a: in the last 10 s 2x late, 1x unavailable']);
   });
 
-  it('forgets a subject on which nothing came for ten seconds', () => {
+  it('a subject on which nothing came for ten seconds is forgotten', () => {
     add('a', 'unavailable');
     jest.advanceTimersByTime(10_000);
     expect(jest.getTimerCount()).toBe(0);

@@ -47,12 +47,12 @@ const ref = { taskId: 't-1', key: 'k' };
 const text = { ...ref, type: 'text', content: 'x' };
 
 describe('params', () => {
-  it('are refused as an array', () => {
+  it('an array of params is refused', () => {
     expect(wrongFields(AttachmentRefParams, [])).toEqual(['params']);
     expect(wrongFields(AttachmentRefParams, ['t-1', 'k'])).toEqual(['params']);
   });
 
-  it('name every wrong field at once', () => {
+  it('a refusal names every wrong field at once', () => {
     const params = {
       taskId: 'a b',
       key: '',
@@ -67,7 +67,7 @@ describe('params', () => {
     expect(fields.sort()).toEqual(['content', 'key', 'mimeType', 'oops', 'size', 'taskId', 'ttlSeconds']);
   });
 
-  it('name a field once', () => {
+  it('a refusal names a field once', () => {
     expect(problemsOfText(AttachmentRefParams, '{"key":5}')).toEqual([
       { field: 'taskId', message: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -' },
       { field: 'key', message: 'must be a string of 1 to 100 characters' },
@@ -75,7 +75,7 @@ describe('params', () => {
   });
 
   it.each(['__proto__', 'constructor', 'toString', 'prototype', 'toCommand', 'problems', 'Key', ''])(
-    'refuse the unknown name %j and leave prototypes alone',
+    'the unknown name %j is refused, and prototypes are left alone',
     (name) => {
       const given = `{"taskId":"t-1","key":"k","type":"text","content":"x",${JSON.stringify(name)}:{"polluted":true}}`;
       const problems = problemsOfText(CreateAttachmentParams, given);
@@ -84,7 +84,7 @@ describe('params', () => {
     },
   );
 
-  it('take no null for a parameter that was left out', () => {
+  it('null does not count as a parameter that was left out', () => {
     for (const name of ['content', 'url', 'mimeType', 'size', 'ttlSeconds', 'ifAbsent', 'ifVersion']) {
       const params = { ...ref, type: 'json', value: 1, [name]: null };
       expect(wrongFields(CreateAttachmentParams, params)).toContain(name);
@@ -94,7 +94,7 @@ describe('params', () => {
       expect(wrongFields(ListAttachmentsParams, { taskId: 't', [name]: null })).toEqual([name]);
   });
 
-  it('are not converted', () => {
+  it('values are not converted', () => {
     for (const limit of ['10', true, [10], 10.5, -1, 1e300]) {
       expect(wrongFields(ListAttachmentsParams, { taskId: 't', limit })).toEqual(['limit']);
     }
@@ -102,7 +102,7 @@ describe('params', () => {
     expect(wrongFields(ListAttachmentsParams, { taskId: 't', includeBodies: 'false' })).toEqual(['includeBodies']);
   });
 
-  it('survive any number of wrong members, and report no more than anybody can use', () => {
+  it('any number of wrong members is survived, and a thousand are reported', () => {
     const many = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`m${i}`, 1]));
     expect(wrongFields(TaskIdParams, { id: 't', ...many })).toHaveLength(1000);
     expect(wrongFields(UpdateTaskParams, { id: 't', updates: many })).toHaveLength(1000);
@@ -110,7 +110,7 @@ describe('params', () => {
     expect(wrongFields(GetAttachmentsBatchParams, { requests })).toEqual(['requests']);
   });
 
-  it('survive any depth of any value', () => {
+  it('values of any depth are survived', () => {
     const deep = '['.repeat(100_000) + ']'.repeat(100_000);
     const params = (members: string) => `{"taskId":"t-1","key":"k","type":"json",${members}}`;
     const fieldsOf = (members: string) =>
@@ -125,14 +125,14 @@ describe('params', () => {
 
 describe('params of task.create_attachment', () => {
   it.each(['null', 'false', '0', '""', '{}', '[]', '{"2":1.0,"1":1e2,"1":"\\u0041"}'])(
-    'keep the value %s as it was spelt',
+    'the value %s is kept as it was spelt',
     (value) => {
       const params = `{"taskId":"t-1","value": ${value} ,"key":"k","type":"json"}`;
       expect(bindText(CreateAttachmentParams, params).toCommand().value?.text).toBe(value);
     },
   );
 
-  it('judge the last of members that stand twice', () => {
+  it('of two members with one name the last one counts', () => {
     const given = '{"taskId":"a b","key":"k","type":"json","value":1e999,"value":{"v":1},"taskId":"t-1"}';
     expect(bindText(CreateAttachmentParams, given).toCommand()).toMatchObject({
       taskId: 't-1',
@@ -159,11 +159,11 @@ describe('params of task.create_attachment', () => {
     [{ type: 'text', content: 'x', ifVersion: 1.5 }, ['ifVersion']],
     [{ type: 'text', content: 'x', ifAbsent: 'true' }, ['ifAbsent']],
     [{ type: 'text', content: 'x', ifAbsent: true, ifVersion: 1 }, ['ifAbsent']],
-  ])('find in %j the wrong fields %j', (members, fields) => {
+  ])('the members %j have the wrong fields %j', (members, fields) => {
     expect(wrongFields(CreateAttachmentParams, { ...ref, ...members })).toEqual(fields);
   });
 
-  it('give the condition that the write is under', () => {
+  it('ifAbsent and ifVersion become the condition of the write', () => {
     const conditionOf = (members: object) =>
       bind(CreateAttachmentParams, { ...text, ...members }).toCommand().condition;
     expect(conditionOf({})).toBeUndefined();
@@ -175,7 +175,7 @@ describe('params of task.create_attachment', () => {
 });
 
 describe('params of the other attachment methods', () => {
-  it('have the documented defaults', () => {
+  it('parameters that are left out have the documented defaults', () => {
     expect(bind(ListAttachmentsParams, { taskId: 't' }).toCommand()).toEqual({
       taskId: 't',
       type: undefined,
@@ -188,7 +188,7 @@ describe('params of the other attachment methods', () => {
     expect(bind(GetAttachmentsBatchParams, { requests: [ref] })).toEqual({ requests: [ref], allowMissing: false });
   });
 
-  it('take the documented ranges', () => {
+  it('the documented ranges hold', () => {
     for (const limit of [1, 100]) expect(bind(ListAttachmentsParams, { taskId: 't', limit }).limit).toBe(limit);
     for (const limit of [0, 101]) expect(wrongFields(ListAttachmentsParams, { taskId: 't', limit })).toEqual(['limit']);
     expect(wrongFields(ListAttachmentsParams, { taskId: 't', order: 'up', type: 'x', keyPrefix: '\u0000' })).toEqual([
@@ -199,7 +199,7 @@ describe('params of the other attachment methods', () => {
     expect(bind(ListAttachmentsParams, { taskId: 't', order: 'desc' }).toCommand().descending).toBe(true);
   });
 
-  it('take a batch of 1 to 100 requests and say which is wrong', () => {
+  it('a batch has 1 to 100 requests, and a refusal names the wrong ones', () => {
     const requests = (length: number) => ({ requests: Array.from({ length }, () => ref) });
     expect(bind(GetAttachmentsBatchParams, requests(100)).requests).toHaveLength(100);
     for (const length of [0, 101])
@@ -218,7 +218,7 @@ describe('params of the other attachment methods', () => {
 });
 
 describe('params of the task methods', () => {
-  it('take a task with its metadata as it was spelt', () => {
+  it('the metadata of a task is kept as it was spelt', () => {
     const task = bindText(CreateTaskParams, '{"text":"x","metadata":{"2":1.0, "1":null},"parentId":null}');
     expect(task).toMatchObject({ text: 'x', parentId: null });
     expect(task.metadata?.text).toBe('{"2":1.0,"1":null}');
@@ -240,7 +240,7 @@ describe('params of the task methods', () => {
       { text: 5, priority: -1, metadata: 1, id: 'a b', status: 'pending' },
       ['status', 'id', 'text', 'priority', 'metadata'],
     ],
-  ])('find in a new task %j the wrong fields %j', (params, fields) => {
+  ])('the new task %j has the wrong fields %j', (params, fields) => {
     expect(wrongFields(CreateTaskParams, params).sort()).toEqual([...fields].sort());
   });
 
@@ -256,16 +256,16 @@ describe('params of the task methods', () => {
     ],
     [{ id: 't', updates: { metadata: 'x' } }, ['updates.metadata']],
     [{ updates: { priority: 1 } }, ['id']],
-  ])('find in an update %j the wrong fields %j', (params, fields) => {
+  ])('the update %j has the wrong fields %j', (params, fields) => {
     expect(wrongFields(UpdateTaskParams, params).sort()).toEqual([...fields].sort());
   });
 
-  it('give only the updates that were given', () => {
+  it('only members that were given are updated', () => {
     const { updates } = bind(UpdateTaskParams, { id: 't', updates: { metadata: { a: 1 }, priority: 0 } });
     expect(updates.toUpdates()).toEqual({ metadata: JsonText.of({ a: 1 }), priority: 0 });
   });
 
-  it('know a completed task by either name', () => {
+  it('a completed task is named by id or taskId', () => {
     expect(bind(CompleteTaskParams, { id: 't' }).toCommand().taskId).toBe('t');
     expect(bind(CompleteTaskParams, { taskId: 't' }).toCommand().taskId).toBe('t');
     expect(bind(CompleteTaskParams, { id: 't', taskId: 't' }).toCommand().taskId).toBe('t');
@@ -275,7 +275,7 @@ describe('params of the task methods', () => {
     expect(wrongFields(CompleteTaskParams, {})).toEqual(['id']);
   });
 
-  it('tell a result of null from none, and an error of null from one', () => {
+  it('a result of null is a result, and an error of null is none', () => {
     const complete = (outcome: object) => bind(CompleteTaskParams, { id: 't', ...outcome }).toCommand();
     expect(complete({})).toEqual({ taskId: 't' });
     expect(complete({ result: null, error: null })).toEqual({ taskId: 't', result: JsonText.of(null) });
@@ -287,7 +287,7 @@ describe('params of the task methods', () => {
     });
   });
 
-  it('hold the outcome of a task to the limits of values', () => {
+  it('the outcome of a task has the limits of values', () => {
     const tooLarge = 'x'.repeat(MAX_ATTACHMENT_BYTES);
     expect(wrongFields(CompleteTaskParams, { id: 't', result: tooLarge, workerId: '' })).toEqual([
       'workerId',
@@ -296,7 +296,7 @@ describe('params of the task methods', () => {
     expect(problemsOfText(CompleteTaskParams, '{"id":"t","error":1e999}')).toMatchObject([{ field: 'error' }]);
   });
 
-  it('have the documented filters and defaults of a list', () => {
+  it('a list of tasks has the documented filters and defaults', () => {
     expect(bind(ListTasksParams, {}).toCommand()).toEqual({
       limit: 100,
       offset: 0,
@@ -325,7 +325,7 @@ describe('params of the task methods', () => {
     expect(wrongFields(ListTasksParams, wrong).sort()).toEqual(Object.keys(wrong).sort());
   });
 
-  it('take one id, and nothing else', () => {
+  it('a method of one task takes its id and nothing else', () => {
     expect(bind(TaskIdParams, { id: 't' })).toEqual({ id: 't' });
     expect(wrongFields(TaskIdParams, { taskId: 't' })).toEqual(['taskId', 'id']);
   });

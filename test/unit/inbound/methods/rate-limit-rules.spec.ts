@@ -8,21 +8,21 @@ function rules(perMinute: number, perMethod: Record<string, RateLimit> = {}): Ra
 }
 
 describe('the rules of rate limits', () => {
-  it('limit deletions only, where nothing is said', () => {
+  it('only deletions are limited if nothing is configured', () => {
     for (const method of DELETIONS) expect(rules(0).of(method)).toEqual({ limit: 100, windowMs: MINUTE_MS });
     expect(rules(0).of('task.get')).toBeUndefined();
   });
 
-  it('limit every other method by the minute', () => {
+  it('the limit a minute holds for every method without a rule of its own', () => {
     expect(rules(7).of('task.get')).toEqual({ limit: 7, windowMs: MINUTE_MS });
     for (const method of DELETIONS) expect(rules(7).of(method)).toMatchObject({ limit: 100 });
   });
 
-  it('never limit how often event streams are opened, as the operator limits methods only', () => {
+  it('the opening of event streams is never limited', () => {
     expect(rules(7).of('events')).toBeUndefined();
   });
 
-  it('of single methods go before all others, also where they take a limit away', () => {
+  it('the rule of a single method goes before all others, even if it takes a limit away', () => {
     const own = { limit: 3, windowMs: 1000 };
     const none = { limit: 0, windowMs: 1000 };
     const some = rules(7, { 'task.get': own, 'task.delete': own, 'task.list': none, 'task.delete_attachment': none });

@@ -31,25 +31,25 @@ const call = (params: object, id: string | undefined, text = JSON.stringify(para
 });
 
 describe('a JSON-RPC request object', () => {
-  it('may leave out its method', () => {
+  it('a request object may leave out its method', () => {
     expect(callIn('{"jsonrpc":"2.0","params":{"id":"t-1"},"id":7}')).toEqual(call({ id: 't-1' }, '7'));
     expect(callIn('{"jsonrpc":"2.0","method":"task.get","params":{"id":"t-1"},"id":"a"}')).toEqual(
       call({ id: 't-1' }, '"a"'),
     );
   });
 
-  it('is a notification without an id, and a request with the id null', () => {
+  it('a call without an id is a notification, and one with the id null a request', () => {
     expect(callIn('{"jsonrpc":"2.0","params":{}}')).toEqual(call({}, undefined));
     expect(callIn('{"jsonrpc":"2.0","params":{},"id":null}')).toEqual(call({}, 'null'));
   });
 
-  it('may have no params, and members that nobody named', () => {
+  it('a request object may have no params, and members that the specification does not name', () => {
     expect(callIn('{"jsonrpc":"2.0","id":1,"metadata":{"a":1},"pattern":"x","data":{"id":"t-2"}}')).toEqual(
       call({}, '1'),
     );
   });
 
-  it('keeps the very text of its params', () => {
+  it('the text of the params is kept as it is', () => {
     expect(callIn('{"jsonrpc":"2.0", "params": {"value":1.0, "a":1e2} ,"id":1}')).toEqual(
       call({ value: 1, a: 100 }, '1', '{"value":1.0, "a":1e2}'),
     );
@@ -66,7 +66,7 @@ describe('a JSON-RPC request object', () => {
     expect(callIn(payload)).toEqual({ code: -32600, id });
   });
 
-  it('is answered as JSON-RPC has it', () => {
+  it('the reply has the form of JSON-RPC', () => {
     const payload = '{"jsonrpc":"2.0","id":"a"}';
     expect(reply(payload, { result: '{"x":1}' })).toEqual({ jsonrpc: '2.0', result: { x: 1 }, id: 'a' });
     expect(reply(payload, { error: new JsonRpcError(-32001, 'Late', { code: 'TIMEOUT' }) })).toEqual({
@@ -79,7 +79,7 @@ describe('a JSON-RPC request object', () => {
 });
 
 describe('a request object of another version', () => {
-  it('is no JSON-RPC 2.0, and not taken for params either', () => {
+  it('another version of JSON-RPC is refused, and not taken for params', () => {
     expect(callIn('{"jsonrpc":2,"id":1}')).toEqual({ id: '1', code: -32600 });
   });
 });
@@ -91,24 +91,24 @@ describe('bare params', () => {
     ['{"data":1}', { data: 1 }],
     ['{"pattern":"x"}', { pattern: 'x' }],
     ['{ "method":"task.list","params":{} }', { method: 'task.list', params: {} }],
-  ])('are all of %s', (payload, params) => {
+  ])('all of %s is params', (payload, params) => {
     expect(callIn(payload)).toEqual(call(params, 'null', payload));
   });
 
-  it('are answered as JSON-RPC has it, with the id null', () => {
+  it('the reply has the form of JSON-RPC and the id null', () => {
     expect(reply('{"id":"t-1"}', { result: 'null' })).toEqual({ jsonrpc: '2.0', result: null, id: null });
   });
 });
 
 describe('a packet of Nest', () => {
-  it('holds the params as its data', () => {
+  it('the data of a packet are the params', () => {
     expect(callIn('{"pattern":"task.get","data":{"id":"t-1", "n":1.0},"id":"a"}')).toEqual(
       call({ id: 't-1', n: 1 }, '"a"', '{"id":"t-1", "n":1.0}'),
     );
     expect(callIn('{"pattern":"task.get","id":"a"}')).toEqual(call({}, '"a"'));
   });
 
-  it('is an event without an id', () => {
+  it('a packet without an id is an event and gets no reply', () => {
     expect(callIn('{"pattern":"task.get","data":{"id":"t-1"}}')).toEqual(call({ id: 't-1' }, undefined));
     expect(reply('{"pattern":"task.get","data":{"id":"t-1"}}', { result: '1' })).toBeUndefined();
   });
@@ -120,7 +120,7 @@ describe('a packet of Nest', () => {
     expect(callIn(payload)).toEqual({ code: -32600, id });
   });
 
-  it('is answered as Nest has it', () => {
+  it('the reply has the form of Nest', () => {
     const payload = '{"pattern":"task.get","data":{},"id":"a"}';
     expect(reply(payload, { result: '{"x":1}' })).toEqual({ id: 'a', response: { x: 1 }, isDisposed: true });
     expect(reply(payload, { error: new JsonRpcError(-32601, 'Unknown') })).toEqual({
@@ -138,15 +138,18 @@ describe('anything else', () => {
     ['half an object', '{"id":'],
     ['bytes that are no UTF-8', Buffer.from('{"id":"\xe4"}', 'latin1')],
     ['a byte order mark', '\ufeff{}'],
-  ])('is not parsed: %s', (_what, payload) => {
+  ])('a payload of %s is a parse error', (_what, payload) => {
     expect(callIn(payload)).toEqual({ code: -32700, id: 'null' });
   });
 
-  it.each(['[]', '[{"jsonrpc":"2.0","id":1}]', '1', '"x"', 'null', 'true'])('is no request: %s', (payload) => {
-    expect(callIn(payload)).toEqual({ code: -32600, id: 'null' });
-  });
+  it.each(['[]', '[{"jsonrpc":"2.0","id":1}]', '1', '"x"', 'null', 'true'])(
+    'the payload %s is no request',
+    (payload) => {
+      expect(callIn(payload)).toEqual({ code: -32600, id: 'null' });
+    },
+  );
 
-  it('is not read beyond the limit', () => {
+  it('a payload over the limit is not read', () => {
     const fits = `{"a":"${'x'.repeat(MAX_BODY_BYTES - 8)}"}`;
     expect(callIn(fits)).toMatchObject({ method: METHOD });
     const refused = read(`${fits} `).call;
@@ -156,7 +159,7 @@ describe('anything else', () => {
 });
 
 describe('a packet that is too large', () => {
-  it('is answered so that Nest takes it for an error', () => {
+  it('the reply has the form that Nest takes for an error', () => {
     const payload = JSON.stringify({ pattern: 'task.get', data: { a: 'x'.repeat(MAX_BODY_BYTES) }, id: 'a' });
     const { call: refused } = read(payload);
     expect(reply(payload, refused as InvalidCall)).toMatchObject({ err: { code: -32600 }, isDisposed: true, id: null });
@@ -166,7 +169,7 @@ describe('a packet that is too large', () => {
 describe('a reply that the server would not carry', () => {
   const payload = '{"pattern":"task.get","data":{},"id":"a"}';
 
-  it('goes out up to the limit, counted in bytes', () => {
+  it('a reply is sent up to the limit, counted in bytes', () => {
     const whole = { id: 'a', response: 'ä', isDisposed: true };
     const outcome = { result: '"ä"' };
     const bytes = Buffer.byteLength(JSON.stringify(whole));
@@ -174,7 +177,7 @@ describe('a reply that the server would not carry', () => {
     expect(reply(payload, outcome, bytes - 1)).toMatchObject({ err: { data: { code: 'REPLY_TOO_LARGE' } } });
   });
 
-  it('becomes an error in the form of the request', () => {
+  it('a reply over the limit becomes an error in the form of the request', () => {
     const data = { code: 'REPLY_TOO_LARGE', maxPayloadBytes: 10 };
     const error = { code: -32603, message: 'Internal error', data };
     expect(reply(payload, { result: '"0123456789"' }, 10)).toEqual({ id: 'a', err: error, isDisposed: true });
