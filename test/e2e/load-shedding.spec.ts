@@ -101,9 +101,9 @@ describe('load shedding by the delay of the event loop', () => {
     await until('the service is in time', async () => !isShed(await service.post(PING)));
     const shed = await until('calls are shed', async () => {
       // For the service it is as if one piece of work had taken all that time.
-      service.signal('SIGSTOP');
+      service.pause();
       await sleep(500);
-      service.signal('SIGCONT');
+      service.resume();
       const reply = await service.post(PING);
       return isShed(reply) && reply;
     });

@@ -134,8 +134,8 @@ export const FAULTS: readonly Fault[] = [
   }),
   fault('a replica stands still for seconds', LONG_MS, (group) => {
     const { service } = first(group);
-    service.signal('SIGSTOP');
-    return () => service.signal('SIGCONT');
+    service.pause();
+    return () => service.resume();
   }),
   onLinks('a replica is cut off from PostgreSQL', SHORT_MS, (replica) => replica.toPostgres.cut()),
   onLinks('a replica is cut off from Redis', SHORT_MS, (replica) => replica.toRedis.cut()),

@@ -1,23 +1,24 @@
 import { Client } from 'pg';
+import { pauseProcesses, resumeProcesses } from '../support/pause-processes';
 import { until } from '../support/poll';
 import type { PostgresServer } from '../support/postgres-server';
 
 const RESTART_TIMEOUT_MS = 20_000;
 
-/** Halts the server: its connections stay and say nothing, until `resumePostgres` is given what this returns. */
+/** The server keeps its connections, and replies to nothing, until `resumePostgres` is given what this returns. */
 export async function pausePostgres(server: PostgresServer): Promise<readonly number[]> {
   const pids = await haltedProcesses(server);
-  signalAll(pids, 'SIGSTOP');
+  pauseProcesses(pids);
   return pids;
 }
 
 export function resumePostgres(pids: readonly number[]): void {
-  signalAll(pids, 'SIGCONT');
+  resumeProcesses(pids);
 }
 
 /** Kills it so that it has no time for anything. */
 export async function killPostgres(server: PostgresServer): Promise<void> {
-  signalAll(await haltedProcesses(server), 'SIGKILL');
+  for (const pid of await haltedProcesses(server)) kill(pid);
   await server.kill();
 }
 
@@ -37,7 +38,7 @@ async function haltedProcesses({ url, pid }: PostgresServer): Promise<readonly n
   client.on('error', () => undefined);
   await client.connect();
   try {
-    process.kill(pid, 'SIGSTOP');
+    pauseProcesses([pid]);
     const others = 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()';
     const { rows } = await client.query<{ pid: number }>(others);
     return [pid, ...rows.map((row) => row.pid)];
@@ -47,13 +48,11 @@ async function haltedProcesses({ url, pid }: PostgresServer): Promise<readonly n
   }
 }
 
-/** One that has ended by itself meanwhile needs no signal. */
-function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
+/** A process that has ended by itself meanwhile needs no signal. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -11,6 +11,7 @@ import { until } from './poll';
 import { ServerProcess } from './server-process';
 
 const START_TIMEOUT_MS = 15_000;
+const PROBE = 'probe';
 
 export interface NatsServerOptions {
   /** True unless told otherwise. */
@@ -29,7 +30,7 @@ export interface NatsServer {
   kill(): Promise<void>;
   /** Starts it again on the same port and folder. */
   restart(): Promise<void>;
-  /** It stays connected and answers nothing, until `resume`. */
+  /** It keeps its connections, and replies to nothing that is sent from now on until `resume`. */
   pause(): void;
   resume(): void;
 }
@@ -61,7 +62,7 @@ export async function startNatsCluster(size = 3): Promise<NatsCluster> {
   const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
   try {
     await Promise.all(nodes.map((node) => node.start()));
-    await until('the cluster has a leader', () => hasJetStream(nodes[0] as Node), START_TIMEOUT_MS);
+    await until('all nodes take streams', () => canPlaceStream(nodes[0] as Node, size), START_TIMEOUT_MS);
   } catch (error) {
     await stop();
     throw error;
@@ -120,19 +121,21 @@ class Node implements NatsServer {
   }
 
   pause(): void {
-    this.server?.signal('SIGSTOP');
+    this.server?.pause();
   }
 
   resume(): void {
-    this.server?.signal('SIGCONT');
+    this.server?.resume();
   }
 }
 
-async function hasJetStream({ url }: NatsServer): Promise<boolean> {
+/** A cluster that has a leader may not know all its nodes yet. */
+async function canPlaceStream({ url }: NatsServer, replicas: number): Promise<boolean> {
   const client = await connect({ servers: url });
   try {
     const manager = await jetstreamManager(client, { timeout: 1000 });
-    await manager.getAccountInfo();
+    await manager.streams.add({ name: PROBE, subjects: [PROBE], storage: 'memory', num_replicas: replicas });
+    await manager.streams.delete(PROBE);
     return true;
   } catch {
     return false;

@@ -33,7 +33,7 @@ export interface RedisServer {
    * cluster is back when it knows that all slots are served: nodes that were killed together restart together.
    */
   restart(): Promise<void>;
-  /** It stays connected and answers nothing, until `resume`. */
+  /** It keeps its connections, and replies to nothing that is sent from now on until `resume`. */
   pause(): void;
   resume(): void;
 }
@@ -118,11 +118,11 @@ class Node implements RedisServer {
   }
 
   pause(): void {
-    this.server?.signal('SIGSTOP');
+    this.server?.pause();
   }
 
   resume(): void {
-    this.server?.signal('SIGCONT');
+    this.server?.resume();
   }
 
   untilClusterIsUp(): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { pauseProcesses, resumeProcesses } from './pause-processes';
 import { until } from './poll';
 import { spawnMortal } from './spawn-mortal';
 
@@ -46,8 +47,12 @@ export class ServerProcess {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
+  pause(): void {
+    if (!this.hasEnded) pauseProcesses([this.pid]);
+  }
+
+  resume(): void {
+    if (!this.hasEnded) resumeProcesses([this.pid]);
   }
 
   /** Resolves when it has ended, by this signal or before. */

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { pauseProcesses, resumeProcesses } from './pause-processes';
 import { until } from './poll';
 import { spawnMortal } from './spawn-mortal';
 
@@ -110,6 +111,15 @@ export class Service {
   async kill(): Promise<void> {
     this.program.child.kill('SIGKILL');
     await this.program.exit;
+  }
+
+  /** It keeps its connections, and does nothing until `resume`. */
+  pause(): void {
+    pauseProcesses([this.pid]);
+  }
+
+  resume(): void {
+    resumeProcesses([this.pid]);
   }
 
   signal(signal: NodeJS.Signals): void {
