@@ -8,6 +8,7 @@ module.exports = {
   testMatch: ['**/*.spec.ts'],
   testEnvironment: 'node',
   globalSetup: '<rootDir>/test/support/install-servers.ts',
+  setupFiles: ['<rootDir>/test/support/unref-parser-timer.ts'],
   transform: {
     '\\.([cm]?js|ts)$': [
       '@swc/jest',

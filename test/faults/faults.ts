@@ -91,6 +91,7 @@ export const FAULTS: readonly Fault[] = [
     return () => group.redis.restart();
   }),
   fault('Redis has just forgotten all tasks, and PostgreSQL is killed', SHORT_MS, async ({ postgres, redis }) => {
+    // Not in one step: of a task that is written to meanwhile, a part may stay, as with eviction.
     await withRedis(redis.url, async (client) => client.del(await client.keys('cb:task:*')));
     await killPostgres(postgres);
     return () => restartPostgres(postgres);
