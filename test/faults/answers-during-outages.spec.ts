@@ -3,15 +3,13 @@ import { until } from '../support/poll';
 import type { RpcReply, Service } from '../support/service';
 import { withPostgres, withRedis } from '../support/setups';
 import type { WireAttachmentPage } from '../support/wire-values';
+import { STORE_FAILED, UNAVAILABLE } from './client';
 import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './postgres-processes';
-import { startReplicas, untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
+import { RECOVERED_AFTER_MS, startReplicas, untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
 
 const START_TIMEOUT_MS = 60_000;
-const RECOVERED_AFTER_MS = 20_000;
 const TEST_TIMEOUT_MS = 60_000;
 
-const UNAVAILABLE = -32001;
-const STORE_FAILED = -32500;
 const NO_ANSWER = { attachments: [], totalCount: 0, hasMore: false, degraded: true };
 
 /** As `wordFor` says it. */
@@ -142,7 +140,7 @@ describe('what each replica answers while', () => {
   it.each(OUTAGES)(
     '$name; afterwards, what was done is there',
     async ({ answers, begin }) => {
-      await untilRecovered(group, RECOVERED_AFTER_MS);
+      await untilRecovered(group);
       const calls = await Promise.all(group.replicas.map((replica) => prepare(replica, `t${++tasks}`)));
       const end = await begin(group);
       let replies: Record<keyof Answers, RpcReply>[];
@@ -153,7 +151,7 @@ describe('what each replica answers while', () => {
       }
       for (const ofReplica of replies) expect(words(ofReplica)).toEqual(answers);
 
-      await untilRecovered(group, RECOVERED_AFTER_MS);
+      await untilRecovered(group);
       await until('all that was done is in PostgreSQL', () => isStored(replies), RECOVERED_AFTER_MS);
     },
     TEST_TIMEOUT_MS,

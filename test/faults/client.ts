@@ -5,8 +5,8 @@ import type { Replica } from './replica-group';
 /** Far longer than a call may take: only one that is never answered is given up. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
-const UNAVAILABLE = -32001;
-const STORE_FAILED = -32500;
+export const UNAVAILABLE = -32001;
+export const STORE_FAILED = -32500;
 const INVALID_PARAMS = -32602;
 
 export interface Answer<Reply> {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '../simulation/random';
 import { until } from '../support/poll';
 import type { RpcReply } from '../support/service';
 import type { WireAttachmentPage } from '../support/wire-values';
@@ -8,11 +9,10 @@ import type { Fault } from './faults';
 import type { Evidence, History, StoredRow } from './history';
 import { violations } from './history-checker';
 import { startReplicas, untilRecovered, type GroupOptions, type Replica, type ReplicaGroup } from './replica-group';
-import { SeededRandom } from './seeded-random';
 import { StoredTruth } from './stored-truth';
 import { PASSING_KEYS, Workload } from './workload';
 
-/** Every fault so many times, each time with another workload. */
+/** How often each fault is tried, each time with another workload. */
 const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 1);
 const FIRST_SEED = Number(process.env['FAULT_SEED'] ?? 1);
 const REPLICAS = 3;
@@ -47,7 +47,7 @@ export function faultSuite(faults: readonly Fault[], { tasks = 2, ...options }: 
   it.each(casesOf(faults))(
     '$fault.name (seed $seed)',
     async ({ fault, seed }) => {
-      await untilRecovered(group, AGREED_AFTER_MS);
+      await untilRecovered(group);
       const workload = await prepareWorkload(group, seed, tasks);
       const history = await workThrough(fault, workload, group);
       const truth = await StoredTruth.open(group);
@@ -76,7 +76,7 @@ async function prepareWorkload({ replicas }: ReplicaGroup, seed: number, tasks: 
   const refs = Array.from({ length: KEYS }, (_, i) => {
     return { taskId: taskIds[i % tasks] as string, key: `key-${Math.floor(i / tasks)}` };
   });
-  const workload = new Workload(`task-${seed}`, replicas, refs, new SeededRandom(seed));
+  const workload = new Workload(`task-${seed}`, replicas, refs, new Random(seed));
   await workload.prepare();
   return workload;
 }

@@ -3,7 +3,7 @@ import { until } from '../support/poll';
 import { withRedis } from '../support/setups';
 import { AppendOnlyFiles } from './append-only-files';
 import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './postgres-processes';
-import { untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
+import { RECOVERED_AFTER_MS, untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
 import { StoredTruth } from './stored-truth';
 
 /** Long enough that clients meet it many times, and several time-outs of Redis. */
@@ -14,7 +14,6 @@ const MOMENT_MS = 1000;
 const LONG_MS = 6000;
 const DELAY_MS = 40;
 const DROP_EVERY_MS = 300;
-const RECOVERED_AFTER_MS = 20_000;
 
 export interface Fault {
   readonly name: string;
@@ -193,7 +192,7 @@ function onLinks(name: string, lastsMs: number, begin: (replica: Replica, other:
 
 /** No replica uses the journal any more, and nothing is left in it. */
 async function untilDrained(group: ReplicaGroup): Promise<void> {
-  await untilRecovered(group, RECOVERED_AFTER_MS);
+  await untilRecovered(group);
   const truth = await StoredTruth.open(group);
   try {
     await until('the journal is empty', async () => (await truth.waiting()) === 0, RECOVERED_AFTER_MS);

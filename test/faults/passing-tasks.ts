@@ -1,4 +1,4 @@
-import type { SeededRandom } from './seeded-random';
+import type { Random } from '../simulation/random';
 
 /** So many of those that have been deleted are still asked for. */
 const MAX_ENDED = 3;
@@ -44,7 +44,7 @@ export class PassingTasks {
   }
 
   /** One to read and write, also when it is no longer there; undefined where there has been none yet. */
-  pick(random: SeededRandom): string | undefined {
+  pick(random: Random): string | undefined {
     const ids = [...this.open, ...this.ended].flat();
     return ids[Math.floor(random.next() * ids.length)];
   }

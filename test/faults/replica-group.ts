@@ -11,6 +11,8 @@ const LIMITS = {
   RATE_LIMITS: 'task.delete_attachment=1000000/60s,task.delete=1000000/60s',
   MAX_EVENT_LOOP_DELAY_MS: '60000',
 };
+/** How long after an outage the replicas may take until they use everything again. */
+export const RECOVERED_AFTER_MS = 20_000;
 const SHIFTED_CLOCK = join(__dirname, 'shifted-clock.js');
 
 export interface GroupOptions {
@@ -148,7 +150,7 @@ export class Replica {
   }
 }
 
-export function untilRecovered({ replicas }: ReplicaGroup, timeoutMs: number): Promise<boolean> {
+export function untilRecovered({ replicas }: ReplicaGroup, timeoutMs = RECOVERED_AFTER_MS): Promise<boolean> {
   const allHave = async () => {
     const answers = await Promise.all(replicas.map((replica) => replica.hasRecovered()));
     return !answers.includes(false);

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../simulation/random';
 import type { RpcReply } from '../support/service';
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
 import { Client, isAttachmentMissing, isTaskMissing } from './client';
 import type { Attempt, Call, Read, Ref, TaskAttempt, TaskSighting } from './history';
 import { PassingTasks } from './passing-tasks';
 import type { Replica } from './replica-group';
-import type { SeededRandom } from './seeded-random';
 
 /** Each of its own: one that does not answer must not keep the others idle. */
 const CLIENTS_PER_REPLICA = 4;
@@ -35,7 +35,7 @@ export class Workload {
     name: string,
     private readonly replicas: readonly Replica[],
     private readonly refs: readonly Ref[],
-    private readonly random: SeededRandom,
+    private readonly random: Random,
   ) {
     this.passing = new PassingTasks(name);
   }
