@@ -6,11 +6,11 @@ import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './
 import { RECOVERED_AFTER_MS, untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
 import { StoredTruth } from './stored-truth';
 
-/** Long enough that clients meet it many times, and several time-outs of Redis. */
+/** Long enough for many calls, and for several time-outs of Redis. */
 const SHORT_MS = 2500;
-/** Where what Redis has when it is back matters, and not how long it is away. */
+/** If it matters what Redis has when it is back, and not for how long it is unavailable. */
 const MOMENT_MS = 1000;
-/** Longer than a whole call may take: silence of PostgreSQL shows only when its time is over. */
+/** Longer than a whole call may take: a silent PostgreSQL is noticed only at the end of that time. */
 const LONG_MS = 6000;
 const DELAY_MS = 40;
 const DROP_EVERY_MS = 300;
@@ -18,13 +18,13 @@ const DROP_EVERY_MS = 300;
 export interface Fault {
   readonly name: string;
   readonly lastsMs: number;
-  /** Resolves with what ends it. */
+  /** Resolves with the function that ends it. */
   begin(group: ReplicaGroup): Promise<() => Promise<Damage>>;
 }
 
-/** What has been lost for good; nothing may be that is not said here. */
+/** What has been lost for good. Nothing else may be lost. */
 export interface Damage {
-  /** What only the journal had, up to this moment. */
+  /** Lost is what only the journal had, up to this moment. */
   readonly lostUntilMs?: number;
 }
 
@@ -176,7 +176,7 @@ function fault(name: string, lastsMs: number, begin: (group: ReplicaGroup) => Pr
   };
 }
 
-/** Of the first two replicas: the third one never knows of it. */
+/** On the links of the first two replicas; the third replica does not notice it. */
 function onLinks(name: string, lastsMs: number, begin: (replica: Replica, other: Replica) => void): Fault {
   return fault(name, lastsMs, ({ replicas }) => {
     const [replica, other] = replicas as [Replica, Replica];
@@ -190,7 +190,7 @@ function onLinks(name: string, lastsMs: number, begin: (replica: Replica, other:
   });
 }
 
-/** No replica uses the journal any more, and nothing is left in it. */
+/** Resolves when no replica uses the journal any more and nothing is left in it. */
 async function untilDrained(group: ReplicaGroup): Promise<void> {
   await untilRecovered(group);
   const truth = await StoredTruth.open(group);

@@ -16,14 +16,14 @@ export function resumePostgres(pids: readonly number[]): void {
   resumeProcesses(pids);
 }
 
-/** Kills it so that it has no time for anything. */
+/** Kills all its processes at once, so that none can finish anything. */
 export async function killPostgres(server: PostgresServer): Promise<void> {
   for (const pid of await haltedProcesses(server)) kill(pid);
   await server.kill();
 }
 
 export async function restartPostgres(server: PostgresServer): Promise<void> {
-  // It does not start before the last of its former processes has let go of the shared memory.
+  // It cannot start until the last of its former processes has released the shared memory.
   const start = () =>
     server.restart().then(
       () => true,
@@ -32,7 +32,7 @@ export async function restartPostgres(server: PostgresServer): Promise<void> {
   await until('PostgreSQL has started', start, RESTART_TIMEOUT_MS);
 }
 
-/** All its processes; the one that starts others is stopped, so that they stay all. */
+/** All its processes. The postmaster is paused first, so that no other process is added. */
 async function haltedProcesses({ url, pid }: PostgresServer): Promise<readonly number[]> {
   const client = new Client({ connectionString: url });
   client.on('error', () => undefined);
@@ -43,7 +43,7 @@ async function haltedProcesses({ url, pid }: PostgresServer): Promise<readonly n
     const { rows } = await client.query<{ pid: number }>(others);
     return [pid, ...rows.map((row) => row.pid)];
   } finally {
-    // Not waited for: a process that was stopped right after it had started another still holds its connection.
+    // Not awaited: the paused postmaster may still hold a copy of this connection, which then does not close.
     void client.end().catch(() => undefined);
   }
 }
