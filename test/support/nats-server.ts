@@ -8,7 +8,7 @@ import { until } from './poll';
 import { PrivateServer } from './private-server';
 import type { ServerProgram } from './server-process';
 
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 20_000;
 const PROBE = 'probe';
 
 export interface NatsServerOptions {

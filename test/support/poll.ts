@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 20;
+/** Far longer than anything takes, so that a busy machine makes a test slower and not red. */
+const TIMEOUT_MS = 30_000;
 
 /** The first answer of `ask` that is neither undefined nor false. Throws at the time-out, and says what it waited for. */
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 10_000,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<T> {
   const giveUpAtMs = performance.now() + timeoutMs;
   for (;;) {

@@ -5,7 +5,7 @@ import { until } from './poll';
 import { PrivateServer } from './private-server';
 import type { ServerProgram } from './server-process';
 
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 20_000;
 /** A node that has just started takes writes, and trusts the other nodes, only after some seconds. */
 const CLUSTER_TIMEOUT_MS = 20_000;
 const SLOTS = 16_384;

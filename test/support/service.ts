@@ -6,7 +6,7 @@ import { until } from './poll';
 import { spawnMortal } from './spawn-mortal';
 
 const ROOT = join(__dirname, '../..');
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 /** The promised time, and some more for a busy machine. */
 const STOP_TIMEOUT_MS = 20_000;
 
