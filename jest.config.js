@@ -8,6 +8,7 @@ module.exports = {
   testMatch: ['**/*.spec.ts'],
   testEnvironment: 'node',
   globalSetup: '<rootDir>/test/support/install-servers.ts',
+  setupFiles: ['<rootDir>/test/support/unref-parser-timer.ts'],
   transform: {
     '\\.([cm]?js|ts)$': [
       '@swc/jest',
@@ -23,6 +24,9 @@ module.exports = {
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly})/)`],
   testTimeout: 120_000,
-  // Servers and services run beside the workers: more of them would only wait for each other.
+  // Servers and services run beside the workers: more workers would only wait for each other.
   maxWorkers: 2,
+  // A busy machine may need longer than the default, half a second, to end a worker that has nothing left to do. One that
+  // is kept alive by a handle is still reported.
+  workerGracefulExitTimeout: 5000,
 };

@@ -1,4 +1,4 @@
-// Builds when dist is missing or older than the newest source file, so that `npm start` starts at once otherwise.
+// Builds only if dist is missing or older than the newest source file: otherwise `npm start` starts at once.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

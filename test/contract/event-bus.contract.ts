@@ -5,7 +5,7 @@ import { until } from '../support/poll';
 
 export interface EventBusHarness {
   readonly bus: EventBus;
-  /** What a subscriber has got since the harness was opened. */
+  /** What a subscriber has received since the harness was opened. */
   readonly received: readonly DomainEvent[];
   close(): Promise<void>;
 }
@@ -28,13 +28,13 @@ export function describeEventBus(name: string, open: () => Promise<EventBusHarne
     const arrival = ({ metadata }: DomainEvent) =>
       until('the event arrives', () => harness.received.find((one) => one.metadata.eventId === metadata.eventId));
 
-    it.each(DOMAIN_EVENT_TYPES)('hands on %s as it is', async (type) => {
+    it.each(DOMAIN_EVENT_TYPES)('passes %s on unchanged', async (type) => {
       const event = anEvent(type, { text: 'Größe 𝒳 "\n', none: null, list: [1, { a: false }] });
       await harness.bus.publish(event);
       expect(await arrival(event)).toEqual(event);
     });
 
-    it('keeps the order of those that were published one after the other', async () => {
+    it('keeps the order of events that are published one after the other', async () => {
       const events = Array.from({ length: 50 }, (_, nth) =>
         anEvent(nth % 2 ? 'task.updated' : 'task.deleted', { nth }),
       );

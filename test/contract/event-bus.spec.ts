@@ -64,7 +64,7 @@ describe('NatsEventBus', () => {
     );
   const streamInfo = async () => (await jetstreamManager(harness.subscriber)).streams.info('TASK_EVENTS');
 
-  it('makes the stream, which captures events and no requests', async () => {
+  it('creates the stream, which captures events but no requests', async () => {
     await open(true);
     await harness.bus.publish(anEvent());
     const { config, state } = await streamInfo();
@@ -78,7 +78,7 @@ describe('NatsEventBus', () => {
     expect(warnings).not.toHaveBeenCalled();
   });
 
-  it('keeps an event once that is published twice', async () => {
+  it('stores an event that is published twice only once', async () => {
     await open(true);
     const event = anEvent();
     await harness.bus.publish(event);
@@ -94,7 +94,7 @@ describe('NatsEventBus', () => {
     expect((await streamInfo()).config).toMatchObject({ subjects: ['task.created'], max_msgs: 7 });
   });
 
-  it('makes the stream again when it was deleted', async () => {
+  it('creates the stream again after its deletion', async () => {
     await open(true);
     await harness.bus.publish(anEvent());
     await (await jetstreamManager(harness.subscriber)).streams.delete('TASK_EVENTS');
@@ -102,7 +102,7 @@ describe('NatsEventBus', () => {
     expect((await streamInfo()).state.messages).toBe(1);
   });
 
-  it('warns once when the server keeps nothing, and sends the id all the same', async () => {
+  it('warns once if the server stores nothing, and sends the id nevertheless', async () => {
     await open(false);
     const ids: (string | undefined)[] = [];
     harness.subscriber.subscribe('task.created', {
@@ -116,7 +116,7 @@ describe('NatsEventBus', () => {
     expect(warnings).toHaveBeenCalledTimes(1);
   });
 
-  it('refuses at once while NATS is away, and works when it is back', async () => {
+  it('refuses at once while NATS is unavailable, and works when it is back', async () => {
     await open(true);
     await harness.bus.publish(anEvent());
     await server.kill();
@@ -139,7 +139,7 @@ describe('NatsEventBus', () => {
     await expect(bus.publish(anEvent())).rejects.toThrow('not connected to NATS');
   });
 
-  it('gives up on a server that has fallen silent', async () => {
+  it('gives up on a server that no longer replies', async () => {
     await open(true);
     await harness.bus.publish(anEvent());
     server.pause();

@@ -37,7 +37,7 @@ describe('the embedded database', () => {
   /** Resolves when another process has acknowledged `count` writes; it goes on writing. */
   async function writerWith(count: number): Promise<string[]> {
     const acknowledged: string[] = [];
-    const args = ['-r', join(support, 'typescript-hook.js'), join(support, 'pglite-writer.ts'), directory];
+    const args = ['-r', join(__dirname, '../simulation/register.cjs'), join(support, 'pglite-writer.ts'), directory];
     child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     await new Promise<void>((resolve, reject) => {

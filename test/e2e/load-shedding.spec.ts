@@ -100,10 +100,10 @@ describe('load shedding by the delay of the event loop', () => {
   it('responds with 503 until the event loop is in time again', async () => {
     await until('the service is in time', async () => !isShed(await service.post(PING)));
     const shed = await until('calls are shed', async () => {
-      // For the service this looks like one piece of work that took all that time.
-      service.signal('SIGSTOP');
+      // For the service it is as if one piece of work had taken all that time.
+      service.pause();
       await sleep(500);
-      service.signal('SIGCONT');
+      service.resume();
       const reply = await service.post(PING);
       return isShed(reply) && reply;
     });

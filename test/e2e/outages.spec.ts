@@ -104,6 +104,8 @@ describe('a service whose Redis comes and goes', () => {
     await setup.service.stop();
     await servers.redis.kill();
     await setup.startAgain();
+    // Until its first reply to the watch, PostgreSQL counts as down.
+    await setup.service.until('/readyz', 200);
     expect(await states()).toEqual([200, 'up', 'down']);
     await useAll('without-redis');
     await put(setup.service, 't', 'late', 1);

@@ -3,7 +3,7 @@ import type { DomainEvent } from '../../src/core/domain/domain-event';
 
 const SUBJECTS = ['task.attachment_created', 'task.attachment.deleted', 'task.created', 'task.deleted'];
 
-/** Hears the events of tasks and attachments as they go out, also those that go out again. */
+/** Receives the events of tasks and attachments as they are published, repeated ones included. */
 export class AnnouncedEvents {
   private readonly events: DomainEvent[] = [];
 
@@ -20,7 +20,7 @@ export class AnnouncedEvents {
     return announced;
   }
 
-  /** The ids of those of the tasks, in the order in which they went out. */
+  /** The ids of the events of these tasks, in the order in which they were published. */
   idsOf(taskIds: readonly string[]): string[] {
     const ofTasks = this.events.filter(({ payload }) =>
       taskIds.includes((payload['taskId'] ?? payload['id']) as string),

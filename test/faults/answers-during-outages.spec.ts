@@ -3,21 +3,19 @@ import { until } from '../support/poll';
 import type { RpcReply, Service } from '../support/service';
 import { withPostgres, withRedis } from '../support/setups';
 import type { WireAttachmentPage } from '../support/wire-values';
+import { STORE_FAILED, UNAVAILABLE } from './client';
 import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './postgres-processes';
-import { startReplicas, untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
+import { RECOVERED_AFTER_MS, startReplicas, untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
 
 const START_TIMEOUT_MS = 60_000;
-const RECOVERED_AFTER_MS = 20_000;
 const TEST_TIMEOUT_MS = 60_000;
 
-const UNAVAILABLE = -32001;
-const STORE_FAILED = -32500;
 const NO_ANSWER = { attachments: [], totalCount: 0, hasMore: false, degraded: true };
 
-/** As `wordFor` says it. */
+/** In the words of `wordFor`. */
 type Answer = 'done' | 'degraded' | 'not found' | 'unavailable' | 'empty and degraded';
 
-/** What each kind of call is answered. */
+/** The expected answer to each kind of call. */
 interface Answers {
   readonly create: Answer;
   readonly overwrite: Answer;
@@ -74,7 +72,7 @@ const WITHOUT_BOTH: Answers = {
 interface Outage {
   readonly name: string;
   readonly answers: Answers;
-  /** Resolves with what ends it. */
+  /** Resolves with the function that ends it. */
   readonly begin: (group: ReplicaGroup) => Promise<() => Promise<void> | void>;
 }
 
@@ -130,7 +128,7 @@ const OUTAGES: readonly Outage[] = [
   },
 ];
 
-describe('what each replica answers while', () => {
+describe('every replica answers as documented while', () => {
   let group: ReplicaGroup;
   let tasks = 0;
 
@@ -140,9 +138,9 @@ describe('what each replica answers while', () => {
   afterAll(() => group?.close());
 
   it.each(OUTAGES)(
-    '$name; afterwards, what was done is there',
+    '$name; afterwards PostgreSQL has every acknowledged write',
     async ({ answers, begin }) => {
-      await untilRecovered(group, RECOVERED_AFTER_MS);
+      await untilRecovered(group);
       const calls = await Promise.all(group.replicas.map((replica) => prepare(replica, `t${++tasks}`)));
       const end = await begin(group);
       let replies: Record<keyof Answers, RpcReply>[];
@@ -153,13 +151,13 @@ describe('what each replica answers while', () => {
       }
       for (const ofReplica of replies) expect(words(ofReplica)).toEqual(answers);
 
-      await untilRecovered(group, RECOVERED_AFTER_MS);
-      await until('all that was done is in PostgreSQL', () => isStored(replies), RECOVERED_AFTER_MS);
+      await untilRecovered(group);
+      await until('every acknowledged write is in PostgreSQL', () => isStored(replies), RECOVERED_AFTER_MS);
     },
     TEST_TIMEOUT_MS,
   );
 
-  /** Resolves with what makes all calls at once. */
+  /** Resolves with a function that makes all calls at once. */
   async function prepare({ service }: Replica, id: string) {
     const [read, written, forgotten] = [`${id}-read`, `${id}-written`, `${id}-forgotten`];
     const attachment = (taskId: string, key: string) => ({ taskId, key, type: 'json', value: 1 });
@@ -191,7 +189,7 @@ describe('what each replica answers while', () => {
     };
   }
 
-  /** Every write that was acknowledged is the one that PostgreSQL has. */
+  /** Whether PostgreSQL has every acknowledged write. */
   function isStored(replies: readonly Record<keyof Answers, RpcReply>[]): Promise<boolean> {
     const writes = replies.flatMap(({ create, overwrite, conditional, delete: deletion }) =>
       [create, overwrite, conditional, deletion].flatMap(({ result }) => (result ? [result] : [])),
@@ -208,7 +206,7 @@ describe('what each replica answers while', () => {
   }
 });
 
-/** Whether gets and lists of the task are answered from the cache. */
+/** Whether gets and lists of the task come from the cache. */
 async function isCached(service: Service, taskId: string): Promise<boolean> {
   const hitsBefore = await cacheHits(service);
   const { attachments } = await service.result<WireAttachmentPage>('task.list_attachments', { taskId });
@@ -225,10 +223,10 @@ function words(replies: Record<keyof Answers, RpcReply>): object {
   return Object.fromEntries(Object.entries(replies).map(([name, reply]) => [name, wordFor(reply)]));
 }
 
-/** An answer that is none of those promised is shown as it is. */
+/** An answer that is not among the promised ones is shown as it is. */
 function wordFor({ result, error }: RpcReply): string {
   if (error?.code === UNAVAILABLE) return 'unavailable';
-  // What a silent store leaves of a call's time is no time to wait for it again.
+  // A silent store has used up the time of the call.
   if (error?.code === STORE_FAILED && error.data?.['code'] === 'TIMEOUT') return 'unavailable';
   if (error?.message.includes('not found')) return 'not found';
   if (!result) return JSON.stringify(error);

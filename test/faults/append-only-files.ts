@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RedisServer } from '../support/redis-server';
 import { withRedis } from '../support/setups';
 
-/** All that an append-only server finds again when it starts. To be changed only while it is not running. */
+/** The files from which an append-only server starts. To be changed only while it is not running. */
 export class AppendOnlyFiles {
   private constructor(private readonly folder: string) {}
 
@@ -14,7 +14,7 @@ export class AppendOnlyFiles {
     return new AppendOnlyFiles(join(folder as string, name as string));
   }
 
-  /** What has been written down by now, also while the server goes on writing. */
+  /** Copies what has been written so far; the server may go on writing meanwhile. */
   copy(): Promise<void> {
     return cp(this.folder, this.copyFolder, { recursive: true });
   }
@@ -30,7 +30,7 @@ export class AppendOnlyFiles {
     return rm(this.folder, { recursive: true });
   }
 
-  /** In the server's own folder, which goes with it. */
+  /** Next to the files, in the folder that is removed with the server. */
   private get copyFolder(): string {
     return `${this.folder}-copy`;
   }

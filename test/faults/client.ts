@@ -2,20 +2,20 @@ import type { HttpReply, RpcReply } from '../support/service';
 import type { Call } from './history';
 import type { Replica } from './replica-group';
 
-/** Far longer than a call may take: only one that is never answered is given up. */
+/** Far longer than a call may take: only a call without any answer is given up. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
-const UNAVAILABLE = -32001;
-const STORE_FAILED = -32500;
+export const UNAVAILABLE = -32001;
+export const STORE_FAILED = -32500;
 const INVALID_PARAMS = -32602;
 
 export interface Answer<Reply> {
-  /** Undefined where nobody answered. */
+  /** Undefined if there was no answer. */
   readonly reply?: Reply;
   readonly at: Call;
 }
 
-/** Asks replicas, and notes what no client must ever be told. */
+/** Calls replicas, and records the answers that no client must ever get. */
 export class Client {
   readonly unexpected: string[] = [];
 
@@ -61,7 +61,7 @@ function isRefusal({ error }: RpcReply, code: string): boolean {
   return error?.code === INVALID_PARAMS && error.data?.['code'] === code;
 }
 
-/** Without credentials a caller is whoever it says. */
+/** A caller without credentials may give itself any name. */
 function namedAs(caller: string | undefined): Record<string, string> {
   return caller === undefined ? {} : { 'x-instance-id': caller };
 }

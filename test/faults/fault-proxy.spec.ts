@@ -45,7 +45,7 @@ describe('a proxy that fails', () => {
   const openAndGreet = async () => {
     const connection = open();
     connection.client.write('hello');
-    await until('the greeting is answered', () => connection.heard.text === 'HELLO');
+    await until('the reply to the greeting', () => connection.heard.text === 'HELLO');
     return connection;
   };
 
@@ -84,7 +84,7 @@ describe('a proxy that fails', () => {
     expect(atServer).toEqual(['hello', 'ping']);
     expect([heard.text, late.heard]).toEqual(['HELLO', { text: '', isClosed: false }]);
     proxy.pass();
-    await until('all is answered', () => heard.text === 'HELLOAB' && late.heard.text === 'X');
+    await until('all replies', () => heard.text === 'HELLOAB' && late.heard.text === 'X');
   });
 
   it('silent: a request arrives also when its sender has gone', async () => {

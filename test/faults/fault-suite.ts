@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '../simulation/random';
 import { until } from '../support/poll';
 import type { RpcReply } from '../support/service';
 import type { WireAttachmentPage } from '../support/wire-values';
@@ -8,29 +9,28 @@ import type { Fault } from './faults';
 import type { Evidence, History, StoredRow } from './history';
 import { violations } from './history-checker';
 import { startReplicas, untilRecovered, type GroupOptions, type Replica, type ReplicaGroup } from './replica-group';
-import { SeededRandom } from './seeded-random';
 import { StoredTruth } from './stored-truth';
 import { PASSING_KEYS, Workload } from './workload';
 
-/** Every fault so many times, each time with another workload. */
+/** How often each fault is tried, each time with another workload. */
 const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 1);
 const FIRST_SEED = Number(process.env['FAULT_SEED'] ?? 1);
 const REPLICAS = 3;
 const KEYS = 24;
 
-/** How long after a fault the stores may differ, and how long answers may be stale. */
+/** For how long after a fault the stores may differ, and for how long answers may be stale. */
 const AGREED_AFTER_MS = 20_000;
 const FRESH_AFTER_MS = 5000;
-/** How many answers are given before the fault, and again when all is well. */
+/** How many answers there are before the fault, and again when all is well. */
 const ANSWERS_IN_CALM = 60;
 const TEST_TIMEOUT_MS = 90_000;
 
 export interface SuiteOptions extends GroupOptions {
-  /** What the keys are spread over; 2 unless told otherwise. */
+  /** The keys are spread over so many tasks; 2 by default. */
   readonly tasks?: number;
 }
 
-/** One test for each fault, on replicas that are the suite's own. Answers these. */
+/** One test for each fault, on replicas of the suite's own. The result returns these. */
 export function faultSuite(faults: readonly Fault[], { tasks = 2, ...options }: SuiteOptions = {}): () => ReplicaGroup {
   let group: ReplicaGroup;
   let announced: AnnouncedEvents;
@@ -47,7 +47,7 @@ export function faultSuite(faults: readonly Fault[], { tasks = 2, ...options }: 
   it.each(casesOf(faults))(
     '$fault.name (seed $seed)',
     async ({ fault, seed }) => {
-      await untilRecovered(group, AGREED_AFTER_MS);
+      await untilRecovered(group);
       const workload = await prepareWorkload(group, seed, tasks);
       const history = await workThrough(fault, workload, group);
       const truth = await StoredTruth.open(group);
@@ -76,7 +76,7 @@ async function prepareWorkload({ replicas }: ReplicaGroup, seed: number, tasks: 
   const refs = Array.from({ length: KEYS }, (_, i) => {
     return { taskId: taskIds[i % tasks] as string, key: `key-${Math.floor(i / tasks)}` };
   });
-  const workload = new Workload(`task-${seed}`, replicas, refs, new SeededRandom(seed));
+  const workload = new Workload(`task-${seed}`, replicas, refs, new Random(seed));
   await workload.prepare();
   return workload;
 }
@@ -102,7 +102,7 @@ async function workThrough(fault: Fault, workload: Workload, group: ReplicaGroup
   }
 }
 
-/** All that was done before is in both stores. */
+/** Resolves when both stores know of everything that was done before. */
 async function untilCaughtUp(group: ReplicaGroup, deadlineMs: number): Promise<void> {
   await untilRecovered(group, deadlineMs - performance.now());
   const truth = await StoredTruth.open(group);
@@ -120,7 +120,7 @@ function answersIn(workload: Workload): Promise<boolean> {
   return until(`${ANSWERS_IN_CALM} answers`, () => workload.answers >= enough, AGREED_AFTER_MS);
 }
 
-/** Those that are left when all time to agree is over. */
+/** The disagreements that are left when the time to agree is over. */
 async function disagreements(truth: StoredTruth, taskIds: readonly string[]): Promise<string[]> {
   let last: string[] = [];
   const agree = async () => {
@@ -139,12 +139,12 @@ async function evidenceOf(truth: StoredTruth, taskIds: readonly string[], heard:
     const ids = new Set(heard.idsOf(taskIds));
     return expected.every(({ op }) => ids.has(op));
   };
-  // If not, the checker says which.
+  // If one is missing, the checker names it.
   await until('the events arrive', haveArrived).catch(() => undefined);
   return { ...found, announced: heard.idsOf(taskIds) };
 }
 
-/** Every replica answers exactly what is stored of tasks that are there, and of no other. */
+/** Every replica answers exactly what is stored of the live tasks, and that the other tasks are not found. */
 async function expectTruthFromAll(
   replicas: readonly Replica[],
   truth: StoredTruth,
@@ -181,7 +181,7 @@ async function expectTasksFrom(
   expect(found.filter((answer) => 'degraded' in answer)).toEqual([]);
 }
 
-/** What is answered about tasks that are not there, other than that. */
+/** The answers about tasks that are not there, except "not found". */
 async function answersAbout({ service }: Replica, taskIds: readonly string[]): Promise<unknown[]> {
   const [key] = PASSING_KEYS;
   const replies: RpcReply[] = [];

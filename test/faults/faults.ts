@@ -3,29 +3,28 @@ import { until } from '../support/poll';
 import { withRedis } from '../support/setups';
 import { AppendOnlyFiles } from './append-only-files';
 import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './postgres-processes';
-import { untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
+import { RECOVERED_AFTER_MS, untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
 import { StoredTruth } from './stored-truth';
 
-/** Long enough that clients meet it many times, and several time-outs of Redis. */
+/** Long enough for many calls, and for several time-outs of Redis. */
 const SHORT_MS = 2500;
-/** Where what Redis has when it is back matters, and not how long it is away. */
+/** If it matters what Redis has when it is back, and not for how long it is unavailable. */
 const MOMENT_MS = 1000;
-/** Longer than a whole call may take: silence of PostgreSQL shows only when its time is over. */
+/** Longer than a whole call may take: a silent PostgreSQL is noticed only at the end of that time. */
 const LONG_MS = 6000;
 const DELAY_MS = 40;
 const DROP_EVERY_MS = 300;
-const RECOVERED_AFTER_MS = 20_000;
 
 export interface Fault {
   readonly name: string;
   readonly lastsMs: number;
-  /** Resolves with what ends it. */
+  /** Resolves with the function that ends it. */
   begin(group: ReplicaGroup): Promise<() => Promise<Damage>>;
 }
 
-/** What has been lost for good; nothing may be that is not said here. */
+/** What has been lost for good. Nothing else may be lost. */
 export interface Damage {
-  /** What only the journal had, up to this moment. */
+  /** Lost is what only the journal had, up to this moment. */
   readonly lostUntilMs?: number;
 }
 
@@ -91,6 +90,7 @@ export const FAULTS: readonly Fault[] = [
     return () => group.redis.restart();
   }),
   fault('Redis has just forgotten all tasks, and PostgreSQL is killed', SHORT_MS, async ({ postgres, redis }) => {
+    // Not in one step: of a task that is written to meanwhile, a part may stay, as with eviction.
     await withRedis(redis.url, async (client) => client.del(await client.keys('cb:task:*')));
     await killPostgres(postgres);
     return () => restartPostgres(postgres);
@@ -134,8 +134,8 @@ export const FAULTS: readonly Fault[] = [
   }),
   fault('a replica stands still for seconds', LONG_MS, (group) => {
     const { service } = first(group);
-    service.signal('SIGSTOP');
-    return () => service.signal('SIGCONT');
+    service.pause();
+    return () => service.resume();
   }),
   onLinks('a replica is cut off from PostgreSQL', SHORT_MS, (replica) => replica.toPostgres.cut()),
   onLinks('a replica is cut off from Redis', SHORT_MS, (replica) => replica.toRedis.cut()),
@@ -176,7 +176,7 @@ function fault(name: string, lastsMs: number, begin: (group: ReplicaGroup) => Pr
   };
 }
 
-/** Of the first two replicas: the third one never knows of it. */
+/** On the links of the first two replicas; the third replica does not notice it. */
 function onLinks(name: string, lastsMs: number, begin: (replica: Replica, other: Replica) => void): Fault {
   return fault(name, lastsMs, ({ replicas }) => {
     const [replica, other] = replicas as [Replica, Replica];
@@ -190,9 +190,9 @@ function onLinks(name: string, lastsMs: number, begin: (replica: Replica, other:
   });
 }
 
-/** No replica uses the journal any more, and nothing is left in it. */
+/** Resolves when no replica uses the journal any more and nothing is left in it. */
 async function untilDrained(group: ReplicaGroup): Promise<void> {
-  await untilRecovered(group, RECOVERED_AFTER_MS);
+  await untilRecovered(group);
   const truth = await StoredTruth.open(group);
   try {
     await until('the journal is empty', async () => (await truth.waiting()) === 0, RECOVERED_AFTER_MS);

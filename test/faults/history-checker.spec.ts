@@ -62,7 +62,7 @@ describe('a sound history', () => {
     expect(check(SOUND.history, SOUND.evidence)).toEqual([]);
   });
 
-  it('may hold attempts whose outcome nobody knows, whether or not they took effect', () => {
+  it('may hold attempts of unknown outcome, whether or not they took effect', () => {
     const attempts = [put('one', 10, 0), put('lost', 0, 10, UNKNOWN), put('late', 0, 10, UNKNOWN)];
     expect(check({ attempts }, { stored: [stored(10, 'one')], outbox: [row(10)] })).toEqual([]);
     expect(check({ attempts }, { stored: [stored(15, 'late')], outbox: [row(10), row(15)] })).toEqual([]);
@@ -133,7 +133,7 @@ describe('found in what clients were answered', () => {
     expect(check({ attempts: later, reads: [read(16)] }, { stored: [stored(30)], outbox })).toHaveLength(1);
   });
 
-  it('values that nobody has written, not yet, or not as that version', () => {
+  it('values that were never written, not yet, or not under that version', () => {
     expectProblem([read(16, { version: 20, name: 'other' })], /made up/);
     expectProblem([read(2, { version: 20, name: 'two' })], /made up/);
     expectProblem([read(16, { version: 25, name: 'two' })], /20 under a newer version/);
@@ -153,7 +153,7 @@ describe('found in what has come of it', () => {
     expectProblems({ stored: [stored(10, 'one')] }, /lost: 20/, /the last in the outbox/);
   });
 
-  it('a write undone by an older one, or by nobody', () => {
+  it('a write undone by an older one, or without any cause', () => {
     expectProblems({ stored: [stored(21, 'one')] }, /10 came back/, /the last in the outbox/);
     expectProblems({ stored: [stored(21, 'other')] }, /made up/, /the last in the outbox/);
     expectProblems({ stored: [stored(20, 'one')] }, /another write has the version/);
@@ -182,7 +182,7 @@ describe('found in what has come of it', () => {
     expectProblems({ outbox: [row(20), row(10)] }, /order of versions/, /last in the outbox/, /announced too late/);
   });
 
-  it('an event that did not go out, went out too late, or of which nobody knows', () => {
+  it('an event that was not published, published too late, or never recorded', () => {
     expectProblems({ announced: ['op-20'] }, /not announced: .*"op":"op-10"/);
     expectProblems({ outbox: [row(10), row(20, { published: false })] }, /not announced: .*"op":"op-20"/);
     expectProblems({ announced: ['op-20', 'op-10'] }, /announced too late: .*"op":"op-10"/);
@@ -240,7 +240,7 @@ describe('a task', () => {
   const ofGone = { tasks: [GONE], taskEvents: [event('made'), event('ended', 'ender')], announced: ['made', 'ended'] };
   const problems = (...patterns: RegExp[]) => patterns.map((pattern) => expect.stringMatching(pattern) as unknown);
 
-  it('may be there, or be deleted, or nobody may know', () => {
+  it('may be there, be deleted, or be of unknown outcome', () => {
     const unknown: TaskAttempt = { ...deleted, outcome: 'unknown' };
     expect(check({ taskAttempts: [created], sightings: [sighting('changed', 10)] }, ofLive)).toEqual([]);
     expect(check({ taskAttempts: [created, deleted], sightings: [sighting('missing', 22)] }, ofGone)).toEqual([]);
@@ -263,7 +263,7 @@ describe('a task', () => {
 
   it('does not come back, or go, unasked', () => {
     expect(check({ taskAttempts: [created, deleted] }, ofLive)).toEqual(problems(/there, though its deletion/));
-    expect(check({ taskAttempts: [created] }, ofGone)).toEqual(problems(/nobody has asked/, /nobody has asked/));
+    expect(check({ taskAttempts: [created] }, ofGone)).toEqual(problems(/no call asked/, /no call asked/));
     expect(check({ taskAttempts: [created] }, {})).toEqual(problems(/lost: its creation/));
   });
 
@@ -277,7 +277,7 @@ describe('a task', () => {
     expect(seen(sighting('changed', 26))).toEqual(problems(/written to after its deletion/));
   });
 
-  it('is not "not found" before somebody deletes it', () => {
+  it('is not "not found" before a deletion begins', () => {
     const sightings = [sighting('missing', 10)];
     expect(check({ taskAttempts: [created, deleted], sightings }, ofGone)).toEqual(problems(/not found, though/));
   });

@@ -2,7 +2,7 @@ import { nameOf, type Call, type Evidence, type History, type OutboxRow } from '
 import { KeyHistory } from './key-history';
 import { TaskHistory } from './task-history';
 
-/** What is wrong with a history and with what has come of it, one line for each fault; empty where nothing is. */
+/** What is wrong with a history and its outcome, one line for each problem; empty if nothing is. */
 export function violations(history: History, evidence: Evidence): string[] {
   const places = new Map<string, number>();
   evidence.announced.forEach((op, place) => places.has(op) || places.set(op, place));
@@ -14,7 +14,7 @@ export function violations(history: History, evidence: Evidence): string[] {
   ];
 }
 
-/** Where each op was announced first. */
+/** The place at which each op was announced first. */
 type Places = ReadonlyMap<string, number>;
 
 function violationsOfTasks(history: History, evidence: Evidence, places: Places): string[] {
@@ -61,7 +61,7 @@ function isCalm({ calm }: History, { startedAtMs }: Call): boolean {
   return calm.some(({ fromMs, toMs }) => startedAtMs >= fromMs && startedAtMs <= toMs);
 }
 
-/** At least once each, and in the order of versions, but for those that something newer had overtaken. */
+/** Each at least once, and in the order of versions, except those that a newer change had overtaken. */
 function problemsOfEvents(outbox: readonly OutboxRow[], places: Places): string[] {
   const missing = outbox.filter(({ op, published }) => !published || !places.has(op));
   const problems = missing.map((row) => `not announced: ${JSON.stringify(row)}`);

@@ -3,9 +3,9 @@ export interface Ref {
   readonly key: string;
 }
 
-/** Whom a call asked, and when: times are those of the one process that records, in ms. */
+/** The replica that a call asked, and when. All times are those of the recording process, in ms. */
 export interface Call {
-  /** The process that was asked: a replica that is started again is another one. */
+  /** The process that was asked: a replica that is started again counts as another one. */
   readonly replica: string;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
@@ -14,10 +14,10 @@ export interface Call {
 /** One call that writes. */
 export interface Attempt extends Ref, Call {
   readonly kind: 'put' | 'delete';
-  /** No two attempts share one: it is the value of a put, and who makes a deletion. */
+  /** Unique: the value of a put, the caller of a deletion. */
   readonly name: string;
   readonly outcome: 'acknowledged' | 'unknown';
-  /** As acknowledged; of a deletion the outbox tells it. */
+  /** As acknowledged. The version of a deletion is in the outbox. */
   readonly version?: number;
   /** Acknowledged by the journal alone. */
   readonly journaled: boolean;
@@ -35,7 +35,7 @@ export interface Read extends Ref, Call {
 export interface TaskAttempt extends Call {
   readonly taskId: string;
   readonly kind: 'create' | 'delete';
-  /** Who makes it; that of a deletion is in its event. */
+  /** The caller. The event of a deletion names it. */
   readonly name: string;
   readonly outcome: 'acknowledged' | 'unknown';
 }
@@ -58,9 +58,9 @@ export interface History {
   readonly reads: readonly Read[];
   readonly taskAttempts: readonly TaskAttempt[];
   readonly sightings: readonly TaskSighting[];
-  /** When no fault has been about for so long that no answer may be stale. */
+  /** The times at which no fault has been active for so long that no answer may be stale. */
   readonly calm: readonly Span[];
-  /** Redis has lost its data: gone is what it alone was told of, up to then and while it was not in PostgreSQL. */
+  /** Redis has lost its data: what it alone had at this moment is gone. */
   readonly lostUntilMs?: number;
 }
 
@@ -85,7 +85,7 @@ export interface OutboxRow extends Ref {
   readonly version: number;
   readonly superseded: boolean;
   readonly published: boolean;
-  /** Who made the deletion; undefined for a put. */
+  /** The caller of the deletion; undefined for a put. */
   readonly deletedBy?: string;
 }
 
@@ -95,11 +95,11 @@ export interface TaskEventRow {
   readonly op: string;
   readonly type: string;
   readonly published: boolean;
-  /** Who made the deletion. */
+  /** The caller of the deletion. */
   readonly deletedBy?: string;
 }
 
-/** What came out of it, once everything is quiet. */
+/** The outcome, once everything is quiet. */
 export interface Evidence {
   readonly stored: readonly StoredRow[];
   readonly tasks: readonly StoredTask[];
@@ -114,12 +114,12 @@ export function nameOf({ taskId, key }: Ref): string {
   return `${taskId}/${key}`;
 }
 
-/** Whether the one was over when the other began. */
+/** Whether the first had ended before the second began. */
 export function precedes(one: Call, other: Call): boolean {
   return one.endedAtMs < other.startedAtMs;
 }
 
-/** Whether the one may have taken effect on the other. */
+/** Whether the first may have had an effect on the second. */
 export function hasBegunBefore(one: Call, other: Call): boolean {
   return one.startedAtMs <= other.endedAtMs;
 }

@@ -8,7 +8,7 @@ import {
   type TaskAttempt,
 } from './history';
 
-/** What became of the task, and of Redis, while the key was written. */
+/** What happened to the task and to Redis while the key was written. */
 export interface Circumstances {
   readonly taskDeletions: readonly TaskAttempt[];
   /** In the end. */
@@ -20,7 +20,7 @@ export interface Circumstances {
 export class KeyHistory {
   private readonly puts: ReadonlyMap<string, Attempt>;
   private readonly deletions: readonly Deletion[];
-  /** They may have been seen in Redis before it lost its data, and took effect nowhere else. */
+  /** Clients may have seen their effect in Redis before it lost its data; they took effect nowhere else. */
   private readonly lostDeletions: readonly Attempt[];
   private readonly acknowledged: readonly Acknowledged[];
 
@@ -32,7 +32,7 @@ export class KeyHistory {
     this.puts = new Map(attempts.filter(({ kind }) => kind === 'put').map((attempt) => [attempt.name, attempt]));
     const deletes = new Map(attempts.filter(({ kind }) => kind === 'delete').map((attempt) => [attempt.name, attempt]));
     this.lostDeletions = [...deletes.values()].filter((attempt) => this.mayBeLost(attempt));
-    // A deletion that was refused for its version and tried again may have left more than one: all take effect.
+    // A deletion that was refused for its version and tried again may have left several rows: all take effect.
     this.deletions = outbox.flatMap(({ deletedBy, version }) => {
       const attempt = deletedBy === undefined ? undefined : deletes.get(deletedBy);
       return attempt ? [{ attempt, version }] : [];
@@ -53,7 +53,7 @@ export class KeyHistory {
     return problems.map((problem) => `${problem}: ${JSON.stringify(read)}`);
   }
 
-  /** The acknowledged write with the highest version, or something newer whose outcome nobody knows. */
+  /** Stored is the acknowledged write with the highest version, or a newer one of unknown outcome. */
   problemsOfOutcome(stored: StoredRow | undefined): string[] {
     if (this.circumstances.isTaskDeleted) return [];
     const highest = this.highest(() => true);
@@ -61,7 +61,7 @@ export class KeyHistory {
     const what = JSON.stringify(stored);
     if (stored.version < highest) return [`lost: ${highest} was acknowledged, and stored is ${what}`];
     const writer = this.writerOf(stored);
-    if (!writer) return [`made up: nobody wrote ${what}`];
+    if (!writer) return [`made up: no attempt wrote ${what}`];
     const acknowledged = writer.outcome === 'acknowledged' ? this.versionOf(writer) : undefined;
     if (stored.version === highest && acknowledged !== highest) return [`another write has the version of ${what}`];
     if (stored.version > highest && acknowledged !== undefined) return [`${acknowledged} came back as ${what}`];
@@ -91,14 +91,14 @@ export class KeyHistory {
 
   private problemsOfFound(read: Read, found: { version: number; name: string }): string[] {
     const put = this.puts.get(found.name);
-    if (!put || put.startedAtMs > read.endedAtMs) return ['made up: nobody had written that'];
+    if (!put || put.startedAtMs > read.endedAtMs) return ['made up: no attempt had written that'];
     const acknowledged = put.version;
     return acknowledged !== undefined && found.version > acknowledged ? [`${acknowledged} under a newer version`] : [];
   }
 
   /**
-   * "Not found" is PostgreSQL's word, or that of a deletion in the journal: one of the two must have had no reason to
-   * know better. Each knows of all that it acknowledged itself.
+   * "Not found" comes from PostgreSQL, or from a deletion in the journal. At least one of the two must not have known
+   * better: each knows of everything that it has acknowledged itself.
    */
   private problemsOfAbsence(read: Read): string[] {
     if (!read.byName || this.isLostDeletionSeen(read)) return [];
@@ -123,7 +123,7 @@ export class KeyHistory {
     return read.startedAtMs < lostUntilMs && this.lostDeletions.some((deletion) => hasBegunBefore(deletion, read));
   }
 
-  /** Whether Redis may have been the only one to be told of it, and has lost it. */
+  /** Whether Redis alone may have been told of it, and has lost it. */
   private mayBeLost(attempt: Attempt): boolean {
     const { lostUntilMs = -Infinity } = this.circumstances;
     return attempt.startedAtMs < lostUntilMs && this.rowsOf(attempt).length === 0;

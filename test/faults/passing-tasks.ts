@@ -1,6 +1,6 @@
-import type { SeededRandom } from './seeded-random';
+import type { Random } from '../simulation/random';
 
-/** So many of those that have been deleted are still asked for. */
+/** So many deleted tasks are still used by calls. */
 const MAX_ENDED = 3;
 
 /** A task and its sub-task, which is deleted with it. */
@@ -14,18 +14,18 @@ export class PassingTasks {
 
   constructor(private readonly prefix: string) {}
 
-  /** For the next ones to create. */
+  /** The ids of the next pair to create. */
   nextIds(): TaskPair {
     const id = `${this.prefix}-passing-${++this.created}`;
     return [id, `${id}-sub`];
   }
 
-  /** Those that have not been deleted. */
+  /** The number of pairs that have not been deleted. */
   get count(): number {
     return this.open.length;
   }
 
-  /** The one that is to be deleted next. */
+  /** The next pair to delete. */
   get oldest(): TaskPair | undefined {
     return this.open[0];
   }
@@ -34,7 +34,7 @@ export class PassingTasks {
     this.open.push(pair);
   }
 
-  /** Two may delete it at once. */
+  /** Two callers may delete it at once. */
   hasEnded(pair: TaskPair): void {
     const at = this.open.indexOf(pair);
     if (at < 0) return;
@@ -43,8 +43,8 @@ export class PassingTasks {
     if (this.ended.length > MAX_ENDED) this.ended.shift();
   }
 
-  /** One to read and write, also when it is no longer there; undefined where there has been none yet. */
-  pick(random: SeededRandom): string | undefined {
+  /** A task to read and write, which may have been deleted; undefined if there has been none yet. */
+  pick(random: Random): string | undefined {
     const ids = [...this.open, ...this.ended].flat();
     return ids[Math.floor(random.next() * ids.length)];
   }

@@ -6,25 +6,27 @@ import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, startRedisCluster, type RedisServer } from '../support/redis-server';
 import { startService, type Environment, type Service } from '../support/service';
 
-/** What the tests ask for in a minute is no matter here, nor how busy the machine is. */
+/** Neither the number of calls in a minute nor the load of the machine may lead to refusals. */
 const LIMITS = {
   RATE_LIMITS: 'task.delete_attachment=1000000/60s,task.delete=1000000/60s',
   MAX_EVENT_LOOP_DELAY_MS: '60000',
 };
+/** How long after an outage the replicas may take until they use everything again. */
+export const RECOVERED_AFTER_MS = 20_000;
 const SHIFTED_CLOCK = join(__dirname, 'shifted-clock.js');
 
 export interface GroupOptions {
-  /** False unless told otherwise. */
+  /** False by default. */
   readonly isCluster?: boolean;
   /** By how much the clock of each replica is ahead of the true time; negative: behind. */
   readonly clocksAheadMs?: readonly number[];
 }
 
-/** Replicas of the built service, each with a network of its own to PostgreSQL and Redis; those of the group. */
+/** Replicas of the built service, each with its own proxies to PostgreSQL and Redis, and the servers that they share. */
 export interface ReplicaGroup {
   readonly postgres: PostgresServer;
   readonly isCluster: boolean;
-  /** Each keeps what it has acknowledged, also when it is killed. */
+  /** Each keeps what it has acknowledged even if it is killed. */
   readonly redisNodes: readonly RedisServer[];
   /** The only node, or the first. */
   readonly redis: RedisServer;
@@ -98,7 +100,7 @@ export class Replica {
     }
   }
 
-  /** The nodes of a cluster tell replicas themselves where they are: there is nothing on the way to them. */
+  /** A cluster tells replicas the addresses of its nodes: no proxy can stand in between. */
   get toRedis(): FaultProxy {
     if (!this.toOnlyRedis) throw new Error('a cluster has no links that can fail');
     return this.toOnlyRedis;
@@ -129,7 +131,7 @@ export class Replica {
     this.watch();
   }
 
-  /** It reaches all it needs, and knows it. */
+  /** It reaches all servers, and its breakers are closed. */
   async hasRecovered(): Promise<boolean> {
     const [ready, metrics] = await Promise.all([this.service.fetch('/readyz'), this.service.fetch('/metrics')]);
     const { details } = JSON.parse(ready.text) as { details: Record<string, { state?: string }> };
@@ -148,7 +150,7 @@ export class Replica {
   }
 }
 
-export function untilRecovered({ replicas }: ReplicaGroup, timeoutMs: number): Promise<boolean> {
+export function untilRecovered({ replicas }: ReplicaGroup, timeoutMs = RECOVERED_AFTER_MS): Promise<boolean> {
   const allHave = async () => {
     const answers = await Promise.all(replicas.map((replica) => replica.hasRecovered()));
     return !answers.includes(false);

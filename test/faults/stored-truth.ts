@@ -4,7 +4,9 @@ import { RedisKeys } from '../../src/outbound/redis/redis-keys';
 import { nameOf, type Evidence, type OutboxRow, type StoredRow, type StoredTask, type TaskEventRow } from './history';
 import type { ReplicaGroup } from './replica-group';
 
-/** Asks PostgreSQL and Redis themselves, past the service. */
+export type Stores = Pick<ReplicaGroup, 'databaseUrl' | 'redisNodes' | 'isCluster'>;
+
+/** Asks PostgreSQL and Redis directly, not through the service. */
 export class StoredTruth {
   private constructor(
     private readonly postgres: Client,
@@ -12,7 +14,7 @@ export class StoredTruth {
     private readonly keys: RedisKeys,
   ) {}
 
-  static async open({ databaseUrl, redisNodes, isCluster }: ReplicaGroup): Promise<StoredTruth> {
+  static async open({ databaseUrl, redisNodes, isCluster }: Stores): Promise<StoredTruth> {
     const postgres = new Client({ connectionString: databaseUrl });
     await postgres.connect();
     const urls = redisNodes.map(({ url }) => url);
@@ -25,7 +27,7 @@ export class StoredTruth {
     await this.postgres.end();
   }
 
-  /** What PostgreSQL has of the tasks, tombstones included; rows are in the order of lists. */
+  /** What PostgreSQL has of the tasks, with tombstones; rows are in the order of lists. */
   async ofPostgres(taskIds: readonly string[]): Promise<Omit<Evidence, 'announced'>> {
     return {
       stored: await this.rows(taskIds),
@@ -35,7 +37,7 @@ export class StoredTruth {
     };
   }
 
-  /** Where Redis does not agree with PostgreSQL, or either has work left; empty where all is well. */
+  /** In what Redis does not agree with PostgreSQL, and what work either has left; empty if all is well. */
   async disagreements(taskIds: readonly string[]): Promise<string[]> {
     const { stored, tasks, outbox, taskEvents } = await this.ofPostgres(taskIds);
     const waiting = await this.waiting();
@@ -50,7 +52,7 @@ export class StoredTruth {
     return [...left.map(([what, count]) => `${what}: ${count}`), ...cached.flat()];
   }
 
-  /** Whether every change committed before this was asked first, of `horizon`, has been projected into Redis. */
+  /** Whether Redis has been told of every change that was committed before `horizon` was read, and the journal is empty. */
   async isProjected(horizon: number): Promise<boolean> {
     const { shards } = this.keys;
     const [waiting, cursors] = await Promise.all([
@@ -123,15 +125,24 @@ export class StoredTruth {
     return lengths.reduce((sum, length) => sum + length, 0);
   }
 
-  /** What Redis holds of a task that is not there, other than that. */
+  /**
+   * What Redis must not hold of a task that is not there: anything that is answered, and anything that stays for ever.
+   *
+   * A hash or an index alone is legal. If Redis loses the control, the names of the hashes are lost with it: the
+   * deletion, which finds no control, cannot remove them. They answer nothing, because a hash without a record counts as
+   * missing, and they die at the end of their lifetime.
+   */
   private async leftovers(taskId: string): Promise<string[]> {
-    const nodes = this.redis instanceof Cluster ? this.redis.nodes() : [this.redis];
-    const found = await Promise.all(nodes.map((node) => node.keys(`*cb:task:${taskId}:*`)));
     const name = this.keys.control(taskId);
     const control = await this.redis.hgetall(name);
     const isDeleted = control['d'] !== undefined;
     const fields = Object.keys(control).filter((field) => field.startsWith('r:') || (field === 'o' && !isDeleted));
-    return [...found.flat().filter((key) => key !== name), ...fields.map((field) => `${name} ${field}`)];
+    const nodes = this.redis instanceof Cluster ? this.redis.nodes() : [this.redis];
+    const found = await Promise.all(nodes.map((node) => node.keys(`*cb:task:${taskId}:*`)));
+    const lasting = await Promise.all(
+      found.flat().map(async (key) => ((await this.redis.pttl(key)) === -1 ? [key] : [])),
+    );
+    return [...fields.map((field) => `${name} ${field}`), ...lasting.flat().map((key) => `${key} has no lifetime`)];
   }
 
   private async cachedProblems(taskId: string, stored: ReadonlyMap<string, StoredRow>): Promise<string[]> {
@@ -148,7 +159,7 @@ export class StoredTruth {
     return problems;
   }
 
-  /** A body that is missing, or belongs to another write, is no record: it is not answered. */
+  /** A body that belongs to another write counts as missing: it is not answered. */
   private async bodyProblems(row: StoredRow): Promise<string[]> {
     const { op, version, value } = await this.redis.hgetall(this.keys.attachment(row));
     if (op !== row.op) return [];

@@ -34,19 +34,19 @@ export class TaskHistory {
     return problems.map((problem) => `${problem}: ${JSON.stringify(sighting)}`);
   }
 
-  /** Deleted or not as it was acknowledged to be, for good, with all that belonged to it. */
+  /** Deleted or not as it was acknowledged, for good, together with all that belonged to it. */
   problemsOfOutcome(stored: StoredTask | undefined, rows: readonly StoredRow[]): string[] {
     const problems: string[] = [];
     const isThere = stored !== undefined && !stored.isDeleted;
     if (this.creation?.outcome === 'acknowledged' && !stored) problems.push('lost: its creation was acknowledged');
-    if (stored?.isDeleted && this.deletions.length === 0) problems.push('deleted, and nobody has asked for it');
+    if (stored?.isDeleted && this.deletions.length === 0) problems.push('deleted, and no call asked for it');
     if (isThere && this.acknowledgedDeletions.length > 0) problems.push('there, though its deletion was acknowledged');
     if (stored?.isDeleted && !stored.isBlank) problems.push('what it held is left of it after its deletion');
     if (!isThere) problems.push(...rows.map((row) => `left of it after its deletion: ${JSON.stringify(row)}`));
     return problems;
   }
 
-  /** One of its creation and one of its deletion, in the name of one who asked for it. */
+  /** One event for its creation and one for its deletion, which names a caller that asked for it. */
   problemsOfEvents(events: readonly TaskEventRow[], stored: StoredTask | undefined): string[] {
     const types = events.map(({ type }) => type);
     const expected = [...(stored ? [CREATED] : []), ...(stored?.isDeleted ? [DELETED] : [])];
@@ -54,10 +54,10 @@ export class TaskHistory {
     const strangers = events.filter(
       ({ type, deletedBy }) => type === DELETED && !this.deletions.some(({ name }) => name === deletedBy),
     );
-    return [...problems, ...strangers.map((row) => `deleted, and nobody has asked for it: ${JSON.stringify(row)}`)];
+    return [...problems, ...strangers.map((row) => `deleted, and no call asked for it: ${JSON.stringify(row)}`)];
   }
 
-  /** Each at least once; nothing before its creation, and nothing after its deletion. */
+  /** Each event at least once; nothing before the creation, and nothing after the deletion. */
   problemsOfAnnouncements(
     events: readonly TaskEventRow[],
     outbox: readonly OutboxRow[],
@@ -80,10 +80,10 @@ export class TaskHistory {
     return this.deletions.filter(({ outcome }) => outcome === 'acknowledged');
   }
 
-  /** "Not found" is only said of a task that somebody has begun to delete, or whose creation nobody has acknowledged. */
+  /** "Not found" is legal once a deletion has begun, and as long as no creation has been acknowledged. */
   private problemsOfAbsence(sighting: TaskSighting): string[] {
     const isCreated = this.creation?.outcome === 'acknowledged' && precedes(this.creation, sighting);
     const isDeleted = this.deletions.some((deletion) => hasBegunBefore(deletion, sighting));
-    return isCreated && !isDeleted ? ['not found, though it was created and nobody has deleted it'] : [];
+    return isCreated && !isDeleted ? ['not found, though it was created and not deleted'] : [];
   }
 }

@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../simulation/random';
 import type { RpcReply } from '../support/service';
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
 import { Client, isAttachmentMissing, isTaskMissing } from './client';
 import type { Attempt, Call, Read, Ref, TaskAttempt, TaskSighting } from './history';
 import { PassingTasks } from './passing-tasks';
 import type { Replica } from './replica-group';
-import type { SeededRandom } from './seeded-random';
 
-/** Each of its own: one that does not answer must not keep the others idle. */
+/** Each replica has its own clients: one that does not answer must not keep the others idle. */
 const CLIENTS_PER_REPLICA = 4;
-/** After each call, by chance up to this long: the servers have the machine for themselves most of the time. */
+/** After each call, a random pause of up to this: the servers have the machine to themselves most of the time. */
 const MAX_PAUSE_MS = 100;
 const MAX_PAGE = 100;
-/** Of the calls that are for attachments, how many are for tasks that pass. */
+/** Of the calls for attachments, the share that is for tasks which come and go. */
 const PASSING_SHARE = 0.25;
 /** At one time. */
 const MAX_PASSING = 3;
 export const PASSING_KEYS = ['key-a', 'key-b', 'key-c'];
 
-/** Clients that write and read a few keys through all replicas at once, and remember what they did and were told. */
+/** Clients that write and read a few keys through all replicas at once, and record every call and answer. */
 export class Workload {
   readonly attempts: Attempt[] = [];
   readonly reads: Read[] = [];
@@ -30,17 +30,17 @@ export class Workload {
   private isStopped = false;
   private calls = 0;
 
-  /** `refs` are of tasks that stay. */
+  /** The tasks of `refs` stay. */
   constructor(
     name: string,
     private readonly replicas: readonly Replica[],
     private readonly refs: readonly Ref[],
-    private readonly random: SeededRandom,
+    private readonly random: Random,
   ) {
     this.passing = new PassingTasks(name);
   }
 
-  /** Creates what is there from the beginning; while all is well. */
+  /** Creates what is there from the beginning. To be called while all is well. */
   async prepare(): Promise<void> {
     const replica = this.replicas[0] as Replica;
     for (const id of new Set(this.refs.map(({ taskId }) => taskId))) await this.createTask(replica, id);
@@ -54,13 +54,13 @@ export class Workload {
     this.clients = Promise.all(clients.map((replica) => this.keepCalling(replica)));
   }
 
-  /** Resolves when every call has been answered. */
+  /** Resolves when every call has ended. */
   async stop(): Promise<void> {
     this.isStopped = true;
     await this.clients;
   }
 
-  /** How often clients have been answered. */
+  /** The number of answers so far. */
   get answers(): number {
     return this.attempts.length + this.reads.length;
   }
@@ -70,7 +70,7 @@ export class Workload {
     return this.client.unexpected;
   }
 
-  /** Of all tasks that there ever were, or may have been, in the order of lists. */
+  /** Of all tasks that exist, existed, or may have existed, in the order of lists. */
   get taskIds(): readonly string[] {
     return [...new Set(this.taskAttempts.map(({ taskId }) => taskId))].sort();
   }
@@ -93,7 +93,7 @@ export class Workload {
     return this.deleteTasks(replica);
   }
 
-  /** Some keys are met all the time, and others so seldom that what a fault leaves of them stays. */
+  /** Some keys are used all the time, and others so seldom that what a fault has left of them stays. */
   private pickRef(): Ref {
     const taskId = this.random.next() < PASSING_SHARE ? this.passing.pick(this.random) : undefined;
     const refs = taskId === undefined ? this.refs : PASSING_KEYS.map((key) => ({ taskId, key }));
@@ -113,7 +113,7 @@ export class Workload {
     if (!reply || this.isOfMissingTask(reply, { taskId }, at)) return;
     const page = reply.result as WireAttachmentPage | undefined;
     if (!page) return this.client.expectOutage(reply);
-    // That is the answer where nobody knows.
+    // The documented answer if no available store knows.
     if (page.degraded && page.totalCount === 0) return;
     for (const key of this.keysOf(taskId)) {
       const attachment = page.attachments.find((one) => one.key === key);
@@ -136,7 +136,7 @@ export class Workload {
   private async delete(replica: Replica, ref: Ref): Promise<void> {
     const name = `delete-${++this.calls}`;
     const { reply, at } = await this.client.rpc(replica, 'task.delete_attachment', { ...ref }, name);
-    // Not there: perhaps only since this very deletion, at its first attempt, has made it so.
+    // Perhaps it is missing because the first attempt of this very deletion took effect.
     if (reply && isAttachmentMissing(reply)) this.noteRead({ ...ref, ...at, byName: true });
     else if (reply?.error && !this.isOfMissingTask(reply, ref, at)) this.client.expectOutage(reply);
     this.noteAttempt({ ...ref, ...at, kind: 'delete', name, ...outcomeOf(reply?.result) });
@@ -158,7 +158,7 @@ export class Workload {
     return outcome === 'acknowledged';
   }
 
-  /** One whose outcome is unknown is tried again, by whoever is next. */
+  /** A deletion of unknown outcome is tried again by the next client that deletes. */
   private async deleteTasks(replica: Replica): Promise<void> {
     const pair = this.passing.oldest;
     if (!pair) return;
@@ -201,7 +201,7 @@ export class Workload {
 
   private noteAttempt(attempt: Attempt): void {
     this.attempts.push(attempt);
-    // The journal may know of a deletion of the task no more than PostgreSQL does of the write.
+    // The journal need not know of the deletion of the task.
     if (attempt.outcome === 'acknowledged' && !attempt.journaled) this.see(attempt, attempt, 'changed');
   }
 

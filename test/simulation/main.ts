@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runFleet } from './fleet';
 import { MUTANTS } from './mutants';
 import type { Failure, Progress } from './seed-range';
 import { planOfSeed } from './seeds';
 import { shrink } from './shrink';
+import { staleMutants } from './stale-mutants';
 import { tell } from './story';
 
 const MAX_FAILURES = 20;
@@ -82,11 +81,8 @@ async function catchMutants(
 
 /** A mutant whose place in the code has changed would be the code itself. */
 function refuseStale(): void {
-  const stale = MUTANTS.filter(({ file, find }) => {
-    const source = readFileSync(join(__dirname, '../..', file), 'utf8');
-    return source.split(find).length !== 2;
-  });
-  if (stale.length > 0) throw new Error(`not found exactly once: ${stale.map(({ name }) => name).join('; ')}`);
+  const stale = staleMutants();
+  if (stale.length > 0) throw new Error(`what these mutants replace is not found exactly once: ${stale.join('; ')}`);
 }
 
 Error.stackTraceLimit = 0;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const ROOT = join(__dirname, '../..');
 
-/** Brings `dist` up to date where the run, all tests or those whose paths match, has tests of the built service. */
+/** Brings `dist` up to date if the run contains tests of the built service; no patterns means all tests. */
 export function buildServiceFor(testPathPatterns: readonly string[]): void {
   const folders = ['test/e2e', 'test/faults'];
   const paths = folders.flatMap((folder) => readdirSync(join(ROOT, folder)).map((file) => join(ROOT, folder, file)));

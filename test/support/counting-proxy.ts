@@ -2,12 +2,12 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface CountingProxy {
   readonly port: number;
-  /** How often the client has sent something since the last call, with a reply in between. */
+  /** Since the last call: how often the client has sent something after a reply. */
   takeRoundTrips(): number;
   close(): Promise<void>;
 }
 
-/** Stands between a client and a server on this machine, passes everything on, and counts what is to be counted. */
+/** Stands between a client and a server on this machine, passes everything on, and counts round trips. */
 export async function startCountingProxy(
   serverPort: number,
   isCounted: (request: Buffer) => boolean = () => true,

@@ -10,7 +10,7 @@ export interface ServerSentEvent {
 /** Reads server-sent events as a browser does. */
 export class EventReader {
   lastEventId?: string;
-  /** Resolves when the server has ended the stream; also when it was cut off. */
+  /** Resolves when the stream has ended, in order or by a broken connection. */
   readonly ended: Promise<void>;
   private readonly received: ServerSentEvent[] = [];
 
@@ -22,7 +22,7 @@ export class EventReader {
     this.ended = this.read(body).catch(() => undefined);
   }
 
-  /** Resolves when the stream has begun: what happens from now on is received. */
+  /** Resolves when the stream has begun: all later events are received. */
   static async open(url: string, options: { query?: string; lastEventId?: string } = {}): Promise<EventReader> {
     const aborter = new AbortController();
     const headers = options.lastEventId === undefined ? undefined : { 'last-event-id': options.lastEventId };
@@ -33,7 +33,7 @@ export class EventReader {
     return reader;
   }
 
-  /** The first events, as many as were asked for. */
+  /** The first `count` events. */
   async events(count: number): Promise<readonly ServerSentEvent[]> {
     await until(`${count} events`, () => this.received.length >= count);
     return this.received.slice(0, count);

@@ -1,22 +1,22 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** Which way bytes go on a connection: `requests` to the server, `replies` back. */
+/** `requests` go to the server, `replies` come back. */
 type Direction = 'requests' | 'replies';
 
 export interface FaultProxy {
   readonly port: number;
-  /** Ends every fault; what was held back until now arrives at once. */
+  /** Ends every fault; what was held back arrives at once. */
   pass(): void;
   /** Breaks every connection, and each new one at once. */
   cut(): void;
   /**
-   * Keeps all connections, takes new ones, and lets nothing through, or no replies alone. As on a real network nothing
-   * is lost by that: what has been sent arrives late, when `pass` is called, also where its sender has given up.
+   * Keeps all connections, accepts new ones, and lets nothing through, or only no replies. As on a real network nothing
+   * is lost: what has been sent arrives when `pass` is called, even if its sender has given up.
    */
   silence(directions: 'both' | 'replies'): void;
   /** Each way takes `ms` longer. */
   delay(ms: number): void;
-  /** Lets one more request through on each open connection, and breaks the connection in the place of its reply. */
+  /** Lets one more request through on each open connection, and breaks the connection in place of its reply. */
   dropReplies(): void;
   close(): Promise<void>;
 }
@@ -129,7 +129,7 @@ class Connection {
     for (const socket of [this.client, this.upstream]) socket.destroy();
   }
 
-  /** False where the bytes that are due must not go on. */
+  /** False if the bytes that are due must not be passed on. */
   private note(direction: Direction): boolean {
     if (this.dropping === 'after-request' && direction === 'requests') this.dropping = 'reply';
     else if (this.dropping === 'reply' && direction === 'replies') {

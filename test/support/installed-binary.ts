@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What brings each server, by its program. */
+/** The package that contains each program. */
 const PACKAGES = {
   'redis-server': { apt: 'redis-server', brew: 'redis' },
   'nats-server': { apt: 'nats-server', brew: 'nats-server' },
   initdb: { apt: 'postgresql', brew: 'postgresql@17' },
 };
 
-/** Where servers are installed that a service account's PATH leaves out. */
+/** Folders of servers that are often not on the PATH. */
 function extraFolders(): string[] {
   const debianPostgres = '/usr/lib/postgresql';
   const versions = existsSync(debianPostgres) ? readdirSync(debianPostgres) : [];
@@ -27,28 +27,39 @@ export function findBinary(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** The path of a server's program: from the PATH, else installed by the package manager, else an error that says what. */
+/** The path of a server's program. One that is missing is installed by the package manager if that is possible. */
 export function findOrInstall(name: keyof typeof PACKAGES): string {
-  const packages = PACKAGES[name];
-  const found = findBinary(name) ?? (install(packages), findBinary(name));
+  const found = findBinary(name) ?? (install(name), findBinary(name));
   if (found) return found;
+  const { apt, brew } = PACKAGES[name];
   throw new Error(
-    `The tests need ${name}. Install it first: apt-get install ${packages.apt} (Debian) or brew install ${packages.brew} (macOS).`,
+    `The tests need ${name}. Install it first: apt-get install ${apt} (Debian) or brew install ${brew} (macOS).`,
   );
 }
 
-function install({ apt, brew }: { apt: string; brew: string }): void {
-  const run = (command: string, args: string[]) => execFileSync(command, args, { stdio: 'ignore' });
+function install(name: keyof typeof PACKAGES): void {
+  const commands = installCommands(PACKAGES[name]);
+  const last = commands.at(-1);
+  if (!last) return;
+  process.stderr.write(
+    `The tests need ${name}, which is not on this machine: now running "${last.join(' ')}". ` +
+      'To prevent that, install it yourself before the tests.\n',
+  );
   try {
-    if (findBinary('apt-get') && process.getuid?.() === 0) {
-      run('apt-get', ['update', '-qq']);
-      run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', apt]);
-    } else if (findBinary('brew')) {
-      run('brew', ['install', '--quiet', brew]);
-    }
+    for (const [command, ...args] of commands) execFileSync(command, args, { stdio: 'ignore' });
   } catch {
     // The caller looks for the program again and says what is missing.
   }
+}
+
+function installCommands({ apt, brew }: { apt: string; brew: string }): (readonly [string, ...string[]])[] {
+  if (findBinary('apt-get') && process.getuid?.() === 0) {
+    return [
+      ['apt-get', 'update', '-qq'],
+      ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', apt],
+    ];
+  }
+  return findBinary('brew') ? [['brew', 'install', '--quiet', brew]] : [];
 }
 
 function isExecutable(path: string): boolean {

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 
 export interface KeyFile {
   readonly path: string;
-  /** The headers of a caller that nobody has been yet. */
+  /** The headers of a caller that has not been used yet. */
   nextCaller(): { readonly 'x-api-key': string };
   remove(): void;
 }
 
-/** Keys of different callers of one organisation, who all have the same name. */
+/** Keys of different callers of one organisation, all with the same name. */
 export function writeKeyFile(count: number): KeyFile {
   const folder = mkdtempSync(join(tmpdir(), 'dossier-keys-'));
   const path = join(folder, 'keys.json');

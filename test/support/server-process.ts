@@ -1,5 +1,6 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { pauseProcesses, resumeProcesses } from './pause-processes';
 import { until } from './poll';
 import { spawnMortal } from './spawn-mortal';
 
@@ -9,18 +10,18 @@ export interface ServerProgram {
   readonly path: string;
   readonly args: readonly string[];
   readonly options?: SpawnOptions;
-  /** How it ends with the test's process. */
+  /** The signal that ends it when the test's process ends. */
   readonly deathSignal?: 'SIGKILL' | 'SIGQUIT';
   /** Whether the process `pid` answers, and not another that has taken its port first. */
   readonly answers: (pid: number) => Promise<boolean>;
   readonly startTimeoutMs: number;
 }
 
-/** The process of a server, for as long as it lives. */
+/** The process of a server, from its start to its end. */
 export class ServerProcess {
   private constructor(private readonly child: ChildProcess) {}
 
-  /** Resolves when it answers; throws what it printed last when it does not. */
+  /** Resolves when it answers; otherwise throws an error with its last output. */
   static async start({ path, args, options, deathSignal, answers, startTimeoutMs }: ServerProgram) {
     const child = spawnMortal(path, args, options, deathSignal);
     const server = new ServerProcess(child);
@@ -46,11 +47,15 @@ export class ServerProcess {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
+  pause(): void {
+    if (!this.hasEnded) pauseProcesses([this.pid]);
   }
 
-  /** Resolves when it has ended, by this signal or before. */
+  resume(): void {
+    if (!this.hasEnded) resumeProcesses([this.pid]);
+  }
+
+  /** Resolves when it has ended, because of this signal or before. */
   async end(signal: NodeJS.Signals): Promise<void> {
     if (this.hasEnded) return;
     const exited = once(this.child, 'exit');

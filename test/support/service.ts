@@ -1,12 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { pauseProcesses, resumeProcesses } from './pause-processes';
 import { until } from './poll';
 import { spawnMortal } from './spawn-mortal';
 
 const ROOT = join(__dirname, '../..');
-const START_TIMEOUT_MS = 30_000;
-/** What the service promises, and a little for a busy machine. */
+const START_TIMEOUT_MS = 60_000;
+/** The promised time, and some more for a busy machine. */
 const STOP_TIMEOUT_MS = 20_000;
 
 export type Members = Record<string, unknown>;
@@ -54,7 +55,7 @@ export class Service {
     return this.program.stdout.split('\n').filter((line) => line !== '');
   }
 
-  /** It has taken notice of a signal. */
+  /** It has noticed a signal. */
   get hasBegunToStop(): boolean {
     return this.program.stdout.includes('finishing what is in flight');
   }
@@ -75,7 +76,7 @@ export class Service {
     return result as T;
   }
 
-  /** Throws when the reply is none. */
+  /** Throws when the reply is no error. */
   async error(method: string, params?: unknown, headers?: Environment): Promise<RpcError> {
     const { result, error } = await this.rpc(method, params, headers);
     if (!error) throw new Error(`${method} was not refused: ${JSON.stringify(result)}`);
@@ -106,10 +107,19 @@ export class Service {
     return code;
   }
 
-  /** As the machine would: nothing is finished. */
+  /** As a crash would: nothing is finished. */
   async kill(): Promise<void> {
     this.program.child.kill('SIGKILL');
     await this.program.exit;
+  }
+
+  /** It keeps its connections, and does nothing until `resume`. */
+  pause(): void {
+    pauseProcesses([this.pid]);
+  }
+
+  resume(): void {
+    resumeProcesses([this.pid]);
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -157,7 +167,7 @@ interface Program {
   readonly exit: Promise<Exit>;
 }
 
-/** In an environment of its own: the variables of whoever runs the tests configure nothing. */
+/** In an environment of its own: variables of the test's process configure nothing. */
 function run(script: string, args: readonly string[], env: Environment): Program {
   const child = spawnMortal(process.execPath, [join(ROOT, script), ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },

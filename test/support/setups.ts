@@ -8,13 +8,13 @@ import { startPostgres, type PostgresServer } from './postgres-server';
 import { startRedis, type RedisServer } from './redis-server';
 import { startService, type Environment, type Service } from './service';
 
-/** How the service runs where a test does not say otherwise. */
+/** The name of the service's process in a test. */
 export const INSTANCE_ID = 'instance-1';
 
 /** A service with everything that it needs, private to the test. */
 export interface Setup {
   readonly environment: Environment;
-  /** Undefined where it is embedded in the service. */
+  /** Undefined if everything is embedded in the service. */
   readonly servers?: Servers;
   /** The process that serves now. */
   readonly service: Service;
@@ -83,7 +83,7 @@ async function open(
   };
 }
 
-/** What is written within the first moments of a task is cached when it is read, unless a projection comes between. */
+/** What is written in the first moments of a task is cached when it is read, unless a projection comes in between. */
 export function untilCached(service: Service, redisUrl: string, taskId: string): Promise<true> {
   return until(`task ${taskId} is cached`, async () => {
     await service.result('task.list_attachments', { taskId });

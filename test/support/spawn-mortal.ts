@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { findBinary } from './installed-binary';
 
-/** A program that ends when the test's process exits; on Linux also when that is killed. */
+/** A program that ends when the test's process exits; on Linux also when that process is killed. */
 export function spawnMortal(
   program: string,
   args: readonly string[],

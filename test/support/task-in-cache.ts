@@ -10,10 +10,10 @@ import {
 import { sampleAttachment } from './sample-attachment';
 
 export const ORGANIZATION = 'acme';
-/** Far ahead of the clock of Redis, which forgets what has long expired. */
+/** Far ahead of the clock of Redis, which forgets what expired long ago. */
 export const NOW_MS = Date.UTC(2100, 0, 1);
 
-/** One task, of which a cache learns, and is asked. */
+/** One task, as a test writes it to a cache and reads it from there. */
 export class TaskInCache {
   constructor(
     readonly cache: AttachmentCache,
@@ -24,7 +24,7 @@ export class TaskInCache {
     return sampleAttachment({ taskId: this.id, key, version, ...members });
   }
 
-  /** The store has just answered that these are all the task has. Returns the floor, above which versions are news. */
+  /** As if the store had just replied that these are all attachments. Returns the floor: higher versions are new. */
   async fill(attachments: readonly Attachment[]): Promise<number> {
     const { token } = await this.cache.readTask(this.id);
     const whole = { organization: ORGANIZATION, withBodies: true, complete: true };
@@ -58,7 +58,7 @@ export class TaskInCache {
     return this.cache.readPage({ taskId: this.id, organization: ORGANIZATION, nowMs: NOW_MS, page });
   }
 
-  /** Undefined where not all are known. */
+  /** Undefined if not all are known. */
   async keys(): Promise<readonly string[] | undefined> {
     return (await this.page()).page?.entries.map(({ key }) => key);
   }

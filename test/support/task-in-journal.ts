@@ -47,7 +47,7 @@ export class TaskInJournal extends TaskInCache {
     return entry;
   }
 
-  /** Of the whole task, as the cache tells whoever asks for no page. */
+  /** Of the whole task, as a read without a page gets them. */
   async journaled(organization = ORGANIZATION): Promise<readonly JournaledChange[] | undefined> {
     return (await this.cache.readPage({ taskId: this.id, organization, nowMs: NOW_MS })).journaled;
   }

@@ -1,10 +1,10 @@
-/** What a reply holds where its value cannot be known beforehand, for `toEqual`. */
+/** For `toEqual`: members of a reply whose value is not known in advance. */
 export const ISO_TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown;
 export const ATTACHMENT_ID = expect.stringMatching(/^ta-\d{13}-[0-9a-z]{9}$/) as unknown;
 export const TASK_ID = expect.stringMatching(/^t-\d{13}-[0-9a-z]{9}$/) as unknown;
 export const VERSION = expect.any(Number) as unknown;
 
-/** An attachment as the methods answer it. */
+/** An attachment in a reply. */
 export interface WireAttachment {
   readonly id: string;
   readonly taskId: string;

@@ -7,26 +7,26 @@ import type { ReportBacklog } from '../../core/use-cases/upkeep/report-backlog';
 import type { SweepExpired } from '../../core/use-cases/upkeep/sweep-expired';
 import { PeriodicJob } from './periodic-job';
 
-/** A change that the cache was not told of goes unseen for about as long. */
+/** A change of which the cache was not told stays unseen for about as long. */
 const PROJECT_MS = 50;
 const DRAIN_MS = 200;
-/** Short enough that both stores agree again within seconds of their return. */
+/** Short enough that both stores agree again within seconds after they are back. */
 const RECOVERY_RETRY_MS = 1000;
-/** With the publisher's death noticed after three seconds, another replica publishes within five. */
+/** The death of the publisher is noticed after three seconds; another replica then publishes within five. */
 const PUBLISH_PAUSES_MS: Record<PublishOutcome, number> = { published: 0, idle: 20, standby: 1000 };
 /**
- * Who could not publish has stood down: in this time a standby asks and takes over, even if each of them is as far off
- * as pauses may be. Short enough that five seconds suffice when that one dies meanwhile.
+ * A replica that could not publish has stood down. It waits longer than the longest pause of a standby, so that a standby
+ * takes over; but not so long that a standby which dies meanwhile delays events by more than five seconds.
  */
 const PUBLISH_RETRY_MS = 1500;
-/** A store that comes and goes would make every job say so each time. */
+/** Otherwise each job would log each failure of a store that comes and goes. */
 const QUIET_MS = 10_000;
 const SWEEP_MS = 5000;
 const REPORT_MS = 5000;
 const PURGE_MS = 60 * 60 * 1000;
 const PURGE_RETRY_MS = 60 * 1000;
 
-/** Small ones, so that a shutdown does not wait for long. */
+/** Batches are small, so that a shutdown does not wait for long. */
 interface InBatches {
   execute(): Promise<{ readonly more: boolean }>;
 }
@@ -43,7 +43,11 @@ export class BackgroundJobs implements OnModuleDestroy {
     sweep: SweepExpired,
     report: ReportBacklog,
     purge: PurgeHistory,
+    /** Of the pauses of all jobs; chance by default. */
+    jitter?: () => number,
   ) {
+    const every = (pauseMs: number, name: string, useCase: InBatches, maxRetryMs = pauseMs) =>
+      new PeriodicJob({ name, maxRetryMs, quietMs: QUIET_MS, jitter, run: () => pauseAfter(useCase, pauseMs) });
     this.report = every(REPORT_MS, 'report the backlog', report);
     this.jobs = [
       every(DRAIN_MS, 'drain the journal', drain, RECOVERY_RETRY_MS),
@@ -54,6 +58,7 @@ export class BackgroundJobs implements OnModuleDestroy {
         firstRetryMs: PUBLISH_RETRY_MS,
         maxRetryMs: PUBLISH_RETRY_MS,
         quietMs: QUIET_MS,
+        jitter,
       }),
       every(SWEEP_MS, 'sweep expired attachments', sweep),
       this.report,
@@ -61,7 +66,7 @@ export class BackgroundJobs implements OnModuleDestroy {
     ];
   }
 
-  /** Calls that are served before the database has its schema leave something to report. */
+  /** Calls may be served before the database has its schema: they leave something to report. */
   startReport(): void {
     this.report.start();
   }
@@ -76,14 +81,8 @@ export class BackgroundJobs implements OnModuleDestroy {
   }
 }
 
-function every(pauseMs: number, name: string, useCase: InBatches, maxRetryMs = pauseMs) {
-  return new PeriodicJob({
-    name,
-    maxRetryMs,
-    quietMs: QUIET_MS,
-    run: async () => {
-      const { more } = await useCase.execute();
-      return more ? 0 : pauseMs;
-    },
-  });
+/** None while there is more to do. */
+async function pauseAfter(useCase: InBatches, pauseMs: number): Promise<number> {
+  const { more } = await useCase.execute();
+  return more ? 0 : pauseMs;
 }

@@ -2,24 +2,26 @@ import { Logger } from '@nestjs/common';
 
 const FIRST_RETRY_MS = 250;
 
-/** How long to wait until the next run. */
+/** The pause before the next run. */
 type DelayMs = number;
 
 export interface PeriodicJobOptions {
   readonly name: string;
-  /** One run; answers when it wants to run again. */
+  /** One run; resolves with when it wants to run again. */
   readonly run: () => Promise<DelayMs>;
-  /** The pause after the first failure in a row; a short one unless told otherwise. It doubles with each. */
+  /** The pause after the first failure in a row; a short one by default. It doubles with each. */
   readonly firstRetryMs?: number;
   /** The longest pause after failures in a row. */
   readonly maxRetryMs: number;
-  /** For how long after a line that it fails no other one is written; none unless told otherwise. */
+  /** For how long after one line about a failure no other such line is written; 0 by default. */
   readonly quietMs?: number;
+  /** From 0 to below 1, anew for each pause: how far it lies between the shortest and the longest. Chance by default. */
+  readonly jitter?: () => number;
 }
 
 /**
- * Runs again and again, never twice at once; the pauses vary by a tenth, so that replicas do not march in step. A
- * failure is logged when it is the first after a success, or when the quiet time ends in which that was; its end is, too.
+ * Runs again and again, never twice at once. The pauses vary by a tenth, so that replicas do not march in step. The first
+ * failure after a success is logged, at the end of the quiet time if it happens within one; so is the next success.
  */
 export class PeriodicJob {
   private readonly logger: Logger;
@@ -34,7 +36,7 @@ export class PeriodicJob {
     this.logger = new Logger(options.name);
   }
 
-  /** Does nothing where it has been started before. */
+  /** Does nothing if it has been started before. */
   start(): void {
     if (this.timer === undefined) this.runIn(0);
   }
@@ -48,7 +50,8 @@ export class PeriodicJob {
 
   private runIn(delayMs: number): void {
     if (this.isStopped) return;
-    const jitteredMs = delayMs * (0.9 + Math.random() * 0.2);
+    const { jitter = Math.random } = this.options;
+    const jitteredMs = delayMs * (0.9 + jitter() * 0.2);
     this.timer = setTimeout(() => void (this.underWay = this.run()), jitteredMs);
   }
 

@@ -7,18 +7,16 @@ const LONGEST = 0.999;
 
 describe('BackgroundJobs', () => {
   const silenced = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
-  const random = jest.spyOn(Math, 'random');
   const publish = jest.fn<Promise<PublishOutcome>, []>();
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
-  afterAll(() => [silenced, random].forEach((spy) => spy.mockRestore()));
+  afterAll(() => silenced.mockRestore());
 
-  /** How long after its first run the publishing runs again, where its pauses are as long as chance may make them. */
-  async function pauseMs(chance: number): Promise<number> {
-    random.mockReturnValue(chance);
+  /** The time between the first two runs of the publishing. */
+  async function pauseMs(jitter: number): Promise<number> {
     publish.mockClear();
     const quiet = { execute: () => Promise.resolve({ more: false }) } as never;
-    const jobs = new BackgroundJobs(quiet, quiet, { execute: publish } as never, quiet, quiet, quiet);
+    const jobs = new BackgroundJobs(quiet, quiet, { execute: publish } as never, quiet, quiet, quiet, () => jitter);
     jobs.start();
     await jest.advanceTimersByTimeAsync(0);
     let waitedMs = 0;
@@ -27,10 +25,10 @@ describe('BackgroundJobs', () => {
     return waitedMs;
   }
 
-  it('let every standby have its turn before one that could not publish tries again', async () => {
+  it('let each standby try to publish before a replica that could not tries again', async () => {
     publish.mockResolvedValue('standby');
     const standbyMs = await pauseMs(LONGEST);
-    publish.mockRejectedValue(new Error('the bus is away'));
+    publish.mockRejectedValue(new Error('the bus is unavailable'));
     expect(await pauseMs(SHORTEST)).toBeGreaterThan(standbyMs + 200);
   });
 });

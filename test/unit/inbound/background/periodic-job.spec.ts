@@ -1,7 +1,11 @@
 import { Logger } from '@nestjs/common';
-import { PeriodicJob } from '../../../../src/inbound/background/periodic-job';
+import { PeriodicJob, type PeriodicJobOptions } from '../../../../src/inbound/background/periodic-job';
 
 const PAUSE_MS = 1000;
+/** The pause is exactly as long as it was asked for. */
+const NO_JITTER = 0.5;
+/** Of pauses that are a tenth shorter, as they are at most, and a tenth longer. */
+const JITTERS = [0, NO_JITTER, 0.999_999];
 
 describe('PeriodicJob', () => {
   const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
@@ -12,7 +16,7 @@ describe('PeriodicJob', () => {
     jest.useFakeTimers();
     [warn, log].forEach((spy) => spy.mockClear());
     run.mockReset().mockResolvedValue(PAUSE_MS);
-    job = new PeriodicJob({ name: 'test', run, maxRetryMs: 2000 });
+    job = jobWith({ maxRetryMs: 2000 });
   });
   afterEach(async () => {
     await job.stop();
@@ -20,7 +24,12 @@ describe('PeriodicJob', () => {
   });
   afterAll(() => [warn, log].forEach((spy) => spy.mockRestore()));
 
-  it('runs at once, and again about as late as the run has said', async () => {
+  function jobWith(options: Partial<PeriodicJobOptions> & Pick<PeriodicJobOptions, 'maxRetryMs'>): PeriodicJob {
+    return new PeriodicJob({ name: 'test', run, jitter: () => NO_JITTER, ...options });
+  }
+
+  it.each(JITTERS)('runs at once, and again after the pause that the run asks for (jitter %d)', async (jitter) => {
+    job = jobWith({ maxRetryMs: 2000, jitter: () => jitter });
     job.start();
     await jest.advanceTimersByTimeAsync(0);
     expect(run).toHaveBeenCalledTimes(1);
@@ -57,13 +66,13 @@ describe('PeriodicJob', () => {
   });
 
   it('logs a failure once in its quiet time, and at the end of it one that lasts', async () => {
-    job = new PeriodicJob({ name: 'test', run, maxRetryMs: 500, quietMs: 10_000 });
-    let isAway = false;
+    job = jobWith({ maxRetryMs: 500, quietMs: 10_000 });
+    let isFailing = false;
     const flap = async () => {
-      isAway = !isAway;
+      isFailing = !isFailing;
       await jest.advanceTimersByTimeAsync(1200);
     };
-    run.mockImplementation(() => (isAway ? Promise.reject(new Error('away')) : Promise.resolve(500)));
+    run.mockImplementation(() => (isFailing ? Promise.reject(new Error('unavailable')) : Promise.resolve(500)));
     job.start();
     for (let i = 0; i < 6; i++) await flap();
     expect([warn, log].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
@@ -77,9 +86,9 @@ describe('PeriodicJob', () => {
     expect(log).toHaveBeenCalledTimes(2);
   });
 
-  it('waits for as long as it is told before it tries again', async () => {
-    job = new PeriodicJob({ name: 'test', run, firstRetryMs: PAUSE_MS, maxRetryMs: PAUSE_MS });
-    run.mockRejectedValue(new Error('away'));
+  it.each(JITTERS)('waits for as long as it is told before it tries again (jitter %d)', async (jitter) => {
+    job = jobWith({ firstRetryMs: PAUSE_MS, maxRetryMs: PAUSE_MS, jitter: () => jitter });
+    run.mockRejectedValue(new Error('unavailable'));
     job.start();
     await jest.advanceTimersByTimeAsync(0.89 * PAUSE_MS);
     expect(run).toHaveBeenCalledTimes(1);
@@ -88,17 +97,17 @@ describe('PeriodicJob', () => {
   });
 
   it('tries again after ever longer pauses, and logs each change once', async () => {
-    run.mockRejectedValue(new Error('away'));
+    const attemptsMs: number[] = [];
+    const startedAtMs = performance.now();
+    run.mockImplementation(() => {
+      attemptsMs.push(performance.now() - startedAtMs);
+      return Promise.reject(new Error('unavailable'));
+    });
     job.start();
-    await jest.advanceTimersByTimeAsync(700);
-    const soon = run.mock.calls.length;
-    expect(soon).toBe(2);
-    await jest.advanceTimersByTimeAsync(20_000);
-    const attempts = run.mock.calls.length;
-    expect(attempts).toBeGreaterThanOrEqual(10);
-    expect(attempts).toBeLessThanOrEqual(15);
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(attemptsMs).toEqual([0, 250, 750, 1750, 3750, 5750, 7750, 9750]);
     expect(warn).toHaveBeenCalledTimes(1);
-    expect(warn).toHaveBeenCalledWith(expect.stringContaining('away'));
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('unavailable'));
 
     run.mockResolvedValue(PAUSE_MS);
     await jest.advanceTimersByTimeAsync(5000);
