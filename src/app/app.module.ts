@@ -44,7 +44,7 @@ import { RedisRateLimits } from '../outbound/redis/redis-rate-limits';
 import type { RedisConnection } from '../outbound/redis/redis-connection';
 import { RandomIdSource } from '../outbound/system/random-id-source';
 import { SystemClock } from '../outbound/system/system-clock';
-import { wireUseCases, type Guard, type Ports } from './use-cases';
+import { wireUseCases, type WithBreaker, type Ports } from './use-cases';
 
 /** The connections that outlive the module: opened before it, closed after it. */
 export interface Connections {
@@ -124,7 +124,7 @@ function memoryPorts({ cacheTtlMs: ttlMs, store }: Config, clock: SystemClock): 
 }
 
 /** What is embedded cannot be away. */
-function guardOf(config: Config, connections: Connections, breakers: Breakers): Guard {
+function guardOf(config: Config, connections: Connections, breakers: Breakers): WithBreaker {
   const servers = new Set<string>(storeServers(config, connections).map(({ name }) => name));
   return (store, method, port) => (servers.has(store) ? breakers.guard(store, method, port) : port);
 }

@@ -54,10 +54,10 @@ export interface Ports {
 }
 
 /** The port as a method is to use it. */
-export type Guard = <Port extends object>(store: StoreError['store'], method: string, port: Port) => Port;
+export type WithBreaker = <Port extends object>(store: StoreError['store'], method: string, port: Port) => Port;
 
 /** Every use case, once. Each method passes guards of its own; what goes on in the background passes none. */
-export function wireUseCases(ports: Ports, guard: Guard): readonly object[] {
+export function wireUseCases(ports: Ports, guard: WithBreaker): readonly object[] {
   const memory = new ReplicaMemory();
   return [
     ...attachmentUseCases(ports, guard, memory),
@@ -66,7 +66,7 @@ export function wireUseCases(ports: Ports, guard: Guard): readonly object[] {
   ];
 }
 
-function attachmentUseCases(ports: Ports, guard: Guard, memory: ReplicaMemory): readonly object[] {
+function attachmentUseCases(ports: Ports, guard: WithBreaker, memory: ReplicaMemory): readonly object[] {
   const { clock, ids, metrics, settings } = ports;
   const store = (method: string) => guard('postgres', method, ports.store);
   const cache = (method: string) => guard('redis', method, ports.cache);
@@ -84,7 +84,7 @@ function attachmentUseCases(ports: Ports, guard: Guard, memory: ReplicaMemory): 
   ];
 }
 
-function taskUseCases(ports: Ports, guard: Guard, memory: ReplicaMemory): readonly object[] {
+function taskUseCases(ports: Ports, guard: WithBreaker, memory: ReplicaMemory): readonly object[] {
   const { clock, ids, metrics, settings } = ports;
   const tasks = (method: string) => guard('postgres', method, ports.tasks);
   const cache = (method: string) => guard('redis', method, ports.cache);
@@ -102,7 +102,7 @@ function taskUseCases(ports: Ports, guard: Guard, memory: ReplicaMemory): readon
   ];
 }
 
-function attachmentWriter(ports: Ports, guard: Guard, memory: ReplicaMemory, method: string): AttachmentWriter {
+function attachmentWriter(ports: Ports, guard: WithBreaker, memory: ReplicaMemory, method: string): AttachmentWriter {
   const store = guard('postgres', method, ports.store);
   const cache = guard('redis', method, ports.cache);
   const journal = guard('redis', method, ports.journal);

@@ -56,9 +56,9 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 1, deadLetters: 0 });
     });
 
-    it('names the session that took it', async () => {
-      const { session } = harness.connection;
-      expect(await task.append(task.putOf(task.sample('new', floor + 2)))).toEqual({ state: 'journaled', session });
+    it('names the generation that took it', async () => {
+      const { generation } = harness.connection;
+      expect(await task.append(task.putOf(task.sample('new', floor + 2)))).toEqual({ state: 'journaled', generation });
     });
 
     it('over a live attachment keeps its identity, for whoever reads it, and announces it', async () => {
@@ -93,7 +93,10 @@ describe.each([
     ])('replaces nothing where the attachment %s', async (__, lose) => {
       await lose();
       const put = task.sample('known', floor + 4);
-      expect(await task.append(task.putOf(put))).toEqual({ state: 'journaled', session: harness.connection.session });
+      expect(await task.append(task.putOf(put))).toEqual({
+        state: 'journaled',
+        generation: harness.connection.generation,
+      });
       expect(await task.get('known')).toEqual(put);
       expect(await harness.client.hget(control(), 'm')).toBe('1');
     });
@@ -167,7 +170,7 @@ describe.each([
       await harness.evict.body(task.id, 'known');
       expect(await task.append(task.deletionOf('known', floor + 2))).toEqual({
         state: 'journaled',
-        session: harness.connection.session,
+        generation: harness.connection.generation,
       });
     });
 
@@ -360,7 +363,7 @@ describe.each([
   describe('changes that the store has made', () => {
     it('are told of a newer journaled write, drained or not', async () => {
       const put = await task.appendPut('known', floor + 10);
-      const newer = { newer: floor + 10, session: harness.connection.session };
+      const newer = { newer: floor + 10, generation: harness.connection.generation };
       const expectNewer = async () => {
         expect(await task.apply(task.sample('known', floor + 4))).toEqual(newer);
         expect(await task.apply(task.sample('known', floor + 10))).toEqual(newer);

@@ -32,7 +32,7 @@ describe('the scripts in Redis do what the model does, whatever the sequence of 
     connections.push(connection);
     connection.connect();
     await connection.waitUntilReady(10_000);
-    // Each node is connected to with its first command, which begins a new session.
+    // Each node is connected to with its first command, which begins a new generation.
     if (connection.client instanceof Cluster) await Promise.all(connection.client.nodes().map((node) => node.ping()));
     return connection;
   };

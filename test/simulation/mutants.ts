@@ -48,15 +48,15 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a new process trusts the cache',
     scenario: 'redis back old',
     file: `${CONSISTENCY}/replica-memory.ts`,
-    find: `    this.session = session;\n    this.need = Infinity;`,
-    replace: `    this.need = this.session === 0 ? 0 : Infinity;\n    this.session = session;`,
+    find: `    this.generation = generation;\n    this.need = Infinity;`,
+    replace: `    this.need = this.generation === 0 ? 0 : Infinity;\n    this.generation = generation;`,
   },
   {
     name: 'the cache is trusted after a reconnect',
     scenario: 'slow replies across a reconnect',
     file: `${CONSISTENCY}/replica-memory.ts`,
-    find: `    this.session = session;\n    this.need = Infinity;`,
-    replace: `    this.need = this.session === 0 ? Infinity : this.need;\n    this.session = session;`,
+    find: `    this.generation = generation;\n    this.need = Infinity;`,
+    replace: `    this.need = this.generation === 0 ? Infinity : this.need;\n    this.generation = generation;`,
   },
   {
     name: 'an own write that both stores have lost is asked for for ever',
@@ -100,7 +100,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a corrected list lacks what has been drained meanwhile',
     scenario: 'backlog',
     file: `${CONSISTENCY}/corrected-list.ts`,
-    find: `      if (attachment) outlines.set(key, withoutBody(attachment));
+    find: `      if (attachment) outlines.set(key, outlineOf(attachment));
       else gone.set(key, version);`,
     replace: `      gone.set(key, version);`,
   },
@@ -333,8 +333,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a deletion does not raise the floor',
     file: `${MODEL}/cache-model.ts`,
-    find: `      if (record) task.remove(control, key);\n      raiseFloor(control, version);`,
-    replace: `      if (record) task.remove(control, key);`,
+    find: `      task.remove(control, key);\n      raiseFloor(control, version);`,
+    replace: `      task.remove(control, key);`,
   },
   {
     name: 'applying does not look at the floor',

@@ -181,5 +181,5 @@ export class Operation implements CallWitness {
 }
 
 const WHOLE = { limit: 50, offset: 0, includeBodies: true, descending: false, keyPrefix: '' };
-const STORE_LISTS = ['postgres list', 'postgres summaries'];
+const STORE_LISTS = ['postgres list', 'postgres outlines'];
 const CACHE_READS = ['redis read', 'redis readPage'];

@@ -85,7 +85,7 @@ export class Replica {
   private readonly journal: ModelAttachmentJournal;
   private readonly filler: IndexFiller;
   /** Of the command that is taking effect. */
-  private session = 0;
+  private generation = 0;
 
   constructor(
     private readonly around: Surroundings,
@@ -100,8 +100,8 @@ export class Replica {
     this.connections = { postgres: this.connect('postgres'), redis: this.connect('redis'), nats: this.connect('nats') };
     const positions = { cursor: () => redis.model.cursor ?? 0, horizon: () => postgres.database.xmax };
     this.turns = new ProjectionTurns(positions, () => timeline.nowMs);
-    this.cache = new ModelAttachmentCache(redis.model, () => this.session);
-    this.journal = new ModelAttachmentJournal(redis.model, () => this.session);
+    this.cache = new ModelAttachmentCache(redis.model, () => this.generation);
+    this.journal = new ModelAttachmentJournal(redis.model, () => this.generation);
     this.filler = new IndexFiller(
       this.attachmentStore(NOBODY),
       this.attachmentCache(NOBODY),
@@ -211,8 +211,8 @@ export class Replica {
           store.find(refs, organization, nowMs),
         ),
       list: (query, timeoutMs) => this.query('list', witness, timeoutMs, () => store.list(query)),
-      summaries: (taskId, organization, nowMs, timeoutMs) =>
-        this.query('summaries', witness, timeoutMs, () => store.summaries(taskId, organization, nowMs)),
+      outlines: (taskId, organization, nowMs, timeoutMs) =>
+        this.query('outlines', witness, timeoutMs, () => store.outlines(taskId, organization, nowMs)),
     };
   }
 
@@ -348,8 +348,8 @@ export class Replica {
     note?: (reply: T) => unknown,
   ): Promise<T> {
     const { redis } = this.around;
-    return this.connections.redis.send({ method, timeoutMs: CACHE_TIMEOUT_MS, witness }, async (session) => {
-      this.session = session;
+    return this.connections.redis.send({ method, timeoutMs: CACHE_TIMEOUT_MS, witness }, async (generation) => {
+      this.generation = generation;
       const reply = await redis.serve(this.place, effect);
       note?.(reply);
       return reply;

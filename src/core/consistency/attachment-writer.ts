@@ -74,7 +74,7 @@ export class AttachmentWriter {
     if (reply?.newer !== undefined) return reply.newer;
     const { stamp, attachment } = change;
     const { version } = stamp;
-    this.memory.remember(change, { version, deleted: !attachment, journaled: false }, reply?.session);
+    this.memory.remember(change, { version, deleted: !attachment, journaled: false }, reply?.generation);
     return undefined;
   }
 
@@ -91,7 +91,7 @@ export class AttachmentWriter {
     }
     if (outcome.state === 'journaled') {
       const { version } = 'put' in write ? write.put.attachment : write.deletion.stamp;
-      this.memory.remember(ref, { version, deleted: !('put' in write), journaled: true }, outcome.session);
+      this.memory.remember(ref, { version, deleted: !('put' in write), journaled: true }, outcome.generation);
     }
     return outcome;
   }

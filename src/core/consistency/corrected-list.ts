@@ -1,5 +1,5 @@
 import type { Caller } from '../domain/caller';
-import { isLive, withoutBody, type Attachment } from '../domain/attachment';
+import { isLive, outlineOf, type Attachment } from '../domain/attachment';
 import { CACHE_TIMEOUT_MS } from '../domain/limits';
 import { taskNotFound } from '../domain/task';
 import type { AttachmentCache, CachedPage, JournaledChange, KnownChange } from '../ports/attachment-cache';
@@ -47,13 +47,13 @@ export class CorrectedList {
 
     const { taskId, organization, nowMs } = query;
     const timeoutMs = deadline.leftMs(CACHE_TIMEOUT_MS);
-    const stored = await this.store.summaries(taskId, organization, nowMs, timeoutMs);
+    const stored = await this.store.outlines(taskId, organization, nowMs, timeoutMs);
     if (!stored) throw taskNotFound(taskId);
     const outlines = new Map(stored.map((outline) => [outline.key, outline]));
     const gone = new Map<string, number>();
     for (const { key, version, attachment } of await this.findAbsent(query, corrections, outlines, deadline)) {
       // What is alive has come since the outlines were read: with the drain of the very change, perhaps.
-      if (attachment) outlines.set(key, withoutBody(attachment));
+      if (attachment) outlines.set(key, outlineOf(attachment));
       else gone.set(key, version);
     }
     for (const change of corrections) if (change.version > (gone.get(change.key) ?? 0)) correct(outlines, change);

@@ -40,10 +40,10 @@ export class IndexFiller {
 
   private async fill(taskId: string, organization: string): Promise<void> {
     const { token } = await this.cache.readTask(taskId);
-    const summaries = await this.store.summaries(taskId, organization, this.clock.nowMs(), OPERATION_TIMEOUT_MS);
-    for (let from = 0; summaries && from < summaries.length; from += this.chunkSize) {
-      const attachments = summaries.slice(from, from + this.chunkSize);
-      const complete = from + this.chunkSize >= summaries.length;
+    const outlines = await this.store.outlines(taskId, organization, this.clock.nowMs(), OPERATION_TIMEOUT_MS);
+    for (let from = 0; outlines && from < outlines.length; from += this.chunkSize) {
+      const attachments = outlines.slice(from, from + this.chunkSize);
+      const complete = from + this.chunkSize >= outlines.length;
       await this.cache.fill([{ taskId, organization, token, attachments, withBodies: false, complete }]);
     }
   }

@@ -10,9 +10,9 @@ interface OwnChange extends KnownChange {
 
 interface OwnTask {
   readonly changes: Map<string, OwnChange>;
-  /** Keys of changes that a page from the cache might lack, for all that is known in `session`. */
+  /** Keys of changes that a page from the cache might lack, for all that is known in `generation`. */
   unchecked: Set<string>;
-  session: number;
+  generation: number;
 }
 
 /**
@@ -23,27 +23,27 @@ interface OwnTask {
 export class ReplicaMemory {
   private readonly tasks = new Map<string, OwnTask | 'deleted'>();
   private size = 0;
-  private session = 0;
+  private generation = 0;
   private need = Infinity;
 
   constructor(private readonly maxChanges = DEFAULT_MAX_CHANGES) {}
 
-  /** The session with the cache that was heard of last. */
-  get currentSession(): number {
-    return this.session;
+  /** The generation with the cache that was heard of last. */
+  get currentGeneration(): number {
+    return this.generation;
   }
 
-  /** Whether everything that was committed before this session with the cache has been projected into it. */
+  /** Whether everything that was committed before this generation with the cache has been projected into it. */
   trusts({ token, cursor }: CachedTask): boolean {
-    this.enter(token.session);
-    return token.session === this.session && cursor >= this.need;
+    this.enter(token.generation);
+    return token.generation === this.generation && cursor >= this.need;
   }
 
-  /** `horizon` is from a read of the outbox that began when the session had begun. */
-  learnHorizon(session: number, horizon: number): void {
-    this.enter(session);
+  /** `horizon` is from a read of the outbox that began when the generation had begun. */
+  learnHorizon(generation: number, horizon: number): void {
+    this.enter(generation);
     // A horizon that has gone back is that of another database.
-    if (session === this.session) this.need = Math.min(this.need, horizon);
+    if (generation === this.generation) this.need = Math.min(this.need, horizon);
   }
 
   /** Changes up to the horizon could not be projected: the cache is not believed until somebody has done so. */
@@ -51,13 +51,13 @@ export class ReplicaMemory {
     this.need = Math.max(this.need, horizon);
   }
 
-  /** To be called before a change is acknowledged; `session` is the one in which the cache was told of it, if it was. */
-  remember({ taskId, key }: AttachmentRef, change: Omit<OwnChange, 'key'>, session?: number): void {
+  /** To be called before a change is acknowledged; `generation` is the one in which the cache was told of it, if it was. */
+  remember({ taskId, key }: AttachmentRef, change: Omit<OwnChange, 'key'>, generation?: number): void {
     const task = this.open(taskId);
     if (!task || (task.changes.get(key)?.version ?? 0) >= change.version) return;
     if (!task.changes.has(key)) this.size += 1;
     task.changes.set(key, { key, ...change });
-    if (session === this.session) task.unchecked.delete(key);
+    if (generation === this.generation) task.unchecked.delete(key);
     else task.unchecked.add(key);
     this.renew(taskId, task);
   }
@@ -88,14 +88,14 @@ export class ReplicaMemory {
   uncheckedChanges(taskId: string): readonly KnownChange[] {
     const task = this.changed(taskId);
     if (!task) return [];
-    if (task.session !== this.session) this.uncheck(task);
+    if (task.generation !== this.generation) this.uncheck(task);
     return [...task.unchecked].map((key) => task.changes.get(key) as OwnChange);
   }
 
   /** A page from the cache was found to have these changes, or newer ones. */
-  learnChecked(taskId: string, session: number, changes: readonly KnownChange[]): void {
+  learnChecked(taskId: string, generation: number, changes: readonly KnownChange[]): void {
     const task = this.changed(taskId);
-    if (task?.session !== session) return;
+    if (task?.generation !== generation) return;
     for (const change of changes) if (task.changes.get(change.key) === change) task.unchecked.delete(change.key);
   }
 
@@ -123,10 +123,10 @@ export class ReplicaMemory {
     if (task.changes.size === 0) this.tasks.delete(taskId);
   }
 
-  /** Every session begins without trust. */
-  private enter(session: number): void {
-    if (session <= this.session) return;
-    this.session = session;
+  /** Every generation begins without trust. */
+  private enter(generation: number): void {
+    if (generation <= this.generation) return;
+    this.generation = generation;
     this.need = Infinity;
   }
 
@@ -141,15 +141,15 @@ export class ReplicaMemory {
 
   /** Undefined where the task has been deleted. */
   private open(taskId: string): OwnTask | undefined {
-    const task = this.tasks.get(taskId) ?? { changes: new Map(), unchecked: new Set(), session: this.session };
+    const task = this.tasks.get(taskId) ?? { changes: new Map(), unchecked: new Set(), generation: this.generation };
     if (task === 'deleted') return undefined;
-    if (task.session !== this.session) this.uncheck(task);
+    if (task.generation !== this.generation) this.uncheck(task);
     return task;
   }
 
   private uncheck(task: OwnTask): void {
     task.unchecked = new Set(task.changes.keys());
-    task.session = this.session;
+    task.generation = this.generation;
   }
 
   private renew(taskId: string, task: OwnTask | 'deleted'): void {

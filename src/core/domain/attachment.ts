@@ -96,7 +96,7 @@ export function isLive(attachment: Attachment, nowMs: number): boolean {
 }
 
 /** Its `value` and `content` left out. */
-export function withoutBody({ value: _value, content: _content, ...outline }: Attachment): Attachment {
+export function outlineOf({ value: _value, content: _content, ...outline }: Attachment): Attachment {
   return outline;
 }
 

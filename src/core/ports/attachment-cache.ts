@@ -7,7 +7,7 @@ export interface FillToken {
   /** The version that a put must exceed where nothing is known of its key. */
   readonly floor: number;
   /** The connection to the cache that answered: they are counted, and what one has read must not be filled through another. */
-  readonly session: number;
+  readonly generation: number;
 }
 
 /** What the cache knows of one task at the moment of a read. */
@@ -86,7 +86,7 @@ export interface AppliedReply {
   /** The version of a journaled write, drained or not, that will undo the change or has undone it: it is newer. */
   readonly newer?: number;
   /** As in `FillToken`. */
-  readonly session: number;
+  readonly generation: number;
 }
 
 export interface Fill {
@@ -105,7 +105,7 @@ export interface ProjectionCursor {
   /** Undefined where that is not known. */
   readonly position?: number;
   /** As in `FillToken`. */
-  readonly session: number;
+  readonly generation: number;
   /** What the adapter knows the parts by. */
   readonly parts: readonly number[];
 }
@@ -137,7 +137,7 @@ export abstract class AttachmentCache {
   abstract wipe(taskId: string, version: number): Promise<void>;
 
   /**
-   * Remembers what the store answered, each fill unless anything has changed since its token was given, or the session
+   * Remembers what the store answered, each fill unless anything has changed since its token was given, or the generation
    * has ended. For every 500 attachments one round trip, or one per slot, and the time of one call.
    */
   abstract fill(fills: readonly Fill[]): Promise<void>;

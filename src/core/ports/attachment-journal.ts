@@ -7,7 +7,7 @@ export type JournalOutcome =
       /** Of the live attachment that was known under the key; undefined where none was. */
       readonly replaced?: AttachmentIdentity;
       /** As in `FillToken`. */
-      readonly session: number;
+      readonly generation: number;
     }
   /** A version that is not lower stands there, or may have stood there. */
   | { readonly state: 'superseded'; readonly version: number }

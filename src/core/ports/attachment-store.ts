@@ -125,7 +125,7 @@ export abstract class AttachmentStore {
   ): Promise<{ attachments: readonly Attachment[]; totalCount: number } | undefined>;
 
   /** Every live attachment of a task, in key order, without bodies; undefined where the task is missing. */
-  abstract summaries(
+  abstract outlines(
     taskId: string,
     organization: string,
     nowMs: number,

@@ -21,7 +21,7 @@ export function attachmentBatchView({ attachments, degraded }: AttachmentBatch):
 
 export function attachmentPageView(page: AttachmentPage, includeBodies: boolean): object {
   const { attachments, totalCount, hasMore, degraded } = page;
-  const view = includeBodies ? attachmentView : bodilessView;
+  const view = includeBodies ? attachmentView : outlineView;
   return { attachments: attachments.map((attachment) => view(attachment)), totalCount, hasMore, degraded };
 }
 
@@ -52,7 +52,7 @@ function attachmentView(attachment: Attachment, degraded?: true): object {
   };
 }
 
-function bodilessView(attachment: Attachment): object {
+function outlineView(attachment: Attachment): object {
   const { id, taskId, key, type, bytes, url, size, mimeType, createdBy, version } = attachment;
   return { id, taskId, key, type, bytes, url, size, mimeType, createdBy, ...times(attachment), version };
 }

@@ -1,4 +1,4 @@
-import { withoutBody, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
+import { outlineOf, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
 import type {
   AttachmentDeletion,
   AttachmentListQuery,
@@ -58,14 +58,14 @@ export class MemoryAttachmentStore implements AttachmentStore {
     if (descending) matching.reverse();
     const page = matching.slice(offset, offset + limit);
     return Promise.resolve({
-      attachments: includeBodies ? page : page.map(withoutBody),
+      attachments: includeBodies ? page : page.map(outlineOf),
       totalCount: matching.length,
     });
   }
 
-  summaries(taskId: string, organization: string, nowMs: number): Promise<readonly Attachment[] | undefined> {
+  outlines(taskId: string, organization: string, nowMs: number): Promise<readonly Attachment[] | undefined> {
     if (!this.database.task(taskId, organization)) return Promise.resolve(undefined);
-    const attachments = this.database.liveAttachments(taskId, nowMs).map(withoutBody);
+    const attachments = this.database.liveAttachments(taskId, nowMs).map(outlineOf);
     return Promise.resolve(attachments.sort((a, b) => compareBytes(a.key, b.key)));
   }
 

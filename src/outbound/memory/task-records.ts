@@ -3,7 +3,7 @@ import type { AppliedChange, CachedTask, Fill, KnownChange } from '../../core/po
 import type { OutboxChange } from '../../core/ports/outbox';
 
 /** This process has no connection to itself that could break. */
-export const SESSION = 0;
+export const GENERATION = 0;
 
 interface TaskRecord {
   readonly version: number;
@@ -30,7 +30,7 @@ export class TaskRecords {
   }
 
   get about(): Omit<CachedTask, 'cursor'> {
-    const token = { floor: this.floor, session: SESSION };
+    const token = { floor: this.floor, generation: GENERATION };
     return { token, organization: this.organization, deleted: this.deleted };
   }
 

@@ -117,7 +117,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
     return rows[0] && { attachments: attachmentsOf(rows), totalCount: rows[0].total };
   }
 
-  async summaries(
+  async outlines(
     taskId: string,
     organization: string,
     nowMs: number,

@@ -45,10 +45,10 @@ export class RedisConnection {
   }
 
   /**
-   * Changes before anything is answered through another connection than before: what is behind it may have come back
+   * The generation of the connection. Changes before anything is answered through another connection than before: what is behind it may have come back
    * with older data. In a cluster one of the nodes is enough.
    */
-  get session(): number {
+  get generation(): number {
     return this.connections;
   }
 

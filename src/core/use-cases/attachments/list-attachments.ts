@@ -1,5 +1,5 @@
 import type { Caller } from '../../domain/caller';
-import { withoutBody, type Attachment, type AttachmentType } from '../../domain/attachment';
+import { outlineOf, type Attachment, type AttachmentType } from '../../domain/attachment';
 import { CACHE_TIMEOUT_MS } from '../../domain/limits';
 import { taskNotFound } from '../../domain/task';
 import type { AttachmentCache, CachedPage, KnownChange } from '../../ports/attachment-cache';
@@ -55,13 +55,13 @@ export class ListAttachments {
     if (this.memory.isDeleted(taskId)) throw taskNotFound(taskId);
     const deadline = new Deadline(this.clock);
     const query = { ...command, organization: caller.organization, nowMs: this.clock.nowMs() };
-    const session = this.memory.currentSession;
+    const generation = this.memory.currentGeneration;
     const unchecked = this.memory.uncheckedChanges(taskId);
     const cached = await unlessCacheIsDown(this.readCache(query, unchecked));
     if (cached?.page && !isFiltered(command)) {
       this.memory.learnChecked(
         taskId,
-        cached.token.session,
+        cached.token.generation,
         unchecked.filter((change) => isHeld(change, cached)),
       );
     }
@@ -74,9 +74,9 @@ export class ListAttachments {
       return page ?? (await this.pageFromStore(query, cached, caller, deadline));
     } catch (error) {
       if (!isOutage(error)) throw error;
-      // A page of another session was not held against what has been acknowledged here; one that the store has been
+      // A page of another generation was not held against what has been acknowledged here; one that the store has been
       // asked about, and only the journal not, is older than what the store said.
-      const isComparable = error.store === 'postgres' && known?.token.session === session;
+      const isComparable = error.store === 'postgres' && known?.token.generation === generation;
       const page = isComparable ? pageWithoutStore(query, known) : undefined;
       return page ?? NOBODY_KNOWS;
     }
@@ -154,7 +154,7 @@ function pageWithoutStore(query: AttachmentListQuery, { page }: CachedPage): Att
 }
 
 function pageOf(query: AttachmentListQuery, attachments: readonly Attachment[], totalCount: number): AttachmentPage {
-  const shown = query.includeBodies ? attachments : attachments.map(withoutBody);
+  const shown = query.includeBodies ? attachments : attachments.map(outlineOf);
   return { attachments: shown, totalCount, hasMore: query.offset + attachments.length < totalCount };
 }
 

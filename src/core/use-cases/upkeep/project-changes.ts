@@ -55,7 +55,7 @@ export class ProjectChanges {
     const positions = cursors.flatMap(({ position }) => position ?? []);
     const from = positions.length > 0 ? Math.min(...positions) : undefined;
     const read = await this.outbox.changes(from, BATCH_SIZE, this.cacheTtlMs + LOOK_BACK_MARGIN_MS);
-    for (const { session } of cursors) this.memory.learnHorizon(session, read.horizon);
+    for (const { generation } of cursors) this.memory.learnHorizon(generation, read.horizon);
     this.watchLag(read);
     for (const cursor of cursors) if (isBehind(cursor, read)) await this.project(cursor, read);
     return read.changes.length >= BATCH_SIZE;

@@ -2,9 +2,9 @@ import type { AttachmentJournal } from '../../../../src/core/ports/attachment-jo
 import type { AttachmentStore, JournaledWrite } from '../../../../src/core/ports/attachment-store';
 import { StoreError } from '../../../../src/core/ports/store-error';
 import { DrainJournal } from '../../../../src/core/use-cases/upkeep/drain-journal';
-import { CALLER, JournalingHouse } from '../../../support/house';
+import { CALLER, JournalingFixture } from '../../../support/fixture';
 
-let house: JournalingHouse;
+let fixture: JournalingFixture;
 /** What the store answers to some, by task or by task and key. */
 let failures: Map<string, StoreError['outcome']>;
 /** What the store was asked to take, in order. */
@@ -17,10 +17,10 @@ const nameOf = (write: JournaledWrite): string => {
 };
 
 beforeEach(async () => {
-  house = new JournalingHouse();
+  fixture = new JournalingFixture();
   failures = new Map();
   asked = [];
-  const store = Object.assign(Object.create(house.store) as AttachmentStore, {
+  const store = Object.assign(Object.create(fixture.store) as AttachmentStore, {
     drain: async (write: JournaledWrite) => {
       const name = nameOf(write);
       asked.push(name);
@@ -28,24 +28,24 @@ beforeEach(async () => {
       // As a lock or a silence ends: later than what is taken at once.
       if (failure === 'busy' || failure === 'timeout') await new Promise((resolve) => setImmediate(resolve));
       if (failure) throw new StoreError('postgres', failure);
-      return house.store.drain(write);
+      return fixture.store.drain(write);
     },
   });
-  drain = new DrainJournal(house.journal, store);
-  for (const id of ['t-1', 't-2']) await house.task(id);
+  drain = new DrainJournal(fixture.journal, store);
+  for (const id of ['t-1', 't-2']) await fixture.task(id);
 });
 
 /** Journals one put after the other. */
 const journaled = async (...names: string[]) => {
-  house.postgres.fails = 'unavailable';
+  fixture.postgres.fails = 'unavailable';
   for (const [i, name] of names.entries()) {
     const [taskId, key] = name.split('/') as [string, string];
-    await house.text(taskId, key, `${i}`);
-    house.clock.advance(1);
+    await fixture.text(taskId, key, `${i}`);
+    fixture.clock.advance(1);
   }
-  house.postgres.fails = undefined;
+  fixture.postgres.fails = undefined;
 };
-const waiting = async () => (await house.journal.oldest()).flat().map(({ write }) => nameOf(write));
+const waiting = async () => (await fixture.journal.oldest()).flat().map(({ write }) => nameOf(write));
 /** Once; the outcome of the error that it throws, if it does. */
 const drainOnce = async () => {
   asked = [];
@@ -65,7 +65,9 @@ describe('what the store cannot take for now', () => {
     failures.clear();
     await drainOnce();
     expect(await waiting()).toEqual([]);
-    expect((await house.getAttachment.execute({ taskId: 't-1', key: 'locked' }, CALLER)).attachment.content).toBe('0');
+    expect((await fixture.getAttachment.execute({ taskId: 't-1', key: 'locked' }, CALLER)).attachment.content).toBe(
+      '0',
+    );
   });
 
   it('goes behind those that are not read yet', async () => {
@@ -81,7 +83,7 @@ describe('what the store cannot take for now', () => {
     failures.set('t-1/k', 'busy');
     await drainOnce();
     expect(asked.toSorted()).toEqual(['t-1/k', 't-2/a', 't-2/b']);
-    const entries = (await house.journal.oldest()).flat();
+    const entries = (await fixture.journal.oldest()).flat();
     expect(entries.map(({ write }) => 'put' in write && write.put.attachment.content)).toEqual(['0', '2']);
   });
 
@@ -125,28 +127,28 @@ describe('what has been drained', () => {
     await journaled('t-1/a', 't-1/b', 't-2/a');
     let underWay = 0;
     let most = 0;
-    const journal = Object.assign(Object.create(house.journal) as AttachmentJournal, {
+    const journal = Object.assign(Object.create(fixture.journal) as AttachmentJournal, {
       settle: async (...call: Parameters<AttachmentJournal['settle']>) => {
         most = Math.max(most, ++underWay);
-        const isTaken = await house.journal.settle(...call);
+        const isTaken = await fixture.journal.settle(...call);
         underWay -= 1;
         return isTaken;
       },
     });
-    expect(await new DrainJournal(journal, house.store).execute()).toEqual({ more: true });
+    expect(await new DrainJournal(journal, fixture.store).execute()).toEqual({ more: true });
     expect(most).toBe(3);
     expect(await waiting()).toEqual([]);
   });
 
   it('is left to whoever is faster', async () => {
     await journaled('t-1/a', 't-1/b');
-    const entries = await house.journal.oldest();
+    const entries = await fixture.journal.oldest();
     await drainOnce();
     await journaled('t-1/c');
-    const journal = Object.assign(Object.create(house.journal) as AttachmentJournal, {
+    const journal = Object.assign(Object.create(fixture.journal) as AttachmentJournal, {
       oldest: () => Promise.resolve(entries),
     });
-    expect(await new DrainJournal(journal, house.store).execute()).toEqual({ more: false });
+    expect(await new DrainJournal(journal, fixture.store).execute()).toEqual({ more: false });
     expect(await waiting()).toEqual(['t-1/c']);
     expect(await drainOnce()).toBe('more');
     expect(await drainOnce()).toBe('done');

@@ -146,7 +146,7 @@ const HOUR_MS = 3_600_000;
 const SKEW_MS = 100;
 
 /** Every use case on the memory adapters. */
-export class House {
+export class Fixture {
   readonly clock = new ManualClock();
   readonly ids = new CountingIds();
   readonly metrics = new CountingMetrics();
@@ -233,7 +233,7 @@ export class House {
 }
 
 /** With a cache that has a journal. */
-export class JournalingHouse extends House {
+export class JournalingFixture extends Fixture {
   protected override openCache() {
     const { clock } = this;
     const model = new CacheModel({
