@@ -44,7 +44,7 @@ import { RedisRateLimits } from '../outbound/redis/redis-rate-limits';
 import type { RedisConnection } from '../outbound/redis/redis-connection';
 import { RandomIdSource } from '../outbound/system/random-id-source';
 import { SystemClock } from '../outbound/system/system-clock';
-import { wireUseCases, type WithBreaker, type Ports } from './use-cases';
+import { composeUseCases, USE_CASE_CLASSES, UseCases, type Ports, type WithBreaker } from './use-cases';
 
 /** The connections that outlive the module: opened before it, closed after it. */
 export interface Connections {
@@ -75,13 +75,18 @@ export class AppModule {
     const registry = new Registry();
     const breakers = new Breakers(registry);
     const ports = portsOf(config, connections, registry);
-    const useCases = wireUseCases(ports, guardOf(config, connections, breakers));
+    const useCases = composeUseCases(ports, { withBreaker: withBreakerOf(config, connections, breakers) });
     return {
       module: AppModule,
       imports: [TerminusModule.forRoot({ logger: false }), ThrottlerModule.forRoot(rateLimits(config, connections))],
       controllers: [AttachmentsRpc, TasksRpc, HealthController, MetricsController, EventsController],
       providers: [
-        ...useCases.map((useCase) => ({ provide: useCase.constructor, useValue: useCase })),
+        { provide: UseCases, useValue: useCases },
+        ...Object.entries(USE_CASE_CLASSES).map(([name, useCase]) => ({
+          provide: useCase,
+          useFactory: (all: UseCases) => all[name as keyof UseCases],
+          inject: [UseCases],
+        })),
         ...operations(config, connections, registry, breakers),
         { provide: Authenticator, useValue: authenticator },
         { provide: CoreSettings, useValue: ports.settings },
@@ -102,8 +107,7 @@ function portsOf(config: Config, { postgres, publisher, redis, nats }: Connectio
     clock,
     ids: new RandomIdSource(),
     metrics: new PrometheusMetrics(registry),
-    settings: new CoreSettings(config.instanceId, config.maxAttachmentBytes),
-    cacheTtlMs: config.cacheTtlMs,
+    settings: new CoreSettings(config.instanceId, config.maxAttachmentBytes, config.cacheTtlMs),
   };
 }
 
@@ -124,7 +128,7 @@ function memoryPorts({ cacheTtlMs: ttlMs, store }: Config, clock: SystemClock): 
 }
 
 /** What is embedded cannot be away. */
-function guardOf(config: Config, connections: Connections, breakers: Breakers): WithBreaker {
+function withBreakerOf(config: Config, connections: Connections, breakers: Breakers): WithBreaker {
   const servers = new Set<string>(storeServers(config, connections).map(({ name }) => name));
   return (store, method, port) => (servers.has(store) ? breakers.guard(store, method, port) : port);
 }

@@ -8,9 +8,9 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { AppModule, type Connections } from './app.module';
 import { causeOf } from './cause-of';
 import { ConfigError, loadConfig, type Config } from './config';
-import { CACHE_TIMEOUT_MS } from '../core/domain/limits';
+import { CACHE_TIMEOUT_MS } from '../core/ports/time-limits';
 import { IsForeignTask } from '../core/use-cases/tasks/is-foreign-task';
-import { isOutage } from '../core/consistency/store-outage';
+import { isOutage } from '../core/ports/store-error';
 import type { Authenticator } from '../inbound/auth/authenticator';
 import { BackgroundJobs } from '../inbound/background/background-jobs';
 import { DependencyWatch } from '../inbound/health/dependency-watch';

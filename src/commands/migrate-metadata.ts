@@ -2,16 +2,17 @@ import { Registry } from 'prom-client';
 import { causeOf } from '../app/cause-of';
 import { loadConfig, type Config } from '../app/config';
 import { CoreSettings } from '../core/ports/core-settings';
-import { AttachmentWriter } from '../core/consistency/attachment-writer';
-import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
-import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
-import { ReplicaMemory } from '../core/consistency/replica-memory';
+import type { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
 import { openDatabase } from '../app/open-database';
+import { composeUseCases } from '../app/use-cases';
 import { MemoryAttachmentCache } from '../outbound/memory/memory-attachment-cache';
+import { MemoryEventBus } from '../outbound/memory/memory-event-bus';
 import { NoAttachmentJournal } from '../outbound/memory/no-attachment-journal';
 import { runMigrations } from '../outbound/postgres/migrate';
 import { PostgresAttachmentStore } from '../outbound/postgres/postgres-attachment-store';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
+import { PostgresExpiredAttachmentStore } from '../outbound/postgres/postgres-expired-attachment-store';
+import { PostgresOutbox } from '../outbound/postgres/postgres-outbox';
 import { PostgresTaskStore } from '../outbound/postgres/postgres-task-store';
 import { PrometheusMetrics } from '../outbound/prometheus/prometheus-metrics';
 import { RedisAttachmentCache } from '../outbound/redis/redis-attachment-cache';
@@ -34,7 +35,7 @@ async function main(): Promise<void> {
     await runMigrations(database);
     // A cache that is not told would go on answering without the new attachments.
     await redis?.waitUntilReady(REDIS_TIMEOUT_MS);
-    await convertAll(wire(config, postgres, redis));
+    await convertAll(compose(config, postgres, redis));
   } finally {
     await Promise.all([postgres.close(), redis?.close()]);
   }
@@ -61,19 +62,26 @@ function openRedis({ url, cluster }: { url: string; cluster: boolean }): RedisCo
   return redis;
 }
 
-function wire(config: Config, postgres: PostgresConnection, redis?: RedisConnection): ConvertRetiredData {
+function compose(config: Config, postgres: PostgresConnection, redis?: RedisConnection): ConvertRetiredData {
   const clock = new SystemClock();
-  const ids = new RandomIdSource();
-  const settings = new CoreSettings(config.instanceId, config.maxAttachmentBytes);
-  const metrics = new PrometheusMetrics(new Registry());
-  const cache = redis
-    ? new RedisAttachmentCache(redis, new RedisKeys(config.redis?.cluster ?? false), config.cacheTtlMs)
-    : new MemoryAttachmentCache(clock, UNUSED_CACHE);
-  const store = new PostgresAttachmentStore(postgres);
-  // Every write here is conditional: none of them is for a journal.
-  const writer = new AttachmentWriter(store, cache, new NoAttachmentJournal(), clock, ids, new ReplicaMemory());
-  const createAttachment = new CreateAttachment(writer, ids, metrics, settings);
-  return new ConvertRetiredData(new PostgresTaskStore(postgres), createAttachment, clock, ids, settings);
+  const { instanceId, maxAttachmentBytes, cacheTtlMs } = config;
+  const { convertRetiredData } = composeUseCases({
+    store: new PostgresAttachmentStore(postgres),
+    tasks: new PostgresTaskStore(postgres),
+    cache: redis
+      ? new RedisAttachmentCache(redis, new RedisKeys(config.redis?.cluster ?? false), cacheTtlMs)
+      : new MemoryAttachmentCache(clock, UNUSED_CACHE),
+    // Every write of the conversion is conditional: none of them is for a journal.
+    journal: new NoAttachmentJournal(),
+    expired: new PostgresExpiredAttachmentStore(postgres),
+    outbox: new PostgresOutbox(postgres),
+    bus: new MemoryEventBus(),
+    clock,
+    ids: new RandomIdSource(),
+    metrics: new PrometheusMetrics(new Registry()),
+    settings: new CoreSettings(instanceId, maxAttachmentBytes, cacheTtlMs),
+  });
+  return convertRetiredData;
 }
 
 main().catch((error: unknown) => {

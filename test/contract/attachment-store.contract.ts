@@ -4,7 +4,8 @@ import { ATTACHMENT_TYPES, type Attachment, type AttachmentDraft } from '../../s
 import { attachmentExpired, ofStored } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../src/core/domain/limits';
-import type { AttachmentListQuery, AttachmentPut } from '../../src/core/ports/attachment-store';
+import type { AttachmentListQuery } from '../../src/core/ports/attachment-store';
+import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import {
   aDeletion,
   aPut,

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { AttachmentLookup } from '../../src/core/consistency/attachment-lookup';
-import { CorrectedList } from '../../src/core/consistency/corrected-list';
-import { GetAttachment } from '../../src/core/use-cases/attachments/get-attachment';
-import { ListAttachments } from '../../src/core/use-cases/attachments/list-attachments';
-import { ProjectChanges } from '../../src/core/use-cases/upkeep/project-changes';
-import { ReplicaMemory } from '../../src/core/consistency/replica-memory';
+import { composeUseCases, newReplicaState } from '../../src/app/use-cases';
+import type { GetAttachment } from '../../src/core/use-cases/attachments/get-attachment';
+import type { ListAttachments } from '../../src/core/use-cases/attachments/list-attachments';
+import type { ProjectChanges } from '../../src/core/use-cases/upkeep/project-changes';
 import { nothingIfWrongType } from '../../src/outbound/redis/redis-error';
 import { CALLER, Fixture } from '../support/fixture';
 import { openRedisHarness, type RedisCacheHarness } from '../support/redis-cache-harness';
@@ -149,22 +147,13 @@ class Replica {
         return opened;
       }
     })();
-    const { store, outbox, clock, metrics, filler } = this.fixture;
-    const memory = new ReplicaMemory();
-    const lookup = new AttachmentLookup(store, this.fixture.cache, clock, metrics, memory);
-    const corrected = new CorrectedList(store, this.fixture.cache, lookup, memory);
-    this.projectChanges = new ProjectChanges(this.fixture.cache, outbox, memory, clock, HOUR_MS);
-    this.getAttachment = new GetAttachment(lookup);
-    this.listAttachments = new ListAttachments(
-      store,
-      this.fixture.cache,
-      lookup,
-      clock,
-      metrics,
-      filler,
-      corrected,
-      memory,
-    );
+    // Another replica reads.
+    const reader = composeUseCases(this.fixture.ports, {
+      state: { ...newReplicaState(this.fixture.ports), filler: this.fixture.state.filler },
+    });
+    this.projectChanges = reader.projectChanges;
+    this.getAttachment = reader.getAttachment;
+    this.listAttachments = reader.listAttachments;
   }
 
   /** Redis knows all of the task. */
@@ -194,7 +183,7 @@ class Replica {
       fixture.forgetCalls();
       for (const each of this.contents.keys()) await this.get(each);
       await this.list({ limit: 4, offset: 0, includeBodies: false });
-      await fixture.filler.idle();
+      await fixture.state.filler.idle();
       if (fixture.postgres.calls.length === 0) return;
     }
     throw new Error(`Redis does not answer: ${fixture.postgres.calls.join()}`);
@@ -211,7 +200,7 @@ class Replica {
   private async list(asked: { limit: number; offset: number; includeBodies: boolean }): Promise<void> {
     const query = { taskId: TASK, keyPrefix: '', descending: false, ...asked };
     const { attachments, totalCount } = await this.listAttachments.execute(query, CALLER);
-    await this.fixture.filler.idle();
+    await this.fixture.state.filler.idle();
     const keys = [...this.contents.keys()].slice(asked.offset, asked.offset + asked.limit);
     const expected = keys.map((each) => [each, asked.includeBodies ? this.contents.get(each) : undefined]);
     expect([totalCount, attachments.map(({ key, content }) => [key, content])]).toEqual([this.contents.size, expected]);
@@ -228,7 +217,7 @@ class Replica {
   private async delete(deleted: string): Promise<void> {
     this.fixture.clock.advance(1);
     const found = this.contents.delete(deleted);
-    const deletion = this.fixture.deleteAttachment.execute({ taskId: TASK, key: deleted }, CALLER);
+    const deletion = this.fixture.useCases.deleteAttachment.execute({ taskId: TASK, key: deleted }, CALLER);
     expect(
       await deletion.then(
         () => true,

@@ -1,14 +1,15 @@
 import type { Caller } from '../domain/caller';
 import { isLive, refName, type Attachment, type AttachmentRef } from '../domain/attachment';
-import { CACHE_TIMEOUT_MS } from '../domain/limits';
+import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
 import type { AttachmentCache, CachedAttachment, Fill } from '../ports/attachment-cache';
 import type { AttachmentStore, StoredAttachment } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
 import type { Metrics } from '../ports/metrics';
-import { StoreError } from '../ports/store-error';
+import { StoreError, isOutage } from '../ports/store-error';
+import type { AcknowledgedChanges } from './acknowledged-changes';
+import type { CacheTrust } from './cache-trust';
 import { Deadline } from './deadline';
-import type { ReplicaMemory } from './replica-memory';
-import { isOutage, unlessCacheIsDown } from './store-outage';
+import { unlessCacheIsDown } from './unless-cache-is-down';
 
 export interface FoundAttachment {
   readonly attachment?: Attachment;
@@ -32,7 +33,8 @@ export class AttachmentLookup {
     private readonly cache: AttachmentCache,
     private readonly clock: Clock,
     private readonly metrics: Metrics,
-    private readonly memory: ReplicaMemory,
+    private readonly trust: CacheTrust,
+    private readonly acknowledged: AcknowledgedChanges,
   ) {}
 
   async find(
@@ -40,7 +42,7 @@ export class AttachmentLookup {
     caller: Caller,
     deadline = new Deadline(this.clock),
   ): Promise<readonly FoundAttachment[]> {
-    const ownVersions = refs.map((ref) => this.memory.versionOf(ref));
+    const ownVersions = refs.map((ref) => this.acknowledged.versionOf(ref));
     const cached = await unlessCacheIsDown(this.cache.read(refs, caller.organization));
     const known = refs.map((ref, i) => this.knownAnswer(ref, cached?.[i], ownVersions[i] as number, caller));
     this.metrics.cacheHits(known.filter((answer) => answer?.attachment).length);
@@ -56,7 +58,7 @@ export class AttachmentLookup {
 
   /** As the store has it, and the journal where that is newer; only what they cannot answer comes from the cache. */
   async findStored(ref: AttachmentRef, caller: Caller, deadline: Deadline): Promise<FoundAttachment> {
-    const ownVersion = this.memory.versionOf(ref);
+    const ownVersion = this.acknowledged.versionOf(ref);
     const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
     const [answer] = await this.askStore([{ ref, cached, ownVersion }], caller, deadline);
     return answer as FoundAttachment;
@@ -64,7 +66,7 @@ export class AttachmentLookup {
 
   /** What the cache can say while the store is away; undefined where it does not know. */
   async findWithoutStore(ref: AttachmentRef, caller: Caller): Promise<FoundAttachment | undefined> {
-    const ownVersion = this.memory.versionOf(ref);
+    const ownVersion = this.acknowledged.versionOf(ref);
     const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
     return this.degradedAnswer({ ref, cached, ownVersion }, caller);
   }
@@ -76,13 +78,13 @@ export class AttachmentLookup {
     ownVersion: number,
     { organization }: Caller,
   ): FoundAttachment | undefined {
-    if (this.memory.isDeleted(taskId)) return TASK_MISSING;
+    if (this.acknowledged.isDeleted(taskId)) return TASK_MISSING;
     // Also for a task of another organisation: answered from here, it would be told from a missing one by its speed.
     if (cached?.organization !== organization) return undefined;
     if (cached.deleted) return TASK_MISSING;
     const { attachment, journaled } = cached;
     if (!attachment || attachment.version < ownVersion || !isLive(attachment, this.clock.nowMs())) return undefined;
-    return this.memory.trusts(cached) ? { attachment, journaled, taskExists: true } : undefined;
+    return this.trust.accepts(cached) ? { attachment, journaled, taskExists: true } : undefined;
   }
 
   private async askStore(asked: readonly Asked[], caller: Caller, deadline: Deadline): Promise<FoundAttachment[]> {
@@ -107,7 +109,7 @@ export class AttachmentLookup {
 
   /** Undefined where the cache does not know. */
   private degradedAnswer({ ref, cached, ownVersion }: Asked, { organization }: Caller): FoundAttachment | undefined {
-    if (this.memory.isDeleted(ref.taskId)) return TASK_MISSING;
+    if (this.acknowledged.isDeleted(ref.taskId)) return TASK_MISSING;
     if (cached?.organization !== organization) return undefined;
     if (cached.deleted) return TASK_MISSING;
     const { attachment, deletedVersion, journaled } = cached;
@@ -127,9 +129,9 @@ export class AttachmentLookup {
     const isNewer = journaledVersion > storedVersion;
     if (Math.max(journaledVersion, storedVersion) < ownVersion) {
       if (!cached) throw new StoreError('redis', 'unavailable');
-      this.memory.forget(ref, ownVersion);
+      this.acknowledged.forget(ref, ownVersion);
     } else if (!isNewer) {
-      this.memory.learnStored(ref, storedVersion, !stored?.attachment);
+      this.acknowledged.learnStored(ref, storedVersion, !stored?.attachment);
     }
     const attachment = isNewer ? cached?.attachment : stored?.attachment;
     const isThere = attachment !== undefined && isLive(attachment, this.clock.nowMs());

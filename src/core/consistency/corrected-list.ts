@@ -1,14 +1,15 @@
 import type { Caller } from '../domain/caller';
 import { isLive, outlineOf, type Attachment } from '../domain/attachment';
-import { CACHE_TIMEOUT_MS } from '../domain/limits';
+import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
+import { inListOrder } from '../domain/list-order';
 import { taskNotFound } from '../domain/task';
 import type { AttachmentCache, CachedPage, JournaledChange, KnownChange } from '../ports/attachment-cache';
 import type { AttachmentListQuery, AttachmentStore, StoredAttachment } from '../ports/attachment-store';
 import { StoreError } from '../ports/store-error';
 import type { AttachmentLookup } from './attachment-lookup';
 import type { Deadline } from './deadline';
-import type { ReplicaMemory } from './replica-memory';
-import { unlessCacheIsDown } from './store-outage';
+import type { AcknowledgedChanges } from './acknowledged-changes';
+import { unlessCacheIsDown } from './unless-cache-is-down';
 
 export interface CorrectedPage {
   readonly attachments: readonly Attachment[];
@@ -26,7 +27,7 @@ export class CorrectedList {
     private readonly store: AttachmentStore,
     private readonly cache: AttachmentCache,
     private readonly lookup: AttachmentLookup,
-    private readonly memory: ReplicaMemory,
+    private readonly acknowledged: AcknowledgedChanges,
   ) {}
 
   /**
@@ -66,7 +67,7 @@ export class CorrectedList {
   }
 
   private mayBeIncomplete({ taskId }: AttachmentListQuery, cached: CachedPage | undefined): boolean {
-    return cached ? cached.journaled?.length !== 0 : this.memory.journaledChanges(taskId).length > 0;
+    return cached ? cached.journaled?.length !== 0 : this.acknowledged.journaledChanges(taskId).length > 0;
   }
 
   /** What is newer than all that the store is known to have. */
@@ -75,9 +76,9 @@ export class CorrectedList {
     cached: CachedPage | undefined,
   ): Promise<readonly (JournaledChange | KnownChange)[]> {
     // Noted before the journal is read: what is acknowledged after it may be missing in what the store answers.
-    const inStore = this.memory.storedVersions(query.taskId);
+    const inStore = this.acknowledged.storedVersions(query.taskId);
     const journaled = cached && (await this.journaled(query));
-    if (!journaled) return this.memory.journaledChanges(query.taskId);
+    if (!journaled) return this.acknowledged.journaledChanges(query.taskId);
     return journaled.filter(({ key, version }) => version > (inStore.get(key) ?? 0));
   }
 
@@ -118,12 +119,4 @@ function correct(outlines: Map<string, Attachment>, change: JournaledChange | Kn
 
 function matches(outline: Attachment, { type, keyPrefix, nowMs }: AttachmentListQuery): boolean {
   return (type === undefined || outline.type === type) && outline.key.startsWith(keyPrefix) && isLive(outline, nowMs);
-}
-
-/** As the stores list: by creation, then by the bytes of the keys. */
-function inListOrder(outlines: readonly Attachment[]): Attachment[] {
-  return outlines
-    .map((outline) => ({ outline, keyBytes: Buffer.from(outline.key) }))
-    .sort((a, b) => a.outline.createdAtMs - b.outline.createdAtMs || Buffer.compare(a.keyBytes, b.keyBytes))
-    .map(({ outline }) => outline);
 }

@@ -1,4 +1,4 @@
-import { OPERATION_TIMEOUT_MS } from '../domain/limits';
+import { OPERATION_TIMEOUT_MS } from '../ports/time-limits';
 import type { Clock } from '../ports/clock';
 import { StoreError } from '../ports/store-error';
 

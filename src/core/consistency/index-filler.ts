@@ -1,4 +1,4 @@
-import { OPERATION_TIMEOUT_MS } from '../domain/limits';
+import { OPERATION_TIMEOUT_MS } from '../ports/time-limits';
 import type { AttachmentCache } from '../ports/attachment-cache';
 import type { AttachmentStore } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';

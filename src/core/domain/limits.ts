@@ -27,11 +27,3 @@ export const DEFAULT_TASKS_PER_PAGE = 100;
 
 export const MAX_PRIORITY = 100;
 export const DEFAULT_PRIORITY = 50;
-
-/** How long published events and tombstones are kept: longer than any absence of Redis, or of whoever follows events. */
-export const HISTORY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
-
-/** One operation, from its turn to the last store asked: calls of one batch wait for each other. */
-export const OPERATION_TIMEOUT_MS = 5000;
-/** One call of the cache: silent, it must leave the larger part of an operation's time to the store. */
-export const CACHE_TIMEOUT_MS = 1000;

@@ -1,5 +1,17 @@
 import type { AttachmentIdentity, AttachmentRef } from '../domain/attachment';
-import type { DrainOutcome, JournaledWrite } from './attachment-store';
+import type { AttachmentDeletion, AttachmentPut } from './attachment-write';
+
+/** A write that was acknowledged while the store was away. */
+export type JournaledWrite = { readonly organization: string } & (
+  { readonly put: AttachmentPut } | { readonly deletion: AttachmentDeletion }
+);
+
+/** What came of a write that has been acknowledged before. */
+export type DrainOutcome =
+  /** It stands there, now or since an earlier drain; of a put, under this identity. */
+  | { readonly state: 'applied'; readonly identity?: AttachmentIdentity }
+  /** Something newer stands there, or the task is gone. */
+  | { readonly state: 'superseded' };
 
 export type JournalOutcome =
   | {

@@ -1,23 +1,9 @@
 import type { Attachment, AttachmentIdentity, AttachmentRef, AttachmentType } from '../domain/attachment';
-import type { DomainEvent } from '../domain/domain-event';
-import type { WriteStamp } from '../domain/version';
+import type { DrainOutcome, JournaledWrite } from './attachment-journal';
+import type { AttachmentDeletion, AttachmentPut } from './attachment-write';
 
 /** Undefined: the write is unconditional. */
 export type WriteCondition = { readonly ifAbsent: true } | { readonly ifVersion: number } | undefined;
-
-export interface AttachmentPut {
-  readonly attachment: Attachment;
-  /** Announced if the put is applied; `ofStored` when it replaces a live attachment. */
-  readonly event: DomainEvent;
-}
-
-export interface AttachmentDeletion extends AttachmentRef {
-  readonly stamp: WriteStamp;
-  /** Leaves a tombstone also where nothing is, or is alive, so that nothing older can come back. */
-  readonly force: boolean;
-  /** Announced, `ofStored`, if the deletion is applied. */
-  readonly event: DomainEvent;
-}
 
 /** Why a write changed nothing at all. */
 export type WriteRefusal =
@@ -37,18 +23,6 @@ export type DeleteOutcome =
   | { readonly state: 'attachment-missing' }
   /** The id is undefined where nothing was alive. */
   | { readonly state: 'applied'; readonly attachmentId?: string };
-
-/** A write that was acknowledged while the store was away. */
-export type JournaledWrite = { readonly organization: string } & (
-  { readonly put: AttachmentPut } | { readonly deletion: AttachmentDeletion }
-);
-
-/** What came of a write that has been acknowledged before. */
-export type DrainOutcome =
-  /** It stands there, now or since an earlier drain; of a put, under this identity. */
-  | { readonly state: 'applied'; readonly identity?: AttachmentIdentity }
-  /** Something newer stands there, or the task is gone. */
-  | { readonly state: 'superseded' };
 
 /** What is kept under a key: an attachment, or of one that was deleted or has expired the version alone. */
 export interface StoredAttachment extends AttachmentRef {

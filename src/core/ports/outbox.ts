@@ -1,5 +1,8 @@
 import type { DomainEvent } from '../domain/domain-event';
 
+/** How long published events and tombstones are kept: longer than any absence of Redis or of a reader of events. */
+export const HISTORY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
+
 export interface OutboxEvent {
   /** Rises, per attachment and among a task's own events, in the order of the changes. */
   readonly seq: number;

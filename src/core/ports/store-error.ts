@@ -17,3 +17,8 @@ export class StoreError extends Error {
     this.name = 'StoreError';
   }
 }
+
+/** Whether the store is unavailable: it did not answer at all, not even with an error of its own. */
+export function isOutage(error: unknown): error is StoreError {
+  return error instanceof StoreError && (error.outcome === 'unavailable' || error.outcome === 'timeout');
+}

@@ -1,7 +1,8 @@
 import type { DomainEvent } from '../domain/domain-event';
 import type { Task, TaskStatus } from '../domain/task';
 import type { WriteStamp } from '../domain/version';
-import type { AttachmentPut, PutOutcome } from './attachment-store';
+import type { PutOutcome } from './attachment-store';
+import type { AttachmentPut } from './attachment-write';
 
 export interface CountedTask {
   readonly task: Task;

@@ -6,7 +6,7 @@ import {
   handleWhen,
   type CircuitBreakerPolicy,
 } from 'cockatiel';
-import { StoreError } from '../../core/ports/store-error';
+import { isOutage, StoreError } from '../../core/ports/store-error';
 
 const HALF_OPEN_AFTER_MS = 30_000;
 
@@ -32,7 +32,7 @@ export class Breaker {
   /** Whether it was a store that could not be reached, rather than one that took too long. */
   get isOpenForUnreachable(): boolean {
     const last = this.policy.lastFailure;
-    return this.isOpen && last !== undefined && 'error' in last && outcomeOf(last.error) === 'unavailable';
+    return this.isOpen && last !== undefined && 'error' in last && isUnreachable(last.error);
   }
 
   /** With a new policy: calls that are still under way tell of a store that has recovered since, and no longer count. */
@@ -59,11 +59,6 @@ export class Breaker {
   }
 }
 
-function isOutage(error: unknown): boolean {
-  const outcome = outcomeOf(error);
-  return outcome === 'unavailable' || outcome === 'timeout';
-}
-
-function outcomeOf(error: unknown): StoreError['outcome'] | undefined {
-  return error instanceof StoreError ? error.outcome : undefined;
+function isUnreachable(error: unknown): boolean {
+  return error instanceof StoreError && error.outcome === 'unavailable';
 }

@@ -1,7 +1,8 @@
 import type { Attachment, AttachmentIdentity, AttachmentType } from '../../core/domain/attachment';
 import type { DomainEvent } from '../../core/domain/domain-event';
 import { JsonText } from '../../core/domain/json-text';
-import type { AttachmentDeletion, AttachmentPut, PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
+import type { PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
+import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 
 /** A live row of task_attachments, as selected by `attachmentColumns`. */
 export interface AttachmentRow {

@@ -1,5 +1,5 @@
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions';
-import { OPERATION_TIMEOUT_MS } from '../../core/domain/limits';
+import { OPERATION_TIMEOUT_MS } from '../../core/ports/time-limits';
 
 /** The server's own word comes first; this one is for a server that says nothing any more. */
 export const SILENCE_TIMEOUT_MS = OPERATION_TIMEOUT_MS + 500;

@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
-import { CACHE_TIMEOUT_MS } from '../../core/domain/limits';
+import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import {
   AttachmentCache,
   type AppliedChange,

@@ -1,14 +1,14 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { AttachmentIdentity } from '../../core/domain/attachment';
 import { isoTime } from '../../core/domain/domain-event';
-import { CACHE_TIMEOUT_MS } from '../../core/domain/limits';
+import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import {
   AttachmentJournal,
   type JournalEntry,
   type JournalOutcome,
   type SettleOutcome,
+  type JournaledWrite,
 } from '../../core/ports/attachment-journal';
-import type { JournaledWrite } from '../../core/ports/attachment-store';
 import { anyAnswers, inTime } from './answers';
 import { scriptArguments } from './cache-replies';
 import { fromText, refOf, toText } from './journal-entry';

@@ -11,8 +11,7 @@ import {
   type FillToken,
   type PageRequest,
 } from '../../../src/core/ports/attachment-cache';
-import type { JournalEntry } from '../../../src/core/ports/attachment-journal';
-import type { JournaledWrite } from '../../../src/core/ports/attachment-store';
+import type { JournalEntry, JournaledWrite } from '../../../src/core/ports/attachment-journal';
 import type { OutboxChange } from '../../../src/core/ports/outbox';
 import { RedisAttachmentCache } from '../../../src/outbound/redis/redis-attachment-cache';
 import { RedisAttachmentJournal } from '../../../src/outbound/redis/redis-attachment-journal';

@@ -14,8 +14,12 @@ import type {
   KnownChange,
   PageRequest,
 } from '../../../src/core/ports/attachment-cache';
-import type { JournalEntry, JournalOutcome, SettleOutcome } from '../../../src/core/ports/attachment-journal';
-import type { JournaledWrite } from '../../../src/core/ports/attachment-store';
+import type {
+  JournalEntry,
+  JournalOutcome,
+  SettleOutcome,
+  JournaledWrite,
+} from '../../../src/core/ports/attachment-journal';
 import type { OutboxChange } from '../../../src/core/ports/outbox';
 import { earlier, forget, raiseFloor, TaskState, type CacheRecord, type Control } from './task-state';
 

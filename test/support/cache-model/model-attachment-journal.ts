@@ -4,8 +4,8 @@ import {
   type JournalEntry,
   type JournalOutcome,
   type SettleOutcome,
+  type JournaledWrite,
 } from '../../../src/core/ports/attachment-journal';
-import type { JournaledWrite } from '../../../src/core/ports/attachment-store';
 import type { CacheModel, JournalItem } from './cache-model';
 
 /** One replica's journal on a model of Redis. Whatever a method does, it has done when it returns its promise. */

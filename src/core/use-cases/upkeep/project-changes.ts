@@ -1,11 +1,11 @@
 import type { AttachmentCache, ProjectionCursor } from '../../ports/attachment-cache';
 import type { Clock } from '../../ports/clock';
+import type { CoreSettings } from '../../ports/core-settings';
 import type { Outbox, OutboxChanges } from '../../ports/outbox';
-import type { ReplicaMemory } from '../../consistency/replica-memory';
+import type { CacheTrust } from '../../consistency/cache-trust';
+import { ProjectionLag } from '../../consistency/projection-lag';
 
 const BATCH_SIZE = 1000;
-/** How far the projection may be behind before the cache is no longer believed. */
-const MAX_LAG_MS = 1000;
 /** For transactions that were long under way, and for clocks that differ. */
 const LOOK_BACK_MARGIN_MS = 10 * 60 * 1000;
 
@@ -14,16 +14,14 @@ const LOOK_BACK_MARGIN_MS = 10 * 60 * 1000;
  * so: only by its own reading of the outbox it knows how far the cache must have been brought to be believed.
  */
 export class ProjectChanges {
-  /** Horizons that the projection has not reached yet, lowest first, and since when they are known. */
-  private readonly ahead: { readonly horizon: number; readonly sinceMs: number }[] = [];
+  private readonly lag = new ProjectionLag();
 
   constructor(
     private readonly cache: AttachmentCache,
     private readonly outbox: Outbox,
-    private readonly memory: ReplicaMemory,
+    private readonly trust: CacheTrust,
     private readonly clock: Clock,
-    /** For how long the cache keeps what it is not told of again. */
-    private readonly cacheTtlMs: number,
+    private readonly settings: CoreSettings,
   ) {}
 
   /** Takes one batch. */
@@ -42,7 +40,7 @@ export class ProjectChanges {
     try {
       return await this.cache.cursors();
     } catch (error) {
-      this.memory.distrust(Infinity);
+      this.trust.distrust(Infinity);
       throw error;
     }
   }
@@ -54,9 +52,10 @@ export class ProjectChanges {
   private async bring(cursors: readonly ProjectionCursor[]): Promise<boolean> {
     const positions = cursors.flatMap(({ position }) => position ?? []);
     const from = positions.length > 0 ? Math.min(...positions) : undefined;
-    const read = await this.outbox.changes(from, BATCH_SIZE, this.cacheTtlMs + LOOK_BACK_MARGIN_MS);
-    for (const { generation } of cursors) this.memory.learnHorizon(generation, read.horizon);
-    this.watchLag(read);
+    const read = await this.outbox.changes(from, BATCH_SIZE, this.settings.cacheTtlMs + LOOK_BACK_MARGIN_MS);
+    for (const { generation } of cursors) this.trust.learnHorizon(generation, read.horizon);
+    const overdue = this.lag.overdueHorizon(read, this.clock.monotonicMs());
+    if (overdue !== undefined) this.trust.distrust(overdue);
     for (const cursor of cursors) if (isBehind(cursor, read)) await this.project(cursor, read);
     return read.changes.length >= BATCH_SIZE;
   }
@@ -66,21 +65,9 @@ export class ProjectChanges {
     try {
       await this.cache.project(cursor, changes, to);
     } catch (error) {
-      this.memory.distrust(horizon);
+      this.trust.distrust(horizon);
       throw error;
     }
-  }
-
-  /** A transaction that is long under way holds the projection back, and with it what others have changed since. */
-  private watchLag({ to, horizon }: OutboxChanges): void {
-    const nowMs = this.clock.monotonicMs();
-    while (this.ahead[0] && this.ahead[0].horizon <= to) this.ahead.shift();
-    if (horizon > (this.ahead.at(-1)?.horizon ?? to)) this.ahead.push({ horizon, sinceMs: nowMs });
-    const overdue = this.ahead.findLast(({ sinceMs }) => nowMs - sinceMs > MAX_LAG_MS);
-    if (!overdue) return;
-    // The memory keeps it; whatever reaches it has reached those before.
-    this.ahead.splice(0, this.ahead.indexOf(overdue) + 1);
-    this.memory.distrust(overdue.horizon);
   }
 }
 

@@ -1,8 +1,7 @@
-import { HISTORY_RETENTION_MS } from '../../domain/limits';
 import { versionAt } from '../../domain/version';
 import type { Clock } from '../../ports/clock';
 import type { ExpiredAttachmentStore } from '../../ports/expired-attachment-store';
-import type { Outbox } from '../../ports/outbox';
+import { HISTORY_RETENTION_MS, type Outbox } from '../../ports/outbox';
 
 const BATCH_SIZE = 1000;
 

@@ -3,7 +3,7 @@ import { expiryStamp } from '../../domain/version';
 import type { AttachmentCache } from '../../ports/attachment-cache';
 import type { Clock } from '../../ports/clock';
 import type { ExpiredAttachmentStore } from '../../ports/expired-attachment-store';
-import { unlessCacheIsDown } from '../../consistency/store-outage';
+import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
 import { inParallel } from '../../consistency/in-parallel';
 
 const BATCH_SIZE = 500;

@@ -4,12 +4,12 @@ import {
   cancelTask,
   completeTask,
   createTask,
-  splitRetiredData,
   TASK_STATUSES,
   updateTask,
   type Task,
   type TaskStatus,
 } from '../../../../src/core/domain/task';
+import { splitRetiredData } from '../../../../src/core/domain/retired-data';
 
 const created = createTask({ text: 'Optimise the query' }, 'default', 'x8k2n9qp3', { by: 'instance-1', nowMs: 1000 });
 const later = { by: 'instance-2', nowMs: 2000 };

@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 
 const get = async (key: string, caller = CALLER) =>
-  (await fixture.getAttachment.execute({ taskId: 't-1', key }, caller)).attachment;
+  (await fixture.useCases.getAttachment.execute({ taskId: 't-1', key }, caller)).attachment;
 
 describe('creating an attachment', () => {
   it('answers what was stored, counts it, and records its event', async () => {
@@ -37,7 +37,7 @@ describe('creating an attachment', () => {
   it('over another replaces all of it but its identity', async () => {
     const first = await fixture.text('t-1', 'k', 'old', { ttlSeconds: 60, mimeType: 'text/x' });
     fixture.clock.advance(5);
-    const second = await fixture.createAttachment.execute(
+    const second = await fixture.useCases.createAttachment.execute(
       { taskId: 't-1', key: 'k', type: 'json', value: JsonText.of(null), condition: undefined },
       { ...CALLER, name: 'instance-2' },
     );
@@ -77,7 +77,7 @@ describe('creating an attachment', () => {
     const missing = { kind: 'task-not-found', taskId: 't-none' };
     expect(await refusal(fixture.text('t-none', 'k', 'x'))).toEqual(missing);
     const command = { taskId: 't-1', key: 'k', type: 'text' as const, content: 'x', condition: undefined };
-    expect(await refusal(fixture.createAttachment.execute(command, FOREIGN_CALLER))).toEqual({
+    expect(await refusal(fixture.useCases.createAttachment.execute(command, FOREIGN_CALLER))).toEqual({
       ...missing,
       taskId: 't-1',
     });
@@ -102,7 +102,7 @@ describe('creating an attachment', () => {
       errors: [{ field: 'taskId' }],
     });
     expect((await fixture.text('t-1', 'k0', 'again')).replaced).toBe(true);
-    await fixture.deleteAttachment.execute({ taskId: 't-1', key: 'k1' }, CALLER);
+    await fixture.useCases.deleteAttachment.execute({ taskId: 't-1', key: 'k1' }, CALLER);
     expect((await fixture.text('t-1', 'one-more', '')).replaced).toBe(false);
   });
 
@@ -137,7 +137,7 @@ describe('getting an attachment', () => {
 
   it('tells a missing task from a missing attachment', async () => {
     expect(await refusal(get('none'))).toEqual({ kind: 'attachment-not-found', taskId: 't-1', key: 'none' });
-    const missingTask = fixture.getAttachment.execute({ taskId: 't-none', key: 'k' }, CALLER);
+    const missingTask = fixture.useCases.getAttachment.execute({ taskId: 't-none', key: 'k' }, CALLER);
     expect(await refusal(missingTask)).toEqual({ kind: 'task-not-found', taskId: 't-none' });
   });
 
@@ -157,7 +157,7 @@ describe('getting an attachment', () => {
         fixture.forgetCalls();
         const asked =
           how === 'get'
-            ? fixture.getAttachment.execute(ref, FOREIGN_CALLER)
+            ? fixture.useCases.getAttachment.execute(ref, FOREIGN_CALLER)
             : fixture.list(ref.taskId, {}, FOREIGN_CALLER);
         const outcome = await asked.catch((error: unknown) => error);
         return { outcome, postgres: [...fixture.postgres.calls], redis: [...fixture.redis.calls] };
@@ -198,7 +198,7 @@ describe('getting an attachment', () => {
 
 describe('getting a batch', () => {
   const batch = (requests: { taskId: string; key: string }[], allowMissing = false) =>
-    fixture.getAttachmentsBatch.execute({ requests, allowMissing }, CALLER);
+    fixture.useCases.getAttachmentsBatch.execute({ requests, allowMissing }, CALLER);
   const ref = (key: string, taskId = 't-1') => ({ taskId, key });
 
   beforeEach(async () => {
@@ -260,7 +260,7 @@ describe('listing attachments', () => {
   it('fills what is larger than a page behind the back of the caller, once at a time', async () => {
     fixture.clock.advance(3_600_001);
     await Promise.all([fixture.list('t-1', { limit: 2 }), fixture.list('t-1', { limit: 1 })]);
-    await fixture.filler.idle();
+    await fixture.state.filler.idle();
     expect(fixture.postgres.calls.filter((name) => name === 'outlines')).toHaveLength(1);
     fixture.forgetCalls();
     expect(keys(await fixture.list('t-1', { limit: 2 }))).toEqual(['a', 'b']);
@@ -270,7 +270,7 @@ describe('listing attachments', () => {
   it('fetches bodies that the cache has lost in one query, and keeps them', async () => {
     fixture.clock.advance(3_600_001);
     await fixture.list('t-1', { includeBodies: false });
-    await fixture.filler.idle();
+    await fixture.state.filler.idle();
     fixture.forgetCalls();
     const page = await fixture.list('t-1');
     expect(page.attachments.map(({ content }) => content)).toEqual(['body of a', 'body of b', 'body of c']);
@@ -296,7 +296,7 @@ describe('listing attachments', () => {
   });
 
   it('filters by type and by prefix, past the index in the cache', async () => {
-    await fixture.createAttachment.execute(
+    await fixture.useCases.createAttachment.execute(
       { taskId: 't-1', key: 'ab', type: 'json', value: JsonText.of(0), condition: undefined },
       CALLER,
     );
@@ -332,7 +332,7 @@ describe('listing attachments', () => {
 });
 
 describe('deleting an attachment', () => {
-  const remove = (caller = CALLER) => fixture.deleteAttachment.execute({ taskId: 't-1', key: 'k' }, caller);
+  const remove = (caller = CALLER) => fixture.useCases.deleteAttachment.execute({ taskId: 't-1', key: 'k' }, caller);
 
   it('removes it from every answer, for good', async () => {
     const { attachment } = await fixture.text('t-1', 'k', 'x');

@@ -7,11 +7,14 @@ beforeEach(() => (fixture = new Fixture()));
 
 async function taskWith(id: string, metadata: string, caller = CALLER): Promise<void> {
   await fixture.task(id, {}, caller);
-  await fixture.updateTask.execute({ taskId: id, updates: { metadata: JsonText.fromValid(metadata) } }, caller);
+  await fixture.useCases.updateTask.execute(
+    { taskId: id, updates: { metadata: JsonText.fromValid(metadata) } },
+    caller,
+  );
 }
 
 const metadataOf = async (id: string, caller = CALLER) =>
-  (await fixture.getTask.execute(id, caller)).task.metadata.text;
+  (await fixture.useCases.getTask.execute(id, caller)).task.metadata.text;
 const attachmentsOf = async (id: string, caller = CALLER) =>
   (await fixture.list(id, {}, caller)).attachments.map(({ key, type, value, content }) => [
     key,
@@ -26,7 +29,7 @@ describe('converting the retired metadata.data', () => {
     await taskWith('t-3', '{"data":{}}');
     const before = fixture.database.events.length;
 
-    expect(await fixture.convertRetiredData.execute()).toEqual({ converted: 3, unconverted: [] });
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 3, unconverted: [] });
     expect(await metadataOf('t-1')).toBe('{"a":1,"b":2}');
     expect(await attachmentsOf('t-1')).toEqual([
       ['1', 'json', 'null'],
@@ -49,20 +52,20 @@ describe('converting the retired metadata.data', () => {
     await taskWith('t-1', '{"data":[1]}');
     await taskWith('t-2', '{"deep":{"data":{"a":1}}}');
     const before = fixture.database.events.length;
-    expect(await fixture.convertRetiredData.execute()).toEqual({ converted: 0, unconverted: [] });
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 0, unconverted: [] });
     expect(fixture.database.events).toHaveLength(before);
   });
 
   it('lets an attachment win that is already there, as after an interruption', async () => {
     await taskWith('t-1', '{"data":{"k":"old","other":1}}');
     await fixture.text('t-1', 'k', 'new');
-    expect(await fixture.convertRetiredData.execute()).toMatchObject({ converted: 1 });
+    expect(await fixture.useCases.convertRetiredData.execute()).toMatchObject({ converted: 1 });
     expect(await attachmentsOf('t-1')).toEqual([
       ['k', 'text', 'new'],
       ['other', 'json', '1'],
     ]);
     expect(await metadataOf('t-1')).toBe('{}');
-    expect(await fixture.convertRetiredData.execute()).toEqual({ converted: 0, unconverted: [] });
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 0, unconverted: [] });
   });
 
   it('keeps and names the members that cannot be attachments', async () => {
@@ -77,19 +80,19 @@ describe('converting the retired metadata.data', () => {
         ],
       },
     ];
-    expect(await fixture.convertRetiredData.execute()).toEqual({ converted: 0, unconverted });
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 0, unconverted });
     expect(await metadataOf('t-1')).toBe(`{"data":{"":1,"big":${big}},"b":1}`);
     expect(await attachmentsOf('t-1')).toEqual([['ok', 'json', '2']]);
 
     const before = fixture.database.events.length;
-    expect(await fixture.convertRetiredData.execute()).toEqual({ converted: 0, unconverted });
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 0, unconverted });
     expect(fixture.database.events).toHaveLength(before);
   });
 
   it('keeps what a full task has no room for', async () => {
     await taskWith('t-1', '{"data":{"k1":1,"one-too-many":2}}');
     for (let i = 1; i <= MAX_ATTACHMENTS_PER_TASK; i++) await fixture.text('t-1', `k${i}`, '');
-    const { converted, unconverted } = await fixture.convertRetiredData.execute();
+    const { converted, unconverted } = await fixture.useCases.convertRetiredData.execute();
     expect([converted, unconverted]).toMatchObject([0, [{ errors: [{ field: 'metadata.data.one-too-many' }] }]]);
     expect(await metadataOf('t-1')).toBe('{"data":{"one-too-many":2}}');
   });
@@ -98,18 +101,21 @@ describe('converting the retired metadata.data', () => {
     {
       change: 'updated',
       interfere: () =>
-        fixture.updateTask.execute({ taskId: 't-1', updates: { metadata: JsonText.of({ data: { b: 2 } }) } }, CALLER),
+        fixture.useCases.updateTask.execute(
+          { taskId: 't-1', updates: { metadata: JsonText.of({ data: { b: 2 } }) } },
+          CALLER,
+        ),
       converted: 1,
     },
-    { change: 'deleted', interfere: () => fixture.deleteTask.execute('t-1', CALLER), converted: 0 },
+    { change: 'deleted', interfere: () => fixture.useCases.deleteTask.execute('t-1', CALLER), converted: 0 },
   ])('begins again with a task that is $change meanwhile', async ({ change, interfere, converted }) => {
     await taskWith('t-1', '{"data":{"a":1}}');
-    const put = fixture.createAttachment.execute.bind(fixture.createAttachment);
-    jest.spyOn(fixture.createAttachment, 'execute').mockImplementationOnce(async (command, caller) => {
+    const put = fixture.useCases.createAttachment.execute.bind(fixture.useCases.createAttachment);
+    jest.spyOn(fixture.useCases.createAttachment, 'execute').mockImplementationOnce(async (command, caller) => {
       await interfere();
       return put(command, caller);
     });
-    expect(await fixture.convertRetiredData.execute()).toEqual({ converted, unconverted: [] });
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted, unconverted: [] });
     if (change === 'deleted') return;
     expect(await metadataOf('t-1')).toBe('{}');
     expect(await attachmentsOf('t-1')).toEqual([
@@ -121,8 +127,8 @@ describe('converting the retired metadata.data', () => {
   it('goes through all tasks in batches', async () => {
     for (let i = 100; i < 200; i++) await fixture.task(`t-${i}`);
     await taskWith('t-200', '{"data":{"a":1}}');
-    const first = await fixture.convertRetiredData.execute();
+    const first = await fixture.useCases.convertRetiredData.execute();
     expect(first).toEqual({ converted: 0, unconverted: [], lastId: 't-199' });
-    expect(await fixture.convertRetiredData.execute(first.lastId)).toEqual({ converted: 1, unconverted: [] });
+    expect(await fixture.useCases.convertRetiredData.execute(first.lastId)).toEqual({ converted: 1, unconverted: [] });
   });
 });

@@ -1,5 +1,5 @@
-import type { AttachmentJournal } from '../../../../src/core/ports/attachment-journal';
-import type { AttachmentStore, JournaledWrite } from '../../../../src/core/ports/attachment-store';
+import type { AttachmentJournal, JournaledWrite } from '../../../../src/core/ports/attachment-journal';
+import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
 import { StoreError } from '../../../../src/core/ports/store-error';
 import { DrainJournal } from '../../../../src/core/use-cases/upkeep/drain-journal';
 import { CALLER, JournalingFixture } from '../../../support/fixture';
@@ -65,9 +65,9 @@ describe('what the store cannot take for now', () => {
     failures.clear();
     await drainOnce();
     expect(await waiting()).toEqual([]);
-    expect((await fixture.getAttachment.execute({ taskId: 't-1', key: 'locked' }, CALLER)).attachment.content).toBe(
-      '0',
-    );
+    expect(
+      (await fixture.useCases.getAttachment.execute({ taskId: 't-1', key: 'locked' }, CALLER)).attachment.content,
+    ).toBe('0');
   });
 
   it('goes behind those that are not read yet', async () => {

@@ -189,7 +189,7 @@ describe('the purge', () => {
     const purge = new PurgeHistory(outbox, expired, fixture.clock);
     await fixture.task('a');
     await fixture.text('a', 'k', 'x');
-    await fixture.deleteAttachment.execute({ taskId: 'a', key: 'k' }, CALLER);
+    await fixture.useCases.deleteAttachment.execute({ taskId: 'a', key: 'k' }, CALLER);
     await publish.execute();
     await fixture.task('unpublished');
 

@@ -1,19 +1,14 @@
+import { composeUseCases, newReplicaState } from '../../../../src/app/use-cases';
 import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
-import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../../../src/core/domain/limits';
+import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../../../src/core/ports/time-limits';
 import { putChange, type AttachmentCache } from '../../../../src/core/ports/attachment-cache';
 import type { AttachmentJournal } from '../../../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
 import { StoreError } from '../../../../src/core/ports/store-error';
 import { AttachmentLookup } from '../../../../src/core/consistency/attachment-lookup';
-import { AttachmentWriter } from '../../../../src/core/consistency/attachment-writer';
 import { CorrectedList } from '../../../../src/core/consistency/corrected-list';
-import { CreateAttachment } from '../../../../src/core/use-cases/attachments/create-attachment';
 import { Deadline } from '../../../../src/core/consistency/deadline';
-import { DeleteAttachment } from '../../../../src/core/use-cases/attachments/delete-attachment';
-import { GetAttachment } from '../../../../src/core/use-cases/attachments/get-attachment';
-import { ProjectChanges } from '../../../../src/core/use-cases/upkeep/project-changes';
-import { ReplicaMemory } from '../../../../src/core/consistency/replica-memory';
 import { CALLER, FOREIGN_CALLER, Fixture, JournalingFixture } from '../../../support/fixture';
 
 const HOUR_MS = 3_600_000;
@@ -30,8 +25,8 @@ const outcomeOf = (promise: Promise<unknown>): Promise<string> =>
 
 let fixture: Fixture;
 const t1 = (key: string) => ({ taskId: 't-1', key });
-const get = (key: string, caller = CALLER) => fixture.getAttachment.execute(t1(key), caller);
-const remove = (key: string) => fixture.deleteAttachment.execute(t1(key), CALLER);
+const get = (key: string, caller = CALLER) => fixture.useCases.getAttachment.execute(t1(key), caller);
+const remove = (key: string) => fixture.useCases.deleteAttachment.execute(t1(key), CALLER);
 const keysOf = async (more: Parameters<Fixture['list']>[1] = {}) =>
   (await fixture.list('t-1', more)).attachments.map(({ key }) => key);
 const eventsOf = (key: string) =>
@@ -40,13 +35,13 @@ const eventsOf = (key: string) =>
 beforeEach(async () => {
   fixture = new JournalingFixture();
   await fixture.task('t-1');
-  await fixture.projectChanges.execute();
+  await fixture.useCases.projectChanges.execute();
 });
 
 const postgresGoes = () => (fixture.postgres.fails = 'unavailable');
 const postgresReturns = () => (fixture.postgres.fails = undefined);
 const drained = async () => {
-  while ((await fixture.drainJournal.execute()).more);
+  while ((await fixture.useCases.drainJournal.execute()).more);
 };
 
 describe('while PostgreSQL is away', () => {
@@ -116,7 +111,7 @@ describe('while PostgreSQL is away', () => {
     postgresReturns();
     await fixture.text('t-1', 'k', 'later');
     await drained();
-    await fixture.projectChanges.execute();
+    await fixture.useCases.projectChanges.execute();
     expect((await get('k')).attachment.content).toBe('later');
     fixture.redis.fails = 'unavailable';
     expect((await get('k')).attachment.content).toBe('later');
@@ -129,8 +124,8 @@ describe('while PostgreSQL is away', () => {
     expect(await outcomeOf(fixture.text('t-1', 'k', 'y', { condition: { ifVersion: 2 } }))).toBe(away);
     expect(await outcomeOf(fixture.text('t-1', 'l', 'y', { condition: { ifAbsent: true } }))).toBe(away);
     expect(await outcomeOf(fixture.task('t-2'))).toBe(away);
-    expect(await outcomeOf(fixture.getTask.execute('t-1', CALLER))).toBe(away);
-    expect(await outcomeOf(fixture.deleteTask.execute('t-1', CALLER))).toBe(away);
+    expect(await outcomeOf(fixture.useCases.getTask.execute('t-1', CALLER))).toBe(away);
+    expect(await outcomeOf(fixture.useCases.deleteTask.execute('t-1', CALLER))).toBe(away);
   });
 
   it('says that it does not know rather than that there is nothing', async () => {
@@ -138,7 +133,7 @@ describe('while PostgreSQL is away', () => {
     expect(await outcomeOf(get('never-there'))).toBe('postgres unavailable');
     expect(await outcomeOf(remove('never-there'))).toBe('postgres unavailable');
     const unknownTask = { taskId: 't-unknown', key: 'k' };
-    expect(await outcomeOf(fixture.getAttachment.execute(unknownTask, CALLER))).toBe('postgres unavailable');
+    expect(await outcomeOf(fixture.useCases.getAttachment.execute(unknownTask, CALLER))).toBe('postgres unavailable');
     expect(await outcomeOf(fixture.text('t-unknown', 'k', 'x'))).toBe('postgres unavailable');
     expect(await fixture.list('t-unknown')).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
   });
@@ -148,7 +143,7 @@ describe('while PostgreSQL is away', () => {
     postgresGoes();
     expect(await outcomeOf(get('k', FOREIGN_CALLER))).toBe('postgres unavailable');
     const command = { ...t1('k'), type: 'text' as const, content: 'x', condition: undefined };
-    expect(await outcomeOf(fixture.createAttachment.execute(command, FOREIGN_CALLER))).toBe('task-not-found');
+    expect(await outcomeOf(fixture.useCases.createAttachment.execute(command, FOREIGN_CALLER))).toBe('task-not-found');
   });
 
   it.each(['failed', 'busy'] as const)(
@@ -165,7 +160,7 @@ describe('while PostgreSQL is away', () => {
   it('takes nothing for a task that it has itself deleted, though the cache was not told', async () => {
     await fixture.text('t-1', 'k', 'x');
     fixture.redis.fails = 'unavailable';
-    await fixture.deleteTask.execute('t-1', CALLER);
+    await fixture.useCases.deleteTask.execute('t-1', CALLER);
     fixture.redis.fails = undefined;
     postgresGoes();
     expect(await outcomeOf(fixture.text('t-1', 'k', 'y'))).toBe('task-not-found');
@@ -213,9 +208,10 @@ describe('while PostgreSQL is away', () => {
     await remove('k');
     fixture.redis.fails = undefined;
 
-    const other = new ReplicaMemory();
-    const lookup = new AttachmentLookup(fixture.store, fixture.cache, fixture.clock, fixture.metrics, other);
-    const corrected = new CorrectedList(fixture.store, fixture.cache, lookup, other);
+    const { store, cache, clock, metrics } = fixture;
+    const { trust, acknowledged } = newReplicaState(fixture.ports);
+    const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
+    const corrected = new CorrectedList(store, cache, lookup, acknowledged);
     const { organization } = CALLER;
     const firstPage = { keyPrefix: '', limit: 50, offset: 0, descending: false };
     const query = { taskId: 't-1', organization, nowMs: fixture.clock.nowMs(), ...firstPage };
@@ -246,9 +242,9 @@ describe('while PostgreSQL is away', () => {
     await fixture.text('t-1', 'result', 'draft');
     fixture.clock.advance(-60_000);
     postgresReturns();
-    await fixture.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
+    await fixture.useCases.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
     await drained();
-    await fixture.projectChanges.execute();
+    await fixture.useCases.projectChanges.execute();
     expect((await get('result')).attachment.value?.text).toBe('"final"');
   });
 });
@@ -309,11 +305,9 @@ describe('a cache of which nobody knows how far it was brought', () => {
     fixture.redis.fails = undefined;
     fixture.clock.advance(0.9 * HOUR_MS);
 
-    const { cache, clock, outbox, store, metrics } = fixture;
-    const memory = new ReplicaMemory();
-    const lookup = new AttachmentLookup(store, cache, clock, metrics, memory);
-    await new ProjectChanges(cache, outbox, memory, clock, HOUR_MS).execute();
-    const { attachment } = await new GetAttachment(lookup).execute(t1('k'), CALLER);
+    const other = composeUseCases(fixture.ports);
+    await other.projectChanges.execute();
+    const { attachment } = await other.getAttachment.execute(t1('k'), CALLER);
     expect(attachment.content).toBe('new');
   });
 });
@@ -325,8 +319,13 @@ describe('a cache that answers, and takes no changes', () => {
     return Object.assign(cache, { cursors: () => fixture.cache.cursors(), project: refuse });
   };
 
+  const projectInto = (cache: AttachmentCache) => {
+    const { ports, state } = fixture;
+    return composeUseCases({ ...ports, cache }, { state }).projectChanges.execute();
+  };
+
   const asksStore = async () => {
-    await fixture.projectChanges.execute();
+    await fixture.useCases.projectChanges.execute();
     fixture.forgetCalls();
     await get('k');
     return fixture.postgres.calls.includes('find');
@@ -335,12 +334,11 @@ describe('a cache that answers, and takes no changes', () => {
   it('is not believed until it has caught up', async () => {
     await fixture.text('t-1', 'k', 'x');
     await get('k');
-    const project = new ProjectChanges(refusing(), fixture.outbox, fixture.memory, fixture.clock, HOUR_MS);
-    expect(await outcomeOf(project.execute())).toBe('redis failed');
+    expect(await outcomeOf(projectInto(refusing()))).toBe('redis failed');
     fixture.forgetCalls();
     await get('k');
     expect(fixture.postgres.calls).toEqual(['find']);
-    await fixture.projectChanges.execute();
+    await fixture.useCases.projectChanges.execute();
     fixture.forgetCalls();
     await get('k');
     expect(fixture.postgres.calls).toEqual([]);
@@ -377,9 +375,7 @@ describe('a cache that answers, and takes no changes', () => {
     await fixture.text('t-1', 'k', 'x');
     await get('k');
     const away = Object.assign(refusing(), { cursors: () => Promise.reject(new StoreError('redis', 'timeout')) });
-    expect(
-      await outcomeOf(new ProjectChanges(away, fixture.outbox, fixture.memory, fixture.clock, HOUR_MS).execute()),
-    ).toBe('redis timeout');
+    expect(await outcomeOf(projectInto(away))).toBe('redis timeout');
     fixture.forgetCalls();
     await get('k');
     expect(fixture.postgres.calls).toEqual(['find']);
@@ -398,7 +394,7 @@ describe('while PostgreSQL is silent and Redis slow', () => {
     };
   };
   const slow = () => {
-    const { cache, journal, clock, ids } = fixture;
+    const { cache, journal, ports, state } = fixture;
     const store = Object.assign(Object.create(fixture.store) as AttachmentStore, { put: silent, delete: silent });
     const slowCache = Object.assign(Object.create(cache) as AttachmentCache, {
       read: slowly((...args: Parameters<AttachmentCache['read']>) => cache.read(...args)),
@@ -406,12 +402,9 @@ describe('while PostgreSQL is silent and Redis slow', () => {
     const slowJournal = Object.assign(Object.create(journal) as AttachmentJournal, {
       append: slowly((...args: Parameters<AttachmentJournal['append']>) => journal.append(...args)),
     });
-    const writer = new AttachmentWriter(store, slowCache, slowJournal, clock, ids, fixture.memory);
-    const lookup = new AttachmentLookup(store, slowCache, clock, fixture.metrics, fixture.memory);
-    return {
-      create: new CreateAttachment(writer, ids, fixture.metrics, fixture.settings),
-      remove: new DeleteAttachment(store, writer, lookup, clock, ids),
-    };
+    const slowPorts = { ...ports, store, cache: slowCache, journal: slowJournal };
+    const { createAttachment, deleteAttachment } = composeUseCases(slowPorts, { state });
+    return { create: createAttachment, remove: deleteAttachment };
   };
   const outcomeInTime = async (call: () => Promise<unknown>) => {
     const startedAtMs = fixture.clock.monotonicMs();

@@ -6,7 +6,7 @@ let fixture: Fixture;
 beforeEach(() => (fixture = new Fixture()));
 
 const resultOf = async (taskId: string) =>
-  (await fixture.getAttachment.execute({ taskId, key: 'result' }, CALLER)).attachment;
+  (await fixture.useCases.getAttachment.execute({ taskId, key: 'result' }, CALLER)).attachment;
 const eventTypes = () =>
   fixture.database.events.map(({ type, payload }) => `${type} ${String(payload['id'] ?? payload['taskId'])}`);
 
@@ -21,18 +21,18 @@ describe('creating a task', () => {
   it('under a parent, with metadata', async () => {
     await fixture.task('t-1');
     const draft = { id: 't-2', text: 'x', priority: 7, metadata: JsonText.of({ a: 1 }), parentId: 't-1' };
-    const { task, warnings } = await fixture.createTask.execute(draft, CALLER);
+    const { task, warnings } = await fixture.useCases.createTask.execute(draft, CALLER);
     expect(warnings).toEqual([]);
-    expect(await fixture.getTask.execute('t-2', CALLER)).toEqual({ task, attachmentCount: 0 });
+    expect(await fixture.useCases.getTask.execute('t-2', CALLER)).toEqual({ task, attachmentCount: 0 });
     expect(eventTypes()).toEqual(['task.created t-1', 'task.created t-2']);
   });
 
   it('is refused for an id that was ever used, also by a task that is gone or foreign', async () => {
     await fixture.task('t-1');
-    await fixture.deleteTask.execute('t-1', CALLER);
+    await fixture.useCases.deleteTask.execute('t-1', CALLER);
     await fixture.task('t-2', {}, FOREIGN_CALLER);
     for (const id of ['t-1', 't-2']) {
-      expect(await refusalOf(fixture.createTask.execute({ id, text: 'x' }, CALLER))).toEqual({
+      expect(await refusalOf(fixture.useCases.createTask.execute({ id, text: 'x' }, CALLER))).toEqual({
         kind: 'task-exists',
         taskId: id,
       });
@@ -41,39 +41,39 @@ describe('creating a task', () => {
 
   it('is refused for a parent that is missing, gone or foreign', async () => {
     await fixture.task('t-1');
-    await fixture.deleteTask.execute('t-1', CALLER);
+    await fixture.useCases.deleteTask.execute('t-1', CALLER);
     await fixture.task('t-2', {}, FOREIGN_CALLER);
     for (const parentId of ['t-none', 't-1', 't-2']) {
-      const create = fixture.createTask.execute({ text: 'x', parentId }, CALLER);
+      const create = fixture.useCases.createTask.execute({ text: 'x', parentId }, CALLER);
       expect(await refusalOf(create)).toEqual({ kind: 'task-not-found', taskId: parentId });
     }
   });
 
   it('turns the retired metadata.data into attachments, and says so', async () => {
     const metadata = JsonText.fromValid('{"a":1,"data":{"2":[1.0],"1":null}}');
-    const { task, warnings } = await fixture.createTask.execute({ id: 't-1', text: 'x', metadata }, CALLER);
+    const { task, warnings } = await fixture.useCases.createTask.execute({ id: 't-1', text: 'x', metadata }, CALLER);
     expect(task.metadata.text).toBe('{"a":1}');
     expect(warnings).toEqual([expect.stringContaining('metadata.data')]);
     expect(fixture.metrics.created).toEqual(['json', 'json']);
-    const empty = await fixture.createTask.execute({ text: 'x', metadata: JsonText.of({ data: {} }) }, CALLER);
+    const empty = await fixture.useCases.createTask.execute({ text: 'x', metadata: JsonText.of({ data: {} }) }, CALLER);
     expect([empty.warnings.length, empty.task.metadata.text]).toEqual([1, '{}']);
     const { attachments } = await fixture.list('t-1');
     expect(attachments.map(({ key, type, value }) => [key, type, value?.text])).toEqual([
       ['1', 'json', 'null'],
       ['2', 'json', '[1.0]'],
     ]);
-    expect((await fixture.getTask.execute('t-1', CALLER)).attachmentCount).toBe(2);
+    expect((await fixture.useCases.getTask.execute('t-1', CALLER)).attachmentCount).toBe(2);
     expect(eventTypes()).toHaveLength(4);
   });
 
   it('names every member of metadata.data that cannot be an attachment, and stores nothing', async () => {
     const metadata = JsonText.of({ data: { '': 1, ok: 2, big: 'x'.repeat(1001) } });
-    const refusal = await refusalOf(fixture.createTask.execute({ id: 't-1', text: 'x', metadata }, CALLER));
+    const refusal = await refusalOf(fixture.useCases.createTask.execute({ id: 't-1', text: 'x', metadata }, CALLER));
     expect(refusal).toMatchObject({
       kind: 'invalid',
       errors: [{ field: 'metadata.data.' }, { field: 'metadata.data.big' }],
     });
-    expect(await refusalOf(fixture.getTask.execute('t-1', CALLER))).toMatchObject({ kind: 'task-not-found' });
+    expect(await refusalOf(fixture.useCases.getTask.execute('t-1', CALLER))).toMatchObject({ kind: 'task-not-found' });
   });
 
   it('lets the cache know the whole task from the start', async () => {
@@ -89,7 +89,10 @@ describe('changing a task', () => {
 
   it('updates what is named, and announces which members', async () => {
     const updates = { text: 'new', metadata: JsonText.of({ b: 2 }) };
-    const task = await fixture.updateTask.execute({ taskId: 't-1', updates }, { ...CALLER, name: 'instance-2' });
+    const task = await fixture.useCases.updateTask.execute(
+      { taskId: 't-1', updates },
+      { ...CALLER, name: 'instance-2' },
+    );
     expect(task).toMatchObject({ text: 'new', updatedBy: 'instance-2', revision: 2 });
     expect(fixture.database.events.at(-1)).toMatchObject({
       type: 'task.updated',
@@ -101,22 +104,27 @@ describe('changing a task', () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     await Promise.all(
       names.map((name) =>
-        fixture.updateTask.execute({ taskId: 't-1', updates: { metadata: JsonText.of({ [name]: 1 }) } }, CALLER),
+        fixture.useCases.updateTask.execute(
+          { taskId: 't-1', updates: { metadata: JsonText.of({ [name]: 1 }) } },
+          CALLER,
+        ),
       ),
     );
-    const { task } = await fixture.getTask.execute('t-1', CALLER);
+    const { task } = await fixture.useCases.getTask.execute('t-1', CALLER);
     expect([...task.metadata.members().keys()].sort()).toEqual(names);
     expect(task.revision).toBe(6);
   });
 
   it('completes it, its result attached in the same transaction', async () => {
     const command = { taskId: 't-1', workerId: 'worker-7', result: JsonText.of(null) };
-    const task = await fixture.completeTask.execute(command, CALLER);
+    const task = await fixture.useCases.completeTask.execute(command, CALLER);
     expect(task).toMatchObject({ status: 'completed', completedBy: 'worker-7' });
     const result = await resultOf('t-1');
     expect([result.type, result.value?.text]).toEqual(['json', 'null']);
     expect(eventTypes().slice(1)).toEqual(['task.attachment_created t-1', 'task.completed t-1']);
-    const refusal = await refusalOf(fixture.completeTask.execute({ ...command, result: JsonText.of(2) }, CALLER));
+    const refusal = await refusalOf(
+      fixture.useCases.completeTask.execute({ ...command, result: JsonText.of(2) }, CALLER),
+    );
     expect(refusal).toMatchObject({ kind: 'invalid', errors: [{ field: 'id' }] });
     expect((await resultOf('t-1')).value?.text).toBe('null');
   });
@@ -125,26 +133,26 @@ describe('changing a task', () => {
     fixture.clock.advance(60_000);
     await fixture.text('t-1', 'result', 'draft');
     fixture.clock.advance(-60_000);
-    await fixture.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
+    await fixture.useCases.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
     expect((await resultOf('t-1')).value?.text).toBe('"final"');
   });
 
   it('cancels it once; a finished task comes back as it is', async () => {
-    const cancelled = await fixture.cancelTask.execute('t-1', CALLER);
+    const cancelled = await fixture.useCases.cancelTask.execute('t-1', CALLER);
     expect(cancelled).toMatchObject({ status: 'cancelled', cancelledBy: 'instance-1' });
     fixture.clock.advance(5);
-    expect(await fixture.cancelTask.execute('t-1', CALLER)).toEqual(cancelled);
+    expect(await fixture.useCases.cancelTask.execute('t-1', CALLER)).toEqual(cancelled);
     expect(eventTypes()).toEqual(['task.created t-1', 'task.cancelled t-1']);
   });
 
   it('is refused to strangers, who learn nothing', async () => {
     const missing = { kind: 'task-not-found', taskId: 't-1' };
     for (const attempt of [
-      fixture.getTask.execute('t-1', FOREIGN_CALLER),
-      fixture.updateTask.execute({ taskId: 't-1', updates: { text: 'x' } }, FOREIGN_CALLER),
-      fixture.completeTask.execute({ taskId: 't-1' }, FOREIGN_CALLER),
-      fixture.cancelTask.execute('t-1', FOREIGN_CALLER),
-      fixture.deleteTask.execute('t-1', FOREIGN_CALLER),
+      fixture.useCases.getTask.execute('t-1', FOREIGN_CALLER),
+      fixture.useCases.updateTask.execute({ taskId: 't-1', updates: { text: 'x' } }, FOREIGN_CALLER),
+      fixture.useCases.completeTask.execute({ taskId: 't-1' }, FOREIGN_CALLER),
+      fixture.useCases.cancelTask.execute('t-1', FOREIGN_CALLER),
+      fixture.useCases.deleteTask.execute('t-1', FOREIGN_CALLER),
     ]) {
       expect(await refusalOf(attempt)).toEqual(missing);
     }
@@ -157,13 +165,13 @@ describe('listing tasks', () => {
     await fixture.task('t-4', {}, FOREIGN_CALLER);
     await fixture.text('t-2', 'k', 'x');
     const query = { limit: 2, offset: 0, orderBy: 'createdAt' as const, descending: true };
-    const page = await fixture.listTasks.execute(query, CALLER);
+    const page = await fixture.useCases.listTasks.execute(query, CALLER);
     expect(page.tasks.map(({ task, attachmentCount }) => [task.id, attachmentCount])).toEqual([
       ['t-3', 0],
       ['t-2', 1],
     ]);
     expect(page).toMatchObject({ totalCount: 3, hasMore: true });
-    expect(await fixture.listTasks.execute({ ...query, offset: 2 }, CALLER)).toMatchObject({ hasMore: false });
+    expect(await fixture.useCases.listTasks.execute({ ...query, offset: 2 }, CALLER)).toMatchObject({ hasMore: false });
   });
 });
 
@@ -176,11 +184,11 @@ describe('deleting a task', () => {
     await fixture.text('t-3', 'k', 'x');
     await fixture.list('t-3');
     for (const taskId of ['t-1', 't-3']) {
-      await fixture.updateTask.execute({ taskId, updates: { status: 'in_progress' } }, CALLER);
+      await fixture.useCases.updateTask.execute({ taskId, updates: { status: 'in_progress' } }, CALLER);
     }
     fixture.database.forgetEvents(new Set(fixture.database.outbox));
 
-    expect(await fixture.deleteTask.execute('t-1', CALLER)).toEqual({
+    expect(await fixture.useCases.deleteTask.execute('t-1', CALLER)).toEqual({
       taskId: 't-1',
       deletedAtMs: fixture.clock.nowMs(),
     });
@@ -193,13 +201,13 @@ describe('deleting a task', () => {
     ]);
     for (const taskId of ['t-1', 't-2', 't-3']) {
       const missing = { kind: 'task-not-found', taskId };
-      expect(await refusalOf(fixture.getTask.execute(taskId, CALLER))).toEqual(missing);
-      expect(await refusalOf(fixture.getAttachment.execute({ taskId, key: 'k' }, CALLER))).toEqual(missing);
+      expect(await refusalOf(fixture.useCases.getTask.execute(taskId, CALLER))).toEqual(missing);
+      expect(await refusalOf(fixture.useCases.getAttachment.execute({ taskId, key: 'k' }, CALLER))).toEqual(missing);
       expect(await refusalOf(fixture.list(taskId))).toEqual(missing);
       expect(await refusalOf(fixture.text(taskId, 'k', 'y'))).toEqual(missing);
     }
-    expect((await fixture.getTask.execute('t-4', CALLER)).task.id).toBe('t-4');
-    expect(await refusalOf(fixture.deleteTask.execute('t-1', CALLER))).toEqual({
+    expect((await fixture.useCases.getTask.execute('t-4', CALLER)).task.id).toBe('t-4');
+    expect(await refusalOf(fixture.useCases.deleteTask.execute('t-1', CALLER))).toEqual({
       kind: 'task-not-found',
       taskId: 't-1',
     });
@@ -209,7 +217,7 @@ describe('deleting a task', () => {
     await fixture.task('t-1');
     await fixture.text('t-1', 'k', 'x');
     fixture.redis.fails = 'unavailable';
-    await fixture.deleteTask.execute('t-1', CALLER);
-    expect(await refusalOf(fixture.getTask.execute('t-1', CALLER))).toMatchObject({ kind: 'task-not-found' });
+    await fixture.useCases.deleteTask.execute('t-1', CALLER);
+    expect(await refusalOf(fixture.useCases.getTask.execute('t-1', CALLER))).toMatchObject({ kind: 'task-not-found' });
   });
 });

@@ -58,7 +58,7 @@ const unlimited = new RateLimitRules(0, new Map());
   imports: [ThrottlerModule.forRoot(rateLimitOptions(unlimited, new MemoryRateLimits({ maxWindows: 1000 })))],
   controllers: [AttachmentsRpc, TasksRpc],
   providers: [
-    { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000) },
+    { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000, 1000) },
     ...useCases.map((useCase) => ({ provide: useCase, useValue: { execute: execute(useCase) } })),
   ],
 })

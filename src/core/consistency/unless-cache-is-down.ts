@@ -9,8 +9,3 @@ export async function unlessCacheIsDown<T>(answer: Promise<T>): Promise<T | unde
     throw error;
   }
 }
-
-/** Whether a store is away, and did not answer with an error of its own. */
-export function isOutage(error: unknown): error is StoreError {
-  return error instanceof StoreError && (error.outcome === 'unavailable' || error.outcome === 'timeout');
-}
