@@ -1,5 +1,7 @@
+import { composeUseCases } from '../../../../src/app/use-cases';
 import { JsonText } from '../../../../src/core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../../../src/core/domain/limits';
+import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
 import { CALLER, FOREIGN_CALLER, Fixture } from '../../../support/fixture';
 
 let fixture: Fixture;
@@ -110,12 +112,14 @@ describe('converting the retired metadata.data', () => {
     { change: 'deleted', interfere: () => fixture.useCases.deleteTask.execute('t-1', CALLER), converted: 0 },
   ])('begins again with a task that is $change meanwhile', async ({ change, interfere, converted }) => {
     await taskWith('t-1', '{"data":{"a":1}}');
-    const put = fixture.useCases.createAttachment.execute.bind(fixture.useCases.createAttachment);
-    jest.spyOn(fixture.useCases.createAttachment, 'execute').mockImplementationOnce(async (command, caller) => {
+    const put = jest.fn((...args: Parameters<AttachmentStore['put']>) => fixture.store.put(...args));
+    put.mockImplementationOnce(async (...args) => {
       await interfere();
-      return put(command, caller);
+      return fixture.store.put(...args);
     });
-    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted, unconverted: [] });
+    const store = Object.assign(Object.create(fixture.store) as AttachmentStore, { put });
+    const { convertRetiredData } = composeUseCases({ ...fixture.ports, store });
+    expect(await convertRetiredData.execute()).toEqual({ converted, unconverted: [] });
     if (change === 'deleted') return;
     expect(await metadataOf('t-1')).toBe('{}');
     expect(await attachmentsOf('t-1')).toEqual([
