@@ -1,11 +1,11 @@
 /** The code without one of its mechanisms: a simulation that does not notice proves nothing. */
 export interface Mutant {
   readonly name: string;
-  /** Where it shows, if it hardly does elsewhere. */
+  /** The scenario in which it shows, if it hardly does in others. */
   readonly scenario?: string;
   /** From the root of the repository. */
   readonly file: string;
-  /** Stands there exactly once. */
+  /** Is found in the file exactly once. */
   readonly find: string;
   readonly replace: string;
 }
@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `      throw new StoreError('postgres', 'unavailable');`,
   },
   {
-    name: 'older than acknowledged is answered while redis is away',
+    name: 'an older version than acknowledged is returned while redis is unavailable',
     scenario: 'backlog',
     file: `${CONSISTENCY}/attachment-lookup.ts`,
     find: `      if (!cached) throw new StoreError('redis', 'unavailable');`,
@@ -78,7 +78,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    const isNewer = journaledVersion > Infinity;`,
   },
   {
-    name: 'not found is said of what nobody knows',
+    name: 'not found is said of an unknown attachment',
     file: `${CONSISTENCY}/attachment-lookup.ts`,
     find: `    if (version === undefined || version < ownVersion) return undefined;`,
     replace: `    if (version === undefined) return { taskExists: true, degraded: true };`,
@@ -387,7 +387,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `  if (record && (`,
   },
   {
-    name: 'the cursor is moved by whoever comes',
+    name: 'the cursor is moved by any replica',
     scenario: 'redis back old',
     file: `${MODEL}/cache-model.ts`,
     find: `    if (this.cursor !== from) return;`,

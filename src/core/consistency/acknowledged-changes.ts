@@ -29,7 +29,9 @@ export class AcknowledgedChanges {
     private readonly maxChanges = DEFAULT_MAX_CHANGES,
   ) {}
 
-  /** To be called before a change is acknowledged; `generation` is the one in which the cache was told of it, if at all. */
+  /**
+   * To be called before a change is acknowledged; `generation` is the one in which the cache was told of it, if at all.
+   */
   remember({ taskId, key }: AttachmentRef, change: Omit<AcknowledgedChange, 'key'>, generation?: number): void {
     const task = this.open(taskId);
     if (!task || (task.changes.get(key)?.version ?? 0) >= change.version) return;

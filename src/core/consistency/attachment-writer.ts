@@ -79,8 +79,8 @@ export class AttachmentWriter {
   }
 
   /**
-   * Leaves a write to the journal; `unknown` if the journal cannot judge it. Throws `DomainError` if the task is missing,
-   * and `StoreError` if the journal is unavailable, too.
+   * Leaves a write to the journal; `unknown` if the journal cannot judge it. Throws `DomainError` if the task is
+   * missing, and `StoreError` if the journal is unavailable, too.
    */
   async append(
     write: JournaledWrite,

@@ -5,18 +5,18 @@ import { StoreError } from '../ports/store-error';
 
 const POSTPONED: SettleOutcome = { state: 'postponed' };
 
-/** What the store has answered to some entries. */
+/** What has come of the entries of one drain. */
 export class DrainBatch {
-  /** Why the first of those that wait has to. */
+  /** Why the first of the postponed entries has to wait. */
   postponedFor?: StoreError;
   private readonly outcomes = new Map<JournalEntry, SettleOutcome>();
-  /** Whatever else is written to them would wait as long. */
+  /** Any other write to them would wait as long. */
   private readonly slowTasks = new Set<string>();
   private hasAnswer = false;
 
   constructor(private readonly store: AttachmentStore) {}
 
-  /** Of one key, in their order: what follows one that has to wait waits behind it. */
+  /** Takes the entries of one key, in their order: what follows a postponed entry waits behind it. */
   async drain(entries: readonly JournalEntry[]): Promise<void> {
     for (const [i, entry] of entries.entries()) {
       if (this.slowTasks.has(entry.ref.taskId)) return this.postpone(entries.slice(i));
@@ -31,8 +31,8 @@ export class DrainBatch {
   }
 
   /**
-   * Up to the first that has none: entries leave the head of the journal. Where the store has answered nothing at all,
-   * its silence is no entry's fault, and nothing is postponed.
+   * Up to the first entry without an outcome: entries leave the journal at its head. If the store has not replied to
+   * any entry, its silence is the fault of none, and nothing is postponed.
    */
   outcomesOf(entries: readonly JournalEntry[]): (readonly [JournalEntry, SettleOutcome])[] {
     const known: (readonly [JournalEntry, SettleOutcome])[] = [];
@@ -53,7 +53,7 @@ export class DrainBatch {
     if (error.outcome === 'unavailable') throw error;
     this.postpone(entries);
     if (error.outcome !== 'failed') this.slowTasks.add(taskId);
-    // A silent store is not asked for one key after the other.
+    // A silent store is not asked again for every other key.
     if (error.outcome === 'timeout') throw error;
     this.hasAnswer = true;
     this.postponedFor ??= error;

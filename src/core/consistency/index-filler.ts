@@ -8,7 +8,7 @@ const MAX_FILLS_UNDER_WAY = 4;
 /** How many attachments are filled at a time. */
 export const CHUNK_SIZE = 500;
 
-/** Tells the cache, behind the callers' backs, every attachment of a task that is too large for one page. */
+/** Fills every attachment of a task into the cache, in the background, if the task is too large for one page. */
 export class IndexFiller {
   private readonly underWay = new Map<string, Promise<void>>();
 
@@ -20,8 +20,8 @@ export class IndexFiller {
   ) {}
 
   /**
-   * Does nothing while a fill of the same task is under way, or too many others are. Never fails: an index that stays
-   * incomplete is legal.
+   * Does nothing while a fill of the same task is under way, or too many others are. Never fails: an index may stay
+   * incomplete.
    */
   start(taskId: string, organization: string): void {
     if (this.underWay.has(taskId) || this.underWay.size >= MAX_FILLS_UNDER_WAY) return;

@@ -1,6 +1,6 @@
 import { StoreError } from '../ports/store-error';
 
-/** What the cache answers; undefined while it cannot. No use case fails because the cache does. */
+/** The reply of the cache; undefined if the cache fails. No use case fails because the cache does. */
 export async function unlessCacheIsDown<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

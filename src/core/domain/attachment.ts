@@ -7,7 +7,7 @@ import type { WriteStamp } from './version';
 export const ATTACHMENT_TYPES = ['json', 'markdown', 'text', 'url', 'binary'] as const;
 export type AttachmentType = (typeof ATTACHMENT_TYPES)[number];
 
-/** What a caller may say of an attachment; undefined is "not given". */
+/** What a caller may say of an attachment; undefined means not given. */
 export interface AttachmentDraft {
   readonly taskId: string;
   readonly key: string;
@@ -21,7 +21,7 @@ export interface AttachmentDraft {
   readonly ttlSeconds?: number;
 }
 
-/** Nothing is wrong with it. */
+/** A draft that `checkDraft` has found nothing wrong with. */
 export interface CheckedDraft extends AttachmentDraft {
   /** As in `Attachment`. */
   readonly bytes: number | undefined;
@@ -38,7 +38,7 @@ export interface Attachment {
   readonly url?: string;
   readonly mimeType?: string;
   readonly size?: number;
-  /** UTF-8 length of the value's JSON text or of the content; undefined where the type has neither. */
+  /** UTF-8 length of the value's JSON text or of the content; undefined if the type has neither. */
   readonly bytes?: number;
   readonly createdBy: string;
   readonly createdAtMs: number;
@@ -58,7 +58,7 @@ export function refName({ taskId, key }: AttachmentRef): string {
   return `${taskId}/${key}`;
 }
 
-/** What is announced of an attachment whose time has passed. */
+/** What is announced of an attachment that has expired. */
 export type ExpiredAttachment = Pick<Attachment, 'taskId' | 'key' | 'id' | 'version' | 'op'> & {
   readonly expiresAtMs: number;
 };
@@ -164,7 +164,8 @@ function sizeProblem(bytes = 0, maxBytes: number): string | undefined {
 function urlProblem(url: string): string | undefined {
   if (url.length > MAX_URL_LENGTH) return `must be at most ${MAX_URL_LENGTH} characters long`;
   if (storableTextProblem(url)) return storableTextProblem(url);
-  // The URL parser forgives white space, control characters and a missing "//"; what is stored as given must not need it.
+  // The URL parser forgives white space, control characters and a missing "//"; a URL that is stored as given must not
+  // need that.
   if (!URL.canParse(url) || !/^https?:\/\/[^\s\p{Cc}]+$/iu.test(url)) return 'must be an absolute http or https URL';
   if (/^https?:\/\/[^/?#]*@/i.test(url)) return 'must not carry credentials';
   return undefined;

@@ -35,7 +35,9 @@ export function withRetiredData(metadata: JsonText, data: ReadonlyMap<string, Js
   return JsonText.fromMembers(members);
 }
 
-/** What the refusal of the attachment `key` means for the member of that name; undefined if `error` is something else. */
+/**
+ * What the refusal of the attachment `key` means for the member of that name; undefined if `error` is something else.
+ */
 export function retiredDataErrors(key: string, error: unknown): readonly FieldError[] | undefined {
   if (!(error instanceof DomainError && error.refusal.kind === 'invalid')) return undefined;
   return error.refusal.errors.map(({ message }) => ({ field: `metadata.${RETIRED_MEMBER}.${key}`, message }));

@@ -93,7 +93,7 @@ export function completeTask(task: Task, outcome: { workerId?: string; error?: J
   };
 }
 
-/** A finished task comes back unchanged, as the very same object. */
+/** A finished task is returned unchanged, as the same object. */
 export function cancelTask(task: Task, change: Change): Task {
   if (isFinished(task.status)) return task;
   return { ...changed(task, change), ...finish('cancelled', change) };

@@ -4,13 +4,13 @@ import type { WriteStamp } from '../domain/version';
 
 export interface AttachmentPut {
   readonly attachment: Attachment;
-  /** Announced if the put is applied; `ofStored` when it replaces a live attachment. */
+  /** Announced if the put is applied; `ofStored` if it replaces a live attachment. */
   readonly event: DomainEvent;
 }
 
 export interface AttachmentDeletion extends AttachmentRef {
   readonly stamp: WriteStamp;
-  /** Leaves a tombstone also where nothing is, or is alive, so that nothing older can come back. */
+  /** Leaves a tombstone even if there is no live attachment, so that nothing older can come back. */
   readonly force: boolean;
   /** Announced, `ofStored`, if the deletion is applied. */
   readonly event: DomainEvent;

@@ -6,7 +6,7 @@ import type { IdSource } from '../../ports/id-source';
 import type { TaskStore } from '../../ports/task-store';
 import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 
-/** Cancels a task that is not finished yet; a finished one comes back as it is. */
+/** Cancels a task that is not finished yet; a finished task is returned as it is. */
 export class CancelTask {
   constructor(
     private readonly store: TaskStore,

@@ -22,7 +22,7 @@ import { mintStamp } from '../../consistency/write-versioned';
 const RETIRED_DATA =
   'metadata.data is retired: each of its members was stored as a json attachment; use task.create_attachment';
 
-/** Creates a task; what still comes in `metadata.data` becomes its first attachments, in the same transaction. */
+/** Creates a task; the members of a retired `metadata.data` become its first attachments, in the same transaction. */
 export class CreateTask {
   constructor(
     private readonly store: TaskStore,

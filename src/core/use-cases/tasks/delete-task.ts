@@ -12,7 +12,7 @@ import type { AcknowledgedChanges } from '../../consistency/acknowledged-changes
 import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
 import { mintStamp } from '../../consistency/write-versioned';
 
-/** Deletes a task with all that belongs to it; one in progress is cancelled first. */
+/** Deletes a task with everything that belongs to it; a task in progress is cancelled first. */
 export class DeleteTask {
   constructor(
     private readonly store: TaskStore,

@@ -16,29 +16,29 @@ import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 const BATCH_SIZE = 100;
 const MAX_IN_FLIGHT = 8;
 
-/** The members of one task's `metadata.data` that cannot be attachments, and have stayed where they were. */
+/** A task of which some members of `metadata.data` cannot be attachments, and have stayed in the metadata. */
 export interface UnconvertedData {
   readonly taskId: string;
   readonly errors: readonly FieldError[];
 }
 
 export interface ConvertedBatch {
-  /** Tasks that had a `metadata.data` and have none any more. */
+  /** The number of tasks that had a `metadata.data` and have none now. */
   readonly converted: number;
   readonly unconverted: readonly UnconvertedData[];
-  /** Where the next batch begins; undefined after the last. */
+  /** The next batch begins behind this id; undefined after the last batch. */
   readonly lastId?: string;
 }
 
-/** What came of one task. */
+/** What has come of one task. */
 interface Conversion {
   readonly isConverted: boolean;
   readonly errors: readonly FieldError[];
 }
 
 /**
- * Moves what tasks still hold in the retired `metadata.data` into json attachments; one that is already there wins. The
- * attachments come first, so that whatever interrupts this loses nothing, and doing it again finishes it.
+ * Moves what tasks still hold in the retired `metadata.data` into json attachments; an attachment that is already there
+ * wins. The attachments are written first, so that an interruption loses nothing, and another run finishes the work.
  */
 export class ConvertRetiredData {
   constructor(

@@ -7,7 +7,9 @@ import { inParallel } from '../../consistency/in-parallel';
 
 const MAX_KEYS_IN_FLIGHT = 8;
 
-/** Has the store catch up on what the journal took while it was away. Every replica may drain at once. */
+/**
+ * Writes to the store what the journal took while the store was unavailable. All replicas may drain at the same time.
+ */
 export class DrainJournal {
   constructor(
     private readonly journal: AttachmentJournal,
@@ -15,9 +17,10 @@ export class DrainJournal {
   ) {}
 
   /**
-   * Takes the oldest entries: those of one key one after the other, those of others meanwhile. What the store cannot
-   * take for now, a locked task's, goes behind all others and holds up nobody; throws why. There is no `more` to be done
-   * at once where another replica was faster: whoever drains the same entries at the same time only slows it down.
+   * Takes the oldest entries: those of one key one after the other, several keys at once. An entry that the store
+   * cannot take for now, because its task is locked, goes behind all others and delays none of them; then the reason is
+   * thrown. `more` is false if another replica was faster: to drain the same entries at the same time would only slow
+   * it down.
    */
   async execute(): Promise<{ more: boolean }> {
     const parts = await this.journal.oldest();
@@ -27,7 +30,7 @@ export class DrainJournal {
       const keys = groupedBy(parts.flat(), ({ ref }) => refName(ref));
       await inParallel(keys, MAX_KEYS_IN_FLIGHT, (entries) => batch.drain(entries));
     } finally {
-      // Without waiting for one answer before the next call: the journal takes them in this order all the same.
+      // No call waits for the reply to the one before: the journal takes them in this order all the same.
       const outcomes = parts.flatMap((entries) => batch.outcomesOf(entries));
       await inParallel(outcomes, outcomes.length, async ([entry, outcome]) => {
         if (await this.journal.settle(entry, outcome)) more = true;

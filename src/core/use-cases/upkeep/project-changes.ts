@@ -6,12 +6,12 @@ import type { CacheTrust } from '../../consistency/cache-trust';
 import { ProjectionLag } from '../../consistency/projection-lag';
 
 const BATCH_SIZE = 1000;
-/** For transactions that were long under way, and for clocks that differ. */
+/** For transactions that stay open for long, and for clocks that differ. */
 const LOOK_BACK_MARGIN_MS = 10 * 60 * 1000;
 
 /**
- * Has the cache forget what it holds that is older than a change of which it may not have been told. Every replica does
- * so: only by its own reading of the outbox it knows how far the cache must have been brought to be believed.
+ * Makes the cache forget what is older than a change of which it may not have been told. Every replica does this: only
+ * its own reading of the outbox tells a replica how far the cache must have been brought to be believed.
  */
 export class ProjectChanges {
   private readonly lag = new ProjectionLag();
@@ -46,8 +46,8 @@ export class ProjectChanges {
   }
 
   /**
-   * All from where the last of them is, so that they come together again; where that is not known, from before
-   * everything that the cache can still hold.
+   * Brings all parts forward from the lowest of their positions, so that they come together again; if no position is
+   * known, from before everything that the cache can still hold.
    */
   private async bring(cursors: readonly ProjectionCursor[]): Promise<boolean> {
     const positions = cursors.flatMap(({ position }) => position ?? []);
@@ -60,7 +60,7 @@ export class ProjectChanges {
     return read.changes.length >= BATCH_SIZE;
   }
 
-  /** A cache that takes no changes must not be believed: others go on making them. */
+  /** A cache that takes no changes must not be believed: other replicas go on making changes. */
   private async project(cursor: ProjectionCursor, { changes, to, horizon }: OutboxChanges): Promise<void> {
     try {
       await this.cache.project(cursor, changes, to);
@@ -71,7 +71,7 @@ export class ProjectChanges {
   }
 }
 
-/** One beyond the horizon is that of another database. */
+/** A position beyond the horizon is that of another database. */
 function isBehind({ position = -1 }: ProjectionCursor, { to, horizon }: OutboxChanges): boolean {
   return position < to || position > horizon;
 }

@@ -5,7 +5,7 @@ import { HISTORY_RETENTION_MS, type Outbox } from '../../ports/outbox';
 
 const BATCH_SIZE = 1000;
 
-/** Forgets events and tombstones that nobody can still need. */
+/** Forgets events and tombstones that are no longer needed. */
 export class PurgeHistory {
   constructor(
     private readonly outbox: Outbox,

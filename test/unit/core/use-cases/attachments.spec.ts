@@ -22,7 +22,7 @@ const get = async (key: string, caller = CALLER) =>
   (await fixture.useCases.getAttachment.execute({ taskId: 't-1', key }, caller)).attachment;
 
 describe('creating an attachment', () => {
-  it('answers what was stored, counts it, and records its event', async () => {
+  it('returns what was stored, counts it, and records its event', async () => {
     const { attachment, replaced } = await fixture.text('t-1', 'notes', 'hello');
     expect(replaced).toBe(false);
     expect(await get('notes')).toEqual(attachment);
@@ -64,7 +64,7 @@ describe('creating an attachment', () => {
     });
   });
 
-  it('goes on with a higher version when its clock is behind what is stored', async () => {
+  it('takes a higher version if its clock is behind the stored version', async () => {
     fixture.clock.advance(60_000);
     const ahead = await fixture.text('t-1', 'k', 'from a clock ahead');
     fixture.clock.advance(-60_000);
@@ -73,7 +73,7 @@ describe('creating an attachment', () => {
     expect((await get('k')).content).toBe('from a clock behind');
   });
 
-  it('is refused for a task that is missing, or foreign', async () => {
+  it('is refused if the task is missing or foreign', async () => {
     const missing = { kind: 'task-not-found', taskId: 't-none' };
     expect(await refusal(fixture.text('t-none', 'k', 'x'))).toEqual(missing);
     const command = { taskId: 't-1', key: 'k', type: 'text' as const, content: 'x', condition: undefined };
@@ -83,7 +83,7 @@ describe('creating an attachment', () => {
     });
   });
 
-  it('on conditions says which version stands in its way', async () => {
+  it('with a condition that fails, names the version in its way', async () => {
     const absent = { kind: 'version-conflict', taskId: 't-1', key: 'k', currentVersion: null };
     expect(await refusal(fixture.text('t-1', 'k', 'x', { condition: { ifVersion: 2 } }))).toEqual(absent);
     const { attachment } = await fixture.text('t-1', 'k', 'x', { condition: { ifAbsent: true } });
@@ -95,7 +95,7 @@ describe('creating an attachment', () => {
     expect(changed.replaced).toBe(true);
   });
 
-  it('stops at 10,000 under one task, overwrites apart', async () => {
+  it('is refused beyond 10,000 attachments of one task, except for overwrites', async () => {
     for (let i = 0; i < 10_000; i++) await fixture.text('t-1', `k${i}`, '');
     expect(await refusal(fixture.text('t-1', 'one-more', ''))).toMatchObject({
       kind: 'invalid',
@@ -106,7 +106,7 @@ describe('creating an attachment', () => {
     expect((await fixture.text('t-1', 'one-more', '')).replaced).toBe(false);
   });
 
-  it('goes on without the cache', async () => {
+  it('works without the cache', async () => {
     await fixture.text('t-1', 'k', 'old');
     fixture.redis.fails = 'unavailable';
     fixture.clock.advance(1);
@@ -116,7 +116,7 @@ describe('creating an attachment', () => {
 });
 
 describe('getting an attachment', () => {
-  it('asks the cache alone once it is there', async () => {
+  it('asks only the cache once the attachment is cached', async () => {
     await fixture.text('t-1', 'k', 'x');
     await get('k');
     fixture.forgetCalls();
@@ -125,7 +125,7 @@ describe('getting an attachment', () => {
     expect(fixture.metrics.hits).toBeGreaterThan(0);
   });
 
-  it('asks the store on a miss, and leaves the answer in the cache', async () => {
+  it('asks the store on a miss, and fills the cache with what it returns', async () => {
     await fixture.text('t-1', 'k', 'x');
     fixture.clock.advance(3_600_001);
     fixture.forgetCalls();
@@ -141,7 +141,7 @@ describe('getting an attachment', () => {
     expect(await refusal(missingTask)).toEqual({ kind: 'task-not-found', taskId: 't-none' });
   });
 
-  it.each(['warm', 'cold'])('shows nothing to another organisation, the cache being %s', async (state) => {
+  it.each(['warm', 'cold'])('shows nothing to another organisation, with a cache that is %s', async (state) => {
     await fixture.text('t-1', 'k', 'secret');
     if (state === 'warm') await get('k');
     else fixture.clock.advance(3_600_001);
@@ -172,7 +172,7 @@ describe('getting an attachment', () => {
     },
   );
 
-  it('finds nothing once the time to live has passed, wherever it was kept', async () => {
+  it('finds nothing after the time to live has passed, in the cache or in the store', async () => {
     await fixture.text('t-1', 'k', 'x', { ttlSeconds: 2 });
     await get('k');
     fixture.clock.advance(1999);
@@ -184,7 +184,7 @@ describe('getting an attachment', () => {
     expect([replaced, attachment.createdAtMs]).toEqual([false, fixture.clock.nowMs()]);
   });
 
-  it('goes on without the cache, and without the store where the cache knows', async () => {
+  it('works without the cache, and without the store if the cache knows the attachment', async () => {
     await fixture.text('t-1', 'k', 'x');
     fixture.redis.fails = 'timeout';
     expect((await get('k')).content).toBe('x');
@@ -207,12 +207,12 @@ describe('getting a batch', () => {
     await fixture.text('t-2', 'a', 'of t-2');
   });
 
-  it('answers in the order of the requests, repeated ones included', async () => {
+  it('returns attachments in the order of the requests, repeated ones included', async () => {
     const { attachments } = await batch([ref('b'), ref('a', 't-2'), ref('a'), ref('b')]);
     expect(attachments.map((one) => one?.content)).toEqual(['b', 'of t-2', 'a', 'b']);
   });
 
-  it('costs one read of the cache, and one query for all that it does not know', async () => {
+  it('costs one read of the cache, and one query for everything that the cache does not know', async () => {
     fixture.clock.advance(3_600_001);
     fixture.forgetCalls();
     await batch([ref('a'), ref('b'), ref('a', 't-2')]);
@@ -222,12 +222,12 @@ describe('getting a batch', () => {
     expect([fixture.redis.calls, fixture.postgres.calls]).toEqual([['read'], []]);
   });
 
-  it('fails for the first that is missing, also for want of its task', async () => {
+  it('fails for the first missing attachment, even if its task is missing', async () => {
     const refused = await refusal(batch([ref('a'), ref('a', 't-none'), ref('none')]));
     expect(refused).toEqual({ kind: 'attachment-not-found', taskId: 't-none', key: 'a' });
   });
 
-  it('puts null in the place of what is missing where that is allowed', async () => {
+  it('puts null in the place of a missing attachment if that is allowed', async () => {
     const { attachments } = await batch([ref('none'), ref('a'), ref('a', 't-none')], true);
     expect(attachments.map((one) => one && one.content)).toEqual([null, 'a', null]);
   });
@@ -250,14 +250,14 @@ describe('listing attachments', () => {
     expect(await fixture.list('t-1', { offset: 9 })).toEqual({ attachments: [], totalCount: 3, hasMore: false });
   });
 
-  it('is answered by the cache alone once it knows the whole task', async () => {
+  it('asks only the cache once the cache knows the whole task', async () => {
     await fixture.list('t-1');
     fixture.forgetCalls();
     expect((await fixture.list('t-1')).attachments).toHaveLength(3);
     expect([fixture.redis.calls, fixture.postgres.calls]).toEqual([['readPage'], []]);
   });
 
-  it('fills what is larger than a page behind the back of the caller, once at a time', async () => {
+  it('fills a task that is larger than a page in the background, once at a time', async () => {
     fixture.clock.advance(3_600_001);
     await Promise.all([fixture.list('t-1', { limit: 2 }), fixture.list('t-1', { limit: 1 })]);
     await fixture.state.filler.idle();
@@ -279,14 +279,14 @@ describe('listing attachments', () => {
     expect(fixture.postgres.calls).toEqual(['find']);
   });
 
-  it('leaves bodies out where they are not wanted', async () => {
+  it('returns outlines if bodies are not asked for', async () => {
     for (const _ of ['cold', 'warm']) {
       const { attachments } = await fixture.list('t-1', { includeBodies: false });
       expect(attachments.map(({ content, bytes }) => [content, bytes])).toEqual(Array(3).fill([undefined, 9]));
     }
   });
 
-  it('without bodies lets the cache know the task, and fetches no bodies', async () => {
+  it('of outlines lets the cache know the task, and fetches no bodies', async () => {
     await fixture.task('t-empty');
     fixture.clock.advance(3_600_001);
     for (const taskId of ['t-1', 't-empty']) await fixture.list(taskId, { includeBodies: false });
@@ -310,7 +310,7 @@ describe('listing attachments', () => {
     ]);
   });
 
-  it('is empty and says so while nobody can answer; fails when the store does', async () => {
+  it('is empty and degraded while no store is available; fails if the store fails', async () => {
     fixture.postgres.fails = 'unavailable';
     fixture.redis.fails = 'unavailable';
     const empty = { attachments: [], totalCount: 0, hasMore: false, degraded: true };
@@ -322,7 +322,7 @@ describe('listing attachments', () => {
     await expect(fixture.list('t-1')).rejects.toEqual(new StoreError('postgres', 'failed'));
   });
 
-  it('refuses a missing or foreign task, the cache being warm or cold', async () => {
+  it('refuses a missing or foreign task, whether the cache is warm or cold', async () => {
     expect(await refusal(fixture.list('t-none'))).toEqual({ kind: 'task-not-found', taskId: 't-none' });
     await fixture.list('t-1');
     expect(await refusal(fixture.list('t-1', {}, FOREIGN_CALLER))).toMatchObject({ kind: 'task-not-found' });
@@ -334,7 +334,7 @@ describe('listing attachments', () => {
 describe('deleting an attachment', () => {
   const remove = (caller = CALLER) => fixture.useCases.deleteAttachment.execute({ taskId: 't-1', key: 'k' }, caller);
 
-  it('removes it from every answer, for good', async () => {
+  it('removes it from every response, for good', async () => {
     const { attachment } = await fixture.text('t-1', 'k', 'x');
     await fixture.list('t-1');
     fixture.clock.advance(1);
@@ -366,7 +366,7 @@ describe('deleting an attachment', () => {
     expect(second.attachment.id).not.toBe(first.attachment.id);
   });
 
-  it('is refused to strangers, who learn nothing', async () => {
+  it('is refused to another organisation, which learns nothing', async () => {
     await fixture.text('t-1', 'k', 'x');
     expect(await refusal(remove(FOREIGN_CALLER))).toEqual({ kind: 'task-not-found', taskId: 't-1' });
     expect((await get('k')).content).toBe('x');

@@ -25,7 +25,7 @@ const attachmentsOf = async (id: string, caller = CALLER) =>
   ]);
 
 describe('converting the retired metadata.data', () => {
-  it('makes attachments of its members, in the name of the replica, and announces it', async () => {
+  it('makes attachments of its members, in the name of the replica, and announces them', async () => {
     await taskWith('t-1', '{"a":1,"data":{"2":[1.0],"1":null},"b":2}');
     await taskWith('t-2', '{"data":{"k":"v"}}', FOREIGN_CALLER);
     await taskWith('t-3', '{"data":{}}');
@@ -50,7 +50,7 @@ describe('converting the retired metadata.data', () => {
     expect(ofTask[2]?.metadata).toMatchObject({ updatedBy: fixture.settings.instanceId, changes: ['metadata'] });
   });
 
-  it('leaves tasks alone that have none, or something else of that name', async () => {
+  it('leaves a task alone that has none, or something else of that name', async () => {
     await taskWith('t-1', '{"data":[1]}');
     await taskWith('t-2', '{"deep":{"data":{"a":1}}}');
     const before = fixture.database.events.length;
@@ -58,7 +58,7 @@ describe('converting the retired metadata.data', () => {
     expect(fixture.database.events).toHaveLength(before);
   });
 
-  it('lets an attachment win that is already there, as after an interruption', async () => {
+  it('keeps an attachment that is already there, as after an interruption', async () => {
     await taskWith('t-1', '{"data":{"k":"old","other":1}}');
     await fixture.text('t-1', 'k', 'new');
     expect(await fixture.useCases.convertRetiredData.execute()).toMatchObject({ converted: 1 });
@@ -91,7 +91,7 @@ describe('converting the retired metadata.data', () => {
     expect(fixture.database.events).toHaveLength(before);
   });
 
-  it('keeps what a full task has no room for', async () => {
+  it('keeps the members that a full task has no room for', async () => {
     await taskWith('t-1', '{"data":{"k1":1,"one-too-many":2}}');
     for (let i = 1; i <= MAX_ATTACHMENTS_PER_TASK; i++) await fixture.text('t-1', `k${i}`, '');
     const { converted, unconverted } = await fixture.useCases.convertRetiredData.execute();
@@ -110,7 +110,7 @@ describe('converting the retired metadata.data', () => {
       converted: 1,
     },
     { change: 'deleted', interfere: () => fixture.useCases.deleteTask.execute('t-1', CALLER), converted: 0 },
-  ])('begins again with a task that is $change meanwhile', async ({ change, interfere, converted }) => {
+  ])('begins again with a task that is $change in between', async ({ change, interfere, converted }) => {
     await taskWith('t-1', '{"data":{"a":1}}');
     const put = jest.fn((...args: Parameters<AttachmentStore['put']>) => fixture.store.put(...args));
     put.mockImplementationOnce(async (...args) => {

@@ -56,8 +56,8 @@ const drainOnce = async () => {
   }
 };
 
-describe('what the store cannot take for now', () => {
-  it.each(['busy', 'failed', 'timeout'] as const)('holds up nobody: %s', async (outcome) => {
+describe('an entry that the store cannot take for now', () => {
+  it.each(['busy', 'failed', 'timeout'] as const)('delays no other entry: %s', async (outcome) => {
     await journaled('t-1/locked', 't-2/a', 't-2/b');
     failures.set('t-1/locked', outcome);
     expect(await drainOnce()).toBe(outcome);
@@ -70,7 +70,7 @@ describe('what the store cannot take for now', () => {
     ).toBe('0');
   });
 
-  it('goes behind those that are not read yet', async () => {
+  it('goes behind the entries that are not read yet', async () => {
     const others = Array.from({ length: 150 }, (_, i) => `t-2/${i}`);
     await journaled('t-1/locked', ...others);
     failures.set('t-1/locked', 'busy');
@@ -78,7 +78,7 @@ describe('what the store cannot take for now', () => {
     expect(await waiting()).toEqual([...others.slice(99), 't-1/locked']);
   });
 
-  it('takes with it what waits under the same key, in its order', async () => {
+  it('takes the entries of the same key with it, in their order', async () => {
     await journaled('t-1/k', 't-2/a', 't-1/k', 't-2/b');
     failures.set('t-1/k', 'busy');
     await drainOnce();
@@ -87,7 +87,7 @@ describe('what the store cannot take for now', () => {
     expect(entries.map(({ write }) => 'put' in write && write.put.attachment.content)).toEqual(['0', '2']);
   });
 
-  it('takes with it what waits for the same task, which would wait as long', async () => {
+  it('takes the entries of the same task with it, which would wait as long', async () => {
     await journaled(...Array.from({ length: 100 }, (_, i) => `t-1/${i}`), 't-2/a');
     failures.set('t-1', 'busy');
     await drainOnce();
@@ -95,7 +95,7 @@ describe('what the store cannot take for now', () => {
     expect((await waiting())[0]).toBe('t-2/a');
   });
 
-  it('takes nothing else of its task with it where it fails at once', async () => {
+  it('takes no other entry of its task with it if it fails at once', async () => {
     await journaled('t-1/bad', ...Array.from({ length: 20 }, (_, i) => `t-1/${i}`));
     failures.set('t-1/bad', 'failed');
     await drainOnce();
@@ -103,17 +103,20 @@ describe('what the store cannot take for now', () => {
   });
 });
 
-describe('a store that is away', () => {
-  it.each(['unavailable', 'timeout'] as const)('is asked for a few, and nothing is moved: %s', async (outcome) => {
-    const names = Array.from({ length: 50 }, (_, i) => `t-${1 + (i % 2)}/${i}`);
-    await journaled(...names);
-    for (const taskId of ['t-1', 't-2']) failures.set(taskId, outcome);
-    expect(await drainOnce()).toBe(outcome);
-    expect(asked.length).toBeLessThan(10);
-    expect(await waiting()).toEqual(names);
-  });
+describe('a store that is unavailable', () => {
+  it.each(['unavailable', 'timeout'] as const)(
+    'is asked for a few entries, and no entry is moved: %s',
+    async (outcome) => {
+      const names = Array.from({ length: 50 }, (_, i) => `t-${1 + (i % 2)}/${i}`);
+      await journaled(...names);
+      for (const taskId of ['t-1', 't-2']) failures.set(taskId, outcome);
+      expect(await drainOnce()).toBe(outcome);
+      expect(asked.length).toBeLessThan(10);
+      expect(await waiting()).toEqual(names);
+    },
+  );
 
-  it('stops the drain at what it has not answered', async () => {
+  it('stops the drain at the first entry that it has not replied to', async () => {
     const names = Array.from({ length: 20 }, (_, i) => `t-2/${i}`);
     await journaled('t-1/a', 't-1/b', ...names);
     failures.set('t-1/b', 'unavailable');
@@ -122,8 +125,8 @@ describe('a store that is away', () => {
   });
 });
 
-describe('what has been drained', () => {
-  it('is settled together', async () => {
+describe('entries that have been drained', () => {
+  it('are settled together', async () => {
     await journaled('t-1/a', 't-1/b', 't-2/a');
     let underWay = 0;
     let most = 0;
@@ -140,7 +143,7 @@ describe('what has been drained', () => {
     expect(await waiting()).toEqual([]);
   });
 
-  it('is left to whoever is faster', async () => {
+  it('are left to the replica that is faster', async () => {
     await journaled('t-1/a', 't-1/b');
     const entries = await fixture.journal.oldest();
     await drainOnce();

@@ -48,7 +48,7 @@ beforeEach(() => {
 const waiting = async () => (await outbox.unpublished(1000)).map(({ event }) => event);
 
 describe('publishing events', () => {
-  it('is idle when nothing waits, and on standby while another replica publishes', async () => {
+  it('is idle if nothing waits, and on standby while another replica publishes', async () => {
     await expect(publish.execute()).resolves.toBe('idle');
     await fixture.task('a');
     jest.spyOn(outbox, 'unpublished').mockResolvedValue(undefined as never);
@@ -56,7 +56,7 @@ describe('publishing events', () => {
     expect(bus.taken).toEqual([]);
   });
 
-  it('keeps the events of a task one after the other, and does several tasks at once', async () => {
+  it('publishes the events of a task one after the other, and several tasks at once', async () => {
     for (const id of ['a', 'b', 'c']) await fixture.task(id);
     for (const key of ['1', '2', '3']) for (const id of ['a', 'b', 'c']) await fixture.text(id, key, 'x');
     const recorded = fixture.database.events;
@@ -73,7 +73,7 @@ describe('publishing events', () => {
     await expect(publish.execute()).resolves.toBe('idle');
   });
 
-  it('works on at most 64 tasks at once', async () => {
+  it('publishes at most 64 tasks at once', async () => {
     for (let i = 0; i < 70; i++) await fixture.task(`t${i}`);
     await publish.execute();
     expect(bus.taken).toHaveLength(70);
@@ -104,7 +104,7 @@ describe('publishing events', () => {
     expect(await waiting()).toHaveLength(200);
   });
 
-  it('leaves to another replica what it could not publish, once it has noted what it could', async () => {
+  it('notes what it could publish, and leaves the rest to another replica', async () => {
     const standDown = jest.spyOn(outbox, 'standDown');
     for (const id of ['bad', 'good']) await fixture.task(id);
     bus.refused.add('bad');
@@ -119,7 +119,7 @@ describe('publishing events', () => {
     expect(standDown).toHaveBeenCalledTimes(1);
   });
 
-  it('shows operators what waits', async () => {
+  it('shows the operator what waits', async () => {
     await fixture.task('a');
     const report = new ReportBacklog(outbox, fixture.journal, fixture.metrics);
     await report.execute();
@@ -133,7 +133,7 @@ describe('publishing events', () => {
 });
 
 describe('following events', () => {
-  it('shows the events of the own organisation only', async () => {
+  it('shows only the events of the organisation of the caller', async () => {
     const follow = new FollowEvents(outbox);
     const { position } = await follow.execute({}, CALLER);
     await fixture.task('mine');
@@ -144,7 +144,7 @@ describe('following events', () => {
     expect(await seen(FOREIGN_CALLER)).toEqual(['theirs']);
   });
 
-  it('names a position that is none', async () => {
+  it('refuses a position that is none', async () => {
     const refusal = { kind: 'invalid', errors: [expect.objectContaining({ field: 'lastEventId' })] };
     await expect(new FollowEvents(outbox).execute({ after: 'x' }, CALLER)).rejects.toMatchObject({ refusal });
   });
@@ -154,7 +154,7 @@ describe('the sweep', () => {
   const sweep = (expired: MemoryExpiredAttachmentStore) =>
     new SweepExpired(expired, fixture.cache, fixture.clock).execute();
 
-  it('removes what has expired, tells the cache, and has it announced once', async () => {
+  it('removes an expired attachment, tells the cache, and announces the expiry once', async () => {
     const expired = new MemoryExpiredAttachmentStore(fixture.database);
     await fixture.task('a');
     await fixture.text('a', 'short', 'x', { ttlSeconds: 1 });
@@ -171,7 +171,7 @@ describe('the sweep', () => {
     expect((await fixture.list('a')).attachments.map(({ key }) => key)).toEqual(['long']);
   });
 
-  it('goes on without the cache, and after a full batch at once', async () => {
+  it('works without the cache, and goes on at once after a full batch', async () => {
     const expired = new MemoryExpiredAttachmentStore(fixture.database);
     await fixture.task('a');
     for (let i = 0; i < 501; i++) await fixture.text('a', `k${i}`, 'x', { ttlSeconds: 1 });

@@ -44,8 +44,8 @@ const drained = async () => {
   while ((await fixture.useCases.drainJournal.execute()).more);
 };
 
-describe('while PostgreSQL is away', () => {
-  it('takes a create, answers it to everybody, and tells PostgreSQL of it later, once', async () => {
+describe('while PostgreSQL is unavailable', () => {
+  it('a create is taken, shown to every replica, and written to PostgreSQL later, once', async () => {
     postgresGoes();
     const { attachment, replaced, degraded } = await fixture.text('t-1', 'k', 'journaled');
     expect([replaced, degraded]).toEqual([false, true]);
@@ -63,7 +63,7 @@ describe('while PostgreSQL is away', () => {
     expect((await get('k')).attachment).toEqual(attachment);
   });
 
-  it('keeps the identity of what it replaces, and says so', async () => {
+  it('a create keeps the identity of what it replaces, and says so', async () => {
     const first = await fixture.text('t-1', 'k', 'old');
     fixture.clock.advance(1000);
     postgresGoes();
@@ -73,7 +73,7 @@ describe('while PostgreSQL is away', () => {
     expect(second.attachment).toMatchObject({ id, createdAtMs, createdBy, content: 'new' });
   });
 
-  it('takes a deletion, of which nothing comes back', async () => {
+  it('a deletion is taken, and the attachment does not come back', async () => {
     const { attachment } = await fixture.text('t-1', 'k', 'x');
     fixture.clock.advance(1000);
     postgresGoes();
@@ -92,7 +92,7 @@ describe('while PostgreSQL is away', () => {
     expect(fixture.database.events.at(-1)?.payload).toMatchObject({ attachmentId: attachment.id });
   });
 
-  it('deletes what only the journal has, once PostgreSQL is back', async () => {
+  it('an attachment that only the journal has can be deleted once PostgreSQL is back', async () => {
     postgresGoes();
     const { attachment } = await fixture.text('t-1', 'k', 'x');
     postgresReturns();
@@ -103,7 +103,7 @@ describe('while PostgreSQL is away', () => {
     expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
   });
 
-  it('has the last word of the journal and of PostgreSQL by version, whatever their order', async () => {
+  it('the higher version wins between the journal and PostgreSQL, whatever their order', async () => {
     postgresGoes();
     fixture.clock.advance(60_000);
     await fixture.text('t-1', 'k', 'journaled, by a clock ahead');
@@ -117,7 +117,7 @@ describe('while PostgreSQL is away', () => {
     expect((await get('k')).attachment.content).toBe('later');
   });
 
-  it('cannot judge a condition, nor anything of a task', async () => {
+  it('conditional writes and methods of tasks are unavailable', async () => {
     await fixture.text('t-1', 'k', 'x');
     postgresGoes();
     const away = 'postgres unavailable';
@@ -128,7 +128,7 @@ describe('while PostgreSQL is away', () => {
     expect(await outcomeOf(fixture.useCases.deleteTask.execute('t-1', CALLER))).toBe(away);
   });
 
-  it('says that it does not know rather than that there is nothing', async () => {
+  it('an unknown attachment is unavailable, not missing', async () => {
     postgresGoes();
     expect(await outcomeOf(get('never-there'))).toBe('postgres unavailable');
     expect(await outcomeOf(remove('never-there'))).toBe('postgres unavailable');
@@ -138,7 +138,7 @@ describe('while PostgreSQL is away', () => {
     expect(await fixture.list('t-unknown')).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
   });
 
-  it('takes a foreign task for a missing one', async () => {
+  it('a foreign task is a missing task', async () => {
     await fixture.text('t-1', 'k', 'x');
     postgresGoes();
     expect(await outcomeOf(get('k', FOREIGN_CALLER))).toBe('postgres unavailable');
@@ -147,7 +147,7 @@ describe('while PostgreSQL is away', () => {
   });
 
   it.each(['failed', 'busy'] as const)(
-    'does not take a write that PostgreSQL has answered with "%s"',
+    'a write to which PostgreSQL replies "%s" does not go to the journal',
     async (outcome) => {
       fixture.postgres.fails = outcome;
       expect(await outcomeOf(fixture.text('t-1', 'k', 'x'))).toBe(`postgres ${outcome}`);
@@ -157,7 +157,7 @@ describe('while PostgreSQL is away', () => {
     },
   );
 
-  it('takes nothing for a task that it has itself deleted, though the cache was not told', async () => {
+  it('a replica takes no write for a task that it has deleted, even if the cache was not told', async () => {
     await fixture.text('t-1', 'k', 'x');
     fixture.redis.fails = 'unavailable';
     await fixture.useCases.deleteTask.execute('t-1', CALLER);
@@ -167,12 +167,12 @@ describe('while PostgreSQL is away', () => {
     expect(await outcomeOf(remove('k'))).toBe('task-not-found');
   });
 
-  it('leaves a time-out to the journal, too, and the late commit changes nothing', async () => {
+  it('a write that times out goes to the journal, and its late commit changes nothing', async () => {
     fixture.postgres.fails = 'timeout';
     expect(await fixture.text('t-1', 'k', 'x')).toMatchObject({ degraded: true });
   });
 
-  it('lists what the journal and PostgreSQL have together, page by page, in order', async () => {
+  it('a list shows what the journal and PostgreSQL have together, page by page, in order', async () => {
     for (const key of ['b', 'd']) await fixture.text('t-1', key, key);
     fixture.clock.advance(1000);
     postgresGoes();
@@ -195,7 +195,7 @@ describe('while PostgreSQL is away', () => {
     expect(fixture.postgres.calls).toContain('outlines');
   });
 
-  it('lists nothing that another replica has deleted in PostgreSQL over the journal', async () => {
+  it('a list shows nothing that another replica has deleted in PostgreSQL over the journal', async () => {
     await fixture.text('t-1', 'k', 'x');
     fixture.clock.advance(1000);
     postgresGoes();
@@ -222,7 +222,7 @@ describe('while PostgreSQL is away', () => {
     }
   });
 
-  it('gives up what PostgreSQL will never take, and keeps it among the dead letters', async () => {
+  it('a write that PostgreSQL will never take is kept among the dead letters', async () => {
     postgresGoes();
     await fixture.text('t-1', 'bad', 'x');
     fixture.postgres.fails = 'refused';
@@ -236,7 +236,7 @@ describe('while PostgreSQL is away', () => {
     expect((await get('good')).attachment.content).toBe('x');
   });
 
-  it('completes a task over a journaled result, however new', async () => {
+  it('completing a task overwrites a journaled result, however new', async () => {
     postgresGoes();
     fixture.clock.advance(60_000);
     await fixture.text('t-1', 'result', 'draft');
@@ -249,8 +249,8 @@ describe('while PostgreSQL is away', () => {
   });
 });
 
-describe('while the cache is away', () => {
-  it('goes on with PostgreSQL alone, and answers nothing older afterwards', async () => {
+describe('while the cache is unavailable', () => {
+  it('PostgreSQL alone is used, and nothing older is returned afterwards', async () => {
     await fixture.text('t-1', 'k', 'old');
     await fixture.text('t-1', 'gone', 'x');
     fixture.redis.fails = 'unavailable';
@@ -268,7 +268,7 @@ describe('while the cache is away', () => {
     expect(await outcomeOf(get('gone'))).not.toBe('answered');
   });
 
-  it('lists nothing deleted that a late put brings into the cache', async () => {
+  it('a list shows no deleted attachment that a late put brings into the cache', async () => {
     await fixture.list('t-1');
     fixture.redis.fails = 'unavailable';
     const { attachment } = await fixture.text('t-1', 'k', 'x');
@@ -280,7 +280,7 @@ describe('while the cache is away', () => {
     expect(await keysOf()).toEqual([]);
   });
 
-  it('does not answer without what only the journal has', async () => {
+  it('nothing is returned without what only the journal has', async () => {
     postgresGoes();
     await fixture.text('t-1', 'k', 'journaled');
     postgresReturns();
@@ -295,8 +295,8 @@ describe('while the cache is away', () => {
   });
 });
 
-describe('a cache of which nobody knows how far it was brought', () => {
-  it('is believed when it has been told of all that changed since it could hold anything', async () => {
+describe('a cache whose cursor is unknown', () => {
+  it('is believed after it has been told of every change since it could hold anything', async () => {
     fixture = new JournalingFixture();
     await fixture.task('t-1');
     await fixture.text('t-1', 'k', 'old');
@@ -312,7 +312,7 @@ describe('a cache of which nobody knows how far it was brought', () => {
   });
 });
 
-describe('a cache that answers, and takes no changes', () => {
+describe('a cache that can be read, but takes no changes', () => {
   const refusing = () => {
     const cache = Object.create(fixture.cache) as AttachmentCache;
     const refuse = () => Promise.reject(new StoreError('redis', 'failed'));
@@ -344,7 +344,7 @@ describe('a cache that answers, and takes no changes', () => {
     expect(fixture.postgres.calls).toEqual([]);
   });
 
-  it('is not believed while a long transaction keeps the projection back', async () => {
+  it('is not believed while a long transaction holds the projection back', async () => {
     await fixture.text('t-1', 'k', 'x');
     await get('k');
     const underWay = fixture.database.begin();
@@ -356,7 +356,7 @@ describe('a cache that answers, and takes no changes', () => {
     expect(await asksStore()).toBe(false);
   });
 
-  it('is not believed while one such transaction follows the other', async () => {
+  it('is not believed while one long transaction follows the other', async () => {
     await fixture.text('t-1', 'k', 'x');
     await get('k');
     const first = fixture.database.begin();
@@ -412,7 +412,7 @@ describe('while PostgreSQL is silent and Redis slow', () => {
     return { outcome, inTime: fixture.clock.monotonicMs() - startedAtMs <= OPERATION_TIMEOUT_MS };
   };
 
-  it('ends every write within its time', async () => {
+  it('every write ends within its time', async () => {
     await fixture.text('t-1', 'k', 'x');
     fixture.clock.advance(1);
     const { create, remove } = slow();
@@ -423,7 +423,7 @@ describe('while PostgreSQL is silent and Redis slow', () => {
     expect(unknown).toEqual({ outcome: 'postgres unavailable', inTime: true });
   });
 
-  it('does not begin again what a newer version has overtaken meanwhile', async () => {
+  it('a write that a newer version has overtaken is not begun again', async () => {
     fixture.clock.advance(60_000);
     await fixture.text('t-1', 'k', 'by a clock ahead');
     fixture.clock.advance(-60_000);
@@ -434,8 +434,8 @@ describe('while PostgreSQL is silent and Redis slow', () => {
   });
 });
 
-describe('while both are away', () => {
-  it('says so', async () => {
+describe('while both are unavailable', () => {
+  it('every method says so', async () => {
     await fixture.text('t-1', 'k', 'x');
     postgresGoes();
     fixture.redis.fails = 'unavailable';
@@ -448,7 +448,7 @@ describe('while both are away', () => {
   });
 });
 
-it('takes no write while PostgreSQL is away where the cache ends with the process', async () => {
+it('no write is taken while PostgreSQL is unavailable if the cache ends with the process', async () => {
   fixture = new Fixture();
   await fixture.task('t-1');
   await fixture.text('t-1', 'k', 'x');

@@ -27,7 +27,7 @@ describe('creating a task', () => {
     expect(eventTypes()).toEqual(['task.created t-1', 'task.created t-2']);
   });
 
-  it('is refused for an id that was ever used, also by a task that is gone or foreign', async () => {
+  it('is refused for an id that was ever used, even by a deleted or foreign task', async () => {
     await fixture.task('t-1');
     await fixture.useCases.deleteTask.execute('t-1', CALLER);
     await fixture.task('t-2', {}, FOREIGN_CALLER);
@@ -39,7 +39,7 @@ describe('creating a task', () => {
     }
   });
 
-  it('is refused for a parent that is missing, gone or foreign', async () => {
+  it('is refused for a parent that is missing, deleted or foreign', async () => {
     await fixture.task('t-1');
     await fixture.useCases.deleteTask.execute('t-1', CALLER);
     await fixture.task('t-2', {}, FOREIGN_CALLER);
@@ -87,7 +87,7 @@ describe('creating a task', () => {
 describe('changing a task', () => {
   beforeEach(() => fixture.task('t-1'));
 
-  it('updates what is named, and announces which members', async () => {
+  it('updates the named members, and announces their names', async () => {
     const updates = { text: 'new', metadata: JsonText.of({ b: 2 }) };
     const task = await fixture.useCases.updateTask.execute(
       { taskId: 't-1', updates },
@@ -100,7 +100,7 @@ describe('changing a task', () => {
     });
   });
 
-  it('loses none of several changes at once', async () => {
+  it('loses none of several changes that are made at the same time', async () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     await Promise.all(
       names.map((name) =>
@@ -115,7 +115,7 @@ describe('changing a task', () => {
     expect(task.revision).toBe(6);
   });
 
-  it('completes it, its result attached in the same transaction', async () => {
+  it('completes it, and attaches its result in the same transaction', async () => {
     const command = { taskId: 't-1', workerId: 'worker-7', result: JsonText.of(null) };
     const task = await fixture.useCases.completeTask.execute(command, CALLER);
     expect(task).toMatchObject({ status: 'completed', completedBy: 'worker-7' });
@@ -129,7 +129,7 @@ describe('changing a task', () => {
     expect((await resultOf('t-1')).value?.text).toBe('null');
   });
 
-  it('attaches a result over one from a clock that is ahead', async () => {
+  it('attaches a result over one whose clock was ahead', async () => {
     fixture.clock.advance(60_000);
     await fixture.text('t-1', 'result', 'draft');
     fixture.clock.advance(-60_000);
@@ -137,7 +137,7 @@ describe('changing a task', () => {
     expect((await resultOf('t-1')).value?.text).toBe('"final"');
   });
 
-  it('cancels it once; a finished task comes back as it is', async () => {
+  it('cancels it once; a finished task is returned as it is', async () => {
     const cancelled = await fixture.useCases.cancelTask.execute('t-1', CALLER);
     expect(cancelled).toMatchObject({ status: 'cancelled', cancelledBy: 'instance-1' });
     fixture.clock.advance(5);
@@ -145,7 +145,7 @@ describe('changing a task', () => {
     expect(eventTypes()).toEqual(['task.created t-1', 'task.cancelled t-1']);
   });
 
-  it('is refused to strangers, who learn nothing', async () => {
+  it('is refused to another organisation, which learns nothing', async () => {
     const missing = { kind: 'task-not-found', taskId: 't-1' };
     for (const attempt of [
       fixture.useCases.getTask.execute('t-1', FOREIGN_CALLER),
@@ -160,7 +160,7 @@ describe('changing a task', () => {
 });
 
 describe('listing tasks', () => {
-  it('shows what belongs to the caller, a page at a time', async () => {
+  it('shows the tasks of the caller, a page at a time', async () => {
     for (const id of ['t-1', 't-2', 't-3']) await fixture.task(id);
     await fixture.task('t-4', {}, FOREIGN_CALLER);
     await fixture.text('t-2', 'k', 'x');
@@ -176,7 +176,7 @@ describe('listing tasks', () => {
 });
 
 describe('deleting a task', () => {
-  it('cancels what is in progress, and takes sub-tasks and attachments along', async () => {
+  it('cancels a task in progress, and deletes its sub-tasks and attachments with it', async () => {
     await fixture.task('t-1');
     await fixture.task('t-2', { parentId: 't-1' });
     await fixture.task('t-3', { parentId: 't-2' });
@@ -213,7 +213,7 @@ describe('deleting a task', () => {
     });
   });
 
-  it('succeeds while the cache is away, and stands when it is back', async () => {
+  it('succeeds while the cache is unavailable, and holds when it is back', async () => {
     await fixture.task('t-1');
     await fixture.text('t-1', 'k', 'x');
     fixture.redis.fails = 'unavailable';
