@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { isOutage } from '../core/consistency/store-outage';
+import { isOutage } from '../core/ports/store-error';
 import type { BackgroundJobs } from '../inbound/background/background-jobs';
 import type { DependencyWatch } from '../inbound/health/dependency-watch';
 import type { Lifecycle } from '../inbound/health/lifecycle';

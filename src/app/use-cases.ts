@@ -2,6 +2,7 @@ import type { AttachmentCache } from '../core/ports/attachment-cache';
 import type { AttachmentJournal } from '../core/ports/attachment-journal';
 import type { AttachmentStore } from '../core/ports/attachment-store';
 import type { Clock } from '../core/ports/clock';
+import type { CoreSettings } from '../core/ports/core-settings';
 import type { EventBus } from '../core/ports/event-bus';
 import type { ExpiredAttachmentStore } from '../core/ports/expired-attachment-store';
 import type { IdSource } from '../core/ports/id-source';
@@ -9,33 +10,92 @@ import type { Metrics } from '../core/ports/metrics';
 import type { Outbox } from '../core/ports/outbox';
 import type { StoreError } from '../core/ports/store-error';
 import type { TaskStore } from '../core/ports/task-store';
-import type { CoreSettings } from '../core/ports/core-settings';
+import { AcknowledgedChanges } from '../core/consistency/acknowledged-changes';
+import { AttachmentFactory } from '../core/consistency/attachment-factory';
 import { AttachmentLookup } from '../core/consistency/attachment-lookup';
+import { AttachmentRemover } from '../core/consistency/attachment-remover';
 import { AttachmentWriter } from '../core/consistency/attachment-writer';
-import { CancelTask } from '../core/use-cases/tasks/cancel-task';
-import { CompleteTask } from '../core/use-cases/tasks/complete-task';
-import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
+import { CacheTrust } from '../core/consistency/cache-trust';
+import { CachedPages } from '../core/consistency/cached-pages';
 import { CorrectedList } from '../core/consistency/corrected-list';
+import { IndexFiller } from '../core/consistency/index-filler';
+import { StoredPages } from '../core/consistency/stored-pages';
 import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
-import { CreateTask } from '../core/use-cases/tasks/create-task';
 import { DeleteAttachment } from '../core/use-cases/attachments/delete-attachment';
-import { DeleteTask } from '../core/use-cases/tasks/delete-task';
-import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
-import { FollowEvents } from '../core/use-cases/events/follow-events';
 import { GetAttachment } from '../core/use-cases/attachments/get-attachment';
 import { GetAttachmentsBatch } from '../core/use-cases/attachments/get-attachments-batch';
-import { GetTask } from '../core/use-cases/tasks/get-task';
-import { IndexFiller } from '../core/consistency/index-filler';
-import { IsForeignTask } from '../core/use-cases/tasks/is-foreign-task';
 import { ListAttachments } from '../core/use-cases/attachments/list-attachments';
-import { ListTasks } from '../core/use-cases/tasks/list-tasks';
-import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
+import { FollowEvents } from '../core/use-cases/events/follow-events';
 import { PublishEvents } from '../core/use-cases/events/publish-events';
+import { CancelTask } from '../core/use-cases/tasks/cancel-task';
+import { CompleteTask } from '../core/use-cases/tasks/complete-task';
+import { CreateTask } from '../core/use-cases/tasks/create-task';
+import { DeleteTask } from '../core/use-cases/tasks/delete-task';
+import { GetTask } from '../core/use-cases/tasks/get-task';
+import { IsForeignTask } from '../core/use-cases/tasks/is-foreign-task';
+import { ListTasks } from '../core/use-cases/tasks/list-tasks';
+import { UpdateTask } from '../core/use-cases/tasks/update-task';
+import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
+import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
+import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
-import { ReplicaMemory } from '../core/consistency/replica-memory';
 import { ReportBacklog } from '../core/use-cases/upkeep/report-backlog';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
-import { UpdateTask } from '../core/use-cases/tasks/update-task';
+
+/** Every use case, each once. */
+export abstract class UseCases {
+  abstract readonly createAttachment: CreateAttachment;
+  abstract readonly getAttachment: GetAttachment;
+  abstract readonly getAttachmentsBatch: GetAttachmentsBatch;
+  abstract readonly listAttachments: ListAttachments;
+  abstract readonly deleteAttachment: DeleteAttachment;
+
+  abstract readonly createTask: CreateTask;
+  abstract readonly getTask: GetTask;
+  abstract readonly listTasks: ListTasks;
+  abstract readonly updateTask: UpdateTask;
+  abstract readonly completeTask: CompleteTask;
+  abstract readonly cancelTask: CancelTask;
+  abstract readonly deleteTask: DeleteTask;
+  abstract readonly isForeignTask: IsForeignTask;
+
+  abstract readonly publishEvents: PublishEvents;
+  abstract readonly followEvents: FollowEvents;
+
+  abstract readonly drainJournal: DrainJournal;
+  abstract readonly projectChanges: ProjectChanges;
+  abstract readonly sweepExpired: SweepExpired;
+  abstract readonly reportBacklog: ReportBacklog;
+  abstract readonly purgeHistory: PurgeHistory;
+  abstract readonly convertRetiredData: ConvertRetiredData;
+}
+
+type ClassOf<T> = abstract new (...args: never[]) => T;
+
+/** The class of each use case, as the token under which it is injected. */
+export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseCases[Name]> } = {
+  createAttachment: CreateAttachment,
+  getAttachment: GetAttachment,
+  getAttachmentsBatch: GetAttachmentsBatch,
+  listAttachments: ListAttachments,
+  deleteAttachment: DeleteAttachment,
+  createTask: CreateTask,
+  getTask: GetTask,
+  listTasks: ListTasks,
+  updateTask: UpdateTask,
+  completeTask: CompleteTask,
+  cancelTask: CancelTask,
+  deleteTask: DeleteTask,
+  isForeignTask: IsForeignTask,
+  publishEvents: PublishEvents,
+  followEvents: FollowEvents,
+  drainJournal: DrainJournal,
+  projectChanges: ProjectChanges,
+  sweepExpired: SweepExpired,
+  reportBacklog: ReportBacklog,
+  purgeHistory: PurgeHistory,
+  convertRetiredData: ConvertRetiredData,
+};
 
 /** One adapter for each port. */
 export interface Ports {
@@ -50,82 +110,123 @@ export interface Ports {
   readonly ids: IdSource;
   readonly metrics: Metrics;
   readonly settings: CoreSettings;
-  /** For how long the cache keeps what it is not told of again. */
-  readonly cacheTtlMs: number;
 }
 
-/** The port as a method is to use it. */
-export type Guard = <Port extends object>(store: StoreError['store'], method: string, port: Port) => Port;
-
-/** Every use case, once. Each method passes guards of its own; what goes on in the background passes none. */
-export function wireUseCases(ports: Ports, guard: Guard): readonly object[] {
-  const memory = new ReplicaMemory();
-  return [
-    ...attachmentUseCases(ports, guard, memory),
-    ...taskUseCases(ports, guard, memory),
-    ...backgroundUseCases(ports, memory),
-  ];
+/** What a replica keeps from one call to the next. */
+export interface ReplicaState {
+  readonly trust: CacheTrust;
+  readonly acknowledged: AcknowledgedChanges;
+  readonly filler: IndexFiller;
 }
 
-function attachmentUseCases(ports: Ports, guard: Guard, memory: ReplicaMemory): readonly object[] {
-  const { clock, ids, metrics, settings } = ports;
-  const store = (method: string) => guard('postgres', method, ports.store);
-  const cache = (method: string) => guard('redis', method, ports.cache);
-  const lookup = (method: string) => new AttachmentLookup(store(method), cache(method), clock, metrics, memory);
-  const writer = (method: string) => attachmentWriter(ports, guard, memory, method);
+/** The port as the method is to use it. */
+export type WithBreaker = <Port extends object>(store: StoreError['store'], method: string, port: Port) => Port;
+
+const WITHOUT_BREAKER: WithBreaker = (_store, _method, port) => port;
+
+export function newReplicaState({ store, cache, clock }: Ports): ReplicaState {
+  const trust = new CacheTrust();
+  return { trust, acknowledged: new AcknowledgedChanges(trust), filler: new IndexFiller(store, cache, clock) };
+}
+
+/** Each method of the API has breakers of its own; what goes on in the background has none. */
+export function composeUseCases(
+  ports: Ports,
+  { withBreaker = WITHOUT_BREAKER, state = newReplicaState(ports) } = {},
+): UseCases {
+  const composition = new Composition(ports, withBreaker, state);
+  return { ...attachmentUseCases(composition), ...taskUseCases(composition), ...backgroundUseCases(composition) };
+}
+
+/** What use cases are made of; `method` is the one whose breakers they pass. */
+class Composition {
+  readonly factory: AttachmentFactory;
+
+  constructor(
+    readonly ports: Ports,
+    private readonly withBreaker: WithBreaker,
+    readonly state: ReplicaState,
+  ) {
+    this.factory = new AttachmentFactory(ports.ids, ports.settings);
+  }
+
+  store(method: string): AttachmentStore {
+    return this.withBreaker('postgres', method, this.ports.store);
+  }
+
+  tasks(method: string): TaskStore {
+    return this.withBreaker('postgres', method, this.ports.tasks);
+  }
+
+  cache(method: string): AttachmentCache {
+    return this.withBreaker('redis', method, this.ports.cache);
+  }
+
+  lookup(method: string): AttachmentLookup {
+    const { clock, metrics } = this.ports;
+    const { trust, acknowledged } = this.state;
+    return new AttachmentLookup(this.store(method), this.cache(method), clock, metrics, trust, acknowledged);
+  }
+
+  writer(method: string): AttachmentWriter {
+    const { clock, ids, journal } = this.ports;
+    const guardedJournal = this.withBreaker('redis', method, journal);
+    const { acknowledged } = this.state;
+    return new AttachmentWriter(this.store(method), this.cache(method), guardedJournal, clock, ids, acknowledged);
+  }
+}
+
+function attachmentUseCases(composition: Composition) {
+  const { ports, state, factory } = composition;
+  const { clock, ids, metrics } = ports;
+  const { trust, acknowledged, filler } = state;
   const [create, list, remove] = ['task.create_attachment', 'task.list_attachments', 'task.delete_attachment'] as const;
-  const filler = new IndexFiller(ports.store, ports.cache, clock);
-  const corrected = new CorrectedList(store(list), cache(list), lookup(list), memory);
-  return [
-    new CreateAttachment(writer(create), ids, metrics, settings),
-    new GetAttachment(lookup('task.get_attachment')),
-    new GetAttachmentsBatch(lookup('task.get_attachments_batch')),
-    new ListAttachments(store(list), cache(list), lookup(list), clock, metrics, filler, corrected, memory),
-    new DeleteAttachment(store(remove), writer(remove), lookup(remove), clock, ids),
-  ];
+  const [store, cache, lookup] = [composition.store(list), composition.cache(list), composition.lookup(list)];
+  const cachedPages = new CachedPages(cache, lookup, metrics, acknowledged);
+  const corrected = new CorrectedList(store, cache, lookup, acknowledged);
+  const storedPages = new StoredPages(store, cache, corrected, filler, metrics);
+  const writer = composition.writer(remove);
+  const remover = new AttachmentRemover(composition.store(remove), writer, composition.lookup(remove), clock, ids);
+  return {
+    createAttachment: new CreateAttachment(factory, composition.writer(create), metrics),
+    getAttachment: new GetAttachment(composition.lookup('task.get_attachment')),
+    getAttachmentsBatch: new GetAttachmentsBatch(composition.lookup('task.get_attachments_batch')),
+    listAttachments: new ListAttachments(cachedPages, storedPages, clock, metrics, trust, acknowledged),
+    deleteAttachment: new DeleteAttachment(remover),
+  };
 }
 
-function taskUseCases(ports: Ports, guard: Guard, memory: ReplicaMemory): readonly object[] {
+function taskUseCases(composition: Composition) {
+  const { ports, state, factory } = composition;
   const { clock, ids, metrics, settings } = ports;
-  const tasks = (method: string) => guard('postgres', method, ports.tasks);
-  const cache = (method: string) => guard('redis', method, ports.cache);
+  const { acknowledged } = state;
+  const tasks = (method: string) => composition.tasks(method);
   const [create, complete, remove] = ['task.create', 'task.complete', 'task.delete'] as const;
-  const writer = attachmentWriter(ports, guard, memory, complete);
-  return [
-    new CreateTask(tasks(create), cache(create), clock, ids, metrics, settings, memory),
-    new GetTask(tasks('task.get'), clock),
-    new UpdateTask(tasks('task.update'), clock, ids),
-    new CompleteTask(tasks(complete), writer, clock, ids, metrics, settings),
-    new CancelTask(tasks('task.cancel'), clock, ids),
-    new ListTasks(tasks('task.list'), clock),
-    new IsForeignTask(tasks(remove)),
-    new DeleteTask(tasks(remove), cache(remove), clock, ids, settings, memory),
-  ];
+  const [createCache, removeCache] = [composition.cache(create), composition.cache(remove)];
+  return {
+    createTask: new CreateTask(tasks(create), createCache, factory, clock, ids, metrics, acknowledged),
+    getTask: new GetTask(tasks('task.get'), clock),
+    listTasks: new ListTasks(tasks('task.list'), clock),
+    updateTask: new UpdateTask(tasks('task.update'), clock, ids),
+    completeTask: new CompleteTask(tasks(complete), factory, composition.writer(complete), clock, ids, metrics),
+    cancelTask: new CancelTask(tasks('task.cancel'), clock, ids),
+    deleteTask: new DeleteTask(tasks(remove), removeCache, clock, ids, settings, acknowledged),
+    isForeignTask: new IsForeignTask(tasks(remove)),
+  };
 }
 
-function attachmentWriter(ports: Ports, guard: Guard, memory: ReplicaMemory, method: string): AttachmentWriter {
-  const store = guard('postgres', method, ports.store);
-  const cache = guard('redis', method, ports.cache);
-  const journal = guard('redis', method, ports.journal);
-  return new AttachmentWriter(store, cache, journal, ports.clock, ports.ids, memory);
-}
-
-function backgroundUseCases(ports: Ports, memory: ReplicaMemory): readonly object[] {
-  const { store, cache, journal, expired, outbox, bus, clock, metrics, cacheTtlMs } = ports;
-  return [
-    new DrainJournal(journal, store),
-    new ProjectChanges(cache, outbox, memory, clock, cacheTtlMs),
-    new PublishEvents(outbox, bus, metrics),
-    new FollowEvents(outbox),
-    new SweepExpired(expired, cache, clock),
-    new ReportBacklog(outbox, journal, metrics),
-    new PurgeHistory(outbox, expired, clock),
-    convertRetiredData(ports, memory),
-  ];
-}
-
-function convertRetiredData(ports: Ports, memory: ReplicaMemory): ConvertRetiredData {
-  const { tasks, clock, ids, metrics, settings } = ports;
-  const writer = attachmentWriter(ports, (_store, _method, port) => port, memory, 'task.create_attachment');
-  return new ConvertRetiredData(tasks, new CreateAttachment(writer, ids, metrics, settings), clock, ids, settings);
+function backgroundUseCases({ ports, state, factory }: Composition) {
+  const { store, tasks, cache, journal, expired, outbox, bus, clock, ids, metrics, settings } = ports;
+  const { trust, acknowledged } = state;
+  const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged);
+  return {
+    publishEvents: new PublishEvents(outbox, bus, metrics),
+    followEvents: new FollowEvents(outbox),
+    drainJournal: new DrainJournal(journal, store),
+    projectChanges: new ProjectChanges(cache, outbox, trust, clock, settings),
+    sweepExpired: new SweepExpired(expired, cache, clock),
+    reportBacklog: new ReportBacklog(outbox, journal, metrics),
+    purgeHistory: new PurgeHistory(outbox, expired, clock),
+    convertRetiredData: new ConvertRetiredData(tasks, factory, writer, clock, ids, settings),
+  };
 }

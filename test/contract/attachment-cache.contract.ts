@@ -32,12 +32,12 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
     let harness: AttachmentCacheHarness;
     let cache: AttachmentCache;
     let taskId: string;
-    let session: number;
+    let generation: number;
 
     beforeAll(async () => {
       harness = await open();
       cache = harness.cache(HOUR_MS);
-      ({ session } = (await cache.readTask(`t-${randomUUID()}`)).token);
+      ({ generation } = (await cache.readTask(`t-${randomUUID()}`)).token);
     });
     afterAll(() => harness?.close());
     beforeEach(() => {
@@ -56,7 +56,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       attachments: readonly Attachment[],
       { complete = false, withBodies = true } = {},
     ) => {
-      const token = { floor, session };
+      const token = { floor, generation };
       return cache.fill([{ taskId, organization: ORGANIZATION, token, attachments, withBodies, complete }]);
     };
     const pageOf = async (
@@ -68,7 +68,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
     };
     /** The reply for a task of which the cache knows nothing. */
     const nothing = () => ({
-      token: { floor: expect.any(Number) as number, session },
+      token: { floor: expect.any(Number) as number, generation },
       cursor: expect.any(Number) as number,
       deleted: false,
     });
@@ -206,9 +206,9 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       it('learn the generation in which they were made, and of nothing newer without a journal', async () => {
         const floor = await completeTask(sample('k', 2));
         const told = await put(sample('k', floor + 4));
-        expect(told).toEqual({ session });
-        expect(await put(sample('k', floor + 2))).toEqual({ session });
-        expect(await remove('k', floor + 2)).toEqual({ session });
+        expect(told).toEqual({ generation });
+        expect(await put(sample('k', floor + 2))).toEqual({ generation });
+        expect(await remove('k', floor + 2)).toEqual({ generation });
       });
 
       it('of one version take effect only once', async () => {

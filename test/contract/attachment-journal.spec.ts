@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { refName, type AttachmentRef } from '../../src/core/domain/attachment';
 import { attachmentCreated, ofStored } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
-import type { JournalEntry } from '../../src/core/ports/attachment-journal';
-import type { JournaledWrite } from '../../src/core/ports/attachment-store';
+import type { JournalEntry, JournaledWrite } from '../../src/core/ports/attachment-journal';
 import type { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import type { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
 import { NoAttachmentJournal } from '../../src/outbound/memory/no-attachment-journal';
@@ -57,8 +56,8 @@ describe.each([
     });
 
     it('returns the generation in which it was accepted', async () => {
-      const { session } = harness.connection;
-      expect(await task.append(task.putOf(task.sample('new', floor + 2)))).toEqual({ state: 'journaled', session });
+      const { generation } = harness.connection;
+      expect(await task.append(task.putOf(task.sample('new', floor + 2)))).toEqual({ state: 'journaled', generation });
     });
 
     it('over a live attachment keeps its identity for readers and in the event', async () => {
@@ -93,7 +92,10 @@ describe.each([
     ])('replaces nothing if the attachment %s', async (__, lose) => {
       await lose();
       const put = task.sample('known', floor + 4);
-      expect(await task.append(task.putOf(put))).toEqual({ state: 'journaled', session: harness.connection.session });
+      expect(await task.append(task.putOf(put))).toEqual({
+        state: 'journaled',
+        generation: harness.connection.generation,
+      });
       expect(await task.get('known')).toEqual(put);
       expect(await harness.client.hget(control(), 'm')).toBe('1');
     });
@@ -167,7 +169,7 @@ describe.each([
       await harness.evict.body(task.id, 'known');
       expect(await task.append(task.deletionOf('known', floor + 2))).toEqual({
         state: 'journaled',
-        session: harness.connection.session,
+        generation: harness.connection.generation,
       });
     });
 
@@ -360,7 +362,7 @@ describe.each([
   describe('changes from the store', () => {
     it('learn of a newer journaled put, drained or not', async () => {
       const put = await task.appendPut('known', floor + 10);
-      const newer = { newer: floor + 10, session: harness.connection.session };
+      const newer = { newer: floor + 10, generation: harness.connection.generation };
       const expectNewer = async () => {
         expect(await task.apply(task.sample('known', floor + 4))).toEqual(newer);
         expect(await task.apply(task.sample('known', floor + 10))).toEqual(newer);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ExpiredAttachment } from '../../src/core/domain/attachment';
 import { attachmentExpired, ofStored } from '../../src/core/domain/domain-event';
-import type { AttachmentDeletion, AttachmentPut } from '../../src/core/ports/attachment-store';
+import type { AttachmentDeletion, AttachmentPut } from '../../src/core/ports/attachment-write';
 import {
   aDeletion,
   aPut,

@@ -4,7 +4,8 @@ import { ATTACHMENT_TYPES, type Attachment, type AttachmentDraft } from '../../s
 import { attachmentExpired, ofStored } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../src/core/domain/limits';
-import type { AttachmentListQuery, AttachmentPut } from '../../src/core/ports/attachment-store';
+import type { AttachmentListQuery } from '../../src/core/ports/attachment-store';
+import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import {
   aDeletion,
   aPut,
@@ -280,7 +281,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await list({ nowMs: EXPIRES_MS - 1 })).toMatchObject({ totalCount: 2 });
         expect(await list({ nowMs: EXPIRES_MS })).toEqual({ attachments: [other.attachment], totalCount: 1 });
         expect(await list({ nowMs: EXPIRES_MS, type: 'text' })).toEqual({ attachments: [], totalCount: 0 });
-        expect(await harness.attachments.summaries(taskId, ORGANIZATION, EXPIRES_MS, TIMEOUT_MS)).toHaveLength(1);
+        expect(await harness.attachments.outlines(taskId, ORGANIZATION, EXPIRES_MS, TIMEOUT_MS)).toHaveLength(1);
         expect((await harness.tasks.get(taskId, ORGANIZATION, EXPIRES_MS, TIMEOUT_MS))?.attachmentCount).toBe(1);
       });
 
@@ -344,7 +345,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
             found: [],
           });
           expect(await list({ taskId: id })).toBeUndefined();
-          expect(await harness.attachments.summaries(id, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toBeUndefined();
+          expect(await harness.attachments.outlines(id, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toBeUndefined();
           expect(await harness.eventsOf(id)).toEqual(before);
         },
       );
@@ -407,7 +408,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
           { ...text.attachment, content: undefined, bytes: 2 },
         ];
         expect((await list({ includeBodies: false }))?.attachments).toEqual(bare);
-        expect(await harness.attachments.summaries(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual(bare);
+        expect(await harness.attachments.outlines(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual(bare);
       });
 
       it('returns the total count even beyond the last page', async () => {
@@ -451,8 +452,8 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
               expect(await list({ taskId: task.id, ...one })).toEqual(expected);
             }
             const inKeyOrder = puts.map(({ attachment }) => attachment.key).sort(byBytes);
-            const summaries = await harness.attachments.summaries(task.id, ORGANIZATION, NOW_MS, TIMEOUT_MS);
-            expect(summaries?.map(({ key }) => key)).toEqual(inKeyOrder);
+            const outlines = await harness.attachments.outlines(task.id, ORGANIZATION, NOW_MS, TIMEOUT_MS);
+            expect(outlines?.map(({ key }) => key)).toEqual(inKeyOrder);
           }),
           { numRuns: 25 },
         );

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createAttachment, type Attachment, type AttachmentDraft } from '../../src/core/domain/attachment';
+import { checkDraft, createAttachment, type Attachment, type AttachmentDraft } from '../../src/core/domain/attachment';
 import {
   attachmentCreated,
   attachmentDeleted,
@@ -10,7 +10,8 @@ import {
 } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
 import { createTask, type Task, type TaskDraft } from '../../src/core/domain/task';
-import type { AttachmentDeletion, AttachmentPut, AttachmentStore } from '../../src/core/ports/attachment-store';
+import type { AttachmentStore } from '../../src/core/ports/attachment-store';
+import type { AttachmentDeletion, AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { TaskDeletion, TaskStore } from '../../src/core/ports/task-store';
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
 import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
@@ -133,12 +134,11 @@ export function aPut(
   { version = 1000, nowMs = NOW_MS, by = 'ada' }: PutOptions = {},
 ): AttachmentPut {
   const body = draft.type === undefined ? { type: 'json' as const, value: JsonText.of(version) } : {};
-  const attachment = createAttachment({ key: 'k', ...body, ...draft } as AttachmentDraft, {
+  const attachment = createAttachment(checkDraft({ key: 'k', ...body, ...draft } as AttachmentDraft, 2 ** 20), {
     nowMs,
     idSuffix: randomUUID().slice(0, 8),
     createdBy: by,
     stamp: { version, op: randomUUID() },
-    maxBytes: 2 ** 20,
   });
   return { attachment, event: attachmentCreated(attachment, 'replica-1') };
 }

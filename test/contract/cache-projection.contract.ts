@@ -175,7 +175,7 @@ export function describeCacheProjection(name: string, open: () => Promise<Attach
       it('is unknown at first, then moves with the changes, and is returned to readers', async () => {
         const { token } = await cache.readTask(task.id);
         const before = await cursorOf(cache);
-        expect(before).toMatchObject({ position: undefined, session: token.session });
+        expect(before).toMatchObject({ position: undefined, generation: token.generation });
         expect((await cache.readTask(task.id)).cursor).toBe(0);
         await cache.project(before, [], 7000);
         expect(await cache.cursors()).toEqual([{ ...before, position: 7000 }]);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { taskCompleted, taskCreated } from '../../src/core/domain/domain-event';
 import { completeTask, type Task } from '../../src/core/domain/task';
-import type { AttachmentPut } from '../../src/core/ports/attachment-store';
+import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import { StoreError } from '../../src/core/ports/store-error';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';

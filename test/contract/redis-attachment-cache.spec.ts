@@ -18,9 +18,9 @@ describe('attachment cache in Redis', () => {
   let taskId: string;
   let attachments: Attachment[];
   let floor: number;
-  let session: number;
+  let generation: number;
 
-  const fillOf = (all: readonly Attachment[], complete = true, token = { floor, session }): Fill => ({
+  const fillOf = (all: readonly Attachment[], complete = true, token = { floor, generation }): Fill => ({
     taskId,
     organization: 'acme',
     token,
@@ -48,7 +48,7 @@ describe('attachment cache in Redis', () => {
   beforeEach(async () => {
     taskId = `t-${randomUUID()}`;
     attachments = ['a', 'b', 'c'].map((key) => sampleAttachment({ taskId, key }));
-    ({ floor, session } = (await cache.readTask(taskId)).token);
+    ({ floor, generation } = (await cache.readTask(taskId)).token);
     await cache.fill([fillOf(attachments)]);
   });
 
@@ -208,7 +208,7 @@ describe('attachment cache in Redis', () => {
 
   it('ignores a fill of an earlier generation', async () => {
     const changed = attachments.map((attachment) => ({ ...attachment, version: 4, op: randomUUID() }));
-    await cache.fill([fillOf(changed, true, { floor, session: session - 1 })]);
+    await cache.fill([fillOf(changed, true, { floor, generation: generation - 1 })]);
     expect(await get('a')).toEqual(attachments[0]);
     await cache.fill([fillOf(changed)]);
     expect(await get('a')).toEqual(changed[0]);
@@ -351,7 +351,7 @@ describe('attachment cache in Redis', () => {
         return proxy.takeRoundTrips();
       };
       const others = Array.from({ length: 20 }, () => `t-${randomUUID()}`);
-      const token = { floor, session: connection.session };
+      const token = { floor, generation: connection.generation };
       const fills = others.map((id) => ({ ...fillOf([], false, token), taskId: id }));
       const [a] = attachments as [Attachment];
       proxy.takeRoundTrips();

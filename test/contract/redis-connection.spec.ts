@@ -127,17 +127,20 @@ describe.each([
 
   it('starts a generation with every connection, and ignores fills of an earlier one', async () => {
     open();
-    expect(connection.session).toBe(0);
+    expect(connection.generation).toBe(0);
     await ready();
     await connection.client.flushall();
     const { token } = await cache.readTask('t-1');
-    expect(token.session).toBe(connection.session);
+    expect(token.generation).toBe(connection.generation);
     await breakConnections();
-    await until('connected again', () => connection.session > token.session && connection.client.status === 'ready');
+    await until(
+      'connected again',
+      () => connection.generation > token.generation && connection.client.status === 'ready',
+    );
     const fill = { taskId: 't-1', organization: 'acme', withBodies: true, complete: true };
     await cache.fill([{ ...fill, token, attachments: [sampleAttachment(REF)] }]);
     const found = await cache.readTask('t-1');
-    expect(found).toMatchObject({ token: { floor: token.floor, session: connection.session } });
+    expect(found).toMatchObject({ token: { floor: token.floor, generation: connection.generation } });
     expect(found.organization).toBeUndefined();
     await cache.fill([{ ...fill, token: found.token, attachments: [sampleAttachment(REF)] }]);
     expect(await cache.readTask('t-1')).toMatchObject({ organization: 'acme' });
@@ -146,10 +149,10 @@ describe.each([
   it('stays in its generation as long as the connection lasts', async () => {
     open();
     await ready();
-    const { session } = connection;
+    const { generation } = connection;
     for (let i = 0; i < 50; i++) await cache.readTask(`t-${i}`);
     await cache.cursors();
-    expect(connection.session).toBe(session);
+    expect(connection.generation).toBe(generation);
   });
 
   it('waits no longer than the command time-out for a silent server', async () => {
@@ -293,18 +296,18 @@ describe('a connection to a cluster of several nodes', () => {
       );
     await until('all nodes are connected', allAnswer);
     const [node] = servers.nodes as [RedisServer];
-    const { session } = connection;
+    const { generation } = connection;
 
     await node.kill();
     await until('only some shards answer', async () => (await partsThatAnswer()) < keys.shards.length);
     expect(await partsThatAnswer()).toBeGreaterThan(0);
     expect(await journal.oldest()).toEqual([]);
-    await until('the node is missed', () => connection.session > session);
+    await until('the node is missed', () => connection.generation > generation);
 
-    const without = connection.session;
+    const without = connection.generation;
     await node.restart();
     await until('all nodes are back', async () => (await partsThatAnswer()) === keys.shards.length, 20_000);
-    expect(connection.session).toBeGreaterThan(without);
+    expect(connection.generation).toBeGreaterThan(without);
   });
 });
 

@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { AttachmentLookup } from '../../src/core/consistency/attachment-lookup';
-import { CorrectedList } from '../../src/core/consistency/corrected-list';
-import { GetAttachment } from '../../src/core/use-cases/attachments/get-attachment';
-import { ListAttachments } from '../../src/core/use-cases/attachments/list-attachments';
-import { ProjectChanges } from '../../src/core/use-cases/upkeep/project-changes';
-import { ReplicaMemory } from '../../src/core/consistency/replica-memory';
+import { composeUseCases, newReplicaState } from '../../src/app/use-cases';
+import type { GetAttachment } from '../../src/core/use-cases/attachments/get-attachment';
+import type { ListAttachments } from '../../src/core/use-cases/attachments/list-attachments';
+import type { ProjectChanges } from '../../src/core/use-cases/upkeep/project-changes';
 import { nothingIfWrongType } from '../../src/outbound/redis/redis-error';
-import { CALLER, House } from '../support/house';
+import { CALLER, Fixture } from '../support/fixture';
 import { openRedisHarness, type RedisCacheHarness } from '../support/redis-cache-harness';
 
 const HOUR_MS = 3_600_000;
@@ -135,7 +133,7 @@ function misspelt(record: string, wrong: Corruption & { kind: 'part' | 'letter' 
 
 /** One replica that writes and one that reads. The reader does not know which writes the other one has acknowledged. */
 class Replica {
-  private readonly house: House;
+  private readonly fixture: Fixture;
   private readonly projectChanges: ProjectChanges;
   private readonly getAttachment: GetAttachment;
   private readonly listAttachments: ListAttachments;
@@ -144,32 +142,23 @@ class Replica {
 
   constructor(harness: RedisCacheHarness) {
     const opened = { cache: harness.cache(HOUR_MS), journal: harness.journal(HOUR_MS) };
-    this.house = new (class extends House {
+    this.fixture = new (class extends Fixture {
       protected override openCache() {
         return opened;
       }
     })();
-    const { store, outbox, clock, metrics, filler } = this.house;
-    const memory = new ReplicaMemory();
-    const lookup = new AttachmentLookup(store, this.house.cache, clock, metrics, memory);
-    const corrected = new CorrectedList(store, this.house.cache, lookup, memory);
-    this.projectChanges = new ProjectChanges(this.house.cache, outbox, memory, clock, HOUR_MS);
-    this.getAttachment = new GetAttachment(lookup);
-    this.listAttachments = new ListAttachments(
-      store,
-      this.house.cache,
-      lookup,
-      clock,
-      metrics,
-      filler,
-      corrected,
-      memory,
-    );
+    // Another replica reads.
+    const reader = composeUseCases(this.fixture.ports, {
+      state: { ...newReplicaState(this.fixture.ports), filler: this.fixture.state.filler },
+    });
+    this.projectChanges = reader.projectChanges;
+    this.getAttachment = reader.getAttachment;
+    this.listAttachments = reader.listAttachments;
   }
 
   /** Creates the task, and lets Redis know all of it. */
   async open(): Promise<void> {
-    await this.house.task(TASK);
+    await this.fixture.task(TASK);
     for (const each of KEYS) await this.put(each);
     await this.projectChanges.execute();
     await this.heal();
@@ -189,15 +178,15 @@ class Replica {
   }
 
   async heal(): Promise<void> {
-    const { house } = this;
+    const { fixture } = this;
     for (let reads = 0; reads <= MAX_READS_UNTIL_HEALED; reads++) {
-      house.forgetCalls();
+      fixture.forgetCalls();
       for (const each of this.contents.keys()) await this.get(each);
       await this.list({ limit: 4, offset: 0, includeBodies: false });
-      await house.filler.idle();
-      if (house.postgres.calls.length === 0) return;
+      await fixture.state.filler.idle();
+      if (fixture.postgres.calls.length === 0) return;
     }
-    throw new Error(`Redis does not answer: ${house.postgres.calls.join()}`);
+    throw new Error(`Redis does not answer: ${fixture.postgres.calls.join()}`);
   }
 
   private async get(asked: string): Promise<void> {
@@ -211,7 +200,7 @@ class Replica {
   private async list(asked: { limit: number; offset: number; includeBodies: boolean }): Promise<void> {
     const query = { taskId: TASK, keyPrefix: '', descending: false, ...asked };
     const { attachments, totalCount } = await this.listAttachments.execute(query, CALLER);
-    await this.house.filler.idle();
+    await this.fixture.state.filler.idle();
     const keys = [...this.contents.keys()].slice(asked.offset, asked.offset + asked.limit);
     const expected = keys.map((each) => [each, asked.includeBodies ? this.contents.get(each) : undefined]);
     expect([totalCount, attachments.map(({ key, content }) => [key, content])]).toEqual([this.contents.size, expected]);
@@ -219,16 +208,16 @@ class Replica {
 
   /** The map has the order of the list, in which an overwritten attachment keeps its place. */
   private async put(put: string): Promise<void> {
-    this.house.clock.advance(1);
+    this.fixture.clock.advance(1);
     const content = `content ${++this.writes}`;
-    await this.house.text(TASK, put, content);
+    await this.fixture.text(TASK, put, content);
     this.contents.set(put, content);
   }
 
   private async delete(deleted: string): Promise<void> {
-    this.house.clock.advance(1);
+    this.fixture.clock.advance(1);
     const found = this.contents.delete(deleted);
-    const deletion = this.house.deleteAttachment.execute({ taskId: TASK, key: deleted }, CALLER);
+    const deletion = this.fixture.useCases.deleteAttachment.execute({ taskId: TASK, key: deleted }, CALLER);
     expect(
       await deletion.then(
         () => true,

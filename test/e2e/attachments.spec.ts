@@ -30,7 +30,7 @@ async function answersAbout(service: Service, taskId: string, keys: readonly str
     gets: await Promise.all(keys.map((key) => service.result('task.get_attachment', { taskId, key }))),
     list: await list({}),
     page: await list({ limit: 2, offset: 1, order: 'desc' }),
-    bodiless: await list({ includeBodies: false }),
+    outlines: await list({ includeBodies: false }),
     filtered: await list({ type: 'json', keyPrefix: 'k' }),
     batch: await service.result<WireBatch>('task.get_attachments_batch', {
       requests: [...keys, 'missing'].map((key) => ({ taskId, key })),

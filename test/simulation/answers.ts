@@ -1,8 +1,8 @@
 import { isLive, type Attachment, type AttachmentRef } from '../../src/core/domain/attachment';
 import { DomainError, type Refusal } from '../../src/core/domain/domain-error';
-import { OPERATION_TIMEOUT_MS, CACHE_TIMEOUT_MS } from '../../src/core/domain/limits';
+import { OPERATION_TIMEOUT_MS, CACHE_TIMEOUT_MS } from '../../src/core/ports/time-limits';
 import { StoreError } from '../../src/core/ports/store-error';
-import type { AttachmentPage } from '../../src/core/use-cases/attachments/list-attachments';
+import type { AttachmentPage } from '../../src/core/consistency/attachment-page';
 import type { Change, History, TaskHistory } from './history';
 import type { Answer, Operation } from './operation';
 import type { Plan } from './plan';

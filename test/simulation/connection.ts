@@ -52,8 +52,8 @@ class Call {
   constructor(
     readonly options: CallOptions,
     readonly sentAtMs: number,
-    readonly session: number,
-    readonly effect: (session: number) => Promise<unknown>,
+    readonly generation: number,
+    readonly effect: (generation: number) => Promise<unknown>,
     readonly resolve: (value: never) => void,
     readonly reject: (error: unknown) => void,
   ) {}
@@ -72,7 +72,7 @@ const ORDINARY_MS = 300;
  */
 export class Connection {
   /** Counts how often the connection has become ready. */
-  session = 1;
+  generation = 1;
   private isReady = true;
   private isDead = false;
   private blockage?: Blockage;
@@ -94,10 +94,10 @@ export class Connection {
     private readonly trace?: (line: string) => void,
   ) {}
 
-  send<T>(options: CallOptions, effect: (session: number) => Promise<T>): Promise<T> {
+  send<T>(options: CallOptions, effect: (generation: number) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.isDead) return;
-      const call = new Call(options, this.timeline.nowMs, this.session, effect, resolve, reject);
+      const call = new Call(options, this.timeline.nowMs, this.generation, effect, resolve, reject);
       this.pending.add(call);
       this.dispatch(call);
     });
@@ -138,9 +138,9 @@ export class Connection {
     this.isReady = false;
     this.timeline.after(1 + this.random.int(60), () => {
       this.isReady = true;
-      this.session += 1;
+      this.generation += 1;
       this.lastReplyMs = this.timeline.nowMs;
-      this.trace?.(`${this.options.name} is connected to ${this.options.server}, session ${this.session}`);
+      this.trace?.(`${this.options.name} is connected to ${this.options.server}, generation ${this.generation}`);
     });
   }
 
@@ -189,7 +189,7 @@ export class Connection {
     }
     const late = call.isOver ? ' (nobody waits for it any more)' : '';
     this.trace?.(`  ${this.options.server} takes ${call.options.method} of ${this.options.name}${late}`);
-    call.effect(call.session).then(
+    call.effect(call.generation).then(
       (value) =>
         this.reply(call, value, () => {
           call.options.witness.answered(this.finished(call), value);

@@ -1,8 +1,7 @@
 import type { Attachment, AttachmentRef } from '../../src/core/domain/attachment';
 import type { DomainEvent } from '../../src/core/domain/domain-event';
 import type { AppliedChange } from '../../src/core/ports/attachment-cache';
-import type { JournalEntry } from '../../src/core/ports/attachment-journal';
-import type { JournaledWrite } from '../../src/core/ports/attachment-store';
+import type { JournalEntry, JournaledWrite } from '../../src/core/ports/attachment-journal';
 import { StoreError } from '../../src/core/ports/store-error';
 import { isTombstone, type MemoryDatabase } from '../../src/outbound/memory/memory-database';
 import type { OutboxRow } from '../../src/outbound/memory/memory-outbox-rows';

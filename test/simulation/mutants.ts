@@ -1,11 +1,11 @@
 /** The code without one of its mechanisms: a simulation that does not notice proves nothing. */
 export interface Mutant {
   readonly name: string;
-  /** Where it shows, if it hardly does elsewhere. */
+  /** The scenario in which it shows, if it hardly does in others. */
   readonly scenario?: string;
   /** From the root of the repository. */
   readonly file: string;
-  /** Stands there exactly once. */
+  /** Is found in the file exactly once. */
   readonly find: string;
   readonly replace: string;
 }
@@ -19,53 +19,53 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'own versions are not remembered',
     scenario: 'backlog',
-    file: `${CONSISTENCY}/replica-memory.ts`,
+    file: `${CONSISTENCY}/acknowledged-changes.ts`,
     find: `    return this.changeOf(ref)?.version ?? 0;`,
     replace: `    return 0;`,
   },
   {
     name: 'a list is not held against own changes',
     scenario: 'long transactions',
-    file: `${CONSISTENCY}/replica-memory.ts`,
-    find: `    return [...task.unchecked].map((key) => task.changes.get(key) as OwnChange);`,
+    file: `${CONSISTENCY}/acknowledged-changes.ts`,
+    find: `    return [...task.unchecked].map((key) => task.changes.get(key) as AcknowledgedChange);`,
     replace: `    return [];`,
   },
   {
     name: 'own journaled changes are not remembered for lists',
     scenario: 'backlog',
-    file: `${CONSISTENCY}/replica-memory.ts`,
+    file: `${CONSISTENCY}/acknowledged-changes.ts`,
     find: `    return [...(this.changed(taskId)?.changes.values() ?? [])].filter(({ journaled }) => journaled);`,
     replace: `    return [];`,
   },
   {
     name: 'own deletions of tasks are not remembered',
     scenario: 'tasks deleted',
-    file: `${CONSISTENCY}/replica-memory.ts`,
+    file: `${CONSISTENCY}/acknowledged-changes.ts`,
     find: `    return this.tasks.get(taskId) === 'deleted';`,
     replace: `    return false;`,
   },
   {
     name: 'a new process trusts the cache',
     scenario: 'redis back old',
-    file: `${CONSISTENCY}/replica-memory.ts`,
-    find: `    this.session = session;\n    this.need = Infinity;`,
-    replace: `    this.need = this.session === 0 ? 0 : Infinity;\n    this.session = session;`,
+    file: `${CONSISTENCY}/cache-trust.ts`,
+    find: `    this.current = generation;\n    this.need = Infinity;`,
+    replace: `    this.need = this.current === 0 ? 0 : Infinity;\n    this.current = generation;`,
   },
   {
     name: 'the cache is trusted after a reconnect',
     scenario: 'slow replies across a reconnect',
-    file: `${CONSISTENCY}/replica-memory.ts`,
-    find: `    this.session = session;\n    this.need = Infinity;`,
-    replace: `    this.need = this.session === 0 ? Infinity : this.need;\n    this.session = session;`,
+    file: `${CONSISTENCY}/cache-trust.ts`,
+    find: `    this.current = generation;\n    this.need = Infinity;`,
+    replace: `    this.need = this.current === 0 ? Infinity : this.need;\n    this.current = generation;`,
   },
   {
     name: 'an own write that both stores have lost is asked for for ever',
     file: `${CONSISTENCY}/attachment-lookup.ts`,
-    find: `      this.memory.forget(ref, ownVersion);`,
+    find: `      this.acknowledged.forget(ref, ownVersion);`,
     replace: `      throw new StoreError('postgres', 'unavailable');`,
   },
   {
-    name: 'older than acknowledged is answered while redis is away',
+    name: 'an older version than acknowledged is returned while redis is unavailable',
     scenario: 'backlog',
     file: `${CONSISTENCY}/attachment-lookup.ts`,
     find: `      if (!cached) throw new StoreError('redis', 'unavailable');`,
@@ -78,7 +78,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    const isNewer = journaledVersion > Infinity;`,
   },
   {
-    name: 'not found is said of what nobody knows',
+    name: 'not found is said of an unknown attachment',
     file: `${CONSISTENCY}/attachment-lookup.ts`,
     find: `    if (version === undefined || version < ownVersion) return undefined;`,
     replace: `    if (version === undefined) return { taskExists: true, degraded: true };`,
@@ -100,14 +100,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a corrected list lacks what has been drained meanwhile',
     scenario: 'backlog',
     file: `${CONSISTENCY}/corrected-list.ts`,
-    find: `      if (attachment) outlines.set(key, withoutBody(attachment));
+    find: `      if (attachment) outlines.set(key, outlineOf(attachment));
       else gone.set(key, version);`,
     replace: `      gone.set(key, version);`,
   },
   {
     name: 'a deletion is not forced over what only the journal has',
     scenario: 'backlog',
-    file: `${USE_CASES}/attachments/delete-attachment.ts`,
+    file: `${CONSISTENCY}/attachment-remover.ts`,
     find: `      progress.force = found.journaled === true;`,
     replace: `      progress.force = false;`,
   },
@@ -122,7 +122,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'the journal is offered another version than the store',
     file: `${CONSISTENCY}/attachment-writer.ts`,
     find: `        outage = error;\n        return this.putInJournal(put, caller, nowMs, error);`,
-    replace: `        outage = error;\n        return { state: 'superseded', version: 0 };`,
+    replace: `        outage = error;\n        return new Overtaken(0);`,
   },
   {
     name: 'conditional writes go to the journal',
@@ -133,20 +133,20 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no floor in the next version',
     scenario: 'clocks far apart',
-    file: `${CONSISTENCY}/versioned-write.ts`,
-    find: `    if (outcome.state === 'superseded') floor = outcome.version;`,
+    file: `${CONSISTENCY}/write-versioned.ts`,
+    find: `    if (outcome.floor !== undefined) floor = outcome.floor;`,
     replace: ``,
   },
   {
     name: 'an entry is settled whether or not it is drained',
-    file: `${USE_CASES}/upkeep/drain-journal.ts`,
+    file: `${CONSISTENCY}/drain-batch.ts`,
     find: `        this.answered(entry, await this.store.drain(entry.write));`,
     replace: `        this.answered(entry, { state: 'superseded' });
         this.answered(entry, await this.store.drain(entry.write));`,
   },
   {
     name: 'what the store refuses stops the drain',
-    file: `${USE_CASES}/upkeep/drain-journal.ts`,
+    file: `${CONSISTENCY}/drain-batch.ts`,
     find: `        if (error.outcome !== 'refused') return `,
     replace: `        return `,
   },
@@ -159,27 +159,27 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a cache whose cursor is not read is believed',
     file: `${USE_CASES}/upkeep/project-changes.ts`,
-    find: `      this.memory.distrust(Infinity);`,
+    find: `      this.trust.distrust(Infinity);`,
     replace: ``,
   },
   {
     name: 'a cache that takes no changes is believed',
     scenario: 'redis refuses',
     file: `${USE_CASES}/upkeep/project-changes.ts`,
-    find: `      this.memory.distrust(horizon);`,
+    find: `      this.trust.distrust(horizon);`,
     replace: ``,
   },
   {
     name: 'a cache that is far behind is believed',
     scenario: 'long transactions',
     file: `${USE_CASES}/upkeep/project-changes.ts`,
-    find: `    this.memory.distrust(overdue.horizon);`,
+    find: `    if (overdue !== undefined) this.trust.distrust(overdue);`,
     replace: ``,
   },
   {
     name: 'only the first horizon ahead is watched',
     scenario: 'long transactions',
-    file: `${USE_CASES}/upkeep/project-changes.ts`,
+    file: `${CONSISTENCY}/projection-lag.ts`,
     find: `if (horizon > (this.ahead.at(-1)?.horizon ?? to)) this`,
     replace: `if (this.ahead.length === 0 && horizon > to) this`,
   },
@@ -333,8 +333,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a deletion does not raise the floor',
     file: `${MODEL}/cache-model.ts`,
-    find: `      if (record) task.remove(control, key);\n      raiseFloor(control, version);`,
-    replace: `      if (record) task.remove(control, key);`,
+    find: `      task.remove(control, key);\n      raiseFloor(control, version);`,
+    replace: `      task.remove(control, key);`,
   },
   {
     name: 'applying does not look at the floor',
@@ -363,7 +363,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'entries are settled past one that was not drained',
-    file: `${USE_CASES}/upkeep/drain-journal.ts`,
+    file: `${CONSISTENCY}/drain-batch.ts`,
     find: `      const outcome = this.outcomes.get(entry);`,
     replace: `      const outcome = this.outcomes.get(entry) ?? { state: 'superseded' };`,
   },
@@ -387,7 +387,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `  if (record && (`,
   },
   {
-    name: 'the cursor is moved by whoever comes',
+    name: 'the cursor is moved by any replica',
     scenario: 'redis back old',
     file: `${MODEL}/cache-model.ts`,
     find: `    if (this.cursor !== from) return;`,

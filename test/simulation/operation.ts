@@ -1,7 +1,7 @@
 import type { Attachment } from '../../src/core/domain/attachment';
 import { JsonText } from '../../src/core/domain/json-text';
 import type { WriteCondition } from '../../src/core/ports/attachment-store';
-import type { AttachmentPage } from '../../src/core/use-cases/attachments/list-attachments';
+import type { AttachmentPage } from '../../src/core/consistency/attachment-page';
 import type { CallWitness, FinishedCall } from './connection';
 import type { History } from './history';
 import type { PlannedOperation } from './plan';
@@ -181,5 +181,5 @@ export class Operation implements CallWitness {
 }
 
 const WHOLE = { limit: 50, offset: 0, includeBodies: true, descending: false, keyPrefix: '' };
-const STORE_LISTS = ['postgres list', 'postgres summaries'];
+const STORE_LISTS = ['postgres list', 'postgres outlines'];
 const CACHE_READS = ['redis read', 'redis readPage'];

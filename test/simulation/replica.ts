@@ -1,7 +1,7 @@
 import type { AttachmentCache } from '../../src/core/ports/attachment-cache';
 import type { AttachmentJournal } from '../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
-import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../src/core/domain/limits';
+import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../src/core/ports/time-limits';
 import type { EventBus } from '../../src/core/ports/event-bus';
 import type { ExpiredAttachmentStore } from '../../src/core/ports/expired-attachment-store';
 import { Metrics } from '../../src/core/ports/metrics';
@@ -9,23 +9,10 @@ import type { Outbox } from '../../src/core/ports/outbox';
 import { StoreError } from '../../src/core/ports/store-error';
 import type { TaskStore } from '../../src/core/ports/task-store';
 import { CoreSettings } from '../../src/core/ports/core-settings';
-import { AttachmentLookup } from '../../src/core/consistency/attachment-lookup';
-import { AttachmentWriter } from '../../src/core/consistency/attachment-writer';
-import { CompleteTask } from '../../src/core/use-cases/tasks/complete-task';
-import { CorrectedList } from '../../src/core/consistency/corrected-list';
-import { CreateAttachment } from '../../src/core/use-cases/attachments/create-attachment';
-import { CreateTask } from '../../src/core/use-cases/tasks/create-task';
-import { DeleteAttachment } from '../../src/core/use-cases/attachments/delete-attachment';
-import { DeleteTask } from '../../src/core/use-cases/tasks/delete-task';
-import { DrainJournal } from '../../src/core/use-cases/upkeep/drain-journal';
-import { GetAttachment } from '../../src/core/use-cases/attachments/get-attachment';
-import { GetAttachmentsBatch } from '../../src/core/use-cases/attachments/get-attachments-batch';
+import { composeUseCases, type Ports, type ReplicaState, type UseCases } from '../../src/app/use-cases';
+import { AcknowledgedChanges } from '../../src/core/consistency/acknowledged-changes';
+import { CacheTrust } from '../../src/core/consistency/cache-trust';
 import { IndexFiller } from '../../src/core/consistency/index-filler';
-import { ListAttachments } from '../../src/core/use-cases/attachments/list-attachments';
-import { ProjectChanges } from '../../src/core/use-cases/upkeep/project-changes';
-import { PublishEvents } from '../../src/core/use-cases/events/publish-events';
-import { ReplicaMemory } from '../../src/core/consistency/replica-memory';
-import { SweepExpired } from '../../src/core/use-cases/upkeep/sweep-expired';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
 import { ModelAttachmentJournal } from '../support/cache-model/model-attachment-journal';
 import { BusError } from './bus-error';
@@ -78,14 +65,13 @@ export class Replica {
   readonly clock: VirtualClock;
   readonly turns: ProjectionTurns;
   isAlive = true;
-  private readonly memory: ReplicaMemory;
+  private readonly state: ReplicaState;
   private readonly settings: CoreSettings;
   private readonly connections: Record<ServerName, Connection>;
   private readonly cache: ModelAttachmentCache;
   private readonly journal: ModelAttachmentJournal;
-  private readonly filler: IndexFiller;
   /** Of the command that is taking effect. */
-  private session = 0;
+  private generation = 0;
 
   constructor(
     private readonly around: Surroundings,
@@ -95,19 +81,13 @@ export class Replica {
     const { timeline, plan, redis, postgres } = around;
     this.name = `r${place + 1}${"'".repeat(incarnation)}`;
     this.clock = new VirtualClock(timeline, plan.skewsMs[place] as number, plan.clockStepMs);
-    this.memory = new ReplicaMemory(plan.scenario.memorySize);
-    this.settings = new CoreSettings(this.name, MAX_ATTACHMENT_BYTES);
+    this.settings = new CoreSettings(this.name, MAX_ATTACHMENT_BYTES, redis.cacheTtlMs);
     this.connections = { postgres: this.connect('postgres'), redis: this.connect('redis'), nats: this.connect('nats') };
     const positions = { cursor: () => redis.model.cursor ?? 0, horizon: () => postgres.database.xmax };
     this.turns = new ProjectionTurns(positions, () => timeline.nowMs);
-    this.cache = new ModelAttachmentCache(redis.model, () => this.session);
-    this.journal = new ModelAttachmentJournal(redis.model, () => this.session);
-    this.filler = new IndexFiller(
-      this.attachmentStore(NOBODY),
-      this.attachmentCache(NOBODY),
-      this.clock,
-      FILL_CHUNK_SIZE,
-    );
+    this.cache = new ModelAttachmentCache(redis.model, () => this.generation);
+    this.journal = new ModelAttachmentJournal(redis.model, () => this.generation);
+    this.state = this.newState(plan.scenario.memorySize);
     this.startJobs();
   }
 
@@ -121,39 +101,44 @@ export class Replica {
   }
 
   /** Made anew for each operation, so that every call can be told to the operation it belongs to. */
-  useCases(witness: CallWitness) {
-    const { clock, memory, settings, filler } = this;
-    const { ids } = this.around;
-    const store = this.attachmentStore(witness);
-    const tasks = this.taskStore(witness);
-    const cache = this.attachmentCache(witness);
-    const lookup = new AttachmentLookup(store, cache, clock, METRICS, memory);
-    const writer = new AttachmentWriter(store, cache, this.attachmentJournal(witness), clock, ids, memory);
-    const corrected = new CorrectedList(store, cache, lookup, memory);
+  useCases(witness: CallWitness): UseCases {
+    return composeUseCases(this.ports(witness), { state: this.state });
+  }
+
+  private newState(memorySize?: number): ReplicaState {
+    const trust = new CacheTrust();
+    const [store, cache] = [this.attachmentStore(NOBODY), this.attachmentCache(NOBODY)];
     return {
-      createAttachment: new CreateAttachment(writer, ids, METRICS, settings),
-      deleteAttachment: new DeleteAttachment(store, writer, lookup, clock, ids),
-      getAttachment: new GetAttachment(lookup),
-      getAttachmentsBatch: new GetAttachmentsBatch(lookup),
-      listAttachments: new ListAttachments(store, cache, lookup, clock, METRICS, filler, corrected, memory),
-      createTask: new CreateTask(tasks, cache, clock, ids, METRICS, settings, memory),
-      completeTask: new CompleteTask(tasks, writer, clock, ids, METRICS, settings),
-      deleteTask: new DeleteTask(tasks, cache, clock, ids, settings, memory),
+      trust,
+      acknowledged: new AcknowledgedChanges(trust, memorySize),
+      filler: new IndexFiller(store, cache, this.clock, FILL_CHUNK_SIZE),
+    };
+  }
+
+  private ports(witness: CallWitness): Ports {
+    return {
+      store: this.attachmentStore(witness),
+      tasks: this.taskStore(witness),
+      cache: this.attachmentCache(witness),
+      journal: this.attachmentJournal(witness),
+      expired: this.expiredStore(witness),
+      outbox: this.outbox(witness),
+      bus: this.eventBus(witness),
+      clock: this.clock,
+      ids: this.around.ids,
+      metrics: METRICS,
+      settings: this.settings,
     };
   }
 
   private startJobs(): void {
-    const { memory, clock, turns } = this;
-    const store = this.attachmentStore(NOBODY);
-    const drain = new DrainJournal(this.attachmentJournal(NOBODY), store);
-    const { cacheTtlMs } = this.around.redis;
-    const project = new ProjectChanges(this.attachmentCache(turns), this.outbox(turns), memory, clock, cacheTtlMs);
-    const publish = new PublishEvents(this.outbox(NOBODY), this.eventBus(), METRICS);
-    const sweep = new SweepExpired(this.expiredStore(), this.attachmentCache(NOBODY), clock);
-    this.repeat(TICK_MS.drain, () => drain.execute());
-    this.repeat(TICK_MS.project, () => project.execute().finally(() => turns.ended()));
-    this.repeat(TICK_MS.publish, () => publish.execute());
-    this.repeat(TICK_MS.sweep, () => sweep.execute());
+    const { turns } = this;
+    const { drainJournal, publishEvents, sweepExpired } = this.useCases(NOBODY);
+    const { projectChanges } = this.useCases(turns);
+    this.repeat(TICK_MS.drain, () => drainJournal.execute());
+    this.repeat(TICK_MS.project, () => projectChanges.execute().finally(() => turns.ended()));
+    this.repeat(TICK_MS.publish, () => publishEvents.execute());
+    this.repeat(TICK_MS.sweep, () => sweepExpired.execute());
   }
 
   private repeat(tickMs: number, job: () => Promise<unknown>): void {
@@ -211,8 +196,8 @@ export class Replica {
           store.find(refs, organization, nowMs),
         ),
       list: (query, timeoutMs) => this.query('list', witness, timeoutMs, () => store.list(query)),
-      summaries: (taskId, organization, nowMs, timeoutMs) =>
-        this.query('summaries', witness, timeoutMs, () => store.summaries(taskId, organization, nowMs)),
+      outlines: (taskId, organization, nowMs, timeoutMs) =>
+        this.query('outlines', witness, timeoutMs, () => store.outlines(taskId, organization, nowMs)),
     };
   }
 
@@ -318,23 +303,23 @@ export class Replica {
     return port as typeof port & Outbox;
   }
 
-  private expiredStore(): ExpiredAttachmentStore {
+  private expiredStore(witness: CallWitness): ExpiredAttachmentStore {
     const { expired } = this.around.postgres;
     const port = {
       find: (nowMs: number, limit: number) =>
-        this.query('find expired', NOBODY, OPERATION_TIMEOUT_MS, () => expired.find(nowMs, limit)),
+        this.query('find expired', witness, OPERATION_TIMEOUT_MS, () => expired.find(nowMs, limit)),
       remove: (one: Parameters<ExpiredAttachmentStore['remove']>[0]) =>
-        this.write(`expire ${stampOf(one)}`, NOBODY, OPERATION_TIMEOUT_MS, () => expired.remove(one)),
+        this.write(`expire ${stampOf(one)}`, witness, OPERATION_TIMEOUT_MS, () => expired.remove(one)),
     };
     return port as typeof port & ExpiredAttachmentStore;
   }
 
-  private eventBus(): EventBus {
+  private eventBus(witness: CallWitness): EventBus {
     const { bus } = this.around;
     return {
       publish: (event) =>
         this.connections.nats.send(
-          { method: `publish ${event.metadata.eventId.slice(-4)}`, timeoutMs: PUBLISH_TIMEOUT_MS, witness: NOBODY },
+          { method: `publish ${event.metadata.eventId.slice(-4)}`, timeoutMs: PUBLISH_TIMEOUT_MS, witness },
           () => bus.publish(event),
         ),
     };
@@ -348,8 +333,8 @@ export class Replica {
     note?: (reply: T) => unknown,
   ): Promise<T> {
     const { redis } = this.around;
-    return this.connections.redis.send({ method, timeoutMs: CACHE_TIMEOUT_MS, witness }, async (session) => {
-      this.session = session;
+    return this.connections.redis.send({ method, timeoutMs: CACHE_TIMEOUT_MS, witness }, async (generation) => {
+      this.generation = generation;
       const reply = await redis.serve(this.place, effect);
       note?.(reply);
       return reply;

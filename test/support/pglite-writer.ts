@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createAttachment } from '../../src/core/domain/attachment';
+import { checkDraft, createAttachment } from '../../src/core/domain/attachment';
 import { attachmentCreated, taskCreated } from '../../src/core/domain/domain-event';
 import { createTask } from '../../src/core/domain/task';
 import { openEmbeddedDatabase } from '../../src/outbound/postgres/embedded-database';
@@ -21,13 +21,12 @@ async function write(dataDirectory: string): Promise<never> {
   const attachments = new PostgresAttachmentStore(connection);
   for (let i = 0; ; i++) {
     const attachment = createAttachment(
-      { taskId: 't', key: `k${i}`, type: 'text', content: 'x'.repeat(i) },
+      checkDraft({ taskId: 't', key: `k${i}`, type: 'text', content: 'x'.repeat(i) }, 2 ** 20),
       {
         nowMs: at.nowMs,
         idSuffix: `${i}`,
         createdBy: 'ada',
         stamp: { version: 2, op: randomUUID() },
-        maxBytes: 2 ** 20,
       },
     );
     const put = { attachment, event: attachmentCreated(attachment, 'writer') };

@@ -2,8 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { Attachment } from '../../src/core/domain/attachment';
 import { attachmentCreated, attachmentDeleted } from '../../src/core/domain/domain-event';
 import type { AttachmentCache, JournaledChange } from '../../src/core/ports/attachment-cache';
-import type { AttachmentJournal, JournalEntry, JournalOutcome } from '../../src/core/ports/attachment-journal';
-import type { JournaledWrite } from '../../src/core/ports/attachment-store';
+import type {
+  AttachmentJournal,
+  JournalEntry,
+  JournalOutcome,
+  JournaledWrite,
+} from '../../src/core/ports/attachment-journal';
 import { NOW_MS, ORGANIZATION, TaskInCache } from './task-in-cache';
 
 /** One task, to which writes are journaled. */

@@ -1,30 +1,31 @@
 import type { Caller } from '../domain/caller';
 import { isLive, refName, type Attachment, type AttachmentRef } from '../domain/attachment';
-import { CACHE_TIMEOUT_MS } from '../domain/limits';
+import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
 import type { AttachmentCache, CachedAttachment, Fill } from '../ports/attachment-cache';
 import type { AttachmentStore, StoredAttachment } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
 import type { Metrics } from '../ports/metrics';
-import { StoreError } from '../ports/store-error';
+import { StoreError, isOutage } from '../ports/store-error';
+import type { AcknowledgedChanges } from './acknowledged-changes';
+import type { CacheTrust } from './cache-trust';
 import { Deadline } from './deadline';
-import type { ReplicaMemory } from './replica-memory';
-import { isOutage, unlessCacheIsDown } from './store-outage';
+import { unlessCacheIsDown } from './unless-cache-is-down';
 
 export interface FoundAttachment {
   readonly attachment?: Attachment;
   readonly taskExists: boolean;
   /** The attachment is one that the store may not have seen yet. */
   readonly journaled?: boolean;
-  /** The store should have been asked, and could not be. */
+  /** The store should have been asked, and was unavailable. */
   readonly degraded?: true;
 }
 
 const TASK_MISSING: FoundAttachment = { taskExists: false };
 
 /**
- * Finds attachments by key: the cache first, in one read; what it cannot answer in one query to the store, whose
- * answer is then left in the cache. The answers stand in the order of the references. Throws `StoreError` where nobody
- * who can answer knows.
+ * Finds attachments by key: in the cache first, with one read; what the cache does not know, in the store, with one
+ * query, and then fills it into the cache. The results are in the order of the references. Throws `StoreError` if no
+ * store that knows is available.
  */
 export class AttachmentLookup {
   constructor(
@@ -32,7 +33,8 @@ export class AttachmentLookup {
     private readonly cache: AttachmentCache,
     private readonly clock: Clock,
     private readonly metrics: Metrics,
-    private readonly memory: ReplicaMemory,
+    private readonly trust: CacheTrust,
+    private readonly acknowledged: AcknowledgedChanges,
   ) {}
 
   async find(
@@ -40,7 +42,7 @@ export class AttachmentLookup {
     caller: Caller,
     deadline = new Deadline(this.clock),
   ): Promise<readonly FoundAttachment[]> {
-    const ownVersions = refs.map((ref) => this.memory.versionOf(ref));
+    const ownVersions = refs.map((ref) => this.acknowledged.versionOf(ref));
     const cached = await unlessCacheIsDown(this.cache.read(refs, caller.organization));
     const known = refs.map((ref, i) => this.knownAnswer(ref, cached?.[i], ownVersions[i] as number, caller));
     this.metrics.cacheHits(known.filter((answer) => answer?.attachment).length);
@@ -54,35 +56,36 @@ export class AttachmentLookup {
     return known as readonly FoundAttachment[];
   }
 
-  /** As the store has it, and the journal where that is newer; only what they cannot answer comes from the cache. */
+  /** As the store has it, or the journal if that is newer; from the cache only if the store is unavailable. */
   async findStored(ref: AttachmentRef, caller: Caller, deadline: Deadline): Promise<FoundAttachment> {
-    const ownVersion = this.memory.versionOf(ref);
+    const ownVersion = this.acknowledged.versionOf(ref);
     const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
     const [answer] = await this.askStore([{ ref, cached, ownVersion }], caller, deadline);
     return answer as FoundAttachment;
   }
 
-  /** What the cache can say while the store is away; undefined where it does not know. */
+  /** What the cache can say while the store is unavailable; undefined if it does not know. */
   async findWithoutStore(ref: AttachmentRef, caller: Caller): Promise<FoundAttachment | undefined> {
-    const ownVersion = this.memory.versionOf(ref);
+    const ownVersion = this.acknowledged.versionOf(ref);
     const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
     return this.degradedAnswer({ ref, cached, ownVersion }, caller);
   }
 
-  /** Undefined where the store must be asked. */
+  /** Undefined if the store must be asked. */
   private knownAnswer(
     { taskId }: AttachmentRef,
     cached: CachedAttachment | undefined,
     ownVersion: number,
     { organization }: Caller,
   ): FoundAttachment | undefined {
-    if (this.memory.isDeleted(taskId)) return TASK_MISSING;
-    // Also for a task of another organisation: answered from here, it would be told from a missing one by its speed.
+    if (this.acknowledged.isDeleted(taskId)) return TASK_MISSING;
+    // The store is asked for a task of another organisation, too: a reply from here would tell it from a missing task
+    // by its speed.
     if (cached?.organization !== organization) return undefined;
     if (cached.deleted) return TASK_MISSING;
     const { attachment, journaled } = cached;
     if (!attachment || attachment.version < ownVersion || !isLive(attachment, this.clock.nowMs())) return undefined;
-    return this.memory.trusts(cached) ? { attachment, journaled, taskExists: true } : undefined;
+    return this.trust.accepts(cached) ? { attachment, journaled, taskExists: true } : undefined;
   }
 
   private async askStore(asked: readonly Asked[], caller: Caller, deadline: Deadline): Promise<FoundAttachment[]> {
@@ -105,9 +108,9 @@ export class AttachmentLookup {
     return answers;
   }
 
-  /** Undefined where the cache does not know. */
+  /** Undefined if the cache does not know. */
   private degradedAnswer({ ref, cached, ownVersion }: Asked, { organization }: Caller): FoundAttachment | undefined {
-    if (this.memory.isDeleted(ref.taskId)) return TASK_MISSING;
+    if (this.acknowledged.isDeleted(ref.taskId)) return TASK_MISSING;
     if (cached?.organization !== organization) return undefined;
     if (cached.deleted) return TASK_MISSING;
     const { attachment, deletedVersion, journaled } = cached;
@@ -116,20 +119,20 @@ export class AttachmentLookup {
     if (attachment && isLive(attachment, this.clock.nowMs())) {
       return { attachment, journaled, taskExists: true, degraded: true };
     }
-    // What has expired in the cache alone may have been replaced; nothing newer than the journal is known to anyone.
+    // An attachment that has expired in the cache may have been replaced; nothing is newer than a journaled change.
     return journaled ? { taskExists: true, degraded: true } : undefined;
   }
 
-  /** The newer of what the store and the journal have. Throws where both together are older than what was acknowledged. */
+  /** The newer of what the store and the journal have. Throws if both are older than what was acknowledged here. */
   private storedAnswer({ ref, cached, ownVersion }: Asked, stored: StoredAttachment | undefined): FoundAttachment {
     const storedVersion = stored?.version ?? 0;
     const journaledVersion = (cached?.journaled && (cached.attachment?.version ?? cached.deletedVersion)) || 0;
     const isNewer = journaledVersion > storedVersion;
     if (Math.max(journaledVersion, storedVersion) < ownVersion) {
       if (!cached) throw new StoreError('redis', 'unavailable');
-      this.memory.forget(ref, ownVersion);
+      this.acknowledged.forget(ref, ownVersion);
     } else if (!isNewer) {
-      this.memory.learnStored(ref, storedVersion, !stored?.attachment);
+      this.acknowledged.learnStored(ref, storedVersion, !stored?.attachment);
     }
     const attachment = isNewer ? cached?.attachment : stored?.attachment;
     const isThere = attachment !== undefined && isLive(attachment, this.clock.nowMs());
@@ -163,6 +166,6 @@ export class AttachmentLookup {
 interface Asked {
   readonly ref: AttachmentRef;
   readonly cached?: CachedAttachment;
-  /** Of before the cache was read: what has been acknowledged since may be newer than its answer. */
+  /** From before the cache was read: a change acknowledged since then may be newer than its reply. */
   readonly ownVersion: number;
 }

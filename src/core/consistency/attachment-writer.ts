@@ -1,22 +1,24 @@
 import type { Caller } from '../domain/caller';
 import type { Attachment, AttachmentIdentity } from '../domain/attachment';
-import { CACHE_TIMEOUT_MS } from '../domain/limits';
+import { taskNotFound } from '../domain/task';
 import type { WriteStamp } from '../domain/version';
 import { putChange, type AppliedChange, type AttachmentCache } from '../ports/attachment-cache';
-import type { AttachmentJournal } from '../ports/attachment-journal';
-import type { AttachmentPut, AttachmentStore, JournaledWrite, WriteCondition } from '../ports/attachment-store';
+import type { AttachmentJournal, JournaledWrite, JournalOutcome } from '../ports/attachment-journal';
+import type { AttachmentStore, WriteCondition } from '../ports/attachment-store';
+import type { AttachmentPut } from '../ports/attachment-write';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
-import { StoreError } from '../ports/store-error';
+import { isOutage, StoreError } from '../ports/store-error';
+import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
+import type { AcknowledgedChanges } from './acknowledged-changes';
+import type { PutDraft } from './attachment-factory';
 import type { Deadline } from './deadline';
-import type { ReplicaMemory } from './replica-memory';
-import { isOutage, unlessCacheIsDown } from './store-outage';
-import { writeVersioned } from './versioned-write';
-import { refusedWrite } from './write-refusal';
+import { refusedWrite } from './refused-write';
+import { unlessCacheIsDown } from './unless-cache-is-down';
+import { Overtaken, writeVersioned } from './write-versioned';
 
 export interface PutCommand {
-  /** Made anew for every attempt. */
-  readonly draft: (stamp: WriteStamp, nowMs: number) => AttachmentPut;
+  readonly draft: PutDraft;
   readonly condition?: WriteCondition;
   /** A version that this put has to exceed. */
   readonly floor?: number;
@@ -31,8 +33,8 @@ export interface WrittenAttachment {
 }
 
 /**
- * Writes to the store and then to the cache; while the store is away, to the journal. All are offered the same version,
- * so that whatever takes effect late comes too late.
+ * Writes to the store and then to the cache; while the store is unavailable, to the journal. All are offered the same
+ * version, so that a call that takes effect late comes too late.
  */
 export class AttachmentWriter {
   constructor(
@@ -41,7 +43,7 @@ export class AttachmentWriter {
     private readonly journal: AttachmentJournal,
     private readonly clock: Clock,
     private readonly ids: IdSource,
-    private readonly memory: ReplicaMemory,
+    private readonly acknowledged: AcknowledgedChanges,
   ) {}
 
   /** Puts an attachment over whatever is there. Throws `DomainError` and `StoreError`. */
@@ -54,44 +56,50 @@ export class AttachmentWriter {
       try {
         return await this.putInStore(put, caller, condition, nowMs, timeoutMs);
       } catch (error) {
-        // A condition can only be judged by the store.
+        // Only the store can judge a condition.
         if (condition || !isOutage(error)) throw error;
         outage = error;
         return this.putInJournal(put, caller, nowMs, error);
       }
     };
-    const outcome = await writeVersioned(this.clock, this.ids, attempt, { floor, deadline });
-    if (outcome.state !== 'applied') throw refusedWrite(outcome.refusal, outcome.ref);
-    return outcome.written;
+    return writeVersioned<WrittenAttachment>(this.clock, this.ids, attempt, { floor, deadline });
   }
 
   /**
-   * Tells the cache of a change that the store has applied. The answer is the version of a journaled write that will
-   * undo the change, or has undone it: then it must be made again, above that version. Otherwise it may be acknowledged.
+   * Tells the cache of a change that the store has applied. Returns the version of a journaled write that will undo the
+   * change, or has undone it: then the change must be made again, above that version. Otherwise it may be acknowledged.
    */
   async announce(change: AppliedChange): Promise<number | undefined> {
     const reply = await unlessCacheIsDown(this.cache.apply(change));
     if (reply?.newer !== undefined) return reply.newer;
     const { stamp, attachment } = change;
     const { version } = stamp;
-    this.memory.remember(change, { version, deleted: !attachment, journaled: false }, reply?.session);
+    this.acknowledged.remember(change, { version, deleted: !attachment, journaled: false }, reply?.generation);
     return undefined;
   }
 
-  /** Leaves a write to the journal; `unknown` where the journal cannot judge it. Throws where it is away, too. */
-  async append(write: JournaledWrite, nowMs: number, outage: StoreError) {
+  /**
+   * Leaves a write to the journal; `unknown` if the journal cannot judge it. Throws `DomainError` if the task is
+   * missing, and `StoreError` if the journal is unavailable, too.
+   */
+  async append(
+    write: JournaledWrite,
+    nowMs: number,
+    outage: StoreError,
+  ): Promise<Exclude<JournalOutcome, { state: 'task-missing' }>> {
     const ref = 'put' in write ? write.put.attachment : write.deletion;
-    // The cache may not have been told: the write would be acknowledged, and go when the store is back.
-    if (this.memory.isDeleted(ref.taskId)) return { state: 'task-missing' as const };
-    let outcome: Awaited<ReturnType<AttachmentJournal['append']>>;
+    // The cache may not have been told: the write would be acknowledged, and lost when the store is back.
+    if (this.acknowledged.isDeleted(ref.taskId)) throw taskNotFound(ref.taskId);
+    let outcome: JournalOutcome;
     try {
       outcome = await this.journal.append(write, nowMs);
     } catch (error) {
       throw error instanceof StoreError ? new StoreError('postgres', 'unavailable', { cause: outage }) : error;
     }
+    if (outcome.state === 'task-missing') throw taskNotFound(ref.taskId);
     if (outcome.state === 'journaled') {
       const { version } = 'put' in write ? write.put.attachment : write.deletion.stamp;
-      this.memory.remember(ref, { version, deleted: !('put' in write), journaled: true }, outcome.session);
+      this.acknowledged.remember(ref, { version, deleted: !('put' in write), journaled: true }, outcome.generation);
     }
     return outcome;
   }
@@ -102,41 +110,30 @@ export class AttachmentWriter {
     condition: WriteCondition,
     nowMs: number,
     timeoutMs: number,
-  ) {
+  ): Promise<WrittenAttachment | Overtaken> {
     const outcome = await this.store.put(put, organization, condition, nowMs, timeoutMs);
-    if (outcome.state === 'superseded') return outcome;
-    if (outcome.state !== 'applied') return refused(put, outcome);
+    if (outcome.state === 'superseded') return new Overtaken(outcome.version);
+    if (outcome.state !== 'applied') throw refusedWrite(outcome, put.attachment);
 
     const attachment = withIdentity(put.attachment, outcome.identity);
     const newer = await this.announce(putChange(attachment));
-    if (newer === undefined) return written({ attachment, replaced: outcome.replaced });
-    if (condition) return refused(put, { state: 'condition-failed', currentVersion: newer });
-    return { state: 'superseded' as const, version: newer };
+    if (newer === undefined) return { attachment, replaced: outcome.replaced };
+    if (condition) throw refusedWrite({ state: 'condition-failed', currentVersion: newer }, attachment);
+    return new Overtaken(newer);
   }
 
-  private async putInJournal(put: AttachmentPut, { organization }: Caller, nowMs: number, outage: StoreError) {
+  private async putInJournal(
+    put: AttachmentPut,
+    { organization }: Caller,
+    nowMs: number,
+    outage: StoreError,
+  ): Promise<WrittenAttachment | Overtaken> {
     const outcome = await this.append({ organization, put }, nowMs, outage);
-    switch (outcome.state) {
-      case 'journaled': {
-        const attachment = withIdentity(put.attachment, outcome.replaced);
-        return written({ attachment, replaced: outcome.replaced !== undefined, degraded: true });
-      }
-      case 'task-missing':
-        return refused(put, outcome);
-      case 'unknown':
-        throw new StoreError('postgres', 'unavailable', { cause: outage });
-      case 'superseded':
-        return outcome;
-    }
+    if (outcome.state === 'superseded') return new Overtaken(outcome.version);
+    if (outcome.state === 'unknown') throw new StoreError('postgres', 'unavailable', { cause: outage });
+    const attachment = withIdentity(put.attachment, outcome.replaced);
+    return { attachment, replaced: outcome.replaced !== undefined, degraded: true };
   }
-}
-
-function written(attachment: WrittenAttachment) {
-  return { state: 'applied' as const, written: attachment };
-}
-
-function refused({ attachment }: AttachmentPut, refusal: Parameters<typeof refusedWrite>[0]) {
-  return { state: 'refused' as const, refusal, ref: attachment };
 }
 
 function withIdentity(attachment: Attachment, identity: AttachmentIdentity | undefined): Attachment {

@@ -1,37 +1,38 @@
 import type { Caller } from '../domain/caller';
-import { isLive, withoutBody, type Attachment } from '../domain/attachment';
-import { CACHE_TIMEOUT_MS } from '../domain/limits';
+import { isLive, outlineOf, type Attachment } from '../domain/attachment';
+import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
+import { inListOrder } from '../domain/list-order';
 import { taskNotFound } from '../domain/task';
 import type { AttachmentCache, CachedPage, JournaledChange, KnownChange } from '../ports/attachment-cache';
 import type { AttachmentListQuery, AttachmentStore, StoredAttachment } from '../ports/attachment-store';
 import { StoreError } from '../ports/store-error';
 import type { AttachmentLookup } from './attachment-lookup';
 import type { Deadline } from './deadline';
-import type { ReplicaMemory } from './replica-memory';
-import { unlessCacheIsDown } from './store-outage';
+import type { AcknowledgedChanges } from './acknowledged-changes';
+import { unlessCacheIsDown } from './unless-cache-is-down';
 
 export interface CorrectedPage {
   readonly attachments: readonly Attachment[];
   readonly totalCount: number;
-  /** The store has gone away meanwhile: the bodies are those of the cache. */
+  /** The store has become unavailable in between: the bodies are those of the cache. */
   readonly degraded?: true;
 }
 
 /**
- * Lists a task of which the journal holds what the store may not have yet. It costs as much as the task has attachments:
- * it is for the moments between an outage of the store and the end of the drain.
+ * Lists a task while the journal holds changes of it that the store may not have yet. The cost grows with the number of
+ * attachments of the task, but it is paid only between an outage of the store and the end of the drain.
  */
 export class CorrectedList {
   constructor(
     private readonly store: AttachmentStore,
     private readonly cache: AttachmentCache,
     private readonly lookup: AttachmentLookup,
-    private readonly memory: ReplicaMemory,
+    private readonly acknowledged: AcknowledgedChanges,
   ) {}
 
   /**
-   * One page; undefined where there is nothing to correct. Throws `StoreError` where the journal cannot be asked, and
-   * has acknowledged here what the store does not have.
+   * One page; undefined if there is nothing to correct. Throws `StoreError` if the journal is unavailable, and a change
+   * that only the journal has was acknowledged here.
    */
   async find(
     query: AttachmentListQuery,
@@ -40,20 +41,20 @@ export class CorrectedList {
     deadline: Deadline,
   ): Promise<CorrectedPage | undefined> {
     if (!this.mayBeIncomplete(query, cached)) return undefined;
-    // Asked for next to nothing first: while it is away, the journal would be read in vain.
+    // The store is asked for very little first: while it is unavailable, the journal would be read in vain.
     await this.store.list({ ...query, limit: 1, includeBodies: false }, deadline.leftMs(CACHE_TIMEOUT_MS));
     const corrections = await this.corrections(query, cached);
     if (corrections.length === 0) return undefined;
 
     const { taskId, organization, nowMs } = query;
     const timeoutMs = deadline.leftMs(CACHE_TIMEOUT_MS);
-    const stored = await this.store.summaries(taskId, organization, nowMs, timeoutMs);
+    const stored = await this.store.outlines(taskId, organization, nowMs, timeoutMs);
     if (!stored) throw taskNotFound(taskId);
     const outlines = new Map(stored.map((outline) => [outline.key, outline]));
     const gone = new Map<string, number>();
     for (const { key, version, attachment } of await this.findAbsent(query, corrections, outlines, deadline)) {
-      // What is alive has come since the outlines were read: with the drain of the very change, perhaps.
-      if (attachment) outlines.set(key, withoutBody(attachment));
+      // A live one has come since the outlines were read, perhaps with the drain of this change.
+      if (attachment) outlines.set(key, outlineOf(attachment));
       else gone.set(key, version);
     }
     for (const change of corrections) if (change.version > (gone.get(change.key) ?? 0)) correct(outlines, change);
@@ -66,22 +67,22 @@ export class CorrectedList {
   }
 
   private mayBeIncomplete({ taskId }: AttachmentListQuery, cached: CachedPage | undefined): boolean {
-    return cached ? cached.journaled?.length !== 0 : this.memory.journaledChanges(taskId).length > 0;
+    return cached ? cached.journaled?.length !== 0 : this.acknowledged.journaledChanges(taskId).length > 0;
   }
 
-  /** What is newer than all that the store is known to have. */
+  /** The changes that are newer than everything the store is known to have. */
   private async corrections(
     query: AttachmentListQuery,
     cached: CachedPage | undefined,
   ): Promise<readonly (JournaledChange | KnownChange)[]> {
-    // Noted before the journal is read: what is acknowledged after it may be missing in what the store answers.
-    const inStore = this.memory.storedVersions(query.taskId);
+    // Noted before the journal is read: a change acknowledged later may be missing in the reply of the store.
+    const inStore = this.acknowledged.storedVersions(query.taskId);
     const journaled = cached && (await this.journaled(query));
-    if (!journaled) return this.memory.journaledChanges(query.taskId);
+    if (!journaled) return this.acknowledged.journaledChanges(query.taskId);
     return journaled.filter(({ key, version }) => version > (inStore.get(key) ?? 0));
   }
 
-  /** What the store has of changed keys that it does not list: it may have deleted them later. */
+  /** What the store has under changed keys that it does not list: it may have deleted them later. */
   private async findAbsent(
     { taskId, organization, nowMs }: AttachmentListQuery,
     changes: readonly { readonly key: string }[],
@@ -93,12 +94,12 @@ export class CorrectedList {
     return (await this.store.find(refs, organization, nowMs, deadline.leftMs(CACHE_TIMEOUT_MS))).found;
   }
 
-  /** Undefined where the cache does not answer. */
+  /** Undefined if the cache is unavailable. */
   private async journaled({ taskId, organization, nowMs }: AttachmentListQuery) {
     return (await unlessCacheIsDown(this.cache.readPage({ taskId, organization, nowMs })))?.journaled;
   }
 
-  /** Without those that have been deleted meanwhile. */
+  /** Without those that have been deleted in between. */
   private async withBodies(page: readonly Attachment[], caller: Caller, deadline: Deadline) {
     const found = page.length > 0 ? await this.lookup.find(page, caller, deadline) : [];
     const attachments = found.flatMap(({ attachment }) => attachment ?? []);
@@ -106,7 +107,7 @@ export class CorrectedList {
   }
 }
 
-/** Throws where only the version is known of what should be shown. */
+/** Throws if only the version is known of an attachment that should be shown. */
 function correct(outlines: Map<string, Attachment>, change: JournaledChange | KnownChange): void {
   const { key, version } = change;
   if (version <= (outlines.get(key)?.version ?? 0)) return;
@@ -118,12 +119,4 @@ function correct(outlines: Map<string, Attachment>, change: JournaledChange | Kn
 
 function matches(outline: Attachment, { type, keyPrefix, nowMs }: AttachmentListQuery): boolean {
   return (type === undefined || outline.type === type) && outline.key.startsWith(keyPrefix) && isLive(outline, nowMs);
-}
-
-/** As the stores list: by creation, then by the bytes of the keys. */
-function inListOrder(outlines: readonly Attachment[]): Attachment[] {
-  return outlines
-    .map((outline) => ({ outline, keyBytes: Buffer.from(outline.key) }))
-    .sort((a, b) => a.outline.createdAtMs - b.outline.createdAtMs || Buffer.compare(a.keyBytes, b.keyBytes))
-    .map(({ outline }) => outline);
 }

@@ -1,4 +1,4 @@
-/** The items by what `nameOf` calls them: groups in the order of their first items, items in their own. */
+/** The items grouped by name: the groups in the order of their first items, the items of a group in their own order. */
 export function groupedBy<T>(items: readonly T[], nameOf: (item: T) => string): T[][] {
   const groups = new Map<string, T[]>();
   for (const item of items) {

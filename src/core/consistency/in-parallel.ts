@@ -1,6 +1,6 @@
 /**
- * Works on the items in their order, at most `limit` at a time. A failure takes away one of the workers, so that one
- * bad item stops nothing and an outage stops everything soon; when all is still, the first failure is thrown.
+ * Works on the items in their order, at most `limit` at a time. A failure ends one of the workers, so that one bad item
+ * stops nothing, and an outage soon stops everything. When all workers have ended, the first failure is thrown.
  */
 export async function inParallel<T>(
   items: readonly T[],

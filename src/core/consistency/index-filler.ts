@@ -1,4 +1,4 @@
-import { OPERATION_TIMEOUT_MS } from '../domain/limits';
+import { OPERATION_TIMEOUT_MS } from '../ports/time-limits';
 import type { AttachmentCache } from '../ports/attachment-cache';
 import type { AttachmentStore } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
@@ -8,7 +8,7 @@ const MAX_FILLS_UNDER_WAY = 4;
 /** How many attachments are filled at a time. */
 export const CHUNK_SIZE = 500;
 
-/** Tells the cache, behind the callers' backs, every attachment of a task that is too large for one page. */
+/** Fills every attachment of a task into the cache, in the background, if the task is too large for one page. */
 export class IndexFiller {
   private readonly underWay = new Map<string, Promise<void>>();
 
@@ -20,8 +20,8 @@ export class IndexFiller {
   ) {}
 
   /**
-   * Does nothing while a fill of the same task is under way, or too many others are. Never fails: an index that stays
-   * incomplete is legal.
+   * Does nothing while a fill of the same task is under way, or too many others are. Never fails: an index may stay
+   * incomplete.
    */
   start(taskId: string, organization: string): void {
     if (this.underWay.has(taskId) || this.underWay.size >= MAX_FILLS_UNDER_WAY) return;
@@ -40,10 +40,10 @@ export class IndexFiller {
 
   private async fill(taskId: string, organization: string): Promise<void> {
     const { token } = await this.cache.readTask(taskId);
-    const summaries = await this.store.summaries(taskId, organization, this.clock.nowMs(), OPERATION_TIMEOUT_MS);
-    for (let from = 0; summaries && from < summaries.length; from += this.chunkSize) {
-      const attachments = summaries.slice(from, from + this.chunkSize);
-      const complete = from + this.chunkSize >= summaries.length;
+    const outlines = await this.store.outlines(taskId, organization, this.clock.nowMs(), OPERATION_TIMEOUT_MS);
+    for (let from = 0; outlines && from < outlines.length; from += this.chunkSize) {
+      const attachments = outlines.slice(from, from + this.chunkSize);
+      const complete = from + this.chunkSize >= outlines.length;
       await this.cache.fill([{ taskId, organization, token, attachments, withBodies: false, complete }]);
     }
   }

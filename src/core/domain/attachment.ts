@@ -7,7 +7,7 @@ import type { WriteStamp } from './version';
 export const ATTACHMENT_TYPES = ['json', 'markdown', 'text', 'url', 'binary'] as const;
 export type AttachmentType = (typeof ATTACHMENT_TYPES)[number];
 
-/** What a caller may say of an attachment; undefined is "not given". */
+/** What a caller may say of an attachment; undefined means not given. */
 export interface AttachmentDraft {
   readonly taskId: string;
   readonly key: string;
@@ -21,6 +21,12 @@ export interface AttachmentDraft {
   readonly ttlSeconds?: number;
 }
 
+/** A draft that `checkDraft` has found nothing wrong with. */
+export interface CheckedDraft extends AttachmentDraft {
+  /** As in `Attachment`. */
+  readonly bytes: number | undefined;
+}
+
 /** One version of one attachment. Immutable: an overwrite makes a new one. */
 export interface Attachment {
   readonly id: string;
@@ -32,7 +38,7 @@ export interface Attachment {
   readonly url?: string;
   readonly mimeType?: string;
   readonly size?: number;
-  /** UTF-8 length of the value's JSON text or of the content; undefined where the type has neither. */
+  /** UTF-8 length of the value's JSON text or of the content; undefined if the type has neither. */
   readonly bytes?: number;
   readonly createdBy: string;
   readonly createdAtMs: number;
@@ -52,13 +58,19 @@ export function refName({ taskId, key }: AttachmentRef): string {
   return `${taskId}/${key}`;
 }
 
-/** What is announced of an attachment whose time has passed. */
+/** What is announced of an attachment that has expired. */
 export type ExpiredAttachment = Pick<Attachment, 'taskId' | 'key' | 'id' | 'version' | 'op'> & {
   readonly expiresAtMs: number;
 };
 
 /** The identity that an overwrite inherits from the live attachment it replaces. */
 export type AttachmentIdentity = Pick<Attachment, 'id' | 'createdAtMs' | 'createdBy'>;
+
+/** UTF-8 lengths. */
+interface BodySizes {
+  readonly value?: number;
+  readonly content?: number;
+}
 
 type BodyDraft = Partial<Omit<AttachmentDraft, 'taskId' | 'key'>>;
 type BodyMember = 'value' | 'content' | 'url' | 'mimeType';
@@ -73,17 +85,22 @@ const TAKES: Record<AttachmentType, { needs: BodyMember; allows: readonly BodyMe
 const RESTRICTED_NAME = '[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*';
 const MIME_TYPE = new RegExp(`^${RESTRICTED_NAME}/${RESTRICTED_NAME}$`);
 
+/** Throws everything that is wrong with a draft. What this costs grows with the body. */
+export function checkDraft(draft: AttachmentDraft, maxBytes: number): CheckedDraft {
+  const sizes = bodySizes(draft);
+  refuseIfAny(identityProblems(draft).concat(problemsOfBody(draft, sizes, maxBytes)));
+  return { ...draft, bytes: sizes.value ?? sizes.content };
+}
+
 export function createAttachment(
-  draft: AttachmentDraft,
-  at: { nowMs: number; idSuffix: string; createdBy: string; stamp: WriteStamp; maxBytes: number },
+  draft: CheckedDraft,
+  at: { nowMs: number; idSuffix: string; createdBy: string; stamp: WriteStamp },
 ): Attachment {
-  refuseIfAny(identityProblems(draft).concat(bodyProblems(draft, at.maxBytes)));
   const { ttlSeconds, ...members } = draft;
   return {
     ...members,
     ...at.stamp,
     id: newAttachmentId(at.nowMs, at.idSuffix),
-    bytes: bodyBytes(draft),
     createdBy: at.createdBy,
     createdAtMs: at.nowMs,
     updatedAtMs: at.nowMs,
@@ -95,13 +112,17 @@ export function isLive(attachment: Attachment, nowMs: number): boolean {
   return attachment.expiresAtMs === undefined || attachment.expiresAtMs > nowMs;
 }
 
-/** Its `value` and `content` left out. */
-export function withoutBody({ value: _value, content: _content, ...outline }: Attachment): Attachment {
+/** The outline of an attachment: all of it but `value` and `content`. */
+export function outlineOf({ value: _value, content: _content, ...outline }: Attachment): Attachment {
   return outline;
 }
 
 /** Everything wrong with the body of a draft and with the members that go with it; the type may be wrong itself. */
 export function bodyProblems(draft: BodyDraft, maxBytes: number): FieldError[] {
+  return problemsOfBody(draft, bodySizes(draft), maxBytes);
+}
+
+function problemsOfBody(draft: BodyDraft, sizes: BodySizes, maxBytes: number): FieldError[] {
   const problems: FieldError[] = [];
   const check = (field: string, problem: string | undefined) => problem && problems.push({ field, message: problem });
   const { type, value, content, url, mimeType, size, ttlSeconds } = draft;
@@ -110,10 +131,9 @@ export function bodyProblems(draft: BodyDraft, maxBytes: number): FieldError[] {
     takes && !takes.allows.includes(member) ? `is not taken by type ${type}` : undefined;
 
   if (takes && draft[takes.needs] === undefined) check(takes.needs, `is required for type ${type}`);
-  if (value) check('value', refusal('value') ?? sizeProblem(value.sizeBytes, maxBytes) ?? value.problem());
+  if (value) check('value', refusal('value') ?? sizeProblem(sizes.value, maxBytes) ?? value.problem());
   if (content !== undefined) {
-    const bytes = Buffer.byteLength(content);
-    check('content', refusal('content') ?? sizeProblem(bytes, maxBytes) ?? storableTextProblem(content));
+    check('content', refusal('content') ?? sizeProblem(sizes.content, maxBytes) ?? storableTextProblem(content));
   }
   if (url !== undefined) check('url', refusal('url') ?? urlProblem(url));
   if (mimeType !== undefined) check('mimeType', mimeTypeProblem(mimeType));
@@ -133,19 +153,19 @@ function identityProblems({ taskId, key }: AttachmentDraft): FieldError[] {
   ].filter((problem): problem is FieldError => problem.message !== undefined);
 }
 
-function bodyBytes({ value, content }: AttachmentDraft): number | undefined {
-  if (value) return value.sizeBytes;
-  return content === undefined ? undefined : Buffer.byteLength(content);
+function bodySizes({ value, content }: BodyDraft): BodySizes {
+  return { value: value?.sizeBytes, content: content === undefined ? undefined : Buffer.byteLength(content) };
 }
 
-function sizeProblem(bytes: number, maxBytes: number): string | undefined {
+function sizeProblem(bytes = 0, maxBytes: number): string | undefined {
   return bytes > maxBytes ? `must be at most ${maxBytes} bytes, is ${bytes}` : undefined;
 }
 
 function urlProblem(url: string): string | undefined {
   if (url.length > MAX_URL_LENGTH) return `must be at most ${MAX_URL_LENGTH} characters long`;
   if (storableTextProblem(url)) return storableTextProblem(url);
-  // The URL parser forgives white space, control characters and a missing "//"; what is stored as given must not need it.
+  // The URL parser forgives white space, control characters and a missing "//"; a URL that is stored as given must not
+  // need that.
   if (!URL.canParse(url) || !/^https?:\/\/[^\s\p{Cc}]+$/iu.test(url)) return 'must be an absolute http or https URL';
   if (/^https?:\/\/[^/?#]*@/i.test(url)) return 'must not carry credentials';
   return undefined;

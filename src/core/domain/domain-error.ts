@@ -11,7 +11,7 @@ export type Refusal =
   | { readonly kind: 'attachment-not-found'; readonly taskId: string; readonly key: string }
   | { readonly kind: 'task-exists'; readonly taskId: string }
   | {
-      /** An `ifVersion` or `ifAbsent` condition does not hold; null where nothing is there. */
+      /** An `ifVersion` or `ifAbsent` condition does not hold; null if nothing is there. */
       readonly kind: 'version-conflict';
       readonly taskId: string;
       readonly key: string;
@@ -29,7 +29,7 @@ export function invalid(field: string, message: string): DomainError {
   return new DomainError({ kind: 'invalid', errors: [{ field, message }] });
 }
 
-/** Throws one refusal that names every wrong field at once; does nothing when there is none. */
+/** Throws one refusal that names every wrong field at once; does nothing if there is none. */
 export function refuseIfAny(errors: readonly FieldError[]): void {
   if (errors.length > 0) throw new DomainError({ kind: 'invalid', errors });
 }

@@ -23,7 +23,7 @@ export interface DomainEvent {
   readonly timestamp: number;
 }
 
-/** As if the key were new: the store that finds an older attachment there corrects it with `ofStored`. */
+/** As if the key were new: if the store finds an older attachment there, it corrects the event with `ofStored`. */
 export function attachmentCreated(attachment: Attachment, instanceId: string): DomainEvent {
   const { taskId, key, type, id, op, version, updatedAtMs } = attachment;
   return {
@@ -34,7 +34,7 @@ export function attachmentCreated(attachment: Attachment, instanceId: string): D
   };
 }
 
-/** Without the attachment's id, which only the store knows: it adds it with `ofStored`. */
+/** Without the attachment's id, which only the store knows: the store adds it with `ofStored`. */
 export function attachmentDeleted(ref: AttachmentRef, stamp: WriteStamp, by: string, nowMs: number): DomainEvent {
   return {
     type: 'task.attachment.deleted',
@@ -44,7 +44,7 @@ export function attachmentDeleted(ref: AttachmentRef, stamp: WriteStamp, by: str
   };
 }
 
-/** At the moment of the expiry, whenever it was noticed. */
+/** Its time is that of the expiry, not the time at which the expiry was noticed. */
 export function attachmentExpired(expired: ExpiredAttachment): DomainEvent {
   const { taskId, key, id, expiresAtMs } = expired;
   const { version, op } = expiryStamp(expired);
@@ -56,7 +56,7 @@ export function attachmentExpired(expired: ExpiredAttachment): DomainEvent {
   };
 }
 
-/** The event of a write that met the attachment `attachmentId`, alive, under its key. */
+/** The event of a write that found the live attachment `attachmentId` under its key. */
 export function ofStored(event: DomainEvent, attachmentId: string): DomainEvent {
   const metadata = 'replaced' in event.metadata ? { ...event.metadata, replaced: true } : event.metadata;
   return { ...event, payload: { ...event.payload, attachmentId }, metadata };
@@ -112,7 +112,7 @@ export function taskDeleted(
   };
 }
 
-/** ISO 8601 in UTC with milliseconds, as everything on the wire. */
+/** ISO 8601 in UTC with milliseconds, like every time on the wire. */
 export function isoTime(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }

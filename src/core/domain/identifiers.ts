@@ -22,7 +22,7 @@ export function keyProblem(key: unknown): string | undefined {
   return keyTextProblem(key);
 }
 
-/** A prefix may be empty: then it lets every key through. */
+/** A prefix may be empty: then it matches every key. */
 export function keyPrefixProblem(prefix: unknown): string | undefined {
   if (typeof prefix !== 'string') return `must be a string of at most ${MAX_KEY_LENGTH} characters`;
   return keyTextProblem(prefix);
@@ -42,7 +42,7 @@ export function storableTextProblem(text: string): string | undefined {
   return undefined;
 }
 
-/** Whether `text` has more than `max` code points; looks at no more of a huge text than it must. */
+/** Whether `text` has more than `max` code points; the cost does not grow with a huge text. */
 export function isLongerThan(text: string, max: number): boolean {
   return text.length > max && (text.length > 2 * max || [...text].length > max);
 }

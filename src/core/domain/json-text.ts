@@ -7,7 +7,7 @@ const SPACE = 0x20;
 
 /**
  * A JSON value as the text it came in. Parsing and printing would reorder integer-like keys, respell numbers and drop
- * duplicate members, so the text itself is what both stores keep and what the answer carries.
+ * duplicate members, so both stores keep the text itself, and the response carries it.
  */
 export class JsonText {
   static readonly EMPTY_OBJECT = new JsonText('{}');
@@ -52,7 +52,7 @@ export class JsonText {
     return new JsonText(`{${parts.join(',')}}`);
   }
 
-  /** What keeps this value from being stored and given back unchanged; undefined when nothing does. */
+  /** What keeps this value from being stored and given back unchanged; undefined if nothing does. */
   problem(): string | undefined {
     let depth = 0;
     for (let at = 0; at < this.text.length; at++) {

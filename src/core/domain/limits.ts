@@ -1,4 +1,4 @@
-/** Every limit of the contract, once: the edge validates with them, the domain guards with them. */
+/** Every limit of the contract, once: the edge validates with them, and the domain guards with them. */
 
 export const MAX_TASK_ID_LENGTH = 128;
 /** In Unicode code points. */
@@ -7,7 +7,7 @@ export const MAX_KEY_LENGTH = 100;
 export const MAX_TASK_TEXT_LENGTH = 500;
 export const MAX_ACTOR_LENGTH = 128;
 export const MAX_URL_LENGTH = 2048;
-/** RFC 6838 §4.2 allows 127 characters on either side of the slash; the contract allows 127 in all. */
+/** RFC 6838 §4.2 allows 127 characters on each side of the slash; the contract allows 127 in all. */
 export const MAX_MIME_TYPE_LENGTH = 127;
 /** Levels of arrays and objects in one JSON value. */
 export const MAX_JSON_DEPTH = 64;
@@ -16,7 +16,7 @@ export const MAX_ATTACHMENTS_PER_TASK = 10_000;
 export const DEFAULT_MAX_ATTACHMENT_BYTES = 1024 * 1024;
 /** UTF-8 length of a task's metadata, and of its error: a list may hold a thousand of them. */
 export const MAX_TASK_JSON_BYTES = 64 * 1024;
-/** A hundred years: far enough for every use, near enough for every date type on the way. */
+/** A hundred years: enough for every use, and every date type on the way can hold it. */
 export const MAX_TTL_SECONDS = 100 * 365 * 24 * 60 * 60;
 
 export const MAX_ATTACHMENTS_PER_PAGE = 100;
@@ -27,11 +27,3 @@ export const DEFAULT_TASKS_PER_PAGE = 100;
 
 export const MAX_PRIORITY = 100;
 export const DEFAULT_PRIORITY = 50;
-
-/** How long published events and tombstones are kept: longer than any absence of Redis, or of whoever follows events. */
-export const HISTORY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
-
-/** One operation, from its turn to the last store asked: calls of one batch wait for each other. */
-export const OPERATION_TIMEOUT_MS = 5000;
-/** One call of the cache: silent, it must leave the larger part of an operation's time to the store. */
-export const CACHE_TIMEOUT_MS = 1000;

@@ -93,27 +93,10 @@ export function completeTask(task: Task, outcome: { workerId?: string; error?: J
   };
 }
 
-/** A finished task comes back unchanged, as the very same object. */
+/** A finished task is returned unchanged, as the same object. */
 export function cancelTask(task: Task, change: Change): Task {
   if (isFinished(task.status)) return task;
   return { ...changed(task, change), ...finish('cancelled', change) };
-}
-
-/**
- * Takes the retired `metadata.data` out of a new task's metadata: each of its members is to become a json attachment of
- * that name.
- */
-export function splitRetiredData(metadata: JsonText): {
-  metadata: JsonText;
-  /** Undefined where there was none. */
-  data?: ReadonlyMap<string, JsonText>;
-} {
-  const members = metadata.isObject ? metadata.members() : new Map<string, JsonText>();
-  const data = members.get('data');
-  if (!data) return { metadata };
-  if (!data.isObject) throw invalid('metadata.data', 'must be an object');
-  members.delete('data');
-  return { metadata: JsonText.fromMembers(members), data: data.members() };
 }
 
 function isFinished(status: TaskStatus): boolean {

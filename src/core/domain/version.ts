@@ -11,9 +11,9 @@ export interface WriteStamp {
 }
 
 /**
- * The version of a write made at `nowMs`: by clock, or above `floor`, the highest version that has refused this request,
- * and `jitter` (0 to VERSIONS_PER_MS - 1) further, so that two hardly ever tie. Even: odd versions belong to the expiry
- * sweep.
+ * The version of a write made at `nowMs`. It follows the clock, or lies above `floor`, the highest version that has
+ * refused this request; `jitter` (0 to VERSIONS_PER_MS - 1) is added, so that two versions hardly ever tie. It is even:
+ * odd versions belong to the expiry sweep.
  */
 export function mintVersion(nowMs: number, jitter: number, floor: number): number {
   const version = Math.max((nowMs - EPOCH_MS) * VERSIONS_PER_MS, floor + 1) + jitter;
@@ -21,9 +21,9 @@ export function mintVersion(nowMs: number, jitter: number, floor: number): numbe
 }
 
 /**
- * The stamp of the deletion of an expired version. It follows from what has expired, so that nobody can announce one
- * expiry twice; by clock it might overtake a write that is still under way. The op is the expired version's own, as a
- * UUID of version 8.
+ * The stamp of the deletion of an expired version. It follows from the expired version, so that one expiry cannot be
+ * announced twice; a version by clock could overtake a write that is still under way. The op is that of the expired
+ * version, as a UUID of version 8.
  */
 export function expiryStamp(expired: WriteStamp): WriteStamp {
   return { version: expired.version + 1, op: `${expired.op.slice(0, 14)}8${expired.op.slice(15)}` };

@@ -2,27 +2,33 @@ import type { Attachment, AttachmentRef } from '../domain/attachment';
 import type { WriteStamp } from '../domain/version';
 import type { OutboxChange } from './outbox';
 
-/** Permission to fill what the store answers to a read that begins after this one; void once anything has changed. */
+/** Permission to fill in what a later read of the store returns; void as soon as anything has changed. */
 export interface FillToken {
-  /** The version that a put must exceed where nothing is known of its key. */
+  /** The version that a put must exceed if nothing is known of its key. */
   readonly floor: number;
-  /** The connection to the cache that answered: they are counted, and what one has read must not be filled through another. */
-  readonly session: number;
+  /**
+   * The connection to the cache, counted: a new connection begins a new generation. What was read in one generation
+   * must not be filled in another.
+   */
+  readonly generation: number;
 }
 
 /** What the cache knows of one task at the moment of a read. */
 export interface CachedTask {
   readonly token: FillToken;
-  /** The outbox position up to which the cache has been brought; 0 where that is not known. */
+  /** The outbox position up to which the cache has been brought; 0 if that is not known. */
   readonly cursor: number;
-  /** Known where the task is known to exist. */
+  /** Undefined unless the task is known to exist. */
   readonly organization?: string;
-  /** The task is known to be deleted: nothing of it may be answered. */
+  /** The task is known to be deleted: nothing of it may be shown. */
   readonly deleted: boolean;
 }
 
 export interface CachedAttachment extends CachedTask {
-  /** Undefined is "not known", never "not there". Expired ones are returned: the reader judges by its own clock. */
+  /**
+   * Undefined means not known, never that there is none. An expired one is returned: the reader judges by its own
+   * clock.
+   */
   readonly attachment?: Attachment;
   /** The version of a journaled deletion, which the store may not know of yet. */
   readonly deletedVersion?: number;
@@ -42,14 +48,14 @@ export interface CachedPage extends CachedTask {
   /** Undefined unless it was asked for and the cache knows every live attachment of the task. */
   readonly page?: {
     readonly totalCount: number;
-    /** In the order asked for; `attachment` is undefined where its body has been lost. */
+    /** In the order asked for; `attachment` is undefined if its body has been lost. */
     readonly entries: readonly { readonly key: string; readonly attachment?: Attachment }[];
   };
-  /** Of the whole task, in no particular order; undefined where there are some and a page was asked for. */
+  /** Of the whole task, in no particular order; undefined if there are any and a page was asked for. */
   readonly journaled?: readonly JournaledChange[];
 }
 
-/** A change of which the asker knows that it was made. */
+/** A change that the caller knows to have been made. */
 export interface KnownChange {
   readonly key: string;
   readonly version: number;
@@ -86,14 +92,14 @@ export interface AppliedReply {
   /** The version of a journaled write, drained or not, that will undo the change or has undone it: it is newer. */
   readonly newer?: number;
   /** As in `FillToken`. */
-  readonly session: number;
+  readonly generation: number;
 }
 
 export interface Fill {
   readonly taskId: string;
   readonly organization: string;
   readonly token: FillToken;
-  /** As the store answered them; without bodies only where `withBodies` is false. */
+  /** As the store returned them; they may be outlines only if `withBodies` is false. */
   readonly attachments: readonly Attachment[];
   readonly withBodies: boolean;
   /** These, with all that was filled under the same token, are every live attachment of the task. */
@@ -102,26 +108,26 @@ export interface Fill {
 
 /** Parts of the cache that have been brought to the same outbox position. */
 export interface ProjectionCursor {
-  /** Undefined where that is not known. */
+  /** Undefined if that is not known. */
   readonly position?: number;
   /** As in `FillToken`. */
-  readonly session: number;
-  /** What the adapter knows the parts by. */
+  readonly generation: number;
+  /** The names of the parts, which mean something to the adapter alone. */
   readonly parts: readonly number[];
 }
 
 /**
- * Answers faster than the store, and may forget anything at any time, in part or whole; only what the journal has and
- * the store has not, it keeps. It never says that an attachment does not exist, never goes back to an older version than
- * it has been told of, and pages in the same order as the store. What it cannot make sense of is "not known", and so is
- * every attachment of a task of another organisation than the one that asks: nobody is to see by the time of an answer
- * that there is something to read.
+ * Replies faster than the store, and may forget anything at any time, in part or as a whole; it keeps only what the
+ * journal has and the store has not. It never says that an attachment does not exist, never goes back to an older
+ * version than it has been told of, and pages in the same order as the store. What it cannot read is not known. An
+ * attachment of a task of another organisation than that of the caller is not known either: the time of a response must
+ * not show that there is something to read.
  *
  * Every method throws `StoreError`, within `CACHE_TIMEOUT_MS`; a change or fill that failed may or may not have taken
  * effect, then or later.
  */
 export abstract class AttachmentCache {
-  /** In the order of `refs`. One round trip, or one per slot where the cache is split into slots. */
+  /** In the order of `refs`. One round trip, or one per slot if the cache is split into slots. */
   abstract read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]>;
 
   /** What is known of a task, without any attachment. One round trip. */
@@ -130,25 +136,25 @@ export abstract class AttachmentCache {
   /** At most two round trips, whatever the number of attachments. */
   abstract readPage(request: PageRequest): Promise<CachedPage>;
 
-  /** One round trip. Until told of a change, the cache may answer what was there before it. */
+  /** One round trip. Until the cache is told of a change, it may return what was there before. */
   abstract apply(change: AppliedChange): Promise<AppliedReply>;
 
   /** Forgets a deleted task for good. `version` is that of the deletion. One round trip. */
   abstract wipe(taskId: string, version: number): Promise<void>;
 
   /**
-   * Remembers what the store answered, each fill unless anything has changed since its token was given, or the session
-   * has ended. For every 500 attachments one round trip, or one per slot, and the time of one call.
+   * Remembers what the store returned, but drops a fill if anything has changed since its token was given, or if the
+   * generation has ended. For every 500 attachments one round trip, or one per slot, and the time of one call.
    */
   abstract fill(fills: readonly Fill[]): Promise<void>;
 
-  /** Up to where the cache has been brought. Empty where it has no need of it: nothing changes behind its back. */
+  /** How far the cache has been brought. Empty if it need not be brought anywhere: it is told of every change. */
   abstract cursors(): Promise<readonly ProjectionCursor[]>;
 
   /**
-   * Forgets what is older than the changes, and brings the cursor to the outbox position `to`; does nothing where the
-   * cursor has been moved since it was read. `changes` are all from the cursor to `to`; every 1,000 of them may take the
-   * time of one call.
+   * Forgets what is older than the changes, and moves the cursor to the outbox position `to`; does nothing if the
+   * cursor has been moved since it was read. `changes` are all changes from the cursor to `to`; every 1,000 of them may
+   * take the time of one call.
    */
   abstract project(cursor: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void>;
 }

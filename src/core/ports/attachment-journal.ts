@@ -1,29 +1,41 @@
 import type { AttachmentIdentity, AttachmentRef } from '../domain/attachment';
-import type { DrainOutcome, JournaledWrite } from './attachment-store';
+import type { AttachmentDeletion, AttachmentPut } from './attachment-write';
+
+/** A write that was acknowledged while the store was unavailable. */
+export type JournaledWrite = { readonly organization: string } & (
+  { readonly put: AttachmentPut } | { readonly deletion: AttachmentDeletion }
+);
+
+/** What came of a write that had been acknowledged before. */
+export type DrainOutcome =
+  /** The store has it, now or since an earlier drain; a put has this identity. */
+  | { readonly state: 'applied'; readonly identity?: AttachmentIdentity }
+  /** Something newer is there, or the task is gone. */
+  | { readonly state: 'superseded' };
 
 export type JournalOutcome =
   | {
       readonly state: 'journaled';
-      /** Of the live attachment that was known under the key; undefined where none was. */
+      /** Of the live attachment that was known under the key; undefined if none was. */
       readonly replaced?: AttachmentIdentity;
       /** As in `FillToken`. */
-      readonly session: number;
+      readonly generation: number;
     }
-  /** A version that is not lower stands there, or may have stood there. */
+  /** A version that is not lower is there, or may have been there. */
   | { readonly state: 'superseded'; readonly version: number }
   | { readonly state: 'task-missing' }
-  /** The journal does not know the task, or of a deletion: the attachment. Nobody can say whether the write is right. */
+  /** The journal does not know the task or, for a deletion, the attachment: it cannot judge the write. */
   | { readonly state: 'unknown' };
 
 /** What came of an entry. */
 export type SettleOutcome =
   | DrainOutcome
-  /** The store will never take it: to the dead letters. */
+  /** The store will never take it: it goes to the dead letters. */
   | { readonly state: 'refused' }
-  /** The store cannot take it for now: behind all other entries. */
+  /** The store cannot take it for now: it goes behind all other entries. */
   | { readonly state: 'postponed' };
 
-/** With all that the store needs to catch up on it. */
+/** With everything that the store needs to apply the write. */
 export interface JournalEntry {
   readonly ref: AttachmentRef;
   readonly op: string;
@@ -31,26 +43,27 @@ export interface JournalEntry {
 }
 
 /**
- * Takes unconditional writes while the store is away, and keeps them until the store has them, as durably as it keeps
- * anything; what it has taken, the cache answers. An organisation other than the task's finds the task missing.
+ * Takes unconditional writes while the store is unavailable, and keeps them until the store has them, as durably as it
+ * keeps anything; the cache returns what the journal has taken. For another organisation than the task's own, the task
+ * is missing.
  *
  * Every method throws `StoreError`, within `CACHE_TIMEOUT_MS`; a write that failed may or may not have been taken, then
  * or later.
  */
 export abstract class AttachmentJournal {
-  /** One round trip. `nowMs` decides what is expired. */
+  /** One round trip. What has expired is judged by `nowMs`. */
   abstract append(write: JournaledWrite, nowMs: number): Promise<JournalOutcome>;
 
   /**
-   * The oldest entries of each part of the journal that has any, in their order: a hundred at most, fewer where they
-   * are large. What cannot be read goes to the dead letters.
+   * The oldest entries of each part of the journal that has any, in their order: a hundred at most, fewer if they are
+   * large. An entry that cannot be read goes to the dead letters.
    */
   abstract oldest(): Promise<readonly (readonly JournalEntry[])[]>;
 
   /**
-   * Takes the oldest entry of its part from the head of the journal, once the store has answered; does nothing, and
-   * returns false, where that is another entry: somebody else was faster. One round trip; calls take effect in the
-   * order in which they are made, or not at all.
+   * Removes an entry from the head of its part of the journal, after the store has replied. Does nothing, and returns
+   * false, if another entry is at the head: another replica was faster. One round trip; calls take effect in the order
+   * in which they are made, or not at all.
    */
   abstract settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean>;
 

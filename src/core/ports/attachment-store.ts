@@ -1,32 +1,18 @@
 import type { Attachment, AttachmentIdentity, AttachmentRef, AttachmentType } from '../domain/attachment';
-import type { DomainEvent } from '../domain/domain-event';
-import type { WriteStamp } from '../domain/version';
+import type { DrainOutcome, JournaledWrite } from './attachment-journal';
+import type { AttachmentDeletion, AttachmentPut } from './attachment-write';
 
 /** Undefined: the write is unconditional. */
 export type WriteCondition = { readonly ifAbsent: true } | { readonly ifVersion: number } | undefined;
 
-export interface AttachmentPut {
-  readonly attachment: Attachment;
-  /** Announced if the put is applied; `ofStored` when it replaces a live attachment. */
-  readonly event: DomainEvent;
-}
-
-export interface AttachmentDeletion extends AttachmentRef {
-  readonly stamp: WriteStamp;
-  /** Leaves a tombstone also where nothing is, or is alive, so that nothing older can come back. */
-  readonly force: boolean;
-  /** Announced, `ofStored`, if the deletion is applied. */
-  readonly event: DomainEvent;
-}
-
 /** Why a write changed nothing at all. */
 export type WriteRefusal =
   | { readonly state: 'task-missing' }
-  /** A version that is not lower than the write's stands there (a tombstone's, perhaps). */
+  /** A version that is not lower than that of the write is there, perhaps that of a tombstone. */
   | { readonly state: 'superseded'; readonly version: number }
-  /** The condition does not hold; the version of the live attachment, null where there is none. */
+  /** The condition does not hold; the version of the live attachment, null if there is none. */
   | { readonly state: 'condition-failed'; readonly currentVersion: number | null }
-  /** The task has as many attachments as a task may have. */
+  /** The task already has as many attachments as a task may have. */
   | { readonly state: 'task-full' };
 
 export type PutOutcome =
@@ -35,25 +21,13 @@ export type PutOutcome =
 export type DeleteOutcome =
   | WriteRefusal
   | { readonly state: 'attachment-missing' }
-  /** The id is undefined where nothing was alive. */
+  /** The id is undefined if there was no live attachment. */
   | { readonly state: 'applied'; readonly attachmentId?: string };
 
-/** A write that was acknowledged while the store was away. */
-export type JournaledWrite = { readonly organization: string } & (
-  { readonly put: AttachmentPut } | { readonly deletion: AttachmentDeletion }
-);
-
-/** What came of a write that has been acknowledged before. */
-export type DrainOutcome =
-  /** It stands there, now or since an earlier drain; of a put, under this identity. */
-  | { readonly state: 'applied'; readonly identity?: AttachmentIdentity }
-  /** Something newer stands there, or the task is gone. */
-  | { readonly state: 'superseded' };
-
-/** What is kept under a key: an attachment, or of one that was deleted or has expired the version alone. */
+/** What is kept under a key: an attachment or, if it was deleted or has expired, its version alone. */
 export interface StoredAttachment extends AttachmentRef {
   readonly version: number;
-  /** Undefined unless it is alive. */
+  /** Undefined unless it is live. */
   readonly attachment?: Attachment;
 }
 
@@ -61,12 +35,12 @@ export interface AttachmentListQuery {
   readonly taskId: string;
   readonly organization: string;
   readonly type?: AttachmentType;
-  /** Empty lets every key through. */
+  /** An empty prefix matches every key. */
   readonly keyPrefix: string;
   readonly limit: number;
   readonly offset: number;
   readonly descending: boolean;
-  /** False leaves out `value` and `content`. */
+  /** If false, outlines are returned. */
   readonly includeBodies: boolean;
   readonly nowMs: number;
 }
@@ -74,14 +48,14 @@ export interface AttachmentListQuery {
 /**
  * The durable truth about attachments. A write that is applied is durable, together with its event, when the call
  * returns; a write that is refused has left nothing behind. Writes are ordered by version, whatever the order in which
- * they arrive: one with a lower version than what is there, or was deleted there, is superseded. An expired attachment
- * counts as absent. A task that is deleted, or that belongs to another organisation, counts as missing.
+ * they arrive: a write with a lower version than what is there, or was deleted there, is superseded. An expired
+ * attachment counts as absent. A task that is deleted, or that belongs to another organisation, counts as missing.
  *
  * Every method throws `StoreError`, within `timeoutMs`, and is one round trip. A write that timed out may still take
  * effect; a statement that timed out is not left running.
  */
 export abstract class AttachmentStore {
-  /** A put over a live attachment replaces all of it but its identity. `nowMs` decides what is expired. */
+  /** A put over a live attachment replaces all of it but its identity. What has expired is judged by `nowMs`. */
   abstract put(
     put: AttachmentPut,
     organization: string,
@@ -98,15 +72,15 @@ export abstract class AttachmentStore {
   ): Promise<DeleteOutcome>;
 
   /**
-   * Catches up on a write that the journal has acknowledged, as of the time of its event: no limit and no expiry since
-   * refuses it. Its event is recorded once, however often it is drained, also where something newer has overtaken it;
-   * of a deleted task nothing is announced. `StoreError` `refused`: it will never be taken.
+   * Applies a write that the journal has acknowledged, as of the time of its event: no limit, and no expiry since then,
+   * refuses it. Its event is recorded once, however often it is drained, even if something newer has overtaken it; of a
+   * deleted task nothing is announced. `StoreError` `refused`: the store will never take it.
    */
   abstract drain(write: JournaledWrite): Promise<DrainOutcome>;
 
   /**
-   * What is kept under `refs`, in no particular order; for each task of `refs` that is there, its id in `tasks`, whether
-   * or not anything was found.
+   * What is kept under `refs`, in no particular order; `tasks` has the id of each task of `refs` that exists, whether
+   * or not anything of it was found.
    */
   abstract find(
     refs: readonly AttachmentRef[],
@@ -116,16 +90,16 @@ export abstract class AttachmentStore {
   ): Promise<{ tasks: ReadonlySet<string>; found: readonly StoredAttachment[] }>;
 
   /**
-   * One page in the order (createdAt, key by its UTF-8 bytes), and how many attachments match in all; undefined where
-   * the task is missing. Without a filter its cost does not depend on how many attachments the task has.
+   * One page in the list order (`inListOrder`), and how many attachments match in all; undefined if the task is
+   * missing. Without a filter the cost does not depend on how many attachments the task has.
    */
   abstract list(
     query: AttachmentListQuery,
     timeoutMs: number,
   ): Promise<{ attachments: readonly Attachment[]; totalCount: number } | undefined>;
 
-  /** Every live attachment of a task, in key order, without bodies; undefined where the task is missing. */
-  abstract summaries(
+  /** The outlines of all live attachments of a task, in the order of their keys; undefined if the task is missing. */
+  abstract outlines(
     taskId: string,
     organization: string,
     nowMs: number,

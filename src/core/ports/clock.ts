@@ -1,7 +1,7 @@
 export abstract class Clock {
-  /** Milliseconds since the epoch, UTC. May step backwards: nothing may rely on its order alone. */
+  /** Milliseconds since the epoch, UTC. May step backwards: its order alone must not be relied on. */
   abstract nowMs(): number;
-  /** Milliseconds since any moment; never steps. */
+  /** Milliseconds since some fixed moment; never steps. */
   abstract monotonicMs(): number;
   /** Resolves when `ms` have passed. */
   abstract sleep(ms: number): Promise<void>;

@@ -5,5 +5,7 @@ export class CoreSettings {
     readonly instanceId: string,
     /** UTF-8 bytes of one attachment's value or content. */
     readonly maxAttachmentBytes: number,
+    /** How long the cache keeps what it is not told of again. */
+    readonly cacheTtlMs: number,
   ) {}
 }

@@ -1,11 +1,11 @@
 import type { DomainEvent } from '../domain/domain-event';
 
-/** Where others learn of changes. */
+/** From where other services learn of changes. */
 export abstract class EventBus {
   /**
-   * Resolves when the bus has taken the event and keeps it as durably as it keeps anything. Rejects when it did not, or
-   * did not say so within a few seconds: then the event may or may not be out, and has to be published again, under the
-   * same `metadata.eventId`.
+   * Resolves when the bus has taken the event and keeps it as durably as it keeps anything. Rejects if it has not, or
+   * does not say so within a few seconds: then the event may or may not be published, and must be published again,
+   * under the same `metadata.eventId`.
    */
   abstract publish(event: DomainEvent): Promise<void>;
 }

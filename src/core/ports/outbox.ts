@@ -1,5 +1,8 @@
 import type { DomainEvent } from '../domain/domain-event';
 
+/** How long published events and tombstones are kept: longer than any absence of Redis or of a reader of events. */
+export const HISTORY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
+
 export interface OutboxEvent {
   /** Rises, per attachment and among a task's own events, in the order of the changes. */
   readonly seq: number;
@@ -7,7 +10,7 @@ export interface OutboxEvent {
   readonly event: DomainEvent;
 }
 
-/** What the cache must be told of. */
+/** A change that the cache must be told of. */
 export type OutboxChange =
   | ({
       readonly kind: 'attachment';
@@ -26,7 +29,7 @@ interface TaskVersion {
 export interface OutboxChanges {
   /** In the order of their positions. */
   readonly changes: readonly OutboxChange[];
-  /** All changes below this position are among `changes`, or were below the position asked for. */
+  /** Every change below this position is among `changes`, or lies below the position asked for. */
   readonly to: number;
   /** Every change that was committed before this call lies below it. */
   readonly horizon: number;
@@ -34,50 +37,50 @@ export interface OutboxChanges {
 
 export interface EventQuery {
   readonly organization: string;
-  /** Undefined: of all tasks. */
+  /** Undefined means all tasks. */
   readonly taskId?: string;
-  /** A position that an earlier page gave; undefined: now, so that the page is empty. */
+  /** The position of an earlier page; undefined means now, so that the page is empty. */
   readonly after?: string;
   readonly limit: number;
 }
 
 export interface EventPage {
-  /** Each with the position behind it. */
+  /** Each event with the position behind it. */
   readonly events: readonly { readonly event: DomainEvent; readonly position: string }[];
-  /** Where the next page begins, also when this one is empty. Printable ASCII. */
+  /** Where the next page begins, even if this page is empty. Printable ASCII. */
   readonly position: string;
-  /** Whether the page ended at its limit. */
+  /** Whether the page has ended at its limit. */
   readonly more: boolean;
 }
 
-/** The events of changes, recorded with them in one transaction. Every method throws `StoreError`, but for `standDown`. */
+/** The events of changes, recorded with them in one transaction. Every method but `standDown` throws `StoreError`. */
 export abstract class Outbox {
   /**
-   * The oldest events that wait to be published, in the order of `seq`; undefined while another replica is the one that
-   * publishes. Whoever dies, or is cut off from the outbox, is replaced within five seconds.
+   * The oldest events that wait to be published, in the order of `seq`; undefined while another replica publishes. A
+   * replica that dies, or is cut off from the outbox, is replaced within five seconds.
    */
   abstract unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined>;
 
-  /** This replica is no longer the one that publishes: whichever asks next for what waits is. Never throws. */
+  /** This replica no longer publishes: the next replica that asks for `unpublished` does. Never throws. */
   abstract standDown(): Promise<void>;
 
-  /** Only for what `unpublished` has returned. */
+  /** Only for events that `unpublished` has returned. */
   abstract markPublished(events: readonly OutboxEvent[]): Promise<void>;
 
   /** How many events wait, and for how long the oldest has waited. */
   abstract backlog(): Promise<{ readonly count: number; readonly oldestAgeMs: number }>;
 
   /**
-   * Events, published or not, of one organization, in the order of the changes as far as the events of one task go.
-   * Following the positions misses nothing, however late a change is committed. Undefined where `after` is no position
-   * in this outbox.
+   * Events of one organization, published or not; those of one task are in the order of the changes. A reader that
+   * follows the positions misses nothing, however late a change is committed. Undefined if `after` is no position in
+   * this outbox.
    */
   abstract read(query: EventQuery): Promise<EventPage | undefined>;
 
   /**
-   * The changes from the position `from` on, as far as no transaction that is still under way can add to them; about
-   * `limit`, if there are more. Where `from` is undefined, or a position that this outbox has not reached, those of the
-   * last `lookBackMs`.
+   * The changes from the position `from` up to where a transaction that is still under way could add to them; about
+   * `limit`, if there are more. If `from` is undefined, or a position that this outbox has not reached, the changes of
+   * the last `lookBackMs`.
    */
   abstract changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges>;
 

@@ -1,11 +1,11 @@
 /**
- * What every store's adapter throws when the store, not the request, is at fault.
- * - `unavailable`: it could not be reached, or refused to serve; asking again later may help.
- * - `timeout`: it did not answer in time; a write may or may not have taken effect.
- * - `busy`: it answered that others held for too long what the call needs; nothing took effect, and asking again later
- *   may help.
- * - `refused`: it answered that it can never hold what it was given.
- * - `failed`: it answered with any other error that no caller can do anything about.
+ * What every adapter of a store throws if the store, not the request, is at fault.
+ * - `unavailable`: the store could not be reached, or refused to serve; a later call may succeed.
+ * - `timeout`: the store did not reply in time; a write may or may not have taken effect.
+ * - `busy`: the store replied that another call held a lock for too long; nothing took effect, and a later call may
+ *   succeed.
+ * - `refused`: the store replied that it can never hold what it was given.
+ * - `failed`: the store replied with any other error that the caller cannot do anything about.
  */
 export class StoreError extends Error {
   constructor(
@@ -16,4 +16,9 @@ export class StoreError extends Error {
     super(`${store} ${outcome}`, options);
     this.name = 'StoreError';
   }
+}
+
+/** Whether the store is unavailable or silent; one that replies with an error of its own is neither. */
+export function isOutage(error: unknown): error is StoreError {
+  return error instanceof StoreError && (error.outcome === 'unavailable' || error.outcome === 'timeout');
 }

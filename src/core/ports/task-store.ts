@@ -1,7 +1,8 @@
 import type { DomainEvent } from '../domain/domain-event';
 import type { Task, TaskStatus } from '../domain/task';
 import type { WriteStamp } from '../domain/version';
-import type { AttachmentPut, PutOutcome } from './attachment-store';
+import type { PutOutcome } from './attachment-store';
+import type { AttachmentPut } from './attachment-write';
 
 export interface CountedTask {
   readonly task: Task;
@@ -22,17 +23,17 @@ export interface TaskListQuery {
   readonly nowMs: number;
 }
 
-/** What is kept of one deleted task, and announced of it, in this order. */
+/** What is kept and announced of one deleted task. */
 export interface TaskDeletion {
   readonly taskId: string;
   readonly stamp: WriteStamp;
-  /** Ends with the task's own `task.deleted`, whose eventId is the stamp's op. */
+  /** In their order; the last one is the `task.deleted` of the task, and its eventId is the stamp's op. */
   readonly events: readonly DomainEvent[];
 }
 
 /**
- * The durable truth about tasks. What is said of durability, refusals, organisations and `StoreError` in
- * `AttachmentStore` holds here too. An id stays taken for ever, also when its task is deleted.
+ * The durable truth about tasks. What `AttachmentStore` promises of durability, refusals, organisations and
+ * `StoreError` holds here, too. An id stays taken for ever, even after its task is deleted.
  */
 export abstract class TaskStore {
   /** All or nothing, in one round trip: the task, its first attachments and their events. */
@@ -50,13 +51,13 @@ export abstract class TaskStore {
     timeoutMs: number,
   ): Promise<CountedTask | undefined>;
 
-  /** Whose a task is, whoever asks; undefined where it is missing. */
+  /** The organisation of a task, whatever the organisation of the caller; undefined if the task is missing. */
   abstract organizationOf(taskId: string, timeoutMs: number): Promise<string | undefined>;
 
   /**
-   * Replaces the task's revision `task.revision` - 1, in one transaction with the attachment and the events; the
-   * attachment's event comes first. `stale`: another revision is there, or none. A refusal of the attachment refuses
-   * the whole change.
+   * Replaces the revision `task.revision` - 1 of the task, in one transaction with the attachment and the events; the
+   * event of the attachment comes first. `stale`: another revision is there, or none. If the attachment is refused, the
+   * whole change is refused.
    */
   abstract update(
     task: Task,
@@ -69,7 +70,9 @@ export abstract class TaskStore {
     | Exclude<PutOutcome, { state: 'applied' }>
   >;
 
-  /** At most `limit` tasks of all organisations, behind the id `afterId` or from the first, by the bytes of their ids. */
+  /**
+   * At most `limit` tasks of all organisations, behind the id `afterId` or from the first, by the bytes of their ids.
+   */
   abstract inIdOrder(afterId: string | undefined, limit: number): Promise<readonly Task[]>;
 
   /** Ties of `orderBy` are broken by id. */
@@ -79,9 +82,9 @@ export abstract class TaskStore {
   ): Promise<{ tasks: readonly CountedTask[]; totalCount: number }>;
 
   /**
-   * Deletes a task for ever, with all its sub-tasks to any depth and all their attachments, in one transaction that no
-   * write to any of them can slip into. `describe` is given the tasks, parents before their children, and says what is
-   * kept and announced of each. Returns what `describe` said; undefined where the task is missing.
+   * Deletes a task for ever, with all its sub-tasks to any depth and all their attachments, in one transaction; no
+   * write to any of them can come in between. `describe` is given the tasks, parents before their children, and returns
+   * what is kept and announced of each. Returns what `describe` returned; undefined if the task is missing.
    */
   abstract deleteTree(
     taskId: string,

@@ -1,10 +1,10 @@
 import type { Attachment } from '../../core/domain/attachment';
 import { isoTime } from '../../core/domain/domain-event';
+import type { AttachmentPage } from '../../core/consistency/attachment-page';
+import type { DeletedAttachment } from '../../core/consistency/attachment-remover';
 import type { WrittenAttachment } from '../../core/consistency/attachment-writer';
-import type { DeletedAttachment } from '../../core/use-cases/attachments/delete-attachment';
 import type { GetAttachmentResult } from '../../core/use-cases/attachments/get-attachment';
 import type { AttachmentBatch } from '../../core/use-cases/attachments/get-attachments-batch';
-import type { AttachmentPage } from '../../core/use-cases/attachments/list-attachments';
 
 export function writtenAttachmentView({ attachment, replaced, degraded }: WrittenAttachment): object {
   const { id, taskId, key, type, createdAtMs, version } = attachment;
@@ -21,7 +21,7 @@ export function attachmentBatchView({ attachments, degraded }: AttachmentBatch):
 
 export function attachmentPageView(page: AttachmentPage, includeBodies: boolean): object {
   const { attachments, totalCount, hasMore, degraded } = page;
-  const view = includeBodies ? attachmentView : bodilessView;
+  const view = includeBodies ? attachmentView : outlineView;
   return { attachments: attachments.map((attachment) => view(attachment)), totalCount, hasMore, degraded };
 }
 
@@ -52,7 +52,7 @@ function attachmentView(attachment: Attachment, degraded?: true): object {
   };
 }
 
-function bodilessView(attachment: Attachment): object {
+function outlineView(attachment: Attachment): object {
   const { id, taskId, key, type, bytes, url, size, mimeType, createdBy, version } = attachment;
   return { id, taskId, key, type, bytes, url, size, mimeType, createdBy, ...times(attachment), version };
 }

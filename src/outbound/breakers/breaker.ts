@@ -6,7 +6,7 @@ import {
   handleWhen,
   type CircuitBreakerPolicy,
 } from 'cockatiel';
-import { StoreError } from '../../core/ports/store-error';
+import { isOutage, StoreError } from '../../core/ports/store-error';
 
 const HALF_OPEN_AFTER_MS = 30_000;
 
@@ -32,7 +32,7 @@ export class Breaker {
   /** Whether the last failure was a store that could not be reached, rather than a store that took too long. */
   get isOpenForUnreachable(): boolean {
     const last = this.policy.lastFailure;
-    return this.isOpen && last !== undefined && 'error' in last && outcomeOf(last.error) === 'unavailable';
+    return this.isOpen && last !== undefined && 'error' in last && isUnreachable(last.error);
   }
 
   /** Starts with a new policy: a call that began before the store recovered no longer counts. */
@@ -59,11 +59,6 @@ export class Breaker {
   }
 }
 
-function isOutage(error: unknown): boolean {
-  const outcome = outcomeOf(error);
-  return outcome === 'unavailable' || outcome === 'timeout';
-}
-
-function outcomeOf(error: unknown): StoreError['outcome'] | undefined {
-  return error instanceof StoreError ? error.outcome : undefined;
+function isUnreachable(error: unknown): boolean {
+  return error instanceof StoreError && error.outcome === 'unavailable';
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { refName, withoutBody, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
+import { refName, outlineOf, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
 import { versionAt } from '../../core/domain/version';
 import {
   AttachmentCache,
@@ -14,7 +14,7 @@ import {
 } from '../../core/ports/attachment-cache';
 import type { Clock } from '../../core/ports/clock';
 import type { OutboxChange } from '../../core/ports/outbox';
-import { SESSION, TaskRecords } from './task-records';
+import { GENERATION, TaskRecords } from './task-records';
 
 /** The approximate size of an attachment without its body: its members, its record and its entries in the maps. */
 const ENTRY_OVERHEAD_BYTES = 1024;
@@ -81,7 +81,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
     const keys = (descending ? ascending.toReversed() : ascending).slice(offset, offset + limit);
     const entries = keys.map((key) => {
       const attachment = this.body(task, { taskId, key });
-      return { key, attachment: attachment && !includeBodies ? withoutBody(attachment) : attachment };
+      return { key, attachment: attachment && !includeBodies ? outlineOf(attachment) : attachment };
     });
     return Promise.resolve({ ...this.about(task), page: { totalCount: ascending.length, entries }, journaled: [] });
   }
@@ -91,7 +91,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
       task.apply(change);
       if (change.attachment) this.keepBody(task, change.attachment);
     });
-    return Promise.resolve({ session: SESSION });
+    return Promise.resolve({ generation: GENERATION });
   }
 
   wipe(taskId: string, version: number): Promise<void> {
@@ -111,7 +111,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
 
   cursors(): Promise<readonly ProjectionCursor[]> {
     const { position } = this;
-    return Promise.resolve(this.isStoreShared ? [{ position, session: SESSION, parts: [0] }] : []);
+    return Promise.resolve(this.isStoreShared ? [{ position, generation: GENERATION, parts: [0] }] : []);
   }
 
   project({ position }: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {

@@ -1,16 +1,15 @@
-import { withoutBody, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
+import { outlineOf, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
 import type {
-  AttachmentDeletion,
   AttachmentListQuery,
-  AttachmentPut,
   AttachmentStore,
   DeleteOutcome,
-  DrainOutcome,
-  JournaledWrite,
   PutOutcome,
   StoredAttachment,
   WriteCondition,
 } from '../../core/ports/attachment-store';
+import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
+import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
+import { inListOrder } from '../../core/domain/list-order';
 import { identityOf, isTombstone, type MemoryDatabase } from './memory-database';
 
 export class MemoryAttachmentStore implements AttachmentStore {
@@ -51,21 +50,19 @@ export class MemoryAttachmentStore implements AttachmentStore {
   list(query: AttachmentListQuery) {
     const { taskId, organization, type, keyPrefix, limit, offset, descending, includeBodies, nowMs } = query;
     if (!this.database.task(taskId, organization)) return Promise.resolve(undefined);
-    const matching = this.database
-      .liveAttachments(taskId, nowMs)
-      .filter((one) => (type === undefined || one.type === type) && one.key.startsWith(keyPrefix))
-      .sort((a, b) => a.createdAtMs - b.createdAtMs || compareBytes(a.key, b.key));
+    const isAskedFor = (one: Attachment) => (type === undefined || one.type === type) && one.key.startsWith(keyPrefix);
+    const matching = inListOrder(this.database.liveAttachments(taskId, nowMs).filter(isAskedFor));
     if (descending) matching.reverse();
     const page = matching.slice(offset, offset + limit);
     return Promise.resolve({
-      attachments: includeBodies ? page : page.map(withoutBody),
+      attachments: includeBodies ? page : page.map(outlineOf),
       totalCount: matching.length,
     });
   }
 
-  summaries(taskId: string, organization: string, nowMs: number): Promise<readonly Attachment[] | undefined> {
+  outlines(taskId: string, organization: string, nowMs: number): Promise<readonly Attachment[] | undefined> {
     if (!this.database.task(taskId, organization)) return Promise.resolve(undefined);
-    const attachments = this.database.liveAttachments(taskId, nowMs).map(withoutBody);
+    const attachments = this.database.liveAttachments(taskId, nowMs).map(outlineOf);
     return Promise.resolve(attachments.sort((a, b) => compareBytes(a.key, b.key)));
   }
 

@@ -9,14 +9,8 @@ import { attachmentExpired, ofStored, type DomainEvent } from '../../core/domain
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Task } from '../../core/domain/task';
 import { expiryStamp, type WriteStamp } from '../../core/domain/version';
-import type {
-  AttachmentDeletion,
-  AttachmentPut,
-  DeleteOutcome,
-  PutOutcome,
-  WriteCondition,
-  WriteRefusal,
-} from '../../core/ports/attachment-store';
+import type { DeleteOutcome, PutOutcome, WriteCondition, WriteRefusal } from '../../core/ports/attachment-store';
+import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { Clock } from '../../core/ports/clock';
 import { MemoryOutboxRows, type OutboxRow } from './memory-outbox-rows';
 

@@ -1,6 +1,6 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
 import type { Task } from '../../core/domain/task';
-import type { AttachmentPut } from '../../core/ports/attachment-store';
+import type { AttachmentPut } from '../../core/ports/attachment-write';
 import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import type { MemoryDatabase } from './memory-database';
 

@@ -1,16 +1,15 @@
 import type { Attachment } from '../../core/domain/attachment';
+import { comparePlaces, listPlaceOf, type ListPlace } from '../../core/domain/list-order';
 import type { AppliedChange, CachedTask, Fill, KnownChange } from '../../core/ports/attachment-cache';
 import type { OutboxChange } from '../../core/ports/outbox';
 
 /** This process has no connection that could break, so there is one generation only. */
-export const SESSION = 0;
+export const GENERATION = 0;
 
-interface TaskRecord {
+interface TaskRecord extends ListPlace {
   readonly version: number;
   readonly op: string;
-  readonly createdAtMs: number;
   readonly expiresAtMs: number;
-  readonly keyBytes: Buffer;
 }
 
 /** The known versions of one task's attachments, and whether these are all. Holds no bodies. */
@@ -30,7 +29,7 @@ export class TaskRecords {
   }
 
   get about(): Omit<CachedTask, 'cursor'> {
-    const token = { floor: this.floor, session: SESSION };
+    const token = { floor: this.floor, generation: GENERATION };
     return { token, organization: this.organization, deleted: this.deleted };
   }
 
@@ -53,9 +52,7 @@ export class TaskRecords {
   /** The keys of all live attachments in order; undefined unless all of them are known. */
   keysAt(nowMs: number): readonly string[] | undefined {
     if (!this.complete || this.earliestExpiryMs <= nowMs) return undefined;
-    this.order ??= [...this.records]
-      .sort(([, a], [, b]) => a.createdAtMs - b.createdAtMs || Buffer.compare(a.keyBytes, b.keyBytes))
-      .map(([key]) => key);
+    this.order ??= [...this.records].sort(([, a], [, b]) => comparePlaces(a, b)).map(([key]) => key);
     return this.order;
   }
 
@@ -120,8 +117,9 @@ export class TaskRecords {
     );
   }
 
-  private write({ key, version, op, createdAtMs, expiresAtMs = Infinity }: Attachment): void {
-    this.records.set(key, { version, op, createdAtMs, expiresAtMs, keyBytes: Buffer.from(key) });
+  private write(attachment: Attachment): void {
+    const { key, version, op, expiresAtMs = Infinity } = attachment;
+    this.records.set(key, { version, op, expiresAtMs, ...listPlaceOf(attachment) });
     this.order = undefined;
     this.earliestExpiryMs = Math.min(this.earliestExpiryMs, expiresAtMs);
   }

@@ -10,7 +10,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos, type NatsConnection as NatsClient } from '@nats-io/transport-node';
 import { DOMAIN_EVENT_TYPES } from '../../core/domain/domain-event';
-import { HISTORY_RETENTION_MS } from '../../core/domain/limits';
+import { HISTORY_RETENTION_MS } from '../../core/ports/outbox';
 
 export const STREAM_NAME = 'TASK_EVENTS';
 const DUPLICATE_WINDOW_MS = 2 * 60_000;

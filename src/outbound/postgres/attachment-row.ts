@@ -1,6 +1,7 @@
 import type { Attachment, AttachmentIdentity, AttachmentType } from '../../core/domain/attachment';
 import { JsonText } from '../../core/domain/json-text';
-import type { AttachmentDeletion, AttachmentPut, PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
+import type { PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
+import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import { SqlFunction } from './sql-function';
 
 /** A live row of task_attachments, as selected by `attachmentColumns`. */

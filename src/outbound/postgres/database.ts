@@ -1,5 +1,5 @@
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions';
-import { OPERATION_TIMEOUT_MS } from '../../core/domain/limits';
+import { OPERATION_TIMEOUT_MS } from '../../core/ports/time-limits';
 
 /** Longer than the server's own limits: only a server that has fallen silent runs into it. */
 export const SILENCE_TIMEOUT_MS = OPERATION_TIMEOUT_MS + 500;

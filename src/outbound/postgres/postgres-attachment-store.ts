@@ -1,17 +1,15 @@
 import { isLive, refName, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type {
-  AttachmentDeletion,
   AttachmentListQuery,
-  AttachmentPut,
   AttachmentStore,
   DeleteOutcome,
-  DrainOutcome,
-  JournaledWrite,
   PutOutcome,
   StoredAttachment,
   WriteCondition,
 } from '../../core/ports/attachment-store';
+import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
+import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import {
   attachmentColumns,
   attachmentOfRow,
@@ -118,7 +116,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
     return rows[0] && { attachments: attachmentsOf(rows), totalCount: rows[0].total };
   }
 
-  async summaries(
+  async outlines(
     taskId: string,
     organization: string,
     nowMs: number,

@@ -1,7 +1,7 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Task } from '../../core/domain/task';
-import type { AttachmentPut } from '../../core/ports/attachment-store';
+import type { AttachmentPut } from '../../core/ports/attachment-write';
 import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { OPERATION_TIMEOUT_MS } from '../../core/domain/limits';
+import { OPERATION_TIMEOUT_MS } from '../../core/ports/time-limits';
 import { SILENCE_TIMEOUT_MS, SILENT_LOGGER, type Database } from './database';
 import { isAnswer } from './postgres-error';
 

@@ -3,10 +3,13 @@ import type { CachedAttachment, CachedTask, JournaledChange } from '../../core/p
 import { fieldsOf, fromHash, toHash } from './attachment-hash';
 import type { JournaledReply, PageReply, ReadReply, RecordReply } from './cache-scripts';
 
-/** `session` is the generation in which the reply was requested. */
-export function cachedTask([floor, deleted, organization, cursor]: ReadReply | PageReply, session: number): CachedTask {
+/** `generation` is the generation in which the reply was requested. */
+export function cachedTask(
+  [floor, deleted, organization, cursor]: ReadReply | PageReply,
+  generation: number,
+): CachedTask {
   return {
-    token: { floor: Number(floor), session },
+    token: { floor: Number(floor), generation },
     cursor: Number(cursor),
     organization: organization ?? undefined,
     deleted: deleted === '1',

@@ -1,7 +1,7 @@
 import type { AttachmentRef } from '../../core/domain/attachment';
 import { DOMAIN_EVENT_TYPES, ofStored, type DomainEvent } from '../../core/domain/domain-event';
-import type { JournalEntry } from '../../core/ports/attachment-journal';
-import type { AttachmentDeletion, AttachmentPut, JournaledWrite } from '../../core/ports/attachment-store';
+import type { JournalEntry, JournaledWrite } from '../../core/ports/attachment-journal';
+import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import { fieldsOf, fromHash, toHash, type HashFields } from './attachment-hash';
 
 export function refOf(write: JournaledWrite): AttachmentRef {

@@ -14,7 +14,7 @@ export interface Projection {
 /** `position` is the text in Redis. */
 export function cursorsOf(
   shards: readonly { readonly shard: number; readonly position?: string }[],
-  session: number,
+  generation: number,
 ): ProjectionCursor[] {
   const byPosition = new Map<number | undefined, number[]>();
   for (const { shard, position } of shards) {
@@ -23,7 +23,7 @@ export function cursorsOf(
     if (parts) parts.push(shard);
     else byPosition.set(known, [shard]);
   }
-  return [...byPosition].map(([position, parts]) => ({ position, session, parts }));
+  return [...byPosition].map(([position, parts]) => ({ position, generation, parts }));
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
-import { CACHE_TIMEOUT_MS } from '../../core/domain/limits';
+import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import {
   AttachmentCache,
   type AppliedChange,
@@ -57,8 +57,8 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async readTask(taskId: string): Promise<CachedTask> {
-    const { session } = this.connection;
-    return cachedTask(await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), [])), session);
+    const { generation } = this.connection;
+    return cachedTask(await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), [])), generation);
   }
 
   readPage(request: PageRequest): Promise<CachedPage> {
@@ -66,14 +66,14 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async apply({ taskId, key, stamp, attachment }: AppliedChange): Promise<AppliedReply> {
-    const { session } = this.connection;
+    const { generation } = this.connection;
     const keys = this.keys.ofTask(taskId);
     const newer = await orStoreError(
       attachment
         ? this.client.cacheApplyPut(...keys, [this.ttlMs, ...scriptArguments(attachment, true)])
         : this.client.cacheApplyDeletion(...keys, [this.ttlMs, key, stamp.version, stamp.op]),
     );
-    return { newer: newer === null ? undefined : Number(newer), session };
+    return { newer: newer === null ? undefined : Number(newer), generation };
   }
 
   async wipe(taskId: string, version: number): Promise<void> {
@@ -85,7 +85,7 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async cursors(): Promise<readonly ProjectionCursor[]> {
-    const { session } = this.connection;
+    const { generation } = this.connection;
     const { shards } = this.keys;
     const positions = await anyAnswers(
       shards.map(async (shard) => {
@@ -93,7 +93,7 @@ export class RedisAttachmentCache extends AttachmentCache {
         return { shard, position: (await orStoreError(position)) ?? undefined };
       }),
     );
-    return cursorsOf(positions, session);
+    return cursorsOf(positions, generation);
   }
 
   async project(cursor: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
@@ -105,15 +105,15 @@ export class RedisAttachmentCache extends AttachmentCache {
     organization: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, CachedAttachment>> {
-    const { session } = this.connection;
+    const { generation } = this.connection;
     const reply = await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), [organization, ...keys]));
     const [, , , , ...records] = reply;
-    const about = cachedTask(reply, session);
+    const about = cachedTask(reply, generation);
     return new Map(keys.map((key, i) => [key, cachedAttachment(about, { taskId, key }, records[i] ?? [[], '0'])]));
   }
 
   private async askForPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
-    const { session } = this.connection;
+    const { generation } = this.connection;
     const args: (string | number)[] = [organization, nowMs];
     if (page) {
       args.push(page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1);
@@ -121,7 +121,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     }
     const reply = await orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args));
     const [, , , , total, listed, journaled] = reply;
-    const about = cachedTask(reply, session);
+    const about = cachedTask(reply, generation);
     const totalCount = Number(total);
     const changes = journaled && journaledChanges(taskId, journaled);
     if (totalCount < 0) return { ...about, journaled: changes };
@@ -151,7 +151,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     let from = 0;
     do {
       // Redis may have come back with older data, in which nothing shows that the token is void.
-      if (token.session !== this.connection.session) return;
+      if (token.generation !== this.connection.generation) return;
       const chunk = attachments.slice(from, from + FILL_CHUNK);
       from += FILL_CHUNK;
       const completes = complete && from >= attachments.length ? 1 : 0;

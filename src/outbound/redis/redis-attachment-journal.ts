@@ -1,14 +1,14 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { AttachmentIdentity } from '../../core/domain/attachment';
 import { isoTime } from '../../core/domain/domain-event';
-import { CACHE_TIMEOUT_MS } from '../../core/domain/limits';
+import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import {
   AttachmentJournal,
   type JournalEntry,
   type JournalOutcome,
   type SettleOutcome,
+  type JournaledWrite,
 } from '../../core/ports/attachment-journal';
-import type { JournaledWrite } from '../../core/ports/attachment-store';
 import { anyAnswers, inTime } from './answers';
 import { scriptArguments } from './cache-replies';
 import { fromText, refOf, toText } from './journal-entry';
@@ -36,13 +36,13 @@ export class RedisAttachmentJournal extends AttachmentJournal {
   }
 
   async append(write: JournaledWrite, nowMs: number): Promise<JournalOutcome> {
-    const { session } = this.connection;
+    const { generation } = this.connection;
     const { taskId } = refOf(write);
     const args = [this.ttlMs, write.organization, nowMs, toText(write), ...writeArguments(write)];
     const journal = this.keys.journal(this.keys.shardOf(taskId));
     return outcomeOf(
       await orStoreError(this.client.journalAppend(...this.keys.ofTask(taskId), journal, args)),
-      session,
+      generation,
     );
   }
 
@@ -107,10 +107,10 @@ function identityArguments(identity: AttachmentIdentity | undefined): (string | 
   return [id, isoTime(createdAtMs), createdBy, createdAtMs];
 }
 
-function outcomeOf(reply: AppendReply, session: number): JournalOutcome {
+function outcomeOf(reply: AppendReply, generation: number): JournalOutcome {
   if (reply[0] === 'superseded') return { state: 'superseded', version: Number(reply[1]) };
   if (reply[0] !== 'journaled') return { state: reply[0] };
-  if (reply.length === 1) return { state: 'journaled', session };
+  if (reply.length === 1) return { state: 'journaled', generation };
   const [, id, createdAt, createdBy] = reply;
-  return { state: 'journaled', session, replaced: { id, createdAtMs: Date.parse(createdAt), createdBy } };
+  return { state: 'journaled', generation, replaced: { id, createdAtMs: Date.parse(createdAt), createdBy } };
 }

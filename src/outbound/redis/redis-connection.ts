@@ -52,7 +52,7 @@ export class RedisConnection implements OnApplicationShutdown {
    * Changes before the first reply through a new connection: Redis may have come back with older data. In a cluster,
    * the new connection of any node is enough.
    */
-  get session(): number {
+  get generation(): number {
     return this.connections;
   }
 

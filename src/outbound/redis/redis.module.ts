@@ -1,5 +1,5 @@
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
-import { CACHE_TIMEOUT_MS } from '../../core/domain/limits';
+import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import { AttachmentCache } from '../../core/ports/attachment-cache';
 import { AttachmentJournal } from '../../core/ports/attachment-journal';
 import { RedisAttachmentCache } from './redis-attachment-cache';

@@ -43,7 +43,7 @@ export type Command =
       readonly kind: 'fill';
       readonly task: Pick;
       readonly organization: Pick;
-      readonly token: 'fresh' | 'given before' | 'too high' | 'of an ended session';
+      readonly token: 'fresh' | 'given before' | 'too high' | 'of an ended generation';
       readonly rows: readonly Row[];
       readonly withBodies: boolean;
       readonly complete: boolean;
@@ -139,7 +139,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       kind: kind('fill'),
       task,
       organization,
-      token: mostly(6, 'fresh', 'given before', 'given before', 'too high', 'of an ended session'),
+      token: mostly(6, 'fresh', 'given before', 'given before', 'too high', 'of an ended generation'),
       rows,
       withBodies: mostly(3, true, false),
       complete: fc.boolean(),

@@ -11,8 +11,7 @@ import {
   type FillToken,
   type PageRequest,
 } from '../../../src/core/ports/attachment-cache';
-import type { JournalEntry } from '../../../src/core/ports/attachment-journal';
-import type { JournaledWrite } from '../../../src/core/ports/attachment-store';
+import type { JournalEntry, JournaledWrite } from '../../../src/core/ports/attachment-journal';
 import type { OutboxChange } from '../../../src/core/ports/outbox';
 import { RedisAttachmentCache } from '../../../src/outbound/redis/redis-attachment-cache';
 import { RedisAttachmentJournal } from '../../../src/outbound/redis/redis-attachment-journal';
@@ -113,10 +112,10 @@ class Sequence {
   private ops = 0;
 
   constructor(private readonly redis: Side) {
-    const session = () => redis.connection.session;
+    const generation = () => redis.connection.generation;
     this.model = new CacheModel({ ttlMs: TTL_MS, nowMs: () => redis.nowMs, newFloor: () => this.givenFloor });
-    this.modelCache = new ModelAttachmentCache(this.model, session);
-    this.modelJournal = new ModelAttachmentJournal(this.model, session);
+    this.modelCache = new ModelAttachmentCache(this.model, generation);
+    this.modelJournal = new ModelAttachmentJournal(this.model, generation);
   }
 
   async take(command: Command): Promise<void> {
@@ -242,7 +241,7 @@ class Sequence {
   private async project({ from, by, changes }: Command & { kind: 'project' }): Promise<void> {
     const [here] = await this.cursorsOfModel();
     const position = { here: here?.position, elsewhere: (here?.position ?? 100) + 1, nowhere: undefined }[from];
-    const cursor = { session: 0, parts: this.redis.names.shards, position };
+    const cursor = { generation: 0, parts: this.redis.names.shards, position };
     const rows = changes.map(({ task, row, change }): OutboxChange => {
       const taskId = this.taskId(task);
       const stamp = this.stamp(task, row.key, row.stamp);
@@ -298,9 +297,9 @@ class Sequence {
   private async token({ task, token }: Command & { kind: 'fill' }): Promise<FillToken> {
     const given = this.tokens.at(-1);
     if (token === 'given before' && given) return given;
-    const { floor, session } = await this.readTask(this.taskId(task));
-    if (token === 'too high') return { floor: floor + 1, session };
-    return { floor, session: token === 'of an ended session' ? session - 1 : session };
+    const { floor, generation } = await this.readTask(this.taskId(task));
+    if (token === 'too high') return { floor: floor + 1, generation };
+    return { floor, generation: token === 'of an ended generation' ? generation - 1 : generation };
   }
 
   private taskId(task: number): string {

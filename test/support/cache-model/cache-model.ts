@@ -1,4 +1,9 @@
-import type { Attachment, AttachmentIdentity, AttachmentRef } from '../../../src/core/domain/attachment';
+import {
+  outlineOf,
+  type Attachment,
+  type AttachmentIdentity,
+  type AttachmentRef,
+} from '../../../src/core/domain/attachment';
 import type {
   AppliedChange,
   CachedAttachment,
@@ -9,8 +14,12 @@ import type {
   KnownChange,
   PageRequest,
 } from '../../../src/core/ports/attachment-cache';
-import type { JournalEntry, JournalOutcome, SettleOutcome } from '../../../src/core/ports/attachment-journal';
-import type { JournaledWrite } from '../../../src/core/ports/attachment-store';
+import type {
+  JournalEntry,
+  JournalOutcome,
+  SettleOutcome,
+  JournaledWrite,
+} from '../../../src/core/ports/attachment-journal';
 import type { OutboxChange } from '../../../src/core/ports/outbox';
 import { earlier, forget, raiseFloor, TaskState, type CacheRecord, type Control } from './task-state';
 
@@ -29,7 +38,7 @@ export interface CacheModelOptions {
   readonly skewMs?: number;
 }
 
-/** Without the session, which is the connection's. */
+/** Without the generation, which belongs to the connection. */
 export type TaskAnswer = Omit<CachedTask, 'token'> & { readonly floor: number };
 export type KeyAnswer = Pick<CachedAttachment, 'attachment' | 'deletedVersion' | 'journaled'>;
 export type PageAnswer = TaskAnswer & Pick<CachedPage, 'page' | 'journaled'>;
@@ -366,10 +375,6 @@ function journaledChanges(task: TaskState, control: Control): JournaledChange[] 
     if (mark !== 'journaled' || body === undefined) return [];
     return [{ key, version, attachment: body && outlineOf(body) }];
   });
-}
-
-function outlineOf({ value: _value, content: _content, ...outline }: Attachment): Attachment {
-  return outline;
 }
 
 function describe(write: JournaledWrite): { ref: AttachmentRef; version: number; op: string } {

@@ -18,7 +18,7 @@ export class ModelAttachmentCache extends AttachmentCache {
   constructor(
     private readonly model: CacheModel,
     /** Of the connection, now. */
-    private readonly session: () => number = () => 0,
+    private readonly generation: () => number = () => 0,
   ) {
     super();
   }
@@ -41,7 +41,7 @@ export class ModelAttachmentCache extends AttachmentCache {
   }
 
   apply(change: AppliedChange): Promise<AppliedReply> {
-    return Promise.resolve({ newer: this.model.apply(change), session: this.session() });
+    return Promise.resolve({ newer: this.model.apply(change), generation: this.generation() });
   }
 
   wipe(taskId: string, version: number): Promise<void> {
@@ -50,12 +50,12 @@ export class ModelAttachmentCache extends AttachmentCache {
   }
 
   fill(fills: readonly Fill[]): Promise<void> {
-    for (const fill of fills) if (fill.token.session === this.session()) this.model.fill(fill);
+    for (const fill of fills) if (fill.token.generation === this.generation()) this.model.fill(fill);
     return Promise.resolve();
   }
 
   cursors(): Promise<readonly ProjectionCursor[]> {
-    return Promise.resolve([{ position: this.model.cursor, session: this.session(), parts: [0] }]);
+    return Promise.resolve([{ position: this.model.cursor, generation: this.generation(), parts: [0] }]);
   }
 
   project({ position }: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
@@ -64,6 +64,6 @@ export class ModelAttachmentCache extends AttachmentCache {
   }
 
   private cachedTask({ floor, ...about }: TaskAnswer): CachedTask {
-    return { ...about, token: { floor, session: this.session() } };
+    return { ...about, token: { floor, generation: this.generation() } };
   }
 }

@@ -4,8 +4,8 @@ import {
   type JournalEntry,
   type JournalOutcome,
   type SettleOutcome,
+  type JournaledWrite,
 } from '../../../src/core/ports/attachment-journal';
-import type { JournaledWrite } from '../../../src/core/ports/attachment-store';
 import type { CacheModel, JournalItem } from './cache-model';
 
 /** One replica's journal on a model of Redis. Whatever a method does, it has done when it returns its promise. */
@@ -13,14 +13,14 @@ export class ModelAttachmentJournal extends AttachmentJournal {
   constructor(
     private readonly model: CacheModel,
     /** Of the connection, now. */
-    private readonly session: () => number = () => 0,
+    private readonly generation: () => number = () => 0,
   ) {
     super();
   }
 
   append(write: JournaledWrite, nowMs: number): Promise<JournalOutcome> {
     const answer = this.model.append(write, nowMs);
-    return Promise.resolve(answer.state === 'journaled' ? { ...answer, session: this.session() } : answer);
+    return Promise.resolve(answer.state === 'journaled' ? { ...answer, generation: this.generation() } : answer);
   }
 
   oldest(): Promise<readonly (readonly JournalEntry[])[]> {

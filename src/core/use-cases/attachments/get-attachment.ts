@@ -5,7 +5,7 @@ import type { AttachmentLookup } from '../../consistency/attachment-lookup';
 
 export interface GetAttachmentResult {
   readonly attachment: Attachment;
-  /** The store should have been asked, and could not be. */
+  /** The store should have been asked, and was unavailable. */
   readonly degraded?: true;
 }
 

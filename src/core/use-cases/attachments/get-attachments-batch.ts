@@ -4,14 +4,14 @@ import type { AttachmentLookup } from '../../consistency/attachment-lookup';
 
 export interface GetAttachmentsBatchCommand {
   readonly requests: readonly AttachmentRef[];
-  /** Puts null in the place of an attachment that is missing, where otherwise the first one fails the whole call. */
+  /** Puts null in the place of a missing attachment; otherwise the first missing one fails the whole call. */
   readonly allowMissing: boolean;
 }
 
 export interface AttachmentBatch {
-  /** Null stands for a missing one. */
+  /** Null stands for a missing attachment. */
   readonly attachments: readonly (Attachment | null)[];
-  /** For some of them the store should have been asked, and could not be. */
+  /** For some of them the store should have been asked, and was unavailable. */
   readonly degraded?: true;
 }
 

@@ -6,7 +6,7 @@ const PAGE_SIZE = 200;
 
 export type FollowEventsCommand = Pick<EventQuery, 'taskId' | 'after'>;
 
-/** The next events of the caller's organisation; following the positions, a caller learns of every change. */
+/** The next events of the caller's organisation; a caller that follows the positions learns of every change. */
 export class FollowEvents {
   constructor(private readonly outbox: Outbox) {}
 

@@ -10,7 +10,7 @@ const MAX_TASKS_IN_FLIGHT = 64;
 /** `standby`: another replica publishes; `idle`: nothing waits. */
 export type PublishOutcome = 'standby' | 'idle' | 'published';
 
-/** Publishes what waits in the outbox: the events of one task strictly one after the other, those of others meanwhile. */
+/** Publishes what waits in the outbox: the events of one task strictly one after the other, several tasks at once. */
 export class PublishEvents {
   constructor(
     private readonly outbox: Outbox,
@@ -19,8 +19,8 @@ export class PublishEvents {
   ) {}
 
   /**
-   * Throws what kept an event from going out, after noting those that did, and after leaving the rest to whichever
-   * replica comes first: another one may reach the bus. Safe to call again at any time.
+   * If an event cannot be published, notes those that were, leaves the rest to the replica that comes first, as another
+   * one may reach the bus, and throws the reason. Safe to call again at any time.
    */
   async execute(): Promise<PublishOutcome> {
     const waiting = await this.outbox.unpublished(BATCH_SIZE);

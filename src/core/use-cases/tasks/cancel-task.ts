@@ -4,9 +4,9 @@ import { cancelTask, taskNotFound, type Task } from '../../domain/task';
 import type { Clock } from '../../ports/clock';
 import type { IdSource } from '../../ports/id-source';
 import type { TaskStore } from '../../ports/task-store';
-import { writeVersioned } from '../../consistency/versioned-write';
+import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 
-/** Cancels a task that is not finished yet; a finished one comes back as it is. */
+/** Cancels a task that is not finished yet; a finished task is returned as it is. */
 export class CancelTask {
   constructor(
     private readonly store: TaskStore,
@@ -14,16 +14,15 @@ export class CancelTask {
     private readonly ids: IdSource,
   ) {}
 
-  async execute(taskId: string, caller: Caller): Promise<Task> {
-    const { task } = await writeVersioned(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
+  execute(taskId: string, caller: Caller): Promise<Task> {
+    return writeVersioned<Task>(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
       const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
       const cancelled = cancelTask(found.task, { by: caller.name, nowMs });
-      if (cancelled === found.task) return { state: 'updated' as const, task: cancelled };
+      if (cancelled === found.task) return cancelled;
       const event = taskCancelled(taskId, caller.name, nowMs, op);
       const { state } = await this.store.update(cancelled, event, undefined, deadline.leftMs());
-      return state === 'updated' ? { state, task: cancelled } : { state: 'stale' as const };
+      return state === 'updated' ? cancelled : new Overtaken(undefined);
     });
-    return task;
   }
 }

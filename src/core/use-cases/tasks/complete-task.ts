@@ -1,21 +1,19 @@
 import type { Caller } from '../../domain/caller';
-import { createAttachment } from '../../domain/attachment';
-import { attachmentCreated, taskCompleted } from '../../domain/domain-event';
+import { taskCompleted } from '../../domain/domain-event';
 import type { JsonText } from '../../domain/json-text';
-import { CACHE_TIMEOUT_MS } from '../../domain/limits';
 import { completeTask, taskNotFound, type Task } from '../../domain/task';
 import type { WriteStamp } from '../../domain/version';
 import { putChange } from '../../ports/attachment-cache';
-import type { AttachmentPut } from '../../ports/attachment-store';
 import type { Clock } from '../../ports/clock';
 import type { IdSource } from '../../ports/id-source';
 import type { Metrics } from '../../ports/metrics';
 import type { TaskStore } from '../../ports/task-store';
-import type { CoreSettings } from '../../ports/core-settings';
+import { CACHE_TIMEOUT_MS } from '../../ports/time-limits';
+import type { AttachmentFactory, PutDraft } from '../../consistency/attachment-factory';
 import type { AttachmentWriter } from '../../consistency/attachment-writer';
 import { Deadline } from '../../consistency/deadline';
-import { writeVersioned } from '../../consistency/versioned-write';
-import { refusedWrite } from '../../consistency/write-refusal';
+import { refusedWrite } from '../../consistency/refused-write';
+import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 
 /** The key under which a task's result is attached. */
 export const RESULT_KEY = 'result';
@@ -33,48 +31,38 @@ export interface CompleteTaskCommand {
 export class CompleteTask {
   constructor(
     private readonly store: TaskStore,
+    private readonly factory: AttachmentFactory,
     private readonly writer: AttachmentWriter,
     private readonly clock: Clock,
     private readonly ids: IdSource,
     private readonly metrics: Metrics,
-    private readonly settings: CoreSettings,
   ) {}
 
   async execute({ taskId, result, ...outcome }: CompleteTaskCommand, caller: Caller): Promise<Task> {
     const deadline = new Deadline(this.clock);
+    let checked: PutDraft | undefined;
     const attempt = async (stamp: WriteStamp, nowMs: number) => {
       const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
       const task = completeTask(found.task, outcome, { by: caller.name, nowMs });
-      const put = result && this.resultOf(task, result, stamp, caller);
+      if (result) checked ??= this.factory.draft({ taskId, key: RESULT_KEY, type: 'json', value: result }, caller.name);
+      const put = checked?.(stamp, nowMs);
       const event = taskCompleted(task, this.ids.op());
       const update = await this.store.update(task, event, put, deadline.leftMs(CACHE_TIMEOUT_MS));
-      return update.state === 'updated' ? { ...update, task, put } : update;
+      if (update.state === 'superseded') return new Overtaken(update.version);
+      if (update.state === 'stale') return new Overtaken(undefined);
+      if (update.state !== 'updated') throw refusedWrite(update, { taskId, key: RESULT_KEY });
+      return { task, draft: checked, attachment: put && { ...put.attachment, ...update.attachment?.identity } };
     };
-    const done = await writeVersioned(this.clock, this.ids, attempt, { deadline });
-    if (done.state !== 'updated') throw refusedWrite(done, { taskId, key: RESULT_KEY });
+    const { task, draft, attachment } = await writeVersioned(this.clock, this.ids, attempt, { deadline });
 
-    if (result && done.put && done.attachment) {
-      const floor = await this.writer.announce(putChange({ ...done.put.attachment, ...done.attachment.identity }));
+    if (draft && attachment) {
+      const floor = await this.writer.announce(putChange(attachment));
       // A result that was journaled under the same key is older, whatever its version says.
-      const draft = (stamp: WriteStamp) => this.resultOf(done.task, result, stamp, caller);
-      if (floor !== undefined) await this.writer.put({ draft, floor, deadline }, caller);
+      const again: PutDraft = (stamp) => draft(stamp, task.updatedAtMs);
+      if (floor !== undefined) await this.writer.put({ draft: again, floor, deadline }, caller);
       this.metrics.attachmentCreated('json');
     }
-    return done.task;
-  }
-
-  private resultOf(task: Task, value: JsonText, stamp: WriteStamp, caller: Caller): AttachmentPut {
-    const attachment = createAttachment(
-      { taskId: task.id, key: RESULT_KEY, type: 'json', value },
-      {
-        stamp,
-        nowMs: task.updatedAtMs,
-        idSuffix: this.ids.suffix(),
-        createdBy: caller.name,
-        maxBytes: this.settings.maxAttachmentBytes,
-      },
-    );
-    return { attachment, event: attachmentCreated(attachment, this.settings.instanceId) };
+    return task;
   }
 }

@@ -1,6 +1,6 @@
 import type { Caller } from '../../domain/caller';
 import { taskCancelled, taskDeleted } from '../../domain/domain-event';
-import { CACHE_TIMEOUT_MS } from '../../domain/limits';
+import { CACHE_TIMEOUT_MS } from '../../ports/time-limits';
 import { taskNotFound, type Task } from '../../domain/task';
 import type { AttachmentCache } from '../../ports/attachment-cache';
 import type { Clock } from '../../ports/clock';
@@ -8,11 +8,11 @@ import type { IdSource } from '../../ports/id-source';
 import type { TaskDeletion, TaskStore } from '../../ports/task-store';
 import type { CoreSettings } from '../../ports/core-settings';
 import { Deadline } from '../../consistency/deadline';
-import type { ReplicaMemory } from '../../consistency/replica-memory';
-import { unlessCacheIsDown } from '../../consistency/store-outage';
-import { mintStamp } from '../../consistency/versioned-write';
+import type { AcknowledgedChanges } from '../../consistency/acknowledged-changes';
+import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
+import { mintStamp } from '../../consistency/write-versioned';
 
-/** Deletes a task with all that belongs to it; one in progress is cancelled first. */
+/** Deletes a task with everything that belongs to it; a task in progress is cancelled first. */
 export class DeleteTask {
   constructor(
     private readonly store: TaskStore,
@@ -20,7 +20,7 @@ export class DeleteTask {
     private readonly clock: Clock,
     private readonly ids: IdSource,
     private readonly settings: CoreSettings,
-    private readonly memory: ReplicaMemory,
+    private readonly acknowledged: AcknowledgedChanges,
   ) {}
 
   async execute(taskId: string, caller: Caller): Promise<{ taskId: string; deletedAtMs: number }> {
@@ -29,7 +29,7 @@ export class DeleteTask {
     const describe = (tasks: readonly Task[]) => tasks.map((task) => this.deletionOf(task, caller.name, nowMs));
     const deletions = await this.store.deleteTree(taskId, caller.organization, describe, timeoutMs);
     if (!deletions) throw taskNotFound(taskId);
-    for (const deletion of deletions) this.memory.rememberDeleted(deletion.taskId);
+    for (const deletion of deletions) this.acknowledged.rememberDeleted(deletion.taskId);
     await unlessCacheIsDown(
       Promise.all(deletions.map((deletion) => this.cache.wipe(deletion.taskId, deletion.stamp.version))),
     );

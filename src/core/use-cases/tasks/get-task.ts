@@ -1,5 +1,5 @@
 import type { Caller } from '../../domain/caller';
-import { OPERATION_TIMEOUT_MS } from '../../domain/limits';
+import { OPERATION_TIMEOUT_MS } from '../../ports/time-limits';
 import { taskNotFound } from '../../domain/task';
 import type { Clock } from '../../ports/clock';
 import type { CountedTask, TaskStore } from '../../ports/task-store';

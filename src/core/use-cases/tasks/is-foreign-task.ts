@@ -1,10 +1,10 @@
 import type { Caller } from '../../domain/caller';
-import { OPERATION_TIMEOUT_MS } from '../../domain/limits';
+import { OPERATION_TIMEOUT_MS } from '../../ports/time-limits';
 import type { TaskStore } from '../../ports/task-store';
 
 /**
- * Whether a task that is missing for its caller belongs to another organisation. For answers alone that are documented
- * to say so: everywhere else such a task is a missing one.
+ * Whether a task that is missing for its caller belongs to another organisation. Only for a response that is documented
+ * to say so: everywhere else such a task is a missing task.
  */
 export class IsForeignTask {
   constructor(private readonly store: TaskStore) {}

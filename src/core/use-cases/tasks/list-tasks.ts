@@ -1,5 +1,5 @@
 import type { Caller } from '../../domain/caller';
-import { OPERATION_TIMEOUT_MS } from '../../domain/limits';
+import { OPERATION_TIMEOUT_MS } from '../../ports/time-limits';
 import type { Clock } from '../../ports/clock';
 import type { CountedTask, TaskListQuery, TaskStore } from '../../ports/task-store';
 

@@ -4,7 +4,7 @@ import { taskNotFound, updateTask, type Task, type TaskUpdates } from '../../dom
 import type { Clock } from '../../ports/clock';
 import type { IdSource } from '../../ports/id-source';
 import type { TaskStore } from '../../ports/task-store';
-import { writeVersioned } from '../../consistency/versioned-write';
+import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 
 export interface UpdateTaskCommand {
   readonly taskId: string;
@@ -18,15 +18,14 @@ export class UpdateTask {
     private readonly ids: IdSource,
   ) {}
 
-  async execute({ taskId, updates }: UpdateTaskCommand, caller: Caller): Promise<Task> {
-    const { task } = await writeVersioned(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
+  execute({ taskId, updates }: UpdateTaskCommand, caller: Caller): Promise<Task> {
+    return writeVersioned<Task>(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
       const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
       const updated = updateTask(found.task, updates, { by: caller.name, nowMs });
       const event = taskUpdated(updated, Object.keys(updates), op);
       const { state } = await this.store.update(updated, event, undefined, deadline.leftMs());
-      return state === 'updated' ? { state, task: updated } : { state: 'stale' as const };
+      return state === 'updated' ? updated : new Overtaken(undefined);
     });
-    return task;
   }
 }

@@ -1,14 +1,15 @@
-import { refName, type AttachmentRef } from '../../domain/attachment';
-import type { AttachmentJournal, JournalEntry, SettleOutcome } from '../../ports/attachment-journal';
+import { refName } from '../../domain/attachment';
+import type { AttachmentJournal } from '../../ports/attachment-journal';
 import type { AttachmentStore } from '../../ports/attachment-store';
-import { StoreError } from '../../ports/store-error';
+import { DrainBatch } from '../../consistency/drain-batch';
 import { groupedBy } from '../../consistency/grouped-by';
 import { inParallel } from '../../consistency/in-parallel';
 
 const MAX_KEYS_IN_FLIGHT = 8;
-const POSTPONED: SettleOutcome = { state: 'postponed' };
 
-/** Has the store catch up on what the journal took while it was away. Every replica may drain at once. */
+/**
+ * Writes to the store what the journal took while the store was unavailable. All replicas may drain at the same time.
+ */
 export class DrainJournal {
   constructor(
     private readonly journal: AttachmentJournal,
@@ -16,19 +17,20 @@ export class DrainJournal {
   ) {}
 
   /**
-   * Takes the oldest entries: those of one key one after the other, those of others meanwhile. What the store cannot
-   * take for now, a locked task's, goes behind all others and holds up nobody; throws why. There is no `more` to be done
-   * at once where another replica was faster: whoever drains the same entries at the same time only slows it down.
+   * Takes the oldest entries: those of one key one after the other, several keys at once. An entry that the store
+   * cannot take for now, because its task is locked, goes behind all others and delays none of them; then the reason is
+   * thrown. `more` is false if another replica was faster: to drain the same entries at the same time would only slow
+   * it down.
    */
   async execute(): Promise<{ more: boolean }> {
     const parts = await this.journal.oldest();
-    const batch = new Batch(this.store);
+    const batch = new DrainBatch(this.store);
     let more = false;
     try {
       const keys = groupedBy(parts.flat(), ({ ref }) => refName(ref));
       await inParallel(keys, MAX_KEYS_IN_FLIGHT, (entries) => batch.drain(entries));
     } finally {
-      // Without waiting for one answer before the next call: the journal takes them in this order all the same.
+      // No call waits for the reply to the one before: the journal takes them in this order all the same.
       const outcomes = parts.flatMap((entries) => batch.outcomesOf(entries));
       await inParallel(outcomes, outcomes.length, async ([entry, outcome]) => {
         if (await this.journal.settle(entry, outcome)) more = true;
@@ -36,64 +38,5 @@ export class DrainJournal {
     }
     if (batch.postponedFor) throw batch.postponedFor;
     return { more };
-  }
-}
-
-/** What the store has answered to some entries. */
-class Batch {
-  /** Why the first of those that wait has to. */
-  postponedFor?: StoreError;
-  private readonly outcomes = new Map<JournalEntry, SettleOutcome>();
-  /** Whatever else is written to them would wait as long. */
-  private readonly slowTasks = new Set<string>();
-  private hasAnswer = false;
-
-  constructor(private readonly store: AttachmentStore) {}
-
-  /** Of one key, in their order: what follows one that has to wait waits behind it. */
-  async drain(entries: readonly JournalEntry[]): Promise<void> {
-    for (const [i, entry] of entries.entries()) {
-      if (this.slowTasks.has(entry.ref.taskId)) return this.postpone(entries.slice(i));
-      try {
-        this.answered(entry, await this.store.drain(entry.write));
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-        if (error.outcome !== 'refused') return this.postponeFor(error, entry.ref, entries.slice(i));
-        this.answered(entry, { state: 'refused' });
-      }
-    }
-  }
-
-  /**
-   * Up to the first that has none: entries leave the head of the journal. Where the store has answered nothing at all,
-   * its silence is no entry's fault, and nothing is postponed.
-   */
-  outcomesOf(entries: readonly JournalEntry[]): (readonly [JournalEntry, SettleOutcome])[] {
-    const known: (readonly [JournalEntry, SettleOutcome])[] = [];
-    for (const entry of entries) {
-      const outcome = this.outcomes.get(entry);
-      if (!outcome || (outcome === POSTPONED && !this.hasAnswer)) break;
-      known.push([entry, outcome]);
-    }
-    return known;
-  }
-
-  private answered(entry: JournalEntry, outcome: SettleOutcome): void {
-    this.outcomes.set(entry, outcome);
-    this.hasAnswer = true;
-  }
-
-  private postponeFor(error: StoreError, { taskId }: AttachmentRef, entries: readonly JournalEntry[]): void {
-    if (error.outcome === 'unavailable') throw error;
-    this.postpone(entries);
-    if (error.outcome !== 'failed') this.slowTasks.add(taskId);
-    // A silent store is not asked for one key after the other.
-    if (error.outcome === 'timeout') throw error;
-    this.hasAnswer = true;
-    this.postponedFor ??= error;
-  }
-
-  private postpone(entries: readonly JournalEntry[]): void {
-    for (const entry of entries) this.outcomes.set(entry, POSTPONED);
   }
 }

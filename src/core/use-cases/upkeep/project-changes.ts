@@ -1,29 +1,27 @@
 import type { AttachmentCache, ProjectionCursor } from '../../ports/attachment-cache';
 import type { Clock } from '../../ports/clock';
+import type { CoreSettings } from '../../ports/core-settings';
 import type { Outbox, OutboxChanges } from '../../ports/outbox';
-import type { ReplicaMemory } from '../../consistency/replica-memory';
+import type { CacheTrust } from '../../consistency/cache-trust';
+import { ProjectionLag } from '../../consistency/projection-lag';
 
 const BATCH_SIZE = 1000;
-/** How far the projection may be behind before the cache is no longer believed. */
-const MAX_LAG_MS = 1000;
-/** For transactions that were long under way, and for clocks that differ. */
+/** For transactions that stay open for long, and for clocks that differ. */
 const LOOK_BACK_MARGIN_MS = 10 * 60 * 1000;
 
 /**
- * Has the cache forget what it holds that is older than a change of which it may not have been told. Every replica does
- * so: only by its own reading of the outbox it knows how far the cache must have been brought to be believed.
+ * Makes the cache forget what is older than a change of which it may not have been told. Every replica does this: only
+ * its own reading of the outbox tells a replica how far the cache must have been brought to be believed.
  */
 export class ProjectChanges {
-  /** Horizons that the projection has not reached yet, lowest first, and since when they are known. */
-  private readonly ahead: { readonly horizon: number; readonly sinceMs: number }[] = [];
+  private readonly lag = new ProjectionLag();
 
   constructor(
     private readonly cache: AttachmentCache,
     private readonly outbox: Outbox,
-    private readonly memory: ReplicaMemory,
+    private readonly trust: CacheTrust,
     private readonly clock: Clock,
-    /** For how long the cache keeps what it is not told of again. */
-    private readonly cacheTtlMs: number,
+    private readonly settings: CoreSettings,
   ) {}
 
   /** Takes one batch. */
@@ -42,49 +40,38 @@ export class ProjectChanges {
     try {
       return await this.cache.cursors();
     } catch (error) {
-      this.memory.distrust(Infinity);
+      this.trust.distrust(Infinity);
       throw error;
     }
   }
 
   /**
-   * All from where the last of them is, so that they come together again; where that is not known, from before
-   * everything that the cache can still hold.
+   * Brings all parts forward from the lowest of their positions, so that they come together again; if no position is
+   * known, from before everything that the cache can still hold.
    */
   private async bring(cursors: readonly ProjectionCursor[]): Promise<boolean> {
     const positions = cursors.flatMap(({ position }) => position ?? []);
     const from = positions.length > 0 ? Math.min(...positions) : undefined;
-    const read = await this.outbox.changes(from, BATCH_SIZE, this.cacheTtlMs + LOOK_BACK_MARGIN_MS);
-    for (const { session } of cursors) this.memory.learnHorizon(session, read.horizon);
-    this.watchLag(read);
+    const read = await this.outbox.changes(from, BATCH_SIZE, this.settings.cacheTtlMs + LOOK_BACK_MARGIN_MS);
+    for (const { generation } of cursors) this.trust.learnHorizon(generation, read.horizon);
+    const overdue = this.lag.overdueHorizon(read, this.clock.monotonicMs());
+    if (overdue !== undefined) this.trust.distrust(overdue);
     for (const cursor of cursors) if (isBehind(cursor, read)) await this.project(cursor, read);
     return read.changes.length >= BATCH_SIZE;
   }
 
-  /** A cache that takes no changes must not be believed: others go on making them. */
+  /** A cache that takes no changes must not be believed: other replicas go on making changes. */
   private async project(cursor: ProjectionCursor, { changes, to, horizon }: OutboxChanges): Promise<void> {
     try {
       await this.cache.project(cursor, changes, to);
     } catch (error) {
-      this.memory.distrust(horizon);
+      this.trust.distrust(horizon);
       throw error;
     }
   }
-
-  /** A transaction that is long under way holds the projection back, and with it what others have changed since. */
-  private watchLag({ to, horizon }: OutboxChanges): void {
-    const nowMs = this.clock.monotonicMs();
-    while (this.ahead[0] && this.ahead[0].horizon <= to) this.ahead.shift();
-    if (horizon > (this.ahead.at(-1)?.horizon ?? to)) this.ahead.push({ horizon, sinceMs: nowMs });
-    const overdue = this.ahead.findLast(({ sinceMs }) => nowMs - sinceMs > MAX_LAG_MS);
-    if (!overdue) return;
-    // The memory keeps it; whatever reaches it has reached those before.
-    this.ahead.splice(0, this.ahead.indexOf(overdue) + 1);
-    this.memory.distrust(overdue.horizon);
-  }
 }
 
-/** One beyond the horizon is that of another database. */
+/** A position beyond the horizon is that of another database. */
 function isBehind({ position = -1 }: ProjectionCursor, { to, horizon }: OutboxChanges): boolean {
   return position < to || position > horizon;
 }

@@ -1,12 +1,11 @@
-import { HISTORY_RETENTION_MS } from '../../domain/limits';
 import { versionAt } from '../../domain/version';
 import type { Clock } from '../../ports/clock';
 import type { ExpiredAttachmentStore } from '../../ports/expired-attachment-store';
-import type { Outbox } from '../../ports/outbox';
+import { HISTORY_RETENTION_MS, type Outbox } from '../../ports/outbox';
 
 const BATCH_SIZE = 1000;
 
-/** Forgets events and tombstones that nobody can still need. */
+/** Forgets events and tombstones that are no longer needed. */
 export class PurgeHistory {
   constructor(
     private readonly outbox: Outbox,

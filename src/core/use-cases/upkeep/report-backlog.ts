@@ -1,9 +1,9 @@
 import type { AttachmentJournal } from '../../ports/attachment-journal';
 import type { Metrics } from '../../ports/metrics';
 import type { Outbox } from '../../ports/outbox';
-import { unlessCacheIsDown } from '../../consistency/store-outage';
+import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
 
-/** Shows operators what waits in the outbox and in the journal. */
+/** Shows the operator what waits in the outbox and in the journal. */
 export class ReportBacklog {
   constructor(
     private readonly outbox: Outbox,

@@ -3,13 +3,16 @@ import { expiryStamp } from '../../domain/version';
 import type { AttachmentCache } from '../../ports/attachment-cache';
 import type { Clock } from '../../ports/clock';
 import type { ExpiredAttachmentStore } from '../../ports/expired-attachment-store';
-import { unlessCacheIsDown } from '../../consistency/store-outage';
+import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
 import { inParallel } from '../../consistency/in-parallel';
 
 const BATCH_SIZE = 500;
 const MAX_IN_FLIGHT = 8;
 
-/** Removes what has expired, which no answer shows any more, and has it announced. Every replica may sweep at once. */
+/**
+ * Removes expired attachments, which no response shows any more, and has their expiry announced. All replicas may sweep
+ * at the same time.
+ */
 export class SweepExpired {
   constructor(
     private readonly store: ExpiredAttachmentStore,

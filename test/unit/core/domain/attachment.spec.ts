@@ -1,4 +1,10 @@
-import { bodyProblems, createAttachment, isLive, type AttachmentDraft } from '../../../../src/core/domain/attachment';
+import {
+  bodyProblems,
+  checkDraft,
+  createAttachment,
+  isLive,
+  type AttachmentDraft,
+} from '../../../../src/core/domain/attachment';
 import { DomainError, type FieldError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
 
@@ -9,10 +15,10 @@ const at = {
   idSuffix: 'x8k2n9qp3',
   createdBy: 'instance-1',
   stamp: { version: 42, op: '00000000-0000-4000-8000-000000000001' },
-  maxBytes: MAX_BYTES,
 };
 
 const draft = (members: object): AttachmentDraft => ({ taskId: 't-1', key: 'k', ...members }) as AttachmentDraft;
+const create = (members: object) => createAttachment(checkDraft(draft(members), MAX_BYTES), at);
 const fieldsOf = (problems: readonly FieldError[]) => problems.map(({ field }) => field);
 
 describe('an attachment', () => {
@@ -24,7 +30,7 @@ describe('an attachment', () => {
     ['url', { url: 'https://docs.example.com/guide' }, undefined],
     ['binary', { mimeType: 'application/pdf', size: 2048576, url: 'https://files.example.com/1' }, undefined],
   ])('of type %s is created from what the type takes', (type, members, bytes) => {
-    expect(createAttachment(draft({ type, ...members }), at)).toEqual({
+    expect(create({ type, ...members })).toEqual({
       taskId: 't-1',
       key: 'k',
       type,
@@ -40,7 +46,7 @@ describe('an attachment', () => {
   });
 
   it('lives until its time to live has passed', () => {
-    const attachment = createAttachment(draft({ type: 'text', content: 'x', ttlSeconds: 2 }), at);
+    const attachment = create({ type: 'text', content: 'x', ttlSeconds: 2 });
     expect(attachment.expiresAtMs).toBe(NOW_MS + 2000);
     expect(isLive(attachment, NOW_MS + 1999)).toBe(true);
     expect(isLive(attachment, NOW_MS + 2000)).toBe(false);
@@ -58,10 +64,10 @@ describe('an attachment', () => {
       size: 0,
       ttlSeconds: 1.5,
     });
-    const create = () => createAttachment(wrong, at);
-    expect(create).toThrow(DomainError);
+    const check = () => checkDraft(wrong, MAX_BYTES);
+    expect(check).toThrow(DomainError);
     try {
-      create();
+      check();
     } catch (error) {
       const { refusal } = error as DomainError;
       const fields = refusal.kind === 'invalid' ? fieldsOf(refusal.errors) : [];

@@ -24,7 +24,7 @@ describe('JsonText', () => {
     expect(JsonText.fromValid(' { "a b" : [ 1 ,\n"\\" ," ] }\t').text).toBe('{"a b":[1,"\\" ,"]}');
   });
 
-  it('means the same as the text it was made from, and is as compact as can be', () => {
+  it('means the same as its text, and is as compact as possible', () => {
     fc.assert(
       fc.property(prettyJson, (text) => {
         const compact = JsonText.fromValid(text);
@@ -61,7 +61,7 @@ describe('JsonText', () => {
     expect(JsonText.fromValid(nested(500_000)).problem()).toMatch(/deep/);
   });
 
-  it('lays one object over another, in the order in which the names first came', () => {
+  it('merges one object into another, in the order in which the names first came', () => {
     const merged = JsonText.fromValid('{"b":1,"2":2,"a":1.0}').merge(JsonText.fromValid('{"1":0,"b":{"x":[]}}'));
     expect(merged.text).toBe('{"b":{"x":[]},"2":2,"a":1.0,"1":0}');
   });

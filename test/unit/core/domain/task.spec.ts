@@ -4,12 +4,12 @@ import {
   cancelTask,
   completeTask,
   createTask,
-  splitRetiredData,
   TASK_STATUSES,
   updateTask,
   type Task,
   type TaskStatus,
 } from '../../../../src/core/domain/task';
+import { splitRetiredData } from '../../../../src/core/domain/retired-data';
 
 const created = createTask({ text: 'Optimise the query' }, 'default', 'x8k2n9qp3', { by: 'instance-1', nowMs: 1000 });
 const later = { by: 'instance-2', nowMs: 2000 };
@@ -60,7 +60,7 @@ describe('a new task', () => {
     expect(refusedFields(() => createTask(draft, 'default', 's', later))).toEqual([field]);
   });
 
-  it('may use all of every limit', () => {
+  it('may use every limit in full', () => {
     const draft = {
       id: 'own-id',
       text: '😀'.repeat(500),
@@ -73,7 +73,7 @@ describe('a new task', () => {
 });
 
 describe('a change', () => {
-  it('makes a new task, one revision on', () => {
+  it('makes a new task of the next revision', () => {
     const updated = updateTask(created, { text: 'new', priority: 1 }, later);
     expect(updated).toEqual({
       ...created,
@@ -128,7 +128,7 @@ describe('a change', () => {
 });
 
 describe('completing', () => {
-  it('says by whom, and assigns the task to its worker', () => {
+  it('names the worker, and assigns the task to it', () => {
     expect(completeTask(created, { workerId: 'worker-7' }, later)).toMatchObject({
       status: 'completed',
       completedAtMs: 2000,
@@ -165,7 +165,7 @@ describe('cancelling', () => {
 });
 
 describe('the retired metadata.data', () => {
-  it('is taken out of the metadata, its members in their order', () => {
+  it('is taken out of the metadata, with its members in their order', () => {
     const { metadata, data } = splitRetiredData(JsonText.fromValid('{"a":1,"data":{"2":[1.0],"1":null},"b":2}'));
     expect(metadata.text).toBe('{"a":1,"b":2}');
     expect([...(data ?? [])].map(([key, value]) => [key, value.text])).toEqual([

@@ -1,31 +1,37 @@
+import { composeUseCases } from '../../../../src/app/use-cases';
 import { JsonText } from '../../../../src/core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../../../src/core/domain/limits';
-import { CALLER, FOREIGN_CALLER, House } from '../../../support/house';
+import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
+import { CALLER, FOREIGN_CALLER, Fixture } from '../../../support/fixture';
 
-let house: House;
-beforeEach(() => (house = new House()));
+let fixture: Fixture;
+beforeEach(() => (fixture = new Fixture()));
 
 async function taskWith(id: string, metadata: string, caller = CALLER): Promise<void> {
-  await house.task(id, {}, caller);
-  await house.updateTask.execute({ taskId: id, updates: { metadata: JsonText.fromValid(metadata) } }, caller);
+  await fixture.task(id, {}, caller);
+  await fixture.useCases.updateTask.execute(
+    { taskId: id, updates: { metadata: JsonText.fromValid(metadata) } },
+    caller,
+  );
 }
 
-const metadataOf = async (id: string, caller = CALLER) => (await house.getTask.execute(id, caller)).task.metadata.text;
+const metadataOf = async (id: string, caller = CALLER) =>
+  (await fixture.useCases.getTask.execute(id, caller)).task.metadata.text;
 const attachmentsOf = async (id: string, caller = CALLER) =>
-  (await house.list(id, {}, caller)).attachments.map(({ key, type, value, content }) => [
+  (await fixture.list(id, {}, caller)).attachments.map(({ key, type, value, content }) => [
     key,
     type,
     value?.text ?? content,
   ]);
 
 describe('converting the retired metadata.data', () => {
-  it('makes attachments of its members, in the name of the replica, and announces it', async () => {
+  it('makes attachments of its members, in the name of the replica, and announces them', async () => {
     await taskWith('t-1', '{"a":1,"data":{"2":[1.0],"1":null},"b":2}');
     await taskWith('t-2', '{"data":{"k":"v"}}', FOREIGN_CALLER);
     await taskWith('t-3', '{"data":{}}');
-    const before = house.database.events.length;
+    const before = fixture.database.events.length;
 
-    expect(await house.convertRetiredData.execute()).toEqual({ converted: 3, unconverted: [] });
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 3, unconverted: [] });
     expect(await metadataOf('t-1')).toBe('{"a":1,"b":2}');
     expect(await attachmentsOf('t-1')).toEqual([
       ['1', 'json', 'null'],
@@ -34,34 +40,34 @@ describe('converting the retired metadata.data', () => {
     expect(await metadataOf('t-2', FOREIGN_CALLER)).toBe('{}');
     expect(await attachmentsOf('t-2', FOREIGN_CALLER)).toEqual([['k', 'json', '"v"']]);
     expect(await metadataOf('t-3')).toBe('{}');
-    const events = house.database.events.slice(before);
+    const events = fixture.database.events.slice(before);
     const ofTask = events.filter(({ payload }) => payload['taskId'] === 't-1' || payload['id'] === 't-1');
     expect(ofTask.map(({ type }) => type)).toEqual([
       'task.attachment_created',
       'task.attachment_created',
       'task.updated',
     ]);
-    expect(ofTask[2]?.metadata).toMatchObject({ updatedBy: house.settings.instanceId, changes: ['metadata'] });
+    expect(ofTask[2]?.metadata).toMatchObject({ updatedBy: fixture.settings.instanceId, changes: ['metadata'] });
   });
 
-  it('leaves tasks alone that have none, or something else of that name', async () => {
+  it('leaves a task alone that has none, or something else of that name', async () => {
     await taskWith('t-1', '{"data":[1]}');
     await taskWith('t-2', '{"deep":{"data":{"a":1}}}');
-    const before = house.database.events.length;
-    expect(await house.convertRetiredData.execute()).toEqual({ converted: 0, unconverted: [] });
-    expect(house.database.events).toHaveLength(before);
+    const before = fixture.database.events.length;
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 0, unconverted: [] });
+    expect(fixture.database.events).toHaveLength(before);
   });
 
-  it('lets an attachment win that is already there, as after an interruption', async () => {
+  it('keeps an attachment that is already there, as after an interruption', async () => {
     await taskWith('t-1', '{"data":{"k":"old","other":1}}');
-    await house.text('t-1', 'k', 'new');
-    expect(await house.convertRetiredData.execute()).toMatchObject({ converted: 1 });
+    await fixture.text('t-1', 'k', 'new');
+    expect(await fixture.useCases.convertRetiredData.execute()).toMatchObject({ converted: 1 });
     expect(await attachmentsOf('t-1')).toEqual([
       ['k', 'text', 'new'],
       ['other', 'json', '1'],
     ]);
     expect(await metadataOf('t-1')).toBe('{}');
-    expect(await house.convertRetiredData.execute()).toEqual({ converted: 0, unconverted: [] });
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 0, unconverted: [] });
   });
 
   it('keeps and names the members that cannot be attachments', async () => {
@@ -76,19 +82,19 @@ describe('converting the retired metadata.data', () => {
         ],
       },
     ];
-    expect(await house.convertRetiredData.execute()).toEqual({ converted: 0, unconverted });
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 0, unconverted });
     expect(await metadataOf('t-1')).toBe(`{"data":{"":1,"big":${big}},"b":1}`);
     expect(await attachmentsOf('t-1')).toEqual([['ok', 'json', '2']]);
 
-    const before = house.database.events.length;
-    expect(await house.convertRetiredData.execute()).toEqual({ converted: 0, unconverted });
-    expect(house.database.events).toHaveLength(before);
+    const before = fixture.database.events.length;
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 0, unconverted });
+    expect(fixture.database.events).toHaveLength(before);
   });
 
-  it('keeps what a full task has no room for', async () => {
+  it('keeps the members that a full task has no room for', async () => {
     await taskWith('t-1', '{"data":{"k1":1,"one-too-many":2}}');
-    for (let i = 1; i <= MAX_ATTACHMENTS_PER_TASK; i++) await house.text('t-1', `k${i}`, '');
-    const { converted, unconverted } = await house.convertRetiredData.execute();
+    for (let i = 1; i <= MAX_ATTACHMENTS_PER_TASK; i++) await fixture.text('t-1', `k${i}`, '');
+    const { converted, unconverted } = await fixture.useCases.convertRetiredData.execute();
     expect([converted, unconverted]).toMatchObject([0, [{ errors: [{ field: 'metadata.data.one-too-many' }] }]]);
     expect(await metadataOf('t-1')).toBe('{"data":{"one-too-many":2}}');
   });
@@ -97,18 +103,23 @@ describe('converting the retired metadata.data', () => {
     {
       change: 'updated',
       interfere: () =>
-        house.updateTask.execute({ taskId: 't-1', updates: { metadata: JsonText.of({ data: { b: 2 } }) } }, CALLER),
+        fixture.useCases.updateTask.execute(
+          { taskId: 't-1', updates: { metadata: JsonText.of({ data: { b: 2 } }) } },
+          CALLER,
+        ),
       converted: 1,
     },
-    { change: 'deleted', interfere: () => house.deleteTask.execute('t-1', CALLER), converted: 0 },
-  ])('begins again with a task that is $change meanwhile', async ({ change, interfere, converted }) => {
+    { change: 'deleted', interfere: () => fixture.useCases.deleteTask.execute('t-1', CALLER), converted: 0 },
+  ])('begins again with a task that is $change in between', async ({ change, interfere, converted }) => {
     await taskWith('t-1', '{"data":{"a":1}}');
-    const put = house.createAttachment.execute.bind(house.createAttachment);
-    jest.spyOn(house.createAttachment, 'execute').mockImplementationOnce(async (command, caller) => {
+    const put = jest.fn((...args: Parameters<AttachmentStore['put']>) => fixture.store.put(...args));
+    put.mockImplementationOnce(async (...args) => {
       await interfere();
-      return put(command, caller);
+      return fixture.store.put(...args);
     });
-    expect(await house.convertRetiredData.execute()).toEqual({ converted, unconverted: [] });
+    const store = Object.assign(Object.create(fixture.store) as AttachmentStore, { put });
+    const { convertRetiredData } = composeUseCases({ ...fixture.ports, store });
+    expect(await convertRetiredData.execute()).toEqual({ converted, unconverted: [] });
     if (change === 'deleted') return;
     expect(await metadataOf('t-1')).toBe('{}');
     expect(await attachmentsOf('t-1')).toEqual([
@@ -118,10 +129,10 @@ describe('converting the retired metadata.data', () => {
   });
 
   it('goes through all tasks in batches', async () => {
-    for (let i = 100; i < 200; i++) await house.task(`t-${i}`);
+    for (let i = 100; i < 200; i++) await fixture.task(`t-${i}`);
     await taskWith('t-200', '{"data":{"a":1}}');
-    const first = await house.convertRetiredData.execute();
+    const first = await fixture.useCases.convertRetiredData.execute();
     expect(first).toEqual({ converted: 0, unconverted: [], lastId: 't-199' });
-    expect(await house.convertRetiredData.execute(first.lastId)).toEqual({ converted: 1, unconverted: [] });
+    expect(await fixture.useCases.convertRetiredData.execute(first.lastId)).toEqual({ converted: 1, unconverted: [] });
   });
 });

@@ -1,10 +1,10 @@
-import type { AttachmentJournal } from '../../../../src/core/ports/attachment-journal';
-import type { AttachmentStore, JournaledWrite } from '../../../../src/core/ports/attachment-store';
+import type { AttachmentJournal, JournaledWrite } from '../../../../src/core/ports/attachment-journal';
+import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
 import { StoreError } from '../../../../src/core/ports/store-error';
 import { DrainJournal } from '../../../../src/core/use-cases/upkeep/drain-journal';
-import { CALLER, JournalingHouse } from '../../../support/house';
+import { CALLER, JournalingFixture } from '../../../support/fixture';
 
-let house: JournalingHouse;
+let fixture: JournalingFixture;
 /** What the store answers to some, by task or by task and key. */
 let failures: Map<string, StoreError['outcome']>;
 /** What the store was asked to take, in order. */
@@ -17,10 +17,10 @@ const nameOf = (write: JournaledWrite): string => {
 };
 
 beforeEach(async () => {
-  house = new JournalingHouse();
+  fixture = new JournalingFixture();
   failures = new Map();
   asked = [];
-  const store = Object.assign(Object.create(house.store) as AttachmentStore, {
+  const store = Object.assign(Object.create(fixture.store) as AttachmentStore, {
     drain: async (write: JournaledWrite) => {
       const name = nameOf(write);
       asked.push(name);
@@ -28,24 +28,24 @@ beforeEach(async () => {
       // As a lock or a silence ends: later than what is taken at once.
       if (failure === 'busy' || failure === 'timeout') await new Promise((resolve) => setImmediate(resolve));
       if (failure) throw new StoreError('postgres', failure);
-      return house.store.drain(write);
+      return fixture.store.drain(write);
     },
   });
-  drain = new DrainJournal(house.journal, store);
-  for (const id of ['t-1', 't-2']) await house.task(id);
+  drain = new DrainJournal(fixture.journal, store);
+  for (const id of ['t-1', 't-2']) await fixture.task(id);
 });
 
 /** Journals one put after the other. */
 const journaled = async (...names: string[]) => {
-  house.postgres.fails = 'unavailable';
+  fixture.postgres.fails = 'unavailable';
   for (const [i, name] of names.entries()) {
     const [taskId, key] = name.split('/') as [string, string];
-    await house.text(taskId, key, `${i}`);
-    house.clock.advance(1);
+    await fixture.text(taskId, key, `${i}`);
+    fixture.clock.advance(1);
   }
-  house.postgres.fails = undefined;
+  fixture.postgres.fails = undefined;
 };
-const waiting = async () => (await house.journal.oldest()).flat().map(({ write }) => nameOf(write));
+const waiting = async () => (await fixture.journal.oldest()).flat().map(({ write }) => nameOf(write));
 /** Once; the outcome of the error that it throws, if it does. */
 const drainOnce = async () => {
   asked = [];
@@ -56,8 +56,8 @@ const drainOnce = async () => {
   }
 };
 
-describe('what the store cannot take for now', () => {
-  it.each(['busy', 'failed', 'timeout'] as const)('holds up nobody: %s', async (outcome) => {
+describe('an entry that the store cannot take for now', () => {
+  it.each(['busy', 'failed', 'timeout'] as const)('delays no other entry: %s', async (outcome) => {
     await journaled('t-1/locked', 't-2/a', 't-2/b');
     failures.set('t-1/locked', outcome);
     expect(await drainOnce()).toBe(outcome);
@@ -65,10 +65,12 @@ describe('what the store cannot take for now', () => {
     failures.clear();
     await drainOnce();
     expect(await waiting()).toEqual([]);
-    expect((await house.getAttachment.execute({ taskId: 't-1', key: 'locked' }, CALLER)).attachment.content).toBe('0');
+    expect(
+      (await fixture.useCases.getAttachment.execute({ taskId: 't-1', key: 'locked' }, CALLER)).attachment.content,
+    ).toBe('0');
   });
 
-  it('goes behind those that are not read yet', async () => {
+  it('goes behind the entries that are not read yet', async () => {
     const others = Array.from({ length: 150 }, (_, i) => `t-2/${i}`);
     await journaled('t-1/locked', ...others);
     failures.set('t-1/locked', 'busy');
@@ -76,16 +78,16 @@ describe('what the store cannot take for now', () => {
     expect(await waiting()).toEqual([...others.slice(99), 't-1/locked']);
   });
 
-  it('takes with it what waits under the same key, in its order', async () => {
+  it('takes the entries of the same key with it, in their order', async () => {
     await journaled('t-1/k', 't-2/a', 't-1/k', 't-2/b');
     failures.set('t-1/k', 'busy');
     await drainOnce();
     expect(asked.toSorted()).toEqual(['t-1/k', 't-2/a', 't-2/b']);
-    const entries = (await house.journal.oldest()).flat();
+    const entries = (await fixture.journal.oldest()).flat();
     expect(entries.map(({ write }) => 'put' in write && write.put.attachment.content)).toEqual(['0', '2']);
   });
 
-  it('takes with it what waits for the same task, which would wait as long', async () => {
+  it('takes the entries of the same task with it, which would wait as long', async () => {
     await journaled(...Array.from({ length: 100 }, (_, i) => `t-1/${i}`), 't-2/a');
     failures.set('t-1', 'busy');
     await drainOnce();
@@ -93,7 +95,7 @@ describe('what the store cannot take for now', () => {
     expect((await waiting())[0]).toBe('t-2/a');
   });
 
-  it('takes nothing else of its task with it where it fails at once', async () => {
+  it('takes no other entry of its task with it if it fails at once', async () => {
     await journaled('t-1/bad', ...Array.from({ length: 20 }, (_, i) => `t-1/${i}`));
     failures.set('t-1/bad', 'failed');
     await drainOnce();
@@ -101,17 +103,20 @@ describe('what the store cannot take for now', () => {
   });
 });
 
-describe('a store that is away', () => {
-  it.each(['unavailable', 'timeout'] as const)('is asked for a few, and nothing is moved: %s', async (outcome) => {
-    const names = Array.from({ length: 50 }, (_, i) => `t-${1 + (i % 2)}/${i}`);
-    await journaled(...names);
-    for (const taskId of ['t-1', 't-2']) failures.set(taskId, outcome);
-    expect(await drainOnce()).toBe(outcome);
-    expect(asked.length).toBeLessThan(10);
-    expect(await waiting()).toEqual(names);
-  });
+describe('a store that is unavailable', () => {
+  it.each(['unavailable', 'timeout'] as const)(
+    'is asked for a few entries, and no entry is moved: %s',
+    async (outcome) => {
+      const names = Array.from({ length: 50 }, (_, i) => `t-${1 + (i % 2)}/${i}`);
+      await journaled(...names);
+      for (const taskId of ['t-1', 't-2']) failures.set(taskId, outcome);
+      expect(await drainOnce()).toBe(outcome);
+      expect(asked.length).toBeLessThan(10);
+      expect(await waiting()).toEqual(names);
+    },
+  );
 
-  it('stops the drain at what it has not answered', async () => {
+  it('stops the drain at the first entry that it has not replied to', async () => {
     const names = Array.from({ length: 20 }, (_, i) => `t-2/${i}`);
     await journaled('t-1/a', 't-1/b', ...names);
     failures.set('t-1/b', 'unavailable');
@@ -120,33 +125,33 @@ describe('a store that is away', () => {
   });
 });
 
-describe('what has been drained', () => {
-  it('is settled together', async () => {
+describe('entries that have been drained', () => {
+  it('are settled together', async () => {
     await journaled('t-1/a', 't-1/b', 't-2/a');
     let underWay = 0;
     let most = 0;
-    const journal = Object.assign(Object.create(house.journal) as AttachmentJournal, {
+    const journal = Object.assign(Object.create(fixture.journal) as AttachmentJournal, {
       settle: async (...call: Parameters<AttachmentJournal['settle']>) => {
         most = Math.max(most, ++underWay);
-        const isTaken = await house.journal.settle(...call);
+        const isTaken = await fixture.journal.settle(...call);
         underWay -= 1;
         return isTaken;
       },
     });
-    expect(await new DrainJournal(journal, house.store).execute()).toEqual({ more: true });
+    expect(await new DrainJournal(journal, fixture.store).execute()).toEqual({ more: true });
     expect(most).toBe(3);
     expect(await waiting()).toEqual([]);
   });
 
-  it('is left to whoever is faster', async () => {
+  it('are left to the replica that is faster', async () => {
     await journaled('t-1/a', 't-1/b');
-    const entries = await house.journal.oldest();
+    const entries = await fixture.journal.oldest();
     await drainOnce();
     await journaled('t-1/c');
-    const journal = Object.assign(Object.create(house.journal) as AttachmentJournal, {
+    const journal = Object.assign(Object.create(fixture.journal) as AttachmentJournal, {
       oldest: () => Promise.resolve(entries),
     });
-    expect(await new DrainJournal(journal, house.store).execute()).toEqual({ more: false });
+    expect(await new DrainJournal(journal, fixture.store).execute()).toEqual({ more: false });
     expect(await waiting()).toEqual(['t-1/c']);
     expect(await drainOnce()).toBe('more');
     expect(await drainOnce()).toBe('done');

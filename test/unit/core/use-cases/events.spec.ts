@@ -7,7 +7,7 @@ import { ReportBacklog } from '../../../../src/core/use-cases/upkeep/report-back
 import { SweepExpired } from '../../../../src/core/use-cases/upkeep/sweep-expired';
 import { MemoryExpiredAttachmentStore } from '../../../../src/outbound/memory/memory-expired-attachment-store';
 import { MemoryOutbox } from '../../../../src/outbound/memory/memory-outbox';
-import { CALLER, FOREIGN_CALLER, House } from '../../../support/house';
+import { CALLER, FOREIGN_CALLER, Fixture } from '../../../support/fixture';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const taskIdOf = ({ payload }: DomainEvent) => (payload['taskId'] ?? payload['id']) as string;
@@ -33,33 +33,33 @@ class SlowBus extends EventBus {
   }
 }
 
-let house: House;
+let fixture: Fixture;
 let outbox: MemoryOutbox;
 let bus: SlowBus;
 let publish: PublishEvents;
 
 beforeEach(() => {
-  house = new House();
-  outbox = new MemoryOutbox(house.database, house.clock);
+  fixture = new Fixture();
+  outbox = new MemoryOutbox(fixture.database, fixture.clock);
   bus = new SlowBus();
-  publish = new PublishEvents(outbox, bus, house.metrics);
+  publish = new PublishEvents(outbox, bus, fixture.metrics);
 });
 
 const waiting = async () => (await outbox.unpublished(1000)).map(({ event }) => event);
 
 describe('publishing events', () => {
-  it('is idle when nothing waits, and on standby while another replica publishes', async () => {
+  it('is idle if nothing waits, and on standby while another replica publishes', async () => {
     await expect(publish.execute()).resolves.toBe('idle');
-    await house.task('a');
+    await fixture.task('a');
     jest.spyOn(outbox, 'unpublished').mockResolvedValue(undefined as never);
     await expect(publish.execute()).resolves.toBe('standby');
     expect(bus.taken).toEqual([]);
   });
 
-  it('keeps the events of a task one after the other, and does several tasks at once', async () => {
-    for (const id of ['a', 'b', 'c']) await house.task(id);
-    for (const key of ['1', '2', '3']) for (const id of ['a', 'b', 'c']) await house.text(id, key, 'x');
-    const recorded = house.database.events;
+  it('publishes the events of a task one after the other, and several tasks at once', async () => {
+    for (const id of ['a', 'b', 'c']) await fixture.task(id);
+    for (const key of ['1', '2', '3']) for (const id of ['a', 'b', 'c']) await fixture.text(id, key, 'x');
+    const recorded = fixture.database.events;
     await expect(publish.execute()).resolves.toBe('published');
 
     expect(bus.overlaps).toBe(0);
@@ -69,12 +69,12 @@ describe('publishing events', () => {
       expect(ofTask(bus.taken)).toEqual(ofTask(recorded));
     }
     expect(await waiting()).toEqual([]);
-    expect(house.metrics.published).toHaveLength(12);
+    expect(fixture.metrics.published).toHaveLength(12);
     await expect(publish.execute()).resolves.toBe('idle');
   });
 
-  it('works on at most 64 tasks at once', async () => {
-    for (let i = 0; i < 70; i++) await house.task(`t${i}`);
+  it('publishes at most 64 tasks at once', async () => {
+    for (let i = 0; i < 70; i++) await fixture.task(`t${i}`);
     await publish.execute();
     expect(bus.taken).toHaveLength(70);
     expect(bus.mostUnderWay).toBe(64);
@@ -82,8 +82,8 @@ describe('publishing events', () => {
 
   it('stops a task at its first failure, and no other task', async () => {
     for (const id of ['bad', 'good']) {
-      await house.task(id);
-      await house.text(id, '1', 'x');
+      await fixture.task(id);
+      await fixture.text(id, '1', 'x');
     }
     bus.refused.add('bad');
     await expect(publish.execute()).rejects.toThrow('refused');
@@ -96,7 +96,7 @@ describe('publishing events', () => {
   });
 
   it('tries each of its workers once while the bus is down', async () => {
-    for (let i = 0; i < 200; i++) await house.task(`t${i}`);
+    for (let i = 0; i < 200; i++) await fixture.task(`t${i}`);
     bus.isDown = true;
     const attempts = jest.spyOn(bus, 'publish');
     await expect(publish.execute()).rejects.toThrow('refused');
@@ -104,9 +104,9 @@ describe('publishing events', () => {
     expect(await waiting()).toHaveLength(200);
   });
 
-  it('leaves to another replica what it could not publish, once it has noted what it could', async () => {
+  it('notes what it could publish, and leaves the rest to another replica', async () => {
     const standDown = jest.spyOn(outbox, 'standDown');
-    for (const id of ['bad', 'good']) await house.task(id);
+    for (const id of ['bad', 'good']) await fixture.task(id);
     bus.refused.add('bad');
     const left: string[][] = [];
     standDown.mockImplementation(async () => void left.push((await waiting()).map(taskIdOf)));
@@ -119,32 +119,32 @@ describe('publishing events', () => {
     expect(standDown).toHaveBeenCalledTimes(1);
   });
 
-  it('shows operators what waits', async () => {
-    await house.task('a');
-    const report = new ReportBacklog(outbox, house.journal, house.metrics);
+  it('shows the operator what waits', async () => {
+    await fixture.task('a');
+    const report = new ReportBacklog(outbox, fixture.journal, fixture.metrics);
     await report.execute();
-    expect(house.metrics.backlog).toEqual({ count: 1, oldestAgeMs: 1000 });
-    expect(house.metrics.journaled).toEqual({ waiting: 0, deadLetters: 0 });
-    house.redis.fails = 'unavailable';
-    await house.task('b');
+    expect(fixture.metrics.backlog).toEqual({ count: 1, oldestAgeMs: 1000 });
+    expect(fixture.metrics.journaled).toEqual({ waiting: 0, deadLetters: 0 });
+    fixture.redis.fails = 'unavailable';
+    await fixture.task('b');
     await report.execute();
-    expect(house.metrics.backlog).toMatchObject({ count: 2 });
+    expect(fixture.metrics.backlog).toMatchObject({ count: 2 });
   });
 });
 
 describe('following events', () => {
-  it('shows the events of the own organisation only', async () => {
+  it('shows only the events of the organisation of the caller', async () => {
     const follow = new FollowEvents(outbox);
     const { position } = await follow.execute({}, CALLER);
-    await house.task('mine');
-    await house.task('theirs', {}, FOREIGN_CALLER);
+    await fixture.task('mine');
+    await fixture.task('theirs', {}, FOREIGN_CALLER);
     const seen = async (caller: typeof CALLER) =>
       (await follow.execute({ after: position }, caller)).events.map(({ event }) => taskIdOf(event));
     expect(await seen(CALLER)).toEqual(['mine']);
     expect(await seen(FOREIGN_CALLER)).toEqual(['theirs']);
   });
 
-  it('names a position that is none', async () => {
+  it('refuses a position that is none', async () => {
     const refusal = { kind: 'invalid', errors: [expect.objectContaining({ field: 'lastEventId' })] };
     await expect(new FollowEvents(outbox).execute({ after: 'x' }, CALLER)).rejects.toMatchObject({ refusal });
   });
@@ -152,53 +152,53 @@ describe('following events', () => {
 
 describe('the sweep', () => {
   const sweep = (expired: MemoryExpiredAttachmentStore) =>
-    new SweepExpired(expired, house.cache, house.clock).execute();
+    new SweepExpired(expired, fixture.cache, fixture.clock).execute();
 
-  it('removes what has expired, tells the cache, and has it announced once', async () => {
-    const expired = new MemoryExpiredAttachmentStore(house.database);
-    await house.task('a');
-    await house.text('a', 'short', 'x', { ttlSeconds: 1 });
-    await house.text('a', 'long', 'x', { ttlSeconds: 60 });
-    house.clock.advance(1000);
-    house.forgetCalls();
+  it('removes an expired attachment, tells the cache, and announces the expiry once', async () => {
+    const expired = new MemoryExpiredAttachmentStore(fixture.database);
+    await fixture.task('a');
+    await fixture.text('a', 'short', 'x', { ttlSeconds: 1 });
+    await fixture.text('a', 'long', 'x', { ttlSeconds: 60 });
+    fixture.clock.advance(1000);
+    fixture.forgetCalls();
     await expect(sweep(expired)).resolves.toEqual({ more: false });
     await sweep(expired);
 
-    expect(house.redis.calls).toEqual(['apply']);
-    expect(house.database.events.slice(-1)).toMatchObject([
+    expect(fixture.redis.calls).toEqual(['apply']);
+    expect(fixture.database.events.slice(-1)).toMatchObject([
       { type: 'task.attachment.expired', payload: { taskId: 'a', key: 'short' } },
     ]);
-    expect((await house.list('a')).attachments.map(({ key }) => key)).toEqual(['long']);
+    expect((await fixture.list('a')).attachments.map(({ key }) => key)).toEqual(['long']);
   });
 
-  it('goes on without the cache, and after a full batch at once', async () => {
-    const expired = new MemoryExpiredAttachmentStore(house.database);
-    await house.task('a');
-    for (let i = 0; i < 501; i++) await house.text('a', `k${i}`, 'x', { ttlSeconds: 1 });
-    house.clock.advance(1000);
-    house.redis.fails = 'unavailable';
+  it('works without the cache, and goes on at once after a full batch', async () => {
+    const expired = new MemoryExpiredAttachmentStore(fixture.database);
+    await fixture.task('a');
+    for (let i = 0; i < 501; i++) await fixture.text('a', `k${i}`, 'x', { ttlSeconds: 1 });
+    fixture.clock.advance(1000);
+    fixture.redis.fails = 'unavailable';
     await expect(sweep(expired)).resolves.toEqual({ more: true });
     await expect(sweep(expired)).resolves.toEqual({ more: false });
-    expect(house.database.events.filter(({ type }) => type === 'task.attachment.expired')).toHaveLength(501);
+    expect(fixture.database.events.filter(({ type }) => type === 'task.attachment.expired')).toHaveLength(501);
   });
 });
 
 describe('the purge', () => {
   it('forgets published events and tombstones after seven days', async () => {
-    const expired = new MemoryExpiredAttachmentStore(house.database);
-    const purge = new PurgeHistory(outbox, expired, house.clock);
-    await house.task('a');
-    await house.text('a', 'k', 'x');
-    await house.deleteAttachment.execute({ taskId: 'a', key: 'k' }, CALLER);
+    const expired = new MemoryExpiredAttachmentStore(fixture.database);
+    const purge = new PurgeHistory(outbox, expired, fixture.clock);
+    await fixture.task('a');
+    await fixture.text('a', 'k', 'x');
+    await fixture.useCases.deleteAttachment.execute({ taskId: 'a', key: 'k' }, CALLER);
     await publish.execute();
-    await house.task('unpublished');
+    await fixture.task('unpublished');
 
-    house.clock.advance(7 * DAY_MS - 5000);
+    fixture.clock.advance(7 * DAY_MS - 5000);
     await purge.execute();
-    expect(house.database.events).toHaveLength(4);
-    house.clock.advance(10_000);
+    expect(fixture.database.events).toHaveLength(4);
+    fixture.clock.advance(10_000);
     await expect(purge.execute()).resolves.toEqual({ more: false });
-    expect(house.database.events.map(taskIdOf)).toEqual(['unpublished']);
+    expect(fixture.database.events.map(taskIdOf)).toEqual(['unpublished']);
     expect(await expired.purgeTombstones(Number.MAX_SAFE_INTEGER, 10)).toBe(0);
   });
 });

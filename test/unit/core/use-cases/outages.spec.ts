@@ -1,20 +1,15 @@
+import { composeUseCases, newReplicaState } from '../../../../src/app/use-cases';
 import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
-import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../../../src/core/domain/limits';
+import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../../../src/core/ports/time-limits';
 import { putChange, type AttachmentCache } from '../../../../src/core/ports/attachment-cache';
 import type { AttachmentJournal } from '../../../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
 import { StoreError } from '../../../../src/core/ports/store-error';
 import { AttachmentLookup } from '../../../../src/core/consistency/attachment-lookup';
-import { AttachmentWriter } from '../../../../src/core/consistency/attachment-writer';
 import { CorrectedList } from '../../../../src/core/consistency/corrected-list';
-import { CreateAttachment } from '../../../../src/core/use-cases/attachments/create-attachment';
 import { Deadline } from '../../../../src/core/consistency/deadline';
-import { DeleteAttachment } from '../../../../src/core/use-cases/attachments/delete-attachment';
-import { GetAttachment } from '../../../../src/core/use-cases/attachments/get-attachment';
-import { ProjectChanges } from '../../../../src/core/use-cases/upkeep/project-changes';
-import { ReplicaMemory } from '../../../../src/core/consistency/replica-memory';
-import { CALLER, FOREIGN_CALLER, House, JournalingHouse } from '../../../support/house';
+import { CALLER, FOREIGN_CALLER, Fixture, JournalingFixture } from '../../../support/fixture';
 
 const HOUR_MS = 3_600_000;
 
@@ -28,31 +23,31 @@ const outcomeOf = (promise: Promise<unknown>): Promise<string> =>
     },
   );
 
-let house: House;
+let fixture: Fixture;
 const t1 = (key: string) => ({ taskId: 't-1', key });
-const get = (key: string, caller = CALLER) => house.getAttachment.execute(t1(key), caller);
-const remove = (key: string) => house.deleteAttachment.execute(t1(key), CALLER);
-const keysOf = async (more: Parameters<House['list']>[1] = {}) =>
-  (await house.list('t-1', more)).attachments.map(({ key }) => key);
+const get = (key: string, caller = CALLER) => fixture.useCases.getAttachment.execute(t1(key), caller);
+const remove = (key: string) => fixture.useCases.deleteAttachment.execute(t1(key), CALLER);
+const keysOf = async (more: Parameters<Fixture['list']>[1] = {}) =>
+  (await fixture.list('t-1', more)).attachments.map(({ key }) => key);
 const eventsOf = (key: string) =>
-  house.database.events.filter(({ payload }) => payload['key'] === key).map(({ type }) => type);
+  fixture.database.events.filter(({ payload }) => payload['key'] === key).map(({ type }) => type);
 
 beforeEach(async () => {
-  house = new JournalingHouse();
-  await house.task('t-1');
-  await house.projectChanges.execute();
+  fixture = new JournalingFixture();
+  await fixture.task('t-1');
+  await fixture.useCases.projectChanges.execute();
 });
 
-const postgresGoes = () => (house.postgres.fails = 'unavailable');
-const postgresReturns = () => (house.postgres.fails = undefined);
+const postgresGoes = () => (fixture.postgres.fails = 'unavailable');
+const postgresReturns = () => (fixture.postgres.fails = undefined);
 const drained = async () => {
-  while ((await house.drainJournal.execute()).more);
+  while ((await fixture.useCases.drainJournal.execute()).more);
 };
 
-describe('while PostgreSQL is away', () => {
-  it('takes a create, answers it to everybody, and tells PostgreSQL of it later, once', async () => {
+describe('while PostgreSQL is unavailable', () => {
+  it('a create is taken, shown to every replica, and written to PostgreSQL later, once', async () => {
     postgresGoes();
-    const { attachment, replaced, degraded } = await house.text('t-1', 'k', 'journaled');
+    const { attachment, replaced, degraded } = await fixture.text('t-1', 'k', 'journaled');
     expect([replaced, degraded]).toEqual([false, true]);
     expect((await get('k')).attachment).toEqual(attachment);
     expect(await keysOf()).toEqual(['k']);
@@ -64,124 +59,124 @@ describe('while PostgreSQL is away', () => {
     await drained();
     await drained();
     expect(eventsOf('k')).toEqual(['task.attachment_created']);
-    house.redis.fails = 'unavailable';
+    fixture.redis.fails = 'unavailable';
     expect((await get('k')).attachment).toEqual(attachment);
   });
 
-  it('keeps the identity of what it replaces, and says so', async () => {
-    const first = await house.text('t-1', 'k', 'old');
-    house.clock.advance(1000);
+  it('a create keeps the identity of what it replaces, and says so', async () => {
+    const first = await fixture.text('t-1', 'k', 'old');
+    fixture.clock.advance(1000);
     postgresGoes();
-    const second = await house.text('t-1', 'k', 'new');
+    const second = await fixture.text('t-1', 'k', 'new');
     expect(second).toMatchObject({ replaced: true, degraded: true });
     const { id, createdAtMs, createdBy } = first.attachment;
     expect(second.attachment).toMatchObject({ id, createdAtMs, createdBy, content: 'new' });
   });
 
-  it('takes a deletion, of which nothing comes back', async () => {
-    const { attachment } = await house.text('t-1', 'k', 'x');
-    house.clock.advance(1000);
+  it('a deletion is taken, and the attachment does not come back', async () => {
+    const { attachment } = await fixture.text('t-1', 'k', 'x');
+    fixture.clock.advance(1000);
     postgresGoes();
     expect(await remove('k')).toMatchObject({ ...t1('k'), id: attachment.id, degraded: true });
     expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
     expect(await outcomeOf(remove('k'))).toBe('attachment-not-found');
-    expect(await house.list('t-1')).toMatchObject({ attachments: [], totalCount: 0 });
+    expect(await fixture.list('t-1')).toMatchObject({ attachments: [], totalCount: 0 });
 
     postgresReturns();
     expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
     expect(await keysOf()).toEqual([]);
     await drained();
-    house.redis.fails = 'unavailable';
+    fixture.redis.fails = 'unavailable';
     expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
     expect(eventsOf('k')).toEqual(['task.attachment_created', 'task.attachment.deleted']);
-    expect(house.database.events.at(-1)?.payload).toMatchObject({ attachmentId: attachment.id });
+    expect(fixture.database.events.at(-1)?.payload).toMatchObject({ attachmentId: attachment.id });
   });
 
-  it('deletes what only the journal has, once PostgreSQL is back', async () => {
+  it('an attachment that only the journal has can be deleted once PostgreSQL is back', async () => {
     postgresGoes();
-    const { attachment } = await house.text('t-1', 'k', 'x');
+    const { attachment } = await fixture.text('t-1', 'k', 'x');
     postgresReturns();
     expect(await remove('k')).toMatchObject({ id: attachment.id });
     await drained();
     expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
-    house.redis.fails = 'unavailable';
+    fixture.redis.fails = 'unavailable';
     expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
   });
 
-  it('has the last word of the journal and of PostgreSQL by version, whatever their order', async () => {
+  it('the higher version wins between the journal and PostgreSQL, whatever their order', async () => {
     postgresGoes();
-    house.clock.advance(60_000);
-    await house.text('t-1', 'k', 'journaled, by a clock ahead');
-    house.clock.advance(-60_000);
+    fixture.clock.advance(60_000);
+    await fixture.text('t-1', 'k', 'journaled, by a clock ahead');
+    fixture.clock.advance(-60_000);
     postgresReturns();
-    await house.text('t-1', 'k', 'later');
+    await fixture.text('t-1', 'k', 'later');
     await drained();
-    await house.projectChanges.execute();
+    await fixture.useCases.projectChanges.execute();
     expect((await get('k')).attachment.content).toBe('later');
-    house.redis.fails = 'unavailable';
+    fixture.redis.fails = 'unavailable';
     expect((await get('k')).attachment.content).toBe('later');
   });
 
-  it('cannot judge a condition, nor anything of a task', async () => {
-    await house.text('t-1', 'k', 'x');
+  it('conditional writes and methods of tasks are unavailable', async () => {
+    await fixture.text('t-1', 'k', 'x');
     postgresGoes();
     const away = 'postgres unavailable';
-    expect(await outcomeOf(house.text('t-1', 'k', 'y', { condition: { ifVersion: 2 } }))).toBe(away);
-    expect(await outcomeOf(house.text('t-1', 'l', 'y', { condition: { ifAbsent: true } }))).toBe(away);
-    expect(await outcomeOf(house.task('t-2'))).toBe(away);
-    expect(await outcomeOf(house.getTask.execute('t-1', CALLER))).toBe(away);
-    expect(await outcomeOf(house.deleteTask.execute('t-1', CALLER))).toBe(away);
+    expect(await outcomeOf(fixture.text('t-1', 'k', 'y', { condition: { ifVersion: 2 } }))).toBe(away);
+    expect(await outcomeOf(fixture.text('t-1', 'l', 'y', { condition: { ifAbsent: true } }))).toBe(away);
+    expect(await outcomeOf(fixture.task('t-2'))).toBe(away);
+    expect(await outcomeOf(fixture.useCases.getTask.execute('t-1', CALLER))).toBe(away);
+    expect(await outcomeOf(fixture.useCases.deleteTask.execute('t-1', CALLER))).toBe(away);
   });
 
-  it('says that it does not know rather than that there is nothing', async () => {
+  it('an unknown attachment is unavailable, not missing', async () => {
     postgresGoes();
     expect(await outcomeOf(get('never-there'))).toBe('postgres unavailable');
     expect(await outcomeOf(remove('never-there'))).toBe('postgres unavailable');
     const unknownTask = { taskId: 't-unknown', key: 'k' };
-    expect(await outcomeOf(house.getAttachment.execute(unknownTask, CALLER))).toBe('postgres unavailable');
-    expect(await outcomeOf(house.text('t-unknown', 'k', 'x'))).toBe('postgres unavailable');
-    expect(await house.list('t-unknown')).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
+    expect(await outcomeOf(fixture.useCases.getAttachment.execute(unknownTask, CALLER))).toBe('postgres unavailable');
+    expect(await outcomeOf(fixture.text('t-unknown', 'k', 'x'))).toBe('postgres unavailable');
+    expect(await fixture.list('t-unknown')).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
   });
 
-  it('takes a foreign task for a missing one', async () => {
-    await house.text('t-1', 'k', 'x');
+  it('a foreign task is a missing task', async () => {
+    await fixture.text('t-1', 'k', 'x');
     postgresGoes();
     expect(await outcomeOf(get('k', FOREIGN_CALLER))).toBe('postgres unavailable');
     const command = { ...t1('k'), type: 'text' as const, content: 'x', condition: undefined };
-    expect(await outcomeOf(house.createAttachment.execute(command, FOREIGN_CALLER))).toBe('task-not-found');
+    expect(await outcomeOf(fixture.useCases.createAttachment.execute(command, FOREIGN_CALLER))).toBe('task-not-found');
   });
 
   it.each(['failed', 'busy'] as const)(
-    'does not take a write that PostgreSQL has answered with "%s"',
+    'a write to which PostgreSQL replies "%s" does not go to the journal',
     async (outcome) => {
-      house.postgres.fails = outcome;
-      expect(await outcomeOf(house.text('t-1', 'k', 'x'))).toBe(`postgres ${outcome}`);
+      fixture.postgres.fails = outcome;
+      expect(await outcomeOf(fixture.text('t-1', 'k', 'x'))).toBe(`postgres ${outcome}`);
       postgresReturns();
       await drained();
       expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
     },
   );
 
-  it('takes nothing for a task that it has itself deleted, though the cache was not told', async () => {
-    await house.text('t-1', 'k', 'x');
-    house.redis.fails = 'unavailable';
-    await house.deleteTask.execute('t-1', CALLER);
-    house.redis.fails = undefined;
+  it('a replica takes no write for a task that it has deleted, even if the cache was not told', async () => {
+    await fixture.text('t-1', 'k', 'x');
+    fixture.redis.fails = 'unavailable';
+    await fixture.useCases.deleteTask.execute('t-1', CALLER);
+    fixture.redis.fails = undefined;
     postgresGoes();
-    expect(await outcomeOf(house.text('t-1', 'k', 'y'))).toBe('task-not-found');
+    expect(await outcomeOf(fixture.text('t-1', 'k', 'y'))).toBe('task-not-found');
     expect(await outcomeOf(remove('k'))).toBe('task-not-found');
   });
 
-  it('leaves a time-out to the journal, too, and the late commit changes nothing', async () => {
-    house.postgres.fails = 'timeout';
-    expect(await house.text('t-1', 'k', 'x')).toMatchObject({ degraded: true });
+  it('a write that times out goes to the journal, and its late commit changes nothing', async () => {
+    fixture.postgres.fails = 'timeout';
+    expect(await fixture.text('t-1', 'k', 'x')).toMatchObject({ degraded: true });
   });
 
-  it('lists what the journal and PostgreSQL have together, page by page, in order', async () => {
-    for (const key of ['b', 'd']) await house.text('t-1', key, key);
-    house.clock.advance(1000);
+  it('a list shows what the journal and PostgreSQL have together, page by page, in order', async () => {
+    for (const key of ['b', 'd']) await fixture.text('t-1', key, key);
+    fixture.clock.advance(1000);
     postgresGoes();
-    for (const key of ['c', 'a']) await house.text('t-1', key, key);
+    for (const key of ['c', 'a']) await fixture.text('t-1', key, key);
     await remove('b');
     postgresReturns();
     const all = ['d', 'a', 'c'];
@@ -193,78 +188,79 @@ describe('while PostgreSQL is away', () => {
       expect(await keysOf({ includeBodies, keyPrefix: 'c' })).toEqual(['c']);
       expect(await keysOf({ includeBodies, type: 'url' })).toEqual([]);
     }
-    house.forgetCalls();
-    const page = await house.list('t-1', { keyPrefix: 'a' });
+    fixture.forgetCalls();
+    const page = await fixture.list('t-1', { keyPrefix: 'a' });
     expect(page).toMatchObject({ totalCount: 1, hasMore: false, attachments: [{ key: 'a', content: 'a' }] });
     expect(page.degraded).toBeUndefined();
-    expect(house.postgres.calls).toContain('summaries');
+    expect(fixture.postgres.calls).toContain('outlines');
   });
 
-  it('lists nothing that another replica has deleted in PostgreSQL over the journal', async () => {
-    await house.text('t-1', 'k', 'x');
-    house.clock.advance(1000);
+  it('a list shows nothing that another replica has deleted in PostgreSQL over the journal', async () => {
+    await fixture.text('t-1', 'k', 'x');
+    fixture.clock.advance(1000);
     postgresGoes();
-    await house.text('t-1', 'k', 'journaled');
-    await house.text('t-1', 'l', 'journaled');
+    await fixture.text('t-1', 'k', 'journaled');
+    await fixture.text('t-1', 'l', 'journaled');
     postgresReturns();
-    house.redis.fails = 'unavailable';
-    house.clock.advance(1000);
-    await house.text('t-1', 'k', 'later');
+    fixture.redis.fails = 'unavailable';
+    fixture.clock.advance(1000);
+    await fixture.text('t-1', 'k', 'later');
     await remove('k');
-    house.redis.fails = undefined;
+    fixture.redis.fails = undefined;
 
-    const other = new ReplicaMemory();
-    const lookup = new AttachmentLookup(house.store, house.cache, house.clock, house.metrics, other);
-    const corrected = new CorrectedList(house.store, house.cache, lookup, other);
+    const { store, cache, clock, metrics } = fixture;
+    const { trust, acknowledged } = newReplicaState(fixture.ports);
+    const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
+    const corrected = new CorrectedList(store, cache, lookup, acknowledged);
     const { organization } = CALLER;
     const firstPage = { keyPrefix: '', limit: 50, offset: 0, descending: false };
-    const query = { taskId: 't-1', organization, nowMs: house.clock.nowMs(), ...firstPage };
+    const query = { taskId: 't-1', organization, nowMs: fixture.clock.nowMs(), ...firstPage };
     for (const includeBodies of [true, false]) {
-      const cached = await house.cache.readPage(query);
-      const page = await corrected.find({ ...query, includeBodies }, cached, CALLER, new Deadline(house.clock));
+      const cached = await fixture.cache.readPage(query);
+      const page = await corrected.find({ ...query, includeBodies }, cached, CALLER, new Deadline(fixture.clock));
       expect(page).toMatchObject({ attachments: [{ key: 'l' }], totalCount: 1 });
     }
   });
 
-  it('gives up what PostgreSQL will never take, and keeps it among the dead letters', async () => {
+  it('a write that PostgreSQL will never take is kept among the dead letters', async () => {
     postgresGoes();
-    await house.text('t-1', 'bad', 'x');
-    house.postgres.fails = 'refused';
+    await fixture.text('t-1', 'bad', 'x');
+    fixture.postgres.fails = 'refused';
     await drained();
     postgresGoes();
-    await house.text('t-1', 'good', 'x');
+    await fixture.text('t-1', 'good', 'x');
     postgresReturns();
     await drained();
-    expect(await house.journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
+    expect(await fixture.journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
     expect(await outcomeOf(get('bad'))).toBe('attachment-not-found');
     expect((await get('good')).attachment.content).toBe('x');
   });
 
-  it('completes a task over a journaled result, however new', async () => {
+  it('completing a task overwrites a journaled result, however new', async () => {
     postgresGoes();
-    house.clock.advance(60_000);
-    await house.text('t-1', 'result', 'draft');
-    house.clock.advance(-60_000);
+    fixture.clock.advance(60_000);
+    await fixture.text('t-1', 'result', 'draft');
+    fixture.clock.advance(-60_000);
     postgresReturns();
-    await house.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
+    await fixture.useCases.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
     await drained();
-    await house.projectChanges.execute();
+    await fixture.useCases.projectChanges.execute();
     expect((await get('result')).attachment.value?.text).toBe('"final"');
   });
 });
 
-describe('while the cache is away', () => {
-  it('goes on with PostgreSQL alone, and answers nothing older afterwards', async () => {
-    await house.text('t-1', 'k', 'old');
-    await house.text('t-1', 'gone', 'x');
-    house.redis.fails = 'unavailable';
-    house.clock.advance(1000);
-    await house.text('t-1', 'k', 'new');
+describe('while the cache is unavailable', () => {
+  it('PostgreSQL alone is used, and nothing older is returned afterwards', async () => {
+    await fixture.text('t-1', 'k', 'old');
+    await fixture.text('t-1', 'gone', 'x');
+    fixture.redis.fails = 'unavailable';
+    fixture.clock.advance(1000);
+    await fixture.text('t-1', 'k', 'new');
     await remove('gone');
     expect((await get('k')).attachment.content).toBe('new');
     expect(await keysOf()).toEqual(['k']);
 
-    house.redis.fails = undefined;
+    fixture.redis.fails = undefined;
     expect((await get('k')).attachment.content).toBe('new');
     expect(await outcomeOf(get('gone'))).toBe('attachment-not-found');
     expect(await keysOf()).toEqual(['k']);
@@ -272,156 +268,153 @@ describe('while the cache is away', () => {
     expect(await outcomeOf(get('gone'))).not.toBe('answered');
   });
 
-  it('lists nothing deleted that a late put brings into the cache', async () => {
-    await house.list('t-1');
-    house.redis.fails = 'unavailable';
-    const { attachment } = await house.text('t-1', 'k', 'x');
-    house.clock.advance(1);
+  it('a list shows no deleted attachment that a late put brings into the cache', async () => {
+    await fixture.list('t-1');
+    fixture.redis.fails = 'unavailable';
+    const { attachment } = await fixture.text('t-1', 'k', 'x');
+    fixture.clock.advance(1);
     await remove('k');
-    house.redis.fails = undefined;
+    fixture.redis.fails = undefined;
     expect(await keysOf()).toEqual([]);
-    await house.cache.apply(putChange(attachment));
+    await fixture.cache.apply(putChange(attachment));
     expect(await keysOf()).toEqual([]);
   });
 
-  it('does not answer without what only the journal has', async () => {
+  it('nothing is returned without what only the journal has', async () => {
     postgresGoes();
-    await house.text('t-1', 'k', 'journaled');
+    await fixture.text('t-1', 'k', 'journaled');
     postgresReturns();
-    house.redis.fails = 'unavailable';
+    fixture.redis.fails = 'unavailable';
     expect(await outcomeOf(get('k'))).toBe('redis unavailable');
-    expect(await house.list('t-1')).toMatchObject({ attachments: [], degraded: true });
-    house.redis.fails = undefined;
+    expect(await fixture.list('t-1')).toMatchObject({ attachments: [], degraded: true });
+    fixture.redis.fails = undefined;
     await drained();
-    house.redis.fails = 'unavailable';
+    fixture.redis.fails = 'unavailable';
     expect((await get('k')).attachment.content).toBe('journaled');
     expect(await keysOf()).toEqual(['k']);
   });
 });
 
-describe('a cache of which nobody knows how far it was brought', () => {
-  it('is believed when it has been told of all that changed since it could hold anything', async () => {
-    house = new JournalingHouse();
-    await house.task('t-1');
-    await house.text('t-1', 'k', 'old');
-    house.redis.fails = 'unavailable';
-    await house.text('t-1', 'k', 'new');
-    house.redis.fails = undefined;
-    house.clock.advance(0.9 * HOUR_MS);
+describe('a cache whose cursor is unknown', () => {
+  it('is believed after it has been told of every change since it could hold anything', async () => {
+    fixture = new JournalingFixture();
+    await fixture.task('t-1');
+    await fixture.text('t-1', 'k', 'old');
+    fixture.redis.fails = 'unavailable';
+    await fixture.text('t-1', 'k', 'new');
+    fixture.redis.fails = undefined;
+    fixture.clock.advance(0.9 * HOUR_MS);
 
-    const { cache, clock, outbox, store, metrics } = house;
-    const memory = new ReplicaMemory();
-    const lookup = new AttachmentLookup(store, cache, clock, metrics, memory);
-    await new ProjectChanges(cache, outbox, memory, clock, HOUR_MS).execute();
-    const { attachment } = await new GetAttachment(lookup).execute(t1('k'), CALLER);
+    const other = composeUseCases(fixture.ports);
+    await other.projectChanges.execute();
+    const { attachment } = await other.getAttachment.execute(t1('k'), CALLER);
     expect(attachment.content).toBe('new');
   });
 });
 
-describe('a cache that answers, and takes no changes', () => {
+describe('a cache that can be read, but takes no changes', () => {
   const refusing = () => {
-    const cache = Object.create(house.cache) as AttachmentCache;
+    const cache = Object.create(fixture.cache) as AttachmentCache;
     const refuse = () => Promise.reject(new StoreError('redis', 'failed'));
-    return Object.assign(cache, { cursors: () => house.cache.cursors(), project: refuse });
+    return Object.assign(cache, { cursors: () => fixture.cache.cursors(), project: refuse });
+  };
+
+  const projectInto = (cache: AttachmentCache) => {
+    const { ports, state } = fixture;
+    return composeUseCases({ ...ports, cache }, { state }).projectChanges.execute();
   };
 
   const asksStore = async () => {
-    await house.projectChanges.execute();
-    house.forgetCalls();
+    await fixture.useCases.projectChanges.execute();
+    fixture.forgetCalls();
     await get('k');
-    return house.postgres.calls.includes('find');
+    return fixture.postgres.calls.includes('find');
   };
 
   it('is not believed until it has caught up', async () => {
-    await house.text('t-1', 'k', 'x');
+    await fixture.text('t-1', 'k', 'x');
     await get('k');
-    const project = new ProjectChanges(refusing(), house.outbox, house.memory, house.clock, HOUR_MS);
-    expect(await outcomeOf(project.execute())).toBe('redis failed');
-    house.forgetCalls();
+    expect(await outcomeOf(projectInto(refusing()))).toBe('redis failed');
+    fixture.forgetCalls();
     await get('k');
-    expect(house.postgres.calls).toEqual(['find']);
-    await house.projectChanges.execute();
-    house.forgetCalls();
+    expect(fixture.postgres.calls).toEqual(['find']);
+    await fixture.useCases.projectChanges.execute();
+    fixture.forgetCalls();
     await get('k');
-    expect(house.postgres.calls).toEqual([]);
+    expect(fixture.postgres.calls).toEqual([]);
   });
 
-  it('is not believed while a long transaction keeps the projection back', async () => {
-    await house.text('t-1', 'k', 'x');
+  it('is not believed while a long transaction holds the projection back', async () => {
+    await fixture.text('t-1', 'k', 'x');
     await get('k');
-    const underWay = house.database.begin();
-    await house.text('t-1', 'other', 'x');
+    const underWay = fixture.database.begin();
+    await fixture.text('t-1', 'other', 'x');
     expect(await asksStore()).toBe(false);
-    house.clock.advance(1001);
+    fixture.clock.advance(1001);
     expect(await asksStore()).toBe(true);
-    house.database.commit(underWay, () => undefined);
+    fixture.database.commit(underWay, () => undefined);
     expect(await asksStore()).toBe(false);
   });
 
-  it('is not believed while one such transaction follows the other', async () => {
-    await house.text('t-1', 'k', 'x');
+  it('is not believed while one long transaction follows the other', async () => {
+    await fixture.text('t-1', 'k', 'x');
     await get('k');
-    const first = house.database.begin();
+    const first = fixture.database.begin();
     expect(await asksStore()).toBe(false);
-    const second = house.database.begin();
-    await house.text('t-1', 'other', 'x');
+    const second = fixture.database.begin();
+    await fixture.text('t-1', 'other', 'x');
     expect(await asksStore()).toBe(false);
-    house.clock.advance(1001);
-    house.database.commit(first, () => undefined);
+    fixture.clock.advance(1001);
+    fixture.database.commit(first, () => undefined);
     expect(await asksStore()).toBe(true);
-    house.database.commit(second, () => undefined);
+    fixture.database.commit(second, () => undefined);
     expect(await asksStore()).toBe(false);
   });
 
   it('is not believed while it does not say how far it has come', async () => {
-    await house.text('t-1', 'k', 'x');
+    await fixture.text('t-1', 'k', 'x');
     await get('k');
     const away = Object.assign(refusing(), { cursors: () => Promise.reject(new StoreError('redis', 'timeout')) });
-    expect(await outcomeOf(new ProjectChanges(away, house.outbox, house.memory, house.clock, HOUR_MS).execute())).toBe(
-      'redis timeout',
-    );
-    house.forgetCalls();
+    expect(await outcomeOf(projectInto(away))).toBe('redis timeout');
+    fixture.forgetCalls();
     await get('k');
-    expect(house.postgres.calls).toEqual(['find']);
+    expect(fixture.postgres.calls).toEqual(['find']);
   });
 });
 
 describe('while PostgreSQL is silent and Redis slow', () => {
   const silent = (...args: unknown[]) => {
-    house.clock.advance(args.at(-1) as number);
+    fixture.clock.advance(args.at(-1) as number);
     return Promise.reject(new StoreError('postgres', 'timeout'));
   };
   const slowly = <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) => {
     return (...args: Args) => {
-      house.clock.advance(CACHE_TIMEOUT_MS - 1);
+      fixture.clock.advance(CACHE_TIMEOUT_MS - 1);
       return call(...args);
     };
   };
   const slow = () => {
-    const { cache, journal, clock, ids } = house;
-    const store = Object.assign(Object.create(house.store) as AttachmentStore, { put: silent, delete: silent });
+    const { cache, journal, ports, state } = fixture;
+    const store = Object.assign(Object.create(fixture.store) as AttachmentStore, { put: silent, delete: silent });
     const slowCache = Object.assign(Object.create(cache) as AttachmentCache, {
       read: slowly((...args: Parameters<AttachmentCache['read']>) => cache.read(...args)),
     });
     const slowJournal = Object.assign(Object.create(journal) as AttachmentJournal, {
       append: slowly((...args: Parameters<AttachmentJournal['append']>) => journal.append(...args)),
     });
-    const writer = new AttachmentWriter(store, slowCache, slowJournal, clock, ids, house.memory);
-    const lookup = new AttachmentLookup(store, slowCache, clock, house.metrics, house.memory);
-    return {
-      create: new CreateAttachment(writer, ids, house.metrics, house.settings),
-      remove: new DeleteAttachment(store, writer, lookup, clock, ids),
-    };
+    const slowPorts = { ...ports, store, cache: slowCache, journal: slowJournal };
+    const { createAttachment, deleteAttachment } = composeUseCases(slowPorts, { state });
+    return { create: createAttachment, remove: deleteAttachment };
   };
   const outcomeInTime = async (call: () => Promise<unknown>) => {
-    const startedAtMs = house.clock.monotonicMs();
+    const startedAtMs = fixture.clock.monotonicMs();
     const outcome = await outcomeOf(call());
-    return { outcome, inTime: house.clock.monotonicMs() - startedAtMs <= OPERATION_TIMEOUT_MS };
+    return { outcome, inTime: fixture.clock.monotonicMs() - startedAtMs <= OPERATION_TIMEOUT_MS };
   };
 
-  it('ends every write within its time', async () => {
-    await house.text('t-1', 'k', 'x');
-    house.clock.advance(1);
+  it('every write ends within its time', async () => {
+    await fixture.text('t-1', 'k', 'x');
+    fixture.clock.advance(1);
     const { create, remove } = slow();
     const command = { ...t1('k'), type: 'text' as const, content: 'y', condition: undefined };
     expect(await outcomeInTime(() => create.execute(command, CALLER))).toEqual({ outcome: 'answered', inTime: true });
@@ -430,10 +423,10 @@ describe('while PostgreSQL is silent and Redis slow', () => {
     expect(unknown).toEqual({ outcome: 'postgres unavailable', inTime: true });
   });
 
-  it('does not begin again what a newer version has overtaken meanwhile', async () => {
-    house.clock.advance(60_000);
-    await house.text('t-1', 'k', 'by a clock ahead');
-    house.clock.advance(-60_000);
+  it('a write that a newer version has overtaken is not begun again', async () => {
+    fixture.clock.advance(60_000);
+    await fixture.text('t-1', 'k', 'by a clock ahead');
+    fixture.clock.advance(-60_000);
     const command = { ...t1('k'), type: 'text' as const, content: 'y', condition: undefined };
     const { create } = slow();
     const overtaken = await outcomeInTime(() => create.execute(command, CALLER));
@@ -441,27 +434,27 @@ describe('while PostgreSQL is silent and Redis slow', () => {
   });
 });
 
-describe('while both are away', () => {
-  it('says so', async () => {
-    await house.text('t-1', 'k', 'x');
+describe('while both are unavailable', () => {
+  it('every method says so', async () => {
+    await fixture.text('t-1', 'k', 'x');
     postgresGoes();
-    house.redis.fails = 'unavailable';
+    fixture.redis.fails = 'unavailable';
     expect(await outcomeOf(get('k'))).toBe('postgres unavailable');
-    expect(await outcomeOf(house.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
+    expect(await outcomeOf(fixture.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
     expect(await outcomeOf(remove('k'))).toBe('postgres unavailable');
-    expect(await house.list('t-1')).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
-    house.redis.fails = 'failed';
-    expect(await outcomeOf(house.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
+    expect(await fixture.list('t-1')).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
+    fixture.redis.fails = 'failed';
+    expect(await outcomeOf(fixture.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
   });
 });
 
-it('takes no write while PostgreSQL is away where the cache ends with the process', async () => {
-  house = new House();
-  await house.task('t-1');
-  await house.text('t-1', 'k', 'x');
+it('no write is taken while PostgreSQL is unavailable if the cache ends with the process', async () => {
+  fixture = new Fixture();
+  await fixture.task('t-1');
+  await fixture.text('t-1', 'k', 'x');
   await get('k');
   postgresGoes();
-  expect(await outcomeOf(house.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
+  expect(await outcomeOf(fixture.text('t-1', 'k', 'y'))).toBe('postgres unavailable');
   expect(await outcomeOf(remove('k'))).toBe('postgres unavailable');
   expect((await get('k')).attachment.content).toBe('x');
 });

@@ -1,14 +1,14 @@
 import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
-import { CALLER, FOREIGN_CALLER, House } from '../../../support/house';
+import { CALLER, FOREIGN_CALLER, Fixture } from '../../../support/fixture';
 
-let house: House;
-beforeEach(() => (house = new House()));
+let fixture: Fixture;
+beforeEach(() => (fixture = new Fixture()));
 
 const resultOf = async (taskId: string) =>
-  (await house.getAttachment.execute({ taskId, key: 'result' }, CALLER)).attachment;
+  (await fixture.useCases.getAttachment.execute({ taskId, key: 'result' }, CALLER)).attachment;
 const eventTypes = () =>
-  house.database.events.map(({ type, payload }) => `${type} ${String(payload['id'] ?? payload['taskId'])}`);
+  fixture.database.events.map(({ type, payload }) => `${type} ${String(payload['id'] ?? payload['taskId'])}`);
 
 async function refusalOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -19,132 +19,140 @@ async function refusalOf(promise: Promise<unknown>): Promise<unknown> {
 
 describe('creating a task', () => {
   it('under a parent, with metadata', async () => {
-    await house.task('t-1');
+    await fixture.task('t-1');
     const draft = { id: 't-2', text: 'x', priority: 7, metadata: JsonText.of({ a: 1 }), parentId: 't-1' };
-    const { task, warnings } = await house.createTask.execute(draft, CALLER);
+    const { task, warnings } = await fixture.useCases.createTask.execute(draft, CALLER);
     expect(warnings).toEqual([]);
-    expect(await house.getTask.execute('t-2', CALLER)).toEqual({ task, attachmentCount: 0 });
+    expect(await fixture.useCases.getTask.execute('t-2', CALLER)).toEqual({ task, attachmentCount: 0 });
     expect(eventTypes()).toEqual(['task.created t-1', 'task.created t-2']);
   });
 
-  it('is refused for an id that was ever used, also by a task that is gone or foreign', async () => {
-    await house.task('t-1');
-    await house.deleteTask.execute('t-1', CALLER);
-    await house.task('t-2', {}, FOREIGN_CALLER);
+  it('is refused for an id that was ever used, even by a deleted or foreign task', async () => {
+    await fixture.task('t-1');
+    await fixture.useCases.deleteTask.execute('t-1', CALLER);
+    await fixture.task('t-2', {}, FOREIGN_CALLER);
     for (const id of ['t-1', 't-2']) {
-      expect(await refusalOf(house.createTask.execute({ id, text: 'x' }, CALLER))).toEqual({
+      expect(await refusalOf(fixture.useCases.createTask.execute({ id, text: 'x' }, CALLER))).toEqual({
         kind: 'task-exists',
         taskId: id,
       });
     }
   });
 
-  it('is refused for a parent that is missing, gone or foreign', async () => {
-    await house.task('t-1');
-    await house.deleteTask.execute('t-1', CALLER);
-    await house.task('t-2', {}, FOREIGN_CALLER);
+  it('is refused for a parent that is missing, deleted or foreign', async () => {
+    await fixture.task('t-1');
+    await fixture.useCases.deleteTask.execute('t-1', CALLER);
+    await fixture.task('t-2', {}, FOREIGN_CALLER);
     for (const parentId of ['t-none', 't-1', 't-2']) {
-      const create = house.createTask.execute({ text: 'x', parentId }, CALLER);
+      const create = fixture.useCases.createTask.execute({ text: 'x', parentId }, CALLER);
       expect(await refusalOf(create)).toEqual({ kind: 'task-not-found', taskId: parentId });
     }
   });
 
   it('turns the retired metadata.data into attachments, and says so', async () => {
     const metadata = JsonText.fromValid('{"a":1,"data":{"2":[1.0],"1":null}}');
-    const { task, warnings } = await house.createTask.execute({ id: 't-1', text: 'x', metadata }, CALLER);
+    const { task, warnings } = await fixture.useCases.createTask.execute({ id: 't-1', text: 'x', metadata }, CALLER);
     expect(task.metadata.text).toBe('{"a":1}');
     expect(warnings).toEqual([expect.stringContaining('metadata.data')]);
-    expect(house.metrics.created).toEqual(['json', 'json']);
-    const empty = await house.createTask.execute({ text: 'x', metadata: JsonText.of({ data: {} }) }, CALLER);
+    expect(fixture.metrics.created).toEqual(['json', 'json']);
+    const empty = await fixture.useCases.createTask.execute({ text: 'x', metadata: JsonText.of({ data: {} }) }, CALLER);
     expect([empty.warnings.length, empty.task.metadata.text]).toEqual([1, '{}']);
-    const { attachments } = await house.list('t-1');
+    const { attachments } = await fixture.list('t-1');
     expect(attachments.map(({ key, type, value }) => [key, type, value?.text])).toEqual([
       ['1', 'json', 'null'],
       ['2', 'json', '[1.0]'],
     ]);
-    expect((await house.getTask.execute('t-1', CALLER)).attachmentCount).toBe(2);
+    expect((await fixture.useCases.getTask.execute('t-1', CALLER)).attachmentCount).toBe(2);
     expect(eventTypes()).toHaveLength(4);
   });
 
   it('names every member of metadata.data that cannot be an attachment, and stores nothing', async () => {
     const metadata = JsonText.of({ data: { '': 1, ok: 2, big: 'x'.repeat(1001) } });
-    const refusal = await refusalOf(house.createTask.execute({ id: 't-1', text: 'x', metadata }, CALLER));
+    const refusal = await refusalOf(fixture.useCases.createTask.execute({ id: 't-1', text: 'x', metadata }, CALLER));
     expect(refusal).toMatchObject({
       kind: 'invalid',
       errors: [{ field: 'metadata.data.' }, { field: 'metadata.data.big' }],
     });
-    expect(await refusalOf(house.getTask.execute('t-1', CALLER))).toMatchObject({ kind: 'task-not-found' });
+    expect(await refusalOf(fixture.useCases.getTask.execute('t-1', CALLER))).toMatchObject({ kind: 'task-not-found' });
   });
 
   it('lets the cache know the whole task from the start', async () => {
-    await house.task('t-1');
-    house.forgetCalls();
-    expect(await house.list('t-1')).toEqual({ attachments: [], totalCount: 0, hasMore: false });
-    expect(house.postgres.calls).toEqual([]);
+    await fixture.task('t-1');
+    fixture.forgetCalls();
+    expect(await fixture.list('t-1')).toEqual({ attachments: [], totalCount: 0, hasMore: false });
+    expect(fixture.postgres.calls).toEqual([]);
   });
 });
 
 describe('changing a task', () => {
-  beforeEach(() => house.task('t-1'));
+  beforeEach(() => fixture.task('t-1'));
 
-  it('updates what is named, and announces which members', async () => {
+  it('updates the named members, and announces their names', async () => {
     const updates = { text: 'new', metadata: JsonText.of({ b: 2 }) };
-    const task = await house.updateTask.execute({ taskId: 't-1', updates }, { ...CALLER, name: 'instance-2' });
+    const task = await fixture.useCases.updateTask.execute(
+      { taskId: 't-1', updates },
+      { ...CALLER, name: 'instance-2' },
+    );
     expect(task).toMatchObject({ text: 'new', updatedBy: 'instance-2', revision: 2 });
-    expect(house.database.events.at(-1)).toMatchObject({
+    expect(fixture.database.events.at(-1)).toMatchObject({
       type: 'task.updated',
       metadata: { updatedBy: 'instance-2', changes: ['text', 'metadata'] },
     });
   });
 
-  it('loses none of several changes at once', async () => {
+  it('loses none of several changes that are made at the same time', async () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     await Promise.all(
       names.map((name) =>
-        house.updateTask.execute({ taskId: 't-1', updates: { metadata: JsonText.of({ [name]: 1 }) } }, CALLER),
+        fixture.useCases.updateTask.execute(
+          { taskId: 't-1', updates: { metadata: JsonText.of({ [name]: 1 }) } },
+          CALLER,
+        ),
       ),
     );
-    const { task } = await house.getTask.execute('t-1', CALLER);
+    const { task } = await fixture.useCases.getTask.execute('t-1', CALLER);
     expect([...task.metadata.members().keys()].sort()).toEqual(names);
     expect(task.revision).toBe(6);
   });
 
-  it('completes it, its result attached in the same transaction', async () => {
+  it('completes it, and attaches its result in the same transaction', async () => {
     const command = { taskId: 't-1', workerId: 'worker-7', result: JsonText.of(null) };
-    const task = await house.completeTask.execute(command, CALLER);
+    const task = await fixture.useCases.completeTask.execute(command, CALLER);
     expect(task).toMatchObject({ status: 'completed', completedBy: 'worker-7' });
     const result = await resultOf('t-1');
     expect([result.type, result.value?.text]).toEqual(['json', 'null']);
     expect(eventTypes().slice(1)).toEqual(['task.attachment_created t-1', 'task.completed t-1']);
-    const refusal = await refusalOf(house.completeTask.execute({ ...command, result: JsonText.of(2) }, CALLER));
+    const refusal = await refusalOf(
+      fixture.useCases.completeTask.execute({ ...command, result: JsonText.of(2) }, CALLER),
+    );
     expect(refusal).toMatchObject({ kind: 'invalid', errors: [{ field: 'id' }] });
     expect((await resultOf('t-1')).value?.text).toBe('null');
   });
 
-  it('attaches a result over one from a clock that is ahead', async () => {
-    house.clock.advance(60_000);
-    await house.text('t-1', 'result', 'draft');
-    house.clock.advance(-60_000);
-    await house.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
+  it('attaches a result over one whose clock was ahead', async () => {
+    fixture.clock.advance(60_000);
+    await fixture.text('t-1', 'result', 'draft');
+    fixture.clock.advance(-60_000);
+    await fixture.useCases.completeTask.execute({ taskId: 't-1', result: JsonText.of('final') }, CALLER);
     expect((await resultOf('t-1')).value?.text).toBe('"final"');
   });
 
-  it('cancels it once; a finished task comes back as it is', async () => {
-    const cancelled = await house.cancelTask.execute('t-1', CALLER);
+  it('cancels it once; a finished task is returned as it is', async () => {
+    const cancelled = await fixture.useCases.cancelTask.execute('t-1', CALLER);
     expect(cancelled).toMatchObject({ status: 'cancelled', cancelledBy: 'instance-1' });
-    house.clock.advance(5);
-    expect(await house.cancelTask.execute('t-1', CALLER)).toEqual(cancelled);
+    fixture.clock.advance(5);
+    expect(await fixture.useCases.cancelTask.execute('t-1', CALLER)).toEqual(cancelled);
     expect(eventTypes()).toEqual(['task.created t-1', 'task.cancelled t-1']);
   });
 
-  it('is refused to strangers, who learn nothing', async () => {
+  it('is refused to another organisation, which learns nothing', async () => {
     const missing = { kind: 'task-not-found', taskId: 't-1' };
     for (const attempt of [
-      house.getTask.execute('t-1', FOREIGN_CALLER),
-      house.updateTask.execute({ taskId: 't-1', updates: { text: 'x' } }, FOREIGN_CALLER),
-      house.completeTask.execute({ taskId: 't-1' }, FOREIGN_CALLER),
-      house.cancelTask.execute('t-1', FOREIGN_CALLER),
-      house.deleteTask.execute('t-1', FOREIGN_CALLER),
+      fixture.useCases.getTask.execute('t-1', FOREIGN_CALLER),
+      fixture.useCases.updateTask.execute({ taskId: 't-1', updates: { text: 'x' } }, FOREIGN_CALLER),
+      fixture.useCases.completeTask.execute({ taskId: 't-1' }, FOREIGN_CALLER),
+      fixture.useCases.cancelTask.execute('t-1', FOREIGN_CALLER),
+      fixture.useCases.deleteTask.execute('t-1', FOREIGN_CALLER),
     ]) {
       expect(await refusalOf(attempt)).toEqual(missing);
     }
@@ -152,35 +160,38 @@ describe('changing a task', () => {
 });
 
 describe('listing tasks', () => {
-  it('shows what belongs to the caller, a page at a time', async () => {
-    for (const id of ['t-1', 't-2', 't-3']) await house.task(id);
-    await house.task('t-4', {}, FOREIGN_CALLER);
-    await house.text('t-2', 'k', 'x');
+  it('shows the tasks of the caller, a page at a time', async () => {
+    for (const id of ['t-1', 't-2', 't-3']) await fixture.task(id);
+    await fixture.task('t-4', {}, FOREIGN_CALLER);
+    await fixture.text('t-2', 'k', 'x');
     const query = { limit: 2, offset: 0, orderBy: 'createdAt' as const, descending: true };
-    const page = await house.listTasks.execute(query, CALLER);
+    const page = await fixture.useCases.listTasks.execute(query, CALLER);
     expect(page.tasks.map(({ task, attachmentCount }) => [task.id, attachmentCount])).toEqual([
       ['t-3', 0],
       ['t-2', 1],
     ]);
     expect(page).toMatchObject({ totalCount: 3, hasMore: true });
-    expect(await house.listTasks.execute({ ...query, offset: 2 }, CALLER)).toMatchObject({ hasMore: false });
+    expect(await fixture.useCases.listTasks.execute({ ...query, offset: 2 }, CALLER)).toMatchObject({ hasMore: false });
   });
 });
 
 describe('deleting a task', () => {
-  it('cancels what is in progress, and takes sub-tasks and attachments along', async () => {
-    await house.task('t-1');
-    await house.task('t-2', { parentId: 't-1' });
-    await house.task('t-3', { parentId: 't-2' });
-    await house.task('t-4');
-    await house.text('t-3', 'k', 'x');
-    await house.list('t-3');
+  it('cancels a task in progress, and deletes its sub-tasks and attachments with it', async () => {
+    await fixture.task('t-1');
+    await fixture.task('t-2', { parentId: 't-1' });
+    await fixture.task('t-3', { parentId: 't-2' });
+    await fixture.task('t-4');
+    await fixture.text('t-3', 'k', 'x');
+    await fixture.list('t-3');
     for (const taskId of ['t-1', 't-3']) {
-      await house.updateTask.execute({ taskId, updates: { status: 'in_progress' } }, CALLER);
+      await fixture.useCases.updateTask.execute({ taskId, updates: { status: 'in_progress' } }, CALLER);
     }
-    house.database.forgetEvents(new Set(house.database.outbox));
+    fixture.database.forgetEvents(new Set(fixture.database.outbox));
 
-    expect(await house.deleteTask.execute('t-1', CALLER)).toEqual({ taskId: 't-1', deletedAtMs: house.clock.nowMs() });
+    expect(await fixture.useCases.deleteTask.execute('t-1', CALLER)).toEqual({
+      taskId: 't-1',
+      deletedAtMs: fixture.clock.nowMs(),
+    });
     expect(eventTypes()).toEqual([
       'task.cancelled t-1',
       'task.deleted t-1',
@@ -190,20 +201,23 @@ describe('deleting a task', () => {
     ]);
     for (const taskId of ['t-1', 't-2', 't-3']) {
       const missing = { kind: 'task-not-found', taskId };
-      expect(await refusalOf(house.getTask.execute(taskId, CALLER))).toEqual(missing);
-      expect(await refusalOf(house.getAttachment.execute({ taskId, key: 'k' }, CALLER))).toEqual(missing);
-      expect(await refusalOf(house.list(taskId))).toEqual(missing);
-      expect(await refusalOf(house.text(taskId, 'k', 'y'))).toEqual(missing);
+      expect(await refusalOf(fixture.useCases.getTask.execute(taskId, CALLER))).toEqual(missing);
+      expect(await refusalOf(fixture.useCases.getAttachment.execute({ taskId, key: 'k' }, CALLER))).toEqual(missing);
+      expect(await refusalOf(fixture.list(taskId))).toEqual(missing);
+      expect(await refusalOf(fixture.text(taskId, 'k', 'y'))).toEqual(missing);
     }
-    expect((await house.getTask.execute('t-4', CALLER)).task.id).toBe('t-4');
-    expect(await refusalOf(house.deleteTask.execute('t-1', CALLER))).toEqual({ kind: 'task-not-found', taskId: 't-1' });
+    expect((await fixture.useCases.getTask.execute('t-4', CALLER)).task.id).toBe('t-4');
+    expect(await refusalOf(fixture.useCases.deleteTask.execute('t-1', CALLER))).toEqual({
+      kind: 'task-not-found',
+      taskId: 't-1',
+    });
   });
 
-  it('succeeds while the cache is away, and stands when it is back', async () => {
-    await house.task('t-1');
-    await house.text('t-1', 'k', 'x');
-    house.redis.fails = 'unavailable';
-    await house.deleteTask.execute('t-1', CALLER);
-    expect(await refusalOf(house.getTask.execute('t-1', CALLER))).toMatchObject({ kind: 'task-not-found' });
+  it('succeeds while the cache is unavailable, and holds when it is back', async () => {
+    await fixture.task('t-1');
+    await fixture.text('t-1', 'k', 'x');
+    fixture.redis.fails = 'unavailable';
+    await fixture.useCases.deleteTask.execute('t-1', CALLER);
+    expect(await refusalOf(fixture.useCases.getTask.execute('t-1', CALLER))).toMatchObject({ kind: 'task-not-found' });
   });
 });

@@ -60,7 +60,7 @@ const execute = (useCase: { readonly name: string }) =>
 const MAX_BODY_BYTES = 4096;
 
 const provided = [
-  { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000) },
+  { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000, 1000) },
   { provide: RateLimits, useValue: new MemoryRateLimits({ maxWindows: 1000 }) },
   { provide: Authenticator, useValue: new Authenticator({}, 'replica-1') },
   { provide: LoadShedder, useValue: new LoadShedder({ maxInFlight: 100, maxEventLoopDelayMs: 10_000 }) },

@@ -18,7 +18,7 @@ import {
 } from '../../../../src/inbound/methods/tasks.params';
 
 const MAX_ATTACHMENT_BYTES = 1000;
-const pipe = new ParamsPipe(new CoreSettings('replica-1', MAX_ATTACHMENT_BYTES));
+const pipe = new ParamsPipe(new CoreSettings('replica-1', MAX_ATTACHMENT_BYTES, 1000));
 
 function bindText<T>(declared: new () => T, text: string): T {
   const raw = new RawParams(JSON.parse(text) as RawParams['values'], () => text);

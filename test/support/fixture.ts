@@ -1,3 +1,4 @@
+import { composeUseCases, newReplicaState, type Ports, type UseCases } from '../../src/app/use-cases';
 import type { AttachmentType } from '../../src/core/domain/attachment';
 import type { DomainEventType } from '../../src/core/domain/domain-event';
 import { versionAt } from '../../src/core/domain/version';
@@ -9,31 +10,14 @@ import { IdSource } from '../../src/core/ports/id-source';
 import { Metrics } from '../../src/core/ports/metrics';
 import type { Outbox } from '../../src/core/ports/outbox';
 import { StoreError } from '../../src/core/ports/store-error';
-import type { TaskStore } from '../../src/core/ports/task-store';
 import { CoreSettings } from '../../src/core/ports/core-settings';
-import { AttachmentLookup } from '../../src/core/consistency/attachment-lookup';
-import { AttachmentWriter } from '../../src/core/consistency/attachment-writer';
-import { CancelTask } from '../../src/core/use-cases/tasks/cancel-task';
-import { CompleteTask } from '../../src/core/use-cases/tasks/complete-task';
-import { ConvertRetiredData } from '../../src/core/use-cases/upkeep/convert-retired-data';
-import { CorrectedList } from '../../src/core/consistency/corrected-list';
-import { CreateAttachment, type CreateAttachmentCommand } from '../../src/core/use-cases/attachments/create-attachment';
-import { CreateTask } from '../../src/core/use-cases/tasks/create-task';
-import { DeleteAttachment } from '../../src/core/use-cases/attachments/delete-attachment';
-import { DeleteTask } from '../../src/core/use-cases/tasks/delete-task';
-import { DrainJournal } from '../../src/core/use-cases/upkeep/drain-journal';
-import { GetAttachment } from '../../src/core/use-cases/attachments/get-attachment';
-import { GetAttachmentsBatch } from '../../src/core/use-cases/attachments/get-attachments-batch';
-import { GetTask } from '../../src/core/use-cases/tasks/get-task';
-import { IndexFiller } from '../../src/core/consistency/index-filler';
-import { ListAttachments, type ListAttachmentsCommand } from '../../src/core/use-cases/attachments/list-attachments';
-import { ListTasks } from '../../src/core/use-cases/tasks/list-tasks';
-import { ProjectChanges } from '../../src/core/use-cases/upkeep/project-changes';
-import { ReplicaMemory } from '../../src/core/consistency/replica-memory';
-import { UpdateTask } from '../../src/core/use-cases/tasks/update-task';
+import type { CreateAttachmentCommand } from '../../src/core/use-cases/attachments/create-attachment';
+import type { ListAttachmentsCommand } from '../../src/core/use-cases/attachments/list-attachments';
 import { MemoryAttachmentCache } from '../../src/outbound/memory/memory-attachment-cache';
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
 import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import { MemoryEventBus } from '../../src/outbound/memory/memory-event-bus';
+import { MemoryExpiredAttachmentStore } from '../../src/outbound/memory/memory-expired-attachment-store';
 import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
 import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
 import { NoAttachmentJournal } from '../../src/outbound/memory/no-attachment-journal';
@@ -145,64 +129,36 @@ export class Outage {
 const HOUR_MS = 3_600_000;
 const SKEW_MS = 100;
 
-/** Every use case on the memory adapters. */
-export class House {
+/** Every use case on the memory adapters, as one replica. */
+export class Fixture {
   readonly clock = new ManualClock();
   readonly ids = new CountingIds();
   readonly metrics = new CountingMetrics();
-  readonly settings = new CoreSettings('instance-1', 1000);
+  readonly settings = new CoreSettings('instance-1', 1000, HOUR_MS);
   readonly database = new MemoryDatabase();
   readonly postgres = new Outage('postgres');
   readonly redis = new Outage('redis');
-  readonly memory = new ReplicaMemory();
   readonly store: AttachmentStore = this.postgres.guard(new MemoryAttachmentStore(this.database));
-  readonly tasks: TaskStore = this.postgres.guard(new MemoryTaskStore(this.database));
   readonly outbox: Outbox = this.postgres.guard(new MemoryOutbox(this.database, this.clock));
   private readonly opened = this.openCache();
   readonly cache: AttachmentCache = this.redis.guard(this.opened.cache);
   readonly journal: AttachmentJournal = this.redis.guard(this.opened.journal);
 
-  readonly lookup = new AttachmentLookup(this.store, this.cache, this.clock, this.metrics, this.memory);
-  readonly writer = new AttachmentWriter(this.store, this.cache, this.journal, this.clock, this.ids, this.memory);
-  readonly filler = new IndexFiller(this.store, this.cache, this.clock);
-  readonly createAttachment = new CreateAttachment(this.writer, this.ids, this.metrics, this.settings);
-  readonly getAttachment = new GetAttachment(this.lookup);
-  readonly getAttachmentsBatch = new GetAttachmentsBatch(this.lookup);
-  readonly listAttachments = new ListAttachments(
-    this.store,
-    this.cache,
-    this.lookup,
-    this.clock,
-    this.metrics,
-    this.filler,
-    new CorrectedList(this.store, this.cache, this.lookup, this.memory),
-    this.memory,
-  );
-  readonly deleteAttachment = new DeleteAttachment(this.store, this.writer, this.lookup, this.clock, this.ids);
-  readonly createTask = new CreateTask(
-    this.tasks,
-    this.cache,
-    this.clock,
-    this.ids,
-    this.metrics,
-    this.settings,
-    this.memory,
-  );
-  readonly getTask = new GetTask(this.tasks, this.clock);
-  readonly updateTask = new UpdateTask(this.tasks, this.clock, this.ids);
-  readonly completeTask = new CompleteTask(this.tasks, this.writer, this.clock, this.ids, this.metrics, this.settings);
-  readonly cancelTask = new CancelTask(this.tasks, this.clock, this.ids);
-  readonly listTasks = new ListTasks(this.tasks, this.clock);
-  readonly convertRetiredData = new ConvertRetiredData(
-    this.tasks,
-    this.createAttachment,
-    this.clock,
-    this.ids,
-    this.settings,
-  );
-  readonly deleteTask = new DeleteTask(this.tasks, this.cache, this.clock, this.ids, this.settings, this.memory);
-  readonly drainJournal = new DrainJournal(this.journal, this.store);
-  readonly projectChanges = new ProjectChanges(this.cache, this.outbox, this.memory, this.clock, HOUR_MS);
+  readonly ports: Ports = {
+    store: this.store,
+    tasks: this.postgres.guard(new MemoryTaskStore(this.database)),
+    cache: this.cache,
+    journal: this.journal,
+    expired: this.postgres.guard(new MemoryExpiredAttachmentStore(this.database)),
+    outbox: this.outbox,
+    bus: new MemoryEventBus(),
+    clock: this.clock,
+    ids: this.ids,
+    metrics: this.metrics,
+    settings: this.settings,
+  };
+  readonly state = newReplicaState(this.ports);
+  readonly useCases: UseCases = composeUseCases(this.ports, { state: this.state });
 
   protected openCache(): { cache: AttachmentCache; journal: AttachmentJournal } {
     const options = { ttlMs: HOUR_MS, maxTasks: 1000, maxBytes: 2 ** 24, isStoreShared: false };
@@ -211,18 +167,18 @@ export class House {
 
   /** Creates a task, and lets pass what its cached state takes to accept newer changes. */
   async task(id: string, members: { parentId?: string } = {}, caller = CALLER): Promise<void> {
-    await this.createTask.execute({ id, text: `task ${id}`, ...members }, caller);
+    await this.useCases.createTask.execute({ id, text: `task ${id}`, ...members }, caller);
     this.clock.advance(1000);
   }
 
   async text(taskId: string, key: string, content: string, more: Partial<CreateAttachmentCommand> = {}) {
     const command = { taskId, key, type: 'text' as const, content, condition: undefined, ...more };
-    return this.createAttachment.execute(command, CALLER);
+    return this.useCases.createAttachment.execute(command, CALLER);
   }
 
   list(taskId: string, more: Partial<ListAttachmentsCommand> = {}, caller = CALLER) {
     const defaults = { keyPrefix: '', limit: 50, offset: 0, descending: false, includeBodies: true };
-    return this.listAttachments.execute({ taskId, ...defaults, ...more }, caller);
+    return this.useCases.listAttachments.execute({ taskId, ...defaults, ...more }, caller);
   }
 
   /** Where the next answer comes from: what has been called until then does not count. */
@@ -233,7 +189,7 @@ export class House {
 }
 
 /** With a cache that has a journal. */
-export class JournalingHouse extends House {
+export class JournalingFixture extends Fixture {
   protected override openCache() {
     const { clock } = this;
     const model = new CacheModel({

@@ -1,0 +1,26 @@
+import { checkDraft, createAttachment, type AttachmentDraft } from '../domain/attachment';
+import { attachmentCreated } from '../domain/domain-event';
+import type { WriteStamp } from '../domain/version';
+import type { AttachmentPut } from '../ports/attachment-write';
+import type { CoreSettings } from '../ports/core-settings';
+import type { IdSource } from '../ports/id-source';
+
+/** Makes the put for one attempt to write. */
+export type PutDraft = (stamp: WriteStamp, nowMs: number) => AttachmentPut;
+
+/** Makes attachments, each with the event that announces it. */
+export class AttachmentFactory {
+  constructor(
+    private readonly ids: IdSource,
+    private readonly settings: CoreSettings,
+  ) {}
+
+  /** Checks and measures the draft once, however many attempts follow. Throws `DomainError`. */
+  draft(draft: AttachmentDraft, createdBy: string): PutDraft {
+    const checked = checkDraft(draft, this.settings.maxAttachmentBytes);
+    return (stamp, nowMs) => {
+      const attachment = createAttachment(checked, { nowMs, stamp, idSuffix: this.ids.suffix(), createdBy });
+      return { attachment, event: attachmentCreated(attachment, this.settings.instanceId) };
+    };
+  }
+}

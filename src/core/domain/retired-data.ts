@@ -1,0 +1,44 @@
+import { DomainError, invalid, type FieldError } from './domain-error';
+import { JsonText } from './json-text';
+
+/** The member of a task's metadata that attachments have replaced. */
+const RETIRED_MEMBER = 'data';
+
+/**
+ * Takes the retired `metadata.data` out of a new task's metadata: each of its members is to become a json attachment of
+ * that name.
+ */
+export function splitRetiredData(metadata: JsonText): {
+  metadata: JsonText;
+  /** Undefined if there was none. */
+  data?: ReadonlyMap<string, JsonText>;
+} {
+  const members = metadata.isObject ? metadata.members() : new Map<string, JsonText>();
+  const data = members.get(RETIRED_MEMBER);
+  if (!data) return { metadata };
+  if (!data.isObject) throw invalid(`metadata.${RETIRED_MEMBER}`, 'must be an object');
+  members.delete(RETIRED_MEMBER);
+  return { metadata: JsonText.fromMembers(members), data: data.members() };
+}
+
+/** The members of a stored task's `metadata.data`; undefined if it has none, or something else under that name. */
+export function retiredDataOf(metadata: JsonText): ReadonlyMap<string, JsonText> | undefined {
+  const data = metadata.members().get(RETIRED_MEMBER);
+  return data?.isObject ? data.members() : undefined;
+}
+
+/** The metadata with these members in its `data`, or without `data` if there are none. */
+export function withRetiredData(metadata: JsonText, data: ReadonlyMap<string, JsonText>): JsonText {
+  const members = metadata.members();
+  if (data.size > 0) members.set(RETIRED_MEMBER, JsonText.fromMembers(data));
+  else members.delete(RETIRED_MEMBER);
+  return JsonText.fromMembers(members);
+}
+
+/**
+ * What the refusal of the attachment `key` means for the member of that name; undefined if `error` is something else.
+ */
+export function retiredDataErrors(key: string, error: unknown): readonly FieldError[] | undefined {
+  if (!(error instanceof DomainError && error.refusal.kind === 'invalid')) return undefined;
+  return error.refusal.errors.map(({ message }) => ({ field: `metadata.${RETIRED_MEMBER}.${key}`, message }));
+}
