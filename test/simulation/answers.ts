@@ -11,7 +11,7 @@ import type { Plan } from './plan';
 const WHOLE_PAGE = 50;
 /** Many calls that are faster than this should have come to an end. */
 const SLOW_MS = 300;
-/** What the database may take of an operation's time: a call of the cache may follow, and two where something is deleted. */
+/** What the database may take of an operation's time: a call of the cache may follow, and two if something is deleted. */
 const STORE_TIME_MS = OPERATION_TIMEOUT_MS - CACHE_TIMEOUT_MS;
 const DELETION_TIME_MS = STORE_TIME_MS - CACHE_TIMEOUT_MS;
 
@@ -163,7 +163,7 @@ export class AnswerCheck {
     return !acknowledged.degraded || (operation.cacheWasTold && !this.redisForgets) || sinceMs > this.clockErrorMs;
   }
 
-  /** Then nobody can tell any more which of two older ones was first. */
+  /** Then the order of two older ones can no longer be told. */
   private isOvertaken(change: Change): boolean {
     return [...this.history.changesOf(change)].some(
       ({ version, committedAtMs }) => version > change.version && committedAtMs !== undefined,

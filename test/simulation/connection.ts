@@ -78,7 +78,7 @@ export class Connection {
   private blockage?: Blockage;
   /** The server has died since the connection was made. */
   private isBroken = false;
-  /** Nobody has been answered. */
+  /** No caller has got a reply. */
   private readonly pending = new Set<Call>();
   /** Sent, and without an effect yet. */
   private readonly underWay = new Set<Call>();

@@ -220,7 +220,7 @@ export class History {
     if (row.superseded) {
       change.supersededAtMs = this.nowMs;
       const standing = this.commitsOf(change).at(-1);
-      // Two writers may meet in one version; nobody but time writes an expiry.
+      // Two writers may get the same version; the version of an expiry is never a writer's.
       if (standing?.version === version && !standing.attachment && standing.by === undefined) {
         this.violate('G1', `${taskId}/${key} ${version} is lost against an expiry of the same version`);
       }

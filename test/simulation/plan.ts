@@ -3,7 +3,7 @@ import type { Random } from './random';
 
 export const REPLICAS = 3;
 export const ORGANIZATIONS = ['default', 'acme'] as const;
-/** Where no client and no task is a stranger to the other, all belong to this one. */
+/** The organisation of all clients and tasks, unless the scenario has several. */
 export const [HOME, FOREIGN] = ORGANIZATIONS;
 
 export type ServerName = 'postgres' | 'redis' | 'nats';
@@ -93,7 +93,7 @@ export interface Scenario {
   readonly clockStepMs?: number;
   /** Of every random number, so that versions meet. */
   readonly maxChoices?: number;
-  /** By how much the cache's clock is put ahead where something may have been forgotten. */
+  /** By how much the floor of a task is put ahead of the clock when the cache may have forgotten something. */
   readonly floorSkewMs?: readonly number[];
   readonly cacheTtlMs?: number;
   readonly memorySize?: number;

@@ -36,7 +36,10 @@ function nothingOlderThanProjected(
   return undefined;
 }
 
-/** Where Redis claims to know all: what it lacks, the database lacked at some moment since the cursor, or the journal deleted. */
+/**
+ * If Redis claims to know all: what it lacks, the database lacked at some moment since the cursor, or the journal has
+ * deleted.
+ */
 function completeIsComplete(
   history: History,
   taskId: string,
@@ -85,7 +88,7 @@ function lastBelow(commits: readonly Change[], cursor: number): Change | undefin
   return commits.findLast(({ xid }) => xid !== undefined && xid < cursor);
 }
 
-/** By the clock of whoever is furthest ahead. */
+/** By the clock that is furthest ahead. */
 function hasExpired({ attachment }: Change, history: History): boolean {
   return attachment?.expiresAtMs !== undefined && attachment.expiresAtMs <= history.nowMs + history.maxSkewMs;
 }

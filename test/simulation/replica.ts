@@ -27,7 +27,7 @@ import { VirtualClock, type CountingIdSource } from './virtual-clock';
 
 const MAX_ATTACHMENT_BYTES = 1000;
 const PUBLISH_TIMEOUT_MS = 2000;
-/** A transaction that stays open for long holds back whoever follows the changes, and nobody else. */
+/** A transaction that stays open for long holds back only the projection and the publisher. */
 const LONG_TRANSACTION_MS = 4000;
 /** So small that a fill of a few attachments can meet a fault half-way. */
 const FILL_CHUNK_SIZE = 1;

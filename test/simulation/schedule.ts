@@ -110,7 +110,7 @@ class Schedule {
     );
   }
 
-  /** With every answer that is not what the database has, somebody has not come to know. */
+  /** Each answer that differs from the database shows a replica that has not learned of a change. */
   private async readEverything(): Promise<void> {
     const { timeline, history, plan } = this;
     if (history.violation) return;

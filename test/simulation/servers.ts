@@ -150,7 +150,7 @@ export class SimulatedRedis {
   }
 }
 
-/** Where events arrive. */
+/** The receiver of events. */
 export class SimulatedBus {
   constructor(private readonly history: History) {}
 

@@ -8,7 +8,7 @@ describe('the use cases on stores that fail', () => {
   const stackTraceLimit = Error.stackTraceLimit;
 
   beforeAll(() => {
-    // Schedules are full of errors whose stacks nobody reads.
+    // Schedules are full of errors, and their stacks are never read.
     Error.stackTraceLimit = 0;
   });
 

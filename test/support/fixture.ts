@@ -181,7 +181,7 @@ export class Fixture {
     return this.useCases.listAttachments.execute({ taskId, ...defaults, ...more }, caller);
   }
 
-  /** Where the next answer comes from: what has been called until then does not count. */
+  /** From now on the calls show which store answers. */
   forgetCalls(): void {
     this.postgres.calls.length = 0;
     this.redis.calls.length = 0;

@@ -5,7 +5,7 @@ type Pick = number;
 
 /** A version near one that counts, and an op. */
 export interface StampChoice {
-  /** Standing: of what stands under the key, the floor where nothing does; newest: the higher of both. */
+  /** Standing: the version under the key, or the floor if there is none; newest: the higher of both. */
   readonly near: 'floor' | 'standing' | 'newest';
   readonly by: number;
   /** That of what stands under the key. */
@@ -187,7 +187,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: kind('age'), task }) },
 );
 
-/** Where nothing is known of a task, hardly anything can happen to it. */
+/** Few commands have an effect on a task of which nothing is known. */
 const opening = (ofTask: Pick): fc.Arbitrary<Command> =>
   fc.record({
     kind: kind('fill'),

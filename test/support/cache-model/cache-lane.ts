@@ -60,7 +60,7 @@ class ShardKeys extends RedisKeys {
   }
 }
 
-/** Runs sequences of commands on Redis and on the model, Redis first, and throws where they differ. */
+/** Runs sequences of commands on Redis and on the model, Redis first, and throws if they differ. */
 export class CacheLane {
   private readonly client: Redis | Cluster;
   private readonly names: RedisKeys;

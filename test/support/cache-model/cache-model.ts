@@ -189,7 +189,7 @@ export class CacheModel {
     return true;
   }
 
-  /** Does nothing where the cursor is not at `from` any more. */
+  /** Does nothing if the cursor is no longer at `from`. */
   project(from: number | undefined, to: number, changes: readonly OutboxChange[]): void {
     if (this.cursor !== from) return;
     for (const change of changes) {
@@ -350,7 +350,7 @@ function holdsAll({ records }: Control, known: readonly KnownChange[]): boolean 
   });
 }
 
-/** Undefined, and without its index, where the index has a key that is not live. */
+/** Undefined, and without its index, if the index has a key that is not live. */
 function pageOf(task: TaskState, { limit, offset, descending, includeBodies }: NonNullable<PageRequest['page']>) {
   const keys = [...(task.index?.scores ?? [])].sort(byScoreAndKey).map(([key]) => key);
   if (descending) keys.reverse();
