@@ -149,7 +149,11 @@ export async function launchService(env: Environment): Promise<Service> {
   const program = run('dist/main.js', [], { PORT: '0', ...env });
   let hasEnded = false;
   void program.exit.then(() => (hasEnded = true));
-  const url = await until('the service listens', () => hasEnded || addressIn(program.stdout), START_TIMEOUT_MS);
+  const listens = until('the service listens', () => hasEnded || addressIn(program.stdout), START_TIMEOUT_MS);
+  const url = await listens.catch((error: unknown) => {
+    program.child.kill('SIGKILL');
+    throw error;
+  });
   if (url !== true) return new Service(url, program);
   const { code, stdout, stderr } = await program.exit;
   throw new Error(`the service ended with exit code ${code}:\n${stdout}${stderr}`);

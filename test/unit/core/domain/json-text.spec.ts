@@ -4,10 +4,11 @@ import { MAX_JSON_DEPTH } from '../../../../src/core/domain/limits';
 
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 
-/** JSON text with white space that means nothing between its tokens. */
-const prettyJson = fc
-  .tuple(fc.jsonValue(), fc.constantFrom(undefined, 1, 4, '\t', '\r\n '))
-  .map(([value, indent]) => JSON.stringify(value, null, indent));
+/** White space that means nothing between the tokens. */
+const indents = fc.constantFrom(undefined, 1, 4, '\t', '\r\n ');
+
+// Nothing here is compared with what JSON.parse returns: on Node 24 it mistakes one escaped key for another
+// (https://github.com/nodejs/node/issues/63785).
 
 describe('JsonText', () => {
   it.each([
@@ -26,12 +27,11 @@ describe('JsonText', () => {
 
   it('means the same as its text, and is as compact as possible', () => {
     fc.assert(
-      fc.property(prettyJson, (text) => {
-        const compact = JsonText.fromValid(text);
-        expect(JSON.parse(compact.text)).toEqual(JSON.parse(text));
-        expect(compact.text).toBe(JSON.stringify(JSON.parse(text, (_, value: unknown) => value)));
+      fc.property(fc.jsonValue(), indents, (value, indent) => {
+        const compact = JsonText.fromValid(JSON.stringify(value, null, indent));
+        expect(compact.text).toBe(JSON.stringify(value));
       }),
-      { examples: [['{"a": {"b": ["\\\\", "\\\\\\""]}}']] },
+      { examples: [[{ a: { b: ['\\', '\\"'] } }, 1]] },
     );
   });
 
@@ -81,8 +81,8 @@ describe('jsonMembers and jsonElements', () => {
         fc.constantFrom(undefined, 2),
         (object, indent) => {
           const members = jsonMembers(JSON.stringify(object, null, indent));
-          const expected = Object.entries(JSON.parse(JSON.stringify(object)) as object);
-          expect([...members].map(([name, text]) => [name, JSON.parse(text) as unknown])).toEqual(expected);
+          const expected = Object.entries(object).map(([name, value]) => [name, JSON.stringify(value)]);
+          expect([...members].map(([name, text]) => [name, JsonText.fromValid(text).text])).toEqual(expected);
         },
       ),
     );
@@ -92,7 +92,9 @@ describe('jsonMembers and jsonElements', () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue()), fc.constantFrom(undefined, 2), (array, indent) => {
         const elements = jsonElements(JSON.stringify(array, null, indent));
-        expect(elements.map((text) => JSON.parse(text) as unknown)).toEqual(JSON.parse(JSON.stringify(array)));
+        expect(elements.map((text) => JsonText.fromValid(text).text)).toEqual(
+          array.map((element) => JSON.stringify(element)),
+        );
       }),
     );
   });
