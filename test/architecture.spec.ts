@@ -38,23 +38,23 @@ describe('architecture', () => {
   });
 
   it('refuses imports that go any other way', () => {
-    const house = mkdtempSync(join(tmpdir(), 'dossier-architecture-'));
+    const copy = mkdtempSync(join(tmpdir(), 'dossier-architecture-'));
     try {
       for (const file of ['.dependency-cruiser.cjs', 'tsconfig.json', 'package.json']) {
-        cpSync(join(root, file), join(house, file));
+        cpSync(join(root, file), join(copy, file));
       }
-      symlinkSync(join(root, 'node_modules'), join(house, 'node_modules'));
+      symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
       const write = (file: string, imported: string) => {
-        mkdirSync(dirname(join(house, file)), { recursive: true });
-        writeFileSync(join(house, file), `export * from '${imported}';\n`);
+        mkdirSync(dirname(join(copy, file)), { recursive: true });
+        writeFileSync(join(copy, file), `export * from '${imported}';\n`);
       };
       write('src/core/domain/to-nest.ts', '@nestjs/common');
       write('src/core/domain/to-port.ts', '../ports/clock');
       write('src/core/ports/clock.ts', '../domain/nothing-wrong');
       write('src/core/domain/nothing-wrong.ts', './nothing-wrong-either');
       for (const file of ['src/core/domain/nothing-wrong-either.ts', 'src/app/nothing-wrong.ts']) {
-        mkdirSync(dirname(join(house, file)), { recursive: true });
-        writeFileSync(join(house, file), 'export const nothing = 1;\n');
+        mkdirSync(dirname(join(copy, file)), { recursive: true });
+        writeFileSync(join(copy, file), 'export const nothing = 1;\n');
       }
       write('src/core/use-cases/tasks/to-file-system.ts', 'node:fs');
       write('src/core/consistency/to-use-case.ts', '../use-cases/tasks/to-file-system');
@@ -67,7 +67,7 @@ describe('architecture', () => {
       write('src/outbound/memory/to-sibling.ts', '../redis/connection');
       write('src/outbound/redis/to-inbound.ts', '../../inbound/methods/to-outbound');
 
-      const refused = cruise(house).summary.violations.map(({ from }) => from);
+      const refused = cruise(copy).summary.violations.map(({ from }) => from);
       expect(refused.sort()).toEqual([
         'src/app/to-command.ts',
         'src/core/consistency/to-use-case.ts',
@@ -81,7 +81,7 @@ describe('architecture', () => {
         'src/outbound/redis/to-inbound.ts',
       ]);
     } finally {
-      rmSync(house, { recursive: true });
+      rmSync(copy, { recursive: true });
     }
   });
 

@@ -8,7 +8,7 @@ import { RedisModule } from '../outbound/redis/redis.module';
 import { SystemModule } from '../outbound/system/system.module';
 import type { Config } from './config';
 
-/** The adapter of every port, as the configuration chooses it: nothing else asks which. Global: any room may use a port. */
+/** The adapter of every port of the core, as the configuration chooses it. Global: any room may use a port. */
 @Global()
 @Module({})
 export class OutboundModule {

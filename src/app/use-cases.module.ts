@@ -70,5 +70,5 @@ const EACH_USE_CASE = Object.entries(USE_CASE_CLASSES).map(([name, useCase]) => 
 /** What is embedded cannot be unavailable: its ports need no breaker. */
 function breakersOf({ store, redis }: Config, breakers: Breakers): WithBreaker {
   const isServer = { postgres: store.kind === 'postgres', redis: redis !== undefined };
-  return (store, method, port) => (isServer[store] ? breakers.guard(store, method, port) : port);
+  return (store, method, port) => (isServer[store] ? breakers.wrap(store, method, port) : port);
 }

@@ -170,9 +170,9 @@ class Composition {
 
   writer(method: string): AttachmentWriter {
     const { clock, ids, journal } = this.ports;
-    const guardedJournal = this.withBreaker('redis', method, journal);
+    const journalOfMethod = this.withBreaker('redis', method, journal);
     const { acknowledged } = this.state;
-    return new AttachmentWriter(this.store(method), this.cache(method), guardedJournal, clock, ids, acknowledged);
+    return new AttachmentWriter(this.store(method), this.cache(method), journalOfMethod, clock, ids, acknowledged);
   }
 }
 

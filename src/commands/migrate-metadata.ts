@@ -18,7 +18,8 @@ export const migrateMetadata: Command = {
   async run() {
     const config = loadConfig();
     Logger.overrideLogger(false);
-    const module = UseCasesModule.register(config, await openDatabase(config));
+    // The command publishes no events.
+    const module = UseCasesModule.register({ ...config, nats: undefined }, await openDatabase(config));
     const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
     try {
       await context.get(PostgresConnection).migrate();

@@ -28,16 +28,16 @@ export class Breakers {
   }
 
   /** The port for the use of `operation`: each of its methods passes the breaker. All methods must be asynchronous. */
-  guard<T extends object>(store: Store, operation: string, port: T): T {
+  wrap<T extends object>(store: Store, operation: string, port: T): T {
     const breaker = this.breakerOf(store, operation);
-    const guarded = Object.create(port) as T;
+    const wrapped = Object.create(port) as T;
     for (const name of methodNames(port)) {
       const method = Reflect.get(port, name) as Method;
-      Object.defineProperty(guarded, name, {
+      Object.defineProperty(wrapped, name, {
         value: (...args: unknown[]) => breaker.run(() => method.apply(port, args)),
       });
     }
-    return guarded;
+    return wrapped;
   }
 
   /** The store is back: no operation continues without it. */
@@ -50,8 +50,8 @@ export class Breakers {
    * because the store could not be reached.
    */
   reachable(store: Store): void {
-    const wasAway = [...this.byStore[store].values()].some((breaker) => breaker.isOpenForUnreachable);
-    if (wasAway) this.recovered(store);
+    const wasUnreachable = [...this.byStore[store].values()].some((breaker) => breaker.isOpenForUnreachable);
+    if (wasUnreachable) this.recovered(store);
   }
 
   private breakerOf(store: Store, operation: string): Breaker {

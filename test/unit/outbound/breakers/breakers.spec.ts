@@ -50,14 +50,14 @@ describe('breakers', () => {
   let registry: Registry;
   let breakers: Breakers;
   let port: FakePort;
-  let guarded: Port;
+  let wrapped: Port;
 
   beforeEach(() => {
     jest.useFakeTimers();
     registry = new Registry();
     breakers = new Breakers(registry);
     port = new FakePort();
-    guarded = breakers.guard<Port>('postgres', GET, port);
+    wrapped = breakers.wrap<Port>('postgres', GET, port);
   });
   afterEach(() => jest.useRealTimers());
 
@@ -70,35 +70,35 @@ describe('breakers', () => {
       throw error;
     }
   };
-  const callTimes = async (count: number, by: Port = guarded) => {
+  const callTimes = async (count: number, by: Port = wrapped) => {
     for (let i = 0; i < count; i++) await outcomeOf(by.ask('?', 1));
   };
   /** Whether a call gets through to the port. */
-  const letsThrough = async (by: Port = guarded) => {
+  const letsThrough = async (by: Port = wrapped) => {
     const before = port.asked;
     await outcomeOf(by.ask('?', 1));
     return port.asked > before;
   };
 
   it('pass arguments, replies and errors through', async () => {
-    expect(guarded).toBeInstanceOf(FakePort);
-    expect(await guarded.ask('how many', 2)).toBe('how many 2');
+    expect(wrapped).toBeInstanceOf(FakePort);
+    expect(await wrapped.ask('how many', 2)).toBe('how many 2');
     port.fails('failed');
-    expect(await outcomeOf(guarded.ask('?', 1))).toBe('postgres failed');
+    expect(await outcomeOf(wrapped.ask('?', 1))).toBe('postgres failed');
   });
 
   it('open after five failures in a row, of any method, and then reject calls without asking the store', async () => {
     port.fails('timeout');
-    for (let i = 0; i < 4; i++) expect(await outcomeOf(guarded.ask('?', 1))).toBe('postgres timeout');
-    expect(await outcomeOf(guarded.tell())).toBe('postgres timeout');
-    for (const call of [() => guarded.ask('?', 1), () => guarded.tell()]) {
+    for (let i = 0; i < 4; i++) expect(await outcomeOf(wrapped.ask('?', 1))).toBe('postgres timeout');
+    expect(await outcomeOf(wrapped.tell())).toBe('postgres timeout');
+    for (const call of [() => wrapped.ask('?', 1), () => wrapped.tell()]) {
       expect(await outcomeOf(call())).toBe('postgres unavailable');
     }
     expect(port.asked).toBe(5);
   });
 
   it('open for a deletion only after ten failures', async () => {
-    const deleting = breakers.guard<Port>('postgres', DELETE, port);
+    const deleting = breakers.wrap<Port>('postgres', DELETE, port);
     port.fails('unavailable');
     await callTimes(9, deleting);
     expect(await letsThrough(deleting)).toBe(true);
@@ -122,9 +122,9 @@ describe('breakers', () => {
   );
 
   it('are separate for each store and operation, but shared by the ports of one operation', async () => {
-    const otherPort = breakers.guard<Port>('postgres', GET, port);
-    const otherOperation = breakers.guard<Port>('postgres', 'task.get', port);
-    const otherStore = breakers.guard<Port>('redis', GET, port);
+    const otherPort = breakers.wrap<Port>('postgres', GET, port);
+    const otherOperation = breakers.wrap<Port>('postgres', 'task.get', port);
+    const otherStore = breakers.wrap<Port>('redis', GET, port);
     port.fails('timeout');
     await callTimes(5);
     expect(await letsThrough(otherPort)).toBe(false);
@@ -140,8 +140,8 @@ describe('breakers', () => {
     jest.advanceTimersByTime(1);
 
     const finish = port.hangs();
-    const trial = outcomeOf(guarded.ask('?', 1));
-    expect(await outcomeOf(guarded.ask('?', 1))).toBe('postgres unavailable');
+    const trial = outcomeOf(wrapped.ask('?', 1));
+    expect(await outcomeOf(wrapped.ask('?', 1))).toBe('postgres unavailable');
     finish(new StoreError('postgres', 'timeout'));
     expect(await trial).toBe('postgres timeout');
     expect(await letsThrough()).toBe(false);
@@ -167,7 +167,7 @@ describe('breakers', () => {
 
   it('ignore the failure of a call that began before the store recovered', async () => {
     const settle = port.hangs();
-    const calls = Array.from({ length: 5 }, () => outcomeOf(guarded.ask('?', 1)));
+    const calls = Array.from({ length: 5 }, () => outcomeOf(wrapped.ask('?', 1)));
     breakers.recovered('postgres');
     settle(new StoreError('postgres', 'timeout'));
     expect(await Promise.all(calls)).toEqual(Array(5).fill('postgres timeout'));
@@ -186,7 +186,7 @@ describe('breakers', () => {
   });
 
   it('all close when the store can be reached, if any operation could not reach it', async () => {
-    const other = breakers.guard<Port>('postgres', 'task.get', port);
+    const other = breakers.wrap<Port>('postgres', 'task.get', port);
     port.fails('timeout');
     await callTimes(5);
     port.fails('unavailable');
@@ -198,7 +198,7 @@ describe('breakers', () => {
   });
 
   it('show in the metrics which of them are open', async () => {
-    breakers.guard<Port>('redis', GET, port);
+    breakers.wrap<Port>('redis', GET, port);
     const shown = async () =>
       (await registry.metrics()).split('\n').filter((line) => line.startsWith('dossier_breaker_open{'));
     const line = (dependency: string, value: number) =>
