@@ -233,7 +233,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       [{}, ['updates']],
       [{ status: 'done' }, ['updates.status']],
       [{ priority: -1, text: '' }, ['updates.priority', 'updates.text']],
-      [{ metadata: null }, ['updates.metadata']],
+      [{ metadata: null }, ['updates']],
       [{ parentId: 'x' }, ['updates.parentId']],
       ['text', ['updates']],
     ])('refuses the updates %j', async (updates, fields) => {
