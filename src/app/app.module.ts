@@ -50,7 +50,7 @@ export class AppModule {
       imports: [
         UseCasesModule.register(config, await openDatabase(config)),
         MethodsModule.register(new RateLimitRules(perMinute, perMethod)),
-        HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes)),
+        HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, config.maxReplyBytes)),
         HealthModule,
         ...(config.nats ? [natsRequests(config)] : []),
       ],
@@ -94,10 +94,10 @@ function dependencyWatch({ store }: Config): Provider {
   };
 }
 
-function natsRequests({ maxBodyBytes, instanceId }: Config): DynamicModule {
+function natsRequests({ maxBodyBytes, maxReplyBytes, instanceId }: Config): DynamicModule {
   return NatsRequestsModule.register({
     useFactory: ({ client }: NatsConnection) =>
-      new JsonRpcNatsOptions(client, maxBodyBytes, instanceId, packageVersion()),
+      new JsonRpcNatsOptions(client, maxBodyBytes, maxReplyBytes, instanceId, packageVersion()),
     inject: [NatsConnection],
   });
 }

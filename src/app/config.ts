@@ -17,6 +17,7 @@ export interface Config {
   readonly instanceId: string;
   readonly logLevel: LogLevel;
   readonly maxBodyBytes: number;
+  readonly maxReplyBytes: number;
   readonly maxAttachmentBytes: number;
   readonly cacheTtlMs: number;
   readonly store: { readonly kind: 'postgres'; readonly url: string } | EmbeddedStore;
@@ -65,7 +66,8 @@ export function loadConfig(env: Environment = process.env): Config {
     port: integer(env, 'PORT', { min: 0, max: 65_535, otherwise: 3000 }),
     instanceId: instanceId(env),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
-    maxBodyBytes: integer(env, 'MAX_BODY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 2 * 1024 * 1024 }),
+    maxBodyBytes: integer(env, 'MAX_BODY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 8 * 1024 * 1024 }),
+    maxReplyBytes: integer(env, 'MAX_REPLY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 16 * 1024 * 1024 }),
     maxAttachmentBytes: integer(env, 'MAX_ATTACHMENT_BYTES', {
       min: 1,
       max: 2 ** 28,

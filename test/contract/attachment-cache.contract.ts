@@ -147,7 +147,7 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
       });
 
       it('keep the text of a JSON value character for character', async () => {
-        const text = '{"10":1.50,"2":1e2,"b":"\\u00e9\\/","a":{},"a":1}';
+        const text = '{"10":1.50,"2":1e2,"b":"\\u00e9\\/","a":{},"a":[1e400,9007199254740993]}';
         await completeTask(sample('v', 2, { type: 'json', value: JsonText.restore(text) }));
         expect((await get('v'))?.value?.text).toBe(text);
         expect((await pageOf())?.entries[0]?.attachment?.value?.text).toBe(text);

@@ -42,6 +42,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         '{}',
         '{"2":1,"1":2,"b":{"z":1.0,"y":-0},"a":[]}',
         String.raw`{"\u0000":"\ud800","a":1,"a":2,"é":"\u00e9"}`,
+        `{"snowflake":1234567890123456789,"huge":1e400,"tiny":1e-400,"digits":${'9'.repeat(400)}}`,
       ])('keeps the metadata %s and every other member', async (metadata) => {
         const parent = await storedTask(harness);
         const draft = {
@@ -61,7 +62,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
             taskId: task.id,
             key: 'z',
             type: 'json',
-            value: JsonText.fromValid(String.raw`{"b":"\u0000","a":1.0}`),
+            value: JsonText.fromValid(String.raw`{"b":"\u0000","a":[1.0,1e400,9007199254740993]}`),
           }),
           aPut({ taskId: task.id, key: 'a', type: 'json', value: JsonText.fromValid('null') }),
           aPut({ taskId: task.id, key: '😀', type: 'text', content: '\\"\n', ttlSeconds: 1 }),
@@ -140,7 +141,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
 
         const failed = completeTask(
           updated,
-          { workerId: 'w', error: JsonText.fromValid('{"z":1,"y":"\\u0000"}') },
+          { workerId: 'w', error: JsonText.fromValid('{"z":[1e400,9007199254740993],"y":"\\u0000"}') },
           CHANGE,
         );
         await harness.tasks.update(failed, taskCompleted(failed, randomUUID()), undefined, TIMEOUT_MS);
@@ -193,7 +194,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
     describe('update with an attachment', () => {
       const complete = (task: Task, version: number) => {
         const completed = completeTask(task, {}, CHANGE);
-        const value = JsonText.fromValid(String.raw`{"2":"\u0000","1":[1.0]}`);
+        const value = JsonText.fromValid(String.raw`{"2":"\u0000","1":[1.0,1e400,9007199254740993]}`);
         const put = aPut({ taskId: task.id, key: 'result', type: 'json', value }, { version, nowMs: CHANGE.nowMs });
         const event = taskCompleted(completed, randomUUID());
         return { completed, put, event, outcome: harness.tasks.update(completed, event, put, TIMEOUT_MS) };

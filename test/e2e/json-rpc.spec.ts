@@ -6,11 +6,18 @@ import type { RpcError, RpcReply, Service } from '../support/service';
 import { SETUPS, type Setup } from '../support/setups';
 import type { WireAttachmentPage } from '../support/wire-values';
 
-const MAX_BODY_BYTES = 2 * 1024 * 1024;
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const MAX_REPLY_BYTES = 16 * 1024 * 1024;
 const TASK = 'json-rpc';
 
 const PARSE_ERROR = { jsonrpc: '2.0', error: { code: -32700, message: 'Parse error' }, id: null };
 const INVALID_REQUEST = { jsonrpc: '2.0', error: { code: -32600, message: 'Invalid Request' }, id: null };
+/** What the specification does not print says what is wrong. */
+const invalidRequest = (reason: string, id: unknown = null) => ({
+  jsonrpc: '2.0',
+  error: { code: -32600, message: 'Invalid Request', data: { code: 'INVALID_REQUEST', reason } },
+  id,
+});
 const METHOD_NOT_FOUND = { code: -32601, message: 'Method not found' };
 const fieldErrors = (error: RpcError | undefined) => error?.data?.['errors'] as { field: string; message: string }[];
 const fieldsOf = (error: RpcError | undefined) => fieldErrors(error).map(({ field }) => field);
@@ -108,7 +115,7 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
 
     it.each([
       ['that are refused', { jsonrpc: '2.0', method: 'task.get', params: { id: 'no such task' } }],
-      ['with wrong params', { jsonrpc: '2.0', method: 'task.get', params: [] }],
+      ['with wrong params', { jsonrpc: '2.0', method: 'task.get', params: [1, 2] }],
       ['in a batch', [{ jsonrpc: '2.0', method: 'task.get', params: { id: 'missing' } }]],
     ])('%s get no reply', async (_, message) => {
       expect(await reply(message)).toBeUndefined();
@@ -132,31 +139,45 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       expect(text).toBe(`{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":${echoed}}`);
     });
 
-    it.each(['true', '[]', '{}', '1e400', JSON.stringify(`${longest}.`)])('the id %s is refused', async (id) => {
-      expect(await reply(`{"jsonrpc":"2.0","method":"task.list","id":${id}}`)).toStrictEqual(INVALID_REQUEST);
+    it.each([
+      ['true', 'id must be a string, a finite number or null'],
+      ['[]', 'id must be a string, a finite number or null'],
+      ['{}', 'id must be a string, a finite number or null'],
+      ['1e400', 'id must be a string, a finite number or null'],
+      [JSON.stringify(`${longest}.`), 'id must be at most 128 characters long, is 129'],
+    ])('the id %s is refused, and the reply says why', async (id, reason) => {
+      expect(await reply(`{"jsonrpc":"2.0","method":"task.list","id":${id}}`)).toStrictEqual(invalidRequest(reason));
     });
 
     it.each([
-      ['another version', { jsonrpc: '1.0', method: 'task.list', id: 7 }],
-      ['no version', { method: 'task.list', id: 7 }],
-      ['params that are not an object', { jsonrpc: '2.0', method: 'task.list', params: 'x', id: 7 }],
-      ['null as params', { jsonrpc: '2.0', method: 'task.list', params: null, id: 7 }],
-    ])('a request with %s is refused under its own id', async (_, message) => {
-      expect(await reply(message)).toStrictEqual({ ...INVALID_REQUEST, id: 7 });
+      ['another version', { jsonrpc: '1.0', method: 'task.list', id: 7 }, 'jsonrpc must be "2.0"'],
+      ['no version', { method: 'task.list', id: 7 }, 'jsonrpc must be "2.0"'],
+      [
+        'params that are not an object',
+        { jsonrpc: '2.0', method: 'task.list', params: 'x', id: 7 },
+        'params must be an object',
+      ],
+    ])('a request with %s is refused under its own id, and the reply says why', async (_, message, reason) => {
+      expect(await reply(message)).toStrictEqual(invalidRequest(reason, 7));
     });
   });
 
   describe('batches', () => {
-    it('with replies beyond the memory limit get those that fit, and the service stays ready', async () => {
+    it('whose replies would be too large get those that fit, and the service stays ready', async () => {
       await service.result('task.create', { id: 'large', text: 'one large attachment' });
       const content = 'x'.repeat(1024 * 1024);
       await service.result('task.create_attachment', { taskId: 'large', key: 'k', type: 'text', content });
-      const requests = Array.from({ length: 100 }, () => ({ taskId: 'large', key: 'k' }));
+      const requests = Array.from({ length: 9 }, () => ({ taskId: 'large', key: 'k' }));
       const call = { jsonrpc: '2.0', method: 'task.get_attachments_batch', params: { requests } };
       const replies = (await reply(Array.from({ length: 20 }, (_, id) => ({ ...call, id })))) as RpcReply[];
       const answered = replies.filter(({ result }) => result !== undefined);
       expect(answered).toHaveLength(1);
-      const refusal = { code: -32603, message: 'Internal error', data: { code: 'REPLY_TOO_LARGE' } };
+      const reason = 'ask for less: a smaller limit, includeBodies: false, fewer requests, or fewer calls in a batch';
+      const data = { code: 'REPLY_TOO_LARGE', maxReplyBytes: MAX_REPLY_BYTES, reason };
+      const refusal = { code: -32603, message: 'Internal error', data };
+      const alone = { ...call, params: { requests: Array(16).fill(requests[0]) }, id: 1 };
+      expect(await reply(alone)).toEqual({ jsonrpc: '2.0', error: refusal, id: 1 });
+      expect(await reply({ ...alone, params: { requests: Array(15).fill(requests[0]) } })).toHaveProperty('result');
       expect(replies.filter(({ error }) => error !== undefined).map(({ error }) => error)).toEqual(
         Array(19).fill(refusal),
       );
@@ -167,16 +188,20 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
     const gets = (count: number) =>
       Array.from({ length: count }, (_, id) => ({ jsonrpc: '2.0', method: 'task.get', params: { id: `t${id}` }, id }));
 
-    it('of 50 calls get replies in the order of the calls', async () => {
-      const replies = (await reply(gets(50))) as RpcReply[];
+    it('of 100 calls get replies in the order of the calls', async () => {
+      const replies = (await reply(gets(100))) as RpcReply[];
       expect(replies.map(({ id, error }) => [id, error?.message])).toEqual(
-        gets(50).map(({ id }) => [id, `Task t${id} not found`]),
+        gets(100).map(({ id }) => [id, `Task t${id} not found`]),
       );
     });
 
-    it('of 51 calls are refused, and no call runs', async () => {
-      const calls = Array.from({ length: 51 }, (_, i) => ({ ...create(`batch-${i}`), id: i }));
-      expect(await reply(calls)).toMatchObject({ error: { code: -32600, message: 'Invalid Request' }, id: null });
+    it('of 101 calls are refused under the id of each call, and no call runs', async () => {
+      const calls = Array.from({ length: 100 }, (_, i) => ({ ...create(`batch-${i}`), id: i }));
+      const data = { code: 'BATCH_TOO_LONG', maxCalls: 100, reason: 'a batch has at most 100 calls' };
+      const error = { code: -32600, message: 'Invalid Request', data };
+      const refusals = calls.map(({ id }) => ({ jsonrpc: '2.0', error, id }));
+      expect(await reply([...calls, create('batch-notified')])).toEqual(refusals);
+      expect(await reply(Array(101).fill(1))).toEqual({ jsonrpc: '2.0', error, id: null });
       const { totalCount } = await service.result<WireAttachmentPage>('task.list_attachments', { taskId: TASK });
       expect(totalCount).toBe(0);
     });
@@ -206,6 +231,41 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
 
     it('by position are refused', async () => {
       expect(await service.error('task.get', ['t-1'])).toMatchObject({ code: -32602, message: 'Invalid params' });
+      expect(await service.error('task.get', [{ id: TASK }, 1])).toMatchObject({ code: -32602 });
+    });
+
+    it('may be null or an empty array, which count as left out, or an array of one object', async () => {
+      for (const params of [null, []]) {
+        const call = { jsonrpc: '2.0', method: 'task.list', params, id: 1 };
+        expect(await reply(call)).toMatchObject({ result: { totalCount: 1 } });
+      }
+      const call = { jsonrpc: '2.0', method: 'task.get', params: [{ id: TASK }], id: 1 };
+      expect(await reply(call)).toMatchObject({ result: { id: TASK } });
+    });
+
+    it('that are null count as left out, unless null means something', async () => {
+      const left = { status: null, assignedTo: null, priority: null, limit: null, offset: null, order: null };
+      expect(await service.result('task.list', left)).toEqual(await service.result('task.list', {}));
+      const error = await service.error('task.create_attachment', { ...create('k').params, value: null });
+      expect(fieldErrors(error)).toEqual([{ field: 'value', message: 'is not taken by type text' }]);
+    });
+
+    it('are refused with what to do, with the limit and with what was given', async () => {
+      const params = { taskId: TASK, key: 'k'.repeat(120), limt: 5, limit: 101, offset: '0', includeBodies: 'no' };
+      const { key, ...list } = params;
+      expect(fieldErrors(await service.error('task.get_attachment', { taskId: TASK, key }))).toEqual([
+        { field: 'key', message: 'must be at most 100 characters long, is 120' },
+      ]);
+      expect(fieldErrors(await service.error('task.list_attachments', list))).toEqual([
+        { field: 'limt', message: 'is not a parameter of this method, did you mean limit?' },
+        { field: 'includeBodies', message: 'must be true or false, or left out' },
+        { field: 'limit', message: 'must be an integer from 1 to 100, is 101' },
+        { field: 'offset', message: 'must be an integer from 0 to 9007199254740991' },
+      ]);
+      const size = { ...create('k').params, size: '5' };
+      expect(fieldErrors(await service.error('task.create_attachment', size))).toEqual([
+        { field: 'size', message: 'must be a number, or left out' },
+      ]);
     });
 
     it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
@@ -252,7 +312,7 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       expect(text).not.toContain('node_modules');
     });
 
-    it.each(['text/plain', 'application/xml', 'application/json; charset=latin1', ''])(
+    it.each(['text/plain', 'application/xml', 'text/html; charset=utf-8', ''])(
       'refuses the content type %p',
       async (type) => {
         const { status, text } = await service.post('{}', { 'content-type': type });
@@ -260,12 +320,14 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       },
     );
 
-    it.each(['application/json', 'Application/JSON; Charset=UTF-8', 'application/json-rpc'])(
-      'accepts the content type %p',
-      async (type) => {
-        expect(JSON.parse((await service.post('[]', { 'content-type': type })).text)).toEqual(INVALID_REQUEST);
-      },
-    );
+    it.each([
+      'application/json',
+      'Application/JSON; Charset=UTF-8',
+      'application/json; charset=utf8',
+      'application/json-rpc',
+    ])('accepts the content type %p', async (type) => {
+      expect(JSON.parse((await service.post('[]', { 'content-type': type })).text)).toEqual(INVALID_REQUEST);
+    });
 
     it('responds with a parse error to an empty body', async () => {
       expect(await reply('')).toEqual(PARSE_ERROR);
@@ -392,11 +454,32 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
       ['9007199254740993'],
       ['{"a":[-9007199254740993]}'],
       ['[123456789012345678901234567890]'],
-    ])('like %s are refused, because a double cannot hold the number', async (value) => {
-      const { error } = (await reply(createText(value))) as RpcReply;
-      expect(fieldErrors(error)).toEqual([
-        { field: 'value', message: 'must not contain a number that a double cannot hold' },
-      ]);
+    ])('like %s keep their spelling, although a double cannot hold the number', async (value) => {
+      expect(await reply(createText(value))).toHaveProperty('result');
+      const { text } = await service.post(
+        `{"jsonrpc":"2.0","method":"task.get_attachment","params":{"taskId":"${TASK}","key":"v"},"id":1}`,
+      );
+      expect(text).toContain(`"value":${value},`);
+      await service.result('task.delete_attachment', { taskId: TASK, key: 'v' });
+    });
+
+    it('that are metadata keep the spelling of numbers too', async () => {
+      const metadata = '{"snowflake":1234567890123456789,"huge":1e400}';
+      const { text } = await service.post(
+        `{"jsonrpc":"2.0","method":"task.create","params":{"id":"numbers","text":"x","metadata":${metadata}},"id":1}`,
+      );
+      expect(text).toContain(`"metadata":${metadata}`);
+      await service.result('task.delete', { id: 'numbers' });
+    });
+
+    it('may be spelt in escapes that make the request several times as large as the limit', async () => {
+      const content = 'я'.repeat(512 * 1024);
+      const escaped = content.replaceAll('я', '\\u044f');
+      const body = `{"jsonrpc":"2.0","method":"task.create_attachment","params":{"taskId":"${TASK}","key":"v","type":"text","content":"${escaped}"},"id":1}`;
+      expect(await reply(body)).toHaveProperty('result');
+      const stored = await service.result<{ content: string }>('task.get_attachment', { taskId: TASK, key: 'v' });
+      expect(stored.content === content).toBe(true);
+      await service.result('task.delete_attachment', { taskId: TASK, key: 'v' });
     });
 
     it('are refused if they are nested deeper than 64 levels', async () => {

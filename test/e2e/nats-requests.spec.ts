@@ -205,7 +205,7 @@ describe('a reply over NATS', () => {
 
 describe('a request over NATS', () => {
   it.each<[string, string | Uint8Array]>([
-    ['empty', ''],
+    ['white space', ' '],
     ['half an object', '{"id":'],
     ['not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
     ['nothing but brackets', '['.repeat(500_000)],
@@ -216,12 +216,34 @@ describe('a request over NATS', () => {
     expect(await viaBareParams('task.get', { id: TASK })).toHaveProperty('result');
   });
 
+  it('has no params if its payload is empty', async () => {
+    expect(await replyTo('task.list', '')).toMatchObject({ jsonrpc: '2.0', result: { hasMore: false }, id: null });
+    expect(await replyTo('task.get', '')).toMatchObject({ error: { code: -32602, message: 'Invalid params' } });
+  });
+
   it.each([
-    ['a batch', [{ jsonrpc: '2.0', id: 1 }]],
-    ['a scalar', 'null'],
-    ['a call of a method of another subject', { jsonrpc: '2.0', method: 'task.list', id: null }],
-  ])('is refused as invalid if it is %s', async (_what, payload) => {
-    const error = { code: -32600, message: 'Invalid Request' };
+    ['a request object', (params: unknown) => ({ jsonrpc: '2.0', params, id: 1 })],
+    ['a packet of Nest', (data: unknown) => ({ pattern: 'x', data, id: 1 })],
+  ])('may pass null, an empty array or an array of one object as params, in %s', async (_form, requestOf) => {
+    for (const none of [null, []]) {
+      const { result, response } = await replyTo('task.list', requestOf(none));
+      expect(result ?? response).toMatchObject({ hasMore: false });
+    }
+    const { result, response } = await replyTo('task.get', requestOf([{ id: TASK }]));
+    expect(result ?? response).toMatchObject({ id: TASK });
+  });
+
+  it.each([
+    ['a batch', [{ jsonrpc: '2.0', id: 1 }], /^a NATS request must be one object/],
+    ['a scalar', 'null', /^a NATS request must be one object/],
+    [
+      'a call of a method of another subject',
+      { jsonrpc: '2.0', method: 'task.list', id: null },
+      /^method must be left out or be the subject, task.get$/,
+    ],
+  ])('is refused as invalid if it is %s, and the reply says why', async (_what, payload, reason) => {
+    const data = { code: 'INVALID_REQUEST', reason: expect.stringMatching(reason) as unknown };
+    const error = { code: -32600, message: 'Invalid Request', data };
     expect(await replyTo('task.get', payload)).toEqual({ jsonrpc: '2.0', error, id: null });
   });
 
@@ -234,7 +256,11 @@ describe('a request over NATS', () => {
       error: {
         code: -32600,
         message: 'Invalid Request',
-        data: { code: 'BODY_TOO_LARGE', maxBodyBytes: MAX_BODY_BYTES },
+        data: {
+          code: 'BODY_TOO_LARGE',
+          maxBodyBytes: MAX_BODY_BYTES,
+          reason: `the body has more than ${MAX_BODY_BYTES} bytes`,
+        },
       },
       id: null,
     });
@@ -248,7 +274,14 @@ describe('a request over NATS', () => {
     }
     const reply = await send('task.list_attachments', { taskId });
     expect(reply.json()).toMatchObject({
-      error: { code: -32603, data: { code: 'REPLY_TOO_LARGE', maxPayloadBytes: client.info?.max_payload } },
+      error: {
+        code: -32603,
+        data: {
+          code: 'REPLY_TOO_LARGE',
+          maxPayloadBytes: client.info?.max_payload,
+          reason: expect.stringMatching(/^ask for less/) as unknown,
+        },
+      },
     });
     expect(reply.headers?.get('Nats-Service-Error-Code')).toBe('-32603');
     const { result } = (await viaBareParams('task.list_attachments', { taskId, limit: 1 })) as { result: Members };

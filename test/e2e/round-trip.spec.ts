@@ -12,13 +12,7 @@ const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
   fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)), maxLength: 5 }),
 );
-/**
- * JSON prints a large number as an integer of many digits. Such an integer is refused, because a double may not hold it
- * exactly.
- */
-const anyNumber = fc
-  .double({ noNaN: true, noDefaultInfinity: true })
-  .filter((number) => !Number.isInteger(number) || Number.isSafeInteger(number) || Math.abs(number) >= 1e21);
+const anyNumber = fc.double({ noNaN: true, noDefaultInfinity: true });
 const anyScalar = fc.oneof(fc.constantFrom(null, true, false, 0, -1, ''), anyText, anyNumber, fc.maxSafeInteger());
 const { value: anyValue } = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(

@@ -82,7 +82,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       },
     );
 
-    it.each(['', 'a b', 'a/b', 'a:b', 'é', '{a}', 'x'.repeat(129), 7, null])('refuses the id %j', async (id) => {
+    it.each(['', 'a b', 'a/b', 'a:b', 'é', '{a}', 'x'.repeat(129), 7])('refuses the id %j', async (id) => {
       expect(await fieldsRefused('task.create', { id, text: 'x' })).toEqual(['id']);
     });
 
@@ -101,7 +101,11 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
 
     it('refuses an id that was used before, even after the deletion of its task', async () => {
       const id = await createTask({ id: freshId() });
-      const conflict = { code: -32005, message: 'Conflict', data: { code: 'TASK_EXISTS', taskId: id } };
+      const conflict = {
+        code: -32005,
+        message: 'Conflict',
+        data: { code: 'TASK_EXISTS', taskId: id, reason: expect.stringContaining('not used again') as unknown },
+      };
       expect(await service.error('task.create', { id, text: 'again' })).toEqual(conflict);
       await service.result('task.delete', { id });
       expect(await service.error('task.create', { id, text: 'again' })).toEqual(conflict);
@@ -229,7 +233,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       [{}, ['updates']],
       [{ status: 'done' }, ['updates.status']],
       [{ priority: -1, text: '' }, ['updates.priority', 'updates.text']],
-      [{ metadata: null }, ['updates.metadata']],
+      [{ metadata: null }, ['updates']],
       [{ parentId: 'x' }, ['updates.parentId']],
       ['text', ['updates']],
     ])('refuses the updates %j', async (updates, fields) => {
@@ -262,7 +266,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       });
     });
 
-    it.each([0, false, '', null])('accepts %p as a result', async (result) => {
+    it.each([0, false, ''])('accepts %p as a result', async (result) => {
       const id = await createTask();
       await service.result('task.complete', { taskId: id, result });
       expect(await service.result('task.get_attachment', { taskId: id, key: 'result' })).toMatchObject({
@@ -297,7 +301,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
 
     it('creates no attachment without a result', async () => {
       const id = await createTask();
-      await service.result('task.complete', { id, error: null });
+      await service.result('task.complete', { id, result: null, error: null });
       expect(await get(id)).toMatchObject({ status: 'completed', attachmentCount: 0 });
     });
 
@@ -311,7 +315,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
     it('completes nothing if the result cannot be stored', async () => {
       const id = await createTask();
       const { text } = await service.post(
-        `{"jsonrpc":"2.0","method":"task.complete","params":{"id":"${id}","result":[1e400]},"id":1}`,
+        `{"jsonrpc":"2.0","method":"task.complete","params":{"id":"${id}","result":${'['.repeat(65)}${']'.repeat(65)}},"id":1}`,
       );
       expect(text).toContain('"field":"result"');
       expect(await get(id)).toMatchObject({ status: 'pending', attachmentCount: 0 });

@@ -1,5 +1,6 @@
 import { DomainError, refuseIfAny, type FieldError } from './domain-error';
 import { keyProblem, newAttachmentId, storableTextProblem, taskIdProblem } from './identifiers';
+import { integerProblem } from './integer-problem';
 import type { JsonText } from './json-text';
 import { MAX_MIME_TYPE_LENGTH, MAX_TTL_SECONDS, MAX_URL_LENGTH } from './limits';
 import type { WriteStamp } from './version';
@@ -137,8 +138,8 @@ function problemsOfBody(draft: BodyDraft, sizes: BodySizes, maxBytes: number): F
   }
   if (url !== undefined) check('url', refusal('url') ?? urlProblem(url));
   if (mimeType !== undefined) check('mimeType', mimeTypeProblem(mimeType));
-  if (size !== undefined) check('size', positiveIntegerProblem(size, Number.MAX_SAFE_INTEGER));
-  if (ttlSeconds !== undefined) check('ttlSeconds', positiveIntegerProblem(ttlSeconds, MAX_TTL_SECONDS));
+  if (size !== undefined) check('size', integerProblem(size, 1, Number.MAX_SAFE_INTEGER));
+  if (ttlSeconds !== undefined) check('ttlSeconds', integerProblem(ttlSeconds, 1, MAX_TTL_SECONDS));
   return problems;
 }
 
@@ -162,7 +163,7 @@ function sizeProblem(bytes = 0, maxBytes: number): string | undefined {
 }
 
 function urlProblem(url: string): string | undefined {
-  if (url.length > MAX_URL_LENGTH) return `must be at most ${MAX_URL_LENGTH} characters long`;
+  if (url.length > MAX_URL_LENGTH) return `must be at most ${MAX_URL_LENGTH} characters long, is ${url.length}`;
   if (storableTextProblem(url)) return storableTextProblem(url);
   // The URL parser forgives white space, control characters and a missing "//"; a URL that is stored as given must not
   // need that.
@@ -174,8 +175,4 @@ function urlProblem(url: string): string | undefined {
 function mimeTypeProblem(mimeType: string): string | undefined {
   if (mimeType.length <= MAX_MIME_TYPE_LENGTH && MIME_TYPE.test(mimeType)) return undefined;
   return `must be a media type such as application/pdf, at most ${MAX_MIME_TYPE_LENGTH} characters long`;
-}
-
-function positiveIntegerProblem(value: number, max: number): string | undefined {
-  return Number.isInteger(value) && value >= 1 && value <= max ? undefined : `must be an integer from 1 to ${max}`;
 }

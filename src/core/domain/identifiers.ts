@@ -14,7 +14,8 @@ export function newAttachmentId(nowMs: number, suffix: string): string {
 
 export function taskIdProblem(id: unknown): string | undefined {
   if (typeof id === 'string' && TASK_ID.test(id)) return undefined;
-  return `must be 1 to ${MAX_TASK_ID_LENGTH} characters of A-Z a-z 0-9 . _ ~ -`;
+  const rule = `must be 1 to ${MAX_TASK_ID_LENGTH} characters of A-Z a-z 0-9 . _ ~ -`;
+  return typeof id === 'string' && isLongerThan(id, MAX_TASK_ID_LENGTH) ? `${rule}, is ${lengthOf(id)} long` : rule;
 }
 
 export function keyProblem(key: unknown): string | undefined {
@@ -29,7 +30,8 @@ export function keyPrefixProblem(prefix: unknown): string | undefined {
 }
 
 function keyTextProblem(text: string): string | undefined {
-  if (isLongerThan(text, MAX_KEY_LENGTH)) return `must be at most ${MAX_KEY_LENGTH} characters long`;
+  const problem = lengthProblem(text, MAX_KEY_LENGTH);
+  if (problem) return problem;
   if (CONTROL_CHARACTER.test(text)) return 'must not contain control characters';
   if (UNPAIRED_SURROGATE.test(text)) return 'must not contain unpaired surrogates';
   return undefined;
@@ -42,7 +44,19 @@ export function storableTextProblem(text: string): string | undefined {
   return undefined;
 }
 
+/** Says how long a text is that has more than `max` characters. */
+export function lengthProblem(text: string, max: number): string | undefined {
+  return isLongerThan(text, max) ? `must be at most ${max} characters long, is ${lengthOf(text)}` : undefined;
+}
+
 /** Whether `text` has more than `max` code points; the cost does not grow with a huge text. */
 export function isLongerThan(text: string, max: number): boolean {
   return text.length > max && (text.length > 2 * max || [...text].length > max);
+}
+
+/** In Unicode code points. */
+function lengthOf(text: string): number {
+  let length = 0;
+  for (const _character of text) length += 1;
+  return length;
 }

@@ -52,7 +52,7 @@ export class JsonText {
     return new JsonText(`{${parts.join(',')}}`);
   }
 
-  /** What keeps this value from being stored and given back unchanged; undefined if nothing does. */
+  /** What keeps this value from being stored; undefined if nothing does. Numbers have any size: they stay text. */
   problem(): string | undefined {
     let depth = 0;
     for (let at = 0; at < this.text.length; at++) {
@@ -64,10 +64,6 @@ export class JsonText {
         if (depth > MAX_JSON_DEPTH) return `must not be nested more than ${MAX_JSON_DEPTH} levels deep`;
       } else if (closes(code)) {
         depth -= 1;
-      } else if (startsNumber(code)) {
-        const end = endOfScalar(this.text, at);
-        if (!fitsDouble(this.text.slice(at, end))) return 'must not contain a number that a double cannot hold';
-        at = end - 1;
       }
     }
     return undefined;
@@ -101,28 +97,12 @@ export function jsonElements(text: string): string[] {
   return elements;
 }
 
-/** A literal must come back as the number it says: finite, not flushed to zero, an integer within ±2^53. */
-function fitsDouble(literal: string): boolean {
-  const number = Number(literal);
-  if (number === 0) return !/^[^eE]*[1-9]/.test(literal);
-  return Number.isFinite(number) && (!/^-?\d+$/.test(literal) || isExactInteger(literal));
-}
-
-function isExactInteger(literal: string): boolean {
-  const digits = BigInt(literal);
-  return digits <= 2n ** 53n && digits >= -(2n ** 53n);
-}
-
 function opens(code: number): boolean {
   return code === 0x5b || code === 0x7b;
 }
 
 function closes(code: number): boolean {
   return code === 0x5d || code === 0x7d;
-}
-
-function startsNumber(code: number): boolean {
-  return code === 0x2d || (code >= 0x30 && code <= 0x39);
 }
 
 function skipWhitespace(text: string, from: number): number {

@@ -1,5 +1,6 @@
 import { DomainError, invalid, refuseIfAny, type FieldError } from './domain-error';
-import { isLongerThan, newTaskId, storableTextProblem } from './identifiers';
+import { lengthProblem, newTaskId, storableTextProblem } from './identifiers';
+import { integerProblem } from './integer-problem';
 import { JsonText } from './json-text';
 import { DEFAULT_PRIORITY, MAX_PRIORITY, MAX_TASK_JSON_BYTES, MAX_TASK_TEXT_LENGTH } from './limits';
 
@@ -112,18 +113,14 @@ export function taskProblems({ text, priority, metadata }: Partial<TaskDraft>): 
   const problems: FieldError[] = [];
   const check = (field: string, problem: string | undefined) => problem && problems.push({ field, message: problem });
   if (text !== undefined) check('text', textProblem(text));
-  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= MAX_PRIORITY)) {
-    check('priority', `must be an integer from 0 to ${MAX_PRIORITY}`);
-  }
+  if (priority !== undefined) check('priority', integerProblem(priority, 0, MAX_PRIORITY));
   if (metadata) check('metadata', metadata.isObject ? metadata.problem() : 'must be an object');
   return problems;
 }
 
 function textProblem(text: string): string | undefined {
-  if (text === '' || isLongerThan(text, MAX_TASK_TEXT_LENGTH)) {
-    return `must be 1 to ${MAX_TASK_TEXT_LENGTH} characters long`;
-  }
-  return storableTextProblem(text);
+  if (text === '') return `must be 1 to ${MAX_TASK_TEXT_LENGTH} characters long`;
+  return lengthProblem(text, MAX_TASK_TEXT_LENGTH) ?? storableTextProblem(text);
 }
 
 function changed(task: Task, { by, nowMs }: Change): Task {

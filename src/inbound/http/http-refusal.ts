@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import {
+  bodyTooLarge,
   invalidRequest,
   overloaded,
   parseError,
@@ -19,7 +20,7 @@ export interface HttpRefusal {
 
 export const METHOD_NOT_ALLOWED: HttpRefusal = {
   status: 405,
-  error: invalidRequest({ code: 'METHOD_NOT_ALLOWED' }),
+  error: invalidRequest({ code: 'METHOD_NOT_ALLOWED', reason: 'the HTTP method must be POST' }),
   headers: { allow: 'POST' },
 };
 
@@ -37,7 +38,10 @@ export const OVERLOADED: HttpRefusal = {
 
 const UNSUPPORTED_MEDIA_TYPE: HttpRefusal = {
   status: 415,
-  error: invalidRequest({ code: 'UNSUPPORTED_MEDIA_TYPE' }),
+  error: invalidRequest({
+    code: 'UNSUPPORTED_MEDIA_TYPE',
+    reason: 'content-type must be application/json, and the body must not be compressed',
+  }),
 };
 
 const BROKEN_BODY: HttpRefusal = { status: 400, error: parseError(), headers: { connection: 'close' } };
@@ -52,5 +56,5 @@ export function refusalOfHeaders(headers: IncomingHttpHeaders): HttpRefusal | un
 
 /** For a body that could not be read to its end: it is too large, cut off, or not as long as announced. */
 export function refusalOfBody(status: number | undefined, maxBodyBytes: number): HttpRefusal {
-  return status === 413 ? { status, error: invalidRequest({ code: 'BODY_TOO_LARGE', maxBodyBytes }) } : BROKEN_BODY;
+  return status === 413 ? { status, error: bodyTooLarge(maxBodyBytes) } : BROKEN_BODY;
 }

@@ -28,7 +28,10 @@ const PATH = '/rpc';
 const JSON_UTF_8 = 'application/json; charset=utf-8';
 
 export class JsonRpcHttpOptions {
-  constructor(readonly maxBodyBytes: number) {}
+  constructor(
+    readonly maxBodyBytes: number,
+    readonly maxReplyBytes: number,
+  ) {}
 }
 
 /**
@@ -46,7 +49,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     private readonly load: LoadShedder,
     durations: CallDurations,
   ) {
-    super(load, durations);
+    super(load, durations, options.maxReplyBytes);
   }
 
   /** Undefined while messages are taken on. */

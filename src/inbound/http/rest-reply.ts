@@ -64,6 +64,7 @@ const REPLIES: Record<Exclude<ErrorWord, 'INVALID_PARAMS' | 'FORBIDDEN'>, RestRe
   TASK_EXISTS: CONFLICT,
   VERSION_CONFLICT: CONFLICT,
   METHOD_NOT_ALLOWED: NOT_ALLOWED,
+  INVALID_REQUEST: { status: 400, detail: 'Invalid request' },
   BATCH_TOO_LONG: { status: 413, detail: 'Batch too long' },
   BODY_TOO_LARGE: { status: 413, detail: 'Body too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, detail: 'Unsupported media type' },

@@ -9,6 +9,7 @@ export type ErrorWord =
   | 'FORBIDDEN'
   | 'INTERNAL_ERROR'
   | 'INVALID_PARAMS'
+  | 'INVALID_REQUEST'
   | 'KEY_SET_UNAVAILABLE'
   | 'METHOD_NOT_ALLOWED'
   | 'OVERLOADED'
@@ -58,8 +59,14 @@ export function parseError(): JsonRpcError {
   return new JsonRpcError(PARSE_ERROR, 'Parse error');
 }
 
-export function invalidRequest(data?: ErrorData): JsonRpcError {
+/** `data` has a `reason`, unless the specification prints the reply: then there is no `data`. */
+export function invalidRequest(data?: ErrorData & { readonly reason: string }): JsonRpcError {
   return new JsonRpcError(INVALID_REQUEST, 'Invalid Request', data);
+}
+
+export function bodyTooLarge(maxBodyBytes: number): JsonRpcError {
+  const reason = `the body has more than ${maxBodyBytes} bytes`;
+  return invalidRequest({ code: 'BODY_TOO_LARGE', maxBodyBytes, reason });
 }
 
 export function methodNotFound(): JsonRpcError {
@@ -79,9 +86,10 @@ export function overloaded(): JsonRpcError {
   return serviceUnavailable('OVERLOADED', 'Overloaded');
 }
 
-/** The caller asked for more than one reply can carry. */
-export function replyTooLarge(facts?: Readonly<Record<string, unknown>>): JsonRpcError {
-  return new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'REPLY_TOO_LARGE', ...facts });
+/** The caller asked for more than one reply may carry; the limit is a fact, under the name of what sets it. */
+export function replyTooLarge(limit: { maxReplyBytes: number } | { maxPayloadBytes: number }): JsonRpcError {
+  const reason = 'ask for less: a smaller limit, includeBodies: false, fewer requests, or fewer calls in a batch';
+  return new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'REPLY_TOO_LARGE', ...limit, reason });
 }
 
 /** Logs an error that the code does not foresee; the caller learns nothing of it. */

@@ -9,9 +9,9 @@ export abstract class JsonRpcStrategy extends Server implements CustomTransportS
   protected readonly jsonRpc: JsonRpc;
   protected readonly inFlight: MessagesInFlight;
 
-  constructor(load: LoadShedder, durations: CallDurations) {
+  constructor(load: LoadShedder, durations: CallDurations, maxReplyBytes: number) {
     super();
-    this.jsonRpc = new JsonRpc(this.messageHandlers, durations);
+    this.jsonRpc = new JsonRpc(this.messageHandlers, durations, maxReplyBytes);
     this.inFlight = new MessagesInFlight(load);
   }
 

@@ -5,11 +5,12 @@ import { inParallel } from '../../core/consistency/in-parallel';
 import { CallContext, type CallOrigin } from './call-context';
 import type { CallDurations } from './call-durations';
 import { invalidRequest, JsonRpcError, methodNotFound, parseError, unexpected } from './json-rpc-error';
-import { ReplyBudget, writeJson } from './json-writer';
+import { writeJson } from './json-writer';
 import type { RawParams } from './raw-params';
-import { readCall, type Call } from './read-call';
+import { idText, isObject, readCall, type Call } from './read-call';
+import { ReplyBudget } from './reply-budget';
 
-const MAX_BATCH_CALLS = 50;
+const MAX_BATCH_CALLS = 100;
 /** Calls of one batch that run at the same time: each may read a hundred large attachments. */
 const MAX_CONCURRENT_CALLS = 8;
 
@@ -26,6 +27,7 @@ export class JsonRpc {
   constructor(
     private readonly methods: ReadonlyMap<string, RpcMethod>,
     private readonly durations: CallDurations,
+    private readonly maxReplyBytes: number,
   ) {}
 
   /** Undefined if the message gets no reply. Never rejects. */
@@ -39,19 +41,19 @@ export class JsonRpc {
     try {
       return await (Array.isArray(message)
         ? this.replyToBatch(message, text, origin)
-        : this.replyToOne(message, text, origin));
+        : this.replyToOne(message, text, origin, this.budget()));
     } catch (error) {
       return errorReply(unexpected(error, this.logger), 'null');
     }
   }
 
   /** Runs one call. Never rejects. */
-  async run({ method: name, params }: Omit<Call, 'id'>, origin: CallOrigin, budget?: ReplyBudget): Promise<Outcome> {
+  async run({ method: name, params }: Omit<Call, 'id'>, origin: CallOrigin, budget = this.budget()): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport);
     try {
       if (!method) throw methodNotFound();
-      const result = writeJson(await settled(method(params, new CallContext(origin, name))), budget);
+      const result = budget.write(await settled(method(params, new CallContext(origin, name))));
       finish();
       return { result };
     } catch (error) {
@@ -63,14 +65,15 @@ export class JsonRpc {
 
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {
     if (batch.length === 0) return errorReply(invalidRequest(), 'null');
-    if (batch.length > MAX_BATCH_CALLS) {
-      return errorReply(invalidRequest({ code: 'BATCH_TOO_LONG', maxCalls: MAX_BATCH_CALLS }), 'null');
-    }
+    if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text);
     const texts = jsonElements(text);
-    const budget = new ReplyBudget();
+    const budget = this.budget(batch.length);
     const replies: (string | undefined)[] = [];
     await inParallel([...batch.entries()], MAX_CONCURRENT_CALLS, async ([i, request]) => {
-      replies[i] = await this.replyToOne(request, texts[i] as string, origin, budget);
+      // The specification prints the reply to what is no object.
+      replies[i] = isObject(request)
+        ? await this.replyToOne(request, texts[i] as string, origin, budget)
+        : errorReply(invalidRequest(), 'null');
     });
     const spoken = replies.filter((reply) => reply !== undefined);
     return spoken.length > 0 ? `[${spoken.join(',')}]` : undefined;
@@ -80,12 +83,36 @@ export class JsonRpc {
     request: unknown,
     text: string,
     origin: CallOrigin,
-    budget?: ReplyBudget,
+    budget: ReplyBudget,
   ): Promise<string | undefined> {
     const call = readCall(request, text);
-    if ('error' in call) return errorReply(call.error, call.id);
-    const outcome = await this.run(call, origin, budget);
-    return call.id === undefined ? undefined : replyOf(outcome, call.id);
+    const outcome = 'error' in call ? call : await this.run(call, origin, budget);
+    if (call.id === undefined) return undefined;
+    const reply = replyOf(outcome, call.id);
+    return budget.takes(reply) ? reply : errorReply(budget.error, call.id);
+  }
+
+  /** Clients wait for every id that they sent, so each gets the refusal; notifications get nothing. */
+  private refuseBatch(batch: readonly unknown[], text: string): string {
+    const reason = `a batch has at most ${MAX_BATCH_CALLS} calls`;
+    const error = invalidRequest({ code: 'BATCH_TOO_LONG', maxCalls: MAX_BATCH_CALLS, reason });
+    const errorText = writeJson(bodyOf(error));
+    let texts: readonly string[] | undefined;
+    let bytesLeft = this.maxReplyBytes;
+    const refusals: string[] = [];
+    for (const [i, request] of batch.entries()) {
+      const givenId = isObject(request) ? request['id'] : undefined;
+      const id = idText(givenId, () => (texts ??= jsonElements(text))[i] as string);
+      if (id === undefined) continue;
+      const refusal = errorReplyOf(errorText, id);
+      if ((bytesLeft -= Buffer.byteLength(refusal) + 1) < 1) return errorReply(error, 'null');
+      refusals.push(refusal);
+    }
+    return refusals.length > 0 ? `[${refusals.join(',')}]` : errorReply(error, 'null');
+  }
+
+  private budget(calls?: number): ReplyBudget {
+    return new ReplyBudget(this.maxReplyBytes, calls);
   }
 }
 
@@ -100,6 +127,14 @@ export function replyOf(outcome: Outcome, id: string): string {
 }
 
 /** `id` is JSON text. */
-export function errorReply({ code, message, data }: JsonRpcError, id: string): string {
-  return `{"jsonrpc":"2.0","error":${writeJson({ code, message, data })},"id":${id}}`;
+export function errorReply(error: JsonRpcError, id: string): string {
+  return errorReplyOf(writeJson(bodyOf(error)), id);
+}
+
+function errorReplyOf(errorText: string, id: string): string {
+  return `{"jsonrpc":"2.0","error":${errorText},"id":${id}}`;
+}
+
+function bodyOf({ code, message, data }: JsonRpcError): object {
+  return { code, message, data };
 }

@@ -1,5 +1,7 @@
 /** The params of one call, parsed and as text: JSON values are cut from the text, all other values are read parsed. */
 export class RawParams {
+  static readonly NONE = new RawParams({}, () => '{}');
+
   constructor(
     readonly values: Readonly<Record<string, unknown>> | readonly unknown[],
     private readonly readText: () => string,

@@ -1,5 +1,5 @@
-import { isLongerThan } from '../../core/domain/identifiers';
-import { jsonMembers } from '../../core/domain/json-text';
+import { lengthProblem } from '../../core/domain/identifiers';
+import { jsonElements, jsonMembers } from '../../core/domain/json-text';
 import { invalidRequest, type JsonRpcError } from './json-rpc-error';
 import { RawParams } from './raw-params';
 
@@ -19,35 +19,76 @@ export interface InvalidCall {
   readonly error: JsonRpcError;
 }
 
+type Members = Readonly<Record<string, unknown>>;
+
 /** The call in a parsed message; `text` is what it was parsed from. */
 export function readCall(request: unknown, text: string): Call | InvalidCall {
-  if (typeof request !== 'object' || request === null || Array.isArray(request)) return invalidCall();
-  const { jsonrpc, method, params: givenParams, id: givenId } = request as Record<string, unknown>;
-  const id = givenId === undefined ? undefined : idText(givenId, text);
-  if (givenId !== undefined && id === undefined) return invalidCall();
+  if (!isObject(request)) return invalidCall('a request must be an object');
+  const { jsonrpc, method, params: givenParams, id: givenId } = request;
+  const id = idText(givenId, () => text);
   const params = readParams(givenParams, () => memberText(text, 'params'));
-  return jsonrpc === '2.0' && typeof method === 'string' && params ? { id, method, params } : invalidCall(id);
+  const idProblem = idProblemOf(givenId);
+  if (!idProblem && jsonrpc === '2.0' && typeof method === 'string' && params) return { id, method, params };
+  if (isPrinted(request)) return { id: 'null', error: invalidRequest() };
+  const reasons = [
+    idProblem,
+    jsonrpc === '2.0' ? undefined : 'jsonrpc must be "2.0"',
+    typeof method === 'string' ? undefined : 'method must be a string',
+    params ? undefined : 'params must be an object',
+  ];
+  return invalidCall(reasons.filter((reason) => reason !== undefined).join(', '), id);
 }
 
-/** Undefined if `params` is neither an object nor an array. */
+/**
+ * Undefined if `params` cannot be the params of a call. Clients that have nothing to pass send null or an empty array,
+ * and clients that only pass by position send an array of one object: it is taken by name.
+ */
 export function readParams(params: unknown, readText: () => string): RawParams | undefined {
-  if (params === undefined) return new RawParams({}, () => '{}');
-  if (typeof params !== 'object' || params === null) return undefined;
-  return new RawParams(params as RawParams['values'], readText);
+  if (params === undefined || params === null) return RawParams.NONE;
+  if (typeof params !== 'object') return undefined;
+  if (!Array.isArray(params)) return new RawParams(params as Members, readText);
+  if (params.length === 0) return RawParams.NONE;
+  const [only] = params as unknown[];
+  if (params.length > 1 || !isObject(only)) return new RawParams(params, readText);
+  return new RawParams(only, () => jsonElements(readText())[0] as string);
 }
 
-/** Undefined if `id` is not a valid id. If parsing could have changed a number, it is echoed as it was spelt. */
-export function idText(id: unknown, text: string): string | undefined {
-  if (id === null) return 'null';
-  if (typeof id === 'string') return isLongerThan(id, MAX_ID_LENGTH) ? undefined : JSON.stringify(id);
-  if (typeof id !== 'number' || !Number.isFinite(id)) return undefined;
-  return Number.isSafeInteger(id) && !Object.is(id, -0) ? String(id) : memberText(text, 'id');
+/**
+ * Undefined if there is no id, or no valid one. If parsing could have changed a number, it is echoed as it was spelt: `readText`
+ * reads the object that it is a member of.
+ */
+export function idText(id: unknown, readText: () => string): string | undefined {
+  if (id === undefined || idProblemOf(id)) return undefined;
+  if (typeof id !== 'number') return JSON.stringify(id);
+  return Number.isSafeInteger(id) && !Object.is(id, -0) ? String(id) : memberText(readText(), 'id');
+}
+
+/** What is wrong with an id that was given; undefined also if none was. */
+export function idProblemOf(id: unknown): string | undefined {
+  if (id === undefined || id === null || (typeof id === 'number' && Number.isFinite(id))) return undefined;
+  if (typeof id !== 'string') return 'id must be a string, a finite number or null';
+  const problem = lengthProblem(id, MAX_ID_LENGTH);
+  return problem && `id ${problem}`;
 }
 
 export function memberText(text: string, name: string): string {
   return jsonMembers(text).get(name) as string;
 }
 
-export function invalidCall(id = 'null'): InvalidCall {
-  return { id, error: invalidRequest() };
+export function invalidCall(reason: string, id = 'null'): InvalidCall {
+  return { id, error: invalidRequest({ code: 'INVALID_REQUEST', reason }) };
+}
+
+export function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Section 7 of the specification prints the replies to two kinds of invalid objects: one that has no member of a
+ * request, `{"foo": "boo"}`, and `{"jsonrpc": "2.0", "method": 1, "params": "bar"}`.
+ */
+function isPrinted({ jsonrpc, method, params, id }: Members): boolean {
+  if (id !== undefined) return false;
+  if (jsonrpc === undefined) return method === undefined && params === undefined;
+  return jsonrpc === '2.0' && typeof method === 'number' && typeof params === 'string';
 }

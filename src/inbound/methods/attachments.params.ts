@@ -36,7 +36,7 @@ export class CreateAttachmentParams extends AttachmentRefParams implements Cross
   @Rule(isOneOf(ATTACHMENT_TYPES))
   type!: AttachmentType;
 
-  @Json()
+  @Json({ orNull: true })
   value?: JsonText;
 
   @MayBeOmitted()

@@ -2,6 +2,7 @@ import { validateSync } from 'class-validator';
 import type { FieldError } from '../../core/domain/domain-error';
 import { jsonElements, jsonMembers, JsonText } from '../../core/domain/json-text';
 import type { CoreSettings } from '../../core/ports/core-settings';
+import { nearName } from './near-name';
 import { declaredMembers, isObject, type CrossChecked, type MemberKind, type ParamsClass } from './params-rules';
 import { RawParams } from '../json-rpc/raw-params';
 
@@ -10,6 +11,9 @@ interface Bound {
   readonly params: object;
   readonly problems: FieldError[];
 }
+
+/** A request may have any number of unknown names, and comparing names takes time. */
+const MAX_SUGGESTIONS = 20;
 
 type Members = Record<string, unknown>;
 
@@ -34,14 +38,15 @@ interface Binding {
 
 function bindObject(declared: ParamsClass, given: RawParams, path: string, binding: Binding): object {
   const params = new declared() as Members;
-  const kinds = declaredMembers(declared);
+  const members = declaredMembers(declared);
   for (const [name, value] of Object.entries(given.values)) {
-    if (kinds.has(name)) params[name] = value;
-    else binding.problems.push({ field: path + name, message: 'is not a parameter of this method' });
+    const member = members.get(name);
+    if (!member) binding.problems.push({ field: path + name, message: unknownName(name, members, binding) });
+    else if (value !== null || member.takesNull) params[name] = value;
   }
   binding.problems.push(...ruleProblems(params, path));
   let texts: Map<string, string> | undefined;
-  for (const [name, kind] of kinds) {
+  for (const [name, { kind }] of members) {
     if (kind === 'plain' || params[name] === undefined) continue;
     const readText = () => (texts ??= jsonMembers(given.text)).get(name) as string;
     params[name] = bindMember(kind, params[name], readText, path + name, binding);
@@ -49,6 +54,12 @@ function bindObject(declared: ParamsClass, given: RawParams, path: string, bindi
   const isNews = ({ field }: FieldError) => !isReported(field, binding.problems);
   binding.problems.push(...crossProblems(params, binding.settings, path).filter(isNews));
   return params;
+}
+
+function unknownName(name: string, members: ReadonlyMap<string, unknown>, { problems }: Binding): string {
+  const message = 'is not a parameter of this method';
+  const near = problems.length < MAX_SUGGESTIONS ? nearName(name, members.keys()) : undefined;
+  return near === undefined ? message : `${message}, did you mean ${near}?`;
 }
 
 /** Reads a member that its own rule has found valid. */

@@ -47,7 +47,12 @@ const REFUSALS: {
       taskId,
       key,
     }),
-  'task-exists': ({ taskId }) => new JsonRpcError(CONFLICT, 'Conflict', { code: 'TASK_EXISTS', taskId }),
+  'task-exists': ({ taskId }) =>
+    new JsonRpcError(CONFLICT, 'Conflict', {
+      code: 'TASK_EXISTS',
+      taskId,
+      reason: 'the id was used before: ids are not used again, also not after the task was deleted',
+    }),
   'version-conflict': ({ taskId, key, currentVersion }) =>
     new JsonRpcError(CONFLICT, 'Conflict', { code: 'VERSION_CONFLICT', taskId, key, currentVersion }),
 };

@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { Allow, getMetadataStorage, ValidateBy, ValidateIf } from 'class-validator';
 import type { FieldError } from '../../core/domain/domain-error';
-import { isLongerThan, storableTextProblem } from '../../core/domain/identifiers';
+import { lengthProblem, storableTextProblem } from '../../core/domain/identifiers';
+import { integerProblem } from '../../core/domain/integer-problem';
 import { MAX_ACTOR_LENGTH } from '../../core/domain/limits';
 import type { CoreSettings } from '../../core/ports/core-settings';
 
@@ -19,7 +20,15 @@ export interface CrossChecked {
 /** How a member is read: as it was parsed, as JSON text, or as nested params. */
 export type MemberKind = 'plain' | 'json' | ParamsClass;
 
+/** A member of a params class. */
+export interface Member {
+  readonly kind: MemberKind;
+  /** Null is a value of the member; of all other members, null counts as left out. */
+  readonly takesNull: boolean;
+}
+
 const KIND = Symbol('how a member is read');
+const TAKES_NULL = Symbol('whether null is a value');
 
 /** Validates a member with a rule of the domain, or with one of the same form. */
 export function Rule(problemOf: Problem): PropertyDecorator {
@@ -32,16 +41,20 @@ export function Rule(problemOf: Problem): PropertyDecorator {
   });
 }
 
-/** May be left out, but not be null unless `orNull` says so. */
+/** May be left out; null counts as left out, unless `orNull` says that it means something. */
 export function MayBeOmitted({ orNull = false } = {}): PropertyDecorator {
-  return ValidateIf((_, value) => value !== undefined && !(orNull && value === null));
+  return (target, name) => {
+    ValidateIf((_, value) => value !== undefined && value !== null)(target, name);
+    Reflect.defineMetadata(TAKES_NULL, orNull, target, name);
+  };
 }
 
-/** A JSON value, null included: reaches the handler as `JsonText`. */
-export function Json(): PropertyDecorator {
+/** A JSON value that may be left out: reaches the handler as `JsonText`. Null is one only if `orNull` says so. */
+export function Json({ orNull = false } = {}): PropertyDecorator {
   return (target, name) => {
     Allow()(target, name);
     Reflect.defineMetadata(KIND, 'json', target, name);
+    Reflect.defineMetadata(TAKES_NULL, orNull, target, name);
   };
 }
 
@@ -50,24 +63,31 @@ export function Nested(params: ParamsClass): PropertyDecorator {
   return Reflect.metadata(KIND, params);
 }
 
-const membersByClass = new Map<ParamsClass, ReadonlyMap<string, MemberKind>>();
+const membersByClass = new Map<ParamsClass, ReadonlyMap<string, Member>>();
 
 /** The members that a class declares, inherited ones included. */
-export function declaredMembers(params: ParamsClass): ReadonlyMap<string, MemberKind> {
+export function declaredMembers(params: ParamsClass): ReadonlyMap<string, Member> {
   let members = membersByClass.get(params);
   if (!members) {
     const rules = getMetadataStorage().getTargetValidationMetadatas(params, '', false, false);
-    const kindOf = (name: string) =>
-      (Reflect.getMetadata(KIND, params.prototype as object, name) ?? 'plain') as MemberKind;
-    members = new Map(rules.map(({ propertyName }) => [propertyName, kindOf(propertyName)]));
+    const about = (what: symbol, name: string) =>
+      Reflect.getMetadata(what, params.prototype as object, name) as unknown;
+    const memberOf = (name: string): Member => ({
+      kind: (about(KIND, name) ?? 'plain') as MemberKind,
+      takesNull: about(TAKES_NULL, name) === true,
+    });
+    members = new Map(rules.map(({ propertyName }) => [propertyName, memberOf(propertyName)]));
     membersByClass.set(params, members);
   }
   return members;
 }
 
 export const isString: Problem = (value) => (typeof value === 'string' ? undefined : 'must be a string');
-export const isNumber: Problem = (value) => (typeof value === 'number' ? undefined : 'must be a number');
-export const isBoolean: Problem = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false');
+/** Of a parameter that is optional, as all numbers are; its range is another rule. */
+export const isNumber: Problem = (value) => (typeof value === 'number' ? undefined : 'must be a number, or left out');
+/** Of a parameter that is optional, as all booleans are. */
+export const isBoolean: Problem = (value) =>
+  typeof value === 'boolean' ? undefined : 'must be true or false, or left out';
 export const isObject: Problem = (value) =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'must be an object';
 
@@ -76,18 +96,18 @@ export function isOneOf(words: readonly string[]): Problem {
 }
 
 export function isIntegerFrom(min: number, max = Number.MAX_SAFE_INTEGER): Problem {
-  const isWithin = (value: unknown) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
-  return (value) => (isWithin(value) ? undefined : `must be an integer from ${min} to ${max}`);
+  return (value) => integerProblem(value, min, max);
 }
 
 export function isArrayOf(min: number, max: number): Problem {
-  const isWithin = (value: unknown) => Array.isArray(value) && value.length >= min && value.length <= max;
-  return (value) => (isWithin(value) ? undefined : `must be an array of ${min} to ${max} elements`);
+  return (value) => {
+    if (!Array.isArray(value)) return `must be an array of ${min} to ${max} elements`;
+    const { length } = value;
+    return length >= min && length <= max ? undefined : `must be an array of ${min} to ${max} elements, has ${length}`;
+  };
 }
 
 export const isActor: Problem = (value) => {
-  if (typeof value === 'string' && value !== '' && !isLongerThan(value, MAX_ACTOR_LENGTH)) {
-    return storableTextProblem(value);
-  }
-  return `must be a string of 1 to ${MAX_ACTOR_LENGTH} characters`;
+  if (typeof value !== 'string' || value === '') return `must be a string of 1 to ${MAX_ACTOR_LENGTH} characters`;
+  return lengthProblem(value, MAX_ACTOR_LENGTH) ?? storableTextProblem(value);
 };

@@ -22,6 +22,7 @@ export class JsonRpcNatsOptions {
     /** Pending until the first connection. */
     readonly client: Promise<NatsConnection>,
     readonly maxBodyBytes: number,
+    readonly maxReplyBytes: number,
     readonly instanceId: string,
     /** Semantic version that service discovery shows. */
     readonly version: string,
@@ -44,7 +45,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     private readonly load: LoadShedder,
     durations: CallDurations,
   ) {
-    super(load, durations);
+    super(load, durations, options.maxReplyBytes);
   }
 
   listen(listening: (error?: unknown) => void): void {
@@ -105,7 +106,8 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
     // The request is read even if it is refused: the form of the reply depends on it.
     const outcome = this.load.isOverloaded ? { error: overloaded() } : await this.outcomeOf(request, message.headers);
-    const reply = message.reply ? natsReply(request, outcome, client.info?.max_payload) : undefined;
+    const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
+    const reply = message.reply ? natsReply(request, outcome, limits) : undefined;
     const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
     tally.count(performance.now() - startedAtMs, error);
     if (reply) message.respond(reply.payload, { headers: error && errorHeaders(error) });

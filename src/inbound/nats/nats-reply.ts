@@ -9,16 +9,24 @@ export interface NatsReply {
   readonly error?: JsonRpcError;
 }
 
+export interface ReplyLimits {
+  readonly maxReplyBytes: number;
+  /** Of the NATS server; undefined if it does not say. */
+  readonly maxPayloadBytes?: number;
+}
+
 /** Undefined for a notification. A payload over the server's limit would be lost: an error is sent instead. */
 export function natsReply(
   { call: { id }, replyOf }: NatsRequest,
   outcome: Outcome,
-  maxPayloadBytes = Number.POSITIVE_INFINITY,
+  { maxReplyBytes, maxPayloadBytes = maxReplyBytes }: ReplyLimits,
 ): NatsReply | undefined {
   if (id === undefined) return undefined;
   const payload = Buffer.from(replyOf(outcome, id));
-  if (payload.length <= maxPayloadBytes) return { payload, error: 'error' in outcome ? outcome.error : undefined };
-  const error = replyTooLarge({ maxPayloadBytes });
+  if (payload.length <= Math.min(maxReplyBytes, maxPayloadBytes)) {
+    return { payload, error: 'error' in outcome ? outcome.error : undefined };
+  }
+  const error = replyTooLarge(payload.length > maxReplyBytes ? { maxReplyBytes } : { maxPayloadBytes });
   return { payload: Buffer.from(replyOf({ error }, id)), error };
 }
 

@@ -1,8 +1,10 @@
-import { invalidRequest, parseError, type JsonRpcError } from '../json-rpc/json-rpc-error';
+import { bodyTooLarge, parseError, type JsonRpcError } from '../json-rpc/json-rpc-error';
 import { replyOf, type Outcome } from '../json-rpc/json-rpc';
 import {
+  idProblemOf,
   idText,
   invalidCall,
+  isObject,
   memberText,
   readCall,
   readParams,
@@ -21,19 +23,24 @@ export interface NatsRequest {
 
 type Members = Readonly<Record<string, unknown>>;
 
+const NOT_AN_OBJECT = 'a NATS request must be one object: a JSON-RPC request, the params, or a packet of Nest';
+
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Nest's client begins a packet like this. It would take a reply in any other form for a success. */
 const NEST_START = Buffer.from('{"pattern":');
 
 /**
  * The call in a message to the subject `method`. It has one of three forms: a JSON-RPC request object, which may leave
- * out its method; a packet of Nest's NATS client; or the bare params.
+ * out its method; a packet of Nest's NATS client; or the bare params, which may be empty.
  */
 export function readNatsRequest(method: string, payload: Uint8Array, maxBodyBytes: number): NatsRequest {
   if (payload.length > maxBodyBytes) {
-    const error = invalidRequest({ code: 'BODY_TOO_LARGE', maxBodyBytes });
-    return refused(error, NEST_START.equals(payload.subarray(0, NEST_START.length)) ? nestReplyOf : replyOf);
+    return refused(
+      bodyTooLarge(maxBodyBytes),
+      NEST_START.equals(payload.subarray(0, NEST_START.length)) ? nestReplyOf : replyOf,
+    );
   }
+  if (payload.length === 0) return { call: { id: 'null', method, params: RawParams.NONE }, replyOf };
   let text: string;
   let message: unknown;
   try {
@@ -42,16 +49,17 @@ export function readNatsRequest(method: string, payload: Uint8Array, maxBodyByte
   } catch {
     return refused(parseError());
   }
-  if (typeof message !== 'object' || message === null || Array.isArray(message)) return refused(invalidRequest());
-  const members = message as Members;
-  if (members['jsonrpc'] !== undefined) return { call: jsonRpcCall(method, members, text), replyOf };
-  if (isNestPacket(members)) return { call: nestCall(method, members, text), replyOf: nestReplyOf };
-  return { call: { id: 'null', method, params: new RawParams(members, () => text) }, replyOf };
+  if (!isObject(message)) return { call: invalidCall(NOT_AN_OBJECT), replyOf };
+  if (message['jsonrpc'] !== undefined) return { call: jsonRpcCall(method, message, text), replyOf };
+  if (isNestPacket(message)) return { call: nestCall(method, message, text), replyOf: nestReplyOf };
+  return { call: { id: 'null', method, params: new RawParams(message, () => text) }, replyOf };
 }
 
 function jsonRpcCall(subject: string, members: Members, text: string): Call | InvalidCall {
   const call = readCall({ method: subject, ...members }, text);
-  return 'method' in call && call.method !== subject ? invalidCall(call.id) : call;
+  return 'method' in call && call.method !== subject
+    ? invalidCall(`method must be left out or be the subject, ${subject}`, call.id)
+    : call;
 }
 
 function isNestPacket({ pattern, data, id }: Members): boolean {
@@ -60,9 +68,11 @@ function isNestPacket({ pattern, data, id }: Members): boolean {
 
 /** A packet without an id is an event in Nest's words, and a notification in those of JSON-RPC. */
 function nestCall(method: string, { id: givenId, data }: Members, text: string): Call | InvalidCall {
-  const id = givenId === undefined ? undefined : idText(givenId, text);
+  const id = idText(givenId, () => text);
   const params = readParams(data, () => memberText(text, 'data'));
-  return (givenId === undefined || id !== undefined) && params ? { id, method, params } : invalidCall(id);
+  const idProblem = idProblemOf(givenId);
+  if (idProblem) return invalidCall(idProblem);
+  return params ? { id, method, params } : invalidCall('data must be an object', id);
 }
 
 /** In the form of Nest's own server. */

@@ -1,5 +1,5 @@
 import type { Caller } from '../../domain/caller';
-import { notFound, type Attachment, type AttachmentRef } from '../../domain/attachment';
+import { notFound, refName, type Attachment, type AttachmentRef } from '../../domain/attachment';
 import type { AttachmentLookup } from '../../consistency/attachment-lookup';
 
 export interface GetAttachmentsBatchCommand {
@@ -20,9 +20,12 @@ export class GetAttachmentsBatch {
   constructor(private readonly lookup: AttachmentLookup) {}
 
   async execute({ requests, allowMissing }: GetAttachmentsBatchCommand, caller: Caller): Promise<AttachmentBatch> {
-    const found = await this.lookup.find(requests, caller);
-    const attachments = requests.map((ref, i) => {
-      const attachment = found[i]?.attachment;
+    // Equal requests share one read, and one copy in memory.
+    const refs = new Map(requests.map((ref) => [refName(ref), ref]));
+    const found = await this.lookup.find([...refs.values()], caller);
+    const byName = new Map([...refs.keys()].map((name, i) => [name, found[i]?.attachment]));
+    const attachments = requests.map((ref) => {
+      const attachment = byName.get(refName(ref));
       if (!attachment && !allowMissing) throw notFound(ref);
       return attachment ?? null;
     });

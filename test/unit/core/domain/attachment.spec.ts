@@ -105,7 +105,7 @@ describe('the body of an attachment', () => {
     [{ type: 'text', content: '\ud800' }, 'content'],
     [{ type: 'text', content: 'é'.repeat(501) }, 'content'],
     [{ type: 'json', value: JsonText.of('x'.repeat(999)) }, 'value'],
-    [{ type: 'json', value: JsonText.fromValid('1e400') }, 'value'],
+    [{ type: 'json', value: JsonText.fromValid('['.repeat(65) + ']'.repeat(65)) }, 'value'],
     [{ type: 'text', content: 'x', size: 1.5 }, 'size'],
     [{ type: 'text', content: 'x', ttlSeconds: 0 }, 'ttlSeconds'],
     [{ type: 'text', content: 'x', ttlSeconds: Infinity }, 'ttlSeconds'],

@@ -3,6 +3,7 @@ import {
   isLongerThan,
   keyPrefixProblem,
   keyProblem,
+  lengthProblem,
   newAttachmentId,
   newTaskId,
   storableTextProblem,
@@ -71,6 +72,15 @@ describe('text', () => {
     expect(storableTextProblem('\u0001\n\t😀')).toBeUndefined();
     expect(storableTextProblem('a\0')).toMatch(/U\+0000/);
     expect(storableTextProblem('a\ud800b')).toMatch(/surrogates/);
+  });
+
+  it('that is too long is refused with its length and the limit', () => {
+    expect(lengthProblem('😀'.repeat(100), 100)).toBeUndefined();
+    expect(lengthProblem('😀'.repeat(120), 100)).toBe('must be at most 100 characters long, is 120');
+    expect(keyProblem('x'.repeat(101))).toBe('must be at most 100 characters long, is 101');
+    expect(keyProblem('x'.repeat(1_000_000))).toBe('must be at most 100 characters long, is 1000000');
+    expect(keyPrefixProblem('x'.repeat(101))).toBe('must be at most 100 characters long, is 101');
+    expect(taskIdProblem('x'.repeat(129))).toBe('must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, is 129 long');
   });
 
   it('is measured in code points', () => {

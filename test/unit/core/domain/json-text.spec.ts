@@ -37,22 +37,24 @@ describe('JsonText', () => {
 
   it('counts UTF-8 bytes', () => expect(JsonText.fromValid('"é€😀"').sizeBytes).toBe(11));
 
-  it.each(['0', '-0', '0.000', '0e400', '1e308', '5e-324', '9007199254740992', '-9007199254740992', '0.1', '1e20'])(
-    'accepts the number %s',
-    (text) => expect(JsonText.fromValid(text).problem()).toBeUndefined(),
-  );
-
   it.each([
+    '0',
+    '-0',
+    '0.000',
+    '0e400',
+    '1e308',
+    '5e-324',
+    '0.1',
     '1e400',
     '-1e400',
     '1e-400',
     '9007199254740993',
     '-9007199254740993',
     '[{"a":123456789012345678901234567890}]',
-  ])('refuses the number %s', (text) => expect(JsonText.fromValid(text).problem()).toMatch(/double/));
-
-  it('does not take digits within strings for numbers', () => {
-    expect(JsonText.fromValid('{"1e400":"9007199254740993 \\" 1e999"}').problem()).toBeUndefined();
+    '9'.repeat(400),
+  ])('accepts the number %s, and keeps its spelling', (text) => {
+    const json = JsonText.fromValid(text);
+    expect([json.problem(), json.text]).toEqual([undefined, text]);
   });
 
   it('accepts values as deep as the limit and none deeper', () => {

@@ -222,6 +222,13 @@ describe('getting a batch', () => {
     expect([fixture.redis.calls, fixture.postgres.calls]).toEqual([['read'], []]);
   });
 
+  it('reads equal requests once, and returns the same object for each', async () => {
+    const { attachments } = await batch([ref('a'), ref('b'), ref('a'), ref('none'), ref('a'), ref('none')], true);
+    expect(attachments.map((one) => one && one.content)).toEqual(['a', 'b', 'a', null, 'a', null]);
+    expect(attachments[2]).toBe(attachments[0]);
+    expect([fixture.metrics.hits, fixture.metrics.misses]).toEqual([2, 1]);
+  });
+
   it('fails for the first missing attachment, even if its task is missing', async () => {
     const refused = await refusal(batch([ref('a'), ref('a', 't-none'), ref('none')]));
     expect(refused).toEqual({ kind: 'attachment-not-found', taskId: 't-none', key: 'a' });

@@ -58,6 +58,7 @@ const execute = (useCase: { readonly name: string }) =>
   executes.get(useCase.name) as jest.Mock<Promise<unknown>, unknown[]>;
 
 const MAX_BODY_BYTES = 4096;
+const MAX_REPLY_BYTES = 65_536;
 
 const provided = [
   { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000, 1000) },
@@ -74,7 +75,7 @@ const provided = [
 @Module({
   imports: [
     MethodsModule.register(new RateLimitRules(0, new Map())),
-    HttpModule.register(new JsonRpcHttpOptions(MAX_BODY_BYTES)),
+    HttpModule.register(new JsonRpcHttpOptions(MAX_BODY_BYTES, MAX_REPLY_BYTES)),
   ],
   providers: provided,
   exports: provided,
@@ -196,6 +197,10 @@ describe('POST /rpc', () => {
     'application/json-rpc',
     'application/jsonrequest',
     'application/vnd.api+json; version=1',
+    'application/json; charset=utf8',
+    'application/json; charset=latin1',
+    'application/json; charset=',
+    ' application/json ;x',
   ])('the content type %s is read', async (contentType) => {
     expect((await post(ping, { 'content-type': contentType })).status).toBe(200);
   });
@@ -205,14 +210,23 @@ describe('POST /rpc', () => {
     'application/x-www-form-urlencoded',
     'multipart/form-data; boundary=x',
     'application/jsonp',
-    'application/json; charset=latin1',
-    'application/json; charset=utf-16',
     'json',
+    'text/json-x; application/json',
     ';',
   ])('the content type %s is refused with 415', async (contentType) => {
     const response = await post(ping, { 'content-type': contentType });
     expect(response.status).toBe(415);
-    expect(await response.json()).toMatchObject({ error: { data: { code: 'UNSUPPORTED_MEDIA_TYPE' } }, id: null });
+    const data = { code: 'UNSUPPORTED_MEDIA_TYPE', reason: expect.stringContaining('application/json') as unknown };
+    expect(await response.json()).toMatchObject({ error: { data }, id: null });
+  });
+
+  it('the text is read as UTF-8, whatever charset the content type names', async () => {
+    const body = '{"jsonrpc":"2.0","method":"nothing","id":"ä😀"}';
+    const response = await post(body, { 'content-type': 'application/json; charset=iso-8859-1' });
+    expect(await response.json()).toMatchObject({ error: { code: -32601 }, id: 'ä😀' });
+    const latin1 = Buffer.from('"\xe4"', 'latin1');
+    const refused = await post(latin1, { 'content-type': 'application/json; charset=iso-8859-1' });
+    expect(await refused.json()).toMatchObject({ error: { code: -32700 } });
   });
 
   it('a body without a content type, and a compressed one, are refused with 415', async () => {
@@ -236,7 +250,11 @@ describe('POST /rpc', () => {
         error: {
           code: -32600,
           message: 'Invalid Request',
-          data: { code: 'BODY_TOO_LARGE', maxBodyBytes: MAX_BODY_BYTES },
+          data: {
+            code: 'BODY_TOO_LARGE',
+            maxBodyBytes: MAX_BODY_BYTES,
+            reason: `the body has more than ${MAX_BODY_BYTES} bytes`,
+          },
         },
         id: null,
       },
@@ -522,7 +540,7 @@ describe('errors', () => {
       data: {
         code: 'INVALID_PARAMS',
         errors: [
-          { field: 'kez', message: 'is not a parameter of this method' },
+          { field: 'kez', message: 'is not a parameter of this method, did you mean key?' },
           { field: 'key', message: 'must be a string of 1 to 100 characters' },
         ],
       },
@@ -553,7 +571,7 @@ describe('errors', () => {
     expect(await fail(CreateTask, 'task.create', { id: 't-1', text: 'x' }, exists)).toEqual({
       code: -32005,
       message: 'Conflict',
-      data: { code: 'TASK_EXISTS', taskId: 't-1' },
+      data: { code: 'TASK_EXISTS', taskId: 't-1', reason: expect.stringContaining('not used again') as unknown },
     });
   });
 
@@ -675,16 +693,20 @@ describe('DELETE /v1/tasks/{task_id}', () => {
     },
   );
 
-  it.each(['', 'a%20b', 'a/b', 'a%2Fb', '%ZZ', 'x'.repeat(129)])(
-    'the malformed id %j is refused with 422',
-    async (id) => {
-      const { status, body } = await send(id);
-      const problem = 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -';
-      const detail = [{ loc: ['path', 'task_id'], msg: problem, type: 'value_error' }];
-      expect([status, body]).toEqual([422, { detail }]);
-      expect(execute(DeleteTask)).not.toHaveBeenCalled();
-    },
-  );
+  it.each([
+    ['', ''],
+    ['a%20b', ''],
+    ['a/b', ''],
+    ['a%2Fb', ''],
+    ['%ZZ', ''],
+    ['x'.repeat(129), ', is 129 long'],
+  ])('the malformed id %j is refused with 422', async (id, fact) => {
+    const { status, body } = await send(id);
+    const problem = `must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -${fact}`;
+    const detail = [{ loc: ['path', 'task_id'], msg: problem, type: 'value_error' }];
+    expect([status, body]).toEqual([422, { detail }]);
+    expect(execute(DeleteTask)).not.toHaveBeenCalled();
+  });
 
   it('a task of another organisation gets 403, a missing one 404', async () => {
     execute(DeleteTask).mockRejectedValue(taskNotFound('t-1'));

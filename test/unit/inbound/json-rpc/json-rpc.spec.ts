@@ -14,7 +14,13 @@ const calls: string[] = [];
 /** Lets the test decide the order in which calls finish. */
 const gates = new Map<string, () => void>();
 
-const LARGE_TEXT = 'x'.repeat(1024 * 1024);
+const MAX_REPLY_BYTES = 100_000;
+
+let written = 0;
+function countedText(): string {
+  written += 100;
+  return 'x'.repeat(100);
+}
 
 const methods: Record<string, RpcMethod> = {
   subtract: ({ values }) => {
@@ -35,23 +41,37 @@ const methods: Record<string, RpcMethod> = {
   },
   whoAmI: (_params, { method, transport, caller }: CallContext) => ({ method, transport, caller }),
   text: (params) => params.text,
-  large: () => Array.from({ length: 100 }, () => LARGE_TEXT),
+  textLength: (params) => params.text.length,
+  repeated: (params) => [(params.byName('text') as string).repeat(params.byName('times') as number)],
+  refuseAtLength: (params) => {
+    const message = 'x'.repeat(params.byName('length') as number);
+    throw new JsonRpcError(-32602, 'Invalid params', { code: 'INVALID_PARAMS', errors: [{ field: 'a', message }] });
+  },
+  endless: () =>
+    Array.from({ length: 1_000_000 }, () => ({
+      get text() {
+        return countedText();
+      },
+    })),
   gated: (params) =>
     new Promise((resolve) => {
       const name = params.byName('name') as string;
       gates.set(name, () => resolve(name));
     }),
 };
-const jsonRpc = new JsonRpc(new Map(Object.entries(methods)), new CallDurations(registry));
+const jsonRpc = new JsonRpc(new Map(Object.entries(methods)), new CallDurations(registry), MAX_REPLY_BYTES);
 
 async function reply(message: unknown): Promise<unknown> {
   const text = await jsonRpc.reply(typeof message === 'string' ? message : JSON.stringify(message), origin);
   return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
 
-const invalidRequest = (id: unknown = null) => ({
+/** As the specification prints it. */
+const INVALID_REQUEST = { jsonrpc: '2.0', error: { code: -32600, message: 'Invalid Request' }, id: null };
+
+const invalidRequest = (reason: string, id: unknown = null) => ({
   jsonrpc: '2.0',
-  error: { code: -32600, message: 'Invalid Request' },
+  error: { code: -32600, message: 'Invalid Request', data: { code: 'INVALID_REQUEST', reason } },
   id,
 });
 
@@ -151,38 +171,74 @@ describe('JsonRpc', () => {
     },
   );
 
+  const WRONG_VERSION = 'jsonrpc must be "2.0"';
+  const WRONG_METHOD = 'method must be a string';
+  const WRONG_PARAMS = 'params must be an object';
+  const WRONG_ID = 'id must be a string, a finite number or null';
+
   it.each([
-    ['null in place of an object', 'null'],
-    ['true in place of an object', 'true'],
-    ['a number in place of an object', '17'],
-    ['no members', '{}'],
-    ['another version', { jsonrpc: '1.0', method: 'sum' }],
-    ['a number for its version', { jsonrpc: 2.0, method: 'sum' }],
-    ['no version', { method: 'sum' }],
-    ['null for a method', { jsonrpc: '2.0', method: null }],
-    ['null for params', { jsonrpc: '2.0', method: 'sum', params: null }],
-    ['a number for params', { jsonrpc: '2.0', method: 'sum', params: 1 }],
-    ['a string for params', { jsonrpc: '2.0', method: 'sum', params: 'x' }],
-    ['false for params', { jsonrpc: '2.0', method: 'sum', params: false }],
-  ])('a request with %s is invalid, and the id of the reply is null', async (_name, request) => {
-    expect(await reply(request)).toEqual(invalidRequest());
+    ['null in place of an object', 'null', 'a request must be an object'],
+    ['true in place of an object', 'true', 'a request must be an object'],
+    ['a number in place of an object', '17', 'a request must be an object'],
+    ['another version', { jsonrpc: '1.0', method: 'sum' }, WRONG_VERSION],
+    ['a number for its version', { jsonrpc: 2.0, method: 'sum' }, WRONG_VERSION],
+    ['no version', { method: 'sum' }, WRONG_VERSION],
+    ['null for a method', { jsonrpc: '2.0', method: null }, WRONG_METHOD],
+    ['a number for a method', { jsonrpc: '2.0', method: 1 }, WRONG_METHOD],
+    ['no method', { jsonrpc: '2.0' }, WRONG_METHOD],
+    ['a number for params', { jsonrpc: '2.0', method: 'sum', params: 1 }, WRONG_PARAMS],
+    ['a string for params', { jsonrpc: '2.0', method: 'sum', params: 'x' }, WRONG_PARAMS],
+    ['false for params', { jsonrpc: '2.0', method: 'sum', params: false }, WRONG_PARAMS],
+    ['nothing but params', { params: {} }, `${WRONG_VERSION}, ${WRONG_METHOD}`],
+  ])('a request with %s is invalid: the reply says why, and its id is null', async (_name, request, reason) => {
+    expect(await reply(request)).toEqual(invalidRequest(reason));
+  });
+
+  it('a request without any member of a request gets the reply that the specification prints', async () => {
+    for (const request of [{}, { foo: 'boo' }]) expect(await reply(request)).toEqual(INVALID_REQUEST);
   });
 
   it('the reply to an invalid request has the id of the request', async () => {
-    expect(await reply({ jsonrpc: '1.0', method: 'sum', id: 'a' })).toEqual(invalidRequest('a'));
-    expect(await reply({ jsonrpc: '2.0', method: 'sum', params: null, id: 7 })).toEqual(invalidRequest(7));
-    expect(await reply({ jsonrpc: '1.0', method: 'sum', id: {} })).toEqual(invalidRequest());
+    expect(await reply({ jsonrpc: '1.0', method: 'sum', id: 'a' })).toEqual(invalidRequest(WRONG_VERSION, 'a'));
+    expect(await reply({ jsonrpc: '2.0', method: 'sum', params: 'x', id: 7 })).toEqual(invalidRequest(WRONG_PARAMS, 7));
+    expect(await reply({ jsonrpc: '2.0', method: 1, params: 'bar', id: 7 })).toEqual(
+      invalidRequest(`${WRONG_METHOD}, ${WRONG_PARAMS}`, 7),
+    );
+    expect(await reply({ jsonrpc: '1.0', method: 'sum', id: {} })).toEqual(
+      invalidRequest(`${WRONG_ID}, ${WRONG_VERSION}`),
+    );
   });
 
-  it.each([true, false, {}, [], [1], 'x'.repeat(129), '\u{1f600}'.repeat(129)])(
-    'a request with the id %j is invalid, even if the rest is right',
-    async (id) => {
-      expect(await reply({ jsonrpc: '2.0', method: 'get_data', id })).toEqual(invalidRequest());
-    },
-  );
+  it.each([
+    [true, WRONG_ID],
+    [false, WRONG_ID],
+    [{}, WRONG_ID],
+    [[], WRONG_ID],
+    [[1], WRONG_ID],
+    ['x'.repeat(129), 'id must be at most 128 characters long, is 129'],
+    ['\u{1f600}'.repeat(130), 'id must be at most 128 characters long, is 130'],
+  ])('a request with the id %j is invalid, even if the rest is right', async (id, reason) => {
+    expect(await reply({ jsonrpc: '2.0', method: 'get_data', id })).toEqual(invalidRequest(reason));
+  });
 
   it('a number that a double cannot hold is no valid id', async () => {
-    expect(await reply('{"jsonrpc":"2.0","method":"get_data","id":1e400}')).toEqual(invalidRequest());
+    expect(await reply('{"jsonrpc":"2.0","method":"get_data","id":1e400}')).toEqual(invalidRequest(WRONG_ID));
+  });
+
+  it.each(['null', '[]', ' [ ] '])('the params %s count as left out', async (params) => {
+    const text = `{"jsonrpc":"2.0","method":"text","params":${params},"id":1}`;
+    expect(await reply(text)).toMatchObject({ result: '{}', id: 1 });
+    expect(await reply(`[${text}]`)).toMatchObject([{ result: '{}', id: 1 }]);
+  });
+
+  it('an array of one object is taken for params by name', async () => {
+    const text = '{"jsonrpc":"2.0","method":"text","params":[ {"a":1.0, "b":[1]} ],"id":1}';
+    expect(await reply(text)).toMatchObject({ result: '{"a":1.0, "b":[1]}' });
+    const params = [{ minuend: 42, subtrahend: 23 }];
+    expect(await reply({ jsonrpc: '2.0', method: 'subtract', params, id: 1 })).toMatchObject({ result: 19 });
+    expect(await reply({ jsonrpc: '2.0', method: 'text', params: [{}, {}], id: 1 })).toMatchObject({
+      result: '[{},{}]',
+    });
   });
 
   it.each(['""', '"x"', '0', '-1', 'null', '1.50', '12345678901234567890', '9007199254740993', '1e300', '"\\ud800"'])(
@@ -270,20 +326,54 @@ describe('JsonRpc', () => {
     expect(await replies).toMatchObject([{ result: 'a' }, { result: 'b' }, { result: 'c' }]);
   });
 
-  it('a batch of 50 calls runs, and no call of a longer one', async () => {
+  describe('a batch of more than 100 calls', () => {
     const batch = (length: number) => Array.from({ length }, (_, id) => ({ jsonrpc: '2.0', method: 'update', id }));
-    calls.length = 0;
-    expect(await reply(batch(50))).toHaveLength(50);
-    expect(calls).toHaveLength(50);
-    expect(await reply(batch(51))).toMatchObject({ error: { code: -32600, message: 'Invalid Request' }, id: null });
-    expect(calls).toHaveLength(50);
+    const refusal = (id: unknown) => ({
+      jsonrpc: '2.0',
+      error: {
+        code: -32600,
+        message: 'Invalid Request',
+        data: { code: 'BATCH_TOO_LONG', maxCalls: 100, reason: 'a batch has at most 100 calls' },
+      },
+      id,
+    });
+
+    it('100 calls run; of a longer batch no call runs, and each is refused under its id', async () => {
+      calls.length = 0;
+      expect(await reply(batch(100))).toHaveLength(100);
+      expect(calls).toHaveLength(100);
+      expect(await reply(batch(101))).toEqual(batch(101).map(({ id }) => refusal(id)));
+      expect(calls).toHaveLength(100);
+    });
+
+    it('notifications, and what has no usable id, get no refusal', async () => {
+      const notifications = Array.from({ length: 100 }, () => ({ jsonrpc: '2.0', method: 'update' }));
+      const rest = [1, null, [], { id: {} }, { id: 'x'.repeat(129) }, { id: null }, { id: '' }, { id: 'a' }];
+      expect(await reply([...notifications, ...rest])).toEqual([refusal(null), refusal(''), refusal('a')]);
+      const spelt = `[{"id":1.50},{"id":9007199254740993},${'0,'.repeat(100)}{"id":1e400}]`;
+      const refusals = await jsonRpc.reply(spelt, origin);
+      expect([...(refusals as string).matchAll(/"id":([^}]+)}/g)].map(([, id]) => id)).toEqual([
+        '1.50',
+        '9007199254740993',
+      ]);
+    });
+
+    it('there is one refusal with the id null if no call has a usable id', async () => {
+      const notifications = Array.from({ length: 101 }, () => ({ jsonrpc: '2.0', method: 'update' }));
+      expect(await reply(notifications)).toEqual(refusal(null));
+      expect(await reply('[' + '1,'.repeat(200_000) + '1]')).toEqual(refusal(null));
+    });
+
+    it('there is one refusal with the id null if the refusals would be larger than a reply may be', async () => {
+      expect(await reply(batch(10_000))).toEqual(refusal(null));
+    });
   });
 
   it('a message may be nested to any depth', async () => {
     const deep = '['.repeat(1_000_000) + ']'.repeat(1_000_000);
-    expect(await reply(deep)).toEqual([invalidRequest()]);
-    const text = await jsonRpc.reply(`{"jsonrpc":"2.0","method":"text","params":{"a":${deep}},"id":1}`, origin);
-    expect(text).toHaveLength(deep.length + '{"jsonrpc":"2.0","result":"{\\"a\\":}","id":1}'.length);
+    expect(await reply(deep)).toEqual([INVALID_REQUEST]);
+    const request = `{"jsonrpc":"2.0","method":"textLength","params":{"a":${deep}},"id":1}`;
+    expect(await reply(request)).toMatchObject({ result: deep.length + '{"a":}'.length });
   });
 
   it('calls are measured by method, transport and outcome, without names that callers made up', async () => {
@@ -309,18 +399,64 @@ describe('JsonRpc', () => {
 });
 
 describe('a message that asks for more than a reply can carry', () => {
-  it('the result that does not fit becomes an error, and all other results are in the reply', async () => {
-    const large = { jsonrpc: '2.0', method: 'large' };
-    const replies = await reply([
+  const repeated = (text: string, times: number) => ({ jsonrpc: '2.0', method: 'repeated', params: { text, times } });
+  const error = {
+    code: -32603,
+    message: 'Internal error',
+    data: {
+      code: 'REPLY_TOO_LARGE',
+      maxReplyBytes: MAX_REPLY_BYTES,
+      reason: expect.stringMatching(/ask for less.*limit.*includeBodies: false.*requests.*calls/) as unknown,
+    },
+  };
+  const bytesOf = async (message: unknown) =>
+    Buffer.byteLength((await jsonRpc.reply(JSON.stringify(message), origin)) as string);
+
+  it.each(['x', 'ä', '€', '😀', '\u0001'])(
+    'a reply of the largest size is sent, and a larger one becomes an error, counted in bytes: %j',
+    async (text) => {
+      const bytes = Buffer.byteLength(JSON.stringify(text)) - 2;
+      const overhead = (await bytesOf({ ...repeated(text, 1), id: '' })) - bytes;
+      const times = Math.floor((MAX_REPLY_BYTES - overhead) / bytes);
+      const id = '-'.repeat(MAX_REPLY_BYTES - overhead - times * bytes);
+      expect(await bytesOf({ ...repeated(text, times), id })).toBe(MAX_REPLY_BYTES);
+      expect(await reply({ ...repeated(text, times), id: `${id}-` })).toEqual({ jsonrpc: '2.0', error, id: `${id}-` });
+    },
+  );
+
+  it('the result of a batch that does not fit becomes an error, and all other results are in the reply', async () => {
+    const large = repeated('ä', 30_000);
+    const batch = [
       { ...large, id: 1 },
       { ...large, id: 2 },
       { jsonrpc: '2.0', method: 'get_data', id: 3 },
-    ]);
-    const error = { code: -32603, message: 'Internal error', data: { code: 'REPLY_TOO_LARGE' } };
-    expect(replies).toEqual([
-      { jsonrpc: '2.0', result: expect.any(Array) as unknown, id: 1 },
+    ];
+    expect(await reply(batch)).toEqual([
+      { jsonrpc: '2.0', result: ['ä'.repeat(30_000)], id: 1 },
       { jsonrpc: '2.0', error, id: 2 },
       { jsonrpc: '2.0', result: ['hello', 5], id: 3 },
     ]);
+  });
+
+  it('the reply to a batch is never larger than the limit', async () => {
+    for (const length of [1, 500, 900, 2000, 10_000]) {
+      const batch = Array.from({ length: 45 }, (_, id) => ({ ...repeated('€', length), id }));
+      const bytes = await bytesOf(batch);
+      expect(bytes).toBeLessThanOrEqual(MAX_REPLY_BYTES);
+      if (length * 3 * batch.length > MAX_REPLY_BYTES) expect(bytes).toBeGreaterThan(MAX_REPLY_BYTES / 3);
+    }
+  });
+
+  it('an error with a long list counts as well', async () => {
+    const id = '-'.repeat(10);
+    const long = { jsonrpc: '2.0', method: 'refuseAtLength', params: { length: MAX_REPLY_BYTES }, id };
+    expect(await reply(long)).toEqual({ jsonrpc: '2.0', error, id });
+  });
+
+  it('writing stops before a result fills the memory', async () => {
+    written = 0;
+    await reply({ jsonrpc: '2.0', method: 'endless', id: 1 });
+    expect(written).toBeGreaterThan(0);
+    expect(written).toBeLessThan(2 * MAX_REPLY_BYTES);
   });
 });

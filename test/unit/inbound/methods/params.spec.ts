@@ -43,12 +43,13 @@ function wrongFields(declared: new () => unknown, params: unknown): string[] {
   return problemsOfText(declared, JSON.stringify(params)).map(({ field }) => field);
 }
 
+const nested = (levels: number) => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as unknown;
+
 const ref = { taskId: 't-1', key: 'k' };
 const text = { ...ref, type: 'text', content: 'x' };
 
 describe('params', () => {
   it('an array of params is refused', () => {
-    expect(wrongFields(AttachmentRefParams, [])).toEqual(['params']);
     expect(wrongFields(AttachmentRefParams, ['t-1', 'k'])).toEqual(['params']);
   });
 
@@ -74,24 +75,99 @@ describe('params', () => {
     ]);
   });
 
-  it.each(['__proto__', 'constructor', 'toString', 'prototype', 'toCommand', 'problems', 'Key', ''])(
-    'the unknown name %j is refused, and prototypes are left alone',
-    (name) => {
-      const given = `{"taskId":"t-1","key":"k","type":"text","content":"x",${JSON.stringify(name)}:{"polluted":true}}`;
-      const problems = problemsOfText(CreateAttachmentParams, given);
-      expect(problems).toEqual([{ field: name, message: 'is not a parameter of this method' }]);
-      expect('polluted' in {}).toBe(false);
-    },
-  );
+  it.each([
+    ['__proto__', ''],
+    ['constructor', ''],
+    ['toString', ''],
+    ['prototype', ''],
+    ['toCommand', ''],
+    ['problems', ''],
+    ['', ''],
+    ['Key', ', did you mean key?'],
+    ['ifabsent', ', did you mean ifAbsent?'],
+  ])('the unknown name %j is refused, and prototypes are left alone', (name, suggestion) => {
+    const given = `{"taskId":"t-1","key":"k","type":"text","content":"x",${JSON.stringify(name)}:{"polluted":true}}`;
+    const problems = problemsOfText(CreateAttachmentParams, given);
+    expect(problems).toEqual([{ field: name, message: `is not a parameter of this method${suggestion}` }]);
+    expect('polluted' in {}).toBe(false);
+  });
 
-  it('null does not count as a parameter that was left out', () => {
+  it('null counts as a parameter that was left out', () => {
+    const created = { ...ref, type: 'json', value: 1 };
+    const whole = bind(CreateAttachmentParams, created).toCommand();
     for (const name of ['content', 'url', 'mimeType', 'size', 'ttlSeconds', 'ifAbsent', 'ifVersion']) {
-      const params = { ...ref, type: 'json', value: 1, [name]: null };
-      expect(wrongFields(CreateAttachmentParams, params)).toContain(name);
+      expect(bind(CreateAttachmentParams, { ...created, [name]: null }).toCommand()).toEqual(whole);
     }
-    const listed = ['type', 'keyPrefix', 'includeBodies', 'limit', 'offset', 'order'];
-    for (const name of listed)
-      expect(wrongFields(ListAttachmentsParams, { taskId: 't', [name]: null })).toEqual([name]);
+    const defaults = bind(ListAttachmentsParams, { taskId: 't' });
+    for (const name of ['type', 'keyPrefix', 'includeBodies', 'limit', 'offset', 'order']) {
+      expect(bind(ListAttachmentsParams, { taskId: 't', [name]: null })).toEqual(defaults);
+    }
+    expect(bind(GetAttachmentsBatchParams, { requests: [ref], allowMissing: null }).allowMissing).toBe(false);
+    expect(bind(CreateTaskParams, { text: 'x', id: null, priority: null, metadata: null })).toEqual(
+      bind(CreateTaskParams, { text: 'x' }),
+    );
+    const updates = { text: null, status: null, priority: 1, metadata: null };
+    expect(bind(UpdateTaskParams, { id: 't', updates }).updates.toUpdates()).toEqual({ priority: 1 });
+  });
+
+  it('null is no substitute for a parameter that is required', () => {
+    expect(wrongFields(AttachmentRefParams, { taskId: null, key: null })).toEqual(['taskId', 'key']);
+    expect(wrongFields(CreateAttachmentParams, { ...ref, type: null })).toEqual(['type']);
+    expect(wrongFields(GetAttachmentsBatchParams, { requests: null })).toEqual(['requests']);
+    expect(wrongFields(UpdateTaskParams, { id: 't', updates: { text: null } })).toEqual(['updates']);
+  });
+
+  it('null is a value, and the absence of a parent', () => {
+    expect(bind(CreateAttachmentParams, { ...ref, type: 'json', value: null }).value?.text).toBe('null');
+    expect(bind(CreateTaskParams, { text: 'x', parentId: null }).parentId).toBeNull();
+  });
+
+  it('a refusal says what to do, or what the limit is and what was given', () => {
+    const messages = (declared: new () => unknown, params: object) =>
+      Object.fromEntries(
+        problemsOfText(declared, JSON.stringify(params)).map(({ field, message }) => [field, message]),
+      );
+    expect(
+      messages(CreateAttachmentParams, {
+        taskId: 'x'.repeat(200),
+        key: 'x'.repeat(120),
+        type: 'text',
+        content: 'x'.repeat(MAX_ATTACHMENT_BYTES + 1),
+        size: '5',
+        ttlSeconds: 0,
+        ifAbsent: 'yes',
+        ifVersion: -3,
+      }),
+    ).toEqual({
+      taskId: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, is 200 long',
+      key: 'must be at most 100 characters long, is 120',
+      content: 'must be at most 1000 bytes, is 1001',
+      size: 'must be a number, or left out',
+      ttlSeconds: 'must be an integer from 1 to 3153600000, is 0',
+      ifAbsent: 'must be true or false, or left out',
+      ifVersion: 'must be an integer from 1 to 9007199254740991, is -3',
+    });
+    expect(messages(ListAttachmentsParams, { taskId: 't', limit: 101, offset: '0' })).toEqual({
+      limit: 'must be an integer from 1 to 100, is 101',
+      offset: 'must be an integer from 0 to 9007199254740991',
+    });
+    expect(messages(GetAttachmentsBatchParams, { requests: Array(101).fill(ref) })).toEqual({
+      requests: 'must be an array of 1 to 100 elements, has 101',
+    });
+    expect(messages(CreateTaskParams, { text: 'x'.repeat(501), priority: 101 })).toEqual({
+      text: 'must be at most 500 characters long, is 501',
+      priority: 'must be an integer from 0 to 100, is 101',
+    });
+    expect(messages(CompleteTaskParams, { id: 't', workerId: 'x'.repeat(129) })).toEqual({
+      workerId: 'must be at most 128 characters long, is 129',
+    });
+  });
+
+  it('only the first unknown names get a suggestion, because comparing names takes time', () => {
+    const many = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`limit${i}`, 1]));
+    const problems = problemsOfText(ListAttachmentsParams, JSON.stringify({ taskId: 't', ...many }));
+    expect(problems).toHaveLength(50);
+    expect(problems.filter(({ message }) => message.endsWith(', did you mean limit?'))).toHaveLength(20);
   });
 
   it('values are not converted', () => {
@@ -230,11 +306,8 @@ describe('params of the task methods', () => {
     [{ text: 'x'.repeat(501) }, ['text']],
     [{ text: 'x', priority: 101 }, ['priority']],
     [{ text: 'x', priority: '5' }, ['priority']],
-    [{ text: 'x', priority: null }, ['priority']],
-    [{ text: 'x', metadata: null }, ['metadata']],
     [{ text: 'x', metadata: [] }, ['metadata']],
     [{ text: 'x', id: '' }, ['id']],
-    [{ text: 'x', id: null }, ['id']],
     [{ text: 'x', parentId: 'a/b' }, ['parentId']],
     [
       { text: 5, priority: -1, metadata: 1, id: 'a b', status: 'pending' },
@@ -251,7 +324,7 @@ describe('params of the task methods', () => {
     [{ id: 't', updates: {} }, ['updates']],
     [{ id: 't', updates: { other: 1 } }, ['updates.other']],
     [
-      { id: 't', updates: { priority: 101, status: 'done', text: null } },
+      { id: 't', updates: { priority: 101, status: 'done', text: 5 } },
       ['updates.text', 'updates.status', 'updates.priority'],
     ],
     [{ id: 't', updates: { metadata: 'x' } }, ['updates.metadata']],
@@ -271,14 +344,14 @@ describe('params of the task methods', () => {
     expect(bind(CompleteTaskParams, { id: 't', taskId: 't' }).toCommand().taskId).toBe('t');
     expect(wrongFields(CompleteTaskParams, { id: 't', taskId: 'u' })).toEqual(['taskId']);
     expect(wrongFields(CompleteTaskParams, { taskId: 'a b' })).toEqual(['taskId']);
-    expect(wrongFields(CompleteTaskParams, { id: null, taskId: 't' })).toEqual(['id']);
+    expect(bind(CompleteTaskParams, { id: null, taskId: 't' }).toCommand().taskId).toBe('t');
     expect(wrongFields(CompleteTaskParams, {})).toEqual(['id']);
   });
 
-  it('a result of null is a result, and an error of null is none', () => {
+  it('a result of null is none, and so is an error of null', () => {
     const complete = (outcome: object) => bind(CompleteTaskParams, { id: 't', ...outcome }).toCommand();
     expect(complete({})).toEqual({ taskId: 't' });
-    expect(complete({ result: null, error: null })).toEqual({ taskId: 't', result: JsonText.of(null) });
+    expect(complete({ result: null, error: null })).toEqual({ taskId: 't' });
     expect(complete({ error: { code: 1 } })).toEqual({ taskId: 't', error: JsonText.of({ code: 1 }) });
     expect(complete({ error: 'broken', workerId: 'w' })).toEqual({
       taskId: 't',
@@ -293,7 +366,8 @@ describe('params of the task methods', () => {
       'workerId',
       'result',
     ]);
-    expect(problemsOfText(CompleteTaskParams, '{"id":"t","error":1e999}')).toMatchObject([{ field: 'error' }]);
+    expect(wrongFields(CompleteTaskParams, { id: 't', error: nested(65) })).toEqual(['error']);
+    expect(wrongFields(CompleteTaskParams, { id: 't', error: nested(64) })).toEqual([]);
   });
 
   it('a list of tasks has the documented filters and defaults', () => {

@@ -1,25 +1,28 @@
 import { JsonRpcError } from '../../../../src/inbound/json-rpc/json-rpc-error';
-import { natsReply } from '../../../../src/inbound/nats/nats-reply';
+import { natsReply, type ReplyLimits } from '../../../../src/inbound/nats/nats-reply';
 import type { InvalidCall } from '../../../../src/inbound/json-rpc/read-call';
 import { readNatsRequest } from '../../../../src/inbound/nats/nats-request';
 
 const METHOD = 'task.get';
 const MAX_BODY_BYTES = 1000;
 
+const limits = (maxPayloadBytes?: number): ReplyLimits => ({ maxReplyBytes: 1000, maxPayloadBytes });
+
 const read = (payload: string | Uint8Array) =>
   readNatsRequest(METHOD, typeof payload === 'string' ? Buffer.from(payload) : payload, MAX_BODY_BYTES);
 
-/** What is called, or the code of the error, and to which id. */
+/** What is called, or the code of the error, its reason if there is one, and to which id. */
 function callIn(payload: string | Uint8Array): unknown {
   const { call } = read(payload);
+  const reasonOf = ({ data }: JsonRpcError) => (data && 'reason' in data ? { reason: data.reason } : {});
   return 'error' in call
-    ? { code: call.error.code, id: call.id }
+    ? { code: call.error.code, id: call.id, ...reasonOf(call.error) }
     : { method: call.method, id: call.id, params: call.params.values, text: call.params.text };
 }
 
 /** A reply to `payload`, parsed. */
 function reply(payload: string, outcome: Parameters<typeof natsReply>[1], maxPayloadBytes?: number): unknown {
-  const { payload: text } = natsReply(read(payload), outcome, maxPayloadBytes) ?? {};
+  const { payload: text } = natsReply(read(payload), outcome, limits(maxPayloadBytes)) ?? {};
   return text && JSON.parse(Buffer.from(text).toString());
 }
 
@@ -56,14 +59,23 @@ describe('a JSON-RPC request object', () => {
   });
 
   it.each([
-    ['another method than the subject', '{"jsonrpc":"2.0","method":"task.list","id":1}', '1'],
-    ['another method, as a notification', '{"jsonrpc":"2.0","method":"task.list"}', 'null'],
-    ['a method that is no string', '{"jsonrpc":"2.0","method":null,"id":1}', '1'],
-    ['another version', '{"jsonrpc":"1.0","id":1}', '1'],
-    ['scalar params', '{"jsonrpc":"2.0","params":1,"id":1}', '1'],
-    ['an id that is none', '{"jsonrpc":"2.0","id":{}}', 'null'],
-  ])('is refused with %s', (_what, payload, id) => {
-    expect(callIn(payload)).toEqual({ code: -32600, id });
+    ['another method than the subject', '{"jsonrpc":"2.0","method":"task.list","id":1}', '1', /subject, task\.get$/],
+    ['another method, as a notification', '{"jsonrpc":"2.0","method":"task.list"}', 'null', /subject, task\.get$/],
+    ['a method that is no string', '{"jsonrpc":"2.0","method":null,"id":1}', '1', /^method must be a string$/],
+    ['another version', '{"jsonrpc":"1.0","id":1}', '1', /^jsonrpc must be "2.0"$/],
+    ['scalar params', '{"jsonrpc":"2.0","params":1,"id":1}', '1', /^params must be an object$/],
+    ['an id that is none', '{"jsonrpc":"2.0","id":{}}', 'null', /^id must be /],
+  ])('is refused with %s', (_what, payload, id, reason) => {
+    expect(callIn(payload)).toEqual({ code: -32600, id, reason: expect.stringMatching(reason) as unknown });
+  });
+
+  it.each([
+    ['null', {}, '{}'],
+    ['[]', {}, '{}'],
+    ['[ {"id":"t-1", "n":1.0} ]', { id: 't-1', n: 1 }, '{"id":"t-1", "n":1.0}'],
+    ['["t-1"]', ['t-1'], '["t-1"]'],
+  ])('params may be %s', (params, values, text) => {
+    expect(callIn(`{"jsonrpc":"2.0","params":${params},"id":1}`)).toEqual(call(values, '1', text));
   });
 
   it('the reply has the form of JSON-RPC', () => {
@@ -80,7 +92,7 @@ describe('a JSON-RPC request object', () => {
 
 describe('a request object of another version', () => {
   it('another version of JSON-RPC is refused, and not taken for params', () => {
-    expect(callIn('{"jsonrpc":2,"id":1}')).toEqual({ id: '1', code: -32600 });
+    expect(callIn('{"jsonrpc":2,"id":1}')).toEqual({ id: '1', code: -32600, reason: 'jsonrpc must be "2.0"' });
   });
 });
 
@@ -93,6 +105,11 @@ describe('bare params', () => {
     ['{ "method":"task.list","params":{} }', { method: 'task.list', params: {} }],
   ])('all of %s is params', (payload, params) => {
     expect(callIn(payload)).toEqual(call(params, 'null', payload));
+  });
+
+  it('an empty payload is no params', () => {
+    expect(callIn('')).toEqual(call({}, 'null'));
+    expect(reply('', { result: '{"x":1}' })).toEqual({ jsonrpc: '2.0', result: { x: 1 }, id: null });
   });
 
   it('the reply has the form of JSON-RPC and the id null', () => {
@@ -114,10 +131,19 @@ describe('a packet of Nest', () => {
   });
 
   it.each([
-    ['data that is no object', '{"pattern":"task.get","data":"","id":"a"}', '"a"'],
-    ['an id that is none', '{"pattern":"task.get","data":{},"id":[]}', 'null'],
-  ])('is refused with %s', (_what, payload, id) => {
-    expect(callIn(payload)).toEqual({ code: -32600, id });
+    ['null', {}, '{}'],
+    ['[]', {}, '{}'],
+    ['[ {"id":"t-1", "n":1.0} ]', { id: 't-1', n: 1 }, '{"id":"t-1", "n":1.0}'],
+    ['["t-1"]', ['t-1'], '["t-1"]'],
+  ])('its data may be %s', (data, values, text) => {
+    expect(callIn(`{"pattern":"task.get","data":${data},"id":"a"}`)).toEqual(call(values, '"a"', text));
+  });
+
+  it.each([
+    ['data that is no object', '{"pattern":"task.get","data":"","id":"a"}', '"a"', /^data must be an object$/],
+    ['an id that is none', '{"pattern":"task.get","data":{},"id":[]}', 'null', /^id must be /],
+  ])('is refused with %s', (_what, payload, id, reason) => {
+    expect(callIn(payload)).toEqual({ code: -32600, id, reason: expect.stringMatching(reason) as unknown });
   });
 
   it('the reply has the form of Nest', () => {
@@ -133,7 +159,6 @@ describe('a packet of Nest', () => {
 
 describe('anything else', () => {
   it.each([
-    ['nothing', ''],
     ['white space', ' \n'],
     ['half an object', '{"id":'],
     ['bytes that are no UTF-8', Buffer.from('{"id":"\xe4"}', 'latin1')],
@@ -145,7 +170,8 @@ describe('anything else', () => {
   it.each(['[]', '[{"jsonrpc":"2.0","id":1}]', '1', '"x"', 'null', 'true'])(
     'the payload %s is no request',
     (payload) => {
-      expect(callIn(payload)).toEqual({ code: -32600, id: 'null' });
+      const reason = expect.stringMatching(/^a NATS request must be one object/) as unknown;
+      expect(callIn(payload)).toEqual({ code: -32600, id: 'null', reason });
     },
   );
 
@@ -178,10 +204,23 @@ describe('a reply that the server would not carry', () => {
   });
 
   it('a reply over the limit becomes an error in the form of the request', () => {
-    const data = { code: 'REPLY_TOO_LARGE', maxPayloadBytes: 10 };
+    const data = {
+      code: 'REPLY_TOO_LARGE',
+      maxPayloadBytes: 10,
+      reason: expect.stringMatching(/^ask for less/) as unknown,
+    };
     const error = { code: -32603, message: 'Internal error', data };
     expect(reply(payload, { result: '"0123456789"' }, 10)).toEqual({ id: 'a', err: error, isDisposed: true });
     expect(reply('{}', { result: '"0123456789"' }, 10)).toEqual({ jsonrpc: '2.0', error, id: null });
-    expect(natsReply(read('{}'), { result: '"0123456789"' }, 10)?.error).toMatchObject(error);
+    expect(natsReply(read('{}'), { result: '"0123456789"' }, limits(10))?.error).toMatchObject(error);
+  });
+
+  it('a reply over the limit of the service names that limit, also if the server has none', () => {
+    for (const maxPayloadBytes of [undefined, 10, 5000]) {
+      expect(reply(payload, { result: `"${'ä'.repeat(480)}"` }, maxPayloadBytes)).toMatchObject({
+        err: { data: { code: 'REPLY_TOO_LARGE', maxReplyBytes: 1000 } },
+      });
+    }
+    expect(reply(payload, { result: `"${'ä'.repeat(470)}"` })).toHaveProperty('response');
   });
 });

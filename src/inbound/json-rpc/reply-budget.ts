@@ -1,0 +1,48 @@
+import { replyTooLarge, type JsonRpcError } from './json-rpc-error';
+import { writeJson } from './json-writer';
+
+/** What each reply of a batch may have whatever the others need: enough for the error of one that is too large. */
+const OWN_BYTES = 1024;
+/** No UTF-16 unit has more bytes in UTF-8. */
+const MAX_BYTES_PER_UNIT = 3;
+
+/**
+ * Limits one message of replies, in UTF-8 bytes: a small request may ask for more than memory can hold. The replies to
+ * a batch share what they do not need of their own.
+ */
+export class ReplyBudget {
+  private readonly ownBytes: number;
+  private sharedBytes: number;
+
+  /** `calls` is the length of a batch; undefined for a message of one call. */
+  constructor(
+    private readonly maxReplyBytes: number,
+    calls?: number,
+  ) {
+    const bracketsAndCommas = calls === undefined ? 0 : calls + 1;
+    const bytes = Math.max(0, maxReplyBytes - bracketsAndCommas);
+    this.ownBytes = calls === undefined ? bytes : Math.min(OWN_BYTES, bytes / calls);
+    this.sharedBytes = bytes - (calls ?? 1) * this.ownBytes;
+  }
+
+  get error(): JsonRpcError {
+    return replyTooLarge({ maxReplyBytes: this.maxReplyBytes });
+  }
+
+  /** Throws a `JsonRpcError` while a result is written that no reply can carry, before it fills the memory. */
+  write(result: unknown): string {
+    let left = this.ownBytes + this.sharedBytes;
+    return writeJson(result, ({ length }) => {
+      if ((left -= length) < 0) throw this.error;
+    });
+  }
+
+  /** Whether the message has room for `reply`; takes the room if so. Counting costs nothing for small replies. */
+  takes(reply: string): boolean {
+    if (reply.length * MAX_BYTES_PER_UNIT <= this.ownBytes) return true;
+    const shared = Math.max(0, Buffer.byteLength(reply) - this.ownBytes);
+    if (shared > this.sharedBytes) return false;
+    this.sharedBytes -= shared;
+    return true;
+  }
+}
