@@ -120,7 +120,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     const foreign = await newTask(randomUUID());
     const attached = await newAttachment(mine.taskId, 'a');
     const deletion = aDeletion(mine.taskId, 'a', 1002);
-    await harness.attachments.delete(deletion, organization, NOW_MS, TIMEOUT_MS);
+    await harness.attachments.delete(deletion, organization, undefined, NOW_MS, TIMEOUT_MS);
     const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion, TIMEOUT_MS);
 
     const all = await eventsAfter(start);
@@ -185,7 +185,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     };
     const remove = async (taskId: string, version: number) => {
       const deletion = aDeletion(taskId, 'k', version);
-      await harness.attachments.delete(deletion, organization, NOW_MS, TIMEOUT_MS);
+      await harness.attachments.delete(deletion, organization, undefined, NOW_MS, TIMEOUT_MS);
       return deletion;
     };
     const keyed = (taskId: string, version: number, op: string, deleted = false) => ({

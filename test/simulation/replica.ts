@@ -178,9 +178,9 @@ export class Replica {
         this.write(`put ${stampOf(put.attachment)}`, witness, timeoutMs, () =>
           store.put(put, organization, condition, nowMs),
         ),
-      delete: (deletion, organization, nowMs, timeoutMs) =>
+      delete: (deletion, organization, condition, nowMs, timeoutMs) =>
         this.write(`delete ${stampOf({ ...deletion, ...deletion.stamp })}`, witness, timeoutMs, () =>
-          store.delete(deletion, organization, nowMs),
+          store.delete(deletion, organization, condition, nowMs),
         ),
       drain: (write) => {
         const operation = 'put' in write ? write.put.attachment.createdBy : write.deletion.event.metadata.deletedBy;

@@ -173,6 +173,8 @@ export class MemoryDatabase {
     this.store({ taskId, key, ...stamp, deleted: true });
     const announced = live ? ofStored(event, live.id) : event;
     this.record({ taskId, key, version: stamp.version, kind: 'attachment', event: announced });
+    const conditionFailed = conditionRefusal(condition, live);
+    if (conditionFailed) return conditionFailed;
     return { state: 'applied', attachmentId: live?.id };
   }
 

@@ -123,6 +123,9 @@ describe('while PostgreSQL is unavailable', () => {
     const away = 'postgres unavailable';
     expect(await outcomeOf(fixture.text('t-1', 'k', 'y', { condition: { ifVersion: 2 } }))).toBe(away);
     expect(await outcomeOf(fixture.text('t-1', 'l', 'y', { condition: { ifAbsent: true } }))).toBe(away);
+    const removal = { ...t1('k'), ifVersion: 2 };
+    expect(await outcomeOf(fixture.useCases.deleteAttachment.execute(removal, CALLER))).toBe(away);
+    expect((await fixture.journal.backlog()).waiting).toBe(0);
     expect(await outcomeOf(fixture.task('t-2'))).toBe(away);
     expect(await outcomeOf(fixture.useCases.getTask.execute('t-1', CALLER))).toBe(away);
     expect(await outcomeOf(fixture.useCases.deleteTask.execute('t-1', CALLER))).toBe(away);

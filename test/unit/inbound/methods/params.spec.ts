@@ -4,6 +4,7 @@ import { CoreSettings } from '../../../../src/core/ports/core-settings';
 import {
   AttachmentRefParams,
   CreateAttachmentParams,
+  DeleteAttachmentParams,
   GetAttachmentsBatchParams,
   ListAttachmentsParams,
 } from '../../../../src/inbound/methods/attachments.params';
@@ -327,6 +328,14 @@ describe('params of the task methods', () => {
 
   it('a method of one task takes its id and nothing else', () => {
     expect(bind(TaskIdParams, { id: 't' })).toEqual({ id: 't' });
-    expect(wrongFields(TaskIdParams, { taskId: 't' })).toEqual(['taskId', 'id']);
+    expect(wrongFields(TaskIdParams, { id: 't', key: 'k' })).toEqual(['key']);
+  });
+
+  it('a deletion of an attachment may name its version', () => {
+    expect(bind(DeleteAttachmentParams, { ...ref, ifVersion: 2 })).toEqual({ ...ref, ifVersion: 2 });
+    expect(wrongFields(DeleteAttachmentParams, { ...ref, ifVersion: 0, ifAbsent: true }).sort()).toEqual([
+      'ifAbsent',
+      'ifVersion',
+    ]);
   });
 });
