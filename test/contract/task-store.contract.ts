@@ -280,7 +280,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           assignedTo: fc.constantFrom(undefined, 'w1', 'w2'),
         });
         const query = fc.record({
-          status: fc.constantFrom(undefined, 'pending' as const),
+          statuses: fc.constantFrom(undefined, ['pending' as const], ['pending' as const, 'in_progress' as const], []),
           assignedTo: fc.constantFrom(undefined, 'w1'),
           priority: fc.constantFrom(undefined, 2),
           limit: fc.integer({ min: 1, max: 5 }),
@@ -380,6 +380,15 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await get(beside.id)).toEqual({ task: beside, attachmentCount: 1 });
         expect(await found(harness, beside.id)).toBeDefined();
         const events = await harness.eventsOf(...tree.map(({ id }) => id));
+      it('returns tasks without a parent', async () => {
+        const organization = randomUUID();
+        const root = await storedTask(harness, {}, organization);
+        await storedTask(harness, { parentId: root.id }, organization);
+        const page = { limit: 10, offset: 0, orderBy: 'createdAt', descending: false, nowMs: NOW_MS } as const;
+        const roots = await harness.tasks.list({ organization, parentId: null, ...page }, TIMEOUT_MS);
+        expect(roots).toEqual({ tasks: [{ task: root, attachmentCount: 0 }], totalCount: 1 });
+      });
+
         expect(events.slice(before)).toEqual(deletions?.flatMap((deletion) => deletion.events));
         expect(events.slice(before)).toHaveLength(5);
       });
@@ -410,10 +419,10 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
 }
 
 function pageOf(tasks: readonly Task[], query: Omit<TaskListQuery, 'organization' | 'nowMs' | 'parentId'>) {
-  const { status, assignedTo, priority, limit, offset, orderBy, descending } = query;
+  const { statuses, assignedTo, priority, limit, offset, orderBy, descending } = query;
   const orderOf = (task: Task) => (orderBy === 'priority' ? task.priority : task[`${orderBy}Ms`]);
   const matching = tasks
-    .filter((task) => status === undefined || task.status === status)
+    .filter((task) => statuses === undefined || statuses.includes(task.status))
     .filter((task) => assignedTo === undefined || task.assignedTo === assignedTo)
     .filter((task) => priority === undefined || task.priority === priority)
     .sort((a, b) => (descending ? -1 : 1) * (orderOf(a) - orderOf(b) || (a.id < b.id ? -1 : 1)));

@@ -12,7 +12,8 @@ export interface CountedTask {
 
 export interface TaskListQuery {
   readonly organization: string;
-  readonly status?: TaskStatus;
+  /** Undefined means any. */
+  readonly statuses?: readonly TaskStatus[];
   readonly assignedTo?: string;
   readonly priority?: number;
   readonly parentId?: string;

@@ -95,10 +95,15 @@ export class MemoryTaskStore implements TaskStore {
   }
 }
 
-function matches(task: Task, { organization, status, assignedTo, priority, parentId }: TaskListQuery): boolean {
+function creationOf({ text, priority, metadata, parentId }: Task, attachments: readonly AttachmentPut[]): string {
+  const values = attachments.map(({ attachment }) => [attachment.key, attachment.value?.text]);
+  return JSON.stringify([text, priority, metadata.text, parentId, values]);
+}
+
+function matches(task: Task, { organization, statuses, assignedTo, priority, parentId }: TaskListQuery): boolean {
   return (
     task.organization === organization &&
-    (status === undefined || task.status === status) &&
+    (statuses === undefined || statuses.includes(task.status)) &&
     (assignedTo === undefined || task.assignedTo === assignedTo) &&
     (priority === undefined || task.priority === priority) &&
     (parentId === undefined || task.parentId === parentId)

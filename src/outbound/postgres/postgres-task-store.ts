@@ -114,16 +114,14 @@ export class PostgresTaskStore implements TaskStore {
 /** One page and the total, which stands in a row of nulls if the page is empty. */
 function listStatement(query: TaskListQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [query.organization, timestamp(query.nowMs), query.limit, query.offset];
-  const filters = {
-    status: query.status,
-    assigned_to: query.assignedTo,
-    priority: query.priority,
-    parent_id: query.parentId,
-  };
-  const conditions = Object.entries(filters)
-    .filter(([, value]) => value !== undefined)
-    .map(([column, value]) => ` AND t.${column} = $${values.push(value)}`);
-  const matching = `FROM tasks t WHERE t.organization = $1 AND t.deleted_version IS NULL${conditions.join('')}`;
+  const conditions = ['t.organization = $1', 't.deleted_version IS NULL'];
+  const { statuses, assignedTo, priority, parentId } = query;
+  if (statuses) conditions.push(`t.status = ANY ($${values.push(statuses)})`);
+  if (assignedTo !== undefined) conditions.push(`t.assigned_to = $${values.push(assignedTo)}`);
+  if (priority !== undefined) conditions.push(`t.priority = $${values.push(priority)}`);
+  if (parentId === null) conditions.push('t.parent_id IS NULL');
+  else if (parentId !== undefined) conditions.push(`t.parent_id = $${values.push(parentId)}`);
+  const matching = `FROM tasks t WHERE ${conditions.join(' AND ')}`;
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
   return {
