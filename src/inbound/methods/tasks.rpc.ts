@@ -33,8 +33,7 @@ export class TasksRpc {
 
   @MessagePattern('task.create')
   async create(@Payload() params: CreateTaskParams, @Ctx() { caller }: CallContext): Promise<object> {
-    const { task, warnings } = await this.createTask.execute(params, caller);
-    return createdTaskView(task, warnings);
+    return createdTaskView(await this.createTask.execute(params, caller));
   }
 
   @MessagePattern('task.get')

@@ -29,6 +29,9 @@ export class MemoryDatabase {
   readonly rows = new MemoryOutboxRows();
   private readonly tasks = new Map<string, Task | 'deleted'>();
   private readonly attachments = new Map<string, Map<string, Attachment | Tombstone>>();
+  /** By task: what it was created with, and the result that it was updated with. */
+  readonly creations = new Map<string, string>();
+  readonly results = new Map<string, string>();
   private readonly underWay = new Set<number>();
   private nextXid = 1;
   private committing?: number;
@@ -126,6 +129,8 @@ export class MemoryDatabase {
     this.tasks.set(taskId, 'deleted');
     this.attachments.delete(taskId);
   }
+    this.creations.delete(taskId);
+    this.results.delete(taskId);
 
   /** Includes tombstones and expired attachments. */
   stored(taskId: string, key: string): Attachment | Tombstone | undefined {

@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
+import type { JsonText } from '../../core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
@@ -8,6 +9,7 @@ import type { PostgresConnection } from './postgres-connection';
 import {
   countedTaskOfRow,
   CREATE_TASK,
+  CREATION_HASH,
   liveCount,
   TASK_COLUMNS,
   taskOfRow,
@@ -20,6 +22,12 @@ const CREATE = `SELECT ${CREATE_TASK.call} AS outcome`;
 const UPDATE = `SELECT * FROM ${UPDATE_TASK.call}`;
 const GET = `
   SELECT ${TASK_COLUMNS}, ${liveCount('$3')} AS live_count
+  FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
+const REPEATED = `
+  SELECT t.created_at FROM tasks t
+  WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL AND t.creation_hash = ${CREATION_HASH.callFrom(3)}`;
+const HAS_RESULT = `
+  SELECT t.result_hash IS NOT DISTINCT FROM sha256(convert_to($3, 'UTF8')) AS same
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 const ORGANIZATION = 'SELECT t.organization FROM tasks t WHERE t.id = $1 AND t.deleted_version IS NULL';
 const IN_ID_ORDER = `
@@ -44,9 +52,27 @@ export class PostgresTaskStore implements TaskStore {
     return row.outcome;
   }
 
+  async repeated(task: Task, attachments: readonly AttachmentPut[], timeoutMs: number) {
+    const puts = JSON.stringify(attachments.map(putJson));
+    const values = [task.id, task.organization, ...CREATION_HASH.values({ ...taskParameters(task), puts })];
+    const [row] = await this.connection.query<{ created_at: Date }>(REPEATED, values, timeoutMs);
+    return row && { createdAtMs: row.created_at.getTime() };
+  }
+
   async get(taskId: string, organization: string, nowMs: number, timeoutMs: number): Promise<CountedTask | undefined> {
     const [row] = await this.connection.query<CountedRow>(GET, [taskId, organization, timestamp(nowMs)], timeoutMs);
     return row && countedTaskOfRow(row);
+  }
+
+  async hasResult(
+    taskId: string,
+    organization: string,
+    result: JsonText | undefined,
+    timeoutMs: number,
+  ): Promise<boolean> {
+    const values = [taskId, organization, result?.text];
+    const [row] = await this.connection.query<{ same: boolean }>(HAS_RESULT, values, timeoutMs);
+    return row?.same ?? false;
   }
 
   async organizationOf(taskId: string, timeoutMs: number): Promise<string | undefined> {
