@@ -100,8 +100,9 @@ export class MemoryTaskStore implements TaskStore {
         if (event.metadata.eventId !== stamp.op) this.database.recordOfTask(taskId, event);
         else this.database.record({ taskId, version: stamp.version, kind: 'task-deleted', event });
       }
-      this.database.deleteTask(taskId);
     }
+    // A record looks for the tasks above its own, so they are there until all is recorded.
+    for (const { taskId } of deletions) this.database.deleteTask(taskId);
     return deletions;
   }
 
