@@ -131,6 +131,19 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `        if (!isOutage(error)) throw error;`,
   },
   {
+    name: 'conditional deletions go to the journal',
+    file: `${CONSISTENCY}/attachment-remover.ts`,
+    find: `        if (condition) throw stored;`,
+    replace: ``,
+  },
+  {
+    name: 'a conditional deletion is made again over what is newer',
+    scenario: 'wild clocks',
+    file: `${CONSISTENCY}/attachment-remover.ts`,
+    find: `      if (progress.condition) throw`,
+    replace: `      if (progress.condition && progress.force) throw`,
+  },
+  {
     name: 'no floor in the next version',
     scenario: 'clocks far apart',
     file: `${CONSISTENCY}/write-versioned.ts`,
