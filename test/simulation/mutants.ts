@@ -137,13 +137,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: ``,
   },
   {
-    name: 'a conditional deletion is made again over what is newer',
-    scenario: 'wild clocks',
-    file: `${CONSISTENCY}/attachment-remover.ts`,
-    find: `      if (progress.condition) throw`,
-    replace: `      if (progress.condition && progress.force) throw`,
-  },
-  {
     name: 'no floor in the next version',
     scenario: 'clocks far apart',
     file: `${CONSISTENCY}/write-versioned.ts`,
