@@ -1,8 +1,8 @@
 -- Trigger function: gives a new row of the outbox what decides which readers it is for: the organization of its task, and
--- the tasks above it. The task may be deleted in the same transaction, and then its row no longer says either. A row that
--- is recorded as published is announced to no organization, and does not fire the trigger.
+-- the ancestors of the task. The task may be deleted in the same transaction, and then its row no longer has either. A
+-- row that is recorded as published is announced to no organization, and does not fire the trigger.
 --
--- Result  the row to insert; of the tasks above, the nearest 32 at most, so that a long chain of tasks stays affordable
+-- Result  the row to insert; of the ancestors, the nearest 32 at most, so that a long chain of tasks stays affordable
 --
 -- Takes no lock: the function that inserts holds that of the task.
 CREATE OR REPLACE FUNCTION set_outbox_readers() RETURNS trigger

@@ -14,7 +14,7 @@ export interface OutboxRow {
   readonly version?: number;
   /** Undefined for a row that is recorded as published because it must not be announced. */
   readonly organization?: string;
-  /** The parent of the task, the parent of the parent, and so on. */
+  /** The nearest first. */
   readonly ancestors: readonly string[];
   readonly event: DomainEvent;
   /** A newer version was stored before this write, so it has changed nothing. */

@@ -9,7 +9,7 @@ import type { PostgresConnection } from './postgres-connection';
 import {
   countedTaskOfRow,
   CREATE_TASK,
-  CREATION_HASH,
+  CREATION_FINGERPRINT,
   liveCount,
   TASK_COLUMNS,
   taskOfRow,
@@ -25,9 +25,10 @@ const GET = `
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 const REPEATED = `
   SELECT t.created_at FROM tasks t
-  WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL AND t.creation_hash = ${CREATION_HASH.callFrom(3)}`;
+  WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL
+    AND t.creation_fingerprint = ${CREATION_FINGERPRINT.callFrom(3)}`;
 const HAS_RESULT = `
-  SELECT t.result_hash IS NOT DISTINCT FROM sha256(convert_to($3, 'UTF8')) AS same
+  SELECT t.result_fingerprint IS NOT DISTINCT FROM sha256(convert_to($3, 'UTF8')) AS same
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 const ORGANIZATION = 'SELECT t.organization FROM tasks t WHERE t.id = $1 AND t.deleted_version IS NULL';
 const IN_ID_ORDER = `
@@ -54,7 +55,7 @@ export class PostgresTaskStore implements TaskStore {
 
   async repeated(task: Task, attachments: readonly AttachmentPut[], timeoutMs: number) {
     const puts = JSON.stringify(attachments.map(putJson));
-    const values = [task.id, task.organization, ...CREATION_HASH.values({ ...taskParameters(task), puts })];
+    const values = [task.id, task.organization, ...CREATION_FINGERPRINT.values({ ...taskParameters(task), puts })];
     const [row] = await this.connection.query<{ created_at: Date }>(REPEATED, values, timeoutMs);
     return row && { createdAtMs: row.created_at.getTime() };
   }

@@ -1,19 +1,19 @@
--- A repeated call is recognised by a hash of what the first one gave: a task that was created or completed before this
--- migration has none. The readers of events find the sub-tasks of a task by the ancestors.
-ALTER TABLE tasks ADD COLUMN creation_hash bytea, ADD COLUMN result_hash bytea;
+-- A repeated call is recognised by a fingerprint of what the first one gave: a task that was created or completed before
+-- this migration has none. The readers of events find the sub-tasks of a task by the ancestors.
+ALTER TABLE tasks ADD COLUMN creation_fingerprint bytea, ADD COLUMN result_fingerprint bytea;
 ALTER TABLE outbox ADD COLUMN ancestors text[] COLLATE "C";
 
 -- The trigger keeps its function under the new name. No signature changes: an older replica calls them as before.
 ALTER FUNCTION set_outbox_organization RENAME TO set_outbox_readers;
 ALTER TRIGGER set_organization ON outbox RENAME TO set_readers;
 
--- The hash of what a task is created with. A repeated call has the same, whatever has become of the task since.
+-- The fingerprint of what a task is created with. A repeated call has the same, whatever has become of the task since.
 --
 -- p_text … p_puts  as in `create_task`; of the attachments only their keys and values count
--- Result           the hash
+-- Result           a SHA-256 hash
 --
 -- Takes no lock.
-CREATE OR REPLACE FUNCTION creation_hash(
+CREATE OR REPLACE FUNCTION creation_fingerprint(
   p_text text, p_priority smallint, p_metadata json, p_parent_id text, p_puts json
 ) RETURNS bytea
 LANGUAGE sql STABLE AS $$
@@ -23,8 +23,8 @@ LANGUAGE sql STABLE AS $$
   ))::text, 'UTF8'))
 $$;
 
--- Inserts a task with its first attachments, and records their events. Keeps the hash of what the task was created with,
--- by which a repeated call is recognised.
+-- Inserts a task with its first attachments, and records their events. Keeps a fingerprint of what the task was created
+-- with, by which a repeated call is recognised.
 --
 -- p_id … p_revision  the row to insert
 -- p_event            the event of the task; its `metadata.eventId` becomes the op
@@ -52,10 +52,10 @@ BEGIN
 
   INSERT INTO tasks (id, organization, text, status, priority, metadata, parent_id, assigned_to, created_at, created_by,
     updated_at, updated_by, completed_at, completed_by, cancelled_at, cancelled_by, error, revision, attachment_count,
-    creation_hash)
+    creation_fingerprint)
   VALUES (p_id, p_organization, p_text, p_status, p_priority, p_metadata, p_parent_id, p_assigned_to, p_created_at,
     p_created_by, p_updated_at, p_updated_by, p_completed_at, p_completed_by, p_cancelled_at, p_cancelled_by, p_error,
-    p_revision, json_array_length(p_puts), creation_hash(p_text, p_priority, p_metadata, p_parent_id, p_puts))
+    p_revision, json_array_length(p_puts), creation_fingerprint(p_text, p_priority, p_metadata, p_parent_id, p_puts))
   ON CONFLICT (id) DO NOTHING;
   IF NOT FOUND THEN
     RETURN 'id-taken';
@@ -81,8 +81,8 @@ BEGIN
 END
 $$;
 
--- Replaces a task by its next revision, together with one attachment if there is one, and records their events. Keeps the
--- hash of the attachment's value, by which a repeated completion is recognised.
+-- Replaces a task by its next revision, together with one attachment if there is one, and records their events. Keeps a
+-- fingerprint of the attachment's value, by which a repeated completion is recognised.
 --
 -- p_id … p_revision  the row to store; what never changes (parent, creation) is ignored
 -- p_event            the event of the task; its `metadata.eventId` becomes the op
@@ -143,7 +143,7 @@ BEGIN
     text = p_text, status = p_status, priority = p_priority, metadata = p_metadata, assigned_to = p_assigned_to,
     updated_at = p_updated_at, updated_by = p_updated_by, completed_at = p_completed_at, completed_by = p_completed_by,
     cancelled_at = p_cancelled_at, cancelled_by = p_cancelled_by, error = p_error, revision = p_revision,
-    result_hash = coalesce(sha256(convert_to(p_put ->> 'value', 'UTF8')), result_hash)
+    result_fingerprint = coalesce(sha256(convert_to(p_put ->> 'value', 'UTF8')), result_fingerprint)
   WHERE id = p_id;
   INSERT INTO outbox (op_id, task_id, kind, event)
   VALUES ((p_event #>> '{metadata,eventId}')::uuid, p_id, 'task', p_event);
@@ -179,7 +179,7 @@ BEGIN
     organization = NULL, text = NULL, status = NULL, priority = NULL, metadata = NULL, parent_id = NULL,
     assigned_to = NULL, created_at = NULL, created_by = NULL, updated_at = NULL, updated_by = NULL, completed_at = NULL,
     completed_by = NULL, cancelled_at = NULL, cancelled_by = NULL, error = NULL, revision = NULL, attachment_count = 0,
-    creation_hash = NULL, result_hash = NULL,
+    creation_fingerprint = NULL, result_fingerprint = NULL,
     deleted_version = deletions.version, deleted_op = deletions.op_id, deleted_at = now()
   FROM json_to_recordset(p_deletions) AS deletions(task_id text, version bigint, op_id uuid)
   WHERE tasks.id = deletions.task_id;
@@ -187,10 +187,10 @@ END
 $$;
 
 -- Trigger function: gives a new row of the outbox what decides which readers it is for: the organization of its task, and
--- the tasks above it. The task may be deleted in the same transaction, and then its row no longer says either. A row that
--- is recorded as published is announced to no organization, and does not fire the trigger.
+-- the ancestors of the task. The task may be deleted in the same transaction, and then its row no longer has either. A
+-- row that is recorded as published is announced to no organization, and does not fire the trigger.
 --
--- Result  the row to insert; of the tasks above, the nearest 32 at most, so that a long chain of tasks stays affordable
+-- Result  the row to insert; of the ancestors, the nearest 32 at most, so that a long chain of tasks stays affordable
 --
 -- Takes no lock: the function that inserts holds that of the task.
 CREATE OR REPLACE FUNCTION set_outbox_readers() RETURNS trigger

@@ -1,10 +1,10 @@
--- The hash of what a task is created with. A repeated call has the same, whatever has become of the task since.
+-- The fingerprint of what a task is created with. A repeated call has the same, whatever has become of the task since.
 --
 -- p_text … p_puts  as in `create_task`; of the attachments only their keys and values count
--- Result           the hash
+-- Result           a SHA-256 hash
 --
 -- Takes no lock.
-CREATE OR REPLACE FUNCTION creation_hash(
+CREATE OR REPLACE FUNCTION creation_fingerprint(
   p_text text, p_priority smallint, p_metadata json, p_parent_id text, p_puts json
 ) RETURNS bytea
 LANGUAGE sql STABLE AS $$
