@@ -1,4 +1,5 @@
--- Inserts a task with its first attachments, and records their events.
+-- Inserts a task with its first attachments, and records their events. Keeps a fingerprint of what the task was created
+-- with, by which a repeated call is recognised.
 --
 -- p_id … p_revision  the row to insert
 -- p_event            the event of the task; its `metadata.eventId` becomes the op
@@ -25,10 +26,11 @@ BEGIN
   END IF;
 
   INSERT INTO tasks (id, organization, text, status, priority, metadata, parent_id, assigned_to, created_at, created_by,
-    updated_at, updated_by, completed_at, completed_by, cancelled_at, cancelled_by, error, revision, attachment_count)
+    updated_at, updated_by, completed_at, completed_by, cancelled_at, cancelled_by, error, revision, attachment_count,
+    creation_fingerprint)
   VALUES (p_id, p_organization, p_text, p_status, p_priority, p_metadata, p_parent_id, p_assigned_to, p_created_at,
     p_created_by, p_updated_at, p_updated_by, p_completed_at, p_completed_by, p_cancelled_at, p_cancelled_by, p_error,
-    p_revision, json_array_length(p_puts))
+    p_revision, json_array_length(p_puts), creation_fingerprint(p_text, p_priority, p_metadata, p_parent_id, p_puts))
   ON CONFLICT (id) DO NOTHING;
   IF NOT FOUND THEN
     RETURN 'id-taken';

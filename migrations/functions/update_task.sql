@@ -1,4 +1,5 @@
--- Replaces a task by its next revision, together with one attachment if there is one, and records their events.
+-- Replaces a task by its next revision, together with one attachment if there is one, and records their events. Keeps a
+-- fingerprint of the attachment's value, by which a repeated completion is recognised.
 --
 -- p_id … p_revision  the row to store; what never changes (parent, creation) is ignored
 -- p_event            the event of the task; its `metadata.eventId` becomes the op
@@ -58,7 +59,8 @@ BEGIN
   UPDATE tasks SET
     text = p_text, status = p_status, priority = p_priority, metadata = p_metadata, assigned_to = p_assigned_to,
     updated_at = p_updated_at, updated_by = p_updated_by, completed_at = p_completed_at, completed_by = p_completed_by,
-    cancelled_at = p_cancelled_at, cancelled_by = p_cancelled_by, error = p_error, revision = p_revision
+    cancelled_at = p_cancelled_at, cancelled_by = p_cancelled_by, error = p_error, revision = p_revision,
+    result_fingerprint = coalesce(sha256(convert_to(p_put ->> 'value', 'UTF8')), result_fingerprint)
   WHERE id = p_id;
   INSERT INTO outbox (op_id, task_id, kind, event)
   VALUES ((p_event #>> '{metadata,eventId}')::uuid, p_id, 'task', p_event);

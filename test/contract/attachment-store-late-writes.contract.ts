@@ -27,7 +27,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
     aDeletion(taskId, 'k', version, options);
   const put = (one: AttachmentPut) => harness.attachments.put(one, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
   const remove = (deletion: AttachmentDeletion, nowMs = NOW_MS) =>
-    harness.attachments.delete(deletion, ORGANIZATION, nowMs, TIMEOUT_MS);
+    harness.attachments.delete(deletion, ORGANIZATION, undefined, nowMs, TIMEOUT_MS);
   const force = (version: number, nowMs = NOW_MS) => remove(newDeletion(version, { force: true, nowMs }), nowMs);
   const drainPut = (one: AttachmentPut, organization = ORGANIZATION) =>
     harness.attachments.drain({ organization, put: one });

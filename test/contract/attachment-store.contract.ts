@@ -39,7 +39,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
       { condition, nowMs = NOW_MS }: { condition?: { ifAbsent: true } | { ifVersion: number }; nowMs?: number } = {},
     ) => harness.attachments.put(one, ORGANIZATION, condition, nowMs, TIMEOUT_MS);
     const remove = (key: string, version: number, nowMs = NOW_MS) =>
-      harness.attachments.delete(aDeletion(taskId, key, version), ORGANIZATION, nowMs, TIMEOUT_MS);
+      harness.attachments.delete(aDeletion(taskId, key, version), ORGANIZATION, undefined, nowMs, TIMEOUT_MS);
     const announced = async () => (await harness.eventsOf(taskId)).slice(1);
     const list = (query: Partial<AttachmentListQuery> = {}) => {
       const defaults = { keyPrefix: '', limit: 100, offset: 0, descending: false, includeBodies: true, nowMs: NOW_MS };
@@ -171,13 +171,33 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         const one = aPut({ taskId });
         await put(one);
         const deletion = aDeletion(taskId, 'k', 1002);
-        await expect(harness.attachments.delete(deletion, ORGANIZATION, NOW_MS, TIMEOUT_MS)).resolves.toEqual({
+        await expect(
+          harness.attachments.delete(deletion, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS),
+        ).resolves.toEqual({
           state: 'applied',
           attachmentId: one.attachment.id,
         });
         expect(await found(harness, taskId)).toBeUndefined();
         expect(await list()).toEqual({ attachments: [], totalCount: 0 });
         expect(await announced()).toEqual([one.event, ofStored(deletion.event, one.attachment.id)]);
+      });
+
+      it('on condition of a version deletes that version and no other', async () => {
+        const condition = { ifVersion: 1000 };
+        const removeIf = (version: number, nowMs = NOW_MS) =>
+          harness.attachments.delete(aDeletion(taskId, 'k', version), ORGANIZATION, condition, nowMs, TIMEOUT_MS);
+        await expect(removeIf(1001)).resolves.toEqual({ state: 'condition-failed', currentVersion: null });
+        const one = aPut({ taskId }, { version: 1002 });
+        await put(one);
+        await expect(removeIf(1004)).resolves.toEqual({ state: 'condition-failed', currentVersion: 1002 });
+        expect(await found(harness, taskId)).toEqual(one.attachment);
+        expect(await announced()).toHaveLength(1);
+
+        condition.ifVersion = 1002;
+        await expect(removeIf(1000)).resolves.toEqual({ state: 'superseded', version: 1002 });
+        await expect(removeIf(1004)).resolves.toEqual({ state: 'applied', attachmentId: one.attachment.id });
+        expect(await found(harness, taskId)).toBeUndefined();
+        await expect(removeIf(1006)).resolves.toEqual({ state: 'condition-failed', currentVersion: null });
       });
 
       it('finds nothing the second time, or if nothing was ever there', async () => {
@@ -340,7 +360,9 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
 
           await expect(put(aPut({ taskId: id }, { version: 5000 }))).resolves.toEqual({ state: 'task-missing' });
           const deletion = aDeletion(id, 'k', 5000);
-          await expect(harness.attachments.delete(deletion, ORGANIZATION, NOW_MS, TIMEOUT_MS)).resolves.toEqual({
+          await expect(
+            harness.attachments.delete(deletion, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS),
+          ).resolves.toEqual({
             state: 'task-missing',
           });
           expect(await harness.attachments.find([{ taskId: id, key: 'k' }], ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual({
@@ -486,7 +508,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(inPlace).toMatchObject({ state: 'applied' });
         const back = await put(aPut({ taskId: task.id, key: 'k0' }, { version: 1002 }), { nowMs: LATER_MS });
         expect(back).toEqual({ state: 'task-full' });
-        await harness.attachments.delete(aDeletion(task.id, 'k2', 1002), ORGANIZATION, LATER_MS, TIMEOUT_MS);
+        await harness.attachments.delete(aDeletion(task.id, 'k2', 1002), ORGANIZATION, undefined, LATER_MS, TIMEOUT_MS);
         const again = await put(aPut({ taskId: task.id, key: 'k0' }, { version: 1002 }), { nowMs: LATER_MS });
         expect(again).toMatchObject({ state: 'applied', replaced: false });
         const page = { taskId: task.id, limit: 1, nowMs: LATER_MS };

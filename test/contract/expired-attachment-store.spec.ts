@@ -74,7 +74,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
   it('does not remove an attachment that was overwritten in time, deleted, or deleted with its task', async () => {
     const [overwritten, deleted, gone] = [await put('a', 5, 1000), await put('b', 5), await put('c', 5)];
     await put('a', undefined, 1002);
-    await harness.attachments.delete(aDeletion(taskId, 'b', 1002), ORGANIZATION, NOW_MS, TIMEOUT_MS);
+    await harness.attachments.delete(aDeletion(taskId, 'b', 1002), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
     await expect(harness.expired.remove(asExpired(overwritten.attachment))).resolves.toBe(false);
     await expect(harness.expired.remove(asExpired(deleted.attachment))).resolves.toBe(false);
     await harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
@@ -90,7 +90,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
       ['c', 1006],
     ] as const) {
       await put(key);
-      await harness.attachments.delete(aDeletion(taskId, key, version), ORGANIZATION, NOW_MS, TIMEOUT_MS);
+      await harness.attachments.delete(aDeletion(taskId, key, version), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
     }
     expect(await harness.expired.purgeTombstones(1002, 10)).toBe(0);
     expect(await harness.expired.purgeTombstones(1006, 1)).toBe(1);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ExpiredAttachment } from '../../src/core/domain/attachment';
 import { taskCreated, type DomainEvent } from '../../src/core/domain/domain-event';
 import { expiryStamp } from '../../src/core/domain/version';
-import type { EventQuery, OutboxChanges } from '../../src/core/ports/outbox';
+import { FOLLOWED_LEVELS, type EventQuery, type OutboxChanges } from '../../src/core/ports/outbox';
 import {
   aDeletion,
   aPut,
@@ -36,8 +36,8 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
   const eventsAfter = async (after: string, query: Partial<EventQuery> = {}) =>
     (await read({ ...query, after }))?.events.map(({ event }) => event);
 
-  async function newTask(of = organization): Promise<{ taskId: string; event: DomainEvent }> {
-    const task = aTask({}, of);
+  async function newTask(of = organization, parentId?: string): Promise<{ taskId: string; event: DomainEvent }> {
+    const task = aTask({ parentId }, of);
     const event = taskCreated(task, randomUUID());
     await harness.tasks.insert(task, [], event, TIMEOUT_MS);
     return { taskId: task.id, event };
@@ -120,7 +120,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     const foreign = await newTask(randomUUID());
     const attached = await newAttachment(mine.taskId, 'a');
     const deletion = aDeletion(mine.taskId, 'a', 1002);
-    await harness.attachments.delete(deletion, organization, NOW_MS, TIMEOUT_MS);
+    await harness.attachments.delete(deletion, organization, undefined, NOW_MS, TIMEOUT_MS);
     const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion, TIMEOUT_MS);
 
     const all = await eventsAfter(start);
@@ -129,6 +129,36 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(all?.at(-1)).toEqual(deleted?.[0]?.events[0]);
     expect(await eventsAfter(start, { taskId: mine.taskId })).toEqual([mine.event, ...(all?.slice(2) ?? [])]);
     expect(await eventsAfter(start, { taskId: foreign.taskId })).toEqual([]);
+  });
+
+  it('returns the events of a task and its sub-tasks, even if they are deleted before they are read', async () => {
+    const start = await position();
+    const root = await newTask();
+    const child = await newTask(organization, root.taskId);
+    const other = await newTask();
+    const grandchild = await newTask(organization, child.taskId);
+    const attached = await newAttachment(grandchild.taskId, 'a');
+    const below = [root.event, child.event, grandchild.event, attached];
+    expect(await eventsAfter(start, { parentId: root.taskId })).toEqual(below);
+    expect(await eventsAfter(start, { parentId: child.taskId })).toEqual(below.slice(1));
+    expect(await eventsAfter(start, { parentId: other.taskId })).toEqual([other.event]);
+    expect(await eventsAfter(start, { parentId: root.taskId, organization: randomUUID() })).toEqual([]);
+
+    const deleted = await harness.tasks.deleteTree(root.taskId, organization, describeDeletion, TIMEOUT_MS);
+    const deletions = (deleted ?? []).flatMap(({ events }) => events);
+    expect(deletions).toHaveLength(3);
+    expect(await eventsAfter(start, { parentId: root.taskId })).toEqual([...below, ...deletions]);
+    expect(await eventsAfter(start, { parentId: grandchild.taskId })).toEqual([...below.slice(2), deletions[2]]);
+  });
+
+  it('returns the events of sub-tasks down to the level that followers are told of', async () => {
+    const start = await position();
+    const chain = [await newTask()];
+    for (let level = 1; level <= FOLLOWED_LEVELS + 1; level++) {
+      chain.push(await newTask(organization, chain.at(-1)?.taskId));
+    }
+    const followed = chain.slice(0, FOLLOWED_LEVELS + 1).map(({ event }) => event);
+    expect(await eventsAfter(start, { parentId: chain[0]?.taskId })).toEqual(followed);
   });
 
   it('returns no event of a write that was drained to a missing task', async () => {
@@ -185,7 +215,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     };
     const remove = async (taskId: string, version: number) => {
       const deletion = aDeletion(taskId, 'k', version);
-      await harness.attachments.delete(deletion, organization, NOW_MS, TIMEOUT_MS);
+      await harness.attachments.delete(deletion, organization, undefined, NOW_MS, TIMEOUT_MS);
       return deletion;
     };
     const keyed = (taskId: string, version: number, op: string, deleted = false) => ({

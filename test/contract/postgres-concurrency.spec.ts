@@ -46,7 +46,7 @@ describe('writers that meet on PostgreSQL', () => {
     return harness.attachments.drain({ organization: ORGANIZATION, put });
   };
   const remove = (taskId: string, key: string) =>
-    harness.attachments.delete(aDeletion(taskId, key, nextVersion()), ORGANIZATION, NOW_MS, TIMEOUT_MS);
+    harness.attachments.delete(aDeletion(taskId, key, nextVersion()), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
   const deleteTree = (taskId: string) => harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
   const insertBelow = (parentId: string) => {
     const task = aTask({ parentId });

@@ -15,6 +15,7 @@ import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT
 const MIGRATION_LOCK = '7234017283807667300';
 /** The migrations of the releases that recorded them in the table `migrations`. */
 const EARLIER = ['Initial1763683200000', 'WriteFunctions1763683200001'];
+const LATER = ['NamedArguments1763683200002', 'FingerprintsAndAncestors1763683200003'];
 
 describe('migrations', () => {
   let server: PostgresServer;
@@ -56,7 +57,7 @@ describe('migrations', () => {
       const connection = new PostgresConnection(database);
       try {
         const names = await runMigrations(database);
-        expect(names).toEqual([...EARLIER, 'NamedArguments1763683200002']);
+        expect(names).toEqual([...EARLIER, ...LATER]);
         await expect(runMigrations(database)).resolves.toEqual([]);
         const created = await objects(connection);
         expect(created.length).toBeGreaterThan(5);
@@ -84,12 +85,9 @@ describe('migrations', () => {
         const { id: taskId } = await storedTask(harness);
         await harness.attachments.put(aPut({ taskId }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
 
-        await expect(runMigrations(database)).resolves.toEqual(['NamedArguments1763683200002']);
+        await expect(runMigrations(database)).resolves.toEqual(LATER);
         expect(await found(harness, taskId)).toBeDefined();
-        expect(await recordsIn(connection, 'dossier_migrations')).toEqual([
-          ...EARLIER.map(recordOf),
-          recordOf('NamedArguments1763683200002'),
-        ]);
+        expect(await recordsIn(connection, 'dossier_migrations')).toEqual([...EARLIER, ...LATER].map(recordOf));
         await expect(runMigrations(database)).resolves.toEqual([]);
         // A replica of the earlier release that starts beside this one.
         await expect(runEarlierRelease(database)).resolves.toEqual([]);
@@ -139,8 +137,8 @@ describe('migrations', () => {
         await connection.query(create);
         await connection.query(insert);
         const before = await connection.query('SELECT xmin, m.* FROM migrations m');
-        expect(await runMigrations(database)).toHaveLength(3);
-        expect(await recordsIn(connection, 'dossier_migrations')).toHaveLength(3);
+        expect(await runMigrations(database)).toHaveLength(EARLIER.length + LATER.length);
+        expect(await recordsIn(connection, 'dossier_migrations')).toHaveLength(EARLIER.length + LATER.length);
         await revertMigrations(database);
         expect(await connection.query('SELECT xmin, m.* FROM migrations m')).toEqual(before);
       } finally {
@@ -154,7 +152,7 @@ describe('migrations', () => {
       try {
         await runMigrations(database);
         expect(await objects(connection)).not.toContainEqual({ name: 'migrations' });
-        expect(await recordsIn(connection, 'dossier_migrations')).toHaveLength(3);
+        expect(await recordsIn(connection, 'dossier_migrations')).toHaveLength(EARLIER.length + LATER.length);
       } finally {
         await connection.close();
       }
@@ -171,7 +169,7 @@ describe('migrations', () => {
       await owner.query('CREATE ROLE tenant LOGIN');
       await owner.query('GRANT CREATE, USAGE ON SCHEMA public TO tenant');
       const tenant = serverDatabase({ url: url.replace('postgres@', 'tenant@'), poolSize: 2 });
-      expect(await runMigrations(tenant)).toHaveLength(3);
+      expect(await runMigrations(tenant)).toHaveLength(EARLIER.length + LATER.length);
       await expect(revertMigrations(tenant)).resolves.toBeUndefined();
     } finally {
       await owner.close();
@@ -183,14 +181,14 @@ describe('migrations', () => {
     await runEarlierRelease(serverDatabase({ url, poolSize: 2 }));
     const replicas = Array.from({ length: 5 }, () => runMigrations(serverDatabase({ url, poolSize: 2 })));
     const done = await Promise.all(replicas);
-    expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, 1]);
+    expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, LATER.length]);
   });
 
   it('run once when several replicas start at once', async () => {
     const url = await server.createDatabase();
     const replicas = Array.from({ length: 5 }, () => runMigrations(serverDatabase({ url, poolSize: 2 })));
     const done = await Promise.all(replicas);
-    expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, 3]);
+    expect(done.map(({ length }) => length).sort()).toEqual([0, 0, 0, 0, EARLIER.length + LATER.length]);
   });
 
   it('do not wait for the lock when nothing is left to do', async () => {

@@ -4,8 +4,10 @@ import { ofStored, taskCompleted, taskCreated, taskUpdated } from '../../src/cor
 import { JsonText } from '../../src/core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../src/core/domain/limits';
 import { cancelTask, completeTask, updateTask, type Task, type TaskUpdates } from '../../src/core/domain/task';
+import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { TaskListQuery } from '../../src/core/ports/task-store';
 import {
+  aDeletion,
   aPut,
   aTask,
   describeDeletion,
@@ -119,6 +121,54 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await get(task.id)).toBeUndefined();
         expect(await harness.eventsOf(task.id)).toEqual([]);
         await expect(insert({ ...task, parentId: null })).resolves.toBe('inserted');
+      });
+    });
+
+    describe('repeated', () => {
+      const parts = async () => {
+        const parent = await storedTask(harness);
+        const metadata = JsonText.fromValid(String.raw`{"2":1.0,"1":"\u0000"}`);
+        const task = aTask({ parentId: parent.id, metadata, priority: 7 });
+        return { task, puts: ['a', 'b'].map((key) => aPut({ taskId: task.id, key })) };
+      };
+      const repeated = (task: Task, puts: readonly AttachmentPut[] = []) =>
+        harness.tasks.repeated(task, puts, TIMEOUT_MS);
+
+      it('returns when the task was created, whatever has changed since', async () => {
+        const { task, puts } = await parts();
+        await harness.tasks.insert(task, puts, taskCreated(task, randomUUID()), TIMEOUT_MS);
+        await update(task, { text: 'changed', priority: 1, metadata: JsonText.of({ b: 1 }), status: 'in_progress' });
+        await harness.attachments.delete(aDeletion(task.id, 'a', 1002), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+        const again = { ...task, createdAtMs: NOW_MS + 5, createdBy: 'eve', updatedAtMs: NOW_MS + 5 };
+        const putsAgain = puts.map(({ attachment }) =>
+          aPut({ taskId: task.id, key: attachment.key, value: attachment.value, type: 'json' }, { version: 2000 }),
+        );
+        expect(await repeated(again, putsAgain)).toEqual({ createdAtMs: NOW_MS });
+      });
+
+      it('is undefined if anything that was given differs', async () => {
+        const { task, puts } = await parts();
+        await harness.tasks.insert(task, puts, taskCreated(task, randomUUID()), TIMEOUT_MS);
+        const [first, second] = puts as [AttachmentPut, AttachmentPut];
+        const reordered = JsonText.fromValid(String.raw`{"1":"\u0000","2":1.0}`);
+        expect(await repeated({ ...task, text: 'Write' }, puts)).toBeUndefined();
+        expect(await repeated({ ...task, priority: 8 }, puts)).toBeUndefined();
+        expect(await repeated({ ...task, metadata: reordered }, puts)).toBeUndefined();
+        expect(await repeated({ ...task, parentId: null }, puts)).toBeUndefined();
+        expect(await repeated(task, [])).toBeUndefined();
+        expect(await repeated(task, [first])).toBeUndefined();
+        expect(await repeated(task, [second, first])).toBeUndefined();
+        const other = aPut({ taskId: task.id, key: 'b', type: 'json', value: JsonText.of('other') });
+        expect(await repeated(task, [first, other])).toBeUndefined();
+      });
+
+      it('is undefined if the task is missing, deleted or of another organisation', async () => {
+        const task = await storedTask(harness);
+        expect(await repeated(task)).toEqual({ createdAtMs: NOW_MS });
+        expect(await repeated({ ...task, organization: 'other' })).toBeUndefined();
+        expect(await repeated(aTask())).toBeUndefined();
+        await remove(task.id);
+        expect(await repeated(task)).toBeUndefined();
       });
     });
 
@@ -251,6 +301,30 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await harness.eventsOf(task.id)).toHaveLength(1 + MAX_ATTACHMENTS_PER_TASK);
       });
 
+      it('remembers the value, whatever becomes of the attachment and of the task', async () => {
+        const task = await storedTask(harness);
+        const hasResult = (text?: string, organization = ORGANIZATION) => {
+          const result = text === undefined ? undefined : JsonText.fromValid(text);
+          return harness.tasks.hasResult(task.id, organization, result, TIMEOUT_MS);
+        };
+        expect(await hasResult()).toBe(true);
+        expect(await hasResult('null')).toBe(false);
+
+        const { completed, put, outcome } = complete(task, 1000);
+        await outcome;
+        const value = put.attachment.value?.text;
+        const deletion = aDeletion(task.id, 'result', 1002);
+        await harness.attachments.delete(deletion, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+        await update(completed);
+        expect(await hasResult(value)).toBe(true);
+        expect(await hasResult()).toBe(false);
+        expect(await hasResult('1')).toBe(false);
+        expect(await hasResult(value, 'other')).toBe(false);
+        await remove(task.id);
+        expect(await hasResult(value)).toBe(false);
+        expect(await hasResult()).toBe(false);
+      });
+
       it('stores no attachment if the change is stale', async () => {
         const task = await storedTask(harness);
         await update(task);
@@ -281,7 +355,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           assignedTo: fc.constantFrom(undefined, 'w1', 'w2'),
         });
         const query = fc.record({
-          status: fc.constantFrom(undefined, 'pending' as const),
+          statuses: fc.constantFrom(undefined, ['pending' as const], ['pending' as const, 'in_progress' as const], []),
           assignedTo: fc.constantFrom(undefined, 'w1'),
           priority: fc.constantFrom(undefined, 2),
           limit: fc.integer({ min: 1, max: 5 }),
@@ -305,6 +379,15 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           ),
           { numRuns: 25 },
         );
+      });
+
+      it('returns tasks without a parent', async () => {
+        const organization = randomUUID();
+        const root = await storedTask(harness, {}, organization);
+        await storedTask(harness, { parentId: root.id }, organization);
+        const page = { limit: 10, offset: 0, orderBy: 'createdAt', descending: false, nowMs: NOW_MS } as const;
+        const roots = await harness.tasks.list({ organization, parentId: null, ...page }, TIMEOUT_MS);
+        expect(roots).toEqual({ tasks: [{ task: root, attachmentCount: 0 }], totalCount: 1 });
       });
 
       it('returns sub-tasks, and counts the attachments that have not expired', async () => {
@@ -411,10 +494,10 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
 }
 
 function pageOf(tasks: readonly Task[], query: Omit<TaskListQuery, 'organization' | 'nowMs' | 'parentId'>) {
-  const { status, assignedTo, priority, limit, offset, orderBy, descending } = query;
+  const { statuses, assignedTo, priority, limit, offset, orderBy, descending } = query;
   const orderOf = (task: Task) => (orderBy === 'priority' ? task.priority : task[`${orderBy}Ms`]);
   const matching = tasks
-    .filter((task) => status === undefined || task.status === status)
+    .filter((task) => statuses === undefined || statuses.includes(task.status))
     .filter((task) => assignedTo === undefined || task.assignedTo === assignedTo)
     .filter((task) => priority === undefined || task.priority === priority)
     .sort((a, b) => (descending ? -1 : 1) * (orderOf(a) - orderOf(b) || (a.id < b.id ? -1 : 1)));

@@ -349,6 +349,20 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
       expect(await refusal(taskId, { ifVersion: second.version })).toEqual(conflict(taskId, null));
     });
 
+    it('ifVersion on a deletion holds for the current version only', async () => {
+      const taskId = await createTask(service);
+      const { version } = await put(taskId, 'k');
+      const removal = { taskId, key: 'k', ifVersion: version - 1 };
+      expect(await service.error('task.delete_attachment', removal)).toEqual(conflict(taskId, version));
+      expect(await get(taskId, 'k')).toMatchObject({ version });
+      const { deleted } = await service.result<{ deleted: boolean }>('task.delete_attachment', {
+        ...removal,
+        ifVersion: version,
+      });
+      expect(deleted).toBe(true);
+      expect(await service.error('task.delete_attachment', removal)).toEqual(conflict(taskId, null));
+    });
+
     it('ifAbsent and ifVersion exclude each other', async () => {
       const params = { taskId: 'any', key: 'k', ...body, ifAbsent: true, ifVersion: 1 };
       expect(await fieldsRefused('task.create_attachment', params)).toEqual(['ifAbsent']);

@@ -267,6 +267,28 @@ describe('GET /events of the embedded service', () => {
     expect(keys(await reader.events(2))).toEqual(['k2', 'k4']);
   });
 
+  it('sends the events of a task and its sub-tasks if the query names it as the parent', async () => {
+    const createBelow = (id: string, parentId: string) =>
+      setup.service.result('task.create', { id, text: 'x', parentId });
+    await create('root');
+    reader = await EventReader.open(setup.service.url, { query: '?parentId=root' });
+    await createBelow('child', 'root');
+    await createBelow('grandchild', 'child');
+    await create('stranger');
+    await attach('grandchild', 'k');
+    await setup.service.result('task.delete', { id: 'root' });
+    const events = await reader.events(6);
+    expect(events.map(({ name, data }) => [name, taskIdOf(data)])).toEqual([
+      ['task.created', 'child'],
+      ['task.created', 'grandchild'],
+      ['task.attachment_created', 'grandchild'],
+      ['task.deleted', 'root'],
+      ['task.deleted', 'child'],
+      ['task.deleted', 'grandchild'],
+    ]);
+    expect(events[0]?.data.payload['parentId']).toBe('root');
+  });
+
   it('resumes after any event, even after a restart', async () => {
     await create('resumed');
     reader = await EventReader.open(setup.service.url, { query: '?taskId=resumed' });
@@ -292,6 +314,8 @@ describe('GET /events of the embedded service', () => {
   it.each([
     ['?taskId=a%2Fb', 'taskId'],
     ['?taskId=a&taskId=b', 'taskId'],
+    ['?parentId=a%2Fb', 'parentId'],
+    ['?taskId=a&parentId=b', 'parentId'],
     ['?lastEventId=nonsense', 'lastEventId'],
     ['?taksId=a', 'taksId'],
   ])('refuses the query %s', async (query, field) => {

@@ -111,6 +111,26 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await service.error('task.create', { id, text: 'again' })).toEqual(conflict);
     });
 
+    it('returns a repetition as the first time', async () => {
+      const id = freshId();
+      const params = { id, text: 'x', priority: 7, metadata: { b: 1, data: { k: [1] } } };
+      const first = await service.result<object>('task.create', params);
+      await service.result('task.update', { id, updates: { text: 'y', status: 'in_progress', metadata: { b: null } } });
+      expect(await service.result('task.create', params)).toEqual({ ...first, replayed: true });
+      expect(first).not.toHaveProperty('replayed');
+      expect(await get(id)).toMatchObject({ text: 'y', status: 'in_progress', metadata: {}, attachmentCount: 1 });
+      const conflict = { code: -32005, message: 'Conflict', data: { code: 'TASK_EXISTS', taskId: id } };
+      expect(await service.error('task.create', { ...params, priority: 8 })).toEqual(conflict);
+    });
+
+    it('creates one task if the same call is made several times at once', async () => {
+      const params = { id: freshId(), text: 'x' };
+      const replies = await Promise.all(Array.from({ length: 8 }, () => service.result('task.create', params)));
+      const replayed = replies.filter((reply) => 'replayed' in (reply as object));
+      expect(replayed).toHaveLength(7);
+      expect(new Set(replies.map((reply) => reply['createdAt'])).size).toBe(1);
+    });
+
     it('turns metadata.data into attachments, with a warning', async () => {
       const metadata = { kept: true, data: { analysis: { z: 1, a: 2 }, zero: 0, none: null } };
       const task = await service.result<{ id: string }>('task.create', { text: 'x', metadata });
@@ -132,6 +152,17 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       ]);
       expect((await service.error('task.get', { id })).message).toBe(`Task ${id} not found`);
     });
+  });
+
+  it('every method of a task takes taskId as well as id', async () => {
+    const taskId = await createTask();
+    expect(await service.result('task.get', { taskId })).toEqual(await get(taskId));
+    expect(await service.result('task.update', { taskId, updates: { text: 'y' } })).toMatchObject({ text: 'y' });
+    expect(await service.result('task.cancel', { taskId })).toMatchObject({ status: 'cancelled' });
+    expect(await service.result('task.delete', { taskId })).toMatchObject({ deleted: true });
+    for (const method of ['task.get', 'task.cancel', 'task.complete', 'task.delete']) {
+      expect(await fieldsRefused(method, { id: 'a', taskId: 'b' })).toEqual(['taskId']);
+    }
   });
 
   describe('task.get', () => {
@@ -191,7 +222,7 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
     it('merges metadata member by member', async () => {
       const id = await createTask({ metadata: { a: 1, b: { c: 2 }, d: 3 } });
       const updates = { metadata: { b: { e: 4 }, d: null, f: 5 } };
-      const merged = { a: 1, b: { e: 4 }, d: null, f: 5 };
+      const merged = { a: 1, b: { e: 4 }, f: 5 };
       expect(await service.result('task.update', { id, updates })).toMatchObject({ metadata: merged });
       expect(await get(id)).toMatchObject({ metadata: merged });
     });
@@ -222,9 +253,10 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
         if (from !== 'pending') await service.result('task.update', { id, updates: { status: from } });
         const reply = await service.rpc('task.update', { id, updates: { status: to } });
         const isLegal = from === to || !FINISHED.includes(from);
-        expect(reply.error?.data?.['errors']).toEqual(
-          isLegal ? undefined : [{ field: 'updates.status', message: `task is ${from} and cannot become ${to}` }],
-        );
+        const [by, at] = from === 'cancelled' ? ['cancelledBy', 'cancelledAt'] : ['completedBy', 'completedAt'];
+        const finished = { code: 'TASK_FINISHED', taskId: id, status: from, [by]: 'instance-1', [at]: ISO_TIME };
+        const refusal = { code: -32602, message: `Task ${id} is already ${from}`, data: finished };
+        expect(reply.error).toEqual(isLegal ? undefined : refusal);
         expect(await get(id)).toMatchObject({ status: isLegal ? to : from });
       },
     );
@@ -308,8 +340,29 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
     it('leaves a finished task as it is, and stores no result', async () => {
       const id = await createTask();
       await service.result('task.cancel', { id });
-      expect(await fieldsRefused('task.complete', { id, result: 1 })).toEqual(['id']);
+      expect((await service.error('task.complete', { id, result: 1 })).data).toMatchObject({ code: 'TASK_FINISHED' });
       expect(await get(id)).toMatchObject({ status: 'cancelled', attachmentCount: 0 });
+    });
+
+    it('returns a repetition as the first time, and refuses any other completion', async () => {
+      const id = await createTask();
+      const params = { id, workerId: 'w-1', result: { ok: [1] } };
+      const first = await service.result<{ completedAt: string }>('task.complete', params);
+      const { version } = await service.result<{ version: number }>('task.get_attachment', {
+        taskId: id,
+        key: 'result',
+      });
+      await nextMillisecond();
+      expect(await service.result('task.complete', params)).toEqual(first);
+      expect(await service.result('task.get_attachment', { taskId: id, key: 'result' })).toMatchObject({ version });
+      const { completedAt } = first;
+      for (const other of [{ workerId: 'w-2' }, { result: { ok: [2] } }, { error: 'x' }]) {
+        expect(await service.error('task.complete', { ...params, ...other })).toEqual({
+          code: -32602,
+          message: `Task ${id} is already completed`,
+          data: { code: 'TASK_FINISHED', taskId: id, status: 'completed', completedBy: 'w-1', completedAt },
+        });
+      }
     });
 
     it('completes nothing if the result cannot be stored', async () => {
@@ -395,6 +448,18 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
     ])('returns the selected tasks in order for %j', async (params, names) => {
       const page = await list(params);
       expect([namesOf(page), page.totalCount, page.hasMore]).toEqual([names, names.length, false]);
+    });
+
+    it('returns tasks in any of several statuses', async () => {
+      expect(namesOf(await list({ status: ['failed', 'completed'] }))).toBe('cd');
+    });
+
+    it('returns tasks without a parent if the parent is null', async () => {
+      const params = { parentId: null, limit: 1000, order: 'desc' };
+      const { tasks } = await service.result<WireTaskPage>('task.list', params);
+      const roots = tasks.map(({ id }) => id);
+      expect(roots).toContain(parentId);
+      expect(roots.filter((id) => ids.includes(id))).toEqual([]);
     });
 
     it.each(['asc', 'desc'])('keeps tasks of equal priority in one order on all pages: %s', async (order) => {

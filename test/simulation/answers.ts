@@ -99,6 +99,9 @@ export class AnswerCheck {
     if (!last || (degraded && !this.hadSomething(last, operation))) {
       return this.history.violate('G1', `${operation.name} is acknowledged, and nothing was deleted`);
     }
+    if (operation.condition && !this.didHold(operation, last)) {
+      return this.history.violate('conditions', `${operation.name} is acknowledged, and its condition did not hold`);
+    }
     this.acknowledge(operation, last, degraded);
   }
 
@@ -184,13 +187,16 @@ export class AnswerCheck {
           true,
         );
       case 'version-conflict':
-        if (kind !== 'create-if-absent' && kind !== 'create-if-version') this.unexpected(operation, refusal);
+        if (!operation.condition) this.unexpected(operation, refusal);
         return;
       case 'task-exists':
         if (kind !== 'create-task') this.unexpected(operation, refusal);
         return;
-      case 'invalid':
+      case 'task-finished':
         if (kind !== 'complete-task') this.unexpected(operation, refusal);
+        return;
+      case 'invalid':
+        this.unexpected(operation, refusal);
     }
   }
 
@@ -203,12 +209,14 @@ export class AnswerCheck {
 
   private unavailable(operation: Operation, error: StoreError): void {
     const tookMs = this.history.nowMs - operation.startedAtMs;
-    const storeTimeMs = operation.planned.kind === 'delete' ? DELETION_TIME_MS : STORE_TIME_MS;
+    const { kind } = operation.planned;
+    const isDeletion = kind === 'delete' || kind === 'delete-if-version';
+    const storeTimeMs = isDeletion ? DELETION_TIME_MS : STORE_TIME_MS;
     const isLate = tookMs >= storeTimeMs && operation.slowestCallMs > SLOW_MS;
     if (operation.failures === 0 && !isLate) {
       return this.history.violate('availability', `${operation.name} fails (${error.message}) and nothing else did`);
     }
-    const journalCouldHelp = operation.planned.kind === 'create' && tookMs < STORE_TIME_MS;
+    const journalCouldHelp = kind === 'create' && tookMs < STORE_TIME_MS;
     if (journalCouldHelp && !operation.journalHasFailed && !operation.journalWasUnsure) {
       this.history.violate('availability', `${operation.name} fails (${error.message}) and the journal did not`);
     }

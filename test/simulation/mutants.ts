@@ -131,6 +131,12 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `        if (!isOutage(error)) throw error;`,
   },
   {
+    name: 'conditional deletions go to the journal',
+    file: `${CONSISTENCY}/attachment-remover.ts`,
+    find: `        if (condition) throw stored;`,
+    replace: ``,
+  },
+  {
     name: 'no floor in the next version',
     scenario: 'clocks far apart',
     file: `${CONSISTENCY}/write-versioned.ts`,

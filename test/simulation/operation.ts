@@ -118,8 +118,11 @@ export class Operation implements CallWitness {
         const { attachment, degraded } = await cases.createAttachment.execute(command, caller);
         return { kind: 'put', attachment, degraded };
       }
-      case 'delete': {
-        const { degraded } = await cases.deleteAttachment.execute({ taskId, key }, caller);
+      case 'delete':
+      case 'delete-if-version': {
+        this.condition = this.chooseCondition();
+        const command = { taskId, key, ...this.condition };
+        const { degraded } = await cases.deleteAttachment.execute(command, caller);
         return { kind: 'deleted', degraded };
       }
       case 'get': {
@@ -156,7 +159,7 @@ export class Operation implements CallWitness {
   private chooseCondition(): WriteCondition {
     const { kind } = this.planned;
     if (kind === 'create-if-absent') return { ifAbsent: true };
-    if (kind === 'create') return undefined;
+    if (kind === 'create' || kind === 'delete') return undefined;
     const seen = [...this.history.changesOf(this.planned)].filter(({ acknowledged }) => acknowledged);
     return { ifVersion: Math.max(2, ...seen.map(({ version }) => version)) };
   }

@@ -15,6 +15,7 @@ export type OperationKind =
   | 'create-if-absent'
   | 'create-if-version'
   | 'delete'
+  | 'delete-if-version'
   | 'get'
   | 'batch'
   | 'list'
@@ -139,6 +140,7 @@ const DEFAULT_WEIGHTS: Record<OperationKind, number> = {
   'create-if-absent': 3,
   'create-if-version': 5,
   delete: 16,
+  'delete-if-version': 5,
   get: 24,
   batch: 6,
   list: 14,

@@ -178,9 +178,9 @@ export class Replica {
         this.write(`put ${stampOf(put.attachment)}`, witness, timeoutMs, () =>
           store.put(put, organization, condition, nowMs),
         ),
-      delete: (deletion, organization, nowMs, timeoutMs) =>
+      delete: (deletion, organization, condition, nowMs, timeoutMs) =>
         this.write(`delete ${stampOf({ ...deletion, ...deletion.stamp })}`, witness, timeoutMs, () =>
-          store.delete(deletion, organization, nowMs),
+          store.delete(deletion, organization, condition, nowMs),
         ),
       drain: (write) => {
         const operation = 'put' in write ? write.put.attachment.createdBy : write.deletion.event.metadata.deletedBy;
@@ -201,11 +201,15 @@ export class Replica {
     };
   }
 
-  private taskStore(witness: CallWitness): Pick<TaskStore, 'insert' | 'get' | 'update' | 'deleteTree'> & TaskStore {
+  private taskStore(witness: CallWitness): Pick<TaskStore, SimulatedTaskMethod> & TaskStore {
     const { tasks } = this.around.postgres;
     const port = {
       insert: (...[task, attachments, event, timeoutMs]: Parameters<TaskStore['insert']>) =>
         this.write(`insert ${task.id}`, witness, timeoutMs, () => tasks.insert(task, attachments, event)),
+      repeated: (...[task, attachments, timeoutMs]: Parameters<TaskStore['repeated']>) =>
+        this.query(`repeated ${task.id}`, witness, timeoutMs, () => tasks.repeated(task, attachments)),
+      hasResult: (...[taskId, organization, result, timeoutMs]: Parameters<TaskStore['hasResult']>) =>
+        this.query('has result', witness, timeoutMs, () => tasks.hasResult(taskId, organization, result)),
       get: (...[taskId, organization, nowMs, timeoutMs]: Parameters<TaskStore['get']>) =>
         this.query('get task', witness, timeoutMs, () => tasks.get(taskId, organization, nowMs)),
       update: (...[task, event, attachment, timeoutMs]: Parameters<TaskStore['update']>) =>
@@ -353,6 +357,8 @@ export class Replica {
     return this.connections.postgres.send(options, () => postgres.transaction(workMs, effect));
   }
 }
+
+type SimulatedTaskMethod = 'insert' | 'repeated' | 'get' | 'hasResult' | 'update' | 'deleteTree';
 
 function stampOf({ taskId, key, version, op }: { taskId: string; key: string; version: number; op: string }): string {
   return `${taskId}/${key} ${version} ${op.slice(-4)}`;

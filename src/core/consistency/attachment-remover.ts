@@ -2,7 +2,7 @@ import { notFound, type Attachment, type AttachmentRef } from '../domain/attachm
 import type { Caller } from '../domain/caller';
 import { attachmentDeleted, ofStored } from '../domain/domain-event';
 import { taskNotFound } from '../domain/task';
-import type { AttachmentStore, DeleteOutcome } from '../ports/attachment-store';
+import type { AttachmentStore, DeleteOutcome, WriteCondition } from '../ports/attachment-store';
 import type { AttachmentDeletion } from '../ports/attachment-write';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
@@ -27,6 +27,7 @@ const RESERVE_MS = 2 * CACHE_TIMEOUT_MS;
 
 /** What one call has learned from its attempts so far. */
 interface Progress {
+  readonly condition: WriteCondition;
   attachmentId?: string;
   force: boolean;
   outage?: StoreError;
@@ -43,16 +44,18 @@ export class AttachmentRemover {
   ) {}
 
   /** Throws `DomainError` and `StoreError`. */
-  async remove({ taskId, key }: AttachmentRef, caller: Caller): Promise<DeletedAttachment> {
-    const progress: Progress = { force: false };
+  async remove({ taskId, key }: AttachmentRef, condition: WriteCondition, caller: Caller): Promise<DeletedAttachment> {
+    const progress: Progress = { force: false, condition };
     return writeVersioned<DeletedAttachment>(this.clock, this.ids, async (stamp, nowMs, deadline) => {
       const { attachmentId, force } = progress;
       const event = attachmentDeleted({ taskId, key }, stamp, caller.name, nowMs);
       const deletion = { taskId, key, stamp, force, event: attachmentId ? ofStored(event, attachmentId) : event };
       if (!progress.outage) {
         const timeoutMs = deadline.leftMs(RESERVE_MS);
-        const stored = await unlessOut(this.store.delete(deletion, caller.organization, nowMs, timeoutMs));
+        const stored = await unlessOut(this.store.delete(deletion, caller.organization, condition, nowMs, timeoutMs));
         if (!(stored instanceof StoreError)) return this.conclude(stored, deletion, nowMs, progress, caller, deadline);
+        // Only the store can judge a condition.
+        if (condition) throw stored;
         progress.outage = stored;
       }
       return this.deleteInJournal(deletion, caller, nowMs, progress.outage);
@@ -80,7 +83,10 @@ export class AttachmentRemover {
 
     progress.attachmentId = outcome.attachmentId ?? progress.attachmentId;
     const newer = await this.writer.announce({ ...deletion, attachment: null });
-    if (newer !== undefined) return new Overtaken(newer);
+    if (newer !== undefined) {
+      if (progress.condition) throw refusedWrite({ state: 'condition-failed', currentVersion: newer }, deletion);
+      return new Overtaken(newer);
+    }
     const { taskId, key } = deletion;
     return { id: progress.attachmentId, taskId, key, deletedAtMs: nowMs };
   }

@@ -11,6 +11,14 @@ export type Refusal =
   | { readonly kind: 'attachment-not-found'; readonly taskId: string; readonly key: string }
   | { readonly kind: 'task-exists'; readonly taskId: string }
   | {
+      /** What would change the status of a task for which no further change of the status is possible. */
+      readonly kind: 'task-finished';
+      readonly taskId: string;
+      readonly status: 'completed' | 'failed' | 'cancelled';
+      readonly finishedBy?: string;
+      readonly finishedAtMs?: number;
+    }
+  | {
       /** An `ifVersion` or `ifAbsent` condition does not hold; null if nothing is there. */
       readonly kind: 'version-conflict';
       readonly taskId: string;

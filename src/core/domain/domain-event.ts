@@ -118,6 +118,6 @@ export function isoTime(epochMs: number): string {
 }
 
 function summary(task: Task): Record<string, unknown> {
-  const { id, text, status, priority, createdAtMs } = task;
-  return { id, text, status, priority, createdAt: isoTime(createdAtMs) };
+  const { id, parentId, text, status, priority, createdAtMs } = task;
+  return { id, parentId, text, status, priority, createdAt: isoTime(createdAtMs) };
 }

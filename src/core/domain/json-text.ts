@@ -42,9 +42,11 @@ export class JsonText {
     return new Map([...jsonMembers(this.text)].map(([name, text]) => [name, new JsonText(text)]));
   }
 
-  /** This object with the members of `other` laid over it. */
+  /** This object with the members of `other` laid over it; a member that is null there is removed. */
   merge(other: JsonText): JsonText {
-    return JsonText.fromMembers(new Map([...this.members(), ...other.members()]));
+    const merged = [...new Map([...this.members(), ...other.members()])];
+    const removed = new Set([...other.members()].filter(([, { text }]) => text === 'null').map(([name]) => name));
+    return JsonText.fromMembers(new Map(merged.filter(([name]) => !removed.has(name))));
   }
 
   static fromMembers(members: ReadonlyMap<string, JsonText>): JsonText {

@@ -43,6 +43,13 @@ export interface TaskDraft {
 
 export type TaskUpdates = Partial<Pick<Task, 'text' | 'status' | 'priority' | 'metadata'>>;
 
+/** What a worker says of a task that it completes. */
+export interface TaskOutcome {
+  readonly workerId?: string;
+  /** Makes the task failed. */
+  readonly error?: JsonText;
+}
+
 /** Who changes a task, and when. */
 export interface Change {
   readonly by: string;
@@ -70,7 +77,7 @@ export function createTask(draft: TaskDraft, organization: string, idSuffix: str
 export function updateTask(task: Task, updates: TaskUpdates, change: Change): Task {
   refuseIfAny(taskProblems(updates).map(({ field, message }) => ({ field: `updates.${field}`, message })));
   const status = updates.status ?? task.status;
-  if (status !== task.status) refuseIfFinished(task, 'updates.status', status);
+  if (status !== task.status) refuseIfFinished(task);
   const metadata = updates.metadata ? task.metadata.merge(updates.metadata) : task.metadata;
   if (updates.metadata) refuseIfTooLarge('updates.metadata', metadata);
   return {
@@ -82,9 +89,9 @@ export function updateTask(task: Task, updates: TaskUpdates, change: Change): Ta
   };
 }
 
-export function completeTask(task: Task, outcome: { workerId?: string; error?: JsonText }, change: Change): Task {
+export function completeTask(task: Task, outcome: TaskOutcome, change: Change): Task {
   const status = outcome.error ? 'failed' : 'completed';
-  refuseIfFinished(task, 'id', status);
+  refuseIfFinished(task);
   refuseIfTooLarge('error', outcome.error);
   return {
     ...changed(task, change),
@@ -94,13 +101,19 @@ export function completeTask(task: Task, outcome: { workerId?: string; error?: J
   };
 }
 
+/** Whether the same worker has already completed the task, with the same error or without one. */
+export function hasOutcome(task: Task, { workerId, error }: TaskOutcome, by: string): boolean {
+  const isCompleted = task.status === 'completed' || task.status === 'failed';
+  return isCompleted && task.completedBy === (workerId ?? by) && task.error?.text === error?.text;
+}
+
 /** A finished task is returned unchanged, as the same object. */
 export function cancelTask(task: Task, change: Change): Task {
   if (isFinished(task.status)) return task;
   return { ...changed(task, change), ...finish('cancelled', change) };
 }
 
-function isFinished(status: TaskStatus): boolean {
+function isFinished(status: TaskStatus): status is 'completed' | 'failed' | 'cancelled' {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }
 
@@ -139,6 +152,9 @@ function refuseIfTooLarge(field: string, json: JsonText | undefined): void {
   }
 }
 
-function refuseIfFinished(task: Task, field: string, status: TaskStatus): void {
-  if (isFinished(task.status)) throw invalid(field, `task is ${task.status} and cannot become ${status}`);
+function refuseIfFinished({ id: taskId, status, ...task }: Task): void {
+  if (!isFinished(status)) return;
+  const finishedBy = task.completedBy ?? task.cancelledBy;
+  const finishedAtMs = task.completedAtMs ?? task.cancelledAtMs;
+  throw new DomainError({ kind: 'task-finished', taskId, status, finishedBy, finishedAtMs });
 }

@@ -64,9 +64,11 @@ export abstract class AttachmentStore {
     timeoutMs: number,
   ): Promise<PutOutcome>;
 
+  /** A condition is judged first: if it does not hold, a missing attachment is no reason of its own. */
   abstract delete(
     deletion: AttachmentDeletion,
     organization: string,
+    condition: WriteCondition,
     nowMs: number,
     timeoutMs: number,
   ): Promise<DeleteOutcome>;

@@ -3,6 +3,9 @@ import type { DomainEvent } from '../domain/domain-event';
 /** How long published events and tombstones are kept: longer than any absence of Redis or of a reader of events. */
 export const HISTORY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
 
+/** How many levels below a task its followers are told of. Without a limit, a long chain of tasks would be costly. */
+export const FOLLOWED_LEVELS = 32;
+
 export interface OutboxEvent {
   /** Rises, per attachment and among a task's own events, in the order of the changes. */
   readonly seq: number;
@@ -39,6 +42,8 @@ export interface EventQuery {
   readonly organization: string;
   /** Undefined means all tasks. */
   readonly taskId?: string;
+  /** Only events of this task and of its sub-tasks, down to `FOLLOWED_LEVELS` below it. */
+  readonly parentId?: string;
   /** The position of an earlier page; undefined means now, so that the page is empty. */
   readonly after?: string;
   readonly limit: number;

@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../domain/domain-event';
+import type { JsonText } from '../domain/json-text';
 import type { Task, TaskStatus } from '../domain/task';
 import type { WriteStamp } from '../domain/version';
 import type { PutOutcome } from './attachment-store';
@@ -12,10 +13,12 @@ export interface CountedTask {
 
 export interface TaskListQuery {
   readonly organization: string;
-  readonly status?: TaskStatus;
+  /** Undefined means any. */
+  readonly statuses?: readonly TaskStatus[];
   readonly assignedTo?: string;
   readonly priority?: number;
-  readonly parentId?: string;
+  /** Null means tasks without a parent. */
+  readonly parentId?: string | null;
   readonly limit: number;
   readonly offset: number;
   readonly orderBy: 'createdAt' | 'updatedAt' | 'priority';
@@ -44,12 +47,33 @@ export abstract class TaskStore {
     timeoutMs: number,
   ): Promise<'inserted' | 'id-taken' | 'parent-missing'>;
 
+  /**
+   * When the live task of the same id and organisation was created, if it was inserted with the same text, priority,
+   * metadata, parent, and keys and values of its first attachments, whatever has changed since; undefined otherwise.
+   */
+  abstract repeated(
+    task: Task,
+    attachments: readonly AttachmentPut[],
+    timeoutMs: number,
+  ): Promise<{ readonly createdAtMs: number } | undefined>;
+
   abstract get(
     taskId: string,
     organization: string,
     nowMs: number,
     timeoutMs: number,
   ): Promise<CountedTask | undefined>;
+
+  /**
+   * Whether `result` is the value of the attachment that `update` stored last together with the task, whatever has
+   * become of the attachment since. An undefined result: whether `update` has never stored an attachment.
+   */
+  abstract hasResult(
+    taskId: string,
+    organization: string,
+    result: JsonText | undefined,
+    timeoutMs: number,
+  ): Promise<boolean>;
 
   /** The organisation of a task, whatever the organisation of the caller; undefined if the task is missing. */
   abstract organizationOf(taskId: string, timeoutMs: number): Promise<string | undefined>;

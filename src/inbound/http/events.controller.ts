@@ -58,7 +58,7 @@ export class EventsController implements OnModuleDestroy {
   }
 
   /** Until the reader disconnects or is too slow, or this process stops. */
-  private async follow(reply: FastifyReply, { taskId }: FollowEventsCommand, caller: Caller, first: EventPage) {
+  private async follow(reply: FastifyReply, command: FollowEventsCommand, caller: Caller, first: EventPage) {
     reply.hijack();
     const response = reply.raw;
     const gone = new AbortController();
@@ -67,7 +67,7 @@ export class EventsController implements OnModuleDestroy {
     const stream = new EventStream(response, SLOW_READER_MS);
     try {
       await stream.open(first.position, signal);
-      for (let page = first; ; page = await this.nextPage({ taskId, after: page.position }, caller, signal)) {
+      for (let page = first; ; page = await this.nextPage({ ...command, after: page.position }, caller, signal)) {
         if (page.events.length > 0) await stream.sendEvents(page.events, signal);
         else if (stream.silentForMs >= HEARTBEAT_MS) await stream.sendHeartbeat(page.position, signal);
         if (!page.more) await sleep(POLL_MS, undefined, { signal });
@@ -93,16 +93,21 @@ export class EventsController implements OnModuleDestroy {
 
 /** Throws what is wrong with it. The header goes before the URL: a reader that resumes sends the header. */
 function commandOf({ query, headers }: FastifyRequest): FollowEventsCommand {
-  const { taskId, lastEventId, ...unknown } = query as Record<string, unknown>;
+  const { taskId, parentId, lastEventId, ...unknown } = query as Record<string, unknown>;
   const errors: FieldError[] = Object.keys(unknown).map((field) => ({ field, message: 'is not a known parameter' }));
-  const taskProblem = taskId === undefined ? undefined : taskIdProblem(taskId);
-  if (taskProblem) errors.push({ field: 'taskId', message: taskProblem });
+  for (const [field, id] of Object.entries({ taskId, parentId })) {
+    const message = id === undefined ? undefined : taskIdProblem(id);
+    if (message) errors.push({ field, message });
+  }
+  if (taskId !== undefined && parentId !== undefined) {
+    errors.push({ field: 'parentId', message: 'must not be combined with taskId' });
+  }
   const after = headers['last-event-id'] || lastEventId || undefined;
   if (after !== undefined && typeof after !== 'string') {
     errors.push({ field: 'lastEventId', message: 'must be given once' });
   }
   refuseIfAny(errors);
-  return { taskId: taskId as string | undefined, after: after as string | undefined };
+  return { taskId, parentId, after } as FollowEventsCommand;
 }
 
 function isAbort(error: unknown): boolean {

@@ -62,6 +62,7 @@ const REPLIES: Record<Exclude<ErrorWord, 'INVALID_PARAMS' | 'FORBIDDEN'>, RestRe
   TASK_NOT_FOUND: { status: 404, detail: 'Task not found' },
   ATTACHMENT_NOT_FOUND: { status: 404, detail: 'Attachment not found' },
   TASK_EXISTS: CONFLICT,
+  TASK_FINISHED: CONFLICT,
   VERSION_CONFLICT: CONFLICT,
   METHOD_NOT_ALLOWED: NOT_ALLOWED,
   INVALID_REQUEST: { status: 400, detail: 'Invalid request' },

@@ -19,6 +19,7 @@ export type ErrorWord =
   | 'STORE_FAILED'
   | 'STORE_UNAVAILABLE'
   | 'TASK_EXISTS'
+  | 'TASK_FINISHED'
   | 'TASK_NOT_FOUND'
   | 'TIMEOUT'
   | 'UNAUTHORIZED'

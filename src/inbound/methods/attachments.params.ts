@@ -83,6 +83,12 @@ export class CreateAttachmentParams extends AttachmentRefParams implements Cross
   }
 }
 
+export class DeleteAttachmentParams extends AttachmentRefParams {
+  @MayBeOmitted()
+  @Rule(isIntegerFrom(1))
+  ifVersion?: number;
+}
+
 export class ListAttachmentsParams {
   @Rule(taskIdProblem)
   taskId!: string;

@@ -7,6 +7,7 @@ import { ListAttachments } from '../../core/use-cases/attachments/list-attachmen
 import {
   AttachmentRefParams,
   CreateAttachmentParams,
+  DeleteAttachmentParams,
   GetAttachmentsBatchParams,
   ListAttachmentsParams,
 } from './attachments.params';
@@ -52,7 +53,7 @@ export class AttachmentsRpc {
   }
 
   @MessagePattern('task.delete_attachment')
-  async delete(@Payload() params: AttachmentRefParams, @Ctx() { caller }: CallContext): Promise<object> {
+  async delete(@Payload() params: DeleteAttachmentParams, @Ctx() { caller }: CallContext): Promise<object> {
     return deletedAttachmentView(await this.deleteAttachment.execute(params, caller));
   }
 }

@@ -1,5 +1,6 @@
 import type { AttachmentRef } from '../../core/domain/attachment';
 import { DomainError, type Refusal } from '../../core/domain/domain-error';
+import { isoTime } from '../../core/domain/domain-event';
 import { taskIdProblem } from '../../core/domain/identifiers';
 import { StoreError } from '../../core/ports/store-error';
 import { AuthenticationFailure } from '../auth/credential';
@@ -53,6 +54,8 @@ const REFUSALS: {
       taskId,
       reason: 'the id was used before: ids are not used again, also not after the task was deleted',
     }),
+  'task-finished': (refusal) =>
+    new JsonRpcError(INVALID_PARAMS, `Task ${refusal.taskId} is already ${refusal.status}`, finishedFacts(refusal)),
   'version-conflict': ({ taskId, key, currentVersion }) =>
     new JsonRpcError(CONFLICT, 'Conflict', { code: 'VERSION_CONFLICT', taskId, key, currentVersion }),
 };
@@ -89,6 +92,15 @@ function refusalErrorOf<Kind extends Refusal['kind']>(
 ): JsonRpcError {
   const row = REFUSALS[refusal.kind];
   return row(refusal, method);
+}
+
+/** The members that say by whom and when are named as those of the task. */
+function finishedFacts({ taskId, status, finishedBy, finishedAtMs }: Extract<Refusal, { kind: 'task-finished' }>) {
+  const finishedAt = finishedAtMs === undefined ? undefined : isoTime(finishedAtMs);
+  const facts = { code: 'TASK_FINISHED', taskId, status } as const;
+  return status === 'cancelled'
+    ? { ...facts, cancelledBy: finishedBy, cancelledAt: finishedAt }
+    : { ...facts, completedBy: finishedBy, completedAt: finishedAt };
 }
 
 function storeErrorOf({ store, outcome }: StoreError, method: string, params: RawParams): JsonRpcError {

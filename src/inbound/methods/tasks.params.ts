@@ -8,6 +8,7 @@ import { TASK_STATUSES, taskProblems, type TaskDraft, type TaskStatus, type Task
 import type { CoreSettings } from '../../core/ports/core-settings';
 import type { CompleteTaskCommand } from '../../core/use-cases/tasks/complete-task';
 import type { ListTasksCommand } from '../../core/use-cases/tasks/list-tasks';
+import type { UpdateTaskCommand } from '../../core/use-cases/tasks/update-task';
 import {
   isActor,
   isIntegerFrom,
@@ -24,9 +25,29 @@ import {
 
 const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
 
-export class TaskIdParams {
+/** The task of a method, by either of two names that mean the same. */
+export class TaskIdParams implements CrossChecked {
+  @ValidateIf(({ id, taskId }: TaskIdParams) => isGiven(id) || !isGiven(taskId))
   @Rule(taskIdProblem)
-  id!: string;
+  id?: string | null;
+
+  @ValidateIf((_, taskId) => isGiven(taskId))
+  @Rule(taskIdProblem)
+  taskId?: string | null;
+
+  problems(_settings: CoreSettings): FieldError[] {
+    const { id, taskId } = this;
+    if (!isGiven(id) || !isGiven(taskId) || id === taskId) return [];
+    return [{ field: 'taskId', message: 'must be the same as id' }];
+  }
+
+  toTaskId(): string {
+    return (this.id ?? this.taskId) as string;
+  }
+}
+
+function isGiven(member: unknown): boolean {
+  return member !== undefined && member !== null;
 }
 
 export class CreateTaskParams implements TaskDraft, CrossChecked {
@@ -85,22 +106,18 @@ export class UpdateTaskParams extends TaskIdParams implements CrossChecked {
   @Rule(isObject)
   updates!: TaskUpdatesParams;
 
-  problems(): FieldError[] {
+  override problems(settings: CoreSettings): FieldError[] {
+    const problems = super.problems(settings);
     const isEmpty = this.updates !== undefined && Object.keys(this.updates.toUpdates()).length === 0;
-    return isEmpty ? [{ field: 'updates', message: 'must have at least one member' }] : [];
+    return isEmpty ? [...problems, { field: 'updates', message: 'must have at least one member' }] : problems;
+  }
+
+  toCommand(): UpdateTaskCommand {
+    return { taskId: this.toTaskId(), updates: this.updates.toUpdates() };
   }
 }
 
-export class CompleteTaskParams implements CrossChecked {
-  @ValidateIf(({ id, taskId }: CompleteTaskParams) => id !== undefined || taskId === undefined)
-  @Rule(taskIdProblem)
-  id?: string;
-
-  /** Another name for `id`. */
-  @MayBeOmitted()
-  @Rule(taskIdProblem)
-  taskId?: string;
-
+export class CompleteTaskParams extends TaskIdParams implements CrossChecked {
   @MayBeOmitted()
   @Rule(isActor)
   workerId?: string;
@@ -112,28 +129,33 @@ export class CompleteTaskParams implements CrossChecked {
   @Json()
   error?: JsonText;
 
-  problems({ maxAttachmentBytes }: CoreSettings): FieldError[] {
-    const problems: FieldError[] = [];
+  override problems(settings: CoreSettings): FieldError[] {
+    const problems = super.problems(settings);
     const check = (field: string, message: string | undefined) => message && problems.push({ field, message });
-    if (this.id !== undefined && this.taskId !== undefined && this.id !== this.taskId) {
-      check('taskId', 'must be the same as id');
-    }
     if (this.result)
-      check('result', bodyProblems({ type: 'json', value: this.result }, maxAttachmentBytes)[0]?.message);
+      check('result', bodyProblems({ type: 'json', value: this.result }, settings.maxAttachmentBytes)[0]?.message);
     if (this.error) check('error', this.error.problem());
     return problems;
   }
 
   toCommand(): CompleteTaskCommand {
-    const { id, taskId, workerId, result, error } = this;
-    return { taskId: (id ?? taskId) as string, workerId, result, error: error?.text === 'null' ? undefined : error };
+    const { workerId, result, error } = this;
+    return { taskId: this.toTaskId(), workerId, result, error: error?.text === 'null' ? undefined : error };
   }
 }
 
+function isStatusFilter(value: unknown): string | undefined {
+  const statuses: unknown[] = Array.isArray(value) ? value : [value];
+  const areKnown = statuses.every((status) => isOneOf(TASK_STATUSES)(status) === undefined);
+  if (areKnown && statuses.length > 0 && new Set(statuses).size === statuses.length) return undefined;
+  return `must be one of ${TASK_STATUSES.join(', ')}, or an array of some of them, each once`;
+}
+
 export class ListTasksParams implements CrossChecked {
+  /** One, or several of which any will do. */
   @MayBeOmitted()
-  @Rule(isOneOf(TASK_STATUSES))
-  status?: TaskStatus;
+  @Rule(isStatusFilter)
+  status?: TaskStatus | TaskStatus[];
 
   @MayBeOmitted()
   @Rule(isActor)
@@ -143,9 +165,10 @@ export class ListTasksParams implements CrossChecked {
   @Rule(isNumber)
   priority?: number;
 
-  @MayBeOmitted()
+  /** Null for tasks without a parent. */
+  @MayBeOmitted({ orNull: true })
   @Rule(taskIdProblem)
-  parentId?: string;
+  parentId?: string | null;
 
   @Rule(isIntegerFrom(1, MAX_TASKS_PER_PAGE))
   limit = DEFAULT_TASKS_PER_PAGE;
@@ -164,7 +187,8 @@ export class ListTasksParams implements CrossChecked {
   }
 
   toCommand(): ListTasksCommand {
-    const { order, ...command } = this;
-    return { ...command, descending: order === 'desc' };
+    const { order, status, ...command } = this;
+    const statuses = status === undefined || Array.isArray(status) ? status : [status];
+    return { ...command, statuses, descending: order === 'desc' };
   }
 }

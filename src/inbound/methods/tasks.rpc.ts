@@ -33,18 +33,17 @@ export class TasksRpc {
 
   @MessagePattern('task.create')
   async create(@Payload() params: CreateTaskParams, @Ctx() { caller }: CallContext): Promise<object> {
-    const { task, warnings } = await this.createTask.execute(params, caller);
-    return createdTaskView(task, warnings);
+    return createdTaskView(await this.createTask.execute(params, caller));
   }
 
   @MessagePattern('task.get')
-  async get(@Payload() { id }: TaskIdParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return taskView(await this.getTask.execute(id, caller));
+  async get(@Payload() params: TaskIdParams, @Ctx() { caller }: CallContext): Promise<object> {
+    return taskView(await this.getTask.execute(params.toTaskId(), caller));
   }
 
   @MessagePattern('task.update')
-  async update(@Payload() { id, updates }: UpdateTaskParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return updatedTaskView(await this.updateTask.execute({ taskId: id, updates: updates.toUpdates() }, caller));
+  async update(@Payload() params: UpdateTaskParams, @Ctx() { caller }: CallContext): Promise<object> {
+    return updatedTaskView(await this.updateTask.execute(params.toCommand(), caller));
   }
 
   @MessagePattern('task.complete')
@@ -53,8 +52,8 @@ export class TasksRpc {
   }
 
   @MessagePattern('task.cancel')
-  async cancel(@Payload() { id }: TaskIdParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return cancelledTaskView(await this.cancelTask.execute(id, caller));
+  async cancel(@Payload() params: TaskIdParams, @Ctx() { caller }: CallContext): Promise<object> {
+    return cancelledTaskView(await this.cancelTask.execute(params.toTaskId(), caller));
   }
 
   @MessagePattern('task.list')
@@ -63,7 +62,7 @@ export class TasksRpc {
   }
 
   @MessagePattern('task.delete')
-  async delete(@Payload() { id }: TaskIdParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return deletedTaskView(await this.deleteTask.execute(id, caller));
+  async delete(@Payload() params: TaskIdParams, @Ctx() { caller }: CallContext): Promise<object> {
+    return deletedTaskView(await this.deleteTask.execute(params.toTaskId(), caller));
   }
 }

@@ -1,9 +1,10 @@
 import { isoTime } from '../../core/domain/domain-event';
 import type { Task } from '../../core/domain/task';
 import type { CountedTask } from '../../core/ports/task-store';
+import type { CreatedTask } from '../../core/use-cases/tasks/create-task';
 import type { TaskPage } from '../../core/use-cases/tasks/list-tasks';
 
-export function createdTaskView(task: Task, warnings: readonly string[]): object {
+export function createdTaskView({ task, warnings, replayed }: CreatedTask): object {
   const { id, text, status, priority, metadata, parentId, createdAtMs } = task;
   const createdAt = isoTime(createdAtMs);
   return {
@@ -15,6 +16,7 @@ export function createdTaskView(task: Task, warnings: readonly string[]): object
     parentId,
     createdAt,
     warnings: warnings.length ? warnings : undefined,
+    replayed,
   };
 }
 

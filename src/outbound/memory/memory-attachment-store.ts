@@ -23,10 +23,15 @@ export class MemoryAttachmentStore implements AttachmentStore {
     return Promise.resolve(this.database.transaction(write));
   }
 
-  delete(deletion: AttachmentDeletion, organization: string, nowMs: number): Promise<DeleteOutcome> {
+  delete(
+    deletion: AttachmentDeletion,
+    organization: string,
+    condition: WriteCondition,
+    nowMs: number,
+  ): Promise<DeleteOutcome> {
     const write = (): DeleteOutcome => {
       const task = this.database.task(deletion.taskId, organization);
-      return task ? this.database.delete(deletion, nowMs) : { state: 'task-missing' };
+      return task ? this.database.delete(deletion, condition, nowMs) : { state: 'task-missing' };
     };
     return Promise.resolve(this.database.transaction(write));
   }
@@ -80,7 +85,7 @@ export class MemoryAttachmentStore implements AttachmentStore {
     const outcome =
       'put' in write
         ? this.database.put(write.put, undefined, event.timestamp, Infinity)
-        : this.database.delete({ ...write.deletion, force: true }, event.timestamp);
+        : this.database.delete({ ...write.deletion, force: true }, undefined, event.timestamp);
     if (outcome.state === 'applied') {
       return { state: 'applied', identity: 'identity' in outcome ? outcome.identity : undefined };
     }

@@ -12,6 +12,7 @@ import { expiryStamp, type WriteStamp } from '../../core/domain/version';
 import type { DeleteOutcome, PutOutcome, WriteCondition, WriteRefusal } from '../../core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { Clock } from '../../core/ports/clock';
+import { FOLLOWED_LEVELS } from '../../core/ports/outbox';
 import { MemoryOutboxRows, type OutboxRow } from './memory-outbox-rows';
 
 /** What remains of a deleted attachment, to order writes that arrive late. */
@@ -28,6 +29,9 @@ type Change = Pick<OutboxRow, 'taskId' | 'event' | 'kind' | 'key' | 'version'>;
 export class MemoryDatabase {
   readonly rows = new MemoryOutboxRows();
   private readonly tasks = new Map<string, Task | 'deleted'>();
+  /** By task: what it was created with, and the result that it was updated with. */
+  readonly creations = new Map<string, string>();
+  readonly results = new Map<string, string>();
   private readonly attachments = new Map<string, Map<string, Attachment | Tombstone>>();
   private readonly underWay = new Set<number>();
   private nextXid = 1;
@@ -87,6 +91,7 @@ export class MemoryDatabase {
       xid: this.committing,
       op: event.metadata.eventId,
       organization: published ? undefined : this.task(taskId)?.organization,
+      ancestors: published ? [] : this.ancestorsOf(taskId),
       superseded,
       published,
       atMs: this.clock?.nowMs() ?? event.timestamp,
@@ -124,6 +129,8 @@ export class MemoryDatabase {
 
   deleteTask(taskId: string): void {
     this.tasks.set(taskId, 'deleted');
+    this.creations.delete(taskId);
+    this.results.delete(taskId);
     this.attachments.delete(taskId);
   }
 
@@ -163,8 +170,11 @@ export class MemoryDatabase {
     return { state: 'applied', identity, replaced: live !== undefined };
   }
 
-  delete({ taskId, key, stamp, force, event }: AttachmentDeletion, nowMs: number): DeleteOutcome {
+  delete(deletion: AttachmentDeletion, condition: WriteCondition, nowMs: number): DeleteOutcome {
+    const { taskId, key, stamp, force, event } = deletion;
     const live = this.liveAttachment(taskId, key, nowMs);
+    const conditionFailed = conditionRefusal(condition, live);
+    if (conditionFailed) return conditionFailed;
     if (!live && !force) return { state: 'attachment-missing' };
     const refusal = this.versionRefusal({ taskId, key }, stamp.version);
     if (refusal) return refusal;
@@ -209,6 +219,16 @@ export class MemoryDatabase {
   private store(stored: Attachment | Tombstone): void {
     const ofTask = this.attachments.get(stored.taskId) ?? new Map<string, Attachment | Tombstone>();
     this.attachments.set(stored.taskId, ofTask.set(stored.key, stored));
+  }
+
+  /** The nearest first. */
+  private ancestorsOf(taskId: string): string[] {
+    const ancestors: string[] = [];
+    for (let above = this.task(taskId)?.parentId; above && ancestors.length < FOLLOWED_LEVELS;) {
+      ancestors.push(above);
+      above = this.task(above)?.parentId;
+    }
+    return ancestors;
   }
 
   private versionRefusal({ taskId, key }: AttachmentRef, version: number): WriteRefusal | undefined {

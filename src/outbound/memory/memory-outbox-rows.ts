@@ -14,6 +14,8 @@ export interface OutboxRow {
   readonly version?: number;
   /** Undefined for a row that is recorded as published because it must not be announced. */
   readonly organization?: string;
+  /** The nearest first. */
+  readonly ancestors: readonly string[];
   readonly event: DomainEvent;
   /** A newer version was stored before this write, so it has changed nothing. */
   readonly superseded: boolean;

@@ -35,13 +35,14 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve({ count: this.database.rows.unpublishedCount, oldestAgeMs });
   }
 
-  read({ organization, taskId, after, limit }: EventQuery): Promise<EventPage | undefined> {
+  read({ organization, taskId, parentId, after, limit }: EventQuery): Promise<EventPage | undefined> {
     const last = this.database.rows.lastSeq;
     const start = after === undefined ? last : /^\d{1,15}$/.test(after) ? Number(after) : Infinity;
     if (start > last) return Promise.resolve(undefined);
     const found = this.database.outbox
       .filter((one) => one.seq > start && one.organization === organization)
-      .filter((one) => taskId === undefined || one.taskId === taskId);
+      .filter((one) => taskId === undefined || one.taskId === taskId)
+      .filter((one) => parentId === undefined || [one.taskId, ...one.ancestors].includes(parentId));
     const page = found.slice(0, limit);
     const more = found.length > limit;
     const position = String(more ? page.at(-1)?.seq : last);

@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
+import type { JsonText } from '../../core/domain/json-text';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
 import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
@@ -13,6 +14,7 @@ export class MemoryTaskStore implements TaskStore {
       if (parentMissing) return 'parent-missing';
       if (this.database.isTaken(task.id)) return 'id-taken';
       this.database.storeTask(task);
+      this.database.creations.set(task.id, creationOf(task, attachments));
       this.database.recordOfTask(task.id, event);
       for (const put of attachments) this.database.put(put, undefined, task.createdAtMs);
       return 'inserted';
@@ -20,9 +22,20 @@ export class MemoryTaskStore implements TaskStore {
     return Promise.resolve(this.database.transaction(write));
   }
 
+  repeated(task: Task, attachments: readonly AttachmentPut[]): Promise<{ createdAtMs: number } | undefined> {
+    const stored = this.database.task(task.id, task.organization);
+    const isSame = this.database.creations.get(task.id) === creationOf(task, attachments);
+    return Promise.resolve(stored && isSame ? { createdAtMs: stored.createdAtMs } : undefined);
+  }
+
   get(taskId: string, organization: string, nowMs: number): Promise<CountedTask | undefined> {
     const task = this.database.task(taskId, organization);
     return Promise.resolve(task && this.counted(task, nowMs));
+  }
+
+  hasResult(taskId: string, organization: string, result: JsonText | undefined): Promise<boolean> {
+    const task = this.database.task(taskId, organization);
+    return Promise.resolve(task !== undefined && this.database.results.get(taskId) === result?.text);
   }
 
   organizationOf(taskId: string): Promise<string | undefined> {
@@ -36,6 +49,8 @@ export class MemoryTaskStore implements TaskStore {
       const put = attachment && this.database.put(attachment, undefined, task.updatedAtMs);
       if (put && put.state !== 'applied') return put;
       this.database.storeTask(task);
+      const result = attachment?.attachment.value;
+      if (result) this.database.results.set(task.id, result.text);
       this.database.recordOfTask(task.id, event);
       return put ? { state: 'updated', attachment: put } : { state: 'updated' };
     };
@@ -85,8 +100,9 @@ export class MemoryTaskStore implements TaskStore {
         if (event.metadata.eventId !== stamp.op) this.database.recordOfTask(taskId, event);
         else this.database.record({ taskId, version: stamp.version, kind: 'task-deleted', event });
       }
-      this.database.deleteTask(taskId);
     }
+    // A record looks for the tasks above its own, so they are there until all is recorded.
+    for (const { taskId } of deletions) this.database.deleteTask(taskId);
     return deletions;
   }
 
@@ -95,10 +111,15 @@ export class MemoryTaskStore implements TaskStore {
   }
 }
 
-function matches(task: Task, { organization, status, assignedTo, priority, parentId }: TaskListQuery): boolean {
+function creationOf({ text, priority, metadata, parentId }: Task, attachments: readonly AttachmentPut[]): string {
+  const values = attachments.map(({ attachment }) => [attachment.key, attachment.value?.text]);
+  return JSON.stringify([text, priority, metadata.text, parentId, values]);
+}
+
+function matches(task: Task, { organization, statuses, assignedTo, priority, parentId }: TaskListQuery): boolean {
   return (
     task.organization === organization &&
-    (status === undefined || task.status === status) &&
+    (statuses === undefined || statuses.includes(task.status)) &&
     (assignedTo === undefined || task.assignedTo === assignedTo) &&
     (priority === undefined || task.priority === priority) &&
     (parentId === undefined || task.parentId === parentId)

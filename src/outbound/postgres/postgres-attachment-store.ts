@@ -77,11 +77,12 @@ export class PostgresAttachmentStore implements AttachmentStore {
   async delete(
     deletion: AttachmentDeletion,
     organization: string,
+    condition: WriteCondition,
     nowMs: number,
     timeoutMs: number,
   ): Promise<DeleteOutcome> {
     const mode = deletion.force ? 'force' : 'direct';
-    const terms = { mode, organization, nowMs, timeoutMs } as const;
+    const terms = { mode, organization, condition, nowMs, timeoutMs } as const;
     const row = await this.write<DeletionRow>(deletionParameters(deletion), terms);
     if (row.state === 'applied') return { state: 'applied', attachmentId: row.id ?? undefined };
     return row.state === 'attachment-missing' ? { state: 'attachment-missing' } : refusalOf(row);

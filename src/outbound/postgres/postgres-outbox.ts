@@ -27,7 +27,8 @@ const READ = `
     SELECT seq, event FROM outbox, bounds
     WHERE xid >= pg_snapshot_xmin(since) AND xid < pg_snapshot_xmax(until)
       AND NOT pg_visible_in_snapshot(xid, since) AND pg_visible_in_snapshot(xid, until)
-      AND organization = $4 AND ($5::text IS NULL OR task_id = $5) AND seq > $3
+      AND organization = $4 AND seq > $3 AND ($5::text IS NULL OR task_id = $5)
+      AND ($7::text IS NULL OR task_id = $7 OR $7 = ANY (ancestors))
   )
   SELECT pg_current_snapshot()::text AS now, until::text, seq, event
   FROM bounds LEFT JOIN (SELECT * FROM candidates ORDER BY seq LIMIT $6) AS page ON true ORDER BY seq`;
@@ -107,11 +108,11 @@ export class PostgresOutbox implements Outbox {
     return { count: row?.count ?? 0, oldestAgeMs: Math.max(0, row?.age ?? 0) };
   }
 
-  async read({ organization, taskId, after, limit }: EventQuery): Promise<EventPage | undefined> {
+  async read({ organization, taskId, parentId, after, limit }: EventQuery): Promise<EventPage | undefined> {
     const start = after === undefined ? undefined : parsePosition(after);
     if (after !== undefined && !start) return undefined;
     const { until, seq = 0 } = start?.within ?? {};
-    const values = [start?.seen, until, seq, organization, taskId, limit];
+    const values = [start?.seen, until, seq, organization, taskId, limit, parentId];
     const rows = (await this.connection.query<PageRow>(READ, values)) as [PageRow, ...PageRow[]];
     const [{ now }] = rows;
     if (start && !isPast(until ?? start.seen, now)) return undefined;

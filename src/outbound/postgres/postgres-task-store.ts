@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
+import type { JsonText } from '../../core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
@@ -8,6 +9,7 @@ import type { PostgresConnection } from './postgres-connection';
 import {
   countedTaskOfRow,
   CREATE_TASK,
+  CREATION_FINGERPRINT,
   liveCount,
   TASK_COLUMNS,
   taskOfRow,
@@ -20,6 +22,13 @@ const CREATE = `SELECT ${CREATE_TASK.call} AS outcome`;
 const UPDATE = `SELECT * FROM ${UPDATE_TASK.call}`;
 const GET = `
   SELECT ${TASK_COLUMNS}, ${liveCount('$3')} AS live_count
+  FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
+const REPEATED = `
+  SELECT t.created_at FROM tasks t
+  WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL
+    AND t.creation_fingerprint = ${CREATION_FINGERPRINT.callFrom(3)}`;
+const HAS_RESULT = `
+  SELECT t.result_fingerprint IS NOT DISTINCT FROM sha256(convert_to($3, 'UTF8')) AS same
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 const ORGANIZATION = 'SELECT t.organization FROM tasks t WHERE t.id = $1 AND t.deleted_version IS NULL';
 const IN_ID_ORDER = `
@@ -44,9 +53,27 @@ export class PostgresTaskStore implements TaskStore {
     return row.outcome;
   }
 
+  async repeated(task: Task, attachments: readonly AttachmentPut[], timeoutMs: number) {
+    const puts = JSON.stringify(attachments.map(putJson));
+    const values = [task.id, task.organization, ...CREATION_FINGERPRINT.values({ ...taskParameters(task), puts })];
+    const [row] = await this.connection.query<{ created_at: Date }>(REPEATED, values, timeoutMs);
+    return row && { createdAtMs: row.created_at.getTime() };
+  }
+
   async get(taskId: string, organization: string, nowMs: number, timeoutMs: number): Promise<CountedTask | undefined> {
     const [row] = await this.connection.query<CountedRow>(GET, [taskId, organization, timestamp(nowMs)], timeoutMs);
     return row && countedTaskOfRow(row);
+  }
+
+  async hasResult(
+    taskId: string,
+    organization: string,
+    result: JsonText | undefined,
+    timeoutMs: number,
+  ): Promise<boolean> {
+    const values = [taskId, organization, result?.text];
+    const [row] = await this.connection.query<{ same: boolean }>(HAS_RESULT, values, timeoutMs);
+    return row?.same ?? false;
   }
 
   async organizationOf(taskId: string, timeoutMs: number): Promise<string | undefined> {
@@ -114,16 +141,14 @@ export class PostgresTaskStore implements TaskStore {
 /** One page and the total, which stands in a row of nulls if the page is empty. */
 function listStatement(query: TaskListQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [query.organization, timestamp(query.nowMs), query.limit, query.offset];
-  const filters = {
-    status: query.status,
-    assigned_to: query.assignedTo,
-    priority: query.priority,
-    parent_id: query.parentId,
-  };
-  const conditions = Object.entries(filters)
-    .filter(([, value]) => value !== undefined)
-    .map(([column, value]) => ` AND t.${column} = $${values.push(value)}`);
-  const matching = `FROM tasks t WHERE t.organization = $1 AND t.deleted_version IS NULL${conditions.join('')}`;
+  const conditions = ['t.organization = $1', 't.deleted_version IS NULL'];
+  const { statuses, assignedTo, priority, parentId } = query;
+  if (statuses) conditions.push(`t.status = ANY ($${values.push(statuses)})`);
+  if (assignedTo !== undefined) conditions.push(`t.assigned_to = $${values.push(assignedTo)}`);
+  if (priority !== undefined) conditions.push(`t.priority = $${values.push(priority)}`);
+  if (parentId === null) conditions.push('t.parent_id IS NULL');
+  else if (parentId !== undefined) conditions.push(`t.parent_id = $${values.push(parentId)}`);
+  const matching = `FROM tasks t WHERE ${conditions.join(' AND ')}`;
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
   return {

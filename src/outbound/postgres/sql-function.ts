@@ -3,14 +3,19 @@
  * values cannot get out of step; the database refuses a name that the function does not have.
  */
 export class SqlFunction<Parameter extends string> {
-  /** `name(p_first => $1, p_second => $2)` */
-  readonly call: string;
-
   constructor(
-    name: string,
+    private readonly name: string,
     private readonly parameters: readonly Parameter[],
-  ) {
-    this.call = `${name}(${parameters.map((parameter, i) => `p_${parameter} => $${i + 1}`).join(', ')})`;
+  ) {}
+
+  /** `name(p_first => $1, p_second => $2)` */
+  get call(): string {
+    return this.callFrom(1);
+  }
+
+  /** The same, if the statement has other placeholders below `$first`. */
+  callFrom(first: number): string {
+    return `${this.name}(${this.parameters.map((parameter, i) => `p_${parameter} => $${first + i}`).join(', ')})`;
   }
 
   /** In the order of the placeholders in `call`. */

@@ -48,6 +48,13 @@ const COLUMNS = [
 ] as const;
 
 export const CREATE_TASK = new SqlFunction('create_task', [...COLUMNS, 'event', 'puts']);
+export const CREATION_FINGERPRINT = new SqlFunction('creation_fingerprint', [
+  'text',
+  'priority',
+  'metadata',
+  'parent_id',
+  'puts',
+]);
 export const UPDATE_TASK = new SqlFunction('update_task', [...COLUMNS, 'event', 'put', 'max_attachments']);
 
 export const TASK_COLUMNS = `t.id, t.organization, t.text, t.status, t.priority, t.metadata::text, t.parent_id,

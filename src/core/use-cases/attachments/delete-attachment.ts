@@ -2,11 +2,17 @@ import type { AttachmentRef } from '../../domain/attachment';
 import type { Caller } from '../../domain/caller';
 import type { AttachmentRemover, DeletedAttachment } from '../../consistency/attachment-remover';
 
+export interface DeleteAttachmentCommand extends AttachmentRef {
+  /** Delete only this version. */
+  readonly ifVersion?: number;
+}
+
 /** Deletes an attachment for good; the second deletion of a key finds nothing. */
 export class DeleteAttachment {
   constructor(private readonly remover: AttachmentRemover) {}
 
-  execute(ref: AttachmentRef, caller: Caller): Promise<DeletedAttachment> {
-    return this.remover.remove(ref, caller);
+  execute({ ifVersion, ...ref }: DeleteAttachmentCommand, caller: Caller): Promise<DeletedAttachment> {
+    const condition = ifVersion === undefined ? undefined : { ifVersion };
+    return this.remover.remove(ref, condition, caller);
   }
 }

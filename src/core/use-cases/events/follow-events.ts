@@ -4,7 +4,7 @@ import type { EventPage, EventQuery, Outbox } from '../../ports/outbox';
 
 const PAGE_SIZE = 200;
 
-export type FollowEventsCommand = Pick<EventQuery, 'taskId' | 'after'>;
+export type FollowEventsCommand = Pick<EventQuery, 'taskId' | 'parentId' | 'after'>;
 
 /** The next events of the caller's organisation; a caller that follows the positions learns of every change. */
 export class FollowEvents {

@@ -1,7 +1,7 @@
 import type { Caller } from '../../domain/caller';
 import { taskCompleted } from '../../domain/domain-event';
 import type { JsonText } from '../../domain/json-text';
-import { completeTask, taskNotFound, type Task } from '../../domain/task';
+import { completeTask, hasOutcome, taskNotFound, type Task, type TaskOutcome } from '../../domain/task';
 import type { WriteStamp } from '../../domain/version';
 import { putChange } from '../../ports/attachment-cache';
 import type { Clock } from '../../ports/clock';
@@ -18,16 +18,13 @@ import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 /** The key under which a task's result is attached. */
 export const RESULT_KEY = 'result';
 
-export interface CompleteTaskCommand {
+export interface CompleteTaskCommand extends TaskOutcome {
   readonly taskId: string;
-  readonly workerId?: string;
   /** Becomes the json attachment `result`. */
   readonly result?: JsonText;
-  /** Makes the task failed. */
-  readonly error?: JsonText;
 }
 
-/** Finishes a task and attaches its result, in one transaction. */
+/** Finishes a task and attaches its result, in one transaction. A repetition of that changes nothing. */
 export class CompleteTask {
   constructor(
     private readonly store: TaskStore,
@@ -44,6 +41,10 @@ export class CompleteTask {
     const attempt = async (stamp: WriteStamp, nowMs: number) => {
       const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
+      if (hasOutcome(found.task, outcome, caller.name)) {
+        const isRepeated = await this.store.hasResult(taskId, caller.organization, result, deadline.leftMs());
+        if (isRepeated) return { task: found.task };
+      }
       const task = completeTask(found.task, outcome, { by: caller.name, nowMs });
       if (result) checked ??= this.factory.draft({ taskId, key: RESULT_KEY, type: 'json', value: result }, caller.name);
       const put = checked?.(stamp, nowMs);

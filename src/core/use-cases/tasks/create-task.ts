@@ -22,7 +22,18 @@ import { mintStamp } from '../../consistency/write-versioned';
 const RETIRED_DATA =
   'metadata.data is retired: each of its members was stored as a json attachment; use task.create_attachment';
 
-/** Creates a task; the members of a retired `metadata.data` become its first attachments, in the same transaction. */
+export interface CreatedTask {
+  /** As it was created. */
+  readonly task: Task;
+  readonly warnings: readonly string[];
+  /** An earlier call with the same id and the same draft has created it. */
+  readonly replayed?: true;
+}
+
+/**
+ * Creates a task; the members of a retired `metadata.data` become its first attachments, in the same transaction. A
+ * repetition of that changes nothing.
+ */
 export class CreateTask {
   constructor(
     private readonly store: TaskStore,
@@ -34,18 +45,23 @@ export class CreateTask {
     private readonly acknowledged: AcknowledgedChanges,
   ) {}
 
-  async execute(draft: TaskDraft, caller: Caller): Promise<{ task: Task; warnings: readonly string[] }> {
+  async execute(draft: TaskDraft, caller: Caller): Promise<CreatedTask> {
     const nowMs = this.clock.nowMs();
     const { metadata, data } = splitRetiredData(draft.metadata ?? JsonText.EMPTY_OBJECT);
     const task = createTask({ ...draft, metadata }, caller.organization, this.ids.suffix(), { by: caller.name, nowMs });
     const puts = data ? this.putsOf(task, data) : [];
+    const warnings = data ? [RETIRED_DATA] : [];
     const deadline = new Deadline(this.clock);
     const cached = await unlessCacheIsDown(this.cache.readTask(task.id));
 
     const event = taskCreated(task, this.ids.op());
     const outcome = await this.store.insert(task, puts, event, deadline.leftMs(CACHE_TIMEOUT_MS));
-    if (outcome === 'id-taken') throw new DomainError({ kind: 'task-exists', taskId: task.id });
     if (outcome === 'parent-missing') throw taskNotFound(task.parentId as string);
+    if (outcome === 'id-taken') {
+      const repeated = await this.store.repeated(task, puts, deadline.leftMs());
+      if (!repeated) throw new DomainError({ kind: 'task-exists', taskId: task.id });
+      return { task: { ...task, ...repeated }, warnings, replayed: true };
+    }
 
     for (const { attachment } of puts) {
       this.acknowledged.remember(attachment, { version: attachment.version, deleted: false, journaled: false });
@@ -53,7 +69,7 @@ export class CreateTask {
     // More attachments would take more time than the call may have left; the first list fills them in.
     if (cached && puts.length <= CHUNK_SIZE) await this.fill(task, puts, cached.token);
     for (const { attachment } of puts) this.metrics.attachmentCreated(attachment.type);
-    return { task, warnings: data ? [RETIRED_DATA] : [] };
+    return { task, warnings };
   }
 
   /** Throws everything that is wrong with any member. */

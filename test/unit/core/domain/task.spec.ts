@@ -4,6 +4,7 @@ import {
   cancelTask,
   completeTask,
   createTask,
+  hasOutcome,
   TASK_STATUSES,
   updateTask,
   type Task,
@@ -27,6 +28,16 @@ const refusedFields = (act: () => unknown): string[] => {
     throw error;
   }
   return [];
+};
+
+const refusalOf = (act: () => unknown): unknown => {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof DomainError) return error.refusal;
+    throw error;
+  }
+  return 'was not refused';
 };
 
 describe('a new task', () => {
@@ -91,6 +102,13 @@ describe('a change', () => {
     expect(updateTask(task, { metadata: JsonText.fromValid('{"b":2}') }, later).metadata.text).toBe('{"a":1,"b":2}');
   });
 
+  it('removes a member of the metadata that it sets to null', () => {
+    const task = { ...created, metadata: JsonText.fromValid('{"a":1,"b":null,"c":3}') };
+    const merged = (updates: string) =>
+      updateTask(task, { metadata: JsonText.fromValid(updates) }, later).metadata.text;
+    expect(merged('{"a":null,"d":{"e":null},"f":null}')).toBe('{"b":null,"c":3,"d":{"e":null}}');
+  });
+
   it('never lets metadata or an error grow past its limit', () => {
     const half = (name: string) => JsonText.of({ [name]: 'x'.repeat(32_760) });
     const task = updateTask({ ...created, metadata: half('a') }, { metadata: half('b') }, later);
@@ -116,7 +134,11 @@ describe('a change', () => {
   it.each(finished.flatMap((from) => TASK_STATUSES.filter((to) => to !== from).map((to) => [from, to] as const)))(
     'never leads from %s to %s',
     (from, to) =>
-      expect(refusedFields(() => updateTask(inStatus(from), { status: to }, later))).toEqual(['updates.status']),
+      expect(refusalOf(() => updateTask(inStatus(from), { status: to }, later))).toMatchObject({
+        kind: 'task-finished',
+        taskId: created.id,
+        status: from,
+      }),
   );
 
   it('may alter what is not the status of a finished task', () => {
@@ -144,9 +166,34 @@ describe('completing', () => {
     expect(completeTask(created, { error }, later)).toMatchObject({ status: 'failed', error, completedAtMs: 2000 });
   });
 
-  it.each(finished)('is refused when the task is %s', (status) =>
-    expect(refusedFields(() => completeTask(inStatus(status), {}, later))).toEqual(['id']),
-  );
+  it.each(finished)('is refused when the task is %s, and says by whom and when it was finished', (status) => {
+    const end = { finishedBy: 'ada', finishedAtMs: 1500 };
+    const members =
+      status === 'cancelled'
+        ? { cancelledBy: 'ada', cancelledAtMs: 1500 }
+        : { completedBy: 'ada', completedAtMs: 1500 };
+    expect(refusalOf(() => completeTask({ ...inStatus(status), ...members }, {}, later))).toEqual({
+      kind: 'task-finished',
+      taskId: created.id,
+      status,
+      ...end,
+    });
+  });
+
+  it('has the same outcome if the worker and the error are the same', () => {
+    const error = JsonText.of({ code: 1 });
+    const byWorker = completeTask(created, { workerId: 'worker-7', error }, later);
+    expect(hasOutcome(byWorker, { workerId: 'worker-7', error: JsonText.of({ code: 1 }) }, 'another')).toBe(true);
+    expect(hasOutcome(byWorker, { error }, 'worker-7')).toBe(true);
+    expect(hasOutcome(byWorker, { workerId: 'worker-8', error }, 'worker-7')).toBe(false);
+    expect(hasOutcome(byWorker, { workerId: 'worker-7', error: JsonText.of({ code: 2 }) }, 'another')).toBe(false);
+    expect(hasOutcome(byWorker, { workerId: 'worker-7' }, 'another')).toBe(false);
+    const byCaller = completeTask(created, {}, later);
+    expect(hasOutcome(byCaller, {}, 'instance-2')).toBe(true);
+    expect(hasOutcome(byCaller, {}, 'instance-3')).toBe(false);
+    expect(hasOutcome(cancelTask(created, later), {}, 'instance-2')).toBe(false);
+    expect(hasOutcome(created, {}, 'instance-1')).toBe(false);
+  });
 });
 
 describe('cancelling', () => {

@@ -355,6 +355,19 @@ describe('deleting an attachment', () => {
     ]);
   });
 
+  it('on condition of a version deletes that version and no other', async () => {
+    const removeIf = (ifVersion: number) =>
+      fixture.useCases.deleteAttachment.execute({ taskId: 't-1', key: 'k', ifVersion }, CALLER);
+    const conflict = { kind: 'version-conflict', taskId: 't-1', key: 'k' };
+    expect(await refusal(removeIf(2))).toEqual({ ...conflict, currentVersion: null });
+    const { version } = (await fixture.text('t-1', 'k', 'x')).attachment;
+    fixture.clock.advance(1);
+    expect(await refusal(removeIf(version - 2))).toEqual({ ...conflict, currentVersion: version });
+    expect((await get('k')).content).toBe('x');
+    expect(await removeIf(version)).toMatchObject({ key: 'k' });
+    expect(await refusal(get('k'))).toMatchObject({ kind: 'attachment-not-found' });
+  });
+
   it('works whatever the clock says', async () => {
     fixture.clock.advance(60_000);
     await fixture.text('t-1', 'k', 'x');

@@ -103,6 +103,21 @@ describe('while PostgreSQL is unavailable', () => {
     expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
   });
 
+  it('a conditional deletion that a journaled write stands above is refused, and names that write', async () => {
+    const stored = await fixture.text('t-1', 'k', 'stored');
+    postgresGoes();
+    fixture.clock.advance(60_000);
+    const journaled = await fixture.text('t-1', 'k', 'journaled, by a clock ahead');
+    fixture.clock.advance(-59_000);
+    postgresReturns();
+    const removal = { ...t1('k'), ifVersion: stored.attachment.version };
+    await expect(fixture.useCases.deleteAttachment.execute(removal, CALLER)).rejects.toMatchObject({
+      refusal: { kind: 'version-conflict', ...t1('k'), currentVersion: journaled.attachment.version },
+    });
+    await drained();
+    expect((await get('k')).attachment.content).toBe('journaled, by a clock ahead');
+  });
+
   it('the higher version wins between the journal and PostgreSQL, whatever their order', async () => {
     postgresGoes();
     fixture.clock.advance(60_000);
@@ -123,6 +138,9 @@ describe('while PostgreSQL is unavailable', () => {
     const away = 'postgres unavailable';
     expect(await outcomeOf(fixture.text('t-1', 'k', 'y', { condition: { ifVersion: 2 } }))).toBe(away);
     expect(await outcomeOf(fixture.text('t-1', 'l', 'y', { condition: { ifAbsent: true } }))).toBe(away);
+    const removal = { ...t1('k'), ifVersion: 2 };
+    expect(await outcomeOf(fixture.useCases.deleteAttachment.execute(removal, CALLER))).toBe(away);
+    expect((await fixture.journal.backlog()).waiting).toBe(0);
     expect(await outcomeOf(fixture.task('t-2'))).toBe(away);
     expect(await outcomeOf(fixture.useCases.getTask.execute('t-1', CALLER))).toBe(away);
     expect(await outcomeOf(fixture.useCases.deleteTask.execute('t-1', CALLER))).toBe(away);

@@ -39,6 +39,41 @@ describe('creating a task', () => {
     }
   });
 
+  it('returns a repeated creation as the first time, whatever has become of the task, and changes nothing', async () => {
+    const metadata = JsonText.fromValid('{"a":1,"data":{"k":[1.0]}}');
+    const draft = { id: 't-1', text: 'x', priority: 7, metadata };
+    const first = await fixture.useCases.createTask.execute(draft, CALLER);
+    fixture.clock.advance(1000);
+    const updates = { text: 'y', status: 'in_progress' as const, metadata: JsonText.of({ b: 2 }) };
+    await fixture.useCases.updateTask.execute({ taskId: 't-1', updates }, CALLER);
+    await fixture.useCases.deleteAttachment.execute({ taskId: 't-1', key: 'k' }, CALLER);
+    const before = eventTypes();
+
+    const again = await fixture.useCases.createTask.execute(draft, { ...CALLER, name: 'instance-2' });
+    const { text, status, priority, metadata: kept, parentId, createdAtMs } = first.task;
+    expect(again.task).toMatchObject({ id: 't-1', text, status, priority, metadata: kept, parentId, createdAtMs });
+    expect([again.replayed, again.warnings]).toEqual([true, first.warnings]);
+    expect(first.replayed).toBeUndefined();
+    expect(eventTypes()).toEqual(before);
+    expect(fixture.metrics.created).toEqual(['json']);
+    expect((await fixture.list('t-1')).attachments).toEqual([]);
+    expect((await fixture.useCases.getTask.execute('t-1', CALLER)).task.text).toBe('y');
+  });
+
+  it('is refused for an id in use if the draft or the organisation is another', async () => {
+    const draft = { id: 't-1', text: 'x', priority: 50, metadata: JsonText.of({ data: { k: 1 } }) };
+    await fixture.useCases.createTask.execute(draft, CALLER);
+    const exists = { kind: 'task-exists', taskId: 't-1' };
+    for (const other of [{ text: 'y' }, { priority: 51 }, { metadata: JsonText.of({ data: { k: 2 } }) }]) {
+      expect(await refusalOf(fixture.useCases.createTask.execute({ ...draft, ...other }, CALLER))).toEqual(exists);
+    }
+    expect(await refusalOf(fixture.useCases.createTask.execute(draft, FOREIGN_CALLER))).toEqual(exists);
+    const { priority: _default, ...shorter } = draft;
+    expect(await fixture.useCases.createTask.execute(shorter, CALLER)).toMatchObject({ replayed: true });
+    await fixture.useCases.deleteTask.execute('t-1', CALLER);
+    expect(await refusalOf(fixture.useCases.createTask.execute(draft, CALLER))).toEqual(exists);
+  });
+
   it('is refused for a parent that is missing, deleted or foreign', async () => {
     await fixture.task('t-1');
     await fixture.useCases.deleteTask.execute('t-1', CALLER);
@@ -125,8 +160,52 @@ describe('changing a task', () => {
     const refusal = await refusalOf(
       fixture.useCases.completeTask.execute({ ...command, result: JsonText.of(2) }, CALLER),
     );
-    expect(refusal).toMatchObject({ kind: 'invalid', errors: [{ field: 'id' }] });
+    expect(refusal).toEqual({
+      kind: 'task-finished',
+      taskId: 't-1',
+      status: 'completed',
+      finishedBy: 'worker-7',
+      finishedAtMs: task.completedAtMs,
+    });
     expect((await resultOf('t-1')).value?.text).toBe('null');
+  });
+
+  it('returns a repeated completion as the first time, and changes nothing', async () => {
+    const command = { taskId: 't-1', workerId: 'worker-7', result: JsonText.of([1]) };
+    const first = await fixture.useCases.completeTask.execute(command, CALLER);
+    fixture.clock.advance(1000);
+    await fixture.useCases.deleteAttachment.execute({ taskId: 't-1', key: 'result' }, CALLER);
+    const before = eventTypes();
+    expect(await fixture.useCases.completeTask.execute(command, { ...CALLER, name: 'instance-2' })).toEqual(first);
+    expect(eventTypes()).toEqual(before);
+    expect(fixture.metrics.created).toEqual(['json']);
+    for (const other of [{ workerId: 'worker-8' }, { result: JsonText.of([2]) }, { result: undefined }]) {
+      const outcome = fixture.useCases.completeTask.execute({ ...command, ...other }, CALLER);
+      expect(await refusalOf(outcome)).toMatchObject({ kind: 'task-finished', finishedBy: 'worker-7' });
+    }
+    const withError = { ...command, error: JsonText.of('late') };
+    expect(await refusalOf(fixture.useCases.completeTask.execute(withError, CALLER))).toMatchObject({
+      kind: 'task-finished',
+    });
+  });
+
+  it('returns a repeated failure as the first time', async () => {
+    const command = { taskId: 't-1', workerId: 'worker-7', error: JsonText.of('broken') };
+    const first = await fixture.useCases.completeTask.execute(command, CALLER);
+    expect(await fixture.useCases.completeTask.execute(command, CALLER)).toEqual(first);
+    expect(first.status).toBe('failed');
+    expect(eventTypes()).toEqual(['task.created t-1', 'task.completed t-1']);
+  });
+
+  it('does not change the status of a finished task', async () => {
+    await fixture.useCases.cancelTask.execute('t-1', CALLER);
+    const update = { taskId: 't-1', updates: { status: 'pending' as const } };
+    for (const attempt of [
+      fixture.useCases.updateTask.execute(update, CALLER),
+      fixture.useCases.completeTask.execute({ taskId: 't-1' }, CALLER),
+    ]) {
+      expect(await refusalOf(attempt)).toMatchObject({ kind: 'task-finished', status: 'cancelled' });
+    }
   });
 
   it('attaches a result over one whose clock was ahead', async () => {

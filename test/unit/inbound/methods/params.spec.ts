@@ -4,6 +4,7 @@ import { CoreSettings } from '../../../../src/core/ports/core-settings';
 import {
   AttachmentRefParams,
   CreateAttachmentParams,
+  DeleteAttachmentParams,
   GetAttachmentsBatchParams,
   ListAttachmentsParams,
 } from '../../../../src/inbound/methods/attachments.params';
@@ -338,14 +339,31 @@ describe('params of the task methods', () => {
     expect(updates.toUpdates()).toEqual({ metadata: JsonText.of({ a: 1 }), priority: 0 });
   });
 
-  it('a completed task is named by id or taskId', () => {
-    expect(bind(CompleteTaskParams, { id: 't' }).toCommand().taskId).toBe('t');
+  it.each([
+    ['get, cancel and delete', TaskIdParams, {}],
+    ['update', UpdateTaskParams, { updates: { text: 'x' } }],
+    ['complete', CompleteTaskParams, {}],
+  ] as const)('the task that is meant by %s is named by id or taskId', (_, declared: new () => TaskIdParams, more) => {
+    const taskIdOf = (ids: object) => bind(declared, { ...ids, ...more }).toTaskId();
+    const wrong = (ids: object) => wrongFields(declared, { ...ids, ...more });
+    expect(taskIdOf({ id: 't' })).toBe('t');
+    expect(taskIdOf({ taskId: 't' })).toBe('t');
+    expect(taskIdOf({ id: 't', taskId: 't' })).toBe('t');
+    expect(taskIdOf({ id: null, taskId: 't' })).toBe('t');
+    expect(taskIdOf({ id: 't', taskId: null })).toBe('t');
+    expect(wrong({ id: 't', taskId: 'u' })).toEqual(['taskId']);
+    expect(wrong({ taskId: 'a b' })).toEqual(['taskId']);
+    expect(wrong({ id: 'a b', taskId: 'c d' })).toEqual(['id', 'taskId']);
+    expect(wrong({})).toEqual(['id']);
+    expect(wrong({ id: null, taskId: null })).toEqual(['id']);
+  });
+
+  it('a completion or an update names its task in its command', () => {
     expect(bind(CompleteTaskParams, { taskId: 't' }).toCommand().taskId).toBe('t');
-    expect(bind(CompleteTaskParams, { id: 't', taskId: 't' }).toCommand().taskId).toBe('t');
-    expect(wrongFields(CompleteTaskParams, { id: 't', taskId: 'u' })).toEqual(['taskId']);
-    expect(wrongFields(CompleteTaskParams, { taskId: 'a b' })).toEqual(['taskId']);
-    expect(bind(CompleteTaskParams, { id: null, taskId: 't' }).toCommand().taskId).toBe('t');
-    expect(wrongFields(CompleteTaskParams, {})).toEqual(['id']);
+    expect(bind(UpdateTaskParams, { taskId: 't', updates: { text: 'x' } }).toCommand()).toEqual({
+      taskId: 't',
+      updates: { text: 'x' },
+    });
   });
 
   it('a result of null is none, and so is an error of null', () => {
@@ -386,6 +404,13 @@ describe('params of the task methods', () => {
       orderBy: 'priority',
     };
     expect(bind(ListTasksParams, filters).toCommand()).toMatchObject({ parentId: 'p', descending: true, priority: 0 });
+    const listed = (params: object) => bind(ListTasksParams, params).toCommand();
+    expect(listed({ parentId: null })).toMatchObject({ parentId: null });
+    expect(listed({ status: 'failed' }).statuses).toEqual(['failed']);
+    expect(listed({ status: ['failed', 'pending'] }).statuses).toEqual(['failed', 'pending']);
+    for (const status of [[], ['failed', 'failed'], ['failed', 'x'], [['failed']], 7]) {
+      expect(wrongFields(ListTasksParams, { status })).toEqual(['status']);
+    }
     const wrong = {
       status: 'x',
       assignedTo: '',
@@ -401,6 +426,14 @@ describe('params of the task methods', () => {
 
   it('a method of one task takes its id and nothing else', () => {
     expect(bind(TaskIdParams, { id: 't' })).toEqual({ id: 't' });
-    expect(wrongFields(TaskIdParams, { taskId: 't' })).toEqual(['taskId', 'id']);
+    expect(wrongFields(TaskIdParams, { id: 't', key: 'k' })).toEqual(['key']);
+  });
+
+  it('a deletion of an attachment may name its version', () => {
+    expect(bind(DeleteAttachmentParams, { ...ref, ifVersion: 2 })).toEqual({ ...ref, ifVersion: 2 });
+    expect(wrongFields(DeleteAttachmentParams, { ...ref, ifVersion: 0, ifAbsent: true }).sort()).toEqual([
+      'ifAbsent',
+      'ifVersion',
+    ]);
   });
 });

@@ -57,7 +57,7 @@ describe('a transaction of the memory database', () => {
   it('may contain several calls', async () => {
     const xid = database.begin();
     await database.commit(xid, () =>
-      Promise.all([put('a'), attachments.delete(aDeletion('t', 'a', 1002), ORGANIZATION, NOW_MS), put('b')]),
+      Promise.all([put('a'), attachments.delete(aDeletion('t', 'a', 1002), ORGANIZATION, undefined, NOW_MS), put('b')]),
     );
     expect(database.outbox.slice(1).map((row) => row.xid)).toEqual([xid, xid, xid]);
     expect([await stored('a'), await stored('b')]).toEqual([1002, 1000]);
