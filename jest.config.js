@@ -1,6 +1,6 @@
 // Dependencies that ship only as ES modules are transformed with our own code: Jest runs CommonJS.
 const esmOnly =
-  '@nestjs|@electric-sql|file-type|@tokenizer|strtok3|token-types|uint8array-extras|load-esm|lru-cache|fast-check|pure-rand|jose';
+  '@nestjs|@electric-sql|file-type|@tokenizer|strtok3|token-types|uint8array-extras|load-esm|lru-cache|fast-check|pure-rand|jose|@open-rpc';
 
 /** @type {import('jest').Config} */
 module.exports = {
