@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Client, HTTPTransport, RequestManager } from '@open-rpc/client-js';
 import { outcomeOf } from './support/client';
 import { describeClient } from './support/describe-client';
@@ -10,9 +11,11 @@ describeClient('@open-rpc/client-js', {
     return {
       call: ({ method, params }) => outcomeOf(client.request({ method, params })),
       notify: async ({ method, params }) => void (await client.notify({ method, params })),
-      batch: (calls) => {
+      batch: async (calls) => {
         client.startBatch();
         const outcomes = calls.map(({ method, params }) => outcomeOf(client.request({ method, params })));
+        // A request joins the batch in a later turn: until then the batch is empty, and would not be sent.
+        await nextTurn();
         client.stopBatch();
         return Promise.all(outcomes);
       },
