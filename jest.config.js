@@ -1,6 +1,6 @@
 // Dependencies that ship only as ES modules are transformed with our own code: Jest runs CommonJS.
 const esmOnly =
-  '@nestjs|@electric-sql|file-type|@tokenizer|strtok3|token-types|uint8array-extras|load-esm|lru-cache|fast-check|pure-rand|jose';
+  '@nestjs|@electric-sql|file-type|@tokenizer|strtok3|token-types|uint8array-extras|load-esm|lru-cache|fast-check|pure-rand|jose|@open-rpc';
 
 /** @type {import('jest').Config} */
 module.exports = {
@@ -22,6 +22,8 @@ module.exports = {
       },
     ],
   },
+  // Its package.json has an entry for import only, and Jest looks for one for require.
+  moduleNameMapper: { '^@open-rpc/client-js$': '<rootDir>/node_modules/@open-rpc/client-js/dist/index.js' },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly})/)`],
   testTimeout: 120_000,
   // Servers and services run beside the workers: more workers would only wait for each other.

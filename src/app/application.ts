@@ -12,6 +12,8 @@ import { AppModule } from './app.module';
 import { causeOf } from './cause-of';
 import { ConfigError, loadConfig, type Config } from './config';
 import { JsonLogger } from './json-logger';
+import { ReadableLog } from './readable-log';
+import { setupLines } from './setup-lines';
 import { Shutdown } from './shutdown';
 import { StartUp } from './start-up';
 
@@ -19,9 +21,10 @@ import { StartUp } from './start-up';
 export async function serve(): Promise<void> {
   const config = loadConfig();
   await refuseUnusable(config);
-  const logger = new JsonLogger(config.logLevel, config.instanceId);
+  const logger = loggerOf(config);
   Logger.overrideLogger(logger);
   process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
+  for (const line of setupLines(config)) logger.log(line, 'main');
 
   const app = await createApplication(config, logger);
   app.get(Shutdown).onSignal(app);
@@ -32,6 +35,11 @@ export async function serve(): Promise<void> {
     await app.listen(config.port, config.host);
     return app.getUrl();
   });
+}
+
+function loggerOf({ logLevel, instanceId, logFormat }: Config): JsonLogger {
+  const isReadable = logFormat === undefined ? process.stdout.isTTY : logFormat === 'pretty';
+  return new JsonLogger(logLevel, instanceId, isReadable ? new ReadableLog(process.stdout) : undefined);
 }
 
 async function createApplication(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {

@@ -6,6 +6,7 @@ import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from '../core/domain/l
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+const LOG_FORMATS = ['pretty', 'json'] as const;
 
 /** A setting that cannot be used; the message is the one line that the operator reads, and names the variable. */
 export class ConfigError extends Error {}
@@ -16,6 +17,8 @@ export interface Config {
   readonly port: number;
   readonly instanceId: string;
   readonly logLevel: LogLevel;
+  /** Undefined: readable lines on a terminal, else JSON. */
+  readonly logFormat?: (typeof LOG_FORMATS)[number];
   readonly maxBodyBytes: number;
   readonly maxReplyBytes: number;
   readonly maxAttachmentBytes: number;
@@ -66,6 +69,7 @@ export function loadConfig(env: Environment = process.env): Config {
     port: integer(env, 'PORT', { min: 0, max: 65_535, otherwise: 3000 }),
     instanceId: instanceId(env),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
+    logFormat: oneOf(env, 'LOG_FORMAT', LOG_FORMATS, undefined),
     maxBodyBytes: integer(env, 'MAX_BODY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 8 * 1024 * 1024 }),
     maxReplyBytes: integer(env, 'MAX_REPLY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 16 * 1024 * 1024 }),
     maxAttachmentBytes: integer(env, 'MAX_ATTACHMENT_BYTES', {
@@ -177,7 +181,7 @@ function integer(env: Environment, name: string, range: { min: number; max: numb
   throw new ConfigError(`${name} must be an integer from ${range.min} to ${range.max}, is ${quote(text)}`);
 }
 
-function oneOf<T extends string>(env: Environment, name: string, values: readonly T[], otherwise: T): T {
+function oneOf<T extends string, O>(env: Environment, name: string, values: readonly T[], otherwise: O): T | O {
   const text = given(env, name);
   if (text === undefined) return otherwise;
   const value = values.find((candidate) => candidate === text);

@@ -2,16 +2,27 @@ import type { LoggerService } from '@nestjs/common';
 import pino from 'pino';
 import type { LogLevel } from './config';
 
-/** JSON lines on the standard output. What is logged are messages and stacks, never what a caller sent. */
+/** Where Nest says which modules, routes and transports it has set up: news to developers of the service only. */
+const NEST_CONTEXTS: readonly unknown[] = [
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+  'NestMicroservice',
+];
+
+/** JSON lines, to the standard output by default. What is logged are messages and stacks, never what a caller sent. */
 export class JsonLogger implements LoggerService {
   private readonly pino: pino.Logger;
 
-  constructor(level: LogLevel, instanceId: string) {
-    this.pino = pino({ level, base: { instanceId }, timestamp: pino.stdTimeFunctions.isoTime });
+  constructor(level: LogLevel, instanceId: string, destination: pino.DestinationStream = pino.destination(1)) {
+    this.pino = pino({ level, base: { instanceId }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   }
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.pino.info(fields(rest), text(message));
+    if (NEST_CONTEXTS.includes(rest.at(-1))) this.debug(message, ...rest);
+    else this.pino.info(fields(rest), text(message));
   }
 
   /** Nest passes a stack, then the context, behind the message. */

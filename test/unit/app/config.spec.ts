@@ -36,6 +36,7 @@ describe('configuration', () => {
       NATS_CREDS: __filename,
       CACHE_TTL_SECONDS: '60',
       LOG_LEVEL: 'debug',
+      LOG_FORMAT: 'pretty',
       RATE_LIMIT_PER_MINUTE: '600',
       RATE_LIMITS: 'task.create_attachment=50/60s, task.delete=0/2m,task.list=7/1h',
       TRUST_PROXY: '10.0.0.0/8, 192.0.2.7,2001:db8::/32,::1',
@@ -50,6 +51,7 @@ describe('configuration', () => {
       nats: { url: env.NATS_URL, credsFile: __filename },
       cacheTtlMs: 60_000,
       logLevel: 'debug',
+      logFormat: 'pretty',
       rateLimits: {
         perMinute: 600,
         perMethod: new Map([

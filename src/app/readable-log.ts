@@ -1,0 +1,29 @@
+import pino from 'pino';
+
+interface LogLine {
+  readonly level: number;
+  readonly time: string;
+  readonly context?: string;
+  readonly msg: string;
+  readonly stack?: string;
+}
+
+/** Turns each JSON line of the log into a line for a terminal. */
+export class ReadableLog implements pino.DestinationStream {
+  constructor(private readonly output: { write(text: string): unknown }) {}
+
+  write(line: string): void {
+    this.output.write(`${readable(JSON.parse(line) as LogLine)}\n`);
+  }
+}
+
+function readable({ level, time, context, msg, stack }: LogLine): string {
+  const about = context === undefined || context === 'main' ? '' : `${context}: `;
+  const text = `${timeOfDay(time)} ${pino.levels.labels[level] ?? level} ${about}${msg}`;
+  return stack === undefined ? text : `${text}\n${stack}`;
+}
+
+/** By the clock of the terminal's reader. */
+function timeOfDay(time: string): string {
+  return new Date(time).toLocaleTimeString('en-GB');
+}

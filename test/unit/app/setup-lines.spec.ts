@@ -1,0 +1,28 @@
+import { loadConfig } from '../../../src/app/config';
+import { setupLines } from '../../../src/app/setup-lines';
+
+describe('the lines about the setup', () => {
+  it('name what is embedded, with the absolute path of the data', () => {
+    expect(setupLines(loadConfig({ DATA_DIR: '/var/lib/dossier' }))).toEqual([
+      'PostgreSQL: embedded, the data is in /var/lib/dossier',
+      expect.stringMatching(/^Redis: a cache inside this process/),
+      expect.stringMatching(/^NATS: none/),
+    ]);
+    expect(setupLines(loadConfig({}))[0]).toBe(`PostgreSQL: embedded, the data is in ${process.cwd()}/data`);
+    expect(setupLines(loadConfig({ DATA_DIR: 'memory' }))[0]).toContain('nothing is kept');
+  });
+
+  it('name the hosts of servers, and nothing else of their URLs', () => {
+    const config = loadConfig({
+      DATABASE_URL: 'postgres://user:secret@db.example:5432/dossier?password=secret',
+      REDIS_URL: 'redis://:secret@cache-1:6379,redis://:secret@cache-2:6379',
+      REDIS_CLUSTER: 'true',
+      NATS_URL: 'nats://user:secret@bus:4222',
+    });
+    expect(setupLines(config)).toEqual([
+      'PostgreSQL: db.example:5432',
+      'Redis: cache-1:6379, cache-2:6379 (cluster)',
+      'NATS: bus:4222',
+    ]);
+  });
+});
