@@ -94,10 +94,10 @@ function dependencyWatch({ store }: Config): Provider {
   };
 }
 
-function natsRequests({ maxBodyBytes, instanceId }: Config): DynamicModule {
+function natsRequests({ maxBodyBytes, instanceId, nats }: Config): DynamicModule {
   return NatsRequestsModule.register({
     useFactory: ({ client }: NatsConnection) =>
-      new JsonRpcNatsOptions(client, maxBodyBytes, instanceId, packageVersion()),
+      new JsonRpcNatsOptions(client, maxBodyBytes, instanceId, packageVersion(), nats?.inboxPrefix),
     inject: [NatsConnection],
   });
 }

@@ -23,7 +23,7 @@ export interface Config {
   /** Undefined: an in-process cache. */
   readonly redis?: { readonly url: string; readonly cluster: boolean };
   /** Undefined: no requests over NATS, and events stay in this process. */
-  readonly nats?: { readonly url: string; readonly credsFile?: string };
+  readonly nats?: { readonly url: string; readonly credsFile?: string; readonly inboxPrefix?: string };
   /** With neither of these two, authentication is off. */
   readonly apiKeysFile?: string;
   readonly accessTokens?: AccessTokenConfig;
@@ -102,7 +102,12 @@ function nats(env: Environment): Config['nats'] {
   const address = url(env, 'NATS_URL', ['nats:', 'tls:'], { isList: true });
   const credsFile = readableFile(env, 'NATS_CREDS');
   if (credsFile && !address) throw new ConfigError('NATS_CREDS needs NATS_URL');
-  return address ? { url: address, credsFile } : undefined;
+  const inboxPrefix = given(env, 'NATS_INBOX_PREFIX');
+  // Never below "$", nor below the subjects of methods and events: a reply must not be taken for a request.
+  if (inboxPrefix !== undefined && !/^(?!task(?:\.|$))[\w-]+(?:\.[\w-]+)*$/.test(inboxPrefix)) {
+    throw new ConfigError(`NATS_INBOX_PREFIX must be a subject such as inbox.callers, is ${quote(inboxPrefix)}`);
+  }
+  return address ? { url: address, credsFile, inboxPrefix } : undefined;
 }
 
 function accessTokens(env: Environment): AccessTokenConfig | undefined {
