@@ -123,9 +123,9 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     if ('error' in call) return call;
     const readHeader = (name: string) =>
       sent?.has(name, Match.IgnoreCase) ? sent.get(name, Match.IgnoreCase) : undefined;
-    const identity = await this.authenticator.identify(readHeader);
     const claimedName = readHeader('x-instance-id');
     const peer = isPrintableName(claimedName) ? claimedName : '';
+    const identity = await this.authenticator.identify(readHeader, `NATS client ${JSON.stringify(peer)}`);
     return this.jsonRpc.run(call, { transport: 'nats', identity, peer });
   }
 }

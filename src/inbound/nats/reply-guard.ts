@@ -35,7 +35,7 @@ export class ReplyGuard {
       client.subscribe(subject, {
         ...options,
         callback: (error, message) => {
-          if (error || this.passes(message)) callback?.(error, message);
+          if (error || this.passes(message)) void callback?.(error, message);
         },
       });
     return Object.create(client, { subscribe: { value: subscribe } }) as NatsConnection;

@@ -58,6 +58,7 @@ const execute = (useCase: { readonly name: string }) =>
   executes.get(useCase.name) as jest.Mock<Promise<unknown>, unknown[]>;
 
 const MAX_BODY_BYTES = 4096;
+const FRONT_DOOR = { corsOrigins: [], isOpen: false, maxConnectionsPerPeer: 1000, trustedProxies: [] };
 
 const provided = [
   { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000, 1000) },
@@ -74,7 +75,7 @@ const provided = [
 @Module({
   imports: [
     MethodsModule.register(new RateLimitRules(0, new Map())),
-    HttpModule.register(new JsonRpcHttpOptions(MAX_BODY_BYTES)),
+    HttpModule.register(new JsonRpcHttpOptions(MAX_BODY_BYTES), FRONT_DOOR),
   ],
   providers: provided,
   exports: provided,
