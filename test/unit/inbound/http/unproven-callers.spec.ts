@@ -69,7 +69,7 @@ afterEach(() => {
 const call = (method: string, padding = '') => JSON.stringify({ jsonrpc: '2.0', method, id: 1, padding });
 const post = async (body: string, headers: Record<string, string> = {}) => {
   const response = await fetch(`${url}/rpc`, { method: 'POST', body, headers: { ...JSON_TYPE, ...headers } });
-  return { status: response.status, reply: (await response.json()) };
+  return { status: response.status, reply: await response.json() };
 };
 
 describe('a caller without a valid credential', () => {
