@@ -2,6 +2,7 @@ const OUTSIDE = '^(node:|node_modules/)|^[a-z_]+(/promises)?$';
 
 /** What a room of `src/inbound` may import of its neighbours: a request goes on from left to right, and never back. */
 const NEIGHBOURS = {
+  auth: ['load'],
   'json-rpc': ['auth', 'load'],
   methods: ['auth', 'json-rpc'],
   nats: ['auth', 'json-rpc', 'load'],

@@ -11,6 +11,7 @@ import { BackgroundJobs } from '../inbound/background/background-jobs';
 import { DependencyWatch } from '../inbound/health/dependency-watch';
 import { HealthModule } from '../inbound/health/health.module';
 import { Lifecycle } from '../inbound/health/lifecycle';
+import type { FrontDoorOptions } from '../inbound/http/front-door';
 import { HttpModule } from '../inbound/http/http.module';
 import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
 import { CallDurations } from '../inbound/json-rpc/call-durations';
@@ -26,7 +27,7 @@ import { NatsConnection } from '../outbound/nats/nats-connection';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { RedisConnection } from '../outbound/redis/redis-connection';
 import { RedisRateLimits } from '../outbound/redis/redis-rate-limits';
-import type { Config } from './config';
+import { isLoopback, type Config } from './config';
 import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
 import { packageVersion } from './package-version';
@@ -42,15 +43,15 @@ export class AppModule {
   /** Throws `ConfigError` if the data directory or the key file cannot be used. */
   static async register(config: Config): Promise<DynamicModule> {
     const { perMinute, perMethod } = config.rateLimits;
-    const authenticator = openAuthenticator(config);
-    const shared = [...sharedProviders(config), { provide: Authenticator, useValue: authenticator }];
+    const authenticator = { provide: Authenticator, useFactory: openAuthenticator(config), inject: [Registry] };
+    const shared = [...sharedProviders(config), authenticator];
     return {
       module: AppModule,
       global: true,
       imports: [
         UseCasesModule.register(config, await openDatabase(config)),
         MethodsModule.register(new RateLimitRules(perMinute, perMethod)),
-        HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, config.maxReplyBytes)),
+        HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, config.maxReplyBytes), frontDoor(config)),
         HealthModule,
         ...(config.nats ? [natsRequests(config)] : []),
       ],
@@ -94,10 +95,18 @@ function dependencyWatch({ store }: Config): Provider {
   };
 }
 
-function natsRequests({ maxBodyBytes, maxReplyBytes, instanceId }: Config): DynamicModule {
+function frontDoor({ host, apiKeysFile, accessTokens, ...config }: Config): FrontDoorOptions {
+  const isOpen = apiKeysFile === undefined && accessTokens === undefined;
+  const own = host.includes(':') ? `[${host}]` : host;
+  // On another interface the name by which callers reach the service is not known.
+  const hosts = (name: string) => isLoopback(name.replace(/^\[(.*)\]$/, '$1')) || name === own.toLowerCase();
+  return { ...config, isOpen, hosts: isLoopback(host) ? hosts : undefined };
+}
+
+function natsRequests({ maxBodyBytes, maxReplyBytes, instanceId, nats }: Config): DynamicModule {
   return NatsRequestsModule.register({
     useFactory: ({ client }: NatsConnection) =>
-      new JsonRpcNatsOptions(client, maxBodyBytes, maxReplyBytes, instanceId, packageVersion()),
+      new JsonRpcNatsOptions(client, maxBodyBytes, maxReplyBytes, instanceId, packageVersion(), nats?.inboxPrefix),
     inject: [NatsConnection],
   });
 }

@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { httpServerOptions } from '../inbound/http/http-server-options';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
-import { refuseUndecodableUrl } from '../inbound/http/refuse-undecodable-url';
 import { isMethod } from '../inbound/methods/role.guard';
 import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
 import { holdsCredentials } from '../outbound/nats/credentials-file';
@@ -43,10 +43,7 @@ function loggerOf({ logLevel, instanceId, logFormat }: Config): JsonLogger {
 }
 
 async function createApplication(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({
-    trustProxy: [...config.trustedProxies],
-    frameworkErrors: refuseUndecodableUrl,
-  });
+  const adapter = new FastifyAdapter(httpServerOptions(config.trustedProxies));
   const app = await NestFactory.create<NestFastifyApplication>(await AppModule.register(config), adapter, {
     logger,
     bodyParser: false,

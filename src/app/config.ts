@@ -27,9 +27,12 @@ export interface Config {
   /** Undefined: an in-process cache. */
   readonly redis?: { readonly url: string; readonly cluster: boolean };
   /** Undefined: no requests over NATS, and events stay in this process. */
-  readonly nats?: { readonly url: string; readonly credsFile?: string };
+  readonly nats?: { readonly url: string; readonly credsFile?: string; readonly inboxPrefix?: string };
   /** With neither of these two, authentication is off. */
   readonly apiKeysFile?: string;
+  /** Origins whose web pages may call. */
+  readonly corsOrigins: readonly string[];
+  readonly maxConnectionsPerPeer: number;
   readonly accessTokens?: AccessTokenConfig;
   readonly rateLimits: RateLimitConfig;
   /** Addresses and CIDR ranges of proxies; what others say of where a request comes from is not believed. */
@@ -64,8 +67,12 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600
 
 /** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */
 export function loadConfig(env: Environment = process.env): Config {
+  const access = { apiKeysFile: secret(env, 'API_KEYS_FILE'), accessTokens: accessTokens(env) };
+  const host = given(env, 'HOST') ?? '127.0.0.1';
+  checkThatAuthenticationIsMeant(env, host, access.apiKeysFile !== undefined || access.accessTokens !== undefined);
   return {
-    host: given(env, 'HOST') ?? '127.0.0.1',
+    ...access,
+    host,
     port: integer(env, 'PORT', { min: 0, max: 65_535, otherwise: 3000 }),
     instanceId: instanceId(env),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -81,8 +88,8 @@ export function loadConfig(env: Environment = process.env): Config {
     store: store(env),
     redis: redis(env),
     nats: nats(env),
-    apiKeysFile: given(env, 'API_KEYS_FILE'),
-    accessTokens: accessTokens(env),
+    corsOrigins: corsOrigins(env),
+    maxConnectionsPerPeer: integer(env, 'MAX_CONNECTIONS_PER_PEER', { min: 1, max: 1_000_000, otherwise: 1000 }),
     rateLimits: rateLimits(env),
     trustedProxies: trustedProxies(env),
     maxInFlight: integer(env, 'MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
@@ -108,13 +115,19 @@ function nats(env: Environment): Config['nats'] {
   const address = url(env, 'NATS_URL', ['nats:', 'tls:'], { isList: true });
   const credsFile = readableFile(env, 'NATS_CREDS');
   if (credsFile && !address) throw new ConfigError('NATS_CREDS needs NATS_URL');
-  return address ? { url: address, credsFile } : undefined;
+  const inboxPrefix = given(env, 'NATS_INBOX_PREFIX');
+  // Never below "$", nor below the subjects of methods and events: a reply must not be taken for a request.
+  if (inboxPrefix !== undefined && !/^(?!task(?:\.|$))[\w-]+(?:\.[\w-]+)*$/.test(inboxPrefix)) {
+    throw new ConfigError(`NATS_INBOX_PREFIX must be a subject such as inbox.callers, is ${quote(inboxPrefix)}`);
+  }
+  return address ? { url: address, credsFile, inboxPrefix } : undefined;
 }
 
 function accessTokens(env: Environment): AccessTokenConfig | undefined {
+  secret(env, 'JWT_JWKS_URL');
   const jwksUrl = url(env, 'JWT_JWKS_URL', ['https:', 'http:']);
   const publicKey = jwtPublicKey(env);
-  const rules = { issuer: given(env, 'JWT_ISSUER'), audience: given(env, 'JWT_AUDIENCE') };
+  const rules = { issuer: secret(env, 'JWT_ISSUER'), audience: secret(env, 'JWT_AUDIENCE') };
   if (jwksUrl && publicKey) throw new ConfigError('JWT_PUBLIC_KEY cannot be used together with JWT_JWKS_URL');
   if (jwksUrl) return { keys: { jwksUrl }, ...rules };
   if (publicKey) return { keys: { publicKey }, ...rules };
@@ -126,7 +139,7 @@ function accessTokens(env: Environment): AccessTokenConfig | undefined {
 
 /** PEM, its line breaks also as `\n`: not every way to set a variable lets them through. */
 function jwtPublicKey(env: Environment): KeyObject | undefined {
-  const pem = given(env, 'JWT_PUBLIC_KEY')?.replaceAll('\\n', '\n');
+  const pem = secret(env, 'JWT_PUBLIC_KEY')?.replaceAll('\\n', '\n');
   if (pem === undefined) return undefined;
   // A private key would do as well, but has no business here.
   if (pem.includes('PRIVATE KEY')) throw new ConfigError('JWT_PUBLIC_KEY must not be a private key');
@@ -181,7 +194,12 @@ function integer(env: Environment, name: string, range: { min: number; max: numb
   throw new ConfigError(`${name} must be an integer from ${range.min} to ${range.max}, is ${quote(text)}`);
 }
 
-function oneOf<T extends string, O>(env: Environment, name: string, values: readonly T[], otherwise: O): T | O {
+function oneOf<T extends string, Otherwise>(
+  env: Environment,
+  name: string,
+  values: readonly T[],
+  otherwise: Otherwise,
+): T | Otherwise {
   const text = given(env, name);
   if (text === undefined) return otherwise;
   const value = values.find((candidate) => candidate === text);
@@ -224,6 +242,34 @@ function list(env: Environment, name: string): readonly string[] {
 
 function quote(text: string): string {
   return JSON.stringify(text);
+}
+
+/** If a variable for keys or tokens is empty, the secret was not filled in: it must not open the service. */
+function secret(env: Environment, name: string): string | undefined {
+  if (env[name]?.trim() === '') throw new ConfigError(`${name} is set, but empty`);
+  return env[name];
+}
+
+function checkThatAuthenticationIsMeant(env: Environment, host: string, isOn: boolean): void {
+  const isOff = oneOf(env, 'AUTH', ['off'] as const, undefined) === 'off';
+  if (isOff && isOn) throw new ConfigError('AUTH=off cannot be used together with API_KEYS_FILE or JWT_ variables');
+  if (isOff || isOn || isLoopback(host)) return;
+  throw new ConfigError(
+    `HOST ${host} is not loopback, and authentication is off: set API_KEYS_FILE or JWT_ variables, or AUTH=off`,
+  );
+}
+
+export function isLoopback(host: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i.test(host);
+}
+
+function corsOrigins(env: Environment): readonly string[] {
+  const origins = list(env, 'CORS_ORIGINS');
+  for (const origin of origins) {
+    if (URL.canParse(origin) && /^https?:/.test(origin) && new URL(origin).origin === origin) continue;
+    throw new ConfigError(`CORS_ORIGINS must be a list such as https://app.example, is wrong at ${quote(origin)}`);
+  }
+  return origins;
 }
 
 /** An empty variable counts as unset, as in a compose file that passes one on. */

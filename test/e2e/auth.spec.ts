@@ -109,6 +109,22 @@ function token(claims: JWTPayload, key = privateKey, expiresIn = '1h'): Promise<
     .sign(key);
 }
 
+/** An open event stream. */
+async function follow(headers: Environment) {
+  const aborter = new AbortController();
+  const { status, body } = await fetch(`${service.url}/events`, { headers, signal: aborter.signal });
+  expect(status).toBe(200);
+  const stream = { hasEnded: false, close: () => aborter.abort() };
+  const read = async () => {
+    for await (const _chunk of body as unknown as AsyncIterable<Uint8Array>);
+  };
+  void read().then(
+    () => (stream.hasEnded = true),
+    () => undefined,
+  );
+  return stream;
+}
+
 /** A task of the owner with one attachment. All of it is cached, or nothing. */
 async function ownersTask(cache: string): Promise<string> {
   const id = randomUUID();
@@ -226,6 +242,34 @@ describe('authentication of HTTP alone', () => {
     expect(seen).not.toContain(foreign);
   });
 
+  it('GET /events ends when its token expires', async () => {
+    const lasting = await follow({ authorization: `Bearer ${await token({})}` });
+    const brief = await follow({ authorization: `Bearer ${await token({}, privateKey, '3s')}` });
+    expect(brief.hasEnded).toBe(false);
+    await until('the stream has ended', () => brief.hasEnded, TIMEOUT_MS);
+    expect(lasting.hasEnded).toBe(false);
+    lasting.close();
+  });
+
+  it('a call that the role forbids counts in the rate limit', async () => {
+    const reader = entryOf(STRANGER, 'read', 'counted');
+    writeKeys([...ENTRIES, reader]);
+    const remove = () => service.fetch('/v1/tasks/missing', { method: 'DELETE', headers: { 'x-api-key': 'counted' } });
+    const left = async () => Number((await remove()).headers.get('x-ratelimit-remaining'));
+    await until('the key is valid', async () => (await remove()).status === 403, TIMEOUT_MS);
+    const before = await left();
+    expect(await left()).toBe(before - 1);
+    expect(before).toBeGreaterThan(0);
+    writeKeys(ENTRIES);
+  });
+
+  it('failed authentications are counted, and the log names a peer', async () => {
+    await sendHttp('task.list', {}, { 'x-api-key': 'wrong' });
+    const { text } = await service.fetch('/metrics');
+    expect(text).toMatch(/^dossier_authentication_failures_total\{reason="wrong_key"\} [1-9]/m);
+    expect(service.logLines.filter((line) => line.includes('authentication failed'))).not.toEqual([]);
+  });
+
   it('the probes and the metrics need no key', async () => {
     for (const path of ['/livez', '/readyz', '/startupz', '/metrics']) {
       expect([path, (await service.fetch(path)).status]).toEqual([path, 200]);
@@ -252,6 +296,16 @@ describe('the key file', () => {
     writeKeys([...ENTRIES, after]);
     await refuses('before');
     expect(await list('after')).toBeUndefined();
+  });
+
+  it('ends the event streams of a key that it no longer has', async () => {
+    writeKeys([...ENTRIES, entryOf(OWNER, 'read', 'removed')]);
+    await accepts('removed');
+    const [removed, kept] = [await follow({ 'x-api-key': 'removed' }), await follow(keyOf(OWNER, 'read'))];
+    writeKeys(ENTRIES);
+    await until('the stream has ended', () => removed.hasEnded, TIMEOUT_MS);
+    expect(kept.hasEnded).toBe(false);
+    kept.close();
   });
 
   it('leaves the previous keys valid if it becomes broken, and the log says so', async () => {

@@ -211,6 +211,12 @@ describe.each(STORES)('rate limits, $name', ({ open }) => {
       expect(await passed(behindProxy, 'task.list', ['203.0.113.2', '203.0.113.2, 10.1.2.3', '203.0.113.2'])).toBe(2);
     });
 
+    it('use the address without the port that some proxies add', async () => {
+      const samePeer = ['203.0.113.3:4711', '203.0.113.3:4712', '203.0.113.3', '203.0.113.3:1, 10.1.2.3:443'];
+      expect(await passed(behindProxy, 'task.list', samePeer)).toBe(2);
+      expect(await passed(behindProxy, 'task.list', ['203.0.113.4:4711', '[2001:db8:0:3::1]:4711'])).toBe(2);
+    });
+
     it('use the network of an IPv6 address', async () => {
       const sameNetwork = ['2001:db8:0:1::1', '2001:DB8::1:ffff:0:0:2', '2001:db8:0:1:2:3:4:5'];
       expect(await passed(behindProxy, 'task.list', sameNetwork)).toBe(2);

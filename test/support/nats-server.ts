@@ -16,6 +16,8 @@ export interface NatsServerOptions {
   readonly jetStream?: boolean;
   /** More of the server's command line. */
   readonly args?: readonly string[];
+  /** More variables, for a configuration file that reads them. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export type NatsServer = Omit<PrivateServer, 'start'>;
@@ -27,8 +29,8 @@ export interface NatsCluster {
   stop(): Promise<void>;
 }
 
-export async function startNats({ jetStream = true, args = [] }: NatsServerOptions = {}): Promise<NatsServer> {
-  const node = new Node(await freePort(), jetStream, args);
+export async function startNats({ jetStream = true, args = [], env }: NatsServerOptions = {}): Promise<NatsServer> {
+  const node = new Node(await freePort(), jetStream, args, env);
   await node.start();
   return node;
 }
@@ -62,6 +64,7 @@ class Node extends PrivateServer {
     port: number,
     private readonly jetStream: boolean,
     private readonly args: readonly string[],
+    private readonly env: Readonly<Record<string, string>> = {},
   ) {
     super('nats', port);
   }
@@ -72,6 +75,7 @@ class Node extends PrivateServer {
     return {
       path: findOrInstall('nats-server'),
       args,
+      options: { env: { ...process.env, ...this.env } },
       answers: async () => (await firstAnswer(this.port)).includes(this.serverName),
       startTimeoutMs: START_TIMEOUT_MS,
     };

@@ -168,7 +168,8 @@ function urlProblem(url: string): string | undefined {
   // The URL parser forgives white space, control characters and a missing "//"; a URL that is stored as given must not
   // need that.
   if (!URL.canParse(url) || !/^https?:\/\/[^\s\p{Cc}]+$/iu.test(url)) return 'must be an absolute http or https URL';
-  if (/^https?:\/\/[^/?#]*@/i.test(url)) return 'must not carry credentials';
+  // Parsers skip any number of slashes before the host.
+  if (/^https?:[/\\]+[^/?#]*@/i.test(url)) return 'must not carry credentials';
   return undefined;
 }
 

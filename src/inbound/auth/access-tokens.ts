@@ -1,7 +1,16 @@
 import type { KeyObject } from 'node:crypto';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  jwtVerify,
+  type CryptoKey,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from 'jose';
 import { AuthenticationFailure, isRole, type Identity } from './credential';
-import { isPrintableName } from './printable-name';
+import { isOrganizationName, isPrintableName } from './printable-name';
 
 /** Only signatures made with a private key: as a shared secret, the public key could be used to forge one. */
 const ALGORITHMS = [
@@ -18,6 +27,8 @@ const ALGORITHMS = [
   'Ed25519',
 ];
 const JWKS_TIMEOUT_MS = 2000;
+/** Between the end of one request for the key set and the next one, so that no flood of tokens reaches the issuer. */
+const JWKS_PAUSE_MS = 1000;
 
 export interface AccessTokenOptions {
   readonly keys: { readonly publicKey: KeyObject } | { readonly jwksUrl: string };
@@ -29,32 +40,54 @@ export interface AccessTokenOptions {
 /** JSON Web Tokens with the claims `exp`, `organization`, `role`, and `name` or else `sub`. */
 export class AccessTokens {
   private readonly findKey: JWTVerifyGetKey;
+  private readonly rules: JWTVerifyOptions;
 
-  constructor(private readonly options: AccessTokenOptions) {
-    const { keys } = options;
+  constructor({ keys, issuer, audience }: AccessTokenOptions) {
+    this.rules = { algorithms: ALGORITHMS, requiredClaims: ['exp'], issuer, audience };
     this.findKey = 'jwksUrl' in keys ? remoteKeys(keys.jwksUrl) : () => keys.publicKey;
   }
 
   /** Never rejects. */
   async verify(token: string): Promise<Identity> {
-    const { issuer, audience } = this.options;
     try {
-      const { payload } = await jwtVerify(token, this.findKey, {
-        algorithms: ALGORITHMS,
-        requiredClaims: ['exp'],
-        issuer,
-        audience,
-      });
-      return credentialOf(payload);
+      return credentialOf(await this.verified(token));
     } catch (error) {
-      return error instanceof AuthenticationFailure ? error : new AuthenticationFailure('unauthorized');
+      if (error instanceof AuthenticationFailure) return error;
+      return new AuthenticationFailure(
+        'unauthorized',
+        error instanceof errors.JWTExpired ? 'expired_token' : 'wrong_token',
+      );
     }
+  }
+
+  private async verified(token: string): Promise<JWTPayload> {
+    try {
+      return (await jwtVerify(token, this.findKey, this.rules)).payload;
+    } catch (error) {
+      if (error instanceof errors.JWKSMultipleMatchingKeys) return this.verifiedWithOneOf(error, token);
+      throw error;
+    }
+  }
+
+  /** A token without a key id may have been signed with any key of the set. */
+  private async verifiedWithOneOf(keys: AsyncIterable<CryptoKey>, token: string): Promise<JWTPayload> {
+    for await (const key of keys) {
+      try {
+        return (await jwtVerify(token, key, this.rules)).payload;
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
   }
 }
 
 /** The key set is cached for minutes, and fetched again when a token names a key that is not in it. */
 function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
-  const keySet = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: JWKS_TIMEOUT_MS });
+  const keySet = createRemoteJWKSet(new URL(jwksUrl), {
+    timeoutDuration: JWKS_TIMEOUT_MS,
+    [customFetch]: fetchWithPauses(),
+  });
   return async (header, token) => {
     try {
       return await keySet(header, token);
@@ -69,12 +102,26 @@ function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
   };
 }
 
-function credentialOf({ organization, role, name, sub }: JWTPayload): Identity {
+/** The library lets one request run at a time; after a request that failed it would start the next one at once. */
+function fetchWithPauses(): typeof fetch {
+  let endedAtMs = Number.NEGATIVE_INFINITY;
+  return async (...request) => {
+    if (performance.now() - endedAtMs < JWKS_PAUSE_MS) throw new Error('the key set was requested a moment ago');
+    try {
+      return await fetch(...request);
+    } finally {
+      endedAtMs = performance.now();
+    }
+  };
+}
+
+function credentialOf({ organization, role, name, sub, exp = 0 }: JWTPayload): Identity {
   const callerName = name ?? sub;
-  if (!isPrintableName(organization) || !isRole(role) || !isPrintableName(callerName)) {
-    return new AuthenticationFailure('unauthorized');
+  if (!isOrganizationName(organization) || !isRole(role) || !isPrintableName(callerName)) {
+    return new AuthenticationFailure('unauthorized', 'wrong_token');
   }
   // Not the token itself: a caller with a renewed token is still the same caller.
   const subject = isPrintableName(sub) ? sub : callerName;
-  return { id: `token:${JSON.stringify([organization, subject])}`, caller: { organization, name: callerName }, role };
+  const id = `token:${JSON.stringify([organization, subject])}`;
+  return { id, caller: { organization, name: callerName }, role, expiresAtMs: exp * 1000 };
 }

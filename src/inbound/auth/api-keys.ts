@@ -4,11 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { types } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import { isRole, ROLES, type Credential } from './credential';
-import { isPrintableName } from './printable-name';
+import { isOrganizationName, isPrintableName } from './printable-name';
 
 /** Well within the ten seconds in which a change must take effect; reading one small file costs next to nothing. */
 const REREAD_INTERVAL_MS = 1000;
 const SHA256_HEX = /^[0-9a-f]{64}$/;
+/** Of a key that was never filled in; every caller would know it. */
+const EMPTY_HASH = sha256('').toString('hex');
 const MEMBERS = ['id', 'name', 'organization', 'role', 'sha256'];
 
 interface ApiKey {
@@ -99,9 +101,12 @@ function parseEntry(entry: unknown, i: number): ApiKey {
   }
   if (!isPrintableName(id)) throw problem('id must be a name of 1 to 128 printable characters');
   if (!isPrintableName(name)) throw problem('name must be a name of 1 to 128 printable characters');
-  if (!isPrintableName(organization)) throw problem('organization must be a name of 1 to 128 printable characters');
+  if (!isOrganizationName(organization)) {
+    throw problem('organization must be a name of 1 to 128 printable characters, and not blank');
+  }
   if (!isRole(role)) throw problem(`role must be one of ${ROLES.join(', ')}`);
   if (typeof hash !== 'string' || !SHA256_HEX.test(hash)) throw problem('sha256 must be 64 lower-case hex digits');
+  if (hash === EMPTY_HASH) throw problem('sha256 must not be the hash of the empty string');
   return { hash: Buffer.from(hash, 'hex'), credential: { id: `key:${id}`, caller: { organization, name }, role } };
 }
 

@@ -21,23 +21,30 @@ export class Authenticator {
     private readonly means: AuthenticationMeans,
     /** While authentication is off, the name of a caller that gives none. */
     private readonly instanceId: string,
+    private readonly onFailure: (failure: AuthenticationFailure, peer: string) => void = () => undefined,
   ) {}
 
-  private get isOff(): boolean {
+  get isOff(): boolean {
     return !this.means.apiKeys && !this.means.accessTokens;
   }
 
-  /** Never rejects. If an `x-api-key` is sent, it alone decides: a token does not make up for a wrong key. */
-  async identify(readHeader: ReadHeader): Promise<Identity> {
+  /**
+   * `peer` names the sender in the log if it proves nothing. Never rejects. If an `x-api-key` is sent, it alone decides: a
+   * token does not make up for a wrong key.
+   */
+  async identify(readHeader: ReadHeader, peer: string): Promise<Identity> {
     if (this.isOff) return this.unauthenticated(readHeader('x-instance-id'));
     const identity = await this.proven(readHeader('x-api-key'), readHeader('authorization'));
-    return identity ?? new AuthenticationFailure('unauthorized');
+    if (identity instanceof AuthenticationFailure) this.onFailure(identity, peer);
+    return identity;
   }
 
-  private async proven(apiKey: string | undefined, authorization = ''): Promise<Identity | undefined> {
-    if (apiKey !== undefined) return this.means.apiKeys?.find(apiKey);
+  private async proven(apiKey: string | undefined, authorization = ''): Promise<Identity> {
+    const { apiKeys, accessTokens } = this.means;
+    if (apiKey !== undefined) return apiKeys?.find(apiKey) ?? new AuthenticationFailure('unauthorized', 'wrong_key');
     const token = BEARER.exec(authorization)?.[1];
-    return token === undefined ? undefined : this.means.accessTokens?.verify(token);
+    if (token === undefined) return new AuthenticationFailure('unauthorized', 'missing');
+    return accessTokens?.verify(token) ?? new AuthenticationFailure('unauthorized', 'wrong_token');
   }
 
   private unauthenticated(claimedName: string | undefined): Identity {

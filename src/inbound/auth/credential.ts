@@ -10,7 +10,12 @@ export interface Credential {
   readonly role: Role;
   /** Unique, unlike the caller's name; undefined while authentication is off. */
   readonly id?: string;
+  /** When it ends by itself. */
+  readonly expiresAtMs?: number;
 }
+
+/** For the operator, not for the caller. */
+export type FailureReason = 'missing' | 'wrong_key' | 'wrong_token' | 'expired_token' | 'key_set_unavailable';
 
 /**
  * Why the caller is unknown.
@@ -18,7 +23,10 @@ export interface Credential {
  * - `unavailable`: the keys to check it with cannot be fetched at the moment; a later attempt may succeed.
  */
 export class AuthenticationFailure extends Error {
-  constructor(readonly kind: 'unauthorized' | 'unavailable') {
+  constructor(
+    readonly kind: 'unauthorized' | 'unavailable',
+    readonly reason: FailureReason = kind === 'unavailable' ? 'key_set_unavailable' : 'missing',
+  ) {
     super(kind);
     this.name = 'AuthenticationFailure';
   }

@@ -7,11 +7,14 @@ import { taskIdProblem } from '../../core/domain/identifiers';
 import type { EventPage } from '../../core/ports/outbox';
 import { StoreError } from '../../core/ports/store-error';
 import { FollowEvents, type FollowEventsCommand } from '../../core/use-cases/events/follow-events';
+import { Authenticator } from '../auth/authenticator';
+import type { Credential } from '../auth/credential';
 import { CallContext } from '../json-rpc/call-context';
 import { overloaded } from '../json-rpc/json-rpc-error';
 import { RateLimitGuard } from '../methods/rate-limit.guard';
 import { RoleGuard } from '../methods/role.guard';
 import { EVENT_STREAM, EventStream } from './event-stream';
+import { untilRevoked } from './until-revoked';
 import { CallName, HttpCall, HttpCallGuard } from './http-call.guard';
 import { RestErrorFilter } from './rest-error.filter';
 import { EVENTS, sendRest } from './rest-reply';
@@ -25,14 +28,17 @@ const MAX_FOLLOWERS = 100;
 
 /** `GET /events`: what happens to the tasks of the caller's organisation, as server-sent events. */
 @Controller()
-@UseGuards(HttpCallGuard, RoleGuard, RateLimitGuard)
+@UseGuards(HttpCallGuard, RateLimitGuard, RoleGuard)
 @UseFilters(new RestErrorFilter(EVENTS))
 export class EventsController implements OnModuleDestroy {
   private readonly logger = new Logger(EventsController.name);
   private readonly shutdown = new AbortController();
   private followers = 0;
 
-  constructor(private readonly followEvents: FollowEvents) {}
+  constructor(
+    private readonly followEvents: FollowEvents,
+    private readonly authenticator: Authenticator,
+  ) {}
 
   onModuleDestroy(): void {
     this.shutdown.abort();
@@ -43,27 +49,40 @@ export class EventsController implements OnModuleDestroy {
   async stream(
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
-    @HttpCall() { caller }: CallContext,
+    @HttpCall() { credential }: CallContext,
   ): Promise<void> {
     if (this.followers >= MAX_FOLLOWERS) throw overloaded();
     this.followers += 1;
     try {
       const command = commandOf(request);
-      const page = await this.followEvents.execute(command, caller);
+      const page = await this.followEvents.execute(command, credential.caller);
       if (request.method === 'HEAD') sendRest(reply, { status: 200, headers: { 'content-type': EVENT_STREAM } });
-      else await this.follow(reply, command, caller, page);
+      else await this.follow(request, reply, command, credential, page);
     } finally {
       this.followers -= 1;
     }
   }
 
-  /** Until the reader disconnects or is too slow, or this process stops. */
-  private async follow(reply: FastifyReply, command: FollowEventsCommand, caller: Caller, first: EventPage) {
+  /** Until the reader disconnects, is too slow, or has lost its credential, or this process stops. */
+  private async follow(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    command: FollowEventsCommand,
+    credential: Credential,
+    first: EventPage,
+  ) {
+    const { caller } = credential;
     reply.hijack();
     const response = reply.raw;
+    response.setHeaders(new Map(Object.entries(reply.getHeaders()) as [string, string][]));
     const gone = new AbortController();
     response.on('close', () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, this.shutdown.signal]);
+    const over = new AbortController();
+    const signal = AbortSignal.any([gone.signal, over.signal, this.shutdown.signal]);
+    untilRevoked(request, this.authenticator, credential, signal).then(
+      () => over.abort(),
+      () => undefined,
+    );
     const stream = new EventStream(response, SLOW_READER_MS);
     try {
       await stream.open(first.position, signal);
@@ -74,7 +93,7 @@ export class EventsController implements OnModuleDestroy {
       }
     } catch (error) {
       if (!isAbort(error)) this.logger.error(error);
-      if (this.shutdown.signal.aborted) response.end();
+      if (this.shutdown.signal.aborted || over.signal.aborted) response.end();
       else response.destroy();
     }
   }

@@ -10,8 +10,9 @@ export async function httpOrigin(
   onRateLimit?: CallOrigin['onRateLimit'],
 ): Promise<CallOrigin> {
   const { headers } = request;
-  const identity = await authenticator.identify((name) => utf8(headers[name]));
-  return { transport: 'http', identity, peer: peerNetwork(request), onRateLimit };
+  const peer = peerNetwork(request);
+  const identity = await authenticator.identify((name) => utf8(headers[name]), peer);
+  return { transport: 'http', identity, peer, onRateLimit };
 }
 
 /** Node decodes header values as Latin-1, but clients send UTF-8. */

@@ -1,13 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import {
   bodyTooLarge,
+  FORBIDDEN,
   invalidRequest,
+  JsonRpcError,
   overloaded,
   parseError,
   serviceUnavailable,
-  type JsonRpcError,
 } from '../json-rpc/json-rpc-error';
 import { isJsonMediaType } from './media-type';
+import type { BodyError } from './read-body';
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -54,7 +56,18 @@ export function refusalOfHeaders(headers: IncomingHttpHeaders): HttpRefusal | un
     : UNSUPPORTED_MEDIA_TYPE;
 }
 
-/** For a body that could not be read to its end: it is too large, cut off, or not as long as announced. */
-export function refusalOfBody(status: number | undefined, maxBodyBytes: number): HttpRefusal {
-  return status === 413 ? { status, error: bodyTooLarge(maxBodyBytes) } : BROKEN_BODY;
+/** For a body that could not be read to its end: it is too large, or cut off. */
+export function refusalOfBody({ problem }: BodyError, maxBodyBytes: number): HttpRefusal {
+  if (problem === 'broken off') return BROKEN_BODY;
+  return { status: 413, error: bodyTooLarge(maxBodyBytes) };
 }
+
+/** Of a web page, or of a program that speaks to another name. */
+export function forbiddenOrigin(reason: string): HttpRefusal {
+  return { status: 403, error: new JsonRpcError(FORBIDDEN, 'Forbidden', { code: 'ORIGIN_NOT_ALLOWED', reason }) };
+}
+
+export const TWO_HOSTS: HttpRefusal = {
+  status: 400,
+  error: invalidRequest({ code: 'ORIGIN_NOT_ALLOWED', reason: 'two Host headers' }),
+};

@@ -1,11 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import { Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { HealthModule } from '../health/health.module';
 import { EventsController } from './events.controller';
+import { FrontDoor, type FrontDoorOptions } from './front-door';
 import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from './json-rpc-http.strategy';
 import { TasksController } from './tasks.controller';
+
+/** Of a body that no endpoint reads. */
+const MAX_UNREAD_BYTES = 64 * 1024;
 
 /**
  * `POST /rpc`, and every other endpoint that callers use. The application provides, globally, the use cases,
@@ -13,14 +18,21 @@ import { TasksController } from './tasks.controller';
  */
 @Module({})
 export class HttpModule implements OnModuleInit {
-  constructor(private readonly adapterHost: HttpAdapterHost<FastifyAdapter>) {}
+  constructor(
+    private readonly adapterHost: HttpAdapterHost<FastifyAdapter>,
+    private readonly frontDoor: FrontDoor,
+  ) {}
 
-  static register(options: JsonRpcHttpOptions): DynamicModule {
+  static register(options: JsonRpcHttpOptions, frontDoor: FrontDoorOptions): DynamicModule {
     return {
       module: HttpModule,
       imports: [HealthModule],
       controllers: [TasksController, EventsController],
-      providers: [JsonRpcHttpStrategy, { provide: JsonRpcHttpOptions, useValue: options }],
+      providers: [
+        JsonRpcHttpStrategy,
+        { provide: JsonRpcHttpOptions, useValue: options },
+        { provide: FrontDoor, useValue: new FrontDoor(frontDoor) },
+      ],
       exports: [JsonRpcHttpStrategy],
     };
   }
@@ -28,10 +40,19 @@ export class HttpModule implements OnModuleInit {
   /** Clients announce a content type, or send a body, with every verb: no endpoint but `POST /rpc` reads either. */
   onModuleInit(): void {
     const fastify = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    this.frontDoor.install(fastify);
     fastify.removeAllContentTypeParsers();
     fastify.addContentTypeParser('*', (_request, body, parsed) => {
-      body.resume();
+      cutIfLarge(body);
       parsed(null);
     });
   }
+}
+
+function cutIfLarge(body: IncomingMessage): void {
+  let receivedBytes = 0;
+  body.on('data', (chunk: Buffer) => {
+    receivedBytes += chunk.length;
+    if (receivedBytes > MAX_UNREAD_BYTES) body.destroy();
+  });
 }

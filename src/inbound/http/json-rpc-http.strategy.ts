@@ -3,16 +3,19 @@ import { METHODS } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Authenticator } from '../auth/authenticator';
+import { AuthenticationFailure } from '../auth/credential';
 import { Lifecycle } from '../health/lifecycle';
 import type { CallOrigin } from '../json-rpc/call-context';
 import { CallDurations } from '../json-rpc/call-durations';
 import { errorReply, type Outcome } from '../json-rpc/json-rpc';
-import { unexpected } from '../json-rpc/json-rpc-error';
+import { unexpected, type JsonRpcError } from '../json-rpc/json-rpc-error';
 import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
 import type { Call } from '../json-rpc/read-call';
+import { RawParams } from '../json-rpc/raw-params';
 import { LoadShedder } from '../load/load-shedder';
+import { knownErrorOf } from '../methods/error-table';
 import { httpOrigin } from './http-origin';
 import {
   METHOD_NOT_ALLOWED,
@@ -23,8 +26,15 @@ import {
   type HttpRefusal,
 } from './http-refusal';
 import { RateLimitHeaders } from './rate-limit-headers';
+import { BodyError, readBody } from './read-body';
+import { untilSent } from './until-sent';
 
 const PATH = '/rpc';
+/** Enough to answer each call of a usual batch; more is not received for a caller that has proved nothing. */
+const MAX_UNPROVEN_BODY_BYTES = 64 * 1024;
+/** For a client that reads the reply only after it has sent its body. */
+const LINGER_MS = 2000;
+const NO_PARAMS = new RawParams({}, () => '{}');
 const JSON_UTF_8 = 'application/json; charset=utf-8';
 
 export class JsonRpcHttpOptions {
@@ -41,6 +51,8 @@ export class JsonRpcHttpOptions {
  */
 @Injectable()
 export class JsonRpcHttpStrategy extends JsonRpcStrategy {
+  private readonly identified = new WeakMap<FastifyRequest, Identified>();
+
   constructor(
     private readonly adapterHost: HttpAdapterHost<FastifyAdapter>,
     private readonly options: JsonRpcHttpOptions,
@@ -58,15 +70,20 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     return this.load.isOverloaded ? OVERLOADED : undefined;
   }
 
-  /** Identifies the caller, counts the request as in flight until `answer` settles, and sets the headers of limits. */
+  /**
+   * Identifies the caller, and sets the headers of limits. The request is in flight from then on, until its reply has been
+   * sent: a request that waits for the keys of a token issuer takes no place of one that can be answered.
+   */
   async takeOn<T>(
     request: FastifyRequest,
     reply: FastifyReply,
     answer: (origin: CallOrigin) => Promise<T>,
   ): Promise<T> {
-    const limits = new RateLimitHeaders();
+    const { origin, limits } = this.identified.get(request) ?? (await this.identify(request));
+    const answering = answer(origin);
+    void this.inFlight.track(untilSent(answering, reply.raw));
     try {
-      return await this.inFlight.track(httpOrigin(request, this.authenticator, limits.add).then(answer));
+      return await answering;
     } finally {
       reply.headers(limits.headers);
     }
@@ -93,15 +110,18 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   private addRoutes(scope: FastifyInstance): void {
     const { maxBodyBytes } = this.options;
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, parsed) =>
-      parsed(null, body),
-    );
-    scope.setErrorHandler((error: FastifyError, _request, reply) => {
-      // An error of the body has a status; an error without one is ours.
-      if (error.statusCode === undefined) return refuse(reply, { status: 500, error: unexpected(error, this.logger) });
+    scope.addContentTypeParser('*', (request, body, parsed) => {
+      const limit = this.failureOf(request) ? Math.min(MAX_UNPROVEN_BODY_BYTES, maxBodyBytes) : maxBodyBytes;
+      readBody(body, Number(request.headers['content-length'] ?? 0), limit, parsed);
+    });
+    scope.setErrorHandler((error: Error, request, reply) => {
+      if (!(error instanceof BodyError)) return refuse(reply, { status: 500, error: unexpected(error, this.logger) });
       // Fastify would close the connection, and a client that is still sending might never read why.
-      if (error.statusCode === 413) reply.removeHeader('connection');
-      return refuse(reply, refusalOfBody(error.statusCode, maxBodyBytes));
+      if (error.problem === 'too large') reply.removeHeader('connection');
+      const failure = this.failureOf(request);
+      if (!failure || error.problem !== 'too large') return refuse(reply, refusalOfBody(error, maxBodyBytes));
+      setTimeout(() => request.raw.complete || request.raw.destroy(), LINGER_MS).unref();
+      return refuse(reply, { status: 200, error: failure });
     });
     scope.route({
       method: 'POST',
@@ -109,7 +129,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       onRequest: (request, reply, next) => {
         const refusal = this.refusal ?? refusalOfHeaders(request.headers);
         if (refusal) refuse(reply, refusal);
-        else next();
+        else void this.identify(request).then(() => next());
       },
       handler: (request, reply) => this.answer(request, reply),
     });
@@ -122,6 +142,19 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     });
   }
 
+  private async identify(request: FastifyRequest): Promise<Identified> {
+    const limits = new RateLimitHeaders();
+    const identified = { origin: await httpOrigin(request, this.authenticator, limits.add), limits };
+    this.identified.set(request, identified);
+    return identified;
+  }
+
+  /** Undefined if the caller of the request is known. */
+  private failureOf(request: FastifyRequest): JsonRpcError | undefined {
+    const identity = this.identified.get(request)?.origin.identity;
+    return identity instanceof AuthenticationFailure ? knownErrorOf(identity, PATH, NO_PARAMS) : undefined;
+  }
+
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Other messages may have come in while the body did.
     if (this.load.isOverloaded) return refuse(reply, OVERLOADED);
@@ -132,6 +165,11 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     if (this.lifecycle.isStopping) reply.header('connection', 'close');
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
   }
+}
+
+interface Identified {
+  readonly origin: CallOrigin;
+  readonly limits: RateLimitHeaders;
 }
 
 function refuse(reply: FastifyReply, { status, error, headers = {} }: HttpRefusal): FastifyReply {

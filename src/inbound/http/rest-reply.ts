@@ -74,6 +74,7 @@ const REPLIES: Record<Exclude<ErrorWord, 'INVALID_PARAMS' | 'FORBIDDEN'>, RestRe
   STORE_UNAVAILABLE: UNAVAILABLE,
   STORE_FAILED: UNAVAILABLE,
   TIMEOUT: UNAVAILABLE,
+  ORIGIN_NOT_ALLOWED: { status: 403, detail: 'Forbidden' },
   OVERLOADED: UNAVAILABLE,
   SHUTTING_DOWN: { ...UNAVAILABLE, headers: { ...UNAVAILABLE.headers, connection: 'close' } },
 };

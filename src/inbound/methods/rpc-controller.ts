@@ -8,7 +8,7 @@ import { RpcErrorFilter } from './rpc-error.filter';
 export function RpcController(): ClassDecorator {
   return applyDecorators(
     Controller(),
-    UseGuards(RoleGuard, RateLimitGuard),
+    UseGuards(RateLimitGuard, RoleGuard),
     UsePipes(ParamsPipe),
     UseFilters(RpcErrorFilter),
   );

@@ -2,16 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Svcm, type Service, type ServiceMsg } from '@nats-io/services';
 import { Match, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { Injectable, Logger } from '@nestjs/common';
+import { Registry } from 'prom-client';
 import { Authenticator } from '../auth/authenticator';
 import { isPrintableName } from '../auth/printable-name';
 import { CallDurations } from '../json-rpc/call-durations';
 import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded } from '../json-rpc/json-rpc-error';
 import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
+import { BoundedLog } from '../load/bounded-log';
 import { LoadShedder } from '../load/load-shedder';
 import { EndpointTally } from './endpoint-tally';
 import { errorHeaders, natsReply } from './nats-reply';
 import { readNatsRequest, type NatsRequest } from './nats-request';
+import { ReplyGuard } from './reply-guard';
 
 const SERVICE = 'dossier';
 const QUEUE_GROUP = 'dossier';
@@ -26,6 +29,8 @@ export class JsonRpcNatsOptions {
     readonly instanceId: string,
     /** Semantic version that service discovery shows. */
     readonly version: string,
+    /** Of the inboxes of callers, besides `_INBOX`. */
+    readonly inboxPrefix?: string,
   ) {}
 }
 
@@ -38,14 +43,17 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   protected override readonly logger = new Logger(JsonRpcNatsStrategy.name);
   private service?: Promise<Service>;
   private isClosing = false;
+  private readonly replies: ReplyGuard;
 
   constructor(
     private readonly options: JsonRpcNatsOptions,
     private readonly authenticator: Authenticator,
     private readonly load: LoadShedder,
     durations: CallDurations,
+    registry: Registry,
   ) {
     super(load, durations, options.maxReplyBytes);
+    this.replies = new ReplyGuard(options.inboxPrefix, registry, new BoundedLog((line) => this.logger.warn(line)));
   }
 
   listen(listening: (error?: unknown) => void): void {
@@ -73,7 +81,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
 
   private async serve(client: NatsConnection): Promise<Service> {
     const { version, instanceId } = this.options;
-    const service = await new Svcm(client).add({
+    const service = await new Svcm(this.replies.guard(client)).add({
       name: SERVICE,
       version,
       description: 'Task attachments over JSON-RPC 2.0',
@@ -117,9 +125,9 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     if ('error' in call) return call;
     const readHeader = (name: string) =>
       sent?.has(name, Match.IgnoreCase) ? sent.get(name, Match.IgnoreCase) : undefined;
-    const identity = await this.authenticator.identify(readHeader);
     const claimedName = readHeader('x-instance-id');
     const peer = isPrintableName(claimedName) ? claimedName : '';
+    const identity = await this.authenticator.identify(readHeader, `NATS client ${JSON.stringify(peer)}`);
     return this.jsonRpc.run(call, { transport: 'nats', identity, peer });
   }
 }

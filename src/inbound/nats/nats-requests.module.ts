@@ -2,8 +2,8 @@ import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common
 import { JsonRpcNatsOptions, JsonRpcNatsStrategy } from './json-rpc-nats.strategy';
 
 /**
- * The methods over NATS. The application provides, globally, `Authenticator`, `LoadShedder` and `CallDurations`, and
- * hands the strategy to `connectMicroservice`.
+ * The methods over NATS. The application provides, globally, `Authenticator`, `LoadShedder`, `CallDurations` and
+ * `Registry`, and hands the strategy to `connectMicroservice`.
  */
 @Module({})
 export class NatsRequestsModule {

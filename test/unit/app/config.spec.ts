@@ -16,6 +16,8 @@ describe('configuration', () => {
       redis: undefined,
       nats: undefined,
       apiKeysFile: undefined,
+      corsOrigins: [],
+      maxConnectionsPerPeer: 1000,
       accessTokens: undefined,
       rateLimits: { perMinute: 0, perMethod: new Map() },
       trustedProxies: [],
@@ -28,6 +30,10 @@ describe('configuration', () => {
   it('reads the variables of the environment', () => {
     const env = {
       HOST: '0.0.0.0',
+      AUTH: 'off',
+      CORS_ORIGINS: 'https://app.example, http://localhost:5173',
+      MAX_CONNECTIONS_PER_PEER: '20',
+      NATS_INBOX_PREFIX: 'inbox.callers',
       PORT: '0',
       DATABASE_URL: 'postgres://u:p@db:5432/dossier',
       REDIS_URL: 'rediss://cache-1:6380,rediss://cache-2:6380',
@@ -48,7 +54,9 @@ describe('configuration', () => {
       port: 0,
       store: { kind: 'postgres', url: env.DATABASE_URL },
       redis: { url: env.REDIS_URL, cluster: true },
-      nats: { url: env.NATS_URL, credsFile: __filename },
+      nats: { url: env.NATS_URL, credsFile: __filename, inboxPrefix: 'inbox.callers' },
+      corsOrigins: ['https://app.example', 'http://localhost:5173'],
+      maxConnectionsPerPeer: 20,
       cacheTtlMs: 60_000,
       logLevel: 'debug',
       logFormat: 'pretty',
@@ -112,11 +120,42 @@ describe('configuration', () => {
     ['TRUST_PROXY', '::1/129'],
     ['TRUST_PROXY', '10.0.0.1,,10.0.0.2'],
     ['MAX_IN_FLIGHT', '0'],
+    ['HOST', '0.0.0.0'],
+    ['HOST', '::'],
+    ['HOST', '192.0.2.1'],
+    ['HOST', 'dossier.internal'],
+    ['AUTH', 'on'],
+    ['CORS_ORIGINS', '*'],
+    ['CORS_ORIGINS', 'https://app.example/'],
+    ['CORS_ORIGINS', 'app.example'],
+    ['CORS_ORIGINS', 'null'],
+    ['MAX_CONNECTIONS_PER_PEER', '0'],
+    ['API_KEYS_FILE', ''],
+    ['JWT_JWKS_URL', ''],
+    ['JWT_PUBLIC_KEY', ' '],
+    ['JWT_ISSUER', ''],
+    ['JWT_AUDIENCE', ''],
     ['MAX_EVENT_LOOP_DELAY_MS', '0.5'],
   ])('refuses %s=%s in one line that names the variable', (name, value) => {
     const load = () => loadConfig({ [name]: value });
     expect(load).toThrow(ConfigError);
     expect(load).toThrow(new RegExp(`^${name} [^\\n]+$`));
+  });
+
+  it.each(['$JS.API', '$SRV', 'task', 'task.get', '_INBOX.*', 'a..b', 'a.', '>', 'a b'])(
+    'refuses NATS_INBOX_PREFIX=%s',
+    (NATS_INBOX_PREFIX) => {
+      const load = () => loadConfig({ NATS_URL: 'nats://nats', NATS_INBOX_PREFIX });
+      expect(load).toThrow(/^NATS_INBOX_PREFIX [^\n]+$/);
+    },
+  );
+
+  it('an interface that is not loopback needs authentication, or AUTH=off', () => {
+    for (const HOST of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) expect(loadConfig({ HOST }).host).toBe(HOST);
+    const guarded = { HOST: '0.0.0.0', API_KEYS_FILE: 'keys.json' };
+    expect(loadConfig(guarded)).toMatchObject({ host: '0.0.0.0', apiKeysFile: 'keys.json' });
+    expect(loadConfig({ HOST: '0.0.0.0', AUTH: 'off' }).host).toBe('0.0.0.0');
+    expect(() => loadConfig({ ...guarded, AUTH: 'off' })).toThrow(/^AUTH=off cannot be used together with/);
   });
 
   describe('of access tokens', () => {

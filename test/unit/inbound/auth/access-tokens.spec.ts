@@ -4,13 +4,22 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, SignJWT, type JWTPayload } from 'jose';
 import { AccessTokens } from '../../../../src/inbound/auth/access-tokens';
 import { AuthenticationFailure } from '../../../../src/inbound/auth/credential';
+import { until } from '../../../support/poll';
 
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const issuer = 'https://issuer.test';
 const audience = 'dossier';
 const claims = { organization: 'acme', role: 'write', sub: 'user-1' };
-const credential = { id: 'token:["acme","user-1"]', caller: { organization: 'acme', name: 'user-1' }, role: 'write' };
+const credential = {
+  id: 'token:["acme","user-1"]',
+  caller: { organization: 'acme', name: 'user-1' },
+  role: 'write',
+  expiresAtMs: expect.any(Number) as unknown,
+};
 const unauthorized = new AuthenticationFailure('unauthorized');
+
+/** The status of an answer that never comes. */
+const HANGS = 0;
 
 interface Signing {
   readonly key?: KeyObject;
@@ -58,12 +67,27 @@ describe('tokens signed with the key of JWT_PUBLIC_KEY', () => {
     ['for no audience', { aud: undefined }, {}],
     ['without an organisation', { organization: undefined }, {}],
     ['with an organisation that is no name', { organization: ['acme'] }, {}],
+    ['with a blank organisation', { organization: ' \u3000' }, {}],
     ['without a role', { role: undefined }, {}],
     ['with an unknown role', { role: 'root' }, {}],
     ['without a name', { sub: undefined }, {}],
     ['with a name that cannot be stored', { name: 'a\0b' }, {}],
   ])('a token that is %s proves nothing', async (_name, more, signing) => {
     expect(await tokens.verify(await sign(more, signing))).toEqual(unauthorized);
+  });
+
+  it('a token says when it expires', async () => {
+    const exp = Math.floor(Date.now() / 1000) + 60;
+    const token = await new SignJWT({ iss: issuer, aud: audience, ...claims, exp })
+      .setProtectedHeader({ alg: 'ES256' })
+      .sign(privateKey);
+    expect(await tokens.verify(token)).toMatchObject({ expiresAtMs: exp * 1000 });
+  });
+
+  it('the operator learns that a token has expired, or is wrong', async () => {
+    expect(await tokens.verify(await sign({}, { expiresIn: '-1s' }))).toMatchObject({ reason: 'expired_token' });
+    expect(await tokens.verify(await sign({ role: 'root' }))).toMatchObject({ reason: 'wrong_token' });
+    expect(await tokens.verify('a.b.c')).toMatchObject({ reason: 'wrong_token' });
   });
 
   it('a token that never expires proves nothing', async () => {
@@ -96,11 +120,15 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
   let server: Server;
   let jwksUrl: string;
   let answer: { status: number; kids: string[] };
+  let requests: number;
 
   beforeEach(async () => {
+    requests = 0;
     answer = { status: 200, kids: ['one'] };
     const keys = { one: publicKey, two: createPublicKey(other.privateKey) };
     server = createServer((_request, response) => {
+      requests += 1;
+      if (answer.status === HANGS) return;
       const described = answer.kids.map(async (kid) => ({
         ...(await exportJWK(keys[kid as 'one'])),
         kid,
@@ -139,6 +167,42 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
     answer = { status: 500, kids: [] };
     expect(await tokens.verify(await sign({}, { kid: 'one' }))).toEqual(unavailable);
     answer = { status: 200, kids: ['one', 'two'] };
-    expect(await tokens.verify(await sign({}, { kid: 'two', key: other.privateKey }))).toEqual(credential);
+    const token = await sign({}, { kid: 'two', key: other.privateKey });
+    // The set is not requested again at once.
+    await until('the set is fetched', async () => 'caller' in (await tokens.verify(token)));
+    expect(await tokens.verify(token)).toEqual(credential);
+  });
+
+  it('a token without a key id is checked with every key that fits', async () => {
+    answer.kids = ['one', 'two'];
+    const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
+    expect(await tokens.verify(await sign())).toEqual(credential);
+    expect(await tokens.verify(await sign({}, { key: other.privateKey }))).toEqual(credential);
+    const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    expect(await tokens.verify(await sign({}, { key: stranger }))).toEqual(unauthorized);
+    expect(await tokens.verify(await sign({ aud: 'other' }))).toEqual(unauthorized);
+  });
+
+  it('a set that cannot be fetched is requested once, however many tokens wait for it', async () => {
+    answer.status = HANGS;
+    const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
+    const token = await sign({}, { kid: 'one' });
+    const unavailable = new AuthenticationFailure('unavailable');
+    const outcomes = await Promise.all(Array.from({ length: 100 }, () => tokens.verify(token)));
+    expect(outcomes).toEqual(outcomes.map(() => unavailable));
+    const startedAtMs = performance.now();
+    for (let i = 0; i < 100; i++) expect(await tokens.verify(token)).toEqual(unavailable);
+    expect(performance.now() - startedAtMs).toBeLessThan(500);
+    expect(requests).toBe(1);
+  });
+
+  it('a flood of unknown key ids does not reach the issuer, and known keys stay valid', async () => {
+    const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
+    expect(await tokens.verify(await sign({}, { kid: 'one' }))).toEqual(credential);
+    answer.status = HANGS;
+    const unknown = await Promise.all(Array.from({ length: 100 }, (_, i) => sign({}, { kid: `unknown-${i}` })));
+    expect(await Promise.all(unknown.map((token) => tokens.verify(token)))).toEqual(unknown.map(() => unauthorized));
+    expect(await tokens.verify(await sign({}, { kid: 'one' }))).toEqual(credential);
+    expect(requests).toBe(1);
   });
 });

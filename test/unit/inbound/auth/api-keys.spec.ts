@@ -59,6 +59,8 @@ describe('the keys of a file', () => {
     ['a name with a line break', [entry('k', { name: 'a\nb' })], /^entry 1: name /],
     ['no organization', [entry('k', { organization: undefined })], /^entry 1: organization /],
     ['an unknown role', [entry('k', { role: 'root' })], /^entry 1: role must be one of read, write, admin$/],
+    ['a blank organisation', [entry('k', { organization: ' \u00a0' })], /^entry 1: organization /],
+    ['the hash of the empty string', [entry('')], /^entry 1: sha256 /],
     ['a hash in upper case', [entry('k', { sha256: hashOf('k').toUpperCase() })], /^entry 1: sha256 /],
     ['a key in the place of its hash', [entry('k', { sha256: 'secret-key' })], /^entry 1: sha256 /],
     ['a key beside its hash', [entry('k', { key: 'secret-key' })], /^entry 1: must have no members but /],

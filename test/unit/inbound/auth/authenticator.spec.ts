@@ -1,7 +1,10 @@
+import { Registry } from 'prom-client';
 import type { AccessTokens } from '../../../../src/inbound/auth/access-tokens';
 import type { ApiKeys } from '../../../../src/inbound/auth/api-keys';
+import { AuthenticationFailures } from '../../../../src/inbound/auth/authentication-failures';
 import { Authenticator } from '../../../../src/inbound/auth/authenticator';
 import { AuthenticationFailure, type Credential } from '../../../../src/inbound/auth/credential';
+import { BoundedLog } from '../../../../src/inbound/load/bounded-log';
 
 const byKey: Credential = { caller: { organization: 'acme', name: 'key' }, role: 'read' };
 const byToken: Credential = { caller: { organization: 'acme', name: 'token' }, role: 'write' };
@@ -13,7 +16,7 @@ const accessTokens = {
 } as AccessTokens;
 
 function identify(authenticator: Authenticator, headers: Record<string, string>) {
-  return authenticator.identify((name) => headers[name]);
+  return authenticator.identify((name) => headers[name], '192.0.2.1');
 }
 
 describe('authentication with keys and tokens', () => {
@@ -54,5 +57,23 @@ describe('authentication that is off', () => {
     expect(await identify(authenticator, {})).toEqual(admin('replica-1'));
     expect(await identify(authenticator, { 'x-instance-id': 'worker', 'x-api-key': 'wrong' })).toEqual(admin('worker'));
     expect(await identify(authenticator, { 'x-instance-id': 'a\tb' })).toEqual(admin('replica-1'));
+  });
+});
+
+describe('failed authentications', () => {
+  it('are counted by reason, and give one log line with the peer', async () => {
+    const registry = new Registry();
+    const lines: string[] = [];
+    const failures = new AuthenticationFailures(registry, new BoundedLog((line) => lines.push(line)));
+    const authenticator = new Authenticator({ apiKeys, accessTokens }, 'replica-1', failures.add);
+    await identify(authenticator, { 'x-api-key': 'secret' });
+    await identify(authenticator, {});
+    await identify(authenticator, {});
+    await identify(authenticator, { 'x-api-key': 'good' });
+    const metrics = await registry.metrics();
+    const count = (reason: string) =>
+      new RegExp(`^dossier_authentication_failures_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(metrics)?.[1];
+    expect([count('wrong_key'), count('missing'), count('wrong_token')]).toEqual(['1', '2', '0']);
+    expect(lines).toEqual(['authentication failed: an unknown key, from 192.0.2.1']);
   });
 });

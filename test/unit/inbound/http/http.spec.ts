@@ -59,6 +59,7 @@ const execute = (useCase: { readonly name: string }) =>
 
 const MAX_BODY_BYTES = 4096;
 const MAX_REPLY_BYTES = 65_536;
+const FRONT_DOOR = { corsOrigins: [], isOpen: false, maxConnectionsPerPeer: 1000, trustedProxies: [] };
 
 const provided = [
   { provide: CoreSettings, useValue: new CoreSettings('replica-1', 1000, 1000) },
@@ -75,7 +76,7 @@ const provided = [
 @Module({
   imports: [
     MethodsModule.register(new RateLimitRules(0, new Map())),
-    HttpModule.register(new JsonRpcHttpOptions(MAX_BODY_BYTES, MAX_REPLY_BYTES)),
+    HttpModule.register(new JsonRpcHttpOptions(MAX_BODY_BYTES, MAX_REPLY_BYTES), FRONT_DOOR),
   ],
   providers: provided,
   exports: provided,

@@ -1,0 +1,74 @@
+import { Socket } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { errorReply } from '../json-rpc/json-rpc';
+import { ConnectionsPerPeer } from './connections-per-peer';
+import { forbiddenOrigin, TWO_HOSTS, type HttpRefusal } from './http-refusal';
+import { WebPages, type WebPageRules } from './web-pages';
+
+export interface FrontDoorOptions extends WebPageRules {
+  readonly maxConnectionsPerPeer: number;
+  /** Addresses and CIDR ranges. */
+  readonly trustedProxies: readonly string[];
+}
+
+/** Of every reply: a browser must neither guess its type nor keep it. */
+export const SAFE_HEADERS = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' };
+/** Node looks twice before it sees that a reader takes nothing: the connection ends within ten seconds. */
+const READER_CHECK_MS = 5000;
+
+/** What every HTTP request passes, whatever its path: rules for web pages, and bounds on what a peer may hold. */
+export class FrontDoor {
+  private readonly pages: WebPages;
+  private readonly connections: ConnectionsPerPeer;
+
+  constructor(options: FrontDoorOptions) {
+    this.pages = new WebPages(options);
+    this.connections = new ConnectionsPerPeer(options.maxConnectionsPerPeer, options.trustedProxies);
+  }
+
+  install(fastify: FastifyInstance): void {
+    this.connections.watch(fastify.server);
+    fastify.addHook('onRequest', (request, reply, next) => {
+      if (this.admits(request, reply)) next();
+    });
+    fastify.addHook('onSend', ({ raw: { socket } }, _reply, payload, next) => {
+      // Only while the reply is being sent: afterwards Node replaces it with the time-out of an idle connection. It starts
+      // anew whenever the reader takes a part.
+      if (socket instanceof Socket) socket.setTimeout(READER_CHECK_MS);
+      next(null, payload);
+    });
+  }
+
+  /** Otherwise the reply has been sent. */
+  private admits({ method, headers, raw, url }: FastifyRequest, reply: FastifyReply): boolean {
+    reply.headers(SAFE_HEADERS);
+    const shared = this.pages.headers(headers.origin);
+    if (shared) reply.headers(shared);
+    if (hasTwoHosts(raw.rawHeaders)) return refuse(reply, url, TWO_HOSTS);
+    const problem = this.pages.refusal(method, headers);
+    if (problem !== undefined) return refuse(reply, url, forbiddenOrigin(problem));
+    const preflight = this.pages.preflight(method, headers);
+    if (!preflight) return true;
+    void reply.code(204).headers(preflight).send();
+    return false;
+  }
+}
+
+/** Node takes the first one, and a proxy in front of it may take the other. */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') count += 1;
+  }
+  return count > 1;
+}
+
+function refuse(reply: FastifyReply, url: string, { status, error }: HttpRefusal): false {
+  const isRpc = url === '/rpc' || url.startsWith('/rpc?');
+  const { reason } = error.data as unknown as { readonly reason: string };
+  const detail = `${error.message}: ${reason}`;
+  const body = isRpc ? errorReply(error, 'null') : JSON.stringify({ detail });
+  void reply.code(status).type('application/json; charset=utf-8').send(body);
+  return false;
+}

@@ -1,0 +1,54 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Counter, type Registry } from 'prom-client';
+import type { BoundedLog } from '../load/bounded-log';
+
+/** The prefix that every client library uses unless it is told otherwise. */
+const DEFAULT_PREFIX = '_INBOX';
+const WHOLE_SUBJECT = /^[^\s.*>]+(?:\.[^\s.*>]+)+$/;
+
+/**
+ * A reply goes to the subject that the request names, with the rights of this service: a client could name a subject of
+ * JetStream and so delete the events. Only a message that wants its reply in an inbox, or none at all, passes.
+ */
+export class ReplyGuard {
+  private readonly prefixes: readonly string[];
+  private readonly dropped: Counter<'reason'>;
+
+  constructor(
+    inboxPrefix: string | undefined,
+    registry: Registry,
+    private readonly log: BoundedLog,
+  ) {
+    this.prefixes = [DEFAULT_PREFIX, ...(inboxPrefix === undefined ? [] : [inboxPrefix])].map((name) => `${name}.`);
+    this.dropped = new Counter({
+      name: 'dossier_nats_requests_dropped_total',
+      help: 'NATS requests that were dropped before they were read, by reason',
+      labelNames: ['reason'],
+      registers: [registry],
+    });
+    this.dropped.inc({ reason: 'reply_subject' }, 0);
+  }
+
+  /** The connection, with subscriptions that receive only what passes; those of the library for discovery, too. */
+  guard(client: NatsConnection): NatsConnection {
+    const subscribe: NatsConnection['subscribe'] = (subject, { callback, ...options } = {}) =>
+      client.subscribe(subject, {
+        ...options,
+        callback: (error, message) => {
+          if (error || this.passes(message)) void callback?.(error, message);
+        },
+      });
+    return Object.create(client, { subscribe: { value: subscribe } }) as NatsConnection;
+  }
+
+  private passes({ subject, reply }: { readonly subject: string; readonly reply?: string }): boolean {
+    if (reply === undefined || reply === '' || this.isInbox(reply)) return true;
+    this.dropped.inc({ reason: 'reply_subject' });
+    this.log.add(`a request to ${subject} was dropped: its reply subject is not an inbox`);
+    return false;
+  }
+
+  private isInbox(subject: string): boolean {
+    return this.prefixes.some((prefix) => subject.startsWith(prefix)) && WHOLE_SUBJECT.test(subject);
+  }
+}
