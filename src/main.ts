@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { serve } from './app/application';
-import { ConfigError } from './app/config';
+import { ConfigError } from './app/environment';
 
 serve().catch((error: unknown) => {
   // One line for the operator; a stack only where the fault may be ours.

@@ -10,7 +10,8 @@ import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
 import { holdsCredentials } from '../outbound/nats/credentials-file';
 import { AppModule } from './app.module';
 import { causeOf } from './cause-of';
-import { ConfigError, loadConfig, type Config } from './config';
+import { loadConfig, type Config } from './config';
+import { ConfigError } from './environment';
 import { JsonLogger } from './json-logger';
 import { Shutdown } from './shutdown';
 import { StartUp } from './start-up';
@@ -23,6 +24,8 @@ export async function serve(): Promise<void> {
   Logger.overrideLogger(logger);
   process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
 
+  report(config);
+
   const app = await createApplication(config, logger);
   app.get(Shutdown).onSignal(app);
   // No transport may take a request before guards and pipes are initialised.
@@ -32,6 +35,14 @@ export async function serve(): Promise<void> {
     await app.listen(config.port, config.host);
     return app.getUrl();
   });
+}
+
+/** What was understood, before the servers are asked. */
+function report({ store, redis, nats, warnings }: Config): void {
+  const logger = new Logger('config');
+  const servers = [store.kind === 'postgres' ? store : undefined, redis, nats];
+  for (const server of servers) if (server) logger.log(server.description);
+  for (const warning of warnings) logger.warn(warning);
 }
 
 async function createApplication(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {

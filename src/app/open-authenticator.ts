@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { ConfigError, type Config } from './config';
+import type { Config } from './config';
+import { ConfigError } from './environment';
 import { AccessTokens } from '../inbound/auth/access-tokens';
 import { ApiKeyFileError, ApiKeys } from '../inbound/auth/api-keys';
 import { Authenticator } from '../inbound/auth/authenticator';

@@ -20,7 +20,6 @@ export interface ServerSettings {
 export function serverDatabase({ url, poolSize }: ServerSettings): Database {
   const common = {
     type: 'postgres',
-    url,
     applicationName: 'dossier',
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     logger: SILENT_LOGGER,
@@ -30,6 +29,7 @@ export function serverDatabase({ url, poolSize }: ServerSettings): Database {
       ...common,
       poolSize,
       extra: {
+        connectionString: url,
         keepAlive: true,
         statement_timeout: OPERATION_TIMEOUT_MS,
         lock_timeout: LOCK_TIMEOUT_MS,
@@ -42,7 +42,13 @@ export function serverDatabase({ url, poolSize }: ServerSettings): Database {
       ...common,
       poolSize: 1,
       // Nothing is sent while another replica's migrations run: only keep-alive shows that the server has gone.
-      extra: { keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS, statement_timeout: 0, lock_timeout: 0 },
+      extra: {
+        connectionString: url,
+        keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+        statement_timeout: 0,
+        lock_timeout: 0,
+      },
     },
     serverUrl: url,
     isInterruptible: true,
