@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { serve } from './app/application';
-import { ConfigError } from './app/config';
+import { ConfigError } from './app/environment';
 import { USAGE } from './app/usage';
 
 const args = process.argv.slice(2);

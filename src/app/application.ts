@@ -10,7 +10,8 @@ import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
 import { holdsCredentials } from '../outbound/nats/credentials-file';
 import { AppModule } from './app.module';
 import { causeOf } from './cause-of';
-import { ConfigError, loadConfig, type Config } from './config';
+import { loadConfig, type Config } from './config';
+import { ConfigError } from './environment';
 import { JsonLogger } from './json-logger';
 import { ReadableLog } from './readable-log';
 import { setupLines } from './setup-lines';
@@ -25,6 +26,7 @@ export async function serve(): Promise<void> {
   Logger.overrideLogger(logger);
   process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
   for (const line of setupLines(config)) logger.log(line, 'main');
+  for (const warning of config.warnings) logger.warn(warning, 'config');
 
   const app = await createApplication(config, logger);
   app.get(Shutdown).onSignal(app);

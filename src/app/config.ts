@@ -1,18 +1,17 @@
-import { accessSync, constants } from 'node:fs';
-import { createPublicKey, type KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import { IPv4, IPv6 } from 'ipaddr.js';
 import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from '../core/domain/limits';
+import { describeNats, natsAddress } from '../outbound/nats/nats-address';
+import { describePostgres } from '../outbound/postgres/postgres-address';
+import { describeRedis, redisAddress } from '../outbound/redis/redis-address';
+import { accessConfig, type AccessConfig } from './access-config';
+import { ConfigError, Environment, quote, type Variables } from './environment';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 const LOG_FORMATS = ['pretty', 'json'] as const;
 
-/** A setting that cannot be used; the message is the one line that the operator reads, and names the variable. */
-export class ConfigError extends Error {}
-
-export interface Config {
-  readonly host: string;
+export interface Config extends AccessConfig {
   /** 0 lets the system choose one. */
   readonly port: number;
   readonly instanceId: string;
@@ -23,22 +22,29 @@ export interface Config {
   readonly maxReplyBytes: number;
   readonly maxAttachmentBytes: number;
   readonly cacheTtlMs: number;
-  readonly store: { readonly kind: 'postgres'; readonly url: string } | EmbeddedStore;
+  readonly store: PostgresStore | EmbeddedStore;
   /** Undefined: an in-process cache. */
-  readonly redis?: { readonly url: string; readonly cluster: boolean };
+  readonly redis?: ServerAddress & { readonly cluster: boolean };
   /** Undefined: no requests over NATS, and events stay in this process. */
-  readonly nats?: { readonly url: string; readonly credsFile?: string; readonly inboxPrefix?: string };
-  /** With neither of these two, authentication is off. */
-  readonly apiKeysFile?: string;
-  /** Origins whose web pages may call. */
-  readonly corsOrigins: readonly string[];
+  readonly nats?: ServerAddress & { readonly credsFile?: string; readonly inboxPrefix?: string };
   readonly maxConnectionsPerPeer: number;
-  readonly accessTokens?: AccessTokenConfig;
   readonly rateLimits: RateLimitConfig;
-  /** Addresses and CIDR ranges of proxies; what others say of where a request comes from is not believed. */
+  /** Addresses and CIDR ranges of proxies; only these are believed about the origin of a request. */
   readonly trustedProxies: readonly string[];
   readonly maxInFlight: number;
   readonly maxEventLoopDelayMs: number;
+  /** Of variables that seem to be misspelt. */
+  readonly warnings: readonly string[];
+}
+
+/** `description` is what the URL means, without its secrets. */
+interface ServerAddress {
+  readonly url: string;
+  readonly description: string;
+}
+
+interface PostgresStore extends ServerAddress {
+  readonly kind: 'postgres';
 }
 
 export interface RateLimitConfig {
@@ -47,112 +53,96 @@ export interface RateLimitConfig {
   readonly perMethod: ReadonlyMap<string, { readonly limit: number; readonly windowMs: number }>;
 }
 
-export interface AccessTokenConfig {
-  readonly keys: { readonly publicKey: KeyObject } | { readonly jwksUrl: string };
-  /** Undefined: not checked. */
-  readonly issuer?: string;
-  readonly audience?: string;
-}
-
 /** `dataDir` undefined: in memory, nothing is kept. */
 export interface EmbeddedStore {
   readonly kind: 'embedded';
   readonly dataDir?: string;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const RATE_LIMIT = /^([a-z_.]+)=(\d{1,9})\/(\d{1,5})(s|m|h)$/;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 
 /** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */
-export function loadConfig(env: Environment = process.env): Config {
-  const access = { apiKeysFile: secret(env, 'API_KEYS_FILE'), accessTokens: accessTokens(env) };
-  const host = given(env, 'HOST') ?? '127.0.0.1';
-  checkThatAuthenticationIsMeant(env, host, access.apiKeysFile !== undefined || access.accessTokens !== undefined);
+export function loadConfig(variables: Variables = process.env): Config {
+  const env = new Environment(variables);
   return {
-    ...access,
-    host,
-    port: integer(env, 'PORT', { min: 0, max: 65_535, otherwise: 3000 }),
+    ...accessConfig(env),
+    port: env.integer('PORT', { min: 0, max: 65_535, otherwise: 3000 }),
     instanceId: instanceId(env),
-    logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
-    logFormat: oneOf(env, 'LOG_FORMAT', LOG_FORMATS, undefined),
-    maxBodyBytes: integer(env, 'MAX_BODY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 8 * 1024 * 1024 }),
-    maxReplyBytes: integer(env, 'MAX_REPLY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 16 * 1024 * 1024 }),
-    maxAttachmentBytes: integer(env, 'MAX_ATTACHMENT_BYTES', {
+    logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    logFormat: env.oneOf('LOG_FORMAT', LOG_FORMATS, undefined),
+    maxBodyBytes: env.integer('MAX_BODY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 8 * 1024 * 1024 }),
+    maxReplyBytes: env.integer('MAX_REPLY_BYTES', { min: 1024, max: 2 ** 28, otherwise: 16 * 1024 * 1024 }),
+    maxAttachmentBytes: env.integer('MAX_ATTACHMENT_BYTES', {
       min: 1,
       max: 2 ** 28,
       otherwise: DEFAULT_MAX_ATTACHMENT_BYTES,
     }),
-    cacheTtlMs: 1000 * integer(env, 'CACHE_TTL_SECONDS', { min: 1, max: 30 * 24 * 60 * 60, otherwise: 3600 }),
+    cacheTtlMs: 1000 * env.integer('CACHE_TTL_SECONDS', { min: 1, max: 30 * 24 * 60 * 60, otherwise: 3600 }),
     store: store(env),
     redis: redis(env),
     nats: nats(env),
-    corsOrigins: corsOrigins(env),
-    maxConnectionsPerPeer: integer(env, 'MAX_CONNECTIONS_PER_PEER', { min: 1, max: 1_000_000, otherwise: 1000 }),
+    maxConnectionsPerPeer: env.integer('MAX_CONNECTIONS_PER_PEER', { min: 1, max: 1_000_000, otherwise: 1000 }),
     rateLimits: rateLimits(env),
     trustedProxies: trustedProxies(env),
-    maxInFlight: integer(env, 'MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
-    maxEventLoopDelayMs: integer(env, 'MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),
+    maxInFlight: env.integer('MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
+    maxEventLoopDelayMs: env.integer('MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),
+    // The last one: every name has been asked for by now.
+    warnings: env.warnings,
   };
 }
 
 function store(env: Environment): Config['store'] {
-  const address = url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']);
-  if (address) return { kind: 'postgres', url: address };
-  const dataDir = given(env, 'DATA_DIR') ?? './data';
-  return { kind: 'embedded', dataDir: dataDir === 'memory' ? undefined : dataDir };
+  const isProduction = env.text('NODE_ENV') === 'production';
+  const dataDir = env.text('DATA_DIR') ?? './data';
+  const address = env.text('DATABASE_URL');
+  if (address === undefined && isProduction) {
+    throw new ConfigError(
+      'DATABASE_URL must be set in production: DATABASE_URL=embedded asks for the embedded database',
+    );
+  }
+  if (address === 'memory') return { kind: 'embedded', dataDir: undefined };
+  if (address === undefined || address === 'embedded') {
+    return { kind: 'embedded', dataDir: dataDir === 'memory' ? undefined : dataDir };
+  }
+  const url = env.url('DATABASE_URL', ['postgres:', 'postgresql:']) as string;
+  return { kind: 'postgres', url, description: named('DATABASE_URL', () => describePostgres(url)) };
 }
 
 function redis(env: Environment): Config['redis'] {
-  const cluster = oneOf(env, 'REDIS_CLUSTER', ['true', 'false'] as const, 'false') === 'true';
-  const address = url(env, 'REDIS_URL', ['redis:', 'rediss:'], { isList: cluster });
-  if (cluster && !address) throw new ConfigError('REDIS_CLUSTER needs REDIS_URL');
-  return address ? { url: address, cluster } : undefined;
+  const cluster = env.isTrue('REDIS_CLUSTER');
+  const protocols = ['redis:', 'rediss:'];
+  const url = cluster ? env.urls('REDIS_URL', protocols).join() : env.url('REDIS_URL', protocols);
+  if (cluster && !url) throw new ConfigError('REDIS_CLUSTER needs REDIS_URL');
+  if (!url) return undefined;
+  return { url, cluster, description: named('REDIS_URL', () => describeRedis(redisAddress(url, cluster), cluster)) };
 }
 
 function nats(env: Environment): Config['nats'] {
-  const address = url(env, 'NATS_URL', ['nats:', 'tls:'], { isList: true });
-  const credsFile = readableFile(env, 'NATS_CREDS');
-  if (credsFile && !address) throw new ConfigError('NATS_CREDS needs NATS_URL');
-  const inboxPrefix = given(env, 'NATS_INBOX_PREFIX');
+  const url = env.urls('NATS_URL', ['nats:', 'tls:']).join();
+  const credsFile = env.file('NATS_CREDS');
+  if (credsFile && !url) throw new ConfigError('NATS_CREDS needs NATS_URL');
+  const inboxPrefix = env.text('NATS_INBOX_PREFIX');
   // Never below "$", nor below the subjects of methods and events: a reply must not be taken for a request.
   if (inboxPrefix !== undefined && !/^(?!task(?:\.|$))[\w-]+(?:\.[\w-]+)*$/.test(inboxPrefix)) {
     throw new ConfigError(`NATS_INBOX_PREFIX must be a subject such as inbox.callers, is ${quote(inboxPrefix)}`);
   }
-  return address ? { url: address, credsFile, inboxPrefix } : undefined;
+  if (!url) return undefined;
+  return { url, credsFile, inboxPrefix, description: named('NATS_URL', () => describeNats(natsAddress(url))) };
 }
 
-function accessTokens(env: Environment): AccessTokenConfig | undefined {
-  secret(env, 'JWT_JWKS_URL');
-  const jwksUrl = url(env, 'JWT_JWKS_URL', ['https:', 'http:']);
-  const publicKey = jwtPublicKey(env);
-  const rules = { issuer: secret(env, 'JWT_ISSUER'), audience: secret(env, 'JWT_AUDIENCE') };
-  if (jwksUrl && publicKey) throw new ConfigError('JWT_PUBLIC_KEY cannot be used together with JWT_JWKS_URL');
-  if (jwksUrl) return { keys: { jwksUrl }, ...rules };
-  if (publicKey) return { keys: { publicKey }, ...rules };
-  // Whoever sets them believes that tokens are checked.
-  if (rules.issuer) throw new ConfigError('JWT_ISSUER needs JWT_JWKS_URL or JWT_PUBLIC_KEY');
-  if (rules.audience) throw new ConfigError('JWT_AUDIENCE needs JWT_JWKS_URL or JWT_PUBLIC_KEY');
-  return undefined;
-}
-
-/** PEM, its line breaks also as `\n`: not every way to set a variable lets them through. */
-function jwtPublicKey(env: Environment): KeyObject | undefined {
-  const pem = secret(env, 'JWT_PUBLIC_KEY')?.replaceAll('\\n', '\n');
-  if (pem === undefined) return undefined;
-  // A private key would do as well, but has no business here.
-  if (pem.includes('PRIVATE KEY')) throw new ConfigError('JWT_PUBLIC_KEY must not be a private key');
+/** What the parser of a URL refuses, with the name of the variable. */
+function named<T>(name: string, parse: () => T): T {
   try {
-    return createPublicKey(pem);
-  } catch {
-    throw new ConfigError('JWT_PUBLIC_KEY must be a public key in PEM form');
+    return parse();
+  } catch (error) {
+    throw new ConfigError(`${name} ${(error as Error).message}`);
   }
 }
 
 function rateLimits(env: Environment): RateLimitConfig {
-  const perMinute = integer(env, 'RATE_LIMIT_PER_MINUTE', { min: 0, max: 1_000_000_000, otherwise: 0 });
-  const perMethod = list(env, 'RATE_LIMITS').map((rule) => {
+  const perMinute = env.integer('RATE_LIMIT_PER_MINUTE', { min: 0, max: 1_000_000_000, otherwise: 0 });
+  const perMethod = env.list('RATE_LIMITS').map((rule) => {
     const [, method = '', limit, length, unit = ''] = RATE_LIMIT.exec(rule) ?? [];
     const windowMs = Number(length) * (UNIT_MS[unit] as number);
     if (windowMs > 0) return [method, { limit: Number(limit), windowMs }] as const;
@@ -164,7 +154,7 @@ function rateLimits(env: Environment): RateLimitConfig {
 }
 
 function trustedProxies(env: Environment): readonly string[] {
-  const ranges = list(env, 'TRUST_PROXY');
+  const ranges = env.list('TRUST_PROXY');
   for (const range of ranges) {
     if (isAddressRange(range)) continue;
     throw new ConfigError(`TRUST_PROXY must be a list of IP addresses and CIDR ranges, is wrong at ${quote(range)}`);
@@ -179,100 +169,9 @@ function isAddressRange(text: string): boolean {
 }
 
 function instanceId(env: Environment): string {
-  const id = given(env, 'INSTANCE_ID') ?? hostname();
+  const id = env.text('INSTANCE_ID') ?? hostname();
   if (id.length > MAX_ACTOR_LENGTH || !/^[\x20-\x7e]+$/.test(id)) {
     throw new ConfigError(`INSTANCE_ID must be 1 to ${MAX_ACTOR_LENGTH} printable ASCII characters`);
   }
   return id;
-}
-
-function integer(env: Environment, name: string, range: { min: number; max: number; otherwise: number }): number {
-  const text = given(env, name);
-  if (text === undefined) return range.otherwise;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= range.min && value <= range.max) return value;
-  throw new ConfigError(`${name} must be an integer from ${range.min} to ${range.max}, is ${quote(text)}`);
-}
-
-function oneOf<T extends string, Otherwise>(
-  env: Environment,
-  name: string,
-  values: readonly T[],
-  otherwise: Otherwise,
-): T | Otherwise {
-  const text = given(env, name);
-  if (text === undefined) return otherwise;
-  const value = values.find((candidate) => candidate === text);
-  if (value === undefined) throw new ConfigError(`${name} must be one of ${values.join(', ')}, is ${quote(text)}`);
-  return value;
-}
-
-/** The message does not repeat the value: it may carry a password. */
-function url(
-  env: Environment,
-  name: string,
-  protocols: readonly string[],
-  { isList } = { isList: false },
-): string | undefined {
-  const text = given(env, name);
-  if (text === undefined) return undefined;
-  const urls = isList ? text.split(',') : [text];
-  if (urls.every((one) => URL.canParse(one) && protocols.includes(new URL(one).protocol))) return text;
-  throw new ConfigError(`${name} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
-}
-
-function readableFile(env: Environment, name: string): string | undefined {
-  const path = given(env, name);
-  if (path === undefined) return undefined;
-  try {
-    accessSync(path, constants.R_OK);
-    return path;
-  } catch {
-    throw new ConfigError(`${name} must be a file that can be read, is ${quote(path)}`);
-  }
-}
-
-function list(env: Environment, name: string): readonly string[] {
-  return (
-    given(env, name)
-      ?.split(',')
-      .map((entry) => entry.trim()) ?? []
-  );
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text);
-}
-
-/** If a variable for keys or tokens is empty, the secret was not filled in: it must not open the service. */
-function secret(env: Environment, name: string): string | undefined {
-  if (env[name]?.trim() === '') throw new ConfigError(`${name} is set, but empty`);
-  return env[name];
-}
-
-function checkThatAuthenticationIsMeant(env: Environment, host: string, isOn: boolean): void {
-  const isOff = oneOf(env, 'AUTH', ['off'] as const, undefined) === 'off';
-  if (isOff && isOn) throw new ConfigError('AUTH=off cannot be used together with API_KEYS_FILE or JWT_ variables');
-  if (isOff || isOn || isLoopback(host)) return;
-  throw new ConfigError(
-    `HOST ${host} is not loopback, and authentication is off: set API_KEYS_FILE or JWT_ variables, or AUTH=off`,
-  );
-}
-
-export function isLoopback(host: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i.test(host);
-}
-
-function corsOrigins(env: Environment): readonly string[] {
-  const origins = list(env, 'CORS_ORIGINS');
-  for (const origin of origins) {
-    if (URL.canParse(origin) && /^https?:/.test(origin) && new URL(origin).origin === origin) continue;
-    throw new ConfigError(`CORS_ORIGINS must be a list such as https://app.example, is wrong at ${quote(origin)}`);
-  }
-  return origins;
-}
-
-/** An empty variable counts as unset, as in a compose file that passes one on. */
-function given(env: Environment, name: string): string | undefined {
-  return env[name] === '' ? undefined : env[name];
 }

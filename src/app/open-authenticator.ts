@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Registry } from 'prom-client';
-import { ConfigError, type Config } from './config';
+import type { Config } from './config';
+import { ConfigError } from './environment';
 import { AccessTokens } from '../inbound/auth/access-tokens';
 import { ApiKeyFileError, ApiKeys } from '../inbound/auth/api-keys';
 import { AuthenticationFailures } from '../inbound/auth/authentication-failures';

@@ -1,4 +1,5 @@
-import { ConfigError, type Config } from './config';
+import type { Config } from './config';
+import { ConfigError } from './environment';
 import { openEmbeddedDatabase, openMemoryDatabase } from '../outbound/postgres/embedded-database';
 import type { Database } from '../outbound/postgres/database';
 import { serverDatabase } from '../outbound/postgres/server-database';

@@ -4,6 +4,7 @@ import type { DomainEvent } from '../../src/core/domain/domain-event';
 import { MemoryEventBus } from '../../src/outbound/memory/memory-event-bus';
 import { NatsConnection } from '../../src/outbound/nats/nats-connection';
 import { NatsEventBus } from '../../src/outbound/nats/nats-event-bus';
+import { NatsNames } from '../../src/outbound/nats/nats-names';
 import { startNats, startNatsCluster, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { anEvent, describeEventBus, type EventBusHarness } from './event-bus.contract';
@@ -19,7 +20,7 @@ async function openNats(server: { url: string; stop(): Promise<void> }): Promise
   const { url } = server;
   const connection = new NatsConnection({ url, clientName: 'test', onChange: () => undefined });
   connection.connect();
-  const bus = new NatsEventBus({ client: connection.client, onPlain: warnings });
+  const bus = new NatsEventBus({ client: connection.client, names: new NatsNames(), onPlain: warnings });
   const subscriber = await connect({ servers: url.split(','), maxReconnectAttempts: -1, reconnectTimeWait: 100 });
   const received: DomainEvent[] = [];
   subscriber.subscribe('task.>', { callback: (_, message) => void received.push(message.json<DomainEvent>()) });
@@ -55,9 +56,10 @@ describe('NatsEventBus', () => {
     server = await startNats({ jetStream });
     harness = await openNats(server);
   };
-  const publishUntilTaken = (event: DomainEvent) =>
+  const publishUntilTaken = (event: DomainEvent) => publishUntilTakenBy(harness.bus, event);
+  const publishUntilTakenBy = (bus: NatsEventBus, event: DomainEvent) =>
     until('the event is taken', () =>
-      harness.bus.publish(event).then(
+      bus.publish(event).then(
         () => true,
         () => false,
       ),
@@ -92,6 +94,35 @@ describe('NatsEventBus', () => {
     await manager.streams.add({ name: 'TASK_EVENTS', subjects: ['task.created'], max_msgs: 7 });
     await harness.bus.publish(anEvent());
     expect((await streamInfo()).config).toMatchObject({ subjects: ['task.created'], max_msgs: 7 });
+  });
+
+  it('names the subjects that the stream lacks, and publishes when it has them', async () => {
+    await open(true);
+    const manager = await jetstreamManager(harness.subscriber);
+    await manager.streams.add({ name: 'TASK_EVENTS', subjects: ['task.attachment.*', 'task.attachment_created'] });
+    await expect(harness.bus.publish(anEvent())).rejects.toThrow(
+      'the stream TASK_EVENTS lacks the subjects task.created, task.updated, task.completed, task.cancelled, task.deleted',
+    );
+    await manager.streams.update('TASK_EVENTS', { subjects: ['task.>'] });
+    await harness.bus.publish(anEvent());
+  });
+
+  it('publishes to subjects and a stream of its own under a prefix', async () => {
+    await open(true);
+    const { subscriber } = harness;
+    const client = Promise.resolve(subscriber);
+    const bus = new NatsEventBus({ client, names: new NatsNames('staging'), onPlain: warnings });
+    await client;
+    await publishUntilTakenBy(bus, anEvent());
+    await harness.bus.publish(anEvent());
+    const { streams } = await jetstreamManager(subscriber);
+    const [own, other] = [await streams.info('staging-TASK_EVENTS'), await streamInfo()];
+    expect(own.config.subjects).toContain('staging.task.created');
+    expect([own.state.messages, other.state.messages]).toEqual([1, 1]);
+    // It is asked about its subjects only after a failure. No subscriber listens here, so the server says so at once.
+    await streams.update('staging-TASK_EVENTS', { subjects: ['staging.other'] });
+    await expect(bus.publish(anEvent())).rejects.toThrow('no stream takes the subject staging.task.created');
+    await expect(bus.publish(anEvent())).rejects.toThrow('the stream staging-TASK_EVENTS lacks the subjects staging.');
   });
 
   it('creates the stream again after its deletion', async () => {
@@ -135,7 +166,7 @@ describe('NatsEventBus', () => {
 
   it('refuses before the first connection', async () => {
     await open(true);
-    const bus = new NatsEventBus({ client: new Promise(() => undefined), onPlain: warnings });
+    const bus = new NatsEventBus({ client: new Promise(() => undefined), names: new NatsNames(), onPlain: warnings });
     await expect(bus.publish(anEvent())).rejects.toThrow('not connected to NATS');
   });
 

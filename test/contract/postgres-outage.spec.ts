@@ -91,7 +91,7 @@ describe('PostgresConnection', () => {
       'a constraint that does not hold',
       'CREATE TEMP TABLE t (a integer NOT NULL) ON COMMIT DROP; INSERT INTO t VALUES (NULL)',
     ],
-    ['refused', 'more columns than the server allows', `SELECT ${new Array(2000).fill(1).join()}`],
+    ['failed', 'more columns than the server allows', `SELECT ${new Array(2000).fill(1).join()}`],
     ['failed', 'a fault of our own', 'SELECT missing'],
   ] as const)('reports as %s: %s', async (outcome, _, text) => {
     await connected(server.port, async (connection) => {

@@ -16,6 +16,12 @@ export class StoreError extends Error {
     super(`${store} ${outcome}`, options);
     this.name = 'StoreError';
   }
+
+  /** The code that the store or its driver gave, for the log: a message may quote what was to be stored. */
+  get code(): string | undefined {
+    const { cause } = this;
+    return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+  }
 }
 
 /** Whether the store is unavailable or silent; one that replies with an error of its own is neither. */

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { StoreError } from '../../core/ports/store-error';
 
 const FIRST_RETRY_MS = 250;
 
@@ -80,5 +81,6 @@ export class PeriodicJob {
 }
 
 function messageOf(error: unknown): string {
+  if (error instanceof StoreError && error.code !== undefined) return `${error.message} (${error.code})`;
   return error instanceof Error ? error.message : 'something was thrown that is no error';
 }

@@ -17,14 +17,12 @@ export class RpcErrorFilter implements RpcExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): Observable<never> {
     const { method } = callOf(host);
-    if (error instanceof StoreError) this.storeFailures.add(method, `${error.message}${causeCode(error)}`);
+    if (error instanceof StoreError) this.storeFailures.add(method, textOf(error));
     const params = host.switchToRpc().getData<RawParams>();
     return throwError(() => knownErrorOf(error, method, params) ?? unexpected(error, this.logger));
   }
 }
 
-/** A driver's error code; not its message, which may quote what was to be stored. */
-function causeCode({ cause }: StoreError): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' ? ` (${code})` : '';
+function textOf({ message, code }: StoreError): string {
+  return code === undefined ? message : `${message} (${code})`;
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { connect, type ConnectionOptions, type NatsConnection as NatsClient } from '@nats-io/transport-node';
 import { credentialsIn } from './credentials-file';
+import { natsAddress } from './nats-address';
 
 const CONNECT_TIMEOUT_MS = 2000;
 const RETRY_MS = 250;
@@ -11,7 +12,7 @@ const DRAIN_TIMEOUT_MS = 2000;
 const HEARTBEAT = { pingInterval: 1000, maxPingOut: 2 };
 
 export interface NatsConnectionOptions {
-  /** `nats://[user:password@]host:port`, or `tls://`; several servers of one cluster are separated by commas. */
+  /** As `natsAddress` takes them. */
   readonly url: string;
   readonly credsFile?: string;
   /** The name under which operators see this process among the server's clients. */
@@ -95,13 +96,10 @@ export class NatsConnection implements OnApplicationShutdown {
 }
 
 function clientOptions({ url, credsFile, clientName }: NatsConnectionOptions): ConnectionOptions {
-  const urls = url.split(',').map((one) => new URL(one.trim()));
-  const [{ username, password, protocol }] = urls as [URL];
+  const { servers, ...login } = natsAddress(url);
   return {
-    servers: urls.map(({ hostname, port }) => `${hostname}:${port || 4222}`),
-    tls: protocol === 'tls:' ? {} : undefined,
-    user: decodeURIComponent(username) || undefined,
-    pass: decodeURIComponent(password) || undefined,
+    servers: [...servers],
+    ...login,
     authenticator: credsFile === undefined ? undefined : credentialsIn(credsFile),
     name: clientName,
     timeout: CONNECT_TIMEOUT_MS,

@@ -1,8 +1,8 @@
-import type { JetStreamClient } from '@nats-io/jetstream';
 import { headers, type NatsConnection as NatsClient } from '@nats-io/transport-node';
 import type { DomainEvent } from '../../core/domain/domain-event';
 import { EventBus } from '../../core/ports/event-bus';
-import { isWithoutJetStream, openTaskEventsStream, STREAM_NAME } from './task-events-stream';
+import type { NatsNames } from './nats-names';
+import { isWithoutJetStream, openTaskEventsStream, type TaskEventsStream } from './task-events-stream';
 
 const PUBLISH_TIMEOUT_MS = 2000;
 /** How often a server without JetStream is asked whether it has it by now. */
@@ -11,18 +11,19 @@ const PLAIN_RECHECK_MS = 10_000;
 export interface NatsEventBusOptions {
   /** Pending until the first connection. */
   readonly client: Promise<NatsClient>;
+  readonly names: NatsNames;
   /** Called once for as long as the server has no JetStream. */
   readonly onPlain: () => void;
 }
 
 /**
- * Publishes events to the stream TASK_EVENTS. A server without JetStream keeps nothing: events then reach only those
+ * Publishes events to the stream of this deployment. A server without JetStream keeps nothing: events then reach only those
  * subscribers that listen at that moment.
  */
 export class NatsEventBus extends EventBus {
   private connected?: NatsClient;
   /** Undefined until it is looked for. It resolves with undefined on a server without JetStream. */
-  private stream?: Promise<JetStreamClient | undefined>;
+  private stream?: Promise<TaskEventsStream | undefined>;
   private isPlain = false;
 
   constructor(private readonly options: NatsEventBusOptions) {
@@ -35,31 +36,38 @@ export class NatsEventBus extends EventBus {
     // While disconnected, the client would queue the message, and another copy for each attempt.
     if (!client) throw new Error('not connected to NATS');
     const stream = await this.openedStream(client);
-    await (stream ? this.publishToStream(stream, event) : publishPlainly(client, event));
+    const subject = this.options.names.subject(event.type);
+    await (stream ? this.publishToStream(stream, subject, event) : publishPlainly(client, subject, event));
   }
 
-  private async publishToStream(stream: JetStreamClient, event: DomainEvent): Promise<void> {
+  private async publishToStream(stream: TaskEventsStream, subject: string, event: DomainEvent): Promise<void> {
+    const { name, client, missingSubjects } = stream;
     try {
-      await stream.publish(event.type, JSON.stringify(event), {
+      if (missingSubjects.includes(subject)) {
+        throw new Error(`the stream ${name} lacks the subjects ${missingSubjects.join(', ')}`);
+      }
+      await client.publish(subject, JSON.stringify(event), {
         msgID: event.metadata.eventId,
-        expect: { streamName: STREAM_NAME },
+        expect: { streamName: name },
         timeout: PUBLISH_TIMEOUT_MS,
       });
     } catch (error) {
-      // The stream may have been deleted, or JetStream disabled.
+      // The stream may have been deleted or changed, or JetStream disabled.
       this.stream = undefined;
-      throw error;
+      // So says the client when no stream takes the subject.
+      if (!isWithoutJetStream(error)) throw error;
+      throw new Error(`no stream takes the subject ${subject}`, { cause: error });
     }
   }
 
-  private openedStream(client: NatsClient): Promise<JetStreamClient | undefined> {
+  private openedStream(client: NatsClient): Promise<TaskEventsStream | undefined> {
     this.stream ??= this.openStream(client);
     return this.stream;
   }
 
-  private async openStream(client: NatsClient): Promise<JetStreamClient | undefined> {
+  private async openStream(client: NatsClient): Promise<TaskEventsStream | undefined> {
     try {
-      const stream = await openTaskEventsStream(client);
+      const stream = await openTaskEventsStream(client, this.options.names);
       this.isPlain = false;
       return stream;
     } catch (error) {
@@ -87,9 +95,9 @@ export class NatsEventBus extends EventBus {
   }
 }
 
-async function publishPlainly(client: NatsClient, event: DomainEvent): Promise<void> {
+async function publishPlainly(client: NatsClient, subject: string, event: DomainEvent): Promise<void> {
   const messageHeaders = headers();
   messageHeaders.set('Nats-Msg-Id', event.metadata.eventId);
-  client.publish(event.type, JSON.stringify(event), { headers: messageHeaders });
+  client.publish(subject, JSON.stringify(event), { headers: messageHeaders });
   await client.flush();
 }

@@ -2,8 +2,12 @@ import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { EventBus } from '../../core/ports/event-bus';
 import { NatsConnection, type NatsConnectionOptions } from './nats-connection';
 import { NatsEventBus } from './nats-event-bus';
+import { NatsNames } from './nats-names';
 
-export type NatsModuleOptions = Omit<NatsConnectionOptions, 'onChange'>;
+export interface NatsModuleOptions extends Omit<NatsConnectionOptions, 'onChange'> {
+  /** Before every name that this deployment uses on the server. */
+  readonly prefix?: string;
+}
 
 /** The connection to NATS, and the events that go out through it. */
 @Module({})
@@ -13,7 +17,11 @@ export class NatsModule {
       module: NatsModule,
       providers: [
         { provide: NatsConnection, useFactory: () => connect(options) },
-        { provide: EventBus, useFactory: openEventBus, inject: [NatsConnection] },
+        {
+          provide: EventBus,
+          useFactory: (connection: NatsConnection) => openEventBus(connection, new NatsNames(options.prefix)),
+          inject: [NatsConnection],
+        },
       ],
       exports: [NatsConnection, EventBus],
     };
@@ -31,9 +39,9 @@ function connect(options: NatsModuleOptions): NatsConnection {
   return connection;
 }
 
-function openEventBus({ client }: NatsConnection): NatsEventBus {
+function openEventBus({ client }: NatsConnection, names: NatsNames): NatsEventBus {
   const logger = new Logger(NatsEventBus.name);
   const onPlain = () =>
     logger.warn('JETSTREAM IS NOT ENABLED on this NATS server: whoever is not listening will miss events for good');
-  return new NatsEventBus({ client, onPlain });
+  return new NatsEventBus({ client, names, onPlain });
 }

@@ -1,7 +1,8 @@
 import { DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
+import { StoreError } from '../../core/ports/store-error';
 import type { Database } from './database';
 import { adoptMigrationRecords, forgetEarlierRecords, MIGRATIONS_TABLE } from './migration-records';
-import { storeErrorOf } from './postgres-error';
+import { isRefusal, storeErrorOf } from './postgres-error';
 import { sqlMigrations } from './sql-migrations';
 
 /** Any number that no other user of the database's advisory locks has taken. */
@@ -65,7 +66,7 @@ async function withExecutor<T>(
       await session.release();
     }
   } catch (error) {
-    throw storeErrorOf(error);
+    throw isRefusal(error) ? new StoreError('postgres', 'failed', { cause: error }) : storeErrorOf(error);
   } finally {
     if (dataSource.isInitialized) await dataSource.destroy();
   }

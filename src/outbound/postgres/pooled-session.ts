@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { StoreError } from '../../core/ports/store-error';
-import { isAnswer, storeErrorOf } from './postgres-error';
+import { isAnswer, isStale, storeErrorOf } from './postgres-error';
 
 /** Runs one statement, prepared once per session; throws `StoreError`. */
 export type Query = <Row>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
@@ -29,7 +29,7 @@ export class PooledSession {
       return rows as never[];
     } catch (error) {
       const storeError = this.broken ?? storeErrorOf(error);
-      if (!isAnswer(error)) this.broken = storeError;
+      if (!isAnswer(error) || isStale(error)) this.broken = storeError;
       throw storeError;
     }
   };

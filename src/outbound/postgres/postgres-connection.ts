@@ -7,7 +7,7 @@ import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { PooledSession, type Query } from './pooled-session';
-import { storeErrorOf } from './postgres-error';
+import { isStale, storeErrorOf } from './postgres-error';
 
 /** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
 const MAX_WAITING = 2000;
@@ -61,7 +61,10 @@ export class PostgresConnection implements OnApplicationShutdown {
     return this.withSession((query) => query<Row>(text, values), timeoutMs);
   }
 
-  /** Commits when `work` resolves, rolls back when it rejects. Takes no longer than `timeoutMs` in all. */
+  /**
+   * Commits when `work` resolves, rolls back when it rejects. Takes no longer than `timeoutMs` in all. After a rollback
+   * `work` may be called again.
+   */
   transaction<T>(work: (query: Query) => Promise<T>, timeoutMs?: number): Promise<T> {
     return this.withSession(async (query) => {
       await query('BEGIN');
@@ -98,15 +101,19 @@ export class PostgresConnection implements OnApplicationShutdown {
         reject(timeout);
       }, timeoutMs);
     });
-    const run = async () => {
+    const run = async (staleSessions = 0): Promise<T> => {
       session = await this.connect();
       try {
         // The caller has stopped waiting: what was not begun must not take effect.
         if (timeout) throw timeout;
         return await work(session.query);
+      } catch (error) {
+        // Nothing took effect, and the session is given up: after all the others, a new one is the next.
+        if (!isStale(error) || staleSessions >= this.pool.options.max) throw error;
       } finally {
         session.release();
       }
+      return run(staleSessions + 1);
     };
     return Promise.race([run(), silence]).finally(() => clearTimeout(timer));
   }

@@ -1,14 +1,18 @@
 import { types } from 'node:util';
 import { StoreError } from '../../core/ports/store-error';
 
-/** Connection exceptions, insufficient resources, shutdown or start-up, and a server that has become read-only. */
-const UNAVAILABLE = /^(08|53|57P|25006)/;
 /** Cancelled by its time limit; idle in a transaction for too long. */
 const TIMEOUT = ['57014', '25P03'];
-/** A lock was not free in time. */
-const BUSY = '55P03';
-/** Data that a column does not accept, a violated constraint, more than a row or an index can hold. */
-const REFUSED = /^(22|23|54)/;
+/** A lock was not free in time, or the table of locks was full. */
+const BUSY = ['55P03', '53200'];
+/** Data that a type does not accept, a check or a column that must not be null, more than a row can hold. */
+const REFUSED = /^(22...|23502|23514|54000)$/;
+/**
+ * The server or the role does not serve for now, whatever the statement: connection exceptions, invalid authorization
+ * such as a rotated password, a database that is missing, insufficient resources, shutdown or start-up, a missing
+ * privilege, a server that has become read-only.
+ */
+const UNAVAILABLE = /^(08...|28...|3D000|53...|57P..|42501|25006)$/;
 
 export function storeErrorOf(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
@@ -21,13 +25,33 @@ export function isAnswer(error: unknown): boolean {
   return code !== undefined && !/^(08|57P)/.test(code);
 }
 
+/**
+ * Whether the server refused the statement before it ran, because the session's prepared statement is missing, or was
+ * planned for a table that has been altered since. In another session it may work.
+ */
+export function isStale(error: unknown): boolean {
+  const cause = error instanceof StoreError ? error.cause : error;
+  const code = sqlStateOf(cause) ?? '';
+  // The first code also stands for everything that PostgreSQL cannot do.
+  if (code === '0A000') return (cause as { routine?: string }).routine === 'RevalidateCachedQuery';
+  return ['26000', '42P05'].includes(code);
+}
+
+/**
+ * Whether the server refused the role or does not have the database. For a running replica this is an outage; at the
+ * start it may be the wrong server.
+ */
+export function isRefusal(error: unknown): boolean {
+  return /^(28...|3D000|42501)$/.test(sqlStateOf(error) ?? '');
+}
+
 function outcomeOf(error: unknown): StoreError['outcome'] {
   if (!types.isNativeError(error) || error.name === 'TypeError') return 'failed';
   const code = sqlStateOf(error);
   // An error without the server's code is one of the connection. Only a read that takes too long has its own message.
   if (code === undefined) return error.message === 'Query read timeout' ? 'timeout' : 'unavailable';
   if (TIMEOUT.includes(code)) return 'timeout';
-  if (code === BUSY) return 'busy';
+  if (BUSY.includes(code)) return 'busy';
   if (REFUSED.test(code)) return 'refused';
   return UNAVAILABLE.test(code) ? 'unavailable' : 'failed';
 }

@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import { OwnSession } from './own-session';
 import type { Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
+import { prepareSession, type SessionLimits } from './session-settings';
 
 /** Any number that no other user of the database's advisory locks has taken. */
 const PUBLISHER_LOCK = '7234017283807667301';
@@ -13,10 +14,13 @@ const QUERY_TIMEOUT_MS = 2500;
 
 /** A publisher looks for events all the time: one that is silent for so long is dead, cut off, or as good as dead. */
 const SILENCE_TIMEOUT_MS = 3000;
-const SETTINGS = `
-  SET idle_session_timeout = ${SILENCE_TIMEOUT_MS};
-  SET tcp_user_timeout = ${SILENCE_TIMEOUT_MS};
-  SET statement_timeout = ${QUERY_TIMEOUT_MS - 500}`;
+const LIMITS: SessionLimits = {
+  statement_timeout: QUERY_TIMEOUT_MS - 500,
+  lock_timeout: 0,
+  idle_in_transaction_session_timeout: 0,
+  idle_session_timeout: SILENCE_TIMEOUT_MS,
+  tcp_user_timeout: SILENCE_TIMEOUT_MS,
+};
 
 /** The session of the one replica that publishes: it holds an advisory lock for as long as the session lives. */
 export class PublisherSession implements OnApplicationShutdown {
@@ -70,7 +74,7 @@ export class PublisherSession implements OnApplicationShutdown {
 
   private async open(): Promise<Client> {
     const client = await this.session.open(CONNECT_TIMEOUT_MS);
-    await client.query(SETTINGS);
+    await prepareSession(client, LIMITS);
     return client;
   }
 }

@@ -2,6 +2,7 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
 import { firstAnswer, inTime } from './answers';
+import { redisAddress } from './redis-address';
 import { orStoreError } from './redis-error';
 import { unfitnessOf } from './server-fitness';
 
@@ -152,8 +153,7 @@ function redisOptions({ commandTimeoutMs = 5000 }: RedisConnectionOptions): Redi
 }
 
 function clusterClient(options: RedisConnectionOptions): Cluster {
-  const urls = nodeUrls(options.url);
-  const { username, password, protocol } = urls[0] as URL;
+  const { nodes, username, password, hasTls } = redisAddress(options.url, true);
   const clusterOptions: ClusterOptions = {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -162,19 +162,12 @@ function clusterClient(options: RedisConnectionOptions): Cluster {
     retryDelayOnFailover: 0,
     redisOptions: {
       ...redisOptions(options),
-      username: decodeURIComponent(username) || undefined,
-      password: decodeURIComponent(password) || undefined,
-      tls: protocol === 'rediss:' ? {} : undefined,
+      username,
+      password,
+      tls: hasTls ? {} : undefined,
     },
   };
-  return new Cluster(
-    urls.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 6379) })),
-    clusterOptions,
-  );
-}
-
-function nodeUrls(urls: string): URL[] {
-  return urls.split(',').map((url) => new URL(url));
+  return new Cluster([...nodes], clusterOptions);
 }
 
 /** Half of the delay is random, so that not all replicas reconnect at the same moment. */

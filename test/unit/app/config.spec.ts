@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { ConfigError, loadConfig } from '../../../src/app/config';
+import { loadConfig } from '../../../src/app/config';
+import { ConfigError } from '../../../src/app/environment';
 
 describe('configuration', () => {
   it('needs no variable: the defaults are embedded stores on the loopback interface', () => {
@@ -23,6 +24,7 @@ describe('configuration', () => {
       trustedProxies: [],
       maxInFlight: 1000,
       maxEventLoopDelayMs: 1000,
+      warnings: [],
     });
     expect(loadConfig({}).instanceId).not.toBe('');
   });
@@ -72,11 +74,118 @@ describe('configuration', () => {
       maxInFlight: 50,
       maxEventLoopDelayMs: 200,
     });
+    expect(loadConfig({ DATABASE_URL: 'memory', DATA_DIR: '/x' }).store).toEqual({
+      kind: 'embedded',
+      dataDir: undefined,
+    });
+    expect(loadConfig({ DATABASE_URL: 'embedded', DATA_DIR: '/x' }).store).toEqual({ kind: 'embedded', dataDir: '/x' });
     expect(loadConfig({ DATA_DIR: 'memory' }).store).toEqual({ kind: 'embedded', dataDir: undefined });
   });
 
   it('treats an empty variable as unset', () => {
     expect(loadConfig({ PORT: '', DATABASE_URL: '', REDIS_URL: '', INSTANCE_ID: '' })).toEqual(loadConfig({}));
+  });
+
+  it('takes values without the blanks around them', () => {
+    const blank = {
+      PORT: ' 4000 ',
+      DATABASE_URL: '\tpostgres://db/x\n',
+      NATS_URL: ' nats://a , nats://b ',
+      LOG_LEVEL: ' ',
+    };
+    expect(loadConfig(blank)).toMatchObject({
+      port: 4000,
+      logLevel: 'info',
+      store: { url: 'postgres://db/x' },
+      nats: { url: 'nats://a,nats://b' },
+    });
+  });
+
+  it('refuses in production to choose the embedded database by itself', () => {
+    const NODE_ENV = 'production';
+    expect(() => loadConfig({ NODE_ENV, DATABASE_URI: 'postgres://db/x' })).toThrow(
+      /^DATABASE_URL must be set in production: DATABASE_URL=embedded [^\n]+$/,
+    );
+    for (const DATABASE_URL of ['embedded', 'memory', 'postgres://db/x']) {
+      expect(() => loadConfig({ NODE_ENV, DATABASE_URL })).not.toThrow();
+    }
+  });
+
+  it.each([
+    ['DATABASE_URI', 'DATABASE_URL'],
+    ['POSTGRES_URL', 'DATABASE_URL'],
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['REDIS_ULR', 'REDIS_URL'],
+    ['NATS_SERVERS', 'NATS_URL'],
+    ['LOGLEVEL', 'LOG_LEVEL'],
+    ['port', 'PORT'],
+    ['API_KEY_FILE', 'API_KEYS_FILE'],
+  ])('warns that %s means nothing, and names %s', (name, meant) => {
+    const { warnings } = loadConfig({ [name]: 'secret' });
+    expect(warnings).toEqual([expect.stringMatching(new RegExp(`\\b${name}\\b.*\\b${meant}\\?$`))]);
+    expect(warnings[0]).not.toContain('secret');
+  });
+
+  it('does not take a variable of the system or of another program for a misspelt one', () => {
+    const names =
+      'HOME PATH HOSTNAME LOGNAME USER PWD TERM LANG NODE_OPTIONS PGHOST PGPASSWORD POSTGRES_PASSWORD'.split(' ');
+    const others =
+      'REDIS_PORT NATS_PORT_4222_TCP REDIS_SERVICE_HOST npm_config_cache PORTAL LOG_FILE XDG_DATA_DIRS'.split(' ');
+    const env = Object.fromEntries([...names, ...others].map((name) => [name, 'x']));
+    expect(loadConfig(env).warnings).toEqual([]);
+    expect(loadConfig({ DATABSE_URL: '' }).warnings).toEqual([]);
+  });
+
+  it.each([
+    ['DATABASE_URL', 'postgres://u:s%40cret@db:5433/orders', 'PostgreSQL at db:5433, database orders, user u, TLS off'],
+    ['DATABASE_URL', 'postgresql://u@[::1]/x?sslmode=no-verify', 'PostgreSQL at ::1:5432, database x, user u, TLS on'],
+    [
+      'DATABASE_URL',
+      'postgres:///x?host=/run/pg&user=u',
+      'PostgreSQL at the socket in /run/pg, database x, user u, TLS off',
+    ],
+    ['REDIS_URL', 'redis://:s%25cret@cache/3', 'Redis at cache:6379, database 3, user default, TLS off'],
+    ['REDIS_URL', 'rediss://me:secret@cache:6380', 'Redis at cache:6380, database 0, user me, TLS on'],
+    ['NATS_URL', 'nats://u:secret@a,nats://b:4223', 'NATS at a:4222, b:4223, user u, TLS if the server asks for it'],
+    ['NATS_URL', 'tls://secret@a', 'NATS at a:4222, user by token, TLS on'],
+    ['NATS_URL', 'nats://a', 'NATS at a:4222, user without, TLS if the server asks for it'],
+  ])('says what the clients understand, without the secret: %s=%s', (name, value, description) => {
+    const { store, redis, nats } = loadConfig({ [name]: value });
+    expect([store, redis, nats]).toContainEqual(expect.objectContaining({ description }));
+  });
+
+  it('says it of a cluster, too', () => {
+    const REDIS_URL = 'rediss://me:secret@a:1, rediss://b:2';
+    const { redis } = loadConfig({ REDIS_CLUSTER: 'true', REDIS_URL });
+    expect(redis?.description).toBe('Redis Cluster at a:1, b:2, user me, TLS on');
+  });
+
+  it.each([
+    ['DATABASE_URL', 'postgres:///x'],
+    ['DATABASE_URL', 'postgres://u:secret@a,b/x'],
+    ['DATABASE_URL', 'postgres://u:secret@db/or ders'],
+    ['DATABASE_URL', 'postgres://u:se%cret@db/x'],
+    ['DATABASE_URL', 'postgres://u:se%41%zzcret@db/x'],
+    ['DATABASE_URL', 'postgres://u:1#secret@db/x'],
+    ['DATABASE_URL', 'postgres://u:1/secret@db/x'],
+    ['DATABASE_URL', 'postgres://u:secret@db/x?sslmode=verify-full&sslrootcert=/missing/ca.pem'],
+    ['REDIS_URL', 'redis:///1'],
+    ['REDIS_URL', 'redis://:secret@cache/one'],
+    ['REDIS_URL', 'redis://:secret%@cache'],
+    ['REDIS_URL', 'redis-sentinel://:secret@cache'],
+    ['NATS_URL', 'nats://u:secret@a,nats://u:other@b'],
+    ['NATS_URL', 'nats://u:secret@a/subject'],
+    ['NATS_URL', 'nats://u:sec%ret@a'],
+  ])('refuses %s=%s without repeating it', (name, value) => {
+    const load = () => loadConfig({ [name]: value });
+    expect(load).toThrow(ConfigError);
+    expect(load).toThrow(new RegExp(`^${name} ((?!sec)[^\\n])+$`));
+  });
+
+  it('refuses nodes of a cluster that contradict each other', () => {
+    for (const REDIS_URL of ['redis://:x@a,redis://:y@b', 'redis://a,rediss://b', 'redis://a/1,redis://b/1']) {
+      expect(() => loadConfig({ REDIS_CLUSTER: 'true', REDIS_URL })).toThrow(/^REDIS_URL [^\n]+$/);
+    }
   });
 
   it.each([

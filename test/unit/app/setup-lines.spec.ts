@@ -12,7 +12,7 @@ describe('the lines about the setup', () => {
     expect(setupLines(loadConfig({ DATA_DIR: 'memory' }))[0]).toContain('nothing is kept');
   });
 
-  it('name the hosts of servers, and nothing else of their URLs', () => {
+  it('say what the URLs of servers mean, without their passwords', () => {
     const config = loadConfig({
       DATABASE_URL: 'postgres://user:secret@db.example:5432/dossier?password=secret',
       REDIS_URL: 'redis://:secret@cache-1:6379,redis://:secret@cache-2:6379',
@@ -20,9 +20,9 @@ describe('the lines about the setup', () => {
       NATS_URL: 'nats://user:secret@bus:4222',
     });
     expect(setupLines(config)).toEqual([
-      'PostgreSQL: db.example:5432',
-      'Redis: cache-1:6379, cache-2:6379 (cluster)',
-      'NATS: bus:4222',
+      'PostgreSQL at db.example:5432, database dossier, user user, TLS off',
+      'Redis Cluster at cache-1:6379, cache-2:6379, user default, TLS off',
+      'NATS at bus:4222, user user, TLS if the server asks for it',
     ]);
   });
 });

@@ -1,0 +1,40 @@
+import { distance } from 'fastest-levenshtein';
+
+/** What other programs call the same thing. */
+const ALIASES: Readonly<Record<string, string>> = {
+  DATABASE_URI: 'DATABASE_URL',
+  DB_URI: 'DATABASE_URL',
+  DB_URL: 'DATABASE_URL',
+  PG_URL: 'DATABASE_URL',
+  PGURL: 'DATABASE_URL',
+  POSTGRES_URI: 'DATABASE_URL',
+  POSTGRES_URL: 'DATABASE_URL',
+  POSTGRESQL_URI: 'DATABASE_URL',
+  POSTGRESQL_URL: 'DATABASE_URL',
+  POOL_SIZE: 'POSTGRES_POOL_SIZE',
+  DATABASE_POOL_SIZE: 'POSTGRES_POOL_SIZE',
+  REDIS_URI: 'REDIS_URL',
+  REDIS_CLUSTER_URL: 'REDIS_URL',
+  NATS_URI: 'NATS_URL',
+  NATS_SERVER: 'NATS_URL',
+  NATS_SERVERS: 'NATS_URL',
+  NATS_CREDENTIALS: 'NATS_CREDS',
+  NATS_CREDS_FILE: 'NATS_CREDS',
+  API_KEYS: 'API_KEYS_FILE',
+  JWKS_URL: 'JWT_JWKS_URL',
+  LOGLEVEL: 'LOG_LEVEL',
+};
+
+/** Set by systems and shells: one that happens to be near to a name of ours means nothing. */
+const OF_THE_SYSTEM = ['HOME', 'HOSTNAME', 'LOGNAME', 'PATH', 'PWD', 'SHELL', 'TERM', 'USER', 'HOSTTYPE', 'OSTYPE'];
+
+/** Shorter names have so few letters that two other ones make another word. */
+const LONG_NAME_LENGTH = 8;
+
+/** The name that was probably meant; undefined if it resembles none. */
+export function similarName(name: string, known: readonly string[]): string | undefined {
+  if (OF_THE_SYSTEM.includes(name)) return undefined;
+  const alias = ALIASES[name.toUpperCase()];
+  if (alias !== undefined) return alias;
+  return known.find((one) => distance(name.toUpperCase(), one) <= (one.length >= LONG_NAME_LENGTH ? 2 : 1));
+}

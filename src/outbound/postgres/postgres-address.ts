@@ -1,0 +1,27 @@
+import { Client } from 'pg';
+
+/**
+ * What the URL means to the client that will use it, as one line without the password. Throws an error that says what
+ * is wrong with it, without a word of the URL.
+ */
+export function describePostgres(url: string): string {
+  const { host, port, user, database, ssl } = clientOf(url);
+  if (new URL(url).hostname === '' && !new URL(url).searchParams.has('host')) throw new Error('must name a host');
+  if (host.includes(',')) throw new Error('must name one host');
+  const where = host.startsWith('/') ? `the socket in ${host}` : `${host}:${port}`;
+  return `PostgreSQL at ${where}, database ${database}, user ${user}, TLS ${ssl ? 'on' : 'off'}`;
+}
+
+/** Opens nothing. A certificate that the URL names is read. */
+function clientOf(url: string): { host: string; port: number; user: string; database: string; ssl: unknown } {
+  try {
+    // The types know `ssl` only as an option.
+    const client = new Client({ connectionString: url }) as Client & { ssl: unknown };
+    return { ...client, user: String(client.user), database: String(client.database), ssl: client.ssl };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Not as the cause, whose message may repeat the URL.
+    // eslint-disable-next-line preserve-caught-error
+    throw new Error(`cannot be used${code === undefined ? '' : `: ${code}`}`);
+  }
+}
