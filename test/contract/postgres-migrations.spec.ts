@@ -82,11 +82,14 @@ describe('migrations', () => {
       try {
         expect(await runEarlierRelease(database)).toEqual(EARLIER);
         const harness = postgresHarness(connection);
-        const { id: taskId } = await storedTask(harness);
+        const task = await storedTask(harness);
+        const { id: taskId } = task;
         await harness.attachments.put(aPut({ taskId }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
 
         await expect(runMigrations(database)).resolves.toEqual(LATER);
         expect(await found(harness, taskId)).toBeDefined();
+        // What the task was created with is not known.
+        expect(await harness.tasks.repeated(task, [], TIMEOUT_MS)).toBeUndefined();
         expect(await recordsIn(connection, 'dossier_migrations')).toEqual([...EARLIER, ...LATER].map(recordOf));
         await expect(runMigrations(database)).resolves.toEqual([]);
         // A replica of the earlier release that starts beside this one.
