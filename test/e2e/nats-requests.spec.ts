@@ -311,8 +311,10 @@ describe('notifications over NATS', () => {
     ['a packet of Nest', { pattern: 'x', data: create('n-5') }, 'n-5'],
   ])('are requests without an id, which get no reply: %s', async (_form, payload, key) => {
     const replies: Msg[] = [];
-    const subscription = client.subscribe(`replies.${key}`, { callback: (_error, reply) => void replies.push(reply) });
-    client.publish('task.create_attachment', JSON.stringify(payload), { reply: `replies.${key}` });
+    const subscription = client.subscribe(`_INBOX.replies.${key}`, {
+      callback: (_error, reply) => void replies.push(reply),
+    });
+    client.publish('task.create_attachment', JSON.stringify(payload), { reply: `_INBOX.replies.${key}` });
     await untilStored(key);
     await sleep(50);
     expect(replies).toEqual([]);
@@ -437,8 +439,9 @@ describe('two replicas on NATS', () => {
   it('share the requests, and each request gets one reply', async () => {
     const before = await discovered('STATS');
     let replies = 0;
-    const subscription = client.subscribe('replies.many', { callback: () => void replies++ });
-    for (let i = 0; i < 200; i++) client.publish('task.get', JSON.stringify({ id: TASK }), { reply: 'replies.many' });
+    const subscription = client.subscribe('_INBOX.replies.many', { callback: () => void replies++ });
+    for (let i = 0; i < 200; i++)
+      client.publish('task.get', JSON.stringify({ id: TASK }), { reply: '_INBOX.replies.many' });
     await until('200 replies', () => replies >= 200);
     await sleep(50);
     expect(replies).toBe(200);

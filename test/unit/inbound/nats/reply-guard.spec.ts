@@ -4,7 +4,7 @@ import { BoundedLog } from '../../../../src/inbound/load/bounded-log';
 import { ReplyGuard } from '../../../../src/inbound/nats/reply-guard';
 
 /** What passes a subscription of the guarded connection, and what the operator sees of the rest. */
-async function open(inboxPrefix?: string) {
+function open(inboxPrefix?: string) {
   const registry = new Registry();
   const lines: string[] = [];
   const guard = new ReplyGuard(inboxPrefix, registry, new BoundedLog((line) => lines.push(line)));
@@ -28,7 +28,7 @@ describe('ReplyGuard', () => {
   it.each(['_INBOX.abc', '_INBOX.abc.1', '_INBOX.client_a.abc.1', '', undefined])(
     'a request with the reply subject %p passes',
     async (reply) => {
-      const { passes, dropped, lines } = await open();
+      const { passes, dropped, lines } = open();
       expect([await passes(reply), await dropped(), lines]).toEqual([true, 0, []]);
     },
   );
@@ -50,27 +50,27 @@ describe('ReplyGuard', () => {
     '_inbox.a',
     'inbox.callers.a',
   ])('a request with the reply subject %p is dropped, counted and logged', async (reply) => {
-    const { passes, dropped, lines } = await open();
+    const { passes, dropped, lines } = open();
     expect(await passes(reply)).toBe(false);
     expect(await dropped()).toBe(1);
     expect(lines).toEqual(['a request to task.get was dropped: its reply subject is not an inbox']);
   });
 
   it('inboxes may have a prefix of their own', async () => {
-    const { passes } = await open('inbox.callers');
+    const { passes } = open('inbox.callers');
     expect(await passes('inbox.callers.a')).toBe(true);
     expect(await passes('_INBOX.a')).toBe(true);
     for (const reply of ['inbox.callers', 'inbox.callersx.a', 'inbox.other.a']) expect(await passes(reply)).toBe(false);
   });
 
   it('many dropped requests give one line', async () => {
-    const { passes, dropped, lines } = await open();
+    const { passes, dropped, lines } = open();
     for (let i = 0; i < 100; i++) await passes('$SYS.x');
     expect([await dropped(), lines.length]).toEqual([100, 1]);
   });
 
   it('the subscription keeps its options, and learns its errors', async () => {
-    const { deliver, callback, queue } = await open();
+    const { deliver, callback, queue } = open();
     const error = new Error('permissions violation');
     await deliver(error, {});
     expect(callback).toHaveBeenCalledWith(error, expect.anything());
