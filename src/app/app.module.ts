@@ -71,7 +71,7 @@ function sharedProviders(config: Config): Provider[] {
       provide: RateLimits,
       useFactory: (redis?: RedisConnection) => {
         const local = new MemoryRateLimits({ maxWindows: MAX_RATE_WINDOWS });
-        return redis ? new RedisRateLimits(redis.client, local) : local;
+        return redis ? new RedisRateLimits(redis.client, local, config.redis?.prefix) : local;
       },
       inject: [optional(RedisConnection)],
     },
@@ -94,10 +94,10 @@ function dependencyWatch({ store }: Config): Provider {
   };
 }
 
-function natsRequests({ maxBodyBytes, instanceId }: Config): DynamicModule {
+function natsRequests({ maxBodyBytes, instanceId, nats }: Config): DynamicModule {
   return NatsRequestsModule.register({
     useFactory: ({ client }: NatsConnection) =>
-      new JsonRpcNatsOptions(client, maxBodyBytes, instanceId, packageVersion()),
+      new JsonRpcNatsOptions(client, maxBodyBytes, instanceId, packageVersion(), nats?.prefix),
     inject: [NatsConnection],
   });
 }

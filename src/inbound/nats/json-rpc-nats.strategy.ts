@@ -13,8 +13,8 @@ import { EndpointTally } from './endpoint-tally';
 import { errorHeaders, natsReply } from './nats-reply';
 import { readNatsRequest, type NatsRequest } from './nats-request';
 
+/** The name of the service, and of its queue group. */
 const SERVICE = 'dossier';
-const QUEUE_GROUP = 'dossier';
 const RETRY_AFTER_DENIAL_MS = 3000;
 
 export class JsonRpcNatsOptions {
@@ -25,6 +25,8 @@ export class JsonRpcNatsOptions {
     readonly instanceId: string,
     /** Semantic version that service discovery shows. */
     readonly version: string,
+    /** Before every name that this deployment uses on the server. */
+    readonly prefix?: string,
   ) {}
 }
 
@@ -71,20 +73,22 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   }
 
   private async serve(client: NatsConnection): Promise<Service> {
-    const { version, instanceId } = this.options;
+    const { version, instanceId, prefix } = this.options;
+    const own = prefix === undefined ? SERVICE : `${prefix}-${SERVICE}`;
     const service = await new Svcm(client).add({
-      name: SERVICE,
+      name: own,
       version,
       description: 'Task attachments over JSON-RPC 2.0',
       metadata: { instanceId },
-      queue: QUEUE_GROUP,
+      queue: own,
     });
     const tallies = new Map<string, EndpointTally>();
     for (const method of this.messageHandlers.keys()) {
       const tally = new EndpointTally();
-      tallies.set(method, tally);
+      const subject = prefix === undefined ? method : `${prefix}.${method}`;
+      tallies.set(subject, tally);
       service.addEndpoint(endpointName(method), {
-        subject: method,
+        subject,
         handler: (_error, message) => {
           const answering = this.inFlight.track(this.answer(method, message, client, tally));
           answering.catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`));
