@@ -73,7 +73,7 @@ function sharedProviders(config: Config): Provider[] {
       provide: RateLimits,
       useFactory: (redis?: RedisConnection) => {
         const local = new MemoryRateLimits({ maxWindows: MAX_RATE_WINDOWS });
-        return redis ? new RedisRateLimits(redis.client, local) : local;
+        return redis ? new RedisRateLimits(redis.client, local, config.redis?.prefix) : local;
       },
       inject: [optional(RedisConnection)],
     },
@@ -107,7 +107,15 @@ function frontDoor({ host, apiKeysFile, accessTokens, ...config }: Config): Fron
 function natsRequests({ maxBodyBytes, maxReplyBytes, instanceId, nats }: Config): DynamicModule {
   return NatsRequestsModule.register({
     useFactory: ({ client }: NatsConnection) =>
-      new JsonRpcNatsOptions(client, maxBodyBytes, maxReplyBytes, instanceId, packageVersion(), nats?.inboxPrefix),
+      new JsonRpcNatsOptions(
+        client,
+        maxBodyBytes,
+        maxReplyBytes,
+        instanceId,
+        packageVersion(),
+        nats?.inboxPrefix,
+        nats?.prefix,
+      ),
     inject: [NatsConnection],
   });
 }

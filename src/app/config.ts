@@ -23,10 +23,17 @@ export interface Config extends AccessConfig {
   readonly maxAttachmentBytes: number;
   readonly cacheTtlMs: number;
   readonly store: PostgresStore | EmbeddedStore;
+  readonly postgresPoolSize: number;
+  /** For how long calls are still served after a signal, until the endpoints are known to be gone. */
+  readonly shutdownDelayMs: number;
   /** Undefined: an in-process cache. */
-  readonly redis?: ServerAddress & { readonly cluster: boolean };
+  readonly redis?: ServerAddress & { readonly cluster: boolean; readonly prefix: string };
   /** Undefined: no requests over NATS, and events stay in this process. */
-  readonly nats?: ServerAddress & { readonly credsFile?: string; readonly inboxPrefix?: string };
+  readonly nats?: ServerAddress & {
+    readonly credsFile?: string;
+    readonly inboxPrefix?: string;
+    readonly prefix?: string;
+  };
   readonly maxConnectionsPerPeer: number;
   readonly rateLimits: RateLimitConfig;
   /** Addresses and CIDR ranges of proxies; only these are believed about the origin of a request. */
@@ -80,6 +87,8 @@ export function loadConfig(variables: Variables = process.env): Config {
     }),
     cacheTtlMs: 1000 * env.integer('CACHE_TTL_SECONDS', { min: 1, max: 30 * 24 * 60 * 60, otherwise: 3600 }),
     store: store(env),
+    postgresPoolSize: env.integer('POSTGRES_POOL_SIZE', { min: 1, max: 1000, otherwise: 16 }),
+    shutdownDelayMs: env.integer('SHUTDOWN_DELAY_MS', { min: 0, max: 600_000, otherwise: 0 }),
     redis: redis(env),
     nats: nats(env),
     maxConnectionsPerPeer: env.integer('MAX_CONNECTIONS_PER_PEER', { min: 1, max: 1_000_000, otherwise: 1000 }),
@@ -114,8 +123,14 @@ function redis(env: Environment): Config['redis'] {
   const protocols = ['redis:', 'rediss:'];
   const url = cluster ? env.urls('REDIS_URL', protocols).join() : env.url('REDIS_URL', protocols);
   if (cluster && !url) throw new ConfigError('REDIS_CLUSTER needs REDIS_URL');
+  const prefix = matching(env, 'REDIS_PREFIX', /^[\w:.-]{1,64}$/, 'letters, digits, _, :, . and -') ?? '';
   if (!url) return undefined;
-  return { url, cluster, description: named('REDIS_URL', () => describeRedis(redisAddress(url, cluster), cluster)) };
+  return {
+    url,
+    cluster,
+    prefix,
+    description: named('REDIS_URL', () => describeRedis(redisAddress(url, cluster), cluster)),
+  };
 }
 
 function nats(env: Environment): Config['nats'] {
@@ -127,8 +142,15 @@ function nats(env: Environment): Config['nats'] {
   if (inboxPrefix !== undefined && !/^(?!task(?:\.|$))[\w-]+(?:\.[\w-]+)*$/.test(inboxPrefix)) {
     throw new ConfigError(`NATS_INBOX_PREFIX must be a subject such as inbox.callers, is ${quote(inboxPrefix)}`);
   }
+  const prefix = matching(env, 'NATS_PREFIX', /^[\w-]{1,64}$/, 'letters, digits, _ and -');
   if (!url) return undefined;
-  return { url, credsFile, inboxPrefix, description: named('NATS_URL', () => describeNats(natsAddress(url))) };
+  return { url, credsFile, inboxPrefix, prefix, description: named('NATS_URL', () => describeNats(natsAddress(url))) };
+}
+
+function matching(env: Environment, name: string, pattern: RegExp, characters: string): string | undefined {
+  const text = env.text(name);
+  if (text === undefined || pattern.test(text)) return text;
+  throw new ConfigError(`${name} must be at most 64 ${characters}, is ${quote(text)}`);
 }
 
 /** What the parser of a URL refuses, with the name of the variable. */

@@ -4,12 +4,10 @@ import { openEmbeddedDatabase, openMemoryDatabase } from '../outbound/postgres/e
 import type { Database } from '../outbound/postgres/database';
 import { serverDatabase } from '../outbound/postgres/server-database';
 
-const POSTGRES_POOL_SIZE = 16;
-
 /** Opens what the configuration says; a server may still be away then. Throws `ConfigError` for a bad data directory. */
-export async function openDatabase({ store }: Config): Promise<Database> {
+export async function openDatabase({ store, postgresPoolSize }: Config): Promise<Database> {
   if (store.kind === 'postgres') {
-    return serverDatabase({ url: store.url, poolSize: POSTGRES_POOL_SIZE });
+    return serverDatabase({ url: store.url, poolSize: postgresPoolSize });
   }
   if (store.dataDir === undefined) return openMemoryDatabase();
   try {

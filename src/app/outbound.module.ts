@@ -23,7 +23,8 @@ export class OutboundModule {
 }
 
 function cacheModule({ redis, store, cacheTtlMs }: Config): DynamicModule {
-  if (redis) return RedisModule.register({ url: redis.url, isCluster: redis.cluster, cacheTtlMs });
+  if (redis)
+    return RedisModule.register({ url: redis.url, isCluster: redis.cluster, prefix: redis.prefix, cacheTtlMs });
   return MemoryModule.cache({ ttlMs: cacheTtlMs, isStoreShared: store.kind === 'postgres' });
 }
 

@@ -5,7 +5,7 @@ import { attachmentCreated, ofStored } from '../../src/core/domain/domain-event'
 import { JsonText } from '../../src/core/domain/json-text';
 import type { JournalEntry, JournaledWrite } from '../../src/core/ports/attachment-journal';
 import type { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
-import type { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
+import { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
 import { NoAttachmentJournal } from '../../src/outbound/memory/no-attachment-journal';
 import { openRedisHarness, type RedisCacheHarness } from '../support/redis-cache-harness';
 import { oneOfEachType } from '../support/sample-attachment';
@@ -292,6 +292,21 @@ describe.each([
       expect((await task.page()).page).toBeUndefined();
       expect(await harness.client.lrange(deadLettersName(), 0, -1)).toEqual(texts);
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 2 });
+    });
+
+    it('each dead letter is reported once', async () => {
+      const onDeadLetter = jest.fn();
+      const reporting = new RedisAttachmentJournal(harness.connection, harness.keys, HOUR_MS, onDeadLetter);
+      await task.appendPut('taken', floor + 2);
+      await reporting.settle(await task.head(), { state: 'applied' });
+      await task.appendPut('refused', floor + 4);
+      const entry = await task.head();
+      await reporting.settle(entry, { state: 'refused' });
+      // Another replica was faster.
+      await reporting.settle(entry, { state: 'refused' });
+      await harness.client.rpush(journalName(), 'not an entry');
+      await reporting.oldest();
+      expect(onDeadLetter.mock.calls).toEqual([[entry], []]);
     });
 
     it('leaves a record that is newer than the entry as it is', async () => {

@@ -16,8 +16,8 @@ import { errorHeaders, natsReply } from './nats-reply';
 import { readNatsRequest, type NatsRequest } from './nats-request';
 import { ReplyGuard } from './reply-guard';
 
+/** The name of the service, and of its queue group. */
 const SERVICE = 'dossier';
-const QUEUE_GROUP = 'dossier';
 const RETRY_AFTER_DENIAL_MS = 3000;
 
 export class JsonRpcNatsOptions {
@@ -31,6 +31,8 @@ export class JsonRpcNatsOptions {
     readonly version: string,
     /** Of the inboxes of callers, besides `_INBOX`. */
     readonly inboxPrefix?: string,
+    /** Before every name that this deployment uses on the server. */
+    readonly prefix?: string,
   ) {}
 }
 
@@ -64,7 +66,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   /** Takes no more requests, and resolves when those that were taken on have been answered. */
   override async close(): Promise<void> {
     this.isClosing = true;
-    await (await this.service)?.stop();
+    await (await this.service?.catch(() => undefined))?.stop();
     await super.close();
   }
 
@@ -72,7 +74,10 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   private async keepServing(client: NatsConnection): Promise<void> {
     while (!this.isClosing) {
       this.service = this.serve(client);
-      const error = await (await this.service).stopped;
+      const error = await this.service.then(
+        ({ stopped }) => stopped,
+        (reason: Error) => reason,
+      );
       if (!error) return;
       this.logger.error(`no requests over NATS for now: ${error.message}`);
       await sleep(RETRY_AFTER_DENIAL_MS, undefined, { ref: false });
@@ -80,20 +85,22 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   }
 
   private async serve(client: NatsConnection): Promise<Service> {
-    const { version, instanceId } = this.options;
+    const { version, instanceId, prefix } = this.options;
+    const own = prefix === undefined ? SERVICE : `${prefix}-${SERVICE}`;
     const service = await new Svcm(this.replies.guard(client)).add({
-      name: SERVICE,
+      name: own,
       version,
       description: 'Task attachments over JSON-RPC 2.0',
       metadata: { instanceId },
-      queue: QUEUE_GROUP,
+      queue: own,
     });
     const tallies = new Map<string, EndpointTally>();
     for (const method of this.messageHandlers.keys()) {
       const tally = new EndpointTally();
-      tallies.set(method, tally);
+      const subject = prefix === undefined ? method : `${prefix}.${method}`;
+      tallies.set(subject, tally);
       service.addEndpoint(endpointName(method), {
-        subject: method,
+        subject,
         handler: (_error, message) => {
           const answering = this.inFlight.track(this.answer(method, message, client, tally));
           answering.catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`));

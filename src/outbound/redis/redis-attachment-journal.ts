@@ -29,6 +29,8 @@ export class RedisAttachmentJournal extends AttachmentJournal {
     private readonly connection: RedisConnection,
     private readonly keys: RedisKeys,
     private readonly ttlMs: number,
+    /** Called for each new dead letter; without an entry if it cannot be read. */
+    private readonly onDeadLetter: (entry?: JournalEntry) => void = () => undefined,
   ) {
     super();
     this.client = connection.client;
@@ -52,7 +54,8 @@ export class RedisAttachmentJournal extends AttachmentJournal {
     return entries.filter(({ length }) => length > 0);
   }
 
-  async settle({ ref, op }: JournalEntry, outcome: SettleOutcome): Promise<boolean> {
+  async settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean> {
+    const { ref, op } = entry;
     const shard = this.keys.shardOf(ref.taskId);
     const identity = outcome.state === 'applied' ? identityArguments(outcome.identity) : [];
     const taken = await orStoreError(
@@ -63,6 +66,7 @@ export class RedisAttachmentJournal extends AttachmentJournal {
         [this.ttlMs, op, ref.key, outcome.state, ...identity],
       ),
     );
+    if (taken === 1 && outcome.state === 'refused') this.onDeadLetter(entry);
     return taken === 1;
   }
 
@@ -84,7 +88,10 @@ export class RedisAttachmentJournal extends AttachmentJournal {
       const entry = fromText(text);
       if (entry) entries.push(entry);
       else if (entries.length > 0) break;
-      else await orStoreError(this.client.journalBury(journal, this.keys.deadLetters(shard), text));
+      else {
+        await orStoreError(this.client.journalBury(journal, this.keys.deadLetters(shard), text));
+        this.onDeadLetter();
+      }
     }
     return entries;
   }

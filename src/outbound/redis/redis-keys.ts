@@ -12,7 +12,11 @@ const FNV_PRIME = 0x01000193;
 export class RedisKeys {
   readonly shards: readonly number[];
 
-  constructor(private readonly isCluster: boolean) {
+  constructor(
+    private readonly isCluster: boolean,
+    /** Before every name, so that several deployments may share one Redis. It has no braces. */
+    private readonly prefix = '',
+  ) {
     this.shards = Array.from({ length: isCluster ? CLUSTER_SHARDS : 1 }, (_, shard) => shard);
   }
 
@@ -65,7 +69,7 @@ export class RedisKeys {
   }
 
   private shardPrefix(shard: number): string {
-    return this.isCluster ? `{${String(shard).padStart(2, '0')}}` : '';
+    return this.isCluster ? `${this.prefix}{${String(shard).padStart(2, '0')}}` : this.prefix;
   }
 }
 

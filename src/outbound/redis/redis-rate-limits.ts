@@ -30,6 +30,8 @@ export class RedisRateLimits {
   constructor(
     private readonly client: Redis | Cluster,
     private readonly local: Counter,
+    /** Before the name of every key. */
+    private readonly prefix = '',
   ) {
     client.defineCommand('countCall', { numberOfKeys: 1, lua: luaSource('count-call.lua') });
   }
@@ -45,7 +47,10 @@ export class RedisRateLimits {
   private async shared(name: string, windowMs: number): Promise<RateWindow | undefined> {
     if (performance.now() < this.notBeforeMs) return undefined;
     try {
-      const [calls, endsInMs] = await inTime(this.client.countCall(`cb:rate:${name}`, windowMs), TIMEOUT_MS);
+      const [calls, endsInMs] = await inTime(
+        this.client.countCall(`${this.prefix}cb:rate:${name}`, windowMs),
+        TIMEOUT_MS,
+      );
       return { calls, endsInMs };
     } catch (error) {
       // The client's own errors come at once; only a time-out makes the call wait.

@@ -1,23 +1,27 @@
+import { createHash } from 'node:crypto';
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import { AttachmentCache } from '../../core/ports/attachment-cache';
-import { AttachmentJournal } from '../../core/ports/attachment-journal';
+import { AttachmentJournal, type JournalEntry } from '../../core/ports/attachment-journal';
 import { RedisAttachmentCache } from './redis-attachment-cache';
 import { RedisAttachmentJournal } from './redis-attachment-journal';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection';
 import { RedisKeys } from './redis-keys';
 
 const FITNESS_TIMEOUT_MS = 3000;
+const KEY_HASH_LENGTH = 16;
 
 export interface RedisModuleOptions extends Pick<RedisConnectionOptions, 'url' | 'isCluster'> {
   readonly cacheTtlMs: number;
+  /** Before the name of every key. */
+  readonly prefix: string;
 }
 
 /** The cache that all replicas share, and the journal in it. */
 @Module({})
 export class RedisModule {
-  static register({ url, isCluster, cacheTtlMs }: RedisModuleOptions): DynamicModule {
-    const keys = new RedisKeys(isCluster);
+  static register({ url, isCluster, prefix, cacheTtlMs }: RedisModuleOptions): DynamicModule {
+    const keys = new RedisKeys(isCluster, prefix);
     return {
       module: RedisModule,
       providers: [
@@ -29,13 +33,26 @@ export class RedisModule {
         },
         {
           provide: AttachmentJournal,
-          useFactory: (connection: RedisConnection) => new RedisAttachmentJournal(connection, keys, cacheTtlMs),
+          useFactory: (connection: RedisConnection) =>
+            new RedisAttachmentJournal(connection, keys, cacheTtlMs, reportDeadLetter),
           inject: [RedisConnection],
         },
       ],
       exports: [RedisConnection, AttachmentCache, AttachmentJournal],
     };
   }
+}
+
+/** An acknowledged write is not in the store, and never will be by itself. */
+function reportDeadLetter(entry?: JournalEntry): void {
+  new Logger('journal').error(`a dead letter: ${entry ? textOf(entry) : 'an entry that cannot be read'}`);
+}
+
+/** The key only as a hash: it may be a secret of the caller. */
+function textOf({ ref, write }: JournalEntry): string {
+  const { version } = 'put' in write ? write.put.attachment : write.deletion.stamp;
+  const keyHash = createHash('sha256').update(ref.key).digest('hex').slice(0, KEY_HASH_LENGTH);
+  return `task ${ref.taskId}, key with the SHA-256 ${keyHash}…, version ${version}`;
 }
 
 function connect(options: Pick<RedisConnectionOptions, 'url' | 'isCluster'>): RedisConnection {

@@ -24,6 +24,8 @@ describe('configuration', () => {
       trustedProxies: [],
       maxInFlight: 1000,
       maxEventLoopDelayMs: 1000,
+      postgresPoolSize: 16,
+      shutdownDelayMs: 0,
       warnings: [],
     });
     expect(loadConfig({}).instanceId).not.toBe('');
@@ -49,14 +51,18 @@ describe('configuration', () => {
       RATE_LIMITS: 'task.create_attachment=50/60s, task.delete=0/2m,task.list=7/1h',
       TRUST_PROXY: '10.0.0.0/8, 192.0.2.7,2001:db8::/32,::1',
       MAX_IN_FLIGHT: '50',
+      POSTGRES_POOL_SIZE: '3',
+      SHUTDOWN_DELAY_MS: '5000',
+      REDIS_PREFIX: 'staging:',
+      NATS_PREFIX: 'staging',
       MAX_EVENT_LOOP_DELAY_MS: '200',
     };
     expect(loadConfig(env)).toMatchObject({
       host: '0.0.0.0',
       port: 0,
       store: { kind: 'postgres', url: env.DATABASE_URL },
-      redis: { url: env.REDIS_URL, cluster: true },
-      nats: { url: env.NATS_URL, credsFile: __filename, inboxPrefix: 'inbox.callers' },
+      redis: { url: env.REDIS_URL, cluster: true, prefix: 'staging:' },
+      nats: { url: env.NATS_URL, credsFile: __filename, inboxPrefix: 'inbox.callers', prefix: 'staging' },
       corsOrigins: ['https://app.example', 'http://localhost:5173'],
       maxConnectionsPerPeer: 20,
       cacheTtlMs: 60_000,
@@ -72,6 +78,8 @@ describe('configuration', () => {
       },
       trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1'],
       maxInFlight: 50,
+      postgresPoolSize: 3,
+      shutdownDelayMs: 5000,
       maxEventLoopDelayMs: 200,
     });
     expect(loadConfig({ DATABASE_URL: 'memory', DATA_DIR: '/x' }).store).toEqual({
@@ -244,6 +252,11 @@ describe('configuration', () => {
     ['JWT_PUBLIC_KEY', ' '],
     ['JWT_ISSUER', ''],
     ['JWT_AUDIENCE', ''],
+    ['POSTGRES_POOL_SIZE', '0'],
+    ['SHUTDOWN_DELAY_MS', '5s'],
+    ['REDIS_PREFIX', 'a{b}'],
+    ['NATS_PREFIX', 'a.b'],
+    ['NATS_PREFIX', 'a b'],
     ['MAX_EVENT_LOOP_DELAY_MS', '0.5'],
   ])('refuses %s=%s in one line that names the variable', (name, value) => {
     const load = () => loadConfig({ [name]: value });

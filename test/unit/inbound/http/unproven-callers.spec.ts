@@ -42,7 +42,7 @@ beforeEach(async () => {
   lifecycle.started();
   const strategy = new JsonRpcHttpStrategy(
     { httpAdapter: { getInstance: () => server } } as unknown as HttpAdapterHost<FastifyAdapter>,
-    new JsonRpcHttpOptions(1024 * 1024, 65_536),
+    new JsonRpcHttpOptions(1024 * 1024, 2 ** 28),
     new Authenticator({ apiKeys, accessTokens }, 'replica-1'),
     lifecycle,
     load,

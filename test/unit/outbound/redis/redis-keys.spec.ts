@@ -24,6 +24,17 @@ describe('names in Redis', () => {
     expect(keys.index('t-1')).toMatch(/^\{\d\d\}cb:task:t-1:attachments$/);
   });
 
+  it('begin with the prefix of the deployment, and in a cluster keep their slot', () => {
+    const [single, cluster] = [new RedisKeys(false, 'staging:'), new RedisKeys(true, 'staging:')];
+    for (const keys of [single, cluster]) {
+      const ofTask = [...keys.ofTask('t-1'), keys.attachment({ taskId: 't-1', key: 'k' })];
+      for (const name of [...ofTask, keys.journal(0), keys.deadLetters(0), keys.cursor(0)]) {
+        expect(name).toMatch(/^staging:(\{\d\d\})?cb:/);
+      }
+    }
+    expect(hashTag(cluster.index('t-1'))).toBe(hashTag(new RedisKeys(true).index('t-1')));
+  });
+
   it('share one slot per task, and spread over all 64 shards', () => {
     const keys = new RedisKeys(true);
     const taskIds = Array.from({ length: 2000 }, (_, i) => `t-${i}`);
