@@ -5,9 +5,14 @@ export interface Command {
   /** Its arguments, as the usage shows them. */
   readonly usage: string;
   readonly description: string;
-  /** Rejects with the reason if it could not be done. */
-  run(args: readonly string[]): Promise<void>;
+  /** Throws or rejects with the reason if it could not be done: with `UsageError` for arguments that it does not take. */
+  run(args: readonly string[]): void | Promise<void>;
 }
 
 /** The arguments of a command are wrong. */
 export class UsageError extends Error {}
+
+/** A misspelt option must not be taken for none. */
+export function refuseMore(args: readonly string[]): void {
+  if (args.length > 0) throw new UsageError(`unknown argument ${JSON.stringify(args[0])}`);
+}

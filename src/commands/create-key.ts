@@ -16,13 +16,12 @@ export const createKey: Command = {
   run(args) {
     const { name, organization, role } = optionsOf(args);
     if (!isPrintableName(name) || !isPrintableName(organization) || !isRole(role)) {
-      return Promise.reject(new UsageError('--name, --organization or --role is missing or wrong'));
+      throw new UsageError('--name, --organization or --role is missing or wrong');
     }
     // The prefix lets scanners of repositories and logs recognise a key that has got there.
     const key = `dossier_${randomBytes(KEY_BYTES).toString('base64url')}`;
     const entry = { id: randomUUID(), name, organization, role, sha256: sha256(key).toString('hex') };
     process.stdout.write(`key, shown only now: ${key}\nentry: ${JSON.stringify(entry)}\n`);
-    return Promise.resolve();
   },
 };
 

@@ -16,7 +16,8 @@ async function main(words: readonly string[]): Promise<void> {
   const command = COMMANDS.find(({ name }) => name.split(' ').every((word, i) => words[i] === word));
   if (!command) return fail(`dossier: unknown command ${words.join(' ')}`, usage());
   const args = words.slice(command.name.split(' ').length);
-  if (HELP.includes(args[0] ?? '')) return void process.stdout.write(usageOf(command));
+  // Anywhere: what asks for help must never do anything.
+  if (args.some((arg) => HELP.includes(arg))) return void process.stdout.write(usageOf(command));
   try {
     await command.run(args);
   } catch (error) {

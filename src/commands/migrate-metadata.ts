@@ -6,7 +6,7 @@ import { UseCasesModule } from '../app/use-cases.module';
 import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { RedisConnection } from '../outbound/redis/redis-connection';
-import type { Command } from './command';
+import { refuseMore, type Command } from './command';
 
 const REDIS_TIMEOUT_MS = 2000;
 
@@ -15,7 +15,8 @@ export const migrateMetadata: Command = {
   usage: '',
   description: 'Turns what tasks hold in the retired `metadata.data` into attachments.',
 
-  async run() {
+  async run(args) {
+    refuseMore(args);
     const config = loadConfig();
     Logger.overrideLogger(false);
     // The command publishes no events.

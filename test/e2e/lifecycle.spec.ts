@@ -200,6 +200,17 @@ describe('the migration command', () => {
     expect(await tables()).toEqual(expected);
   });
 
+  it.each([['--help'], ['-h'], ['--dry-run'], ['please']])(
+    'removes nothing if down is followed by %s',
+    async (word) => {
+      await migrate('up');
+      const { code, stdout, stderr } = await migrate('down', word);
+      expect(stdout + stderr).toContain('usage: dossier migrate [up|down]');
+      expect(code).toBe(word === '--help' || word === '-h' ? 0 : 1);
+      expect(await migrate('up')).toEqual({ code: 0, stdout: 'up: nothing left to do\n', stderr: '' });
+    },
+  );
+
   it('reports an unknown direction or an unavailable database in one line, with an exit code', async () => {
     const wrongWay = await migrate('sideways');
     const away = await runProgram('dist/commands/dossier.js', ['migrate'], {
@@ -207,7 +218,8 @@ describe('the migration command', () => {
     });
     for (const { code, stdout, stderr } of [wrongWay, away]) {
       expect(code).toBeGreaterThan(0);
-      expect([stdout, stderr.split('\n')]).toEqual(['', [expect.stringMatching(/^migrate: ./), '']]);
+      expect([stdout, stderr]).toEqual(['', expect.stringMatching(/^migrate: .+\n/)]);
     }
+    expect(away.stderr.split('\n')).toHaveLength(2);
   });
 });

@@ -12,6 +12,10 @@ const SPACE = 0x20;
 export class JsonText {
   static readonly EMPTY_OBJECT = new JsonText('{}');
 
+  /** The edge and the domain both ask: a large value is measured and scanned once. */
+  #sizeBytes?: number;
+  #isTooDeep?: boolean;
+
   private constructor(readonly text: string) {}
 
   /** From text that is known to be valid JSON; white space between tokens is dropped, nothing else is touched. */
@@ -30,7 +34,7 @@ export class JsonText {
 
   /** UTF-8 length of the text. */
   get sizeBytes(): number {
-    return Buffer.byteLength(this.text);
+    return (this.#sizeBytes ??= Buffer.byteLength(this.text));
   }
 
   get isObject(): boolean {
@@ -56,20 +60,20 @@ export class JsonText {
 
   /** What keeps this value from being stored; undefined if nothing does. Numbers have any size: they stay text. */
   problem(): string | undefined {
-    let depth = 0;
-    for (let at = 0; at < this.text.length; at++) {
-      const code = this.text.charCodeAt(at);
-      if (code === QUOTE) {
-        at = endOfString(this.text, at) - 1;
-      } else if (opens(code)) {
-        depth += 1;
-        if (depth > MAX_JSON_DEPTH) return `must not be nested more than ${MAX_JSON_DEPTH} levels deep`;
-      } else if (closes(code)) {
-        depth -= 1;
-      }
-    }
-    return undefined;
+    this.#isTooDeep ??= isNestedDeeper(this.text, MAX_JSON_DEPTH);
+    return this.#isTooDeep ? `must not be nested more than ${MAX_JSON_DEPTH} levels deep` : undefined;
   }
+}
+
+function isNestedDeeper(text: string, maxDepth: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at) - 1;
+    else if (opens(code) && ++depth > maxDepth) return true;
+    else if (closes(code)) depth -= 1;
+  }
+  return false;
 }
 
 /** The members of the valid JSON object `text`, each with the text of its value. */
