@@ -54,7 +54,7 @@ export class AppModule {
         HealthModule,
         ...(config.nats ? [natsRequests(config)] : []),
       ],
-      providers: [...shared, startUp, wire(Shutdown, Lifecycle, JsonRpcHttpStrategy)],
+      providers: [...shared, startUp, shutdown(config)],
       exports: shared,
     };
   }
@@ -100,6 +100,15 @@ function natsRequests({ maxBodyBytes, instanceId, nats }: Config): DynamicModule
       new JsonRpcNatsOptions(client, maxBodyBytes, instanceId, packageVersion(), nats?.prefix),
     inject: [NatsConnection],
   });
+}
+
+function shutdown({ shutdownDelayMs }: Config): Provider {
+  return {
+    provide: Shutdown,
+    useFactory: (lifecycle: Lifecycle, overHttp: JsonRpcHttpStrategy) =>
+      new Shutdown(lifecycle, overHttp, shutdownDelayMs),
+    inject: [Lifecycle, JsonRpcHttpStrategy],
+  };
 }
 
 const startUp: Provider = {

@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Logger } from '@nestjs/common';
@@ -15,11 +16,13 @@ import { ConfigError } from './environment';
 import { JsonLogger } from './json-logger';
 import { Shutdown } from './shutdown';
 import { StartUp } from './start-up';
+import type { StopSignals } from './stop-signals';
 
-/** Serves until a signal ends the process. Throws `ConfigError` before anything is opened or logged. */
-export async function serve(): Promise<void> {
+/** Serves until a signal ends the process; one that has come before is enough. Throws `ConfigError` before anything is opened or logged. */
+export async function serve(signals: StopSignals): Promise<void> {
   const config = loadConfig();
   await refuseUnusable(config);
+  if (signals.isStopRequested) return;
   const logger = new JsonLogger(config.logLevel, config.instanceId);
   Logger.overrideLogger(logger);
   process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
@@ -27,7 +30,7 @@ export async function serve(): Promise<void> {
   report(config);
 
   const app = await createApplication(config, logger);
-  app.get(Shutdown).onSignal(app);
+  app.get(Shutdown).onSignal(signals, app);
   // No transport may take a request before guards and pipes are initialised.
   await app.init();
   await app.startAllMicroservices();
@@ -49,6 +52,8 @@ async function createApplication(config: Config, logger: JsonLogger): Promise<Ne
   const adapter = new FastifyAdapter({
     trustProxy: [...config.trustedProxies],
     frameworkErrors: refuseUndecodableUrl,
+    // Fastify's own refusal would not have the form of the protocol.
+    return503OnClosing: false,
   });
   const app = await NestFactory.create<NestFastifyApplication>(await AppModule.register(config), adapter, {
     logger,

@@ -74,7 +74,7 @@ export class EventsController implements OnModuleDestroy {
       }
     } catch (error) {
       if (!isAbort(error)) this.logger.error(error);
-      if (this.shutdown.signal.aborted) response.end();
+      if (this.shutdown.signal.aborted) stream.end();
       else response.destroy();
     }
   }
