@@ -1,18 +1,23 @@
-import 'reflect-metadata';
-import { serve } from './app/application';
-import { ConfigError } from './app/environment';
+import { StopSignals } from './app/stop-signals';
 import { USAGE } from './app/usage';
 
 const args = process.argv.slice(2);
+const signals = new StopSignals();
+
+async function main(): Promise<void> {
+  // Not imported above: to load it takes most of a second, in which a signal would end the process or be lost.
+  const { serve } = await import('./app/application.js');
+  await serve(signals);
+}
 
 if (args.some((arg) => ['-h', '--help', 'help'].includes(arg))) process.stdout.write(USAGE);
 else if (args.length > 0) refuse(`unknown argument ${JSON.stringify(args[0])}: settings are variables, see --help`);
-else {
-  serve().catch((error: unknown) => {
-    // One line for the operator; a stack only where the fault may be ours.
-    const isExpected = error instanceof ConfigError;
-    refuse(error instanceof Error ? ((isExpected ? error.message : error.stack) ?? '') : String(error));
-  });
+else main().catch((error: unknown) => refuse(reasonOf(error)));
+
+/** One line for the operator; a stack only if the fault may be ours. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === 'ConfigError' ? error.message : (error.stack ?? error.message);
 }
 
 function refuse(reason: string): never {

@@ -56,7 +56,7 @@ export class AppModule {
         HealthModule,
         ...(config.nats ? [natsRequests(config)] : []),
       ],
-      providers: [...shared, startUp, wire(Shutdown, Lifecycle, JsonRpcHttpStrategy)],
+      providers: [...shared, startUp, shutdown(config)],
       exports: shared,
     };
   }
@@ -118,6 +118,15 @@ function natsRequests({ maxBodyBytes, maxReplyBytes, instanceId, nats }: Config)
       ),
     inject: [NatsConnection],
   });
+}
+
+function shutdown({ shutdownDelayMs }: Config): Provider {
+  return {
+    provide: Shutdown,
+    useFactory: (lifecycle: Lifecycle, overHttp: JsonRpcHttpStrategy) =>
+      new Shutdown(lifecycle, overHttp, shutdownDelayMs),
+    inject: [Lifecycle, JsonRpcHttpStrategy],
+  };
 }
 
 const startUp: Provider = {

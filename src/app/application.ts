@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Logger } from '@nestjs/common';
@@ -17,11 +18,16 @@ import { ReadableLog } from './readable-log';
 import { setupLines } from './setup-lines';
 import { Shutdown } from './shutdown';
 import { StartUp } from './start-up';
+import type { StopSignals } from './stop-signals';
 
-/** Serves until a signal ends the process. Throws `ConfigError` before anything is opened or logged. */
-export async function serve(): Promise<void> {
+/**
+ * Serves until a signal ends the process; one that has come before is enough. Throws `ConfigError` before anything is
+ * logged.
+ */
+export async function serve(signals: StopSignals): Promise<void> {
   const config = loadConfig();
   await refuseUnusable(config);
+  if (signals.isStopRequested) return;
   const logger = loggerOf(config);
   Logger.overrideLogger(logger);
   process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
@@ -29,7 +35,7 @@ export async function serve(): Promise<void> {
   for (const warning of config.warnings) logger.warn(warning, 'config');
 
   const app = await createApplication(config, logger);
-  app.get(Shutdown).onSignal(app);
+  app.get(Shutdown).onSignal(signals, app);
   // No transport may take a request before guards and pipes are initialised.
   await app.init();
   await app.startAllMicroservices();

@@ -2,7 +2,9 @@ import { accessSync, constants } from 'node:fs';
 import { similarName } from './similar-name';
 
 /** A setting that cannot be used; the message is the one line that the operator reads, and names the variable. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 

@@ -37,7 +37,7 @@ export class StartUp {
     this.watch.start();
     this.logger.log(`listening on ${await listen()}`);
     await migration;
-    if (!this.lifecycle.isStopping) this.jobs.start();
+    if (!this.lifecycle.isLeaving) this.jobs.start();
   }
 
   /**
@@ -46,7 +46,7 @@ export class StartUp {
    */
   private async migrateUntilDone(): Promise<void> {
     let warning: string | undefined;
-    while (!this.lifecycle.isStopping) {
+    while (!this.lifecycle.isLeaving) {
       try {
         for (const name of await this.postgres.migrate()) this.postgresLogger.log(`migrated: ${name}`);
         if (warning !== undefined) this.postgresLogger.log('the schema is there');

@@ -126,6 +126,12 @@ export class Service {
     this.program.child.kill(signal);
   }
 
+  /** As if the reader of its log had ended. */
+  closeOutput(): void {
+    this.program.child.stdout?.destroy();
+    this.program.child.stderr?.destroy();
+  }
+
   /** Resolves when the process has ended by itself, or by a signal sent before. */
   get exit(): Promise<Exit> {
     return this.program.exit;

@@ -1,12 +1,18 @@
 /** The phase of this process; it only moves forward. */
 export class Lifecycle {
-  private phase: 'starting' | 'started' | 'stopping' = 'starting';
+  private phase: 'starting' | 'started' | 'leaving' | 'stopping' = 'starting';
   private startUpComplete = false;
 
-  get current(): 'starting' | 'started' | 'stopping' {
+  get current(): 'starting' | 'started' | 'leaving' | 'stopping' {
     return this.phase;
   }
 
+  /** No new connections are wanted; those that come are served until the process stops. */
+  get isLeaving(): boolean {
+    return this.phase === 'leaving' || this.phase === 'stopping';
+  }
+
+  /** No new calls are taken. */
   get isStopping(): boolean {
     return this.phase === 'stopping';
   }
@@ -19,6 +25,10 @@ export class Lifecycle {
   started(): void {
     this.startUpComplete = true;
     if (this.phase === 'starting') this.phase = 'started';
+  }
+
+  leaving(): void {
+    if (this.phase !== 'stopping') this.phase = 'leaving';
   }
 
   stopping(): void {

@@ -10,6 +10,9 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 };
 
+/** When a reader connects again after the end. */
+const RETRY_MS = 1000;
+
 /** Server-sent events on one response. At most one page waits for the reader. */
 export class EventStream {
   private sentAtMs = 0;
@@ -40,6 +43,11 @@ export class EventStream {
   /** Also moves the position on for a reader of few events: otherwise it would resume from far back. */
   sendHeartbeat(position: string, signal: AbortSignal): Promise<void> {
     return this.send(comment('heartbeat', position), signal);
+  }
+
+  /** The reader connects again, and finds another replica, instead of giving up. */
+  end(): void {
+    this.response.end(`retry: ${RETRY_MS}\n\n`);
   }
 
   /** Resolves when more can be sent; rejects when the signal aborts or the reader is too slow. */

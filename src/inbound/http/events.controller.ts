@@ -93,7 +93,7 @@ export class EventsController implements OnModuleDestroy {
       }
     } catch (error) {
       if (!isAbort(error)) this.logger.error(error);
-      if (this.shutdown.signal.aborted || over.signal.aborted) response.end();
+      if (this.shutdown.signal.aborted || over.signal.aborted) stream.end();
       else response.destroy();
     }
   }

@@ -18,6 +18,8 @@ export function httpServerOptions(
     requestTimeout: requestTimeoutMs,
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: checkIntervalMs },
     frameworkErrors: refuseUndecodableUrl,
+    // Fastify's own refusal would not have the form of the protocol.
+    return503OnClosing: false,
     clientErrorHandler: refuseBrokenRequest,
   };
 }

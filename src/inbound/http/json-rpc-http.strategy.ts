@@ -162,7 +162,8 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     // A missing body, and bytes that are not UTF-8, become an empty text: it fails to parse.
     const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
     const answer = await this.takeOn(request, reply, (origin) => this.jsonRpc.reply(text, origin));
-    if (this.lifecycle.isStopping) reply.header('connection', 'close');
+    // The client's next call then goes to another replica.
+    if (this.lifecycle.isLeaving) reply.header('connection', 'close');
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
   }
 }

@@ -61,7 +61,11 @@ describe('probes', () => {
     expect(await statuses()).toEqual([200, 503, 503]);
     lifecycle.started();
     expect(await statuses()).toEqual([200, 200, 200]);
+    lifecycle.leaving();
+    expect(await statuses()).toEqual([200, 200, 503]);
     lifecycle.stopping();
+    lifecycle.leaving();
+    expect(lifecycle.isStopping).toBe(true);
     expect(await statuses()).toEqual([200, 200, 503]);
     lifecycle.started();
     expect(await statuses()).toEqual([200, 200, 503]);
