@@ -30,9 +30,10 @@ export class StartUp {
   /** `listen` opens the HTTP port and returns its URL. Resolves when the start is complete, or the process is being stopped. */
   async run(listen: () => Promise<string>): Promise<void> {
     const migration = this.migrateUntilDone();
-    // An embedded database has one session: no call may come between it and its schema.
+    // An embedded database has one session: no HTTP call may come between it and its schema.
     if (this.postgres.isEmbedded) await migration;
     await this.redis?.waitUntilReady(REDIS_HEAD_START_MS).catch(() => undefined);
+    if (this.lifecycle.isLeaving) return migration;
     this.load.watchEventLoop();
     this.watch.start();
     this.logger.log(`listening on ${await listen()}`);

@@ -39,7 +39,7 @@ const FIND = `
   JOIN tasks t ON t.id = ref.task_id AND t.organization = $3 AND t.deleted_version IS NULL
   LEFT JOIN task_attachments a ON a.task_id = t.id AND a.key = ref.key`;
 
-const SUMMARIES = `
+const OUTLINES = `
   SELECT ${attachmentColumns(false)}
   FROM tasks t LEFT JOIN task_attachments a ON a.task_id = t.id AND ${isLiveRow('$3')}
   WHERE ${LIVE_TASK}
@@ -124,7 +124,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
     timeoutMs: number,
   ): Promise<readonly Attachment[] | undefined> {
     const values = [taskId, organization, timestamp(nowMs)];
-    const rows = await this.connection.query<LeftJoined<AttachmentRow>>(SUMMARIES, values, timeoutMs);
+    const rows = await this.connection.query<LeftJoined<AttachmentRow>>(OUTLINES, values, timeoutMs);
     return rows[0] && attachmentsOf(rows);
   }
 
