@@ -17,7 +17,8 @@ export function openAuthenticator(config: Config): (registry: Registry) => Authe
     logger.warn(`authentication is off: every caller that can reach ${host} may do everything`);
   }
   if (accessTokens && !accessTokens.issuer) logger.warn('JWT_ISSUER is not set: tokens of every issuer are accepted');
-  if (accessTokens && !accessTokens.audience) logger.warn('JWT_AUDIENCE is not set: tokens for every audience are accepted');
+  if (accessTokens && !accessTokens.audience)
+    logger.warn('JWT_AUDIENCE is not set: tokens for every audience are accepted');
   const means = { apiKeys, accessTokens: accessTokens && new AccessTokens(accessTokens) };
   const log = new BoundedLog((line) => logger.warn(line));
   return (registry) => new Authenticator(means, instanceId, new AuthenticationFailures(registry, log).add);

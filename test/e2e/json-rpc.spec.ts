@@ -368,7 +368,10 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
     it.each([
       ['a request without a request line', 'garbage\r\n\r\n'],
       ['a header without a name', 'POST /rpc HTTP/1.1\r\n: x\r\n\r\n'],
-      ['two content lengths', 'POST /rpc HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n[]'],
+      [
+        'two content lengths',
+        'POST /rpc HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n[]',
+      ],
       [
         'a content length together with chunks',
         `POST /rpc HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,

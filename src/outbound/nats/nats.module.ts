@@ -42,6 +42,8 @@ function connect(options: NatsModuleOptions): NatsConnection {
 function openEventBus({ client }: NatsConnection, names: NatsNames): NatsEventBus {
   const logger = new Logger(NatsEventBus.name);
   const onPlain = () =>
-    logger.warn('JETSTREAM IS NOT ENABLED on this NATS server: events are lost for every subscriber that is not connected');
+    logger.warn(
+      'JETSTREAM IS NOT ENABLED on this NATS server: events are lost for every subscriber that is not connected',
+    );
   return new NatsEventBus({ client, names, onPlain });
 }
