@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +9,7 @@ import { DataDirectoryLock } from '../../src/outbound/postgres/data-directory-lo
 import { openEmbeddedDatabase, openMemoryDatabase } from '../../src/outbound/postgres/embedded-database';
 import type { Database } from '../../src/outbound/postgres/database';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
+import { until } from '../support/poll';
 import { databaseHarness, TIMEOUT_MS } from './attachment-store.harness';
 
 const timeout = new StoreError('postgres', 'timeout');
@@ -122,36 +123,46 @@ describe('the embedded database', () => {
       expect(readdirSync(directory)).toEqual([]);
     });
 
-    it.each([
-      ['a process that has ended', '4194305-1'],
-      ['an earlier process with the same id', `${process.pid}-1`],
-      ['not named in its file', ''],
-    ])('is taken over once if its owner is %s', async (_, owner) => {
-      writeFileSync(lockFile(), owner);
-      const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => DataDirectoryLock.acquire(directory)));
-      expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-      expect(readFileSync(lockFile(), 'utf8')).toMatch(new RegExp(`^${process.pid}-`));
-    });
-
-    const takesOverFromZombie = async () => {
-      child = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    /** A process that holds the lock, with a parent that never asks for its exit code. */
+    async function startOwner(): Promise<number> {
+      const script = `require('net').createServer().listen(process.argv[1], () => console.log(process.pid))`;
+      const command = `"$0" -e "$1" "$2" & exec sleep 60`;
+      const args = ['-c', command, process.execPath, script, lockFile()];
+      child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-      const [line] = (await once(lines, 'line')) as [string];
-      const stat = () => readFileSync(`/proc/${line}/stat`, 'utf8').split(' ');
-      while (stat()[2] !== 'Z') await new Promise((resolve) => setImmediate(resolve));
-      writeFileSync(lockFile(), `${line}-${stat()[21]}`);
-      await (await DataDirectoryLock.acquire(directory)).release();
-    };
-    // Other systems do not show the difference between such a process and a living one.
-    if (existsSync('/proc/self/stat')) {
-      it('is taken over from a process whose exit code its parent has not asked for yet', takesOverFromZombie);
+      return Number(((await once(lines, 'line')) as [string])[0]);
     }
 
+    it('is taken over once if its owner was killed, even if it is still in the table of processes', async () => {
+      const pid = await startOwner();
+      await expect(DataDirectoryLock.acquire(directory)).rejects.toThrow('in use by another process');
+      process.kill(pid, 'SIGKILL');
+      const isFree = () => DataDirectoryLock.acquire(directory).then((lock) => lock.release().then(() => true));
+      await until('it is taken over', () => isFree().catch(() => false));
+    });
+
+    it.each(['', '4194305-1'])('is taken over once from what an earlier release has left: %j', async (content) => {
+      writeFileSync(lockFile(), content);
+      const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => DataDirectoryLock.acquire(directory)));
+      const [lock, ...others] = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
+      expect(others).toEqual([]);
+      expect(readdirSync(directory)).toEqual(['dossier.lock', 'dossier.owner']);
+      await lock?.release();
+    });
+
     it('is taken over if an earlier takeover was cut short', async () => {
-      writeFileSync(lockFile(), '4194305-1');
-      writeFileSync(`${lockFile()}.4194305-1`, '4194305-2');
+      writeFileSync(lockFile(), '');
+      const { ino, mtimeMs } = lstatSync(lockFile());
+      writeFileSync(`${lockFile()}.${ino.toString(36)}-${Math.trunc(mtimeMs).toString(36)}`, '');
       await (await DataDirectoryLock.acquire(directory)).release();
       expect(readdirSync(directory)).toEqual([]);
+    });
+
+    it('is not taken over from an owner that is frozen', async () => {
+      const pid = await startOwner();
+      process.kill(pid, 'SIGSTOP');
+      await expect(DataDirectoryLock.acquire(directory)).rejects.toThrow('in use by another process');
+      process.kill(pid, 'SIGKILL');
     });
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { openConnection, rawRequest } from '../support/raw-http';
-import { runProgram, type Service } from '../support/service';
+import { runProgram, startService, type Service } from '../support/service';
 import { SETUPS, withPostgres, type Setup } from '../support/setups';
 import type { WireAttachment } from '../support/wire-values';
 
@@ -135,6 +135,20 @@ describe('a start with a wrong configuration', () => {
     expect(code).toBeGreaterThan(0);
     expect(stderr.split('\n')).toEqual([expect.stringContaining(name), '']);
     expect(stdout + stderr).not.toMatch(/secret|^\s+at /m);
+  });
+
+  it('ends with one line in production if no database is chosen, and names the variable that seems to be misspelt', async () => {
+    const { code, stdout, stderr } = await runProgram('dist/main.js', [], { NODE_ENV: 'production', PORT: '0' });
+    expect(code).toBeGreaterThan(0);
+    expect([stdout, stderr.split('\n')]).toEqual(['', [expect.stringMatching(/DATABASE_URL=embedded/), '']]);
+    const service = await startService({ DATABASE_URL: 'memory', DATABASE_URI: 'postgres://u:secret@h/x' });
+    try {
+      const lines = service.logLines.filter((line) => line.includes('DATABASE_URI'));
+      expect(lines).toEqual([expect.stringContaining('did you mean DATABASE_URL?')]);
+      expect(service.logLines.join()).not.toContain('secret');
+    } finally {
+      await service.kill();
+    }
   });
 
   it('ends with one line if the port is taken', async () => {

@@ -7,6 +7,8 @@ import { SILENT_LOGGER, type Database } from './database';
 
 /** How long a statement may wait for its turn: there is only one session. */
 const CONNECT_TIMEOUT_MS = 5000;
+/** For the owner alone. */
+const PRIVATE = 0o700;
 
 /**
  * PostgreSQL in this process, with its files below `dataDirectory`. Throws if another process has them open, or if they
@@ -52,7 +54,7 @@ async function createDirectory(path: string): Promise<void> {
   const missing: string[] = [];
   for (let at = resolve(path); !(await exists(at)); at = dirname(at)) missing.unshift(at);
   for (const one of missing) {
-    await mkdir(one).catch((error: NodeJS.ErrnoException) => {
+    await mkdir(one, one === resolve(path) ? { mode: PRIVATE } : {}).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });
   }

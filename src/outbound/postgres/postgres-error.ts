@@ -5,8 +5,8 @@ import { StoreError } from '../../core/ports/store-error';
 const TIMEOUT = ['57014', '25P03'];
 /** A lock was not free in time, or the table of locks was full. */
 const BUSY = ['55P03', '53200'];
-/** Data that a type does not accept, a check or a column that must not be null, more than a row can hold. */
-const REFUSED = /^(22...|23502|23514|54000)$/;
+/** Data that a type does not accept, that violates a check, or that is missing. Anything else may be no fault of the data. */
+const REFUSED = /^(22...|23502|23514)$/;
 /**
  * The server or the role does not serve for now, whatever the statement: connection exceptions, invalid authorization
  * such as a rotated password, a database that is missing, insufficient resources, shutdown or start-up, a missing
