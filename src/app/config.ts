@@ -143,6 +143,9 @@ function nats(env: Environment): Config['nats'] {
     throw new ConfigError(`NATS_INBOX_PREFIX must be a subject such as inbox.callers, is ${quote(inboxPrefix)}`);
   }
   const prefix = matching(env, 'NATS_PREFIX', /^[\w-]{1,64}$/, 'letters, digits, _ and -');
+  if (prefix !== undefined && inboxPrefix?.split('.')[0] === prefix) {
+    throw new ConfigError('NATS_INBOX_PREFIX must not be below NATS_PREFIX, where requests and events are');
+  }
   if (!url) return undefined;
   return { url, credsFile, inboxPrefix, prefix, description: named('NATS_URL', () => describeNats(natsAddress(url))) };
 }

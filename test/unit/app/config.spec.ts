@@ -308,6 +308,12 @@ describe('configuration', () => {
     });
   });
 
+  it('refuses inboxes among the subjects of the deployment', () => {
+    const env = { NATS_URL: 'nats://bus', NATS_PREFIX: 'staging', NATS_INBOX_PREFIX: 'staging.inbox' };
+    expect(() => loadConfig(env)).toThrow(/^NATS_INBOX_PREFIX [^\n]+$/);
+    expect(loadConfig({ ...env, NATS_INBOX_PREFIX: 'inbox.staging' }).nats?.inboxPrefix).toBe('inbox.staging');
+  });
+
   it('does not repeat an address in an error, because it may contain a password', () => {
     expect(() => loadConfig({ DATABASE_URL: 'mysql://user:secret@db' })).toThrow(/^((?!secret).)*$/);
   });
