@@ -11,7 +11,7 @@ import {
 import { isJsonMediaType } from './media-type';
 import type { BodyError } from './read-body';
 
-const RETRY_AFTER_SECONDS = 1;
+export const RETRY_AFTER_SECONDS = 1;
 
 /** A refusal before any call is read: an HTTP status, and a JSON-RPC error for clients that read only bodies. */
 export interface HttpRefusal {

@@ -1,8 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { FieldError } from '../../core/domain/domain-error';
 import type { ErrorWord, JsonRpcError } from '../json-rpc/json-rpc-error';
-
-const RETRY_AFTER_SECONDS = 1;
+import { RETRY_AFTER_SECONDS } from './http-refusal';
 
 /** Without `detail` there is no body. */
 export interface RestReply {
