@@ -52,7 +52,7 @@ export class AttachmentRemover {
       const deletion = { taskId, key, stamp, force, event: attachmentId ? ofStored(event, attachmentId) : event };
       if (!progress.outage) {
         const timeoutMs = deadline.leftMs(RESERVE_MS);
-        const stored = await unlessOut(this.store.delete(deletion, caller.organization, condition, nowMs, timeoutMs));
+        const stored = await orOutage(this.store.delete(deletion, caller.organization, condition, nowMs, timeoutMs));
         if (!(stored instanceof StoreError)) return this.conclude(stored, deletion, nowMs, progress, caller, deadline);
         // Only the store can judge a condition.
         if (condition) throw stored;
@@ -111,7 +111,7 @@ export class AttachmentRemover {
 }
 
 /** The reply of the store, or the error if the store is unavailable. */
-async function unlessOut<T>(reply: Promise<T>): Promise<T | StoreError> {
+async function orOutage<T>(reply: Promise<T>): Promise<T | StoreError> {
   try {
     return await reply;
   } catch (error) {
