@@ -112,6 +112,37 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `      progress.force = false;`,
   },
   {
+    name: 'a write is not judged by the journal',
+    scenario: 'backlog',
+    file: `${CONSISTENCY}/attachment-writer.ts`,
+    find: `    if (!this.backlog.mayExist) return undefined;`,
+    replace: `    if (this.backlog) return undefined;`,
+  },
+  {
+    name: 'the store judges by what it has, even if the journal has something newer',
+    scenario: 'backlog',
+    file: `${MEMORY}/memory-database.ts`,
+    find: `    if (!isNewer) return this.liveAttachment(`,
+    replace: `    if (!isNewer || over) return this.liveAttachment(`,
+  },
+  {
+    name: 'an own append does not tell that entries wait',
+    scenario: 'postgres out',
+    file: `${CONSISTENCY}/journal-backlog.ts`,
+    find: `    this.appends += 1;
+    this.isEmpty = false;`,
+    replace: `    this.appends += 1;`,
+  },
+  {
+    name: 'a journal that could not be read counts as empty',
+    scenario: 'backlog',
+    file: `${CONSISTENCY}/journal-backlog.ts`,
+    find: `    } catch (error) {
+      this.isEmpty = false;`,
+    replace: `    } catch (error) {
+      this.isEmpty = true;`,
+  },
+  {
     name: 'newer is not listened to',
     scenario: 'wild clocks',
     file: `${CONSISTENCY}/attachment-writer.ts`,
@@ -218,8 +249,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the store applies older versions',
     file: `${MEMORY}/memory-database.ts`,
-    find: `    return stored && stored.version >= version ?`,
-    replace: `    return stored && stored.version === version ?`,
+    find: `    return standing >= version ?`,
+    replace: `    return standing === version ?`,
   },
   {
     name: 'deletions leave no tombstone in the store',

@@ -13,6 +13,7 @@ import { composeUseCases, type Ports, type ReplicaState, type UseCases } from '.
 import { AcknowledgedChanges } from '../../src/core/consistency/acknowledged-changes';
 import { CacheTrust } from '../../src/core/consistency/cache-trust';
 import { IndexFiller } from '../../src/core/consistency/index-filler';
+import { JournalBacklog } from '../../src/core/consistency/journal-backlog';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
 import { ModelAttachmentJournal } from '../support/cache-model/model-attachment-journal';
 import { BusError } from './bus-error';
@@ -112,6 +113,7 @@ export class Replica {
       trust,
       acknowledged: new AcknowledgedChanges(trust, memorySize),
       filler: new IndexFiller(store, cache, this.clock, FILL_CHUNK_SIZE),
+      backlog: new JournalBacklog(),
     };
   }
 

@@ -4,6 +4,7 @@ import type { AttachmentStore } from '../../ports/attachment-store';
 import { DrainBatch } from '../../consistency/drain-batch';
 import { groupedBy } from '../../consistency/grouped-by';
 import { inParallel } from '../../consistency/in-parallel';
+import { JournalBacklog } from '../../consistency/journal-backlog';
 
 const MAX_KEYS_IN_FLIGHT = 8;
 
@@ -14,6 +15,7 @@ export class DrainJournal {
   constructor(
     private readonly journal: AttachmentJournal,
     private readonly store: AttachmentStore,
+    private readonly backlog = new JournalBacklog(),
   ) {}
 
   /**
@@ -23,7 +25,7 @@ export class DrainJournal {
    * it down.
    */
   async execute(): Promise<{ more: boolean }> {
-    const parts = await this.journal.oldest();
+    const parts = await this.backlog.learnFrom(this.journal.oldest());
     const batch = new DrainBatch(this.store);
     let more = false;
     try {
