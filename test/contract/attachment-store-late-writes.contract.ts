@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { ExpiredAttachment } from '../../src/core/domain/attachment';
 import { attachmentExpired, ofStored } from '../../src/core/domain/domain-event';
+import type { JournaledWrite } from '../../src/core/ports/attachment-journal';
 import type { WriteCondition } from '../../src/core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../src/core/ports/attachment-write';
 import {
   aDeletion,
   aPut,
   describeDeletion,
+  drainOne,
   found,
   NOW_MS,
   ORGANIZATION,
@@ -30,10 +32,8 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
   const remove = (deletion: AttachmentDeletion, nowMs = NOW_MS) =>
     harness.attachments.delete(deletion, ORGANIZATION, undefined, nowMs, TIMEOUT_MS);
   const force = (version: number, nowMs = NOW_MS) => remove(newDeletion(version, { force: true, nowMs }), nowMs);
-  const drainPut = (one: AttachmentPut, organization = ORGANIZATION) =>
-    harness.attachments.drain({ organization, put: one });
-  const drainDeletion = (deletion: AttachmentDeletion) =>
-    harness.attachments.drain({ organization: ORGANIZATION, deletion });
+  const drainPut = (one: AttachmentPut, organization = ORGANIZATION) => drainOne(harness, { organization, put: one });
+  const drainDeletion = (deletion: AttachmentDeletion) => drainOne(harness, { organization: ORGANIZATION, deletion });
   const announced = async () => (await harness.eventsOf(taskId)).slice(1);
   const records = ({ event }: AttachmentPut | AttachmentDeletion) => harness.recordsOf(event.metadata.eventId);
   const count = async () => (await harness.tasks.get(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS))?.attachmentCount;
@@ -141,6 +141,51 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await remove(deletion, EXPIRES_MS)).toMatchObject({ state: 'applied' });
       expect((await announced()).slice(0, 2)).toEqual([first.event, expiryOf(first)]);
       expect(await count()).toBe(0);
+    });
+  });
+
+  describe('entries that are drained together', () => {
+    const drain = (...writes: JournaledWrite[]) => harness.attachments.drain(writes);
+    const entry = (key: string, version: number) => {
+      const one = aPut({ taskId, key }, { version });
+      return { one, write: { organization: ORGANIZATION, put: one } };
+    };
+
+    it('have each its own outcome, in their order', async () => {
+      await put(newPut({ version: 2000 }));
+      const fresh = entry('fresh', 1000);
+      const late = entry('k', 1500);
+      const newer = entry('k', 2500);
+      const deletion = aDeletion(taskId, 'gone', 1000);
+      const outcomes = await drain(late.write, fresh.write, { organization: ORGANIZATION, deletion }, newer.write, {
+        organization: 'another',
+        put: aPut({ taskId, key: 'foreign' }),
+      });
+      expect(outcomes.map(({ state }) => state)).toEqual(['superseded', 'applied', 'applied', 'applied', 'superseded']);
+      expect(outcomes[1]).toEqual({ state: 'applied', identity: identityOf(fresh.one) });
+      expect((await found(harness, taskId))?.version).toBe(2500);
+      expect((await found(harness, taskId, 'fresh'))?.version).toBe(1000);
+      expect(await found(harness, taskId, 'foreign')).toBeUndefined();
+      expect(await count()).toBe(2);
+    });
+
+    it('of one key keep the identity of the first', async () => {
+      const [first, second] = [entry('twice', 1000), entry('twice', 1002)];
+      const outcomes = await drain(first.write, second.write);
+      expect(outcomes).toEqual([
+        { state: 'applied', identity: identityOf(first.one) },
+        { state: 'applied', identity: identityOf(first.one) },
+      ]);
+      expect(await announced()).toEqual([first.one.event, ofStored(second.one.event, first.one.attachment.id)]);
+      expect(await count()).toBe(1);
+    });
+
+    it('are recorded once, however often they are drained', async () => {
+      const all = ['a', 'b', 'c'].map((key, i) => entry(key, 1000 + 2 * i));
+      const once = await drain(...all.map(({ write }) => write));
+      expect(await drain(...all.map(({ write }) => write))).toEqual(once);
+      expect(await announced()).toEqual(all.map(({ one }) => one.event));
+      expect(await count()).toBe(3);
     });
   });
 

@@ -177,15 +177,31 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an entry is settled whether or not it is drained',
     file: `${CONSISTENCY}/drain-batch.ts`,
-    find: `        this.answered(entry, await this.store.drain(entry.write));`,
-    replace: `        this.answered(entry, { state: 'superseded' });
-        this.answered(entry, await this.store.drain(entry.write));`,
+    find: `    try {
+      const outcomes = await this.store.drain(entries.map(({ write }) => write));`,
+    replace: `    try {
+      entries.forEach((entry) => this.answered(entry, { state: 'superseded' }));
+      const outcomes = await this.store.drain(entries.map(({ write }) => write));`,
   },
   {
     name: 'what the store refuses stops the drain',
     file: `${CONSISTENCY}/drain-batch.ts`,
     find: `        if (error.outcome !== 'refused') return `,
     replace: `        return `,
+  },
+  {
+    name: 'one bad entry stops those that are drained with it',
+    scenario: 'refused for good',
+    file: `${CONSISTENCY}/drain-batch.ts`,
+    find: `      if (!(error instanceof StoreError) || error.outcome === 'unavailable') throw error;`,
+    replace: `      if (error) throw error;`,
+  },
+  {
+    name: 'an entry whose task is locked counts as drained',
+    scenario: 'refused for good',
+    file: `${CONSISTENCY}/drain-batch.ts`,
+    find: `    if (outcome.state !== 'busy') return void this.outcomes.set(entry, outcome);`,
+    replace: `    if (outcome) return void this.outcomes.set(entry, { state: 'superseded' });`,
   },
   {
     name: 'nothing is projected',

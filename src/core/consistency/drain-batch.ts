@@ -1,8 +1,11 @@
-import type { AttachmentRef } from '../domain/attachment';
-import type { JournalEntry, SettleOutcome } from '../ports/attachment-journal';
+import { refName, type AttachmentRef } from '../domain/attachment';
+import type { DrainDelay, DrainOutcome, JournalEntry, SettledEntry, SettleOutcome } from '../ports/attachment-journal';
 import type { AttachmentStore } from '../ports/attachment-store';
 import { StoreError } from '../ports/store-error';
+import { groupedBy } from './grouped-by';
+import { inParallel } from './in-parallel';
 
+const MAX_KEYS_IN_FLIGHT = 8;
 const POSTPONED: SettleOutcome = { state: 'postponed' };
 
 /** What has come of the entries of one drain. */
@@ -16,17 +19,19 @@ export class DrainBatch {
 
   constructor(private readonly store: AttachmentStore) {}
 
-  /** Takes the entries of one key, in their order: what follows a postponed entry waits behind it. */
+  /**
+   * Takes entries with one call of the store, those of one key in their order. If the store cannot take all of them, each
+   * key is taken by itself, so that one bad entry delays no other.
+   */
   async drain(entries: readonly JournalEntry[]): Promise<void> {
-    for (const [i, entry] of entries.entries()) {
-      if (this.slowTasks.has(entry.ref.taskId)) return this.postpone(entries.slice(i));
-      try {
-        this.answered(entry, await this.store.drain(entry.write));
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-        if (error.outcome !== 'refused') return this.postponeFor(error, entry.ref, entries.slice(i));
-        this.answered(entry, { state: 'refused' });
-      }
+    if (entries.length === 1) return this.drainKey(entries);
+    try {
+      const outcomes = await this.store.drain(entries.map(({ write }) => write));
+      entries.forEach((entry, i) => this.answered(entry, outcomes[i] as DrainOutcome | DrainDelay));
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.outcome === 'unavailable') throw error;
+      const keys = groupedBy(entries, ({ ref }) => refName(ref));
+      await inParallel(keys, MAX_KEYS_IN_FLIGHT, (ofKey) => this.drainKey(ofKey));
     }
   }
 
@@ -34,19 +39,37 @@ export class DrainBatch {
    * Up to the first entry without an outcome: entries leave the journal at its head. If the store has not replied to
    * any entry, its silence is the fault of none, and nothing is postponed.
    */
-  outcomesOf(entries: readonly JournalEntry[]): (readonly [JournalEntry, SettleOutcome])[] {
-    const known: (readonly [JournalEntry, SettleOutcome])[] = [];
+  outcomesOf(entries: readonly JournalEntry[]): SettledEntry[] {
+    const known: SettledEntry[] = [];
     for (const entry of entries) {
       const outcome = this.outcomes.get(entry);
       if (!outcome || (outcome === POSTPONED && !this.hasAnswer)) break;
-      known.push([entry, outcome]);
+      known.push({ entry, outcome });
     }
     return known;
   }
 
-  private answered(entry: JournalEntry, outcome: SettleOutcome): void {
-    this.outcomes.set(entry, outcome);
+  /** One after the other: what follows a postponed entry waits behind it. */
+  private async drainKey(entries: readonly JournalEntry[]): Promise<void> {
+    for (const [i, entry] of entries.entries()) {
+      if (this.slowTasks.has(entry.ref.taskId)) return this.postpone(entries.slice(i));
+      try {
+        const [outcome] = await this.store.drain([entry.write]);
+        this.answered(entry, outcome as DrainOutcome | DrainDelay);
+        if (outcome?.state === 'busy') return this.postpone(entries.slice(i));
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        if (error.outcome !== 'refused') return this.postponeFor(error, entry.ref, entries.slice(i));
+        this.answered(entry, { state: 'refused', reason: error.code ?? error.outcome });
+      }
+    }
+  }
+
+  private answered(entry: JournalEntry, outcome: SettleOutcome | DrainDelay): void {
     this.hasAnswer = true;
+    if (outcome.state !== 'busy') return void this.outcomes.set(entry, outcome);
+    this.outcomes.set(entry, POSTPONED);
+    this.postponedFor ??= new StoreError('postgres', 'busy');
   }
 
   private postponeFor(error: StoreError, { taskId }: AttachmentRef, entries: readonly JournalEntry[]): void {

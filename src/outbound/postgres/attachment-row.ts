@@ -1,5 +1,6 @@
 import type { Attachment, AttachmentIdentity, AttachmentType } from '../../core/domain/attachment';
 import { JsonText } from '../../core/domain/json-text';
+import type { DrainDelay, DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import type { PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../core/ports/attachment-write';
 import { SqlFunction } from './sql-function';
@@ -36,6 +37,9 @@ export interface WriteRow {
 
 /** The same for a deletion: without an id if no live attachment was there. */
 export type DeletionRow = Pick<WriteRow, 'state' | 'stored_version'> & { id: string | null };
+
+/** One row of `drain_attachments`. */
+export type DrainRow = WriteRow & { position: string };
 
 const COLUMNS = [
   'id',
@@ -108,6 +112,26 @@ export function deletionParameters(deletion: AttachmentDeletion): Record<Written
   const { taskId, key, stamp, event, over } = deletion;
   const columns = { ...NO_COLUMNS, version: stamp.version, op_id: stamp.op, journaled: journaledJson(over) };
   return { task_id: taskId, key, deleted: true, ...columns, event: JSON.stringify(event) };
+}
+
+/** An entry of the journal as `drain_attachments` takes it. */
+export function drainJson(write: JournaledWrite): object {
+  const { organization } = write;
+  if ('put' in write) {
+    const { attachment, event } = write.put;
+    const now = timestamp(event.timestamp);
+    return { organization, task_id: attachment.taskId, ...putJson(write.put), deleted: false, now };
+  }
+  const { taskId, key, stamp, event } = write.deletion;
+  const written = { deleted: true, version: stamp.version, op_id: stamp.op, event };
+  return { organization, task_id: taskId, key, ...written, now: timestamp(event.timestamp) };
+}
+
+/** Without a row, the task of the write was locked. */
+export function drainOutcomeOf(isPut: boolean, row: DrainRow | undefined): DrainOutcome | DrainDelay {
+  if (!row) return { state: 'busy' };
+  if (row.state !== 'applied') return { state: 'superseded' };
+  return { state: 'applied', identity: isPut ? identityOf(row) : undefined };
 }
 
 /** What `write_attachment` must know of what the journal holds under the key; null if nothing is. */

@@ -59,7 +59,7 @@ export type Command =
   | { readonly kind: 'oldest' | 'backlog' | 'cursors' }
   | {
       readonly kind: 'settle';
-      readonly entry: 'oldest' | 'second' | 'settled before';
+      readonly entry: 'oldest' | 'second' | 'settled before' | 'the first two' | 'the second, then the first';
       readonly outcome: 'applied' | 'applied as another' | 'superseded' | 'refused' | 'postponed';
       readonly createdAt: Pick;
     }
@@ -154,7 +154,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 10,
     arbitrary: fc.record({
       kind: kind('settle'),
-      entry: mostly(6, 'oldest', 'second', 'settled before'),
+      entry: mostly(6, 'oldest', 'the first two', 'the second, then the first', 'second', 'settled before'),
       outcome: fc.constantFrom('applied', 'applied as another', 'superseded', 'refused', 'postponed'),
       createdAt,
     }),

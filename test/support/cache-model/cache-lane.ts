@@ -223,19 +223,26 @@ class Sequence {
 
   private async settle({ entry: choice, outcome, createdAt }: Command & { kind: 'settle' }): Promise<void> {
     const [waiting = []] = await this.modelJournal.oldest();
-    const entry = { oldest: waiting[0], second: waiting[1], 'settled before': this.settled }[choice];
-    if (!entry) return;
+    const entries = {
+      oldest: waiting.slice(0, 1),
+      second: waiting.slice(1, 2),
+      'settled before': this.settled ? [this.settled] : [],
+      'the first two': waiting.slice(0, 2),
+      'the second, then the first': waiting.slice(0, 2).toReversed(),
+    }[choice];
+    if (entries.length === 0) return;
     const identity = { id: 'ta-other', createdAtMs: CREATION_TIMES_MS[createdAt] as number, createdBy: 'the database' };
     const answer = {
       applied: { state: 'applied' },
       'applied as another': { state: 'applied', identity },
       superseded: { state: 'superseded' },
-      refused: { state: 'refused' },
+      refused: { state: 'refused', reason: '22P05' },
       postponed: { state: 'postponed' },
     } as const;
-    const taken = await this.redis.journal.settle(entry, answer[outcome]);
-    expectSame('settle', taken, await this.modelJournal.settle(entry, answer[outcome]));
-    this.settled = entry;
+    const settled = entries.map((entry) => ({ entry, outcome: answer[outcome] }));
+    const taken = await this.redis.journal.settle(settled);
+    expectSame('settle', taken, await this.modelJournal.settle(settled));
+    this.settled = entries.at(-1);
   }
 
   private async project({ from, by, changes }: Command & { kind: 'project' }): Promise<void> {

@@ -70,7 +70,7 @@ export async function contentsOfRedis(
 export function contentsOfModel(model: CacheModel, { taskIds, keys }: ContentNames, nowMs: number): RedisContents {
   return {
     journal: model.journal.map(entryText),
-    deadLetters: model.deadLetters.map(entryText),
+    deadLetters: model.deadLetters.map((one) => `${one.reason} ${entryText(one)}`),
     cursor: model.cursor === undefined ? null : String(model.cursor),
     tasks: taskIds.map((taskId) => taskContents(model.dump(taskId), keys, nowMs)),
   };
