@@ -456,11 +456,11 @@ describe.each([
       expect('put' in write && write.put.attachment.value?.text).toBe(text);
     });
 
-    it('are a hundred at most', async () => {
-      for (let i = 1; i <= 120; i++) await task.append(task.putOf(task.sample(`k${i}`, floor + 2 * i)));
+    it('are five hundred at most', async () => {
+      for (let i = 1; i <= 520; i++) await task.append(task.putOf(task.sample(`k${i}`, floor + 2 * i)));
       const [entries] = await journal.oldest();
-      expect(entries).toHaveLength(100);
-      expect(await journal.backlog()).toMatchObject({ waiting: 120 });
+      expect(entries).toHaveLength(500);
+      expect(await journal.backlog()).toMatchObject({ waiting: 520 });
     });
 
     it('are limited by what a replica can hold, and all of them are returned in the end', async () => {

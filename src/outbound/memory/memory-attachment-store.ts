@@ -10,7 +10,8 @@ import type {
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import { inListOrder } from '../../core/domain/list-order';
-import { identityOf, isTombstone, type MemoryDatabase } from './memory-database';
+import type { MemoryDatabase } from './memory-database';
+import { identityOf, isTombstone } from './stored-attachment';
 
 export class MemoryAttachmentStore implements AttachmentStore {
   constructor(private readonly database: MemoryDatabase) {}

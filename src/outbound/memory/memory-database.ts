@@ -1,24 +1,14 @@
-import {
-  isLive,
-  type Attachment,
-  type AttachmentIdentity,
-  type AttachmentRef,
-  type ExpiredAttachment,
-} from '../../core/domain/attachment';
+import { isLive, type Attachment, type AttachmentRef, type ExpiredAttachment } from '../../core/domain/attachment';
 import { attachmentExpired, ofStored, type DomainEvent } from '../../core/domain/domain-event';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Task } from '../../core/domain/task';
-import { expiryStamp, type WriteStamp } from '../../core/domain/version';
+import { expiryStamp } from '../../core/domain/version';
 import type { DeleteOutcome, PutOutcome, WriteCondition, WriteRefusal } from '../../core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../core/ports/attachment-write';
 import type { Clock } from '../../core/ports/clock';
 import { FOLLOWED_LEVELS } from '../../core/ports/outbox';
 import { MemoryOutboxRows, type OutboxRow } from './memory-outbox-rows';
-
-/** What remains of a deleted attachment, to order writes that arrive late. */
-interface Tombstone extends AttachmentRef, WriteStamp {
-  readonly deleted: true;
-}
+import { conditionRefusal, identityOf, isTombstone, type Tombstone } from './stored-attachment';
 
 type Change = Pick<OutboxRow, 'taskId' | 'event' | 'kind' | 'key' | 'version'>;
 
@@ -254,18 +244,4 @@ export class MemoryDatabase {
     if (stored < limit || this.liveAttachments(taskId, nowMs).length < limit) return undefined;
     return { state: 'task-full' };
   }
-}
-
-export function identityOf({ id, createdAtMs, createdBy }: Attachment): AttachmentIdentity {
-  return { id, createdAtMs, createdBy };
-}
-
-export function isTombstone(stored: Attachment | Tombstone): stored is Tombstone {
-  return 'deleted' in stored;
-}
-
-function conditionRefusal(condition: WriteCondition, live: Attachment | undefined): WriteRefusal | undefined {
-  if (!condition) return undefined;
-  const holds = 'ifAbsent' in condition ? !live : live?.version === condition.ifVersion;
-  return holds ? undefined : { state: 'condition-failed', currentVersion: live?.version ?? null };
 }
