@@ -351,6 +351,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `) return;`,
   },
   {
+    name: 'the floor of a task that is known is lowered',
+    scenario: 'forgetful redis',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    const isNew = isNewTask && complete && control.organization === undefined;`,
+    replace: `    const isNew = true;`,
+  },
+  {
     name: 'a fill overwrites newer records',
     file: `${MODEL}/cache-model.ts`,
     find: `    if (!record || attachment.version > record.version) {`,

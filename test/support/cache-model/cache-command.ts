@@ -47,6 +47,7 @@ export type Command =
       readonly rows: readonly Row[];
       readonly withBodies: boolean;
       readonly complete: boolean;
+      readonly isNewTask: boolean;
     }
   | {
       readonly kind: 'append';
@@ -143,6 +144,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       rows,
       withBodies: mostly(3, true, false),
       complete: fc.boolean(),
+      isNewTask: mostly(3, false, true),
     }),
   },
   {
@@ -197,6 +199,7 @@ const opening = (ofTask: Pick): fc.Arbitrary<Command> =>
     rows,
     withBodies: mostly(3, true, false),
     complete: mostly(3, true, false),
+    isNewTask: mostly(3, false, true),
   });
 
 export const commands: fc.Arbitrary<readonly Command[]> = fc

@@ -199,14 +199,15 @@ class Sequence {
   }
 
   private async fill(command: Command & { kind: 'fill' }): Promise<void> {
-    const { task, organization, rows, withBodies, complete } = command;
+    const { task, organization, rows, withBodies, complete, isNewTask } = command;
     const token = await this.token(command);
     const attachments = rows.map((row) => {
       const attachment = this.attachment(task, row);
       return withBodies ? attachment : { ...attachment, value: undefined, content: undefined };
     });
     const from = ORGANIZATIONS[organization] as string;
-    const fill = { taskId: this.taskId(task), organization: from, token, attachments, withBodies, complete };
+    const about = { taskId: this.taskId(task), organization: from, token };
+    const fill = { ...about, attachments, withBodies, complete, isNewTask };
     await this.redis.cache.fill([fill]);
     await this.modelCache.fill([fill]);
   }
@@ -318,7 +319,7 @@ class Sequence {
     const standing = control?.records.get(KEYS[key] as string);
     const floor = control?.floor ?? versionAt(this.redis.nowMs);
     const above = { floor, standing: standing?.version ?? floor, newest: Math.max(standing?.version ?? 0, floor) };
-    return { version: above[near] + by, op: repeatsOp && standing ? standing.op : this.newOp() };
+    return { version: Math.max(above[near] + by, 2), op: repeatsOp && standing ? standing.op : this.newOp() };
   }
 
   private newOp(): string {

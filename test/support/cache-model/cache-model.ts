@@ -126,13 +126,18 @@ export class CacheModel {
     task.renewLifetimes(this.nowMs());
   }
 
-  fill({ taskId, organization, token, attachments, withBodies, complete }: Fill): void {
+  fill({ taskId, organization, token, attachments, withBodies, complete, isNewTask }: Fill): void {
     const task = this.task(taskId);
     const { control } = task;
     if (!control || control.deletedVersion !== undefined || control.floor !== token.floor) return;
+    const isNew = isNewTask && complete && control.organization === undefined;
     control.organization = organization;
     for (const attachment of attachments) this.fillIn(task, control, attachment, withBodies);
     if (complete) this.complete(task, control, token.floor);
+    if (isNew && control.floor === token.floor) {
+      control.spentToken = token.floor;
+      control.floor = 0;
+    }
     task.renewLifetimes(this.nowMs());
   }
 

@@ -96,9 +96,10 @@ function taskContents(task: TaskState, keys: readonly string[], nowMs: number): 
 function controlFields(task: TaskState): Fields {
   const { control } = task;
   if (!control) return { c: '0', n: '0' };
-  const { floor, complete, organization, undrained, deletedVersion, earliestExpiryMs, records, overtaken } = control;
+  const { floor, complete, organization, undrained, deletedVersion, earliestExpiryMs, records, overtaken, spentToken } =
+    control;
   const fields = { f: floor, m: task.liveCount(), c: complete ? 1 : 0, n: undrained, o: organization };
-  const known = Object.entries({ ...fields, d: deletedVersion, x: earliestExpiryMs }).filter(
+  const known = Object.entries({ ...fields, d: deletedVersion, x: earliestExpiryMs, t: spentToken }).filter(
     ([, value]) => value !== undefined,
   );
   const texts = [...records].map(([key, { version, op, mark, live, expiresAtMs }]) => [
