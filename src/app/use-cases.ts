@@ -40,6 +40,7 @@ import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-dat
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
+import { ReplayWrite } from '../core/use-cases/upkeep/replay-write';
 import { ReportBacklog } from '../core/use-cases/upkeep/report-backlog';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
 
@@ -69,6 +70,7 @@ export abstract class UseCases {
   abstract readonly reportBacklog: ReportBacklog;
   abstract readonly purgeHistory: PurgeHistory;
   abstract readonly convertRetiredData: ConvertRetiredData;
+  abstract readonly replayWrite: ReplayWrite;
 }
 
 type ClassOf<T> = abstract new (...args: never[]) => T;
@@ -96,6 +98,7 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   reportBacklog: ReportBacklog,
   purgeHistory: PurgeHistory,
   convertRetiredData: ConvertRetiredData,
+  replayWrite: ReplayWrite,
 };
 
 /** One adapter for each port. */
@@ -234,6 +237,8 @@ function backgroundUseCases({ ports, state, factory }: Composition) {
   const { store, tasks, cache, journal, expired, outbox, bus, clock, ids, metrics, settings } = ports;
   const { trust, acknowledged, backlog } = state;
   const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged, backlog);
+  const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
+  const remover = new AttachmentRemover(store, writer, lookup, clock, ids);
   return {
     publishEvents: new PublishEvents(outbox, bus, metrics),
     followEvents: new FollowEvents(outbox),
@@ -243,5 +248,6 @@ function backgroundUseCases({ ports, state, factory }: Composition) {
     reportBacklog: new ReportBacklog(outbox, journal, metrics),
     purgeHistory: new PurgeHistory(outbox, expired, clock),
     convertRetiredData: new ConvertRetiredData(tasks, factory, writer, clock, ids, settings),
+    replayWrite: new ReplayWrite(store, writer, remover, clock, settings),
   };
 }

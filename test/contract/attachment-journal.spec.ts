@@ -453,7 +453,31 @@ describe.each([
       const text = '{"10":1.50,"2":[1e400,9007199254740993],"b":"\\u00e9\\/","a":{},"a":"\\ud800"}';
       await task.appendPut('v', floor + 2, { type: 'json', value: JsonText.restore(text) });
       const { write } = await task.head();
-      expect('put' in write && write.put.attachment.value?.text).toBe(text);
+      expect(write && 'put' in write && write.put.attachment.value?.text).toBe(text);
+    });
+
+    it('are returned without what they write if they have a newer format, and can be postponed', async () => {
+      const put = await task.appendPut('newer', floor + 2);
+      await task.appendPut('other', floor + 4);
+      const text = (await harness.client.lindex(journalName(), 0)) as string;
+      expect(text).toContain('{"format":1,');
+      await harness.client.lset(journalName(), 0, text.replace('{"format":1,', '{"format":2,"unheard":[],'));
+      const ref = { taskId: task.id, key: 'newer' };
+      expect((await journal.oldest())[0]?.[0]).toEqual({ ref, op: put.op });
+      expect(await settleOne(journal, await task.head(), { state: 'postponed' })).toBe(true);
+      expect((await journal.oldest())[0]?.map((entry) => entry.ref.key)).toEqual(['other', 'newer']);
+      expect(await journal.backlog()).toEqual({ waiting: 2, deadLetters: 0 });
+    });
+
+    it('of a release that knew no format are those of the first one', async () => {
+      const put = await task.appendPut('earlier', floor + 2);
+      const text = (await harness.client.lindex(journalName(), 0)) as string;
+      await harness.client.lset(journalName(), 0, text.replace('"format":1,', ''));
+      expect(await task.head()).toEqual({
+        ref: { taskId: task.id, key: 'earlier' },
+        op: put.op,
+        write: task.putOf(put),
+      });
     });
 
     it('are five hundred at most', async () => {

@@ -1,5 +1,12 @@
 import { refName, type AttachmentRef } from '../domain/attachment';
-import type { DrainDelay, DrainOutcome, JournalEntry, SettledEntry, SettleOutcome } from '../ports/attachment-journal';
+import type {
+  DrainDelay,
+  DrainOutcome,
+  JournalEntry,
+  ReadableEntry,
+  SettledEntry,
+  SettleOutcome,
+} from '../ports/attachment-journal';
 import type { AttachmentStore } from '../ports/attachment-store';
 import { StoreError } from '../ports/store-error';
 import { groupedBy } from './grouped-by';
@@ -7,6 +14,7 @@ import { inParallel } from './in-parallel';
 
 const MAX_KEYS_IN_FLIGHT = 8;
 const POSTPONED: SettleOutcome = { state: 'postponed' };
+const LEFT_TO_NEWER: SettleOutcome = { state: 'postponed' };
 
 /** What has come of the entries of one drain. */
 export class DrainBatch {
@@ -16,14 +24,37 @@ export class DrainBatch {
   /** Any other write to them would wait as long. */
   private readonly slowTasks = new Set<string>();
   private hasAnswer = false;
+  private hasProgress = false;
+  private isLeftToNewer = false;
 
   constructor(private readonly store: AttachmentStore) {}
+
+  /** Whether all that could be done was to leave entries to replicas of a newer version of the service. */
+  get onlyNewerCanGoOn(): boolean {
+    return this.isLeftToNewer && !this.hasProgress;
+  }
+
+  /**
+   * The entries that this replica can read. Those of a newer format go behind all others, until a replica takes them
+   * that knows the format; so does what follows them under the same key.
+   */
+  readable(entries: readonly JournalEntry[]): readonly ReadableEntry[] {
+    const waiting = new Set<string>();
+    return entries.filter((entry): entry is ReadableEntry => {
+      const name = refName(entry.ref);
+      if (entry.write && !waiting.has(name)) return true;
+      waiting.add(name);
+      this.isLeftToNewer = true;
+      this.outcomes.set(entry, LEFT_TO_NEWER);
+      return false;
+    });
+  }
 
   /**
    * Takes entries with one call of the store, those of one key in their order. If the store cannot take all of them, each
    * key is taken by itself, so that one bad entry delays no other.
    */
-  async drain(entries: readonly JournalEntry[]): Promise<void> {
+  async drain(entries: readonly ReadableEntry[]): Promise<void> {
     if (entries.length === 1) return this.drainKey(entries);
     try {
       const outcomes = await this.store.drain(entries.map(({ write }) => write));
@@ -50,7 +81,7 @@ export class DrainBatch {
   }
 
   /** One after the other: what follows a postponed entry waits behind it. */
-  private async drainKey(entries: readonly JournalEntry[]): Promise<void> {
+  private async drainKey(entries: readonly ReadableEntry[]): Promise<void> {
     for (const [i, entry] of entries.entries()) {
       if (this.slowTasks.has(entry.ref.taskId)) return this.postpone(entries.slice(i));
       try {
@@ -67,6 +98,7 @@ export class DrainBatch {
 
   private answered(entry: JournalEntry, outcome: SettleOutcome | DrainDelay): void {
     this.hasAnswer = true;
+    if (outcome.state !== 'busy') this.hasProgress = true;
     if (outcome.state !== 'busy') return void this.outcomes.set(entry, outcome);
     this.outcomes.set(entry, POSTPONED);
     this.postponedFor ??= new StoreError('postgres', 'busy');

@@ -44,8 +44,11 @@ export type SettleOutcome =
 export interface JournalEntry {
   readonly ref: AttachmentRef;
   readonly op: string;
-  readonly write: JournaledWrite;
+  /** Undefined if a newer version of the service wrote the entry, in a format that this one does not know. */
+  readonly write?: JournaledWrite;
 }
+
+export type ReadableEntry = JournalEntry & { readonly write: JournaledWrite };
 
 export interface SettledEntry {
   readonly entry: JournalEntry;

@@ -17,6 +17,7 @@ import type {
 import type {
   JournalEntry,
   JournalOutcome,
+  ReadableEntry,
   SettledEntry,
   SettleOutcome,
   JournaledWrite,
@@ -47,7 +48,7 @@ export type AppendAnswer =
   | { readonly state: 'journaled'; readonly replaced?: AttachmentIdentity }
   | Exclude<JournalOutcome, { state: 'journaled' }>;
 
-export interface JournalItem extends JournalEntry {
+export interface JournalItem extends ReadableEntry {
   /** Id of the live attachment that the write has met. */
   readonly replacedId?: string;
 }

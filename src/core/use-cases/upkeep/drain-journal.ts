@@ -1,4 +1,4 @@
-import type { AttachmentJournal, JournalEntry } from '../../ports/attachment-journal';
+import type { AttachmentJournal, ReadableEntry } from '../../ports/attachment-journal';
 import type { AttachmentStore } from '../../ports/attachment-store';
 import { DrainBatch } from '../../consistency/drain-batch';
 import { groupedBy } from '../../consistency/grouped-by';
@@ -21,27 +21,28 @@ export class DrainJournal {
 
   /**
    * Takes the oldest entries, many with each call of the store. An entry that the store cannot take for now, because its
-   * task is locked, goes behind all others and delays none of them; then the reason is thrown. `more` is false if
-   * another replica was faster: to drain the same entries at the same time would only slow it down.
+   * task is locked, goes behind all others and delays none of them; then the reason is thrown. So does an entry in the
+   * format of a newer version of the service; if nothing else is left, this throws. `more` is false if another replica was faster: to drain the same entries at the same time would only slow it down.
    */
   async execute(): Promise<{ more: boolean }> {
     const parts = await this.backlog.learnFrom(this.journal.oldest());
     const batch = new DrainBatch(this.store);
     let more = false;
     try {
-      await inParallel(callsOf(parts.flat()), MAX_CALLS_IN_FLIGHT, (entries) => batch.drain(entries));
+      await inParallel(callsOf(batch.readable(parts.flat())), MAX_CALLS_IN_FLIGHT, (entries) => batch.drain(entries));
     } finally {
       const settled = parts.flatMap((entries) => batch.outcomesOf(entries));
       if (settled.length > 0) more = (await this.journal.settle(settled)) > 0;
     }
     if (batch.postponedFor) throw batch.postponedFor;
+    if (batch.onlyNewerCanGoOn) throw new Error('the entries that wait are of a newer version of the service');
     return { more };
   }
 }
 
 /** The entries of a task stay together: two calls that write to one task would wait for each other. */
-function callsOf(entries: readonly JournalEntry[]): JournalEntry[][] {
-  const calls: JournalEntry[][] = [];
+function callsOf(entries: readonly ReadableEntry[]): ReadableEntry[][] {
+  const calls: ReadableEntry[][] = [];
   for (const ofTask of groupedBy(entries, ({ ref }) => ref.taskId)) {
     const last = calls.at(-1);
     if (last && last.length + ofTask.length <= CALL_SIZE) last.push(...ofTask);

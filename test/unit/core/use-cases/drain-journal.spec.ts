@@ -58,7 +58,7 @@ const journaled = async (...names: string[]) => {
   }
   fixture.postgres.fails = undefined;
 };
-const waiting = async () => (await fixture.journal.oldest()).flat().map(({ write }) => nameOf(write));
+const waiting = async () => (await fixture.journal.oldest()).flat().map(({ ref }) => `${ref.taskId}/${ref.key}`);
 /** Once; the outcome of the error that it throws, if it does. */
 const drainOnce = async () => {
   asked = [];
@@ -97,7 +97,7 @@ describe('an entry that the store cannot take for now', () => {
     await drainOnce();
     expect(asked.slice(1).flat().toSorted()).toEqual(['t-1/k', 't-2/a', 't-2/b']);
     const entries = (await fixture.journal.oldest()).flat();
-    expect(entries.map(({ write }) => 'put' in write && write.put.attachment.content)).toEqual(['0', '2']);
+    expect(entries.map(({ write }) => write && 'put' in write && write.put.attachment.content)).toEqual(['0', '2']);
   });
 
   it('takes the entries of the same task with it, which would wait as long', async () => {
@@ -125,6 +125,43 @@ describe('a task that another transaction holds', () => {
     expect(asked).toHaveLength(1);
     expect(await waiting()).toEqual(['t-1/a', 't-1/b', 't-1/a']);
     locked.clear();
+    expect(await drainOnce()).toBe('more');
+    expect(await waiting()).toEqual([]);
+  });
+});
+
+describe('an entry in the format of a newer version of the service', () => {
+  let newer: string;
+  beforeEach(() => {
+    const read = fixture.journal;
+    const journal = Object.assign(Object.create(read) as AttachmentJournal, {
+      oldest: async () => {
+        const parts = await read.oldest();
+        return parts.map((entries) =>
+          entries.map((entry) =>
+            entry.write && nameOf(entry.write) === newer ? { ...entry, write: undefined } : entry,
+          ),
+        );
+      },
+    });
+    const { store } = drain as unknown as { store: AttachmentStore };
+    drain = new DrainJournal(journal, store);
+  });
+
+  it('goes behind all others with what follows it under its key, and delays none of them', async () => {
+    newer = 't-1/k';
+    await journaled('t-1/k', 't-1/a', 't-1/k', 't-2/b');
+    expect(await drainOnce()).toBe('more');
+    expect(asked).toEqual([['t-1/a', 't-2/b']]);
+    expect(await waiting()).toEqual(['t-1/k', 't-1/k']);
+  });
+
+  it('waits, and never dies', async () => {
+    newer = 't-1/k';
+    await journaled('t-1/k');
+    for (let i = 0; i < 3; i++) await expect(drain.execute()).rejects.toThrow('newer version of the service');
+    expect(await fixture.journal.backlog()).toEqual({ waiting: 1, deadLetters: 0 });
+    newer = 'none';
     expect(await drainOnce()).toBe('more');
     expect(await waiting()).toEqual([]);
   });
