@@ -19,6 +19,7 @@ import { CacheTrust } from '../core/consistency/cache-trust';
 import { CachedPages } from '../core/consistency/cached-pages';
 import { CorrectedList } from '../core/consistency/corrected-list';
 import { IndexFiller } from '../core/consistency/index-filler';
+import { JournalBacklog } from '../core/consistency/journal-backlog';
 import { StoredPages } from '../core/consistency/stored-pages';
 import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
 import { DeleteAttachment } from '../core/use-cases/attachments/delete-attachment';
@@ -39,6 +40,7 @@ import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-dat
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
+import { ReplayWrite } from '../core/use-cases/upkeep/replay-write';
 import { ReportBacklog } from '../core/use-cases/upkeep/report-backlog';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
 
@@ -68,6 +70,7 @@ export abstract class UseCases {
   abstract readonly reportBacklog: ReportBacklog;
   abstract readonly purgeHistory: PurgeHistory;
   abstract readonly convertRetiredData: ConvertRetiredData;
+  abstract readonly replayWrite: ReplayWrite;
 }
 
 type ClassOf<T> = abstract new (...args: never[]) => T;
@@ -95,6 +98,7 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   reportBacklog: ReportBacklog,
   purgeHistory: PurgeHistory,
   convertRetiredData: ConvertRetiredData,
+  replayWrite: ReplayWrite,
 };
 
 /** One adapter for each port. */
@@ -117,6 +121,7 @@ export interface ReplicaState {
   readonly trust: CacheTrust;
   readonly acknowledged: AcknowledgedChanges;
   readonly filler: IndexFiller;
+  readonly backlog: JournalBacklog;
 }
 
 /** The port as the method is to use it. */
@@ -126,7 +131,12 @@ const WITHOUT_BREAKER: WithBreaker = (_store, _method, port) => port;
 
 export function newReplicaState({ store, cache, clock }: Ports): ReplicaState {
   const trust = new CacheTrust();
-  return { trust, acknowledged: new AcknowledgedChanges(trust), filler: new IndexFiller(store, cache, clock) };
+  return {
+    trust,
+    acknowledged: new AcknowledgedChanges(trust),
+    filler: new IndexFiller(store, cache, clock),
+    backlog: new JournalBacklog(),
+  };
 }
 
 /** Each method of the API has breakers of its own; what goes on in the background has none. */
@@ -170,9 +180,17 @@ class Composition {
 
   writer(method: string): AttachmentWriter {
     const { clock, ids, journal } = this.ports;
-    const journalOfMethod = this.withBreaker('redis', method, journal);
-    const { acknowledged } = this.state;
-    return new AttachmentWriter(this.store(method), this.cache(method), journalOfMethod, clock, ids, acknowledged);
+    const { acknowledged, backlog } = this.state;
+    const [store, cache] = [this.store(method), this.cache(method)];
+    return new AttachmentWriter(
+      store,
+      cache,
+      this.withBreaker('redis', method, journal),
+      clock,
+      ids,
+      acknowledged,
+      backlog,
+    );
   }
 }
 
@@ -217,16 +235,19 @@ function taskUseCases(composition: Composition) {
 
 function backgroundUseCases({ ports, state, factory }: Composition) {
   const { store, tasks, cache, journal, expired, outbox, bus, clock, ids, metrics, settings } = ports;
-  const { trust, acknowledged } = state;
-  const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged);
+  const { trust, acknowledged, backlog } = state;
+  const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged, backlog);
+  const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
+  const remover = new AttachmentRemover(store, writer, lookup, clock, ids);
   return {
     publishEvents: new PublishEvents(outbox, bus, metrics),
     followEvents: new FollowEvents(outbox),
-    drainJournal: new DrainJournal(journal, store),
+    drainJournal: new DrainJournal(journal, store, backlog),
     projectChanges: new ProjectChanges(cache, outbox, trust, clock, settings),
     sweepExpired: new SweepExpired(expired, cache, clock),
     reportBacklog: new ReportBacklog(outbox, journal, metrics),
     purgeHistory: new PurgeHistory(outbox, expired, clock),
     convertRetiredData: new ConvertRetiredData(tasks, factory, writer, clock, ids, settings),
+    replayWrite: new ReplayWrite(store, writer, remover, clock, settings),
   };
 }

@@ -3,10 +3,20 @@ import 'reflect-metadata';
 import { causeOf } from '../app/cause-of';
 import { UsageError, type Command } from './command';
 import { createKey } from './create-key';
+import { dropDeadLetters, listDeadLetters, replayDeadLetters } from './dead-letters';
+import { journalStatus } from './journal-status';
 import { migrate } from './migrate';
 import { migrateMetadata } from './migrate-metadata';
 
-const COMMANDS: readonly Command[] = [migrate, migrateMetadata, createKey];
+const COMMANDS: readonly Command[] = [
+  migrate,
+  migrateMetadata,
+  createKey,
+  journalStatus,
+  listDeadLetters,
+  replayDeadLetters,
+  dropDeadLetters,
+];
 const HELP = ['help', '-h', '--help'];
 
 /** `dossier COMMAND …`: what operators run beside the service. Never starts a server. */

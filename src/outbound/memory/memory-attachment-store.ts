@@ -37,8 +37,8 @@ export class MemoryAttachmentStore implements AttachmentStore {
     return Promise.resolve(this.database.transaction(write));
   }
 
-  drain(write: JournaledWrite): Promise<DrainOutcome> {
-    return Promise.resolve(this.database.transaction(() => this.drainNow(write)));
+  drain(writes: readonly JournaledWrite[]): Promise<readonly DrainOutcome[]> {
+    return Promise.resolve(this.database.transaction(() => writes.map((write) => this.drainNow(write))));
   }
 
   find(refs: readonly AttachmentRef[], organization: string, nowMs: number) {

@@ -14,7 +14,7 @@ declare module 'ioredis' {
   interface RedisCommander<Context> {
     journalAppend(...args: [...AppendKeys, ScriptArguments]): Result<AppendReply, Context>;
     journalOldest(journal: string, maxEntries: number, maxBytes: number): Result<string[], Context>;
-    journalSettle(...args: [...AppendKeys, deadLetters: string, ScriptArguments]): Result<0 | 1, Context>;
+    journalSettle(keyCount: number, keys: readonly string[], args: ScriptArguments): Result<number, Context>;
     journalBury(journal: string, deadLetters: string, entry: string): Result<null, Context>;
   }
 }
@@ -23,7 +23,7 @@ export function defineJournalScripts(client: Redis | Cluster): void {
   defineChangingScripts(client, {
     journalAppend: ['journal-append.lua', 4],
     journalOldest: ['journal-oldest.lua', 1],
-    journalSettle: ['journal-settle.lua', 5],
+    journalSettle: ['journal-settle.lua'],
     journalBury: ['journal-bury.lua', 2],
   });
 }

@@ -17,6 +17,8 @@ import type {
 import type {
   JournalEntry,
   JournalOutcome,
+  ReadableEntry,
+  SettledEntry,
   SettleOutcome,
   JournaledWrite,
 } from '../../../src/core/ports/attachment-journal';
@@ -25,7 +27,7 @@ import { earlier, forget, raiseFloor, TaskState, type CacheRecord, type Control 
 
 const UNFILLED_TTL_MS = 60_000;
 /** Redis bounds their bytes as well: here they are small. */
-const MAX_OLDEST = 100;
+const MAX_OLDEST = 500;
 const SKEW_MS = 100;
 
 export interface CacheModelOptions {
@@ -46,15 +48,19 @@ export type AppendAnswer =
   | { readonly state: 'journaled'; readonly replaced?: AttachmentIdentity }
   | Exclude<JournalOutcome, { state: 'journaled' }>;
 
-export interface JournalItem extends JournalEntry {
+export interface JournalItem extends ReadableEntry {
   /** Id of the live attachment that the write has met. */
   readonly replacedId?: string;
+}
+
+export interface BuriedItem extends JournalItem {
+  readonly reason: string;
 }
 
 export interface CacheSnapshot {
   readonly tasks: ReadonlyMap<string, TaskState>;
   readonly journal: readonly JournalItem[];
-  readonly deadLetters: readonly JournalItem[];
+  readonly deadLetters: readonly BuriedItem[];
   readonly cursor?: number;
 }
 
@@ -65,7 +71,7 @@ export interface CacheSnapshot {
 export class CacheModel {
   private tasks = new Map<string, TaskState>();
   journal: JournalItem[] = [];
-  deadLetters: JournalItem[] = [];
+  deadLetters: BuriedItem[] = [];
   /** The outbox position up to which everything here has been brought. */
   cursor?: number;
 
@@ -121,13 +127,18 @@ export class CacheModel {
     task.renewLifetimes(this.nowMs());
   }
 
-  fill({ taskId, organization, token, attachments, withBodies, complete }: Fill): void {
+  fill({ taskId, organization, token, attachments, withBodies, complete, isNewTask }: Fill): void {
     const task = this.task(taskId);
     const { control } = task;
     if (!control || control.deletedVersion !== undefined || control.floor !== token.floor) return;
+    const isNew = isNewTask && complete && control.organization === undefined;
     control.organization = organization;
     for (const attachment of attachments) this.fillIn(task, control, attachment, withBodies);
     if (complete) this.complete(task, control, token.floor);
+    if (isNew && control.floor === token.floor) {
+      control.spentToken = token.floor;
+      control.floor = 0;
+    }
     task.renewLifetimes(this.nowMs());
   }
 
@@ -162,7 +173,14 @@ export class CacheModel {
     return this.journal.slice(0, MAX_OLDEST);
   }
 
-  settle({ ref: { taskId, key }, op }: JournalEntry, { state, ...settled }: SettleOutcome): boolean {
+  /** How many were settled: up to the first that is not at the head. */
+  settle(settled: readonly SettledEntry[]): number {
+    const end = settled.findIndex(({ entry, outcome }) => !this.settleHead(entry, outcome));
+    return end < 0 ? settled.length : end;
+  }
+
+  private settleHead({ ref: { taskId, key }, op }: JournalEntry, outcome: SettleOutcome): boolean {
+    const { state } = outcome;
     const head = this.journal[0];
     if (head?.op !== op) return false;
     this.journal.shift();
@@ -175,7 +193,7 @@ export class CacheModel {
       if (record && !isNewest) control?.overtaken.set(key, op);
       return true;
     }
-    if (state === 'refused') this.deadLetters.push(head);
+    if (state === 'refused') this.deadLetters.push({ ...head, reason: outcome.reason });
     if (!control) return true;
     control.undrained = Math.max(control.undrained - 1, 0);
     if (control.overtaken.get(key) === op) control.overtaken.delete(key);
@@ -183,7 +201,7 @@ export class CacheModel {
       task.remove(control, key);
       forget(control, record.version);
     } else if (isNewest) {
-      this.drained(task, control, key, 'identity' in settled ? settled.identity : undefined);
+      this.drained(task, control, key, 'identity' in outcome ? outcome.identity : undefined);
     }
     task.renewLifetimes(this.nowMs());
     return true;

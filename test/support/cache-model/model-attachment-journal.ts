@@ -3,7 +3,7 @@ import {
   AttachmentJournal,
   type JournalEntry,
   type JournalOutcome,
-  type SettleOutcome,
+  type SettledEntry,
   type JournaledWrite,
 } from '../../../src/core/ports/attachment-journal';
 import type { CacheModel, JournalItem } from './cache-model';
@@ -28,8 +28,8 @@ export class ModelAttachmentJournal extends AttachmentJournal {
     return Promise.resolve(items.length > 0 ? [items.map(entryOf)] : []);
   }
 
-  settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean> {
-    return Promise.resolve(this.model.settle(entry, outcome));
+  settle(settled: readonly SettledEntry[]): Promise<number> {
+    return Promise.resolve(this.model.settle(settled));
   }
 
   backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }> {

@@ -20,6 +20,8 @@ interface Mortal {
 export interface Control extends Mortal {
   /** A put at or below it may be older than what was forgotten; also the token of fills. */
   floor: number;
+  /** The token that was given out before the floor was lowered: the floor never has this value again. */
+  spentToken?: number;
   /** Every live attachment of the task has a record. */
   complete: boolean;
   organization?: string;
@@ -150,6 +152,7 @@ export class TaskState {
 /** Voids every token, and every put up to the version that is not here yet. */
 export function raiseFloor(control: Control, version: number): void {
   control.floor = Math.max(control.floor + 1, version);
+  if (control.floor === control.spentToken) control.floor += 1;
 }
 
 export function forget(control: Control, version: number): void {

@@ -96,7 +96,7 @@ export class CreateTask {
   private async fill(task: Task, puts: readonly AttachmentPut[], token: FillToken): Promise<void> {
     const { id: taskId, organization } = task;
     const attachments = puts.map(({ attachment }) => attachment);
-    const fill = { taskId, organization, token, attachments, withBodies: true, complete: true };
+    const fill = { taskId, organization, token, attachments, withBodies: true, complete: true, isNewTask: true };
     await unlessCacheIsDown(this.cache.fill([fill]));
   }
 }

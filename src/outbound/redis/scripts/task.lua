@@ -7,6 +7,7 @@
 --           o        organisation; present if the task is known to exist
 --           d        version of the task's deletion
 --           x        earliest expiresAt of the live records, in ms
+--           t        the token that was given out before the floor was lowered; the floor never has this value again
 --           n        number of the task's entries in the journal; above 0, nothing journaled may expire
 --           r:<key>  record: '<version> <op> <mark> <state> <expiresAt>'; mark is cached, journaled or drained, state
 --                    is live or deleted, expiresAt is in ms, 0 for never
@@ -66,7 +67,7 @@ local function presentFloor()
 end
 
 local function loadTask()
-  local fields = redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o')
+  local fields = redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 't')
   local floor, live, deletedVersion = versionOf(fields[1]), integerOf(fields[2]), versionOf(fields[4])
   if not floor or not live then return nil end
   return {
@@ -79,6 +80,7 @@ local function loadTask()
     earliestExpiry = fields[5] and (integerOf(fields[5]) or 0),
     complete = fields[6] == '1',
     organization = fields[7],
+    spentToken = integerOf(fields[8]),
   }
 end
 
