@@ -260,7 +260,7 @@ describe.each(SETUPS)('JSON-RPC 2.0 over HTTP, $name', ({ open }) => {
         { field: 'limt', message: 'is not a parameter of this method, did you mean limit?' },
         { field: 'includeBodies', message: 'must be true or false, or left out' },
         { field: 'limit', message: 'must be an integer from 1 to 100, is 101' },
-        { field: 'offset', message: 'must be an integer from 0 to 9007199254740991' },
+        { field: 'offset', message: 'must be a number, an integer from 0 to 9007199254740991' },
       ]);
       const size = { ...create('k').params, size: '5' };
       expect(fieldErrors(await service.error('task.create_attachment', size))).toEqual([

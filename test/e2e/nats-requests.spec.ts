@@ -235,7 +235,7 @@ describe('a request over NATS', () => {
 
   it.each([
     ['a batch', [{ jsonrpc: '2.0', id: 1 }], /^a NATS request must be one object/],
-    ['a scalar', 'null', /^a NATS request must be one object/],
+    ['a scalar', '7', /^a NATS request must be one object/],
     [
       'a call of a method of another subject',
       { jsonrpc: '2.0', method: 'task.list', id: null },

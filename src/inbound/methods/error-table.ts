@@ -52,7 +52,7 @@ const REFUSALS: {
     new JsonRpcError(CONFLICT, 'Conflict', {
       code: 'TASK_EXISTS',
       taskId,
-      reason: 'the id was used before: ids are not used again, also not after the task was deleted',
+      reason: 'the id was used before, with other parameters or for a task that is deleted: ids are not used again',
     }),
   'task-finished': (refusal) =>
     new JsonRpcError(INVALID_PARAMS, `Task ${refusal.taskId} is already ${refusal.status}`, finishedFacts(refusal)),

@@ -25,7 +25,15 @@ import {
 
 const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
 
-/** The task of a method, by either of two names that mean the same. */
+type EitherId = Readonly<Record<'id' | 'taskId', string | null | undefined>>;
+
+/** Of two names that mean the same. */
+function idProblems({ id, taskId }: Partial<EitherId>): FieldError[] {
+  if (!isGiven(id) || !isGiven(taskId) || id === taskId) return [];
+  return [{ field: 'taskId', message: 'must be the same as id' }];
+}
+
+/** The task of a method, by either name. */
 export class TaskIdParams implements CrossChecked {
   @ValidateIf(({ id, taskId }: TaskIdParams) => isGiven(id) || !isGiven(taskId))
   @Rule(taskIdProblem)
@@ -36,9 +44,7 @@ export class TaskIdParams implements CrossChecked {
   taskId?: string | null;
 
   problems(_settings: CoreSettings): FieldError[] {
-    const { id, taskId } = this;
-    if (!isGiven(id) || !isGiven(taskId) || id === taskId) return [];
-    return [{ field: 'taskId', message: 'must be the same as id' }];
+    return idProblems(this);
   }
 
   toTaskId(): string {
@@ -50,10 +56,14 @@ function isGiven(member: unknown): boolean {
   return member !== undefined && member !== null;
 }
 
-export class CreateTaskParams implements TaskDraft, CrossChecked {
+export class CreateTaskParams implements CrossChecked {
   @MayBeOmitted()
   @Rule(taskIdProblem)
   id?: string;
+
+  @MayBeOmitted()
+  @Rule(taskIdProblem)
+  taskId?: string;
 
   @Rule(isString)
   text!: string;
@@ -70,7 +80,12 @@ export class CreateTaskParams implements TaskDraft, CrossChecked {
   parentId?: string | null;
 
   problems(): FieldError[] {
-    return taskProblems(this);
+    return [...idProblems(this), ...taskProblems(this)];
+  }
+
+  toDraft(): TaskDraft {
+    const { id, taskId, ...draft } = this;
+    return { ...draft, id: id ?? taskId };
   }
 }
 

@@ -33,7 +33,7 @@ export class TasksRpc {
 
   @MessagePattern('task.create')
   async create(@Payload() params: CreateTaskParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return createdTaskView(await this.createTask.execute(params, caller));
+    return createdTaskView(await this.createTask.execute(params.toDraft(), caller));
   }
 
   @MessagePattern('task.get')

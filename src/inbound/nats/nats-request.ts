@@ -31,7 +31,7 @@ const NEST_START = Buffer.from('{"pattern":');
 
 /**
  * The call in a message to the subject `method`. It has one of three forms: a JSON-RPC request object, which may leave
- * out its method; a packet of Nest's NATS client; or the bare params, which may be empty.
+ * out its method; a packet of Nest's NATS client; or the bare params, if there are any.
  */
 export function readNatsRequest(method: string, payload: Uint8Array, maxBodyBytes: number): NatsRequest {
   if (payload.length > maxBodyBytes) {
@@ -40,7 +40,8 @@ export function readNatsRequest(method: string, payload: Uint8Array, maxBodyByte
       NEST_START.equals(payload.subarray(0, NEST_START.length)) ? nestReplyOf : replyOf,
     );
   }
-  if (payload.length === 0) return { call: { id: 'null', method, params: RawParams.NONE }, replyOf };
+  const withoutParams: NatsRequest = { call: { id: 'null', method, params: RawParams.NONE }, replyOf };
+  if (payload.length === 0) return withoutParams;
   let text: string;
   let message: unknown;
   try {
@@ -49,6 +50,7 @@ export function readNatsRequest(method: string, payload: Uint8Array, maxBodyByte
   } catch {
     return refused(parseError());
   }
+  if (message === null || (Array.isArray(message) && message.length === 0)) return withoutParams;
   if (!isObject(message)) return { call: invalidCall(NOT_AN_OBJECT), replyOf };
   if (message['jsonrpc'] !== undefined) return { call: jsonRpcCall(method, message, text), replyOf };
   if (isNestPacket(message)) return { call: nestCall(method, message, text), replyOf: nestReplyOf };
@@ -69,7 +71,8 @@ function isNestPacket({ pattern, data, id }: Members): boolean {
 /** A packet without an id is an event in Nest's words, and a notification in those of JSON-RPC. */
 function nestCall(method: string, { id: givenId, data }: Members, text: string): Call | InvalidCall {
   const id = idText(givenId, () => text);
-  const params = readParams(data, () => memberText(text, 'data'));
+  // Users of Nest's client send an empty string if they have nothing to send.
+  const params = data === '' ? RawParams.NONE : readParams(data, () => memberText(text, 'data'));
   const idProblem = idProblemOf(givenId);
   if (idProblem) return invalidCall(idProblem);
   return params ? { id, method, params } : invalidCall('data must be an object', id);

@@ -30,7 +30,7 @@ export function natsAddress(urls: string): NatsAddress {
 
 /** As one line, without the password or the token. */
 export function describeNats({ servers, user, token, tls }: NatsAddress): string {
-  const login = token === undefined ? (user ?? 'without') : 'by token';
+  const login = token === undefined ? (user === undefined ? 'no user' : `user ${user}`) : 'a token';
   // A server that offers TLS is believed even if the URL does not ask for it.
-  return `NATS at ${servers.join(', ')}, user ${login}, TLS ${tls ? 'on' : 'if the server asks for it'}`;
+  return `NATS at ${servers.join(', ')}, ${login}, TLS ${tls ? 'on' : 'if the server asks for it'}`;
 }

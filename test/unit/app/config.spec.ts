@@ -155,8 +155,8 @@ describe('configuration', () => {
     ['REDIS_URL', 'redis://:s%25cret@cache/3', 'Redis at cache:6379, database 3, user default, TLS off'],
     ['REDIS_URL', 'rediss://me:secret@cache:6380', 'Redis at cache:6380, database 0, user me, TLS on'],
     ['NATS_URL', 'nats://u:secret@a,nats://b:4223', 'NATS at a:4222, b:4223, user u, TLS if the server asks for it'],
-    ['NATS_URL', 'tls://secret@a', 'NATS at a:4222, user by token, TLS on'],
-    ['NATS_URL', 'nats://a', 'NATS at a:4222, user without, TLS if the server asks for it'],
+    ['NATS_URL', 'tls://secret@a', 'NATS at a:4222, a token, TLS on'],
+    ['NATS_URL', 'nats://a', 'NATS at a:4222, no user, TLS if the server asks for it'],
   ])('says what the clients understand, without the secret: %s=%s', (name, value, description) => {
     const { store, redis, nats } = loadConfig({ [name]: value });
     expect([store, redis, nats]).toContainEqual(expect.objectContaining({ description }));

@@ -150,7 +150,7 @@ describe('params', () => {
     });
     expect(messages(ListAttachmentsParams, { taskId: 't', limit: 101, offset: '0' })).toEqual({
       limit: 'must be an integer from 1 to 100, is 101',
-      offset: 'must be an integer from 0 to 9007199254740991',
+      offset: 'must be a number, an integer from 0 to 9007199254740991',
     });
     expect(messages(GetAttachmentsBatchParams, { requests: Array(101).fill(ref) })).toEqual({
       requests: 'must be an array of 1 to 100 elements, has 101',
@@ -356,6 +356,17 @@ describe('params of the task methods', () => {
     expect(wrong({ id: 'a b', taskId: 'c d' })).toEqual(['id', 'taskId']);
     expect(wrong({})).toEqual(['id']);
     expect(wrong({ id: null, taskId: null })).toEqual(['id']);
+  });
+
+  it('the id that the caller chooses for a new task is named id or taskId', () => {
+    const idOf = (ids: object) => bind(CreateTaskParams, { text: 'x', ...ids }).toDraft().id;
+    expect([idOf({ id: 't' }), idOf({ taskId: 't' }), idOf({ id: 't', taskId: 't' }), idOf({})]).toEqual([
+      't',
+      't',
+      't',
+      undefined,
+    ]);
+    expect(wrongFields(CreateTaskParams, { text: 'x', id: 't', taskId: 'u' })).toEqual(['taskId']);
   });
 
   it('a completion or an update names its task in its command', () => {

@@ -107,8 +107,8 @@ describe('bare params', () => {
     expect(callIn(payload)).toEqual(call(params, 'null', payload));
   });
 
-  it('an empty payload is no params', () => {
-    expect(callIn('')).toEqual(call({}, 'null'));
+  it('an empty payload, null and [] are no params', () => {
+    for (const payload of ['', 'null', '[]']) expect(callIn(payload)).toEqual(call({}, 'null'));
     expect(reply('', { result: '{"x":1}' })).toEqual({ jsonrpc: '2.0', result: { x: 1 }, id: null });
   });
 
@@ -131,6 +131,7 @@ describe('a packet of Nest', () => {
   });
 
   it.each([
+    ['""', {}, '{}'],
     ['null', {}, '{}'],
     ['[]', {}, '{}'],
     ['[ {"id":"t-1", "n":1.0} ]', { id: 't-1', n: 1 }, '{"id":"t-1", "n":1.0}'],
@@ -140,7 +141,7 @@ describe('a packet of Nest', () => {
   });
 
   it.each([
-    ['data that is no object', '{"pattern":"task.get","data":"","id":"a"}', '"a"', /^data must be an object$/],
+    ['data that is no object', '{"pattern":"task.get","data":"x","id":"a"}', '"a"', /^data must be an object$/],
     ['an id that is none', '{"pattern":"task.get","data":{},"id":[]}', 'null', /^id must be /],
   ])('is refused with %s', (_what, payload, id, reason) => {
     expect(callIn(payload)).toEqual({ code: -32600, id, reason: expect.stringMatching(reason) as unknown });
@@ -167,13 +168,10 @@ describe('anything else', () => {
     expect(callIn(payload)).toEqual({ code: -32700, id: 'null' });
   });
 
-  it.each(['[]', '[{"jsonrpc":"2.0","id":1}]', '1', '"x"', 'null', 'true'])(
-    'the payload %s is no request',
-    (payload) => {
-      const reason = expect.stringMatching(/^a NATS request must be one object/) as unknown;
-      expect(callIn(payload)).toEqual({ code: -32600, id: 'null', reason });
-    },
-  );
+  it.each(['[{"jsonrpc":"2.0","id":1}]', '1', '"x"', 'true'])('the payload %s is no request', (payload) => {
+    const reason = expect.stringMatching(/^a NATS request must be one object/) as unknown;
+    expect(callIn(payload)).toEqual({ code: -32600, id: 'null', reason });
+  });
 
   it('a payload over the limit is not read', () => {
     const fits = `{"a":"${'x'.repeat(MAX_BODY_BYTES - 8)}"}`;
