@@ -1,4 +1,4 @@
-const OUTSIDE = '^(node:|node_modules/)|^[a-z_]+(/promises)?$';
+const OUTSIDE = '^(node:|node_modules/)|^[a-z_][a-z_0-9]*(/promises)?$';
 
 /** What a room of `src/inbound` may import of its neighbours: a request goes on from left to right, and never back. */
 const NEIGHBOURS = {

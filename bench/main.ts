@@ -1,4 +1,5 @@
 import { measureDrain } from './drain';
+import { measureFairness } from './fairness';
 import { measureEvents } from './events';
 import { measureLoad } from './load';
 import { measureRoundTrips } from './round-trips';
@@ -8,6 +9,7 @@ const MEASUREMENTS = {
   load: measureLoad,
   events: measureEvents,
   drain: measureDrain,
+  fairness: measureFairness,
 };
 
 /** Takes the names of measurements and runs them in that order; without names, runs all of them. Prints Markdown. */

@@ -43,18 +43,20 @@ const MAX_RATE_WINDOWS = 200_000;
 export class AppModule {
   /** Throws `ConfigError` if the data directory or the key file cannot be used. */
   static async register(config: Config): Promise<DynamicModule> {
+    const load = new LoadShedder(config);
+    const maxReplyBytes = Math.min(config.maxReplyBytes, load.bytes.maxReplyBytes);
     const { perMinute, perMethod } = config.rateLimits;
     const authenticator = { provide: Authenticator, useFactory: openAuthenticator(config), inject: [Registry] };
-    const shared = [...sharedProviders(config), authenticator];
+    const shared = [{ provide: LoadShedder, useValue: load }, ...sharedProviders(config), authenticator];
     return {
       module: AppModule,
       global: true,
       imports: [
         UseCasesModule.register(config, await openDatabase(config)),
         MethodsModule.register(new RateLimitRules(perMinute, perMethod)),
-        HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, config.maxReplyBytes), frontDoor(config)),
+        HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, maxReplyBytes), frontDoor(config)),
         HealthModule,
-        ...(config.nats ? [natsRequests(config)] : []),
+        ...(config.nats ? [natsRequests({ ...config, maxReplyBytes })] : []),
       ],
       providers: [...shared, startUp, shutdown(config)],
       exports: shared,
@@ -65,7 +67,6 @@ export class AppModule {
 /** What several rooms use. */
 function sharedProviders(config: Config): Provider[] {
   return [
-    { provide: LoadShedder, useValue: new LoadShedder(config) },
     wire(CallDurations, Registry),
     wire(BackgroundJobs, DrainJournal, ProjectChanges, PublishEvents, SweepExpired, ReportBacklog, PurgeHistory),
     dependencyWatch(config),

@@ -111,6 +111,26 @@ describe('a session of PostgreSQL', () => {
     });
   });
 
+  it('is there for one owner, however many statements of another wait; these find the pool busy, not the server out', async () => {
+    const connection = new PostgresConnection(serverDatabase({ url: server.url, poolSize: 8 }));
+    try {
+      await connection.query('CREATE TABLE hot AS SELECT 0 AS count');
+      const write = () => connection.query('UPDATE hot SET count = count + 1, at = pg_sleep(0.2)', [], 5000, 'greedy');
+      await connection.query('ALTER TABLE hot ADD at text');
+      const writes = Array.from({ length: 100 }, () => write().catch((error: unknown) => error));
+      for (let i = 0; i < 20; i++) {
+        const startedAtMs = performance.now();
+        await connection.query('SELECT 1', [], 5000, 'modest');
+        expect(performance.now() - startedAtMs).toBeLessThan(1000);
+      }
+      const failures = (await Promise.all(writes)).filter((outcome) => outcome instanceof Error);
+      expect(failures.length).toBeGreaterThan(0);
+      expect(failures.every((error) => error instanceof StoreError && error.outcome === 'busy')).toBe(true);
+    } finally {
+      await connection.close();
+    }
+  });
+
   it('does not repeat what PostgreSQL cannot do at all', async () => {
     await connected(server.url, async (connection) => {
       const isolation = connection.query('CREATE TABLE t (a integer) PARTITION BY LIST (a, a)');

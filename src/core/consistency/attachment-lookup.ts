@@ -4,6 +4,7 @@ import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
 import type { AttachmentCache, CachedAttachment, Fill } from '../ports/attachment-cache';
 import type { AttachmentStore, StoredAttachment } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
+import type { Room } from '../ports/room';
 import type { Metrics } from '../ports/metrics';
 import { StoreError, isOutage } from '../ports/store-error';
 import type { AcknowledgedChanges } from './acknowledged-changes';
@@ -18,6 +19,12 @@ export interface FoundAttachment {
   readonly journaled?: boolean;
   /** The store should have been asked, and was unavailable. */
   readonly degraded?: true;
+}
+
+/** How much time and memory a lookup may take. */
+export interface LookupBounds {
+  readonly deadline?: Deadline;
+  readonly room?: Room;
 }
 
 const TASK_MISSING: FoundAttachment = { taskExists: false };
@@ -40,10 +47,10 @@ export class AttachmentLookup {
   async find(
     refs: readonly AttachmentRef[],
     caller: Caller,
-    deadline = new Deadline(this.clock),
+    { deadline = new Deadline(this.clock), room }: LookupBounds = {},
   ): Promise<readonly FoundAttachment[]> {
     const ownVersions = refs.map((ref) => this.acknowledged.versionOf(ref));
-    const cached = await unlessCacheIsDown(this.cache.read(refs, caller.organization));
+    const cached = await unlessCacheIsDown(this.cache.read(refs, caller.organization, room));
     const known = refs.map((ref, i) => this.knownAnswer(ref, cached?.[i], ownVersions[i] as number, caller));
     this.metrics.cacheHits(known.filter((answer) => answer?.attachment).length);
     const missed = refs.flatMap((ref, i) => (known[i] ? [] : [{ ref, i, cached: cached?.[i] }]));
@@ -51,7 +58,7 @@ export class AttachmentLookup {
 
     this.metrics.cacheMisses(missed.length);
     const asked = missed.map((one) => ({ ...one, ownVersion: ownVersions[one.i] as number }));
-    const answers = await this.askStore(asked, caller, deadline);
+    const answers = await this.askStore(asked, caller, deadline, room);
     asked.forEach(({ i }, nth) => (known[i] = answers[nth]));
     return known as readonly FoundAttachment[];
   }
@@ -88,12 +95,17 @@ export class AttachmentLookup {
     return this.trust.accepts(cached) ? { attachment, journaled, taskExists: true } : undefined;
   }
 
-  private async askStore(asked: readonly Asked[], caller: Caller, deadline: Deadline): Promise<FoundAttachment[]> {
+  private async askStore(
+    asked: readonly Asked[],
+    caller: Caller,
+    deadline: Deadline,
+    room?: Room,
+  ): Promise<FoundAttachment[]> {
     const refs = asked.map(({ ref }) => ref);
     const timeoutMs = deadline.leftMs(CACHE_TIMEOUT_MS);
     let stored: Awaited<ReturnType<AttachmentStore['find']>>;
     try {
-      stored = await this.store.find(refs, caller.organization, this.clock.nowMs(), timeoutMs);
+      stored = await this.store.find(refs, caller.organization, this.clock.nowMs(), timeoutMs, room);
     } catch (error) {
       if (!isOutage(error)) throw error;
       const answers = asked.map((one) => this.degradedAnswer(one, caller));

@@ -21,12 +21,12 @@ export class CachedPages {
 
   /** `known` are the changes that the page must have. Throws `StoreError`. */
   read(query: AttachmentListQuery, known: readonly KnownChange[]): Promise<CachedPage> {
-    const { taskId, organization, nowMs, limit, offset, descending, includeBodies } = query;
+    const { taskId, organization, nowMs, limit, offset, descending, includeBodies, room } = query;
     return this.cache.readPage({
       taskId,
       organization,
       nowMs,
-      page: isFiltered(query) ? UNUSED_PAGE : { limit, offset, descending, includeBodies, known },
+      page: isFiltered(query) ? UNUSED_PAGE : { limit, offset, descending, includeBodies, known, room },
     });
   }
 
@@ -48,7 +48,7 @@ export class CachedPages {
     const lost = page.entries.flatMap(({ key, attachment }) => (attachment ? [] : [{ taskId: query.taskId, key }]));
     // What the cache lacks are bodies, which would be fetched for nothing.
     if (lost.length > 0 && !query.includeBodies) return undefined;
-    const found = lost.length > 0 ? await this.lookup.find(lost, caller, deadline) : [];
+    const found = lost.length > 0 ? await this.lookup.find(lost, caller, { deadline, room: query.room }) : [];
     const byKey = new Map(lost.map(({ key }, i) => [key, found[i]?.attachment]));
     const attachments = page.entries.flatMap(({ key, attachment }) => attachment ?? byKey.get(key) ?? []);
     if (attachments.length < page.entries.length) return undefined;

@@ -6,7 +6,7 @@ import { taskNotFound } from '../domain/task';
 import type { AttachmentCache, CachedPage, JournaledChange, KnownChange } from '../ports/attachment-cache';
 import type { AttachmentListQuery, AttachmentStore, StoredAttachment } from '../ports/attachment-store';
 import { StoreError } from '../ports/store-error';
-import type { AttachmentLookup } from './attachment-lookup';
+import type { AttachmentLookup, LookupBounds } from './attachment-lookup';
 import type { Deadline } from './deadline';
 import type { AcknowledgedChanges } from './acknowledged-changes';
 import { unlessCacheIsDown } from './unless-cache-is-down';
@@ -63,7 +63,7 @@ export class CorrectedList {
     if (query.descending) matching.reverse();
     const page = matching.slice(query.offset, query.offset + query.limit);
     if (!query.includeBodies) return { attachments: page, totalCount: matching.length };
-    return { ...(await this.withBodies(page, caller, deadline)), totalCount: matching.length };
+    return { ...(await this.withBodies(page, caller, { deadline, room: query.room })), totalCount: matching.length };
   }
 
   private mayBeIncomplete({ taskId }: AttachmentListQuery, cached: CachedPage | undefined): boolean {
@@ -84,14 +84,14 @@ export class CorrectedList {
 
   /** What the store has under changed keys that it does not list: it may have deleted them later. */
   private async findAbsent(
-    { taskId, organization, nowMs }: AttachmentListQuery,
+    { taskId, organization, nowMs, room }: AttachmentListQuery,
     changes: readonly { readonly key: string }[],
     listed: ReadonlyMap<string, Attachment>,
     deadline: Deadline,
   ): Promise<readonly StoredAttachment[]> {
     const refs = changes.flatMap(({ key }) => (listed.has(key) ? [] : [{ taskId, key }]));
     if (refs.length === 0) return [];
-    return (await this.store.find(refs, organization, nowMs, deadline.leftMs(CACHE_TIMEOUT_MS))).found;
+    return (await this.store.find(refs, organization, nowMs, deadline.leftMs(CACHE_TIMEOUT_MS), room)).found;
   }
 
   /** Undefined if the cache is unavailable. */
@@ -100,8 +100,8 @@ export class CorrectedList {
   }
 
   /** Without those that have been deleted in between. */
-  private async withBodies(page: readonly Attachment[], caller: Caller, deadline: Deadline) {
-    const found = page.length > 0 ? await this.lookup.find(page, caller, deadline) : [];
+  private async withBodies(page: readonly Attachment[], caller: Caller, bounds: LookupBounds) {
+    const found = page.length > 0 ? await this.lookup.find(page, caller, bounds) : [];
     const attachments = found.flatMap(({ attachment }) => attachment ?? []);
     return { attachments, degraded: found.some(({ degraded }) => degraded) || undefined };
   }

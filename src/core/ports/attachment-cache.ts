@@ -1,6 +1,7 @@
 import type { Attachment, AttachmentRef } from '../domain/attachment';
 import type { WriteStamp } from '../domain/version';
 import type { OutboxChange } from './outbox';
+import type { Room } from './room';
 
 /** Permission to fill in what a later read of the store returns; void as soon as anything has changed. */
 export interface FillToken {
@@ -72,6 +73,8 @@ export interface PageRequest {
     readonly offset: number;
     readonly descending: boolean;
     readonly includeBodies: boolean;
+    /** For the bodies; undefined for any size. */
+    readonly room?: Room;
     /** There is no page unless each of these, or something newer under its key, is in it. */
     readonly known: readonly KnownChange[];
   };
@@ -132,8 +135,15 @@ export interface ProjectionCursor {
  * effect, then or later.
  */
 export abstract class AttachmentCache {
-  /** In the order of `refs`. One round trip, or one per slot if the cache is split into slots. */
-  abstract read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]>;
+  /**
+   * In the order of `refs`. One round trip, or one per slot if the cache is split into slots, and one more if the bodies
+   * are larger than `room` guessed.
+   */
+  abstract read(
+    refs: readonly AttachmentRef[],
+    organization: string,
+    room?: Room,
+  ): Promise<readonly CachedAttachment[]>;
 
   /** What is known of a task, without any attachment. One round trip. */
   abstract readTask(taskId: string): Promise<CachedTask>;

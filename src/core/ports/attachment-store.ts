@@ -1,5 +1,6 @@
 import type { Attachment, AttachmentIdentity, AttachmentRef, AttachmentType } from '../domain/attachment';
 import type { DrainDelay, DrainOutcome, JournaledWrite } from './attachment-journal';
+import type { Room } from './room';
 import type { AttachmentDeletion, AttachmentPut } from './attachment-write';
 
 /** Undefined: the write is unconditional. */
@@ -43,6 +44,8 @@ export interface AttachmentListQuery {
   /** If false, outlines are returned. */
   readonly includeBodies: boolean;
   readonly nowMs: number;
+  /** For the bodies; undefined for any size. */
+  readonly room?: Room;
 }
 
 /**
@@ -51,7 +54,8 @@ export interface AttachmentListQuery {
  * they arrive: a write with a lower version than what is there, or was deleted there, is superseded. An expired
  * attachment counts as absent. A task that is deleted, or that belongs to another organisation, counts as missing.
  *
- * Every method throws `StoreError`, within `timeoutMs`, and is one round trip. A write that timed out may still take
+ * Every method throws `StoreError`, within `timeoutMs`, and is one round trip; a read whose bodies are larger than
+ * its room guessed is two. A write that timed out may still take
  * effect; a statement that timed out is not left running.
  */
 export abstract class AttachmentStore {
@@ -90,6 +94,7 @@ export abstract class AttachmentStore {
     organization: string,
     nowMs: number,
     timeoutMs: number,
+    room?: Room,
   ): Promise<{ tasks: ReadonlySet<string>; found: readonly StoredAttachment[] }>;
 
   /**

@@ -4,6 +4,7 @@ import type { Task, TaskStatus } from '../domain/task';
 import type { WriteStamp } from '../domain/version';
 import type { PutOutcome } from './attachment-store';
 import type { AttachmentPut } from './attachment-write';
+import type { Room } from './room';
 
 export interface CountedTask {
   readonly task: Task;
@@ -24,6 +25,8 @@ export interface TaskListQuery {
   readonly orderBy: 'createdAt' | 'updatedAt' | 'priority';
   readonly descending: boolean;
   readonly nowMs: number;
+  /** For the metadata and the errors; undefined for any size. */
+  readonly room?: Room;
 }
 
 /** What is kept and announced of one deleted task. */

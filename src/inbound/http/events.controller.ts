@@ -11,6 +11,7 @@ import { Authenticator } from '../auth/authenticator';
 import type { Credential } from '../auth/credential';
 import { CallContext } from '../json-rpc/call-context';
 import { overloaded } from '../json-rpc/json-rpc-error';
+import { FairShare } from '../load/fair-share';
 import { RateLimitGuard } from '../methods/rate-limit.guard';
 import { RoleGuard } from '../methods/role.guard';
 import { EVENT_STREAM, EventStream } from './event-stream';
@@ -33,7 +34,7 @@ const MAX_FOLLOWERS = 100;
 export class EventsController implements OnModuleDestroy {
   private readonly logger = new Logger(EventsController.name);
   private readonly shutdown = new AbortController();
-  private followers = 0;
+  private readonly followers = new FairShare(MAX_FOLLOWERS, 3);
 
   constructor(
     private readonly followEvents: FollowEvents,
@@ -49,17 +50,16 @@ export class EventsController implements OnModuleDestroy {
   async stream(
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
-    @HttpCall() { credential }: CallContext,
+    @HttpCall() { credential, share }: CallContext,
   ): Promise<void> {
-    if (this.followers >= MAX_FOLLOWERS) throw overloaded();
-    this.followers += 1;
+    if (!this.followers.take(share, 1)) throw overloaded();
     try {
       const command = commandOf(request);
       const page = await this.followEvents.execute(command, credential.caller);
       if (request.method === 'HEAD') sendRest(reply, { status: 200, headers: { 'content-type': EVENT_STREAM } });
       else await this.follow(request, reply, command, credential, page);
     } finally {
-      this.followers -= 1;
+      this.followers.giveBack(share, 1);
     }
   }
 

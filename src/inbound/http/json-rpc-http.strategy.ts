@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Authenticator } from '../auth/authenticator';
 import { AuthenticationFailure } from '../auth/credential';
 import { Lifecycle } from '../health/lifecycle';
-import type { CallOrigin } from '../json-rpc/call-context';
+import { shareOf, type CallOrigin } from '../json-rpc/call-context';
 import { CallDurations } from '../json-rpc/call-durations';
 import { errorReply, type Outcome } from '../json-rpc/json-rpc';
 import { unexpected, type JsonRpcError } from '../json-rpc/json-rpc-error';
@@ -72,16 +72,19 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
 
   /**
    * Identifies the caller, and sets the headers of limits. The request is in flight from then on, until its reply has been
-   * sent: a request that waits for the keys of a token issuer takes no place of one that can be answered.
+   * sent: a request that waits for the keys of a token issuer takes no place of one that can be answered. Throws if the
+   * caller has too much in flight.
    */
   async takeOn<T>(
     request: FastifyRequest,
     reply: FastifyReply,
     answer: (origin: CallOrigin) => Promise<T>,
   ): Promise<T> {
-    const { origin, limits } = this.identified.get(request) ?? (await this.identify(request));
+    const { origin, limits } = this.identified.get(request) ?? (await this.identify(request, reply));
+    const share = shareOf(origin);
+    if (this.load.isOverloadedFor(share)) throw OVERLOADED.error;
     const answering = answer(origin);
-    void this.inFlight.track(untilSent(answering, reply.raw));
+    void this.inFlight.track(untilSent(answering, reply.raw), share);
     try {
       return await answering;
     } finally {
@@ -112,12 +115,15 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (request, body, parsed) => {
       const limit = this.failureOf(request) ? Math.min(MAX_UNPROVEN_BODY_BYTES, maxBodyBytes) : maxBodyBytes;
-      readBody(body, Number(request.headers['content-length'] ?? 0), limit, parsed);
+      const reservation = this.identified.get(request)?.origin.reservation;
+      const hasRoom = (bytes: number) => reservation?.take(bytes) ?? true;
+      readBody(body, Number(request.headers['content-length'] ?? 0), { maxBytes: limit, hasRoom }, parsed);
     });
     scope.setErrorHandler((error: Error, request, reply) => {
       if (!(error instanceof BodyError)) return refuse(reply, { status: 500, error: unexpected(error, this.logger) });
       // Fastify would close the connection, and a client that is still sending might never read why.
-      if (error.problem === 'too large') reply.removeHeader('connection');
+      if (error.problem !== 'broken off') reply.removeHeader('connection');
+      if (error.problem === 'no room') return refuse(reply, OVERLOADED);
       const failure = this.failureOf(request);
       if (!failure || error.problem !== 'too large') return refuse(reply, refusalOfBody(error, maxBodyBytes));
       setTimeout(() => request.raw.complete || request.raw.destroy(), LINGER_MS).unref();
@@ -129,7 +135,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       onRequest: (request, reply, next) => {
         const refusal = this.refusal ?? refusalOfHeaders(request.headers);
         if (refusal) refuse(reply, refusal);
-        else void this.identify(request).then(() => next());
+        else void this.identify(request, reply).then(() => next());
       },
       handler: (request, reply) => this.answer(request, reply),
     });
@@ -142,9 +148,14 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     });
   }
 
-  private async identify(request: FastifyRequest): Promise<Identified> {
+  private async identify(request: FastifyRequest, reply: FastifyReply): Promise<Identified> {
     const limits = new RateLimitHeaders();
-    const identified = { origin: await httpOrigin(request, this.authenticator, limits.add), limits };
+    const origin = await httpOrigin(request, this.authenticator, limits.add);
+    const reservation = this.load.bytes.open(shareOf(origin));
+    // The reply has been handed over to the operating system, or its connection has closed.
+    if (reply.raw.destroyed) reservation.end();
+    else reply.raw.once('close', () => reservation.end());
+    const identified = { origin: { ...origin, reservation }, limits };
     this.identified.set(request, identified);
     return identified;
   }
@@ -157,7 +168,8 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Other messages may have come in while the body did.
-    if (this.load.isOverloaded) return refuse(reply, OVERLOADED);
+    const origin = this.identified.get(request)?.origin;
+    if (!origin || this.load.isOverloadedFor(shareOf(origin))) return refuse(reply, OVERLOADED);
     const { body } = request;
     // A missing body, and bytes that are not UTF-8, become an empty text: it fails to parse.
     const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';

@@ -1,5 +1,7 @@
 import type { Caller } from '../../core/domain/caller';
+import type { Room } from '../../core/ports/room';
 import { AuthenticationFailure, type Credential, type Identity } from '../auth/credential';
+import type { Reservation } from '../load/byte-budget';
 
 export type Transport = 'http' | 'nats';
 
@@ -9,8 +11,18 @@ export interface CallOrigin {
   readonly identity: Identity;
   /** Tells apart callers without a credential. */
   readonly peer: string;
+  /** What the message holds in memory, until its reply has been sent; undefined for one that carries little. */
+  readonly reservation?: Reservation;
   /** Is called for every limited call. */
   readonly onRateLimit?: (standing: RateLimitStanding) => void;
+}
+
+/**
+ * Whose work a message is, when callers share what the process has: an organisation's, or a peer's if nothing is proved.
+ */
+export function shareOf({ transport, identity, peer }: Pick<CallOrigin, 'transport' | 'identity' | 'peer'>): string {
+  const isProven = !(identity instanceof AuthenticationFailure) && identity.id !== undefined;
+  return isProven ? `organization:${identity.caller.organization}` : `${transport}:${peer}`;
 }
 
 /** How much of its limit a caller has used after a call. */
@@ -26,6 +38,8 @@ export class CallContext {
   constructor(
     private readonly origin: CallOrigin,
     readonly method: string,
+    /** For what the call reads. */
+    readonly room?: Room,
   ) {}
 
   get transport(): Transport {
@@ -37,6 +51,10 @@ export class CallContext {
     const { identity } = this.origin;
     if (identity instanceof AuthenticationFailure) throw identity;
     return identity;
+  }
+
+  get share(): string {
+    return shareOf(this.origin);
   }
 
   get caller(): Caller {

@@ -3,8 +3,9 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
 import { inParallel } from '../../core/consistency/in-parallel';
 import { CallContext, type CallOrigin } from './call-context';
+import { CallRoom } from './call-room';
 import type { CallDurations } from './call-durations';
-import { invalidRequest, JsonRpcError, methodNotFound, parseError, unexpected } from './json-rpc-error';
+import { invalidRequest, JsonRpcError, methodNotFound, overloaded, parseError, unexpected } from './json-rpc-error';
 import { writeJson } from './json-writer';
 import type { RawParams } from './raw-params';
 import { idText, isObject, readCall, type Call } from './read-call';
@@ -51,15 +52,19 @@ export class JsonRpc {
   async run({ method: name, params }: Omit<Call, 'id'>, origin: CallOrigin, budget = this.budget()): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport);
+    const room = new CallRoom(budget, origin.reservation);
     try {
       if (!method) throw methodNotFound();
-      const result = budget.write(await settled(method(params, new CallContext(origin, name))));
+      const result = budget.write(await settled(method(params, new CallContext(origin, name, room))));
+      if (origin.reservation?.take(result.length) === false) throw overloaded();
       finish();
       return { result };
     } catch (error) {
       const known = error instanceof JsonRpcError ? error : unexpected(error, this.logger);
       finish(known);
       return { error: known };
+    } finally {
+      room.end();
     }
   }
 

@@ -13,6 +13,7 @@ const MAX_BYTES_PER_UNIT = 3;
 export class ReplyBudget {
   private readonly ownBytes: number;
   private sharedBytes: number;
+  private expectedBytes = 0;
 
   /** `calls` is the length of a batch; undefined for a message of one call. */
   constructor(
@@ -23,6 +24,22 @@ export class ReplyBudget {
     const bytes = Math.max(0, maxReplyBytes - bracketsAndCommas);
     this.ownBytes = calls === undefined ? bytes : Math.min(OWN_BYTES, bytes / calls);
     this.sharedBytes = bytes - (calls ?? 1) * this.ownBytes;
+  }
+
+  /** Room for bodies that are to be read for the reply: what is larger than the reply may be need not be read. */
+  expect(bytes: number): boolean {
+    if (this.expectedBytes + bytes > this.ownBytes + this.sharedBytes) return false;
+    this.expectedBytes += bytes;
+    return true;
+  }
+
+  /** They have been read, or will not be. */
+  unexpect(bytes: number): void {
+    this.expectedBytes -= bytes;
+  }
+
+  get leftBytes(): number {
+    return Math.floor(this.ownBytes + this.sharedBytes);
   }
 
   get error(): JsonRpcError {

@@ -1,7 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { ByteBudget } from './byte-budget';
+import { FairShare } from './fair-share';
 
 const RESOLUTION_MS = 20;
 const SAMPLE_INTERVAL_MS = 1000;
+/** A caller that is alone may have three quarters of the messages in flight. */
+const FACTOR = 3;
 
 export interface LoadBounds {
   /** Messages in flight at the same time; a batch is one message. */
@@ -15,14 +19,24 @@ export interface LoadBounds {
  * that its caller can ask another replica, than to answer all messages too late.
  */
 export class LoadShedder {
-  private inFlight = 0;
+  private readonly inFlight: FairShare;
   private eventLoopDelayMs = 0;
 
-  constructor(private readonly bounds: LoadBounds) {}
+  constructor(
+    private readonly bounds: LoadBounds,
+    readonly bytes = new ByteBudget(),
+  ) {
+    this.inFlight = new FairShare(bounds.maxInFlight, FACTOR);
+  }
 
+  /** Whatever the caller. */
   get isOverloaded(): boolean {
-    const { maxInFlight, maxEventLoopDelayMs } = this.bounds;
-    return this.inFlight >= maxInFlight || this.eventLoopDelayMs > maxEventLoopDelayMs;
+    return this.inFlight.isExhausted || this.eventLoopDelayMs > this.bounds.maxEventLoopDelayMs;
+  }
+
+  /** A caller that has much in flight is refused before the others are. */
+  isOverloadedFor(share: string): boolean {
+    return this.isOverloaded || !this.inFlight.mayTake(share, 1);
   }
 
   /** To be called once the process has started: until then, delays say nothing about its load. */
@@ -37,13 +51,13 @@ export class LoadShedder {
     setInterval(sample, SAMPLE_INTERVAL_MS).unref();
   }
 
-  /** Counts a message as in flight until `answering` settles. */
-  async track<T>(answering: Promise<T>): Promise<T> {
-    this.inFlight += 1;
+  /** Counts a message as in flight until `answering` settles, whether or not it should have been refused. */
+  async track<T>(answering: Promise<T>, share: string): Promise<T> {
+    this.inFlight.add(share, 1);
     try {
       return await answering;
     } finally {
-      this.inFlight -= 1;
+      this.inFlight.giveBack(share, 1);
     }
   }
 }

@@ -6,11 +6,14 @@ export class MessagesInFlight {
 
   constructor(private readonly load: LoadShedder) {}
 
-  /** Counts a message as in flight until `answer` settles. */
-  async track<T>(answer: Promise<T>): Promise<T> {
+  /**
+   * Counts a message as in flight until `answer` settles. Without a share it is no load yet: its sender is not known, or
+   * what it costs is tracked by itself.
+   */
+  async track<T>(answer: Promise<T>, share?: string): Promise<T> {
     this.answering.add(answer);
     try {
-      return await this.load.track(answer);
+      return await (share === undefined ? answer : this.load.track(answer, share));
     } finally {
       this.answering.delete(answer);
     }

@@ -37,19 +37,19 @@ export class AttachmentsRpc {
   }
 
   @MessagePattern('task.get_attachment')
-  async get(@Payload() params: AttachmentRefParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return foundAttachmentView(await this.getAttachment.execute(params, caller));
+  async get(@Payload() params: AttachmentRefParams, @Ctx() { caller, room }: CallContext): Promise<object> {
+    return foundAttachmentView(await this.getAttachment.execute(params, caller, room));
   }
 
   @MessagePattern('task.list_attachments')
-  async list(@Payload() params: ListAttachmentsParams, @Ctx() { caller }: CallContext): Promise<object> {
-    const page = await this.listAttachments.execute(params.toCommand(), caller);
+  async list(@Payload() params: ListAttachmentsParams, @Ctx() { caller, room }: CallContext): Promise<object> {
+    const page = await this.listAttachments.execute(params.toCommand(), caller, room);
     return attachmentPageView(page, params.includeBodies);
   }
 
   @MessagePattern('task.get_attachments_batch')
-  async getBatch(@Payload() params: GetAttachmentsBatchParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return attachmentBatchView(await this.getAttachmentsBatch.execute(params, caller));
+  async getBatch(@Payload() params: GetAttachmentsBatchParams, @Ctx() { caller, room }: CallContext): Promise<object> {
+    return attachmentBatchView(await this.getAttachmentsBatch.execute(params, caller, room));
   }
 
   @MessagePattern('task.delete_attachment')

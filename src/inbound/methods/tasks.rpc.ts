@@ -57,8 +57,8 @@ export class TasksRpc {
   }
 
   @MessagePattern('task.list')
-  async list(@Payload() params: ListTasksParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return taskPageView(await this.listTasks.execute(params.toCommand(), caller));
+  async list(@Payload() params: ListTasksParams, @Ctx() { caller, room }: CallContext): Promise<object> {
+    return taskPageView(await this.listTasks.execute(params.toCommand(), caller, room));
   }
 
   @MessagePattern('task.delete')

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import { Authenticator } from '../auth/authenticator';
 import { isPrintableName } from '../auth/printable-name';
 import { CallDurations } from '../json-rpc/call-durations';
+import { shareOf, type CallOrigin } from '../json-rpc/call-context';
 import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded } from '../json-rpc/json-rpc-error';
 import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
@@ -19,6 +20,8 @@ import { ReplyGuard } from './reply-guard';
 /** The name of the service, and of its queue group. */
 const SERVICE = 'dossier';
 const RETRY_AFTER_DENIAL_MS = 3000;
+/** A larger reply counts as held by this process until the server has it. */
+const MAX_UNFLUSHED_BYTES = 64 * 1024;
 
 export class JsonRpcNatsOptions {
   constructor(
@@ -118,24 +121,39 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     tally: EndpointTally,
   ): Promise<void> {
     const startedAtMs = performance.now();
-    const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
-    // The request is read even if it is refused: the form of the reply depends on it.
-    const outcome = this.load.isOverloaded ? { error: overloaded() } : await this.outcomeOf(request, message.headers);
-    const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
-    const reply = message.reply ? natsReply(request, outcome, limits) : undefined;
-    const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
-    tally.count(performance.now() - startedAtMs, error);
-    if (reply) message.respond(reply.payload, { headers: error && errorHeaders(error) });
+    const origin = await this.originOf(message.headers);
+    const reservation = this.load.bytes.open(shareOf(origin));
+    try {
+      const hasRoom = reservation.take(message.data.length);
+      const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
+      const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : { error: overloaded() };
+      const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
+      const reply = message.reply ? natsReply(request, outcome, limits) : undefined;
+      const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
+      tally.count(performance.now() - startedAtMs, error);
+      if (!reply) return;
+      message.respond(reply.payload, { headers: error && errorHeaders(error) });
+      if (reply.payload.length > MAX_UNFLUSHED_BYTES) await client.flush();
+    } finally {
+      reservation.end();
+    }
   }
 
-  private async outcomeOf({ call }: NatsRequest, sent: MsgHdrs | undefined): Promise<Outcome> {
-    if ('error' in call) return call;
+  /** The request is read even if it is refused: the form of the reply depends on it. */
+  private outcomeOf({ call }: NatsRequest, origin: CallOrigin): Promise<Outcome> {
+    if ('error' in call) return Promise.resolve(call);
+    const share = shareOf(origin);
+    if (this.load.isOverloadedFor(share)) return Promise.resolve({ error: overloaded() });
+    return this.load.track(this.jsonRpc.run(call, origin), share);
+  }
+
+  private async originOf(sent: MsgHdrs | undefined): Promise<CallOrigin> {
     const readHeader = (name: string) =>
       sent?.has(name, Match.IgnoreCase) ? sent.get(name, Match.IgnoreCase) : undefined;
     const claimedName = readHeader('x-instance-id');
     const peer = isPrintableName(claimedName) ? claimedName : '';
     const identity = await this.authenticator.identify(readHeader, `NATS client ${JSON.stringify(peer)}`);
-    return this.jsonRpc.run(call, { transport: 'nats', identity, peer });
+    return { transport: 'nats', identity, peer };
   }
 }
 

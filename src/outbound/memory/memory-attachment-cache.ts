@@ -13,6 +13,7 @@ import {
   type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
 import type { Clock } from '../../core/ports/clock';
+import type { Room } from '../../core/ports/room';
 import type { OutboxChange } from '../../core/ports/outbox';
 import { GENERATION, TaskRecords } from './task-records';
 
@@ -57,12 +58,14 @@ export class MemoryAttachmentCache extends AttachmentCache {
     this.bodies = new LRUCache({ ...limits, sizeCalculation: ({ bytes = 0 }) => bytes + ENTRY_OVERHEAD_BYTES });
   }
 
-  read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]> {
+  /** Asynchronous, as all that take room: what that throws becomes a rejection. */
+  async read(refs: readonly AttachmentRef[], organization: string, room?: Room): Promise<readonly CachedAttachment[]> {
     const found = refs.map((ref) => {
       const task = this.open(ref.taskId);
       const attachment = task.isForeignTo(organization) ? undefined : this.body(task, ref);
       return { ...this.about(task), attachment, journaled: false };
     });
+    takeRoom(room, found);
     return Promise.resolve(found);
   }
 
@@ -70,7 +73,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
     return Promise.resolve(this.about(this.open(taskId)));
   }
 
-  readPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
+  async readPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
     const task = this.open(taskId);
     const ascending = task.keysAt(nowMs);
     if (!page || !ascending || task.isForeignTo(organization) || !task.includesAll(page.known)) {
@@ -83,6 +86,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
       const attachment = this.body(task, { taskId, key });
       return { key, attachment: attachment && !includeBodies ? outlineOf(attachment) : attachment };
     });
+    if (includeBodies) takeRoom(page.room, entries);
     return Promise.resolve({ ...this.about(task), page: { totalCount: ascending.length, entries }, journaled: [] });
   }
 
@@ -154,4 +158,9 @@ export class MemoryAttachmentCache extends AttachmentCache {
   private keepBody(task: TaskRecords, attachment: Attachment): void {
     if (task.has(attachment)) this.bodies.set(refName(attachment), attachment);
   }
+}
+
+/** The bodies are in memory already, but the reply that is made of them is not. */
+function takeRoom(room: Room | undefined, found: readonly { readonly attachment?: Attachment }[]): void {
+  room?.take(found.reduce((bytes, { attachment }) => bytes + (attachment?.bytes ?? 0), 0));
 }

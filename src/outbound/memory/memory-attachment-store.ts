@@ -9,6 +9,7 @@ import type {
 } from '../../core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
+import type { Room } from '../../core/ports/room';
 import { inListOrder } from '../../core/domain/list-order';
 import type { MemoryDatabase } from './memory-database';
 import { identityOf, isTombstone } from './stored-attachment';
@@ -41,7 +42,7 @@ export class MemoryAttachmentStore implements AttachmentStore {
     return Promise.resolve(this.database.transaction(() => writes.map((write) => this.drainNow(write))));
   }
 
-  find(refs: readonly AttachmentRef[], organization: string, nowMs: number) {
+  async find(refs: readonly AttachmentRef[], organization: string, nowMs: number, _timeoutMs?: number, room?: Room) {
     const here = refs.filter(({ taskId }) => this.database.task(taskId, organization));
     const stored = new Set(here.map(({ taskId, key }) => this.database.stored(taskId, key)));
     const found: StoredAttachment[] = [];
@@ -50,20 +51,20 @@ export class MemoryAttachmentStore implements AttachmentStore {
       const { taskId, key, version } = one;
       found.push({ taskId, key, version, attachment: this.database.liveAttachment(taskId, key, nowMs) });
     }
+    room?.take(bytesOf(found.flatMap(({ attachment }) => attachment ?? [])));
     return Promise.resolve({ tasks: new Set(here.map(({ taskId }) => taskId)), found });
   }
 
-  list(query: AttachmentListQuery) {
+  async list(query: AttachmentListQuery) {
     const { taskId, organization, type, keyPrefix, limit, offset, descending, includeBodies, nowMs } = query;
-    if (!this.database.task(taskId, organization)) return Promise.resolve(undefined);
+    if (!this.database.task(taskId, organization)) return undefined;
     const isAskedFor = (one: Attachment) => (type === undefined || one.type === type) && one.key.startsWith(keyPrefix);
     const matching = inListOrder(this.database.liveAttachments(taskId, nowMs).filter(isAskedFor));
     if (descending) matching.reverse();
     const page = matching.slice(offset, offset + limit);
-    return Promise.resolve({
-      attachments: includeBodies ? page : page.map(outlineOf),
-      totalCount: matching.length,
-    });
+    if (includeBodies) query.room?.take(bytesOf(page));
+    const attachments = includeBodies ? page : page.map(outlineOf);
+    return Promise.resolve({ attachments, totalCount: matching.length });
   }
 
   outlines(taskId: string, organization: string, nowMs: number): Promise<readonly Attachment[] | undefined> {
@@ -100,6 +101,10 @@ function changeOf(write: JournaledWrite): Omit<AttachmentDeletion, 'force'> {
   const { attachment, event } = write.put;
   const { taskId, key, version, op } = attachment;
   return { taskId, key, stamp: { version, op }, event };
+}
+
+function bytesOf(attachments: readonly Attachment[]): number {
+  return attachments.reduce((sum, { bytes = 0 }) => sum + bytes, 0);
 }
 
 /** UTF-8 sorts characters beyond U+FFFF after all others; UTF-16 does not. */

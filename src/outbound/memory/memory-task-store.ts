@@ -62,17 +62,17 @@ export class MemoryTaskStore implements TaskStore {
     return Promise.resolve(behind.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit));
   }
 
-  list(query: TaskListQuery): Promise<{ tasks: readonly CountedTask[]; totalCount: number }> {
+  async list(query: TaskListQuery): Promise<{ tasks: readonly CountedTask[]; totalCount: number }> {
     const matching = this.database
       .liveTasks()
       .filter((task) => matches(task, query))
       .sort((a, b) => orderOf(a, query) - orderOf(b, query) || (a.id < b.id ? -1 : 1));
     if (query.descending) matching.reverse();
     const page = matching.slice(query.offset, query.offset + query.limit);
-    return Promise.resolve({
-      tasks: page.map((task) => this.counted(task, query.nowMs)),
-      totalCount: matching.length,
-    });
+    const sizes = page.map(({ metadata, error }) => metadata.sizeBytes + (error?.sizeBytes ?? 0));
+    query.room?.take(sizes.reduce((sum, bytes) => sum + bytes, 0));
+    const tasks = page.map((task) => this.counted(task, query.nowMs));
+    return Promise.resolve({ tasks, totalCount: matching.length });
   }
 
   /** Asynchronous, so that an exception from `describe` becomes a rejection. */

@@ -65,9 +65,10 @@ const TERMS = ['organization', 'mode', 'if_absent', 'if_version', 'now', 'max_at
 
 export const WRITE_ATTACHMENT = new SqlFunction('write_attachment', [...WRITTEN, ...TERMS]);
 
-/** The columns of the table or subquery `a`. */
-export function attachmentColumns(includeBodies: boolean): string {
-  return `a.task_id, a.key, a.id, a.type, ${includeBodies ? 'a.value::text, a.content' : 'NULL AS value, NULL AS content'},
+/** The columns of the table or subquery `a`; with bodies only if `bodies`, a condition, holds. */
+export function attachmentColumns(bodies: string): string {
+  const body = (column: string) => `CASE WHEN ${bodies} THEN a.${column}::text END AS ${column}`;
+  return `a.task_id, a.key, a.id, a.type, ${body('value')}, ${body('content')},
     a.url, a.mime_type, a.size, a.bytes, a.created_by, a.created_at, a.updated_at, a.expires_at, a.version, a.op_id`;
 }
 

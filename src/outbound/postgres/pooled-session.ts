@@ -17,7 +17,6 @@ export class PooledSession {
     private readonly client: PoolClient,
     /** Gives a statement the same name in every session. */
     private readonly nameOf: (text: string) => string,
-    private readonly onRelease: () => void,
   ) {
     client.on('error', IGNORE);
   }
@@ -46,6 +45,5 @@ export class PooledSession {
     this.isReleased = true;
     this.client.off('error', IGNORE);
     this.client.release(this.broken);
-    this.onRelease();
   }
 }

@@ -8,6 +8,7 @@ import type {
   StoredAttachment,
   WriteCondition,
 } from '../../core/ports/attachment-store';
+import { readWithin, type Room } from '../../core/ports/room';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { DrainDelay, DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import {
@@ -38,13 +39,14 @@ const DRAIN = `SELECT * FROM drain_attachments($1)`;
 const LIVE_TASK = `t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 
 const FIND = `
-  SELECT t.id AS task, ${attachmentColumns(true)}
+  SELECT t.id AS task, sum(a.bytes) OVER ()::float8 AS body_bytes,
+    ${attachmentColumns('coalesce(sum(a.bytes) OVER (), 0) <= $4::float8')}
   FROM unnest($1::text[], $2::text[]) AS ref(task_id, key)
   JOIN tasks t ON t.id = ref.task_id AND t.organization = $3 AND t.deleted_version IS NULL
   LEFT JOIN task_attachments a ON a.task_id = t.id AND a.key = ref.key`;
 
 const OUTLINES = `
-  SELECT ${attachmentColumns(false)}
+  SELECT ${attachmentColumns('false')}
   FROM tasks t LEFT JOIN task_attachments a ON a.task_id = t.id AND ${isLiveRow('$3')}
   WHERE ${LIVE_TASK}
   ORDER BY a.key`;
@@ -98,11 +100,13 @@ export class PostgresAttachmentStore implements AttachmentStore {
     return writes.map((write, i) => drainOutcomeOf('put' in write, byPosition.get(i + 1)));
   }
 
-  async find(refs: readonly AttachmentRef[], organization: string, nowMs: number, timeoutMs: number) {
+  async find(refs: readonly AttachmentRef[], organization: string, nowMs: number, timeoutMs: number, room?: Room) {
     const distinct = [...new Map(refs.map((ref) => [refName(ref), ref])).values()];
     const values = [distinct.map(({ taskId }) => taskId), distinct.map(({ key }) => key), organization];
-    type Row = { task: string } & (StoredRow | { version: null });
-    const rows = await this.connection.query<Row>(FIND, values, timeoutMs);
+    type Row = { task: string; body_bytes: number | null } & (StoredRow | { version: null });
+    const rows = await readWithin(room, distinct.length, async (maxBytes) =>
+      sizeIfAbove(maxBytes, await this.connection.query<Row>(FIND, [...values, maxBytes], timeoutMs, organization)),
+    );
     return {
       tasks: new Set(rows.map(({ task }) => task)),
       found: rows.filter((row) => row.version !== null).map((row) => storedOfRow(row, nowMs)),
@@ -111,8 +115,12 @@ export class PostgresAttachmentStore implements AttachmentStore {
 
   async list(query: AttachmentListQuery, timeoutMs: number) {
     const { text, values } = listStatement(query);
-    type Row = { total: number } & LeftJoined<AttachmentRow>;
-    const rows = await this.connection.query<Row>(text, values, timeoutMs);
+    type Row = { total: number; body_bytes: number | null } & LeftJoined<AttachmentRow>;
+    const read = (bound: readonly number[]) =>
+      this.connection.query<Row>(text, [...values, ...bound], timeoutMs, query.organization);
+    const rows = query.includeBodies
+      ? await readWithin(query.room, query.limit, async (maxBytes) => sizeIfAbove(maxBytes, await read([maxBytes])))
+      : await read([]);
     return rows[0] && { attachments: attachmentsOf(rows), totalCount: rows[0].total };
   }
 
@@ -123,7 +131,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
     timeoutMs: number,
   ): Promise<readonly Attachment[] | undefined> {
     const values = [taskId, organization, timestamp(nowMs)];
-    const rows = await this.connection.query<LeftJoined<AttachmentRow>>(OUTLINES, values, timeoutMs);
+    const rows = await this.connection.query<LeftJoined<AttachmentRow>>(OUTLINES, values, timeoutMs, organization);
     return rows[0] && attachmentsOf(rows);
   }
 
@@ -138,9 +146,18 @@ export class PostgresAttachmentStore implements AttachmentStore {
       now: timestamp(nowMs),
       max_attachments: MAX_ATTACHMENTS_PER_TASK,
     });
-    const [row] = await this.connection.query<Row>(WRITE, values, timeoutMs);
+    const [row] = await this.connection.query<Row>(WRITE, values, timeoutMs, organization);
     return row as Row;
   }
+}
+
+/** The rows, if they have the bodies; otherwise the size of the bodies, which is in every row. */
+function sizeIfAbove<Row extends { readonly body_bytes: number | null }>(
+  maxBytes: number,
+  rows: Row[],
+): Row[] | number {
+  const bytes = rows[0]?.body_bytes ?? 0;
+  return bytes > maxBytes ? bytes : rows;
 }
 
 /** One page and the total; no row at all if the task is missing. */
@@ -154,12 +171,16 @@ function listStatement(query: AttachmentListQuery): { text: string; values: unkn
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY a.created_at ${direction}, a.key ${direction}`;
   const total = filter === '' ? liveCount('$3') : `(SELECT count(*)::integer ${matching})`;
+  const bodies = query.includeBodies ? `coalesce(a.body_bytes, 0) <= $${values.length + 1}::float8` : 'false';
   return {
     // Not materialized, the total would be counted again for every row of the page.
     text: `
       WITH task AS MATERIALIZED (SELECT t.id, ${total} AS total FROM tasks t WHERE ${LIVE_TASK})
-      SELECT t.total, ${attachmentColumns(query.includeBodies)}
-      FROM task t LEFT JOIN LATERAL (SELECT a.* ${matching} ${order} LIMIT $4 OFFSET $5) a ON true
+      SELECT t.total, a.body_bytes, ${attachmentColumns(bodies)}
+      FROM task t LEFT JOIN LATERAL (
+        SELECT p.*, sum(p.bytes) OVER ()::float8 AS body_bytes
+        FROM (SELECT a.* ${matching} ${order} LIMIT $4 OFFSET $5) p
+      ) a ON true
       ${order}`,
     values,
   };

@@ -2,8 +2,9 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
-import { StoreError } from '../../core/ports/store-error';
+import { isOutage, StoreError } from '../../core/ports/store-error';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
+import { FairQueue } from './fair-queue';
 import { runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { PooledSession, type Query } from './pooled-session';
@@ -11,12 +12,15 @@ import { isStale, storeErrorOf } from './postgres-error';
 
 /** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
 const MAX_WAITING = 2000;
-/** The pool's message to a call that waited too long, for a session in use or for a new one from the server. */
-const NO_SESSION_IN_TIME = 'timeout exceeded when trying to connect';
+/** How long a call waits for a session that others use: longer than the server lets any of them wait for a lock. */
+const MAX_WAIT_MS = 2500;
+/** The jobs of the service itself. */
+const SERVICE = '';
 
 /**
  * The pool of sessions that the stores share. It connects on the first call, so the server may be unavailable when the
- * replica starts, and at any time later. A call that finds too many others waiting for a session is refused at once.
+ * replica starts, and at any time later. Owners, which are organisations, share the sessions fairly. A call that
+ * waits in vain while the server serves others has met no outage: `StoreError` `busy`.
  */
 export class PostgresConnection implements OnApplicationShutdown {
   readonly name = 'postgres';
@@ -24,8 +28,9 @@ export class PostgresConnection implements OnApplicationShutdown {
   private readonly statementNames = new Map<string, string>();
   private initializing?: Promise<unknown>;
   private readonly pings?: PingSession;
+  private places?: FairQueue;
   private waiting = 0;
-  private inUse = 0;
+  private servedAtMs = Number.NEGATIVE_INFINITY;
   private isRefusing = false;
 
   constructor(private readonly database: Database) {
@@ -57,26 +62,30 @@ export class PostgresConnection implements OnApplicationShutdown {
   }
 
   /** Takes no longer than `timeoutMs`, the wait for a session included. */
-  query<Row>(text: string, values?: readonly unknown[], timeoutMs?: number): Promise<Row[]> {
-    return this.withSession((query) => query<Row>(text, values), timeoutMs);
+  query<Row>(text: string, values?: readonly unknown[], timeoutMs?: number, owner?: string): Promise<Row[]> {
+    return this.withSession((query) => query<Row>(text, values), timeoutMs, owner);
   }
 
   /**
    * Commits when `work` resolves, rolls back when it rejects. Takes no longer than `timeoutMs` in all. After a rollback
    * `work` may be called again.
    */
-  transaction<T>(work: (query: Query) => Promise<T>, timeoutMs?: number): Promise<T> {
-    return this.withSession(async (query) => {
-      await query('BEGIN');
-      try {
-        const result = await work(query);
-        await query('COMMIT');
-        return result;
-      } catch (error) {
-        await query('ROLLBACK').catch(() => undefined);
-        throw error;
-      }
-    }, timeoutMs);
+  transaction<T>(work: (query: Query) => Promise<T>, timeoutMs?: number, owner?: string): Promise<T> {
+    return this.withSession(
+      async (query) => {
+        await query('BEGIN');
+        try {
+          const result = await work(query);
+          await query('COMMIT');
+          return result;
+        } catch (error) {
+          await query('ROLLBACK').catch(() => undefined);
+          throw error;
+        }
+      },
+      timeoutMs,
+      owner,
+    );
   }
 
   async close(): Promise<void> {
@@ -90,13 +99,19 @@ export class PostgresConnection implements OnApplicationShutdown {
     return this.close();
   }
 
-  private async withSession<T>(work: (query: Query) => Promise<T>, timeoutMs: number = SILENCE_TIMEOUT_MS): Promise<T> {
+  private async withSession<T>(
+    work: (query: Query) => Promise<T>,
+    timeoutMs: number = SILENCE_TIMEOUT_MS,
+    owner = SERVICE,
+  ): Promise<T> {
+    const startedAtMs = performance.now();
+    let isWaiting = false;
     let session: PooledSession | undefined;
     let timeout: StoreError | undefined;
     let timer: NodeJS.Timeout | undefined;
     const silence = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        timeout = new StoreError('postgres', 'timeout');
+        timeout = isWaiting ? this.waitedInVain(startedAtMs) : new StoreError('postgres', 'timeout');
         if (this.database.isInterruptible) session?.abandon(timeout);
         reject(timeout);
       }, timeoutMs);
@@ -106,7 +121,7 @@ export class PostgresConnection implements OnApplicationShutdown {
       try {
         // The caller has stopped waiting: what was not begun must not take effect.
         if (timeout) throw timeout;
-        return await work(session.query);
+        return await this.noting(work(session.query));
       } catch (error) {
         // Nothing took effect, and the session is given up: after all the others, a new one is the next.
         if (!isStale(error) || staleSessions >= this.pool.options.max) throw error;
@@ -115,38 +130,65 @@ export class PostgresConnection implements OnApplicationShutdown {
       }
       return run(staleSessions + 1);
     };
-    return Promise.race([run(), silence]).finally(() => clearTimeout(timer));
+    const runInTurn = async (): Promise<T> => {
+      await this.initialize();
+      isWaiting = true;
+      const leave = await this.place(owner);
+      isWaiting = false;
+      return run().finally(leave);
+    };
+    return Promise.race([runInTurn(), silence]).finally(() => clearTimeout(timer));
   }
 
-  private async connect(): Promise<PooledSession> {
-    if (this.isRefusing || this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'unavailable');
-    this.waiting += 1;
+  /** That the server serves. */
+  private async noting<T>(answer: Promise<T>): Promise<T> {
     try {
-      if (!this.dataSource.isInitialized) {
-        this.initializing ??= this.dataSource.initialize().finally(() => (this.initializing = undefined));
-        await this.initializing;
-      }
-      const client = await this.pool.connect();
-      this.inUse += 1;
-      return new PooledSession(
-        client,
-        (text) => this.statementName(text),
-        () => (this.inUse -= 1),
-      );
+      const result = await answer;
+      this.servedAtMs = performance.now();
+      return result;
     } catch (error) {
-      throw this.isBusy(error) ? new StoreError('postgres', 'timeout', { cause: error }) : storeErrorOf(error);
-    } finally {
-      this.waiting -= 1;
+      if (!isOutage(error)) this.servedAtMs = performance.now();
+      throw error;
+    }
+  }
+
+  private async initialize(): Promise<void> {
+    if (this.isRefusing) throw new StoreError('postgres', 'unavailable');
+    if (this.dataSource.isInitialized) return;
+    this.initializing ??= this.dataSource.initialize().finally(() => (this.initializing = undefined));
+    await this.initializing.catch((error: unknown) => {
+      throw storeErrorOf(error);
+    });
+  }
+
+  /** Resolves with the function that gives it back. */
+  private async place(owner: string): Promise<() => void> {
+    if (this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'busy');
+    this.places ??= new FairQueue(this.pool.options.max);
+    this.waiting += 1;
+    const startedAtMs = performance.now();
+    const leave = await this.places.enter(owner, MAX_WAIT_MS).finally(() => (this.waiting -= 1));
+    if (!leave) throw this.waitedInVain(startedAtMs);
+    return leave;
+  }
+
+  /** If the server has not answered anybody in all that time, it may have fallen silent. */
+  private waitedInVain(sinceMs: number): StoreError {
+    return new StoreError('postgres', this.servedAtMs >= sinceMs ? 'busy' : 'timeout');
+  }
+
+  /** For every place there is a session, which the server may have to open first. */
+  private async connect(): Promise<PooledSession> {
+    if (this.isRefusing) throw new StoreError('postgres', 'unavailable');
+    try {
+      return new PooledSession(await this.pool.connect(), (text) => this.statementName(text));
+    } catch (error) {
+      throw storeErrorOf(error);
     }
   }
 
   private get pool(): Pool {
     return (this.dataSource.driver as PostgresDriver).master as Pool;
-  }
-
-  /** Whether all sessions were in use, so that the wait was not for the server to open a new one. */
-  private isBusy(error: unknown): boolean {
-    return error instanceof Error && error.message === NO_SESSION_IN_TIME && this.inUse >= this.pool.totalCount;
   }
 
   private statementName(text: string): string {

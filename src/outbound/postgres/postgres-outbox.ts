@@ -113,7 +113,10 @@ export class PostgresOutbox implements Outbox {
     if (after !== undefined && !start) return undefined;
     const { until, seq = 0 } = start?.within ?? {};
     const values = [start?.seen, until, seq, organization, taskId, limit, parentId];
-    const rows = (await this.connection.query<PageRow>(READ, values)) as [PageRow, ...PageRow[]];
+    const rows = (await this.connection.query<PageRow>(READ, values, undefined, organization)) as [
+      PageRow,
+      ...PageRow[],
+    ];
     const [{ now }] = rows;
     if (start && !isPast(until ?? start.seen, now)) return undefined;
     return pageOf(rows, start?.seen ?? now, limit);

@@ -3,6 +3,7 @@ import type { JsonText } from '../../core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
+import { readWithin } from '../../core/ports/room';
 import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
@@ -12,6 +13,7 @@ import {
   CREATION_FINGERPRINT,
   liveCount,
   TASK_COLUMNS,
+  taskColumns,
   taskOfRow,
   taskParameters,
   UPDATE_TASK,
@@ -37,6 +39,9 @@ const LOCK_TREE = `SELECT ${TASK_COLUMNS} FROM lock_task_tree($1, $2) WITH ORDIN
 
 const ORDER_COLUMNS = { createdAt: 't.created_at', updatedAt: 't.updated_at', priority: 't.priority' } as const;
 
+/** Of the task row `p`. */
+const JSON_BYTES = 'octet_length(p.metadata::text) + coalesce(octet_length(p.error::text), 0)';
+
 type CountedRow = TaskRow & { live_count: number };
 
 export class PostgresTaskStore implements TaskStore {
@@ -49,19 +54,24 @@ export class PostgresTaskStore implements TaskStore {
       puts: JSON.stringify(attachments.map(putJson)),
     });
     type Row = { outcome: 'inserted' | 'id-taken' | 'parent-missing' };
-    const [row] = (await this.connection.query<Row>(CREATE, values, timeoutMs)) as [Row];
+    const [row] = (await this.connection.query<Row>(CREATE, values, timeoutMs, task.organization)) as [Row];
     return row.outcome;
   }
 
   async repeated(task: Task, attachments: readonly AttachmentPut[], timeoutMs: number) {
     const puts = JSON.stringify(attachments.map(putJson));
     const values = [task.id, task.organization, ...CREATION_FINGERPRINT.values({ ...taskParameters(task), puts })];
-    const [row] = await this.connection.query<{ created_at: Date }>(REPEATED, values, timeoutMs);
+    const [row] = await this.connection.query<{ created_at: Date }>(REPEATED, values, timeoutMs, task.organization);
     return row && { createdAtMs: row.created_at.getTime() };
   }
 
   async get(taskId: string, organization: string, nowMs: number, timeoutMs: number): Promise<CountedTask | undefined> {
-    const [row] = await this.connection.query<CountedRow>(GET, [taskId, organization, timestamp(nowMs)], timeoutMs);
+    const [row] = await this.connection.query<CountedRow>(
+      GET,
+      [taskId, organization, timestamp(nowMs)],
+      timeoutMs,
+      organization,
+    );
     return row && countedTaskOfRow(row);
   }
 
@@ -72,7 +82,7 @@ export class PostgresTaskStore implements TaskStore {
     timeoutMs: number,
   ): Promise<boolean> {
     const values = [taskId, organization, result?.text];
-    const [row] = await this.connection.query<{ same: boolean }>(HAS_RESULT, values, timeoutMs);
+    const [row] = await this.connection.query<{ same: boolean }>(HAS_RESULT, values, timeoutMs, organization);
     return row?.same ?? false;
   }
 
@@ -93,7 +103,7 @@ export class PostgresTaskStore implements TaskStore {
       put: attachment && JSON.stringify(putJson(attachment)),
       max_attachments: MAX_ATTACHMENTS_PER_TASK,
     });
-    const [row] = (await this.connection.query<WriteRow>(UPDATE, values, timeoutMs)) as [WriteRow];
+    const [row] = (await this.connection.query<WriteRow>(UPDATE, values, timeoutMs, task.organization)) as [WriteRow];
     if (row.state === 'stale') return { state: 'stale' };
     if (row.state !== 'updated') return refusalOf(row);
     if (!attachment) return { state: 'updated' };
@@ -110,9 +120,13 @@ export class PostgresTaskStore implements TaskStore {
 
   async list(query: TaskListQuery, timeoutMs: number): Promise<{ tasks: readonly CountedTask[]; totalCount: number }> {
     const { text, values } = listStatement(query);
-    type Row = { total: number } & (CountedRow | { id: null });
-    const rows = await this.connection.query<Row>(text, values, timeoutMs);
-    const found = rows.filter((row): row is { total: number } & CountedRow => row.id !== null);
+    type Row = { total: number; json_bytes: number | null } & (CountedRow | { id: null });
+    const rows = await readWithin(query.room, query.limit, async (maxBytes) => {
+      const read = await this.connection.query<Row>(text, [...values, maxBytes], timeoutMs, query.organization);
+      const bytes = read[0]?.json_bytes ?? 0;
+      return bytes > maxBytes ? bytes : read;
+    });
+    const found = rows.filter((row): row is Extract<Row, CountedRow> => row.id !== null);
     return { tasks: found.map(countedTaskOfRow), totalCount: rows[0]?.total ?? 0 };
   }
 
@@ -122,19 +136,23 @@ export class PostgresTaskStore implements TaskStore {
     describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
     timeoutMs: number,
   ) {
-    return this.connection.transaction(async (query) => {
-      const rows = await query<TaskRow>(LOCK_TREE, [taskId, organization]);
-      if (rows.length === 0) return undefined;
-      const deletions = describe(rows.map(taskOfRow));
-      const rowsOf = ({ taskId, stamp, events }: TaskDeletion) => ({
-        task_id: taskId,
-        version: stamp.version,
-        op_id: stamp.op,
-        events,
-      });
-      await query('SELECT delete_tasks($1)', [JSON.stringify(deletions.map(rowsOf))]);
-      return deletions;
-    }, timeoutMs);
+    return this.connection.transaction(
+      async (query) => {
+        const rows = await query<TaskRow>(LOCK_TREE, [taskId, organization]);
+        if (rows.length === 0) return undefined;
+        const deletions = describe(rows.map(taskOfRow));
+        const rowsOf = ({ taskId, stamp, events }: TaskDeletion) => ({
+          task_id: taskId,
+          version: stamp.version,
+          op_id: stamp.op,
+          events,
+        });
+        await query('SELECT delete_tasks($1)', [JSON.stringify(deletions.map(rowsOf))]);
+        return deletions;
+      },
+      timeoutMs,
+      organization,
+    );
   }
 }
 
@@ -153,9 +171,13 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
   const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
   return {
     text: `
-      SELECT total, ${TASK_COLUMNS}, ${liveCount('$2')} AS live_count
+      SELECT total, json_bytes, ${taskColumns(`t.json_bytes <= $${values.length + 1}::float8`)},
+        ${liveCount('$2')} AS live_count
       FROM (SELECT count(*)::integer AS total ${matching}) AS counted
-      LEFT JOIN (SELECT t.* ${matching} ${order} LIMIT $3 OFFSET $4) AS t ON true
+      LEFT JOIN (
+        SELECT p.*, sum(${JSON_BYTES}) OVER ()::float8 AS json_bytes
+        FROM (SELECT t.* ${matching} ${order} LIMIT $3 OFFSET $4) AS p
+      ) AS t ON true
       ${order}`,
     values,
   };

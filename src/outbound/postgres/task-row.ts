@@ -57,9 +57,15 @@ export const CREATION_FINGERPRINT = new SqlFunction('creation_fingerprint', [
 ]);
 export const UPDATE_TASK = new SqlFunction('update_task', [...COLUMNS, 'event', 'put', 'max_attachments']);
 
-export const TASK_COLUMNS = `t.id, t.organization, t.text, t.status, t.priority, t.metadata::text, t.parent_id,
-  t.assigned_to, t.created_at, t.created_by, t.updated_at, t.updated_by, t.completed_at, t.completed_by, t.cancelled_at,
-  t.cancelled_by, t.error::text, t.revision`;
+/** Of the task row `t`; with what may be large only if `json`, a condition, holds. */
+export function taskColumns(json: string): string {
+  const column = (name: string) => `CASE WHEN ${json} THEN t.${name}::text END AS ${name}`;
+  return `t.id, t.organization, t.text, t.status, t.priority, ${column('metadata')}, t.parent_id, t.assigned_to,
+    t.created_at, t.created_by, t.updated_at, t.updated_by, t.completed_at, t.completed_by, t.cancelled_at,
+    t.cancelled_by, ${column('error')}, t.revision`;
+}
+
+export const TASK_COLUMNS = taskColumns('true');
 
 /** How many attachments of the task row `t` have not expired. Its cost grows with the expired ones. */
 export function liveCount(now: string): string {

@@ -4,8 +4,9 @@ import { defineChangingScripts, defineReadingScripts, type ScriptArguments } fro
 /** The organisation is null if it is not known. */
 type AboutTask = [floor: string, deleted: '0' | '1', organization: string | null, cursor: string];
 export type RecordReply = [hash: string[], journaled: '0' | '1', deletedVersion?: string];
-export type ReadReply = [...AboutTask, ...RecordReply[]];
-export type EntryReply = [key: string, op: string, outline: string[]];
+/** A number stands for bodies that are larger than the reply may be. */
+export type ReadReply = [...AboutTask, ...(RecordReply[] | [bytes: string])];
+export type EntryReply = [key: string, op: string, outline: string[], bytes?: number];
 export type JournaledReply = [key: string, version: string, outline: string[] | null];
 export type PageReply = [...AboutTask, total: string, entries: EntryReply[], journaled?: JournaledReply[]];
 

@@ -12,11 +12,12 @@ import {
   type PageRequest,
   type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
+import { UNBOUNDED, type Room } from '../../core/ports/room';
 import type { OutboxChange } from '../../core/ports/outbox';
 import { anyAnswers, inTime } from './answers';
 import { fieldsOf, fromHash, type HashFields } from './attachment-hash';
 import { cachedAttachment, cachedTask, journaledChanges, scriptArguments } from './cache-replies';
-import { defineCacheScripts, type EntryReply } from './cache-scripts';
+import { defineCacheScripts, type EntryReply, type RecordReply } from './cache-scripts';
 import { cursorsOf, projections, type Projection } from './projection';
 import type { RedisConnection } from './redis-connection';
 import { nothingIfWrongType, orStoreError } from './redis-error';
@@ -24,6 +25,12 @@ import type { RedisKeys } from './redis-keys';
 
 /** How many attachments one script writes. Redis serves no other command while a script runs. */
 const FILL_CHUNK = 500;
+
+interface KeysRead {
+  readonly taskId: string;
+  readonly organization: string;
+  readonly keys: readonly string[];
+}
 
 /**
  * Attachments in Redis, shared by all replicas. In one round trip all commands of a call are sent at once, each to the
@@ -42,17 +49,13 @@ export class RedisAttachmentCache extends AttachmentCache {
     defineCacheScripts(this.client);
   }
 
-  async read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]> {
+  async read(refs: readonly AttachmentRef[], organization: string, room?: Room): Promise<readonly CachedAttachment[]> {
     const keysByTask = new Map<string, Set<string>>();
     for (const { taskId, key } of refs) {
       keysByTask.set(taskId, (keysByTask.get(taskId) ?? new Set()).add(key));
     }
-    const tasks = await Promise.all(
-      [...keysByTask].map(
-        async ([taskId, keys]) => [taskId, await this.readKeys(taskId, organization, [...keys])] as const,
-      ),
-    );
-    const found = new Map(tasks);
+    const reads = [...keysByTask].map(([taskId, keys]): KeysRead => ({ taskId, organization, keys: [...keys] }));
+    const found = new Map(await this.readTasks(reads, refs.length, room));
     return refs.map(({ taskId, key }) => found.get(taskId)?.get(key) as CachedAttachment);
   }
 
@@ -100,16 +103,44 @@ export class RedisAttachmentCache extends AttachmentCache {
     await Promise.all(projections(cursor, changes, to, this.keys).map((calls) => this.projectShard(calls)));
   }
 
+  /** Every task has its part of the guess. What turns out to be larger is read again as soon as all of it has room. */
+  private async readTasks(reads: readonly KeysRead[], bodies: number, room = UNBOUNDED) {
+    const guessBytes = room.guess(bodies);
+    const first = await Promise.all(
+      reads.map((read) => this.readKeys(read, Math.floor((guessBytes * read.keys.length) / bodies))),
+    );
+    const tooLarge = first.filter((found) => typeof found === 'number');
+    if (tooLarge.length > 0) room.take(tooLarge.reduce((sum, bytes) => sum + bytes, 0));
+    return Promise.all(
+      reads.map(async (read, i) => {
+        let found = first[i] as (typeof first)[number];
+        while (typeof found === 'number') {
+          const maxBytes: number = found;
+          found = await this.readKeys(read, maxBytes);
+          if (typeof found === 'number') room.take(found);
+        }
+        return [read.taskId, found] as const;
+      }),
+    );
+  }
+
+  /** Of bodies with more than `maxBytes`, their number instead. */
   private async readKeys(
-    taskId: string,
-    organization: string,
-    keys: readonly string[],
-  ): Promise<ReadonlyMap<string, CachedAttachment>> {
+    { taskId, organization, keys }: KeysRead,
+    maxBytes: number,
+  ): Promise<ReadonlyMap<string, CachedAttachment> | number> {
     const { generation } = this.connection;
-    const reply = await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), [organization, ...keys]));
+    const args = [organization, Math.min(maxBytes, Number.MAX_SAFE_INTEGER), ...keys];
+    const reply = await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), args));
     const [, , , , ...records] = reply;
+    if (typeof records[0] === 'string') return Number(records[0]);
     const about = cachedTask(reply, generation);
-    return new Map(keys.map((key, i) => [key, cachedAttachment(about, { taskId, key }, records[i] ?? [[], '0'])]));
+    return new Map(
+      keys.map((key, i) => [
+        key,
+        cachedAttachment(about, { taskId, key }, (records[i] as RecordReply | undefined) ?? [[], '0']),
+      ]),
+    );
   }
 
   private async askForPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
@@ -125,6 +156,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     const totalCount = Number(total);
     const changes = journaled && journaledChanges(taskId, journaled);
     if (totalCount < 0) return { ...about, journaled: changes };
+    if (page?.includeBodies) page.room?.take(listed.reduce((sum, [, , , bytes = 0]) => sum + bytes, 0));
     const entries = await Promise.all(listed.map((entry) => this.pageEntry(taskId, entry, page?.includeBodies)));
     return { ...about, page: { totalCount, entries }, journaled: changes };
   }

@@ -1,5 +1,6 @@
 import type { Caller } from '../../domain/caller';
 import { notFound, refName, type Attachment, type AttachmentRef } from '../../domain/attachment';
+import type { Room } from '../../ports/room';
 import type { AttachmentLookup } from '../../consistency/attachment-lookup';
 
 export interface GetAttachmentsBatchCommand {
@@ -19,10 +20,14 @@ export interface AttachmentBatch {
 export class GetAttachmentsBatch {
   constructor(private readonly lookup: AttachmentLookup) {}
 
-  async execute({ requests, allowMissing }: GetAttachmentsBatchCommand, caller: Caller): Promise<AttachmentBatch> {
+  async execute(
+    { requests, allowMissing }: GetAttachmentsBatchCommand,
+    caller: Caller,
+    room?: Room,
+  ): Promise<AttachmentBatch> {
     // Equal requests share one read, and one copy in memory.
     const refs = new Map(requests.map((ref) => [refName(ref), ref]));
-    const found = await this.lookup.find([...refs.values()], caller);
+    const found = await this.lookup.find([...refs.values()], caller, { room });
     const byName = new Map([...refs.keys()].map((name, i) => [name, found[i]?.attachment]));
     const attachments = requests.map((ref) => {
       const attachment = byName.get(refName(ref));

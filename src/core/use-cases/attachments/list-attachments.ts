@@ -2,6 +2,7 @@ import type { AttachmentType } from '../../domain/attachment';
 import type { Caller } from '../../domain/caller';
 import { taskNotFound } from '../../domain/task';
 import type { Clock } from '../../ports/clock';
+import type { Room } from '../../ports/room';
 import type { Metrics } from '../../ports/metrics';
 import { isOutage } from '../../ports/store-error';
 import type { AcknowledgedChanges } from '../../consistency/acknowledged-changes';
@@ -35,12 +36,12 @@ export class ListAttachments {
     private readonly acknowledged: AcknowledgedChanges,
   ) {}
 
-  async execute(command: ListAttachmentsCommand, caller: Caller): Promise<AttachmentPage> {
+  async execute(command: ListAttachmentsCommand, caller: Caller, room?: Room): Promise<AttachmentPage> {
     this.metrics.listQuery();
     const { taskId } = command;
     if (this.acknowledged.isDeleted(taskId)) throw taskNotFound(taskId);
     const deadline = new Deadline(this.clock);
-    const query = { ...command, organization: caller.organization, nowMs: this.clock.nowMs() };
+    const query = { ...command, organization: caller.organization, nowMs: this.clock.nowMs(), room };
     const { generation } = this.trust;
     const unchecked = this.acknowledged.uncheckedChanges(taskId);
     const cached = await unlessCacheIsDown(this.cachedPages.read(query, unchecked));

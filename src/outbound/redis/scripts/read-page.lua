@@ -6,8 +6,9 @@
 -- Reply   { floor, '1' if the task is deleted else '0', organisation or nil, cursor or 0, total, entries, journaled }
 --         total    number of attachments, -1 if there is no page: it was not requested, the index is not complete, or
 --                  the task belongs to another organisation
---         entries  of the page, each { key, op, outline }. An outline is the hash without value and content, as fields
---                  and values, with `bytes`, their length; it is empty if it was not requested or no usable hash exists
+--         entries  of the page, each { key, op, outline, bytes }. An outline is the hash without value and content, as fields
+--                  and values, with `bytes`, their length; it is empty if it was not requested or no usable hash exists.
+--                  `bytes` is what value and content have in the hash, left out with outlines
 --         journaled  all journaled records, each { key, version, outline, or nil for a deletion }; left out if the
 --                    database has not seen everything and a page was requested
 -- Atomic, so that the index and the records belong to the same moment.
@@ -38,6 +39,13 @@ local function outlineOf(key)
   return outline
 end
 
+local function bytesOf(key)
+  local value = redis.pcall('HSTRLEN', HASHES .. key, 'value')
+  -- A key of a wrong type is not read.
+  if type(value) ~= 'number' then return 0 end
+  return value + redis.call('HSTRLEN', HASHES .. key, 'content')
+end
+
 local function holds(key, version, isDeletion)
   local record = findRecord(key)
   if record and record.version >= version and (record.live or record.mark == 'journaled') then return true end
@@ -63,7 +71,8 @@ local function pageEntries()
       redis.call('DEL', INDEX)
       return nil
     end
-    entries[#entries + 1] = { key, record.op, withOutlines and hasBody(key, record) and outlineOf(key) or {} }
+    local outline = withOutlines and hasBody(key, record) and outlineOf(key) or {}
+    entries[#entries + 1] = { key, record.op, outline, not withOutlines and bytesOf(key) or nil }
   end
   return entries
 end

@@ -7,7 +7,7 @@ describe('LoadShedder', () => {
   it('the process is overloaded while as many messages are in flight as allowed', async () => {
     const load = new LoadShedder({ maxInFlight: 2, maxEventLoopDelayMs: NEVER });
     const ends: (() => void)[] = [];
-    const track = () => load.track(new Promise<void>((resolve) => ends.push(resolve)));
+    const track = () => load.track(new Promise<void>((resolve) => ends.push(resolve)), 'a');
     const first = track();
     expect(load.isOverloaded).toBe(false);
     const second = track();
@@ -19,9 +19,9 @@ describe('LoadShedder', () => {
 
   it('a message whose answer failed is no longer in flight', async () => {
     const load = new LoadShedder({ maxInFlight: 1, maxEventLoopDelayMs: NEVER });
-    await expect(load.track(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    await expect(load.track(Promise.reject(new Error('failed')), 'a')).rejects.toThrow('failed');
     expect(load.isOverloaded).toBe(false);
-    expect(await load.track(Promise.resolve('answer'))).toBe('answer');
+    expect(await load.track(Promise.resolve('answer'), 'a')).toBe('answer');
   });
 
   it('the process is overloaded while the event loop is late, and only then', async () => {

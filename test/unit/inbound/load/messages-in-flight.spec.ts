@@ -15,7 +15,10 @@ describe('MessagesInFlight', () => {
   it('a message counts as load of the process until it is answered', async () => {
     const { load, inFlight } = open();
     const message = pending();
-    const tracked = inFlight.track(message.promise.then(() => 'answer'));
+    const tracked = inFlight.track(
+      message.promise.then(() => 'answer'),
+      'a',
+    );
     expect(load.isOverloaded).toBe(true);
     message.end();
     expect(await tracked).toBe('answer');
@@ -33,9 +36,9 @@ describe('MessagesInFlight', () => {
     const { inFlight } = open();
     const [first, second] = [pending(), pending()];
     const events: string[] = [];
-    void inFlight.track(first.promise);
+    void inFlight.track(first.promise, 'a');
     const drained = inFlight.drain().then(() => events.push('drained'));
-    void inFlight.track(second.promise).then(() => events.push('second'));
+    void inFlight.track(second.promise, 'a').then(() => events.push('second'));
     first.end();
     await first.promise;
     // Longer than it takes to notice the end of the first.
@@ -48,7 +51,7 @@ describe('MessagesInFlight', () => {
   it('a transport does not wait for the messages of another one', async () => {
     const { load, inFlight } = open(2);
     const [other, message] = [new MessagesInFlight(load), pending()];
-    void other.track(message.promise);
+    void other.track(message.promise, 'a');
     await inFlight.drain();
     expect(load.isOverloaded).toBe(false);
     const drained = jest.fn();

@@ -1,0 +1,42 @@
+import { guessBytes, Room } from '../../core/ports/room';
+import type { Reservation } from '../load/byte-budget';
+import { overloaded } from './json-rpc-error';
+import type { ReplyBudget } from './reply-budget';
+
+/** Room for what one call reads: in the reply that it is read for, and in the memory of this process. */
+export class CallRoom extends Room {
+  private takenBytes = 0;
+  private expectedBytes = 0;
+
+  constructor(
+    private readonly reply: ReplyBudget,
+    private readonly reservation: Reservation | undefined,
+  ) {
+    super();
+  }
+
+  guess(bodies: number): number {
+    const bytes = Math.min(guessBytes(bodies), this.reply.leftBytes);
+    this.reserve(bytes);
+    return bytes;
+  }
+
+  take(bytes: number): void {
+    // What is read a second time, because the cache is not believed, is not shown twice.
+    const more = Math.max(0, bytes - this.expectedBytes);
+    if (!this.reply.expect(more)) throw this.reply.error;
+    this.expectedBytes += more;
+    this.reserve(bytes);
+  }
+
+  /** To be called when the result has been written: what was read for it is garbage then. */
+  end(): void {
+    this.reply.unexpect(this.expectedBytes);
+    this.reservation?.giveBack(this.takenBytes);
+  }
+
+  private reserve(bytes: number): void {
+    if (this.reservation && !this.reservation.take(bytes)) throw overloaded();
+    this.takenBytes += bytes;
+  }
+}

@@ -1,0 +1,57 @@
+import { getHeapStatistics } from 'node:v8';
+import { FairShare } from './fair-share';
+
+/** A body is in memory several times on its way: as it was read, as a string, in the reply, and in what is sent. */
+const HEAP_PART = 1 / 6;
+/** As much as a caller holds must be left for others. */
+const FACTOR = 1;
+
+/** The bytes of requests, bodies and replies that this process may hold at the same time, for all callers together. */
+export class ByteBudget {
+  private readonly shares: FairShare;
+
+  constructor(private readonly totalBytes = Math.floor(getHeapStatistics().heap_size_limit * HEAP_PART)) {
+    this.shares = new FairShare(totalBytes, FACTOR);
+  }
+
+  /** What a caller that is alone can have: half of all, for the bodies and for the reply that is made of them. */
+  get maxReplyBytes(): number {
+    return Math.floor(this.totalBytes / 4);
+  }
+
+  /** Nothing is taken yet. */
+  open(caller: string): Reservation {
+    return new Reservation(this.shares, caller);
+  }
+}
+
+/** What one message holds of the budget. */
+export class Reservation {
+  private bytes = 0;
+  private isOver = false;
+
+  constructor(
+    private readonly shares: FairShare,
+    private readonly caller: string,
+  ) {}
+
+  /** False, and nothing is taken, if there is no room. */
+  take(bytes: number): boolean {
+    if (this.isOver || !this.shares.take(this.caller, bytes)) return false;
+    this.bytes += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    if (this.isOver) return;
+    this.shares.giveBack(this.caller, bytes);
+    this.bytes -= bytes;
+  }
+
+  /** Gives all of it back. A call that goes on, because its caller has hung up, gets no more. */
+  end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.shares.giveBack(this.caller, this.bytes);
+  }
+}

@@ -1,0 +1,79 @@
+/** What one owner may never take, so that another owner finds a place at once. */
+const RESERVED_PART = 1 / 4;
+
+/**
+ * Places that several owners use at the same time. A free place goes to the owner that has the fewest, in turn if
+ * several have as few: waiting in great numbers gains an owner nothing.
+ */
+export class FairQueue {
+  private readonly held = new Map<string, number>();
+  /** By owner, in the order in which it is their turn. */
+  private readonly waiting = new Map<string, Set<() => void>>();
+  private readonly maxHeld: number;
+  private free: number;
+
+  constructor(places: number) {
+    this.free = places;
+    this.maxHeld = places - Math.floor(places * RESERVED_PART);
+  }
+
+  /** Resolves with the function that gives the place back; undefined if there is none within `timeoutMs`. */
+  async enter(owner: string, timeoutMs: number): Promise<(() => void) | undefined> {
+    if (this.mayEnter(owner)) return this.take(owner);
+    const own = this.waiting.get(owner) ?? new Set();
+    this.waiting.set(owner, own);
+    return new Promise((resolve) => {
+      const admit = () => {
+        clearTimeout(timer);
+        resolve(this.take(owner));
+      };
+      const timer = setTimeout(() => {
+        this.leave(owner, admit);
+        resolve(undefined);
+      }, timeoutMs);
+      own.add(admit);
+    });
+  }
+
+  private take(owner: string): () => void {
+    this.free -= 1;
+    this.held.set(owner, this.heldBy(owner) + 1);
+    return () => {
+      const left = this.heldBy(owner) - 1;
+      if (left > 0) this.held.set(owner, left);
+      else this.held.delete(owner);
+      this.free += 1;
+      this.admitNext();
+    };
+  }
+
+  private admitNext(): void {
+    const next = [...this.waiting.keys()]
+      .filter((owner) => this.mayEnter(owner))
+      .reduce<string | undefined>((best, owner) => {
+        return best === undefined || this.heldBy(owner) < this.heldBy(best) ? owner : best;
+      }, undefined);
+    if (next === undefined) return;
+    const own = this.waiting.get(next) as Set<() => void>;
+    const [admit] = own as Iterable<() => void>;
+    // Behind the others.
+    this.waiting.delete(next);
+    this.waiting.set(next, own);
+    this.leave(next, admit as () => void);
+    admit?.();
+  }
+
+  private leave(owner: string, admit: () => void): void {
+    const own = this.waiting.get(owner);
+    own?.delete(admit);
+    if (own?.size === 0) this.waiting.delete(owner);
+  }
+
+  private mayEnter(owner: string): boolean {
+    return this.free > 0 && this.heldBy(owner) < this.maxHeld;
+  }
+
+  private heldBy(owner: string): number {
+    return this.held.get(owner) ?? 0;
+  }
+}

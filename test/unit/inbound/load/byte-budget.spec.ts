@@ -1,0 +1,40 @@
+import { ByteBudget } from '../../../../src/inbound/load/byte-budget';
+
+const KIB = 1024;
+
+describe('ByteBudget', () => {
+  it('what a message holds is free again when it has ended, once', () => {
+    const budget = new ByteBudget(100 * KIB);
+    const first = budget.open('a');
+    expect(first.take(50 * KIB)).toBe(true);
+    const second = budget.open('a');
+    expect(second.take(50 * KIB)).toBe(false);
+    first.end();
+    first.end();
+    expect(second.take(50 * KIB)).toBe(true);
+    expect(budget.open('b').take(50 * KIB + 1)).toBe(false);
+  });
+
+  it('a call that goes on after its message has ended gets nothing, and gives nothing back', () => {
+    const budget = new ByteBudget(100 * KIB);
+    const gone = budget.open('a');
+    gone.take(10 * KIB);
+    gone.end();
+    expect(gone.take(1)).toBe(false);
+    gone.giveBack(10 * KIB);
+    expect(budget.open('b').take(100 * KIB + 1)).toBe(false);
+  });
+
+  it('a caller that holds much leaves room for another', () => {
+    const budget = new ByteBudget(100 * KIB);
+    const greedy = budget.open('a');
+    while (greedy.take(KIB));
+    expect(budget.open('b').take(20 * KIB)).toBe(true);
+  });
+
+  it('the largest reply, and what is read for it, have room if the caller is alone', () => {
+    const budget = new ByteBudget(100 * KIB);
+    const message = budget.open('a');
+    expect(message.take(budget.maxReplyBytes) && message.take(budget.maxReplyBytes)).toBe(true);
+  });
+});

@@ -1,0 +1,73 @@
+import { FairQueue } from '../../../../src/outbound/postgres/fair-queue';
+
+const NEVER_MS = 60_000;
+
+describe('FairQueue', () => {
+  /** Enters without waiting for a place; `entered` gets the owner when there is one. */
+  const open = (places: number) => {
+    const queue = new FairQueue(places);
+    const entered: string[] = [];
+    const leave: (() => void)[] = [];
+    const enter = (owner: string) =>
+      void queue.enter(owner, NEVER_MS).then((left) => {
+        entered.push(owner);
+        if (left) leave.push(left);
+      });
+    const settled = () => new Promise((resolve) => setImmediate(resolve));
+    return { queue, entered, leave, enter, settled };
+  };
+  beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate'] }));
+  afterEach(() => jest.useRealTimers());
+
+  it('an owner that wants all places leaves some of them to the next owner, who need not wait', async () => {
+    const { entered, enter, settled } = open(8);
+    for (let i = 0; i < 100; i++) enter('a');
+    enter('b');
+    await settled();
+    expect(entered).toEqual([...Array<string>(6).fill('a'), 'b']);
+  });
+
+  it('a free place goes to the owner with the fewest places, however many wait before', async () => {
+    const { entered, leave, enter, settled } = open(4);
+    for (let i = 0; i < 100; i++) enter('a');
+    enter('b');
+    enter('b');
+    await settled();
+    expect(entered).toEqual(['a', 'a', 'a', 'b']);
+    leave[0]?.();
+    await settled();
+    expect(entered.slice(4)).toEqual(['b']);
+  });
+
+  it('owners with as many places take turns', async () => {
+    const { entered, leave, enter, settled } = open(1);
+    enter('a');
+    for (const owner of ['a', 'a', 'b', 'b', 'c']) enter(owner);
+    for (let i = 0; i < 5; i++) {
+      await settled();
+      leave[i]?.();
+    }
+    await settled();
+    expect(entered).toEqual(['a', 'a', 'b', 'c', 'a', 'b']);
+  });
+
+  it('the only owner of a single place has it', async () => {
+    const { entered, enter, settled } = open(1);
+    enter('a');
+    await settled();
+    expect(entered).toEqual(['a']);
+  });
+
+  it('an owner that finds no place in time gets none later, and does not hold up the others', async () => {
+    const { queue, entered, leave, enter, settled } = open(1);
+    enter('a');
+    await settled();
+    const late = queue.enter('b', 100);
+    jest.advanceTimersByTime(100);
+    await expect(late).resolves.toBeUndefined();
+    enter('c');
+    leave[0]?.();
+    await settled();
+    expect(entered).toEqual(['a', 'c']);
+  });
+});
