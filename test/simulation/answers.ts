@@ -355,7 +355,8 @@ export class AnswerCheck {
     // What happens in the same millisecond may happen after it.
     const isBefore = (atMs: number | undefined) => atMs !== undefined && atMs < startedAtMs;
     const { acknowledged } = one;
-    const remembersAll = this.plan.scenario.memorySize === undefined;
+    // What was forgotten is not returned from a cache that is not believed.
+    const remembersAll = this.plan.scenario.memorySize === undefined || degraded;
     if (acknowledged?.by === replica.name && isBefore(acknowledged.atMs) && remembersAll) return 'G3';
     const isCommitted = isBefore(committedAtMs);
     if (isCommitted && operation.storeHasAnswered(key) && this.isChosenByStore(operation, one)) return 'truth';

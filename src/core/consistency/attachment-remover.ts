@@ -82,7 +82,7 @@ export class AttachmentRemover {
     if (outcome.state !== 'applied') throw refusedWrite(outcome, deletion);
 
     progress.attachmentId = outcome.attachmentId ?? progress.attachmentId;
-    const newer = await this.writer.announce({ ...deletion, attachment: null });
+    const newer = await this.writer.announce({ ...deletion, attachment: null }, caller);
     if (newer !== undefined) {
       if (progress.condition) throw refusedWrite({ state: 'condition-failed', currentVersion: newer }, deletion);
       return new Overtaken(newer);

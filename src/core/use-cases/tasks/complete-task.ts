@@ -58,7 +58,7 @@ export class CompleteTask {
     const { task, draft, attachment } = await writeVersioned(this.clock, this.ids, attempt, { deadline });
 
     if (draft && attachment) {
-      const floor = await this.writer.announce(putChange(attachment));
+      const floor = await this.writer.announce(putChange(attachment), caller);
       // A result that was journaled under the same key is older, whatever its version says.
       const again: PutDraft = (stamp) => draft(stamp, task.updatedAtMs);
       if (floor !== undefined) await this.writer.put({ draft: again, floor, deadline }, caller);

@@ -63,7 +63,7 @@ export class CreateTask {
     }
 
     for (const { attachment } of puts) {
-      this.acknowledged.remember(attachment, { version: attachment.version, deleted: false, journaled: false });
+      this.acknowledged.of(caller).remember(attachment, { version: attachment.version, deleted: false, journaled: false });
     }
     // More attachments would take more time than the call may have left; the first list fills them in.
     if (cached && puts.length <= CHUNK_SIZE) await this.fill(task, puts, cached.token);

@@ -29,7 +29,8 @@ export class DeleteTask {
     const describe = (tasks: readonly Task[]) => tasks.map((task) => this.deletionOf(task, caller.name, nowMs));
     const deletions = await this.store.deleteTree(taskId, caller.organization, describe, timeoutMs);
     if (!deletions) throw taskNotFound(taskId);
-    for (const deletion of deletions) this.acknowledged.rememberDeleted(deletion.taskId);
+    const acknowledged = this.acknowledged.of(caller);
+    for (const { taskId, stamp } of deletions) acknowledged.rememberDeleted(taskId, stamp.version);
     await unlessCacheIsDown(
       Promise.all(deletions.map((deletion) => this.cache.wipe(deletion.taskId, deletion.stamp.version))),
     );
