@@ -3,15 +3,7 @@ import type { ExpiredAttachment } from '../../src/core/domain/attachment';
 import { taskCreated, type DomainEvent } from '../../src/core/domain/domain-event';
 import { expiryStamp } from '../../src/core/domain/version';
 import { FOLLOWED_LEVELS, type EventQuery, type OutboxChanges } from '../../src/core/ports/outbox';
-import {
-  aDeletion,
-  aPut,
-  aTask,
-  describeDeletion,
-  NOW_MS,
-  TIMEOUT_MS,
-  type PutOptions,
-} from './attachment-store.harness';
+import { aDeletion, aPut, aTask, deleteTree, NOW_MS, TIMEOUT_MS, type PutOptions } from './attachment-store.harness';
 import { OUTBOX_HARNESSES, type OutboxHarness } from './outbox.harness';
 
 const MINUTE_MS = 60_000;
@@ -121,7 +113,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     const attached = await newAttachment(mine.taskId, 'a');
     const deletion = aDeletion(mine.taskId, 'a', 1002);
     await harness.attachments.delete(deletion, organization, undefined, NOW_MS, TIMEOUT_MS);
-    const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion, TIMEOUT_MS);
+    const deleted = await deleteTree(harness, mine.taskId, { organization });
 
     const all = await eventsAfter(start);
     expect(all).toHaveLength(5);
@@ -144,7 +136,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(await eventsAfter(start, { parentId: other.taskId })).toEqual([other.event]);
     expect(await eventsAfter(start, { parentId: root.taskId, organization: randomUUID() })).toEqual([]);
 
-    const deleted = await harness.tasks.deleteTree(root.taskId, organization, describeDeletion, TIMEOUT_MS);
+    const deleted = await deleteTree(harness, root.taskId, { organization });
     const deletions = (deleted ?? []).flatMap(({ events }) => events);
     expect(deletions).toHaveLength(3);
     expect(await eventsAfter(start, { parentId: root.taskId })).toEqual([...below, ...deletions]);
@@ -165,7 +157,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     const start = await position();
     const foreign = randomUUID();
     const [mine, other] = [await newTask(), await newTask(foreign)];
-    const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion, TIMEOUT_MS);
+    const deleted = await deleteTree(harness, mine.taskId, { organization });
     await harness.outbox.markPublished(await unpublished());
     for (const { taskId } of [mine, other]) {
       const late = { organization, put: aPut({ taskId, key: 'k' }) };
@@ -235,7 +227,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       const second = await put(taskId, 1004, { ttlSeconds: 5 });
       const [expired] = await harness.expired.find(NOW_MS + 5000, 1);
       await harness.expired.remove(expired as ExpiredAttachment);
-      const deleted = await harness.tasks.deleteTree(taskId, organization, describeDeletion, TIMEOUT_MS);
+      const deleted = await deleteTree(harness, taskId, { organization });
       await harness.outbox.markPublished(await unpublished());
 
       const { op } = expiryStamp(second.attachment);

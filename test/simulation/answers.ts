@@ -130,7 +130,14 @@ export class AnswerCheck {
     if (task?.deletedAtMs === undefined) {
       return this.history.violate('G1', `${operation.name} is acknowledged, and the task is there`);
     }
-    task.acknowledged = { by: operation.replica.name, atMs: this.history.nowMs, degraded: false };
+    const acknowledged = { by: operation.replica.name, atMs: this.history.nowMs, degraded: false };
+    task.acknowledged = acknowledged;
+    for (const below of this.history.tasks.values()) {
+      if (!below.ancestors.includes(task.taskId)) continue;
+      if (below.deletedAtMs === undefined)
+        return this.history.violate('G1', `${operation.name} is acknowledged, and ${below.taskId} below it is there`);
+      below.acknowledged ??= acknowledged;
+    }
   }
 
   private acknowledge(operation: Operation, change: Change, degraded: boolean): void {
@@ -225,6 +232,8 @@ export class AnswerCheck {
   private taskNotFound(operation: Operation): void {
     const task = this.history.tasks.get(operation.planned.taskId);
     if (!task || task.createdAtMs > operation.startedAtMs || task.deletedAtMs !== undefined) return;
+    // It is about to be deleted, too.
+    if (task.ancestors.some((id) => this.history.tasks.get(id)?.deletedAtMs !== undefined)) return;
     if (task.organization === operation.planned.organization) {
       this.history.violate('G6', `${operation.name} finds no ${task.taskId}`);
     }

@@ -45,6 +45,20 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    return false;`,
   },
   {
+    name: 'a deletion is acknowledged before all of its steps',
+    scenario: 'trees deleted',
+    file: `${USE_CASES}/tasks/delete-task.ts`,
+    find: `    while (outcome === 'more') outcome = await step();`,
+    replace: ``,
+  },
+  {
+    name: 'a deletion whose call has ended is not continued',
+    scenario: 'trees deleted',
+    file: `${USE_CASES}/upkeep/continue-deletions.ts`,
+    find: `    for (const tree of trees) {`,
+    replace: `    for (const tree of trees.slice(trees.length)) {`,
+  },
+  {
     name: 'a replica that has forgotten a change believes what a distrusted cache says',
     scenario: 'small memory',
     file: `${CONSISTENCY}/organization-changes.ts`,
