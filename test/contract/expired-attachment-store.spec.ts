@@ -24,7 +24,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
   });
 
   const found = (nowMs = EXPIRES_MS + 10_000, limit = 1000) => harness.expired.find(nowMs, limit);
-  const read = (after?: string) => harness.outbox.read({ organization: ORGANIZATION, after, limit: 100 });
+  const read = (after?: string) => harness.outbox.read({ organization: ORGANIZATION, after, limit: 100 }, TIMEOUT_MS);
   const announced = async () => (await read(start))?.events.map(({ event }) => event);
   const put = async (key: string, ttlSeconds?: number, version = 1000, nowMs = NOW_MS) => {
     const one = aPut({ taskId, key, ttlSeconds }, { version, nowMs });

@@ -23,7 +23,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
 
   const unpublished = async (limit = 1000) => (await harness.outbox.unpublished(limit)) ?? [];
   const read = (query: Partial<EventQuery> = {}) =>
-    harness.outbox.read({ organization, taskId: undefined, after: undefined, limit: 100, ...query });
+    harness.outbox.read({ organization, taskId: undefined, after: undefined, limit: 100, ...query }, TIMEOUT_MS);
   const position = async () => (await read())?.position as string;
   const eventsAfter = async (after: string, query: Partial<EventQuery> = {}) =>
     (await read({ ...query, after }))?.events.map(({ event }) => event);

@@ -19,6 +19,7 @@ const LATER = [
   'NamedArguments1763683200002',
   'FingerprintsAndAncestors1763683200003',
   'TreesInSteps1763683200010',
+  'EventsOfAnOrganization1763683200011',
 ];
 
 describe('migrations', () => {
