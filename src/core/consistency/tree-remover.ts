@@ -1,4 +1,4 @@
-import { taskCancelled, taskDeleted } from '../domain/domain-event';
+import { causedBy, taskCancelled, taskDeleted } from '../domain/domain-event';
 import type { Task } from '../domain/task';
 import type { AttachmentCache } from '../ports/attachment-cache';
 import type { Clock } from '../ports/clock';
@@ -44,6 +44,6 @@ export class TreeRemover {
     const { instanceId } = this.settings;
     const deleted = taskDeleted(id, { by: caller.name, nowMs, instanceId, eventId: stamp.op });
     const cancelled = status === 'in_progress' ? [taskCancelled(id, caller.name, nowMs, this.ids.op())] : [];
-    return { taskId: id, stamp, events: [...cancelled, deleted] };
+    return { taskId: id, stamp, events: [...cancelled, deleted].map((event) => causedBy(event, caller)) };
   }
 }

@@ -2,6 +2,7 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
+import { lateTimer } from '../../core/consistency/late-timer';
 import { StoreError } from '../../core/ports/store-error';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { runMigrations } from './migrate';
@@ -93,13 +94,13 @@ export class PostgresConnection implements OnApplicationShutdown {
   private async withSession<T>(work: (query: Query) => Promise<T>, timeoutMs: number = SILENCE_TIMEOUT_MS): Promise<T> {
     let session: PooledSession | undefined;
     let timeout: StoreError | undefined;
-    let timer: NodeJS.Timeout | undefined;
+    let cancel: (() => void) | undefined;
     const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+      cancel = lateTimer(timeoutMs, () => {
         timeout = new StoreError('postgres', 'timeout');
         if (this.database.isInterruptible) session?.abandon(timeout);
         reject(timeout);
-      }, timeoutMs);
+      });
     });
     const run = async (staleSessions = 0): Promise<T> => {
       session = await this.connect();
@@ -115,7 +116,7 @@ export class PostgresConnection implements OnApplicationShutdown {
       }
       return run(staleSessions + 1);
     };
-    return Promise.race([run(), silence]).finally(() => clearTimeout(timer));
+    return Promise.race([run(), silence]).finally(() => cancel?.());
   }
 
   private async connect(): Promise<PooledSession> {
