@@ -160,7 +160,8 @@ export class OrganizationChanges {
     const task = this.tasks.get(taskId);
     if (!task) return 0;
     this.tasks.delete(taskId);
-    const versions = 'changes' in task ? [...task.changes.values()].map(({ version }) => version) : [task.deletedVersion];
+    const versions =
+      'changes' in task ? [...task.changes.values()].map(({ version }) => version) : [task.deletedVersion];
     this.resize(-versions.length);
     return versions.reduce((highest, version) => Math.max(highest, version), 0);
   }

@@ -21,20 +21,14 @@ const METHODS: readonly [string, (useCases: UseCases) => Promise<unknown>][] = [
   ['list attachments', (one) => one.listAttachments.execute(PAGE, CALLER)],
   ['list some attachments', (one) => one.listAttachments.execute({ ...PAGE, keyPrefix: 'k' }, CALLER)],
   ['get a batch', (one) => one.getAttachmentsBatch.execute({ requests: [REF], allowMissing: false }, CALLER)],
-  [
-    'get a batch with gaps',
-    (one) => one.getAttachmentsBatch.execute({ requests: [REF], allowMissing: true }, CALLER),
-  ],
+  ['get a batch with gaps', (one) => one.getAttachmentsBatch.execute({ requests: [REF], allowMissing: true }, CALLER)],
   ['delete an attachment', (one) => one.deleteAttachment.execute(REF, CALLER)],
   ['delete a version', (one) => one.deleteAttachment.execute({ ...REF, ifVersion: 2 }, CALLER)],
   ['create a sub-task', (one) => one.createTask.execute({ id: 't-2', text: 'x', parentId: ID }, CALLER)],
   ['get a task', (one) => one.getTask.execute(ID, CALLER)],
   ['update a task', (one) => one.updateTask.execute({ taskId: ID, updates: { text: 'y' } }, CALLER)],
   ['complete a task', (one) => one.completeTask.execute({ taskId: ID }, CALLER)],
-  [
-    'complete a task with a result',
-    (one) => one.completeTask.execute({ taskId: ID, result: JsonText.of(1) }, CALLER),
-  ],
+  ['complete a task with a result', (one) => one.completeTask.execute({ taskId: ID, result: JsonText.of(1) }, CALLER)],
   ['cancel a task', (one) => one.cancelTask.execute(ID, CALLER)],
   ['delete a task', (one) => one.deleteTask.execute(ID, CALLER)],
   ['list sub-tasks', (one) => one.listTasks.execute({ ...TASKS, parentId: ID }, CALLER)],
@@ -128,9 +122,12 @@ async function observe(history: History, method: (useCases: UseCases) => Promise
 
 describe.each(WEATHERS)('%s', (_, weather) => {
   describe.each(METHODS)('%s', (_, method) => {
-    it.each(HISTORIES)('answers for a task of another organisation that %s as for a missing one', async (_, history) => {
-      const missing = await observe(() => Promise.resolve(), method, weather);
-      expect(await observe(history, method, weather)).toEqual(missing);
-    });
+    it.each(HISTORIES)(
+      'answers for a task of another organisation that %s as for a missing one',
+      async (_, history) => {
+        const missing = await observe(() => Promise.resolve(), method, weather);
+        expect(await observe(history, method, weather)).toEqual(missing);
+      },
+    );
   });
 });
