@@ -1,4 +1,5 @@
 import { composeUseCases, newReplicaState, type UseCases } from '../../../../src/app/use-cases';
+import { TreeRemover } from '../../../../src/core/consistency/tree-remover';
 import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
 import { StoreError } from '../../../../src/core/ports/store-error';
@@ -60,6 +61,16 @@ const HISTORIES: readonly [string, History][] = [
     async (fixture, here) => {
       await create(fixture, here);
       await here.deleteTask.execute(ID, FOREIGN_CALLER);
+    },
+  ],
+  [
+    'is being deleted by this replica, step by step',
+    async (fixture, here) => {
+      await create(fixture, here);
+      await here.createTask.execute({ id: 't-0', text: 'x', parentId: ID }, FOREIGN_CALLER);
+      const { tasks, cache, clock, ids, settings } = fixture.ports;
+      const remover = new TreeRemover(tasks, cache, clock, ids, settings, fixture.state.acknowledged, 1);
+      expect(await remover.step({ taskId: ID, caller: FOREIGN_CALLER }, 1000)).toBe('more');
     },
   ],
   [
