@@ -15,7 +15,7 @@ import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT
 const MIGRATION_LOCK = '7234017283807667300';
 /** The migrations of the releases that recorded them in the table `migrations`. */
 const EARLIER = ['Initial1763683200000', 'WriteFunctions1763683200001'];
-const LATER = ['NamedArguments1763683200002', 'FingerprintsAndAncestors1763683200003'];
+const LATER = ['NamedArguments1763683200002', 'FingerprintsAndAncestors1763683200003', 'Identity1763683200004'];
 
 describe('migrations', () => {
   let server: PostgresServer;

@@ -103,6 +103,16 @@ export class AcknowledgedChanges {
     if (task.changes.size === 0) this.tasks.delete(taskId);
   }
 
+  /** The store has been replaced: it may have lost everything but what the journal still has. */
+  forgetStored(): void {
+    for (const [taskId, task] of [...this.tasks]) {
+      if (task === 'deleted') this.drop(taskId);
+      else
+        for (const { key, version, journaled } of [...task.changes.values()])
+          if (!journaled) this.forget({ taskId, key }, version);
+    }
+  }
+
   private changeOf({ taskId, key }: AttachmentRef): AcknowledgedChange | undefined {
     return this.changed(taskId)?.changes.get(key);
   }

@@ -40,6 +40,8 @@ export interface JournalEntry {
   readonly ref: AttachmentRef;
   readonly op: string;
   readonly write: JournaledWrite;
+  /** In which it was read, as in `FillToken`. */
+  readonly generation: number;
 }
 
 /**
@@ -62,8 +64,9 @@ export abstract class AttachmentJournal {
 
   /**
    * Removes an entry from the head of its part of the journal, after the store has replied. Does nothing, and returns
-   * false, if another entry is at the head: another replica was faster. One round trip; calls take effect in the order
-   * in which they are made, or not at all.
+   * false, if another entry is at the head: another replica was faster. The same if the generation of the entry has
+   * ended: the store that replied may have been replaced. One round trip; calls take effect in the order in which they
+   * are made, or not at all.
    */
   abstract settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean>;
 

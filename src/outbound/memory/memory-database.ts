@@ -13,6 +13,7 @@ import type { DeleteOutcome, PutOutcome, WriteCondition, WriteRefusal } from '..
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { Clock } from '../../core/ports/clock';
 import { FOLLOWED_LEVELS } from '../../core/ports/outbox';
+import { MemoryHistory } from './memory-history';
 import { MemoryOutboxRows, type OutboxRow } from './memory-outbox-rows';
 
 /** What remains of a deleted attachment, to order writes that arrive late. */
@@ -27,18 +28,43 @@ type Change = Pick<OutboxRow, 'taskId' | 'event' | 'kind' | 'key' | 'version'>;
  * others commit, as in PostgreSQL. Stored values are immutable and never copied.
  */
 export class MemoryDatabase {
-  readonly rows = new MemoryOutboxRows();
-  private readonly tasks = new Map<string, Task | 'deleted'>();
+  rows = new MemoryOutboxRows();
+  history: MemoryHistory;
+  private tasks = new Map<string, Task | 'deleted'>();
   /** By task: what it was created with, and the result that it was updated with. */
-  readonly creations = new Map<string, string>();
-  readonly results = new Map<string, string>();
-  private readonly attachments = new Map<string, Map<string, Attachment | Tombstone>>();
+  creations = new Map<string, string>();
+  results = new Map<string, string>();
+  private attachments = new Map<string, Map<string, Attachment | Tombstone>>();
   private readonly underWay = new Set<number>();
   private nextXid = 1;
   private committing?: number;
 
   /** Without a clock, every change is recorded with the time of its event. */
-  constructor(private readonly clock?: Pick<Clock, 'nowMs'>) {}
+  constructor(
+    private readonly clock?: Pick<Clock, 'nowMs'>,
+    databaseId = 'database-1',
+  ) {
+    this.history = new MemoryHistory(databaseId);
+  }
+
+  /** What is committed, as a backup has it. */
+  copy(clock = this.clock): MemoryDatabase {
+    const copy = new MemoryDatabase(clock);
+    copy.rows = this.rows.copy();
+    copy.history = this.history.copy();
+    copy.nextXid = this.nextXid;
+    copy.tasks = new Map(this.tasks);
+    copy.creations = new Map(this.creations);
+    copy.results = new Map(this.results);
+    copy.attachments = new Map([...this.attachments].map(([taskId, ofTask]) => [taskId, new Map(ofTask)]));
+    return copy;
+  }
+
+  /** In a cluster that begins to count its transactions there. */
+  moveTo(server: string, xid: number): void {
+    this.history.server = server;
+    this.nextXid = xid;
+  }
 
   /** All rows, in the order of their announcement. */
   get outbox(): readonly OutboxRow[] {

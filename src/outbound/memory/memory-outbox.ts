@@ -25,7 +25,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   markPublished(events: readonly OutboxEvent[]): Promise<void> {
-    for (const { seq } of events) this.database.rows.markPublished(seq);
+    for (const { seq, event } of events) this.database.rows.markPublished(seq, event.metadata.eventId);
     return Promise.resolve();
   }
 
@@ -54,6 +54,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
+    const identity = this.database.history.identity(this.database.rows.lastSeq);
     const { xmin: end, xmax: horizon } = this.database;
     const isKnown = from !== undefined && from <= end;
     const sinceMs = isKnown ? -Infinity : this.clock.nowMs() - lookBackMs;
@@ -61,10 +62,13 @@ export class MemoryOutbox implements Outbox {
     let to = isKnown ? from : 1;
     // A transaction is returned as a whole: a reader can continue only between two transactions.
     for (; to < end && changes.length < limit; to++) {
-      const rows = this.database.rows.ofTransaction(to).filter(({ atMs }) => atMs >= sinceMs);
+      const rows = this.database.rows
+        .ofTransaction(to)
+        .filter(({ atMs }) => atMs >= sinceMs)
+        .filter((row) => this.database.history.isOfPresentEpoch(row));
       changes.push(...rows.flatMap(changeOf));
     }
-    return Promise.resolve({ changes, to, horizon });
+    return Promise.resolve({ changes, to, horizon, identity });
   }
 
   purge(beforeMs: number, limit: number): Promise<number> {

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { StoreError } from '../../core/ports/store-error';
+import { AdmittedServer, OtherServerError } from './admitted-server';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { runMigrations } from './migrate';
 import { PingSession } from './ping-session';
@@ -26,7 +27,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   private readonly pings?: PingSession;
   private waiting = 0;
   private inUse = 0;
-  private isRefusing = false;
+  private readonly admitted = new AdmittedServer();
 
   constructor(private readonly database: Database) {
     this.dataSource = new DataSource(database.serving);
@@ -42,23 +43,34 @@ export class PostgresConnection implements OnApplicationShutdown {
     return runMigrations(this.database);
   }
 
-  /** Until `admit`, every call finds the server unavailable: when it is back, its schema may not be up to date yet. */
+  /** Until `admit`, every call finds the server unavailable, unless it may reach any server. */
   refuse(): void {
-    this.isRefusing = true;
+    this.admitted.admit(undefined);
   }
 
-  admit(): void {
-    this.isRefusing = false;
+  /** From now on calls reach only this run of a server. At first they reach any. */
+  admit(run: string): void {
+    this.admitted.admit(run);
+  }
+
+  /** Whether calls reach this run of a server. */
+  admits(run: string): boolean {
+    return this.admitted.includes(run);
   }
 
   async ping(timeoutMs: number): Promise<void> {
-    if (!this.isRefusing) await this.pings?.ping(timeoutMs);
-    if (this.isRefusing) throw new StoreError('postgres', 'unavailable');
+    if (!this.admitted.isNone) await this.pings?.ping(timeoutMs);
+    if (this.admitted.isNone) throw new StoreError('postgres', 'unavailable');
   }
 
   /** Takes no longer than `timeoutMs`, the wait for a session included. */
   query<Row>(text: string, values?: readonly unknown[], timeoutMs?: number): Promise<Row[]> {
     return this.withSession((query) => query<Row>(text, values), timeoutMs);
+  }
+
+  /** The same on whichever server is there. */
+  queryAnyServer<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
+    return this.withSession((query) => query<Row>(text, values), SILENCE_TIMEOUT_MS, true);
   }
 
   /**
@@ -90,7 +102,12 @@ export class PostgresConnection implements OnApplicationShutdown {
     return this.close();
   }
 
-  private async withSession<T>(work: (query: Query) => Promise<T>, timeoutMs: number = SILENCE_TIMEOUT_MS): Promise<T> {
+  private async withSession<T>(
+    work: (query: Query) => Promise<T>,
+    timeoutMs: number = SILENCE_TIMEOUT_MS,
+    mayReachAny = false,
+  ): Promise<T> {
+    if (this.admitted.isNone && !mayReachAny) throw new StoreError('postgres', 'unavailable');
     let session: PooledSession | undefined;
     let timeout: StoreError | undefined;
     let timer: NodeJS.Timeout | undefined;
@@ -106,10 +123,15 @@ export class PostgresConnection implements OnApplicationShutdown {
       try {
         // The caller has stopped waiting: what was not begun must not take effect.
         if (timeout) throw timeout;
-        return await work(session.query);
+        if (mayReachAny) return await work(session.query);
+        await this.admitted.demand(session);
+        const result = await work(session.query);
+        this.admitted.confirm(session);
+        return result;
       } catch (error) {
         // Nothing took effect, and the session is given up: after all the others, a new one is the next.
-        if (!isStale(error) || staleSessions >= this.pool.options.max) throw error;
+        const mayOtherDo = isStale(error) || error instanceof OtherServerError;
+        if (!mayOtherDo || staleSessions >= this.pool.options.max) throw error;
       } finally {
         session.release();
       }
@@ -119,7 +141,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   }
 
   private async connect(): Promise<PooledSession> {
-    if (this.isRefusing || this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'unavailable');
+    if (this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'unavailable');
     this.waiting += 1;
     try {
       if (!this.dataSource.isInitialized) {

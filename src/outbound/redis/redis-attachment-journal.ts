@@ -14,6 +14,7 @@ import { scriptArguments } from './cache-replies';
 import { fromText, refOf, toText } from './journal-entry';
 import { defineJournalScripts, type AppendReply } from './journal-scripts';
 import type { RedisConnection } from './redis-connection';
+import { RedisEpoch } from './redis-epoch';
 import { nothingIfWrongType, orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 
@@ -26,11 +27,12 @@ export class RedisAttachmentJournal extends AttachmentJournal {
   private readonly client: Redis | Cluster;
 
   constructor(
-    private readonly connection: RedisConnection,
+    connection: RedisConnection,
     private readonly keys: RedisKeys,
     private readonly ttlMs: number,
     /** Called for each new dead letter; without an entry if it cannot be read. */
     private readonly onDeadLetter: (entry?: JournalEntry) => void = () => undefined,
+    private readonly epoch = new RedisEpoch(connection),
   ) {
     super();
     this.client = connection.client;
@@ -38,32 +40,34 @@ export class RedisAttachmentJournal extends AttachmentJournal {
   }
 
   async append(write: JournaledWrite, nowMs: number): Promise<JournalOutcome> {
-    const { generation } = this.connection;
+    const { generation, name } = this.epoch;
     const { taskId } = refOf(write);
-    const args = [this.ttlMs, write.organization, nowMs, toText(write), ...writeArguments(write)];
+    const args = [name, this.ttlMs, write.organization, nowMs, toText(write), ...writeArguments(write)];
     const journal = this.keys.journal(this.keys.shardOf(taskId));
     return outcomeOf(
-      await orStoreError(this.client.journalAppend(...this.keys.ofTask(taskId), journal, args)),
+      await orStoreError(this.client.journalAppend(...this.keys.ofOwnedTask(taskId), journal, args)),
       generation,
     );
   }
 
   async oldest(): Promise<readonly (readonly JournalEntry[])[]> {
-    const shards = this.keys.shards.map((shard) => this.oldestOf(shard));
+    const { generation, name } = this.epoch;
+    const shards = this.keys.shards.map((shard) => this.oldestOf(shard, generation, name));
     const entries = await inTime(anyAnswers(shards), CACHE_TIMEOUT_MS);
     return entries.filter(({ length }) => length > 0);
   }
 
   async settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean> {
-    const { ref, op } = entry;
+    const { ref, op, generation } = entry;
+    if (generation !== this.epoch.generation) return false;
     const shard = this.keys.shardOf(ref.taskId);
     const identity = outcome.state === 'applied' ? identityArguments(outcome.identity) : [];
     const taken = await orStoreError(
       this.client.journalSettle(
-        ...this.keys.ofTask(ref.taskId),
+        ...this.keys.ofOwnedTask(ref.taskId),
         this.keys.journal(shard),
         this.keys.deadLetters(shard),
-        [this.ttlMs, op, ref.key, outcome.state, ...identity],
+        [this.epoch.name, this.ttlMs, op, ref.key, outcome.state, ...identity],
       ),
     );
     if (taken === 1 && outcome.state === 'refused') this.onDeadLetter(entry);
@@ -80,16 +84,16 @@ export class RedisAttachmentJournal extends AttachmentJournal {
   }
 
   /** Ends before an entry that cannot be read. Such an entry is moved when it is the oldest. */
-  private async oldestOf(shard: number): Promise<readonly JournalEntry[]> {
-    const journal = this.keys.journal(shard);
-    const texts = await orStoreError(this.client.journalOldest(journal, MAX_OLDEST, MAX_OLDEST_BYTES));
+  private async oldestOf(shard: number, generation: number, epoch: string): Promise<readonly JournalEntry[]> {
+    const [owner, journal] = [this.keys.owner(shard), this.keys.journal(shard)];
+    const texts = await orStoreError(this.client.journalOldest(owner, journal, epoch, MAX_OLDEST, MAX_OLDEST_BYTES));
     const entries: JournalEntry[] = [];
     for (const text of texts) {
       const entry = fromText(text);
-      if (entry) entries.push(entry);
+      if (entry) entries.push({ ...entry, generation });
       else if (entries.length > 0) break;
       else {
-        await orStoreError(this.client.journalBury(journal, this.keys.deadLetters(shard), text));
+        await orStoreError(this.client.journalBury(owner, journal, this.keys.deadLetters(shard), epoch, text));
         this.onDeadLetter();
       }
     }

@@ -41,7 +41,9 @@ if outcome == 'refused' then append(KEYS[5], entry) end
 if not task then return 1 end
 countUndrained(task, -1)
 if overtaken == op then redis.call('HDEL', CONTROL, OVERTAKEN) end
-if isNewest and outcome == 'refused' then
+-- Nothing will be projected of what has superseded a write of an earlier epoch.
+local isOutdated = outcome == 'refused' or (outcome == 'superseded' and task.carried)
+if isNewest and isOutdated then
   removeRecord(task, key, record)
   forget(task, record.version)
 elseif isNewest then
