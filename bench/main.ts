@@ -1,8 +1,14 @@
+import { measureDrain } from './drain';
 import { measureEvents } from './events';
 import { measureLoad } from './load';
 import { measureRoundTrips } from './round-trips';
 
-const MEASUREMENTS = { 'round-trips': measureRoundTrips, load: measureLoad, events: measureEvents };
+const MEASUREMENTS = {
+  'round-trips': measureRoundTrips,
+  load: measureLoad,
+  events: measureEvents,
+  drain: measureDrain,
+};
 
 /** Takes the names of measurements and runs them in that order; without names, runs all of them. Prints Markdown. */
 async function main(names: readonly string[]): Promise<void> {

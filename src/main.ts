@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { StopSignals } from './app/stop-signals';
 import { USAGE } from './app/usage';
 
@@ -7,6 +8,8 @@ const signals = new StopSignals();
 async function main(): Promise<void> {
   // Not imported above: to load it takes most of a second, in which a signal would end the process or be lost.
   const { serve } = await import('./app/application.js');
+  // A signal that came meanwhile is noticed in the next turn of the event loop.
+  await nextTurn();
   await serve(signals);
 }
 

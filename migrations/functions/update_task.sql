@@ -48,8 +48,8 @@ BEGIN
       p_value => put.value::json, p_content => put.content, p_url => put.url, p_mime_type => put.mime_type,
       p_size => put.size, p_bytes => put.bytes, p_created_by => put.created_by, p_created_at => put.created_at,
       p_updated_at => put.updated_at, p_expires_at => put.expires_at, p_version => put.version, p_op_id => put.op_id,
-      p_event => put.event, p_organization => p_organization, p_mode => 'direct', p_if_absent => false,
-      p_if_version => NULL, p_now => p_updated_at, p_max_attachments => p_max_attachments) AS written;
+      p_event => put.event, p_journaled => NULL, p_organization => p_organization, p_mode => 'direct',
+      p_if_absent => false, p_if_version => NULL, p_now => p_updated_at, p_max_attachments => p_max_attachments) AS written;
     IF state <> 'applied' THEN
       RETURN NEXT;
       RETURN;

@@ -11,6 +11,9 @@
 --                      it, it is applied if it is found stored, and its event is recorded even if it comes too late
 -- p_if_absent, p_if_version
 --                      the caller's condition; p_if_version is null if there is none
+-- p_journaled          what the journal holds under the key and the database may not have yet; null if nothing is known.
+--                      {version}, and of a put also {id, created_at, created_by, expires_at}. If it is newer than the
+--                      stored row, the write is judged by it
 -- p_now                decides what is expired
 -- p_max_attachments    how many live attachments the task may have
 --
@@ -29,16 +32,19 @@ CREATE OR REPLACE FUNCTION write_attachment(
   p_task_id text, p_key text, p_deleted boolean, p_id text, p_type text, p_value json, p_content text, p_url text,
   p_mime_type text, p_size bigint, p_bytes integer, p_created_by text, p_created_at timestamptz,
   p_updated_at timestamptz, p_expires_at timestamptz, p_version bigint, p_op_id uuid, p_event json,
-  p_organization text, p_mode text, p_if_absent boolean, p_if_version bigint, p_now timestamptz, p_max_attachments integer
+  p_journaled json, p_organization text, p_mode text, p_if_absent boolean, p_if_version bigint, p_now timestamptz,
+  p_max_attachments integer
 ) RETURNS TABLE (
   state text, stored_version bigint, id text, created_at timestamptz, created_by text, replaced boolean
 )
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  stored  task_attachments;
-  counted boolean;
-  live    boolean;
+  stored       task_attachments;
+  standing     task_attachments;
+  is_journaled boolean;
+  counted      boolean;
+  live         boolean;
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(task_lock(p_task_id));
   PERFORM FROM tasks
@@ -59,7 +65,12 @@ BEGIN
   SELECT a.* INTO stored
   FROM task_attachments a WHERE a.task_id = p_task_id AND a.key = p_key;
   counted := FOUND AND NOT stored.deleted;
-  live := counted AND (stored.expires_at IS NULL OR stored.expires_at > p_now);
+  standing := stored;
+  is_journaled := coalesce((p_journaled ->> 'version')::bigint > coalesce(stored.version, 0), false);
+  IF is_journaled THEN
+    standing := json_populate_record(NULL::task_attachments, p_journaled);
+  END IF;
+  live := standing.id IS NOT NULL AND (standing.expires_at IS NULL OR standing.expires_at > p_now);
 
   IF p_mode = 'drain' AND stored.op_id = p_op_id THEN
     -- An earlier drain has applied the write, or a call that was given up and took effect later. Its event is recorded.
@@ -71,33 +82,35 @@ BEGIN
     RETURN;
   END IF;
 
-  IF p_if_absent AND live OR p_if_version IS NOT NULL AND (NOT live OR stored.version <> p_if_version) THEN
+  IF p_if_absent AND live OR p_if_version IS NOT NULL AND (NOT live OR standing.version <> p_if_version) THEN
     state := 'condition-failed';
-    stored_version := CASE WHEN live THEN stored.version END;
+    stored_version := CASE WHEN live THEN standing.version END;
   ELSIF p_deleted AND NOT live AND p_mode = 'direct' THEN
     state := 'attachment-missing';
-  ELSIF stored.version >= p_version THEN
+  ELSIF standing.version >= p_version THEN
     state := 'superseded';
-    stored_version := stored.version;
+    stored_version := standing.version;
   ELSIF p_deleted THEN
     state := 'applied';
     UPDATE tasks SET attachment_count = attachment_count - 1 WHERE id = p_task_id AND counted;
-  ELSIF live THEN
+  ELSIF live AND counted THEN
     state := 'applied';
   ELSE
+    -- What is journaled counts against no limit: it is acknowledged.
     UPDATE tasks SET attachment_count = attachment_count + CASE WHEN counted THEN 0 ELSE 1 END
-    WHERE id = p_task_id AND (attachment_count < p_max_attachments OR p_mode = 'drain' OR attachment_count - (
+    WHERE id = p_task_id AND (attachment_count < p_max_attachments OR p_mode = 'drain' OR live
+      OR is_journaled AND counted OR attachment_count - (
       SELECT count(*) FROM task_attachments a WHERE a.task_id = p_task_id AND a.expires_at <= p_now
     ) < p_max_attachments);
     state := CASE WHEN FOUND THEN 'applied' ELSE 'task-full' END;
   END IF;
 
   replaced := live;
-  id := CASE WHEN live THEN stored.id ELSE p_id END;
-  created_at := CASE WHEN live THEN stored.created_at ELSE p_created_at END;
-  created_by := CASE WHEN live THEN stored.created_by ELSE p_created_by END;
+  id := CASE WHEN live THEN standing.id ELSE p_id END;
+  created_at := CASE WHEN live THEN standing.created_at ELSE p_created_at END;
+  created_by := CASE WHEN live THEN standing.created_by ELSE p_created_by END;
 
-  IF state = 'applied' AND counted AND NOT live THEN
+  IF state = 'applied' AND counted AND stored.expires_at <= p_now THEN
     PERFORM record_expiry(stored);
   END IF;
 
@@ -123,7 +136,7 @@ BEGIN
   IF state = 'applied' OR state = 'superseded' AND p_mode = 'drain' THEN
     INSERT INTO outbox (op_id, task_id, key, version, kind, superseded, event)
     VALUES (p_op_id, p_task_id, p_key, p_version, 'attachment', state = 'superseded',
-      CASE WHEN state = 'applied' AND live THEN event_of_stored(p_event, stored.id) ELSE p_event END)
+      CASE WHEN state = 'applied' AND live THEN event_of_stored(p_event, standing.id) ELSE p_event END)
     ON CONFLICT (op_id) DO NOTHING;
   END IF;
   RETURN NEXT;

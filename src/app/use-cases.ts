@@ -22,6 +22,7 @@ import { CachedPages } from '../core/consistency/cached-pages';
 import { CorrectedList } from '../core/consistency/corrected-list';
 import { EpochWatch, type OnStanding } from '../core/consistency/epoch-watch';
 import { IndexFiller } from '../core/consistency/index-filler';
+import { JournalBacklog } from '../core/consistency/journal-backlog';
 import { StoredPages } from '../core/consistency/stored-pages';
 import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
 import { DeleteAttachment } from '../core/use-cases/attachments/delete-attachment';
@@ -42,6 +43,7 @@ import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-dat
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
+import { ReplayWrite } from '../core/use-cases/upkeep/replay-write';
 import { ReportBacklog } from '../core/use-cases/upkeep/report-backlog';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
 
@@ -71,6 +73,7 @@ export abstract class UseCases {
   abstract readonly reportBacklog: ReportBacklog;
   abstract readonly purgeHistory: PurgeHistory;
   abstract readonly convertRetiredData: ConvertRetiredData;
+  abstract readonly replayWrite: ReplayWrite;
 }
 
 type ClassOf<T> = abstract new (...args: never[]) => T;
@@ -98,6 +101,7 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   reportBacklog: ReportBacklog,
   purgeHistory: PurgeHistory,
   convertRetiredData: ConvertRetiredData,
+  replayWrite: ReplayWrite,
 };
 
 /** One adapter for each port. */
@@ -123,6 +127,7 @@ export interface ReplicaState {
   readonly acknowledged: AcknowledgedChanges;
   readonly filler: IndexFiller;
   readonly epochs: EpochWatch;
+  readonly backlog: JournalBacklog;
 }
 
 /** The port as the method is to use it. */
@@ -134,8 +139,13 @@ export function newReplicaState(ports: Ports, onStanding?: OnStanding): ReplicaS
   const { store, cache, cacheEpoch, server, clock } = ports;
   const trust = new CacheTrust();
   const acknowledged = new AcknowledgedChanges(trust);
-  const epochs = new EpochWatch(cache, cacheEpoch, server, acknowledged, onStanding);
-  return { trust, acknowledged, filler: new IndexFiller(store, cache, clock), epochs };
+  return {
+    trust,
+    acknowledged,
+    filler: new IndexFiller(store, cache, clock),
+    backlog: new JournalBacklog(),
+    epochs: new EpochWatch(cache, cacheEpoch, server, acknowledged, onStanding),
+  };
 }
 
 /** Each method of the API has breakers of its own; what goes on in the background has none. */
@@ -179,9 +189,17 @@ class Composition {
 
   writer(method: string): AttachmentWriter {
     const { clock, ids, journal } = this.ports;
-    const journalOfMethod = this.withBreaker('redis', method, journal);
-    const { acknowledged } = this.state;
-    return new AttachmentWriter(this.store(method), this.cache(method), journalOfMethod, clock, ids, acknowledged);
+    const { acknowledged, backlog } = this.state;
+    const [store, cache] = [this.store(method), this.cache(method)];
+    return new AttachmentWriter(
+      store,
+      cache,
+      this.withBreaker('redis', method, journal),
+      clock,
+      ids,
+      acknowledged,
+      backlog,
+    );
   }
 }
 
@@ -226,16 +244,19 @@ function taskUseCases(composition: Composition) {
 
 function backgroundUseCases({ ports, state, factory }: Composition) {
   const { store, tasks, cache, journal, expired, outbox, bus, clock, ids, metrics, settings } = ports;
-  const { trust, acknowledged, epochs } = state;
-  const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged);
+  const { trust, acknowledged, backlog, epochs } = state;
+  const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged, backlog);
+  const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
+  const remover = new AttachmentRemover(store, writer, lookup, clock, ids);
   return {
     publishEvents: new PublishEvents(outbox, bus, metrics),
     followEvents: new FollowEvents(outbox),
-    drainJournal: new DrainJournal(journal, store),
+    drainJournal: new DrainJournal(journal, store, backlog),
     projectChanges: new ProjectChanges(cache, outbox, trust, epochs, clock, settings),
     sweepExpired: new SweepExpired(expired, cache, clock),
     reportBacklog: new ReportBacklog(outbox, journal, metrics),
     purgeHistory: new PurgeHistory(outbox, expired, clock),
     convertRetiredData: new ConvertRetiredData(tasks, factory, writer, clock, ids, settings),
+    replayWrite: new ReplayWrite(store, writer, remover, clock, settings),
   };
 }

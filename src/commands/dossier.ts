@@ -4,12 +4,25 @@ import { causeOf } from '../app/cause-of';
 import { adoptRedis } from './adopt-redis';
 import { UsageError, type Command } from './command';
 import { createKey } from './create-key';
+import { dropDeadLetters, listDeadLetters, replayDeadLetters } from './dead-letters';
+import { journalStatus } from './journal-status';
 import { migrate } from './migrate';
 import { migrateMetadata } from './migrate-metadata';
 import { natsOff } from './nats-off';
 import { newEpoch } from './new-epoch';
 
-const COMMANDS: readonly Command[] = [migrate, migrateMetadata, createKey, newEpoch, adoptRedis, natsOff];
+const COMMANDS: readonly Command[] = [
+  migrate,
+  migrateMetadata,
+  createKey,
+  journalStatus,
+  listDeadLetters,
+  replayDeadLetters,
+  dropDeadLetters,
+  newEpoch,
+  adoptRedis,
+  natsOff,
+];
 const HELP = ['help', '-h', '--help'];
 
 /** `dossier COMMAND …`: what operators run beside the service. Never starts a server. */

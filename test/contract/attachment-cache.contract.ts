@@ -87,6 +87,32 @@ export function describeAttachmentCache(name: string, open: () => Promise<Attach
         expect(await pageOf()).toBeUndefined();
       });
 
+      it('of a task that has just been created finds what was put to it at once', async () => {
+        const { token } = await cache.readTask(taskId);
+        const fill = { taskId, organization: ORGANIZATION, token, attachments: [], withBodies: true, complete: true };
+        await cache.fill([{ ...fill, isNewTask: true }]);
+        const [put, deleted] = [sample('a', versionAt(harness.nowMs())), sample('b', versionAt(harness.nowMs()))];
+        for (const one of [put, deleted]) await cache.apply(putChange(one));
+        expect(keysOf(await pageOf())).toEqual(['a', 'b']);
+
+        const stamp = { version: deleted.version + 2, op: randomUUID() };
+        await cache.apply({ taskId, key: 'b', stamp, attachment: null });
+        await cache.apply(putChange(deleted));
+        expect((await cache.read([{ taskId, key: 'b' }], ORGANIZATION))[0]?.attachment).toBeUndefined();
+        expect((await cache.readTask(taskId)).token.floor).not.toBe(token.floor);
+      });
+
+      it('gives no token that was given before the task was created', async () => {
+        const { token } = await cache.readTask(taskId);
+        const fill = { taskId, organization: ORGANIZATION, token, attachments: [], withBodies: true, complete: true };
+        await cache.fill([{ ...fill, isNewTask: true }]);
+        // The floor would rise to the very value of the first token.
+        const stamp = { version: token.floor, op: randomUUID() };
+        await cache.apply({ taskId, key: 'a', stamp, attachment: null });
+        await cache.fill([{ ...fill, attachments: [sample('a', 2)] }]);
+        expect((await cache.read([{ taskId, key: 'a' }], ORGANIZATION))[0]?.attachment).toBeUndefined();
+      });
+
       it('returns a fill token above every version that may have been forgotten, the same to all readers', async () => {
         const before = versionAt(harness.nowMs());
         const floors = await Promise.all([floorOf(), floorOf(), floorOf()]);

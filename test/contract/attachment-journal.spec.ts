@@ -10,7 +10,7 @@ import { NoAttachmentJournal } from '../../src/outbound/memory/no-attachment-jou
 import { openRedisHarness, type RedisCacheHarness } from '../support/redis-cache-harness';
 import { oneOfEachType } from '../support/sample-attachment';
 import { NOW_MS, ORGANIZATION } from '../support/task-in-cache';
-import { TaskInJournal } from '../support/task-in-journal';
+import { settleOne, TaskInJournal } from '../support/task-in-journal';
 
 const HOUR_MS = 3_600_000;
 const MIB = 1024 * 1024;
@@ -116,7 +116,7 @@ describe.each([
         state: 'superseded',
         version: floor + 2,
       });
-      await journal.settle(await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
       expect(await task.append(task.putOf(task.sample('known', floor + 1)))).toEqual({
         state: 'superseded',
         version: floor + 2,
@@ -221,7 +221,7 @@ describe.each([
       await task.appendPut('new', floor + 2);
       expect(await task.page()).toMatchObject({ page: { totalCount: 2 } });
       expect((await task.page()).journaled).toBeUndefined();
-      await journal.settle(await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
       expect((await task.page()).journaled).toEqual([]);
     });
 
@@ -236,7 +236,7 @@ describe.each([
         { key: 'new', version: floor + 2, attachment: outline },
         { key: 'known', version: floor + 4, attachment: null },
       ]);
-      await journal.settle(await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
       expect(await task.journaled()).toEqual([{ key: 'known', version: floor + 4, attachment: null }]);
     });
 
@@ -254,7 +254,7 @@ describe.each([
   describe('settling', () => {
     it('an applied put makes it an ordinary record, with the identity from the store', async () => {
       const put = await task.appendPut('new', floor + 2);
-      await journal.settle(await task.head(), { state: 'applied', identity: IDENTITY });
+      await settleOne(journal, await task.head(), { state: 'applied', identity: IDENTITY });
       expect(await task.read('new')).toMatchObject({ attachment: { ...put, ...IDENTITY }, journaled: false });
       expect(await task.keys()).toEqual(['new', 'known']);
       expect(await harness.client.zscore(harness.keys.index(task.id), 'new')).toBe(String(IDENTITY.createdAtMs));
@@ -265,7 +265,7 @@ describe.each([
 
     it('an applied deletion leaves nothing known of the attachment', async () => {
       await task.appendDeletion('known', floor + 2);
-      await journal.settle(await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
       const found = await task.read('known');
       expect([found.attachment, found.deletedVersion, found.journaled]).toEqual([undefined, undefined, false]);
       expect((await task.page()).page?.totalCount).toBe(0);
@@ -273,7 +273,7 @@ describe.each([
 
     it('a superseded put keeps it until the newer version arrives', async () => {
       const put = await task.appendPut('new', floor + 2);
-      await journal.settle(await task.head(), { state: 'superseded' });
+      await settleOne(journal, await task.head(), { state: 'superseded' });
       expect(await task.read('new')).toMatchObject({ attachment: put, journaled: false });
       await task.apply(task.sample('new', floor + 4));
       expect((await task.get('new'))?.version).toBe(floor + 4);
@@ -283,14 +283,14 @@ describe.each([
       await task.appendPut('known', floor + 2);
       await task.appendDeletion('known', floor + 4);
       const texts = await harness.client.lrange(journalName(), 0, -1);
-      await journal.settle(await task.head(), { state: 'refused' });
+      await settleOne(journal, await task.head(), { state: 'refused', reason: '22P05' });
       expect(await task.read('known')).toMatchObject({ deletedVersion: floor + 4 });
       expect(await journal.backlog()).toEqual({ waiting: 1, deadLetters: 1 });
 
-      await journal.settle(await task.head(), { state: 'refused' });
+      await settleOne(journal, await task.head(), { state: 'refused', reason: '22P05' });
       expect(await task.read('known')).toMatchObject({ journaled: false, token: { floor: floor + 4 } });
       expect((await task.page()).page).toBeUndefined();
-      expect(await harness.client.lrange(deadLettersName(), 0, -1)).toEqual(texts);
+      expect(await harness.client.lrange(deadLettersName(), 0, -1)).toEqual(texts.map((text) => `22P05 ${text}`));
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 2 });
     });
 
@@ -298,12 +298,12 @@ describe.each([
       const onDeadLetter = jest.fn();
       const reporting = new RedisAttachmentJournal(harness.connection, harness.keys, HOUR_MS, onDeadLetter);
       await task.appendPut('taken', floor + 2);
-      await reporting.settle(await task.head(), { state: 'applied' });
+      await settleOne(reporting, await task.head(), { state: 'applied' });
       await task.appendPut('refused', floor + 4);
       const entry = await task.head();
-      await reporting.settle(entry, { state: 'refused' });
+      await settleOne(reporting, entry, { state: 'refused', reason: '22P05' });
       // Another replica was faster.
-      await reporting.settle(entry, { state: 'refused' });
+      await settleOne(reporting, entry, { state: 'refused', reason: '22P05' });
       await harness.client.rpush(journalName(), 'not an entry');
       await reporting.oldest();
       expect(onDeadLetter.mock.calls).toEqual([[entry], []]);
@@ -313,7 +313,7 @@ describe.each([
       await task.appendPut('new', floor + 2);
       const newer = task.sample('new', floor + 4);
       await task.apply(newer);
-      await journal.settle(await task.head(), { state: 'applied', identity: IDENTITY });
+      await settleOne(journal, await task.head(), { state: 'applied', identity: IDENTITY });
       expect(await task.get('new')).toEqual(newer);
     });
 
@@ -321,11 +321,11 @@ describe.each([
       await task.appendPut('first', floor + 2);
       await task.appendPut('second', floor + 4);
       const [[first, second] = []] = (await journal.oldest()) as [JournalEntry[]];
-      expect(await journal.settle(second as JournalEntry, { state: 'applied' })).toBe(false);
+      expect(await settleOne(journal, second as JournalEntry, { state: 'applied' })).toBe(false);
       expect(await journal.backlog()).toMatchObject({ waiting: 2 });
-      expect(await journal.settle(first as JournalEntry, { state: 'applied' })).toBe(true);
-      for (const state of ['refused', 'postponed'] as const)
-        expect(await journal.settle(first as JournalEntry, { state })).toBe(false);
+      expect(await settleOne(journal, first as JournalEntry, { state: 'applied' })).toBe(true);
+      for (const outcome of [{ state: 'refused', reason: '22P05' }, { state: 'postponed' }] as const)
+        expect(await settleOne(journal, first as JournalEntry, outcome)).toBe(false);
       expect(await journal.backlog()).toEqual({ waiting: 1, deadLetters: 0 });
       expect((await task.read('second')).journaled).toBe(true);
     });
@@ -334,7 +334,7 @@ describe.each([
       const put = await task.appendPut('first', floor + 2);
       await task.appendPut('second', floor + 4);
       const [[first, second] = []] = (await journal.oldest()) as [JournalEntry[]];
-      expect(await journal.settle(first as JournalEntry, { state: 'postponed' })).toBe(true);
+      expect(await settleOne(journal, first as JournalEntry, { state: 'postponed' })).toBe(true);
       expect(await journal.oldest()).toEqual([[second, first]]);
       expect(await task.read('first')).toMatchObject({ attachment: put, journaled: true });
       for (const name of [control(), bodyOf('first')]) expect(await lifetimeMs(name)).toBe(-1);
@@ -344,14 +344,14 @@ describe.each([
     it('a refused write leaves it waiting until an older, postponed write of its key has been drained', async () => {
       const older = await task.appendPut('k', floor + 2);
       const newer = await task.appendPut('k', floor + 4);
-      await journal.settle(await task.head(), { state: 'postponed' });
-      await journal.settle(await task.head(), { state: 'refused' });
+      await settleOne(journal, await task.head(), { state: 'postponed' });
+      await settleOne(journal, await task.head(), { state: 'refused', reason: '22P05' });
       expect(await task.get('k')).toEqual(newer);
       expect(await journal.backlog()).toEqual({ waiting: 2, deadLetters: 0 });
 
       expect((await task.head()).op).toBe(older.op);
-      await journal.settle(await task.head(), { state: 'applied' });
-      await journal.settle(await task.head(), { state: 'refused' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'refused', reason: '22P05' });
       expect(await task.read('k')).toMatchObject({ attachment: undefined, token: { floor: floor + 4 } });
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
     });
@@ -360,7 +360,7 @@ describe.each([
       const keys = Array.from({ length: 100 }, (__, i) => `k${i}`);
       for (const [i, key] of keys.entries()) await task.append(task.putOf(task.sample(key, floor + 2 + 2 * i)));
       const entries = (await journal.oldest()).flat();
-      const taken = await Promise.all(entries.map((entry) => journal.settle(entry, { state: 'applied' })));
+      const taken = await Promise.all(entries.map((entry) => settleOne(journal, entry, { state: 'applied' })));
       expect(taken).toEqual(keys.map(() => true));
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 0 });
     });
@@ -368,7 +368,7 @@ describe.each([
     it('does not create a task that has been forgotten', async () => {
       await task.appendPut('new', floor + 2);
       await harness.evict.control(task.id);
-      await journal.settle(await task.head(), { state: 'applied', identity: IDENTITY });
+      await settleOne(journal, await task.head(), { state: 'applied', identity: IDENTITY });
       expect(await harness.client.exists(control())).toBe(0);
       expect(await journal.backlog()).toMatchObject({ waiting: 0 });
     });
@@ -385,7 +385,7 @@ describe.each([
       };
       await expectNewer();
       expect((await task.apply(put)).newer).toBeUndefined();
-      await journal.settle(await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
       await expectNewer();
       expect(await task.get('known')).toEqual(put);
     });
@@ -393,7 +393,7 @@ describe.each([
     it('learn of a newer journaled deletion, drained or not', async () => {
       await task.appendDeletion('known', floor + 10);
       expect((await task.apply(task.sample('known', floor + 4))).newer).toBe(floor + 10);
-      await journal.settle(await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
       expect((await task.apply(task.sample('known', floor + 4))).newer).toBe(floor + 10);
       expect((await task.applyDeletion('known', floor + 4)).newer).toBe(floor + 10);
     });
@@ -413,18 +413,18 @@ describe.each([
       for (const name of [control(), bodyOf('a'), bodyOf('b')]) expect(await lifetimeMs(name)).toBe(-1);
       expect(await lifetimeMs(bodyOf('known'))).toBeGreaterThan(0);
 
-      await journal.settle(await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
       expect(await lifetimeMs(bodyOf('a'))).toBeGreaterThan(0);
       for (const name of [control(), bodyOf('b')]) expect(await lifetimeMs(name)).toBe(-1);
 
-      await journal.settle(await task.head(), { state: 'superseded' });
+      await settleOne(journal, await task.head(), { state: 'superseded' });
       for (const name of [control(), bodyOf('b')]) expect(await lifetimeMs(name)).toBeGreaterThan(0);
     });
 
     it('are suspended while an older version waits under the same key', async () => {
       await task.appendPut('a', floor + 2);
       await task.appendPut('a', floor + 4);
-      await journal.settle(await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
       for (const name of [control(), bodyOf('a')]) expect(await lifetimeMs(name)).toBe(-1);
       expect(await task.read('a')).toMatchObject({ journaled: true, attachment: { version: floor + 4 } });
     });
@@ -434,7 +434,7 @@ describe.each([
       expect(await lifetimeMs(control())).toBe(-1);
       await cache.wipe(task.id, floor + 4);
       expect(await lifetimeMs(control())).toBe(-1);
-      await journal.settle(await task.head(), { state: 'superseded' });
+      await settleOne(journal, await task.head(), { state: 'superseded' });
       expect(await lifetimeMs(control())).toBeGreaterThan(0);
     });
   });
@@ -453,14 +453,38 @@ describe.each([
       const text = '{"10":1.50,"2":[1e400,9007199254740993],"b":"\\u00e9\\/","a":{},"a":"\\ud800"}';
       await task.appendPut('v', floor + 2, { type: 'json', value: JsonText.restore(text) });
       const { write } = await task.head();
-      expect('put' in write && write.put.attachment.value?.text).toBe(text);
+      expect(write && 'put' in write && write.put.attachment.value?.text).toBe(text);
     });
 
-    it('are a hundred at most', async () => {
-      for (let i = 1; i <= 120; i++) await task.append(task.putOf(task.sample(`k${i}`, floor + 2 * i)));
+    it('are returned without what they write if they have a newer format, and can be postponed', async () => {
+      const put = await task.appendPut('newer', floor + 2);
+      await task.appendPut('other', floor + 4);
+      const text = (await harness.client.lindex(journalName(), 0)) as string;
+      expect(text).toContain('{"format":1,');
+      await harness.client.lset(journalName(), 0, text.replace('{"format":1,', '{"format":2,"unheard":[],'));
+      const ref = { taskId: task.id, key: 'newer' };
+      expect((await journal.oldest())[0]?.[0]).toEqual({ ref, op: put.op });
+      expect(await settleOne(journal, await task.head(), { state: 'postponed' })).toBe(true);
+      expect((await journal.oldest())[0]?.map((entry) => entry.ref.key)).toEqual(['other', 'newer']);
+      expect(await journal.backlog()).toEqual({ waiting: 2, deadLetters: 0 });
+    });
+
+    it('of a release that knew no format are those of the first one', async () => {
+      const put = await task.appendPut('earlier', floor + 2);
+      const text = (await harness.client.lindex(journalName(), 0)) as string;
+      await harness.client.lset(journalName(), 0, text.replace('"format":1,', ''));
+      expect(await task.head()).toEqual({
+        ref: { taskId: task.id, key: 'earlier' },
+        op: put.op,
+        write: task.putOf(put),
+      });
+    });
+
+    it('are five hundred at most', async () => {
+      for (let i = 1; i <= 520; i++) await task.append(task.putOf(task.sample(`k${i}`, floor + 2 * i)));
       const [entries] = await journal.oldest();
-      expect(entries).toHaveLength(100);
-      expect(await journal.backlog()).toMatchObject({ waiting: 120 });
+      expect(entries).toHaveLength(500);
+      expect(await journal.backlog()).toMatchObject({ waiting: 520 });
     });
 
     it('are limited by what a replica can hold, and all of them are returned in the end', async () => {
@@ -473,7 +497,7 @@ describe.each([
         expect(entries.length).toBeGreaterThan(0);
         expect(entries.length).toBeLessThanOrEqual(5);
         for (const entry of entries) {
-          await journal.settle(entry, { state: 'applied' });
+          await settleOne(journal, entry, { state: 'applied' });
           drained.push(entry.ref.key);
         }
       }
@@ -530,10 +554,10 @@ describe.each([
       await task.appendPut('b', floor + 4);
 
       expect((await journal.oldest()).flat().map(({ ref }) => ref.key)).toEqual(['a']);
-      await journal.settle(await task.head(), { state: 'applied' });
+      await settleOne(journal, await task.head(), { state: 'applied' });
       expect((await journal.oldest()).flat().map(({ ref }) => ref.key)).toEqual(['b']);
       expect(await journal.backlog()).toEqual({ waiting: 1, deadLetters: 1 });
-      expect(await harness.client.lrange(deadLettersName(), 0, -1)).toEqual([text]);
+      expect(await harness.client.lrange(deadLettersName(), 0, -1)).toEqual([`unreadable ${text}`]);
     });
 
     it('goes to the dead letters without the next entry, even if two replicas find it', async () => {
@@ -558,7 +582,7 @@ describe.each([
       expect(await journal.oldest()).toEqual([]);
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 0 });
       await task.appendPut('new', floor + 2);
-      await journal.settle(await task.head(), { state: 'refused' });
+      await settleOne(journal, await task.head(), { state: 'refused', reason: '22P05' });
       expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
     });
 
@@ -566,7 +590,7 @@ describe.each([
       await task.appendPut('new', floor + 2);
       const entry = await task.head();
       await harness.client.set(journalName(), 'x');
-      await journal.settle(entry, { state: 'applied' });
+      await settleOne(journal, entry, { state: 'applied' });
       expect((await task.read('new')).journaled).toBe(true);
     });
 
@@ -577,7 +601,7 @@ describe.each([
         await task.appendPut('new', floor + 2);
         expect(await harness.client.hget(control(), 'n')).toBe('1');
         await harness.client.hset(control(), 'n', count);
-        await journal.settle(await task.head(), { state: 'applied' });
+        await settleOne(journal, await task.head(), { state: 'applied' });
         expect(await harness.client.hget(control(), 'n')).toBe('0');
       },
     );
@@ -592,7 +616,7 @@ describe.each([
       const put = await task.appendPut('known', floor + 2);
       expect(await task.get('known')).toEqual(put);
       await harness.client.set(bodyOf('known'), 'x');
-      await journal.settle(await task.head(), { state: 'applied', identity: IDENTITY });
+      await settleOne(journal, await task.head(), { state: 'applied', identity: IDENTITY });
       expect(await task.get('known')).toBeUndefined();
     });
   });
@@ -600,7 +624,7 @@ describe.each([
   it('uses the documented names', async () => {
     await task.appendPut('a', floor + 2);
     await task.appendPut('b', floor + 4);
-    await journal.settle(await task.head(), { state: 'refused' });
+    await settleOne(journal, await task.head(), { state: 'refused', reason: '22P05' });
     const prefix = isCluster ? `{${String(harness.keys.shardOf(task.id)).padStart(2, '0')}}` : '';
     const lists = (await harness.client.keys('*')).filter((name) => !name.includes('cb:task:'));
     expect(lists.toSorted()).toEqual([`${prefix}cb:dead-letters`, `${prefix}cb:journal`]);

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { ExpiredAttachment } from '../../src/core/domain/attachment';
 import { attachmentExpired, ofStored } from '../../src/core/domain/domain-event';
-import type { AttachmentDeletion, AttachmentPut } from '../../src/core/ports/attachment-write';
+import type { JournaledWrite } from '../../src/core/ports/attachment-journal';
+import type { WriteCondition } from '../../src/core/ports/attachment-store';
+import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../src/core/ports/attachment-write';
 import {
   aDeletion,
   aPut,
   describeDeletion,
+  drainOne,
   found,
   NOW_MS,
   ORGANIZATION,
@@ -29,10 +32,8 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
   const remove = (deletion: AttachmentDeletion, nowMs = NOW_MS) =>
     harness.attachments.delete(deletion, ORGANIZATION, undefined, nowMs, TIMEOUT_MS);
   const force = (version: number, nowMs = NOW_MS) => remove(newDeletion(version, { force: true, nowMs }), nowMs);
-  const drainPut = (one: AttachmentPut, organization = ORGANIZATION) =>
-    harness.attachments.drain({ organization, put: one });
-  const drainDeletion = (deletion: AttachmentDeletion) =>
-    harness.attachments.drain({ organization: ORGANIZATION, deletion });
+  const drainPut = (one: AttachmentPut, organization = ORGANIZATION) => drainOne(harness, { organization, put: one });
+  const drainDeletion = (deletion: AttachmentDeletion) => drainOne(harness, { organization: ORGANIZATION, deletion });
   const announced = async () => (await harness.eventsOf(taskId)).slice(1);
   const records = ({ event }: AttachmentPut | AttachmentDeletion) => harness.recordsOf(event.metadata.eventId);
   const count = async () => (await harness.tasks.get(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS))?.attachmentCount;
@@ -47,6 +48,146 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
   const recorded = { superseded: false, published: false };
   const recordedLate = { superseded: true, published: false };
   const recordedForNobody = { superseded: true, published: true };
+
+  describe('a write over what the journal holds', () => {
+    const journaledPut = (version: number, ttlSeconds?: number) => newPut({ version }, ttlSeconds);
+    const over = ({ attachment }: AttachmentPut) => ({ version: attachment.version, attachment });
+
+    it('replaces a journaled attachment that is newer than the stored one', async () => {
+      await put(newPut({ version: 1000 }));
+      const journaled = journaledPut(1004);
+      const next = newPut({ version: 1006 });
+      const outcome = await put({ ...next, over: over(journaled) });
+      expect(outcome).toEqual({ state: 'applied', identity: identityOf(journaled), replaced: true });
+      expect(await count()).toBe(1);
+      expect((await announced()).at(-1)).toEqual(ofStored(next.event, journaled.attachment.id));
+      expect(await drainPut(journaled)).toEqual({ state: 'superseded' });
+      expect(await count()).toBe(1);
+    });
+
+    it('counts a journaled attachment that only the journal has', async () => {
+      const journaled = journaledPut(1004);
+      expect(await put({ ...newPut({ version: 1006 }), over: over(journaled) })).toMatchObject({ replaced: true });
+      expect(await count()).toBe(1);
+    });
+
+    it('deletes what only the journal has, and leaves a tombstone', async () => {
+      const journaled = journaledPut(1004);
+      const deletion = { ...newDeletion(1006), over: over(journaled) };
+      expect(await remove(deletion)).toEqual({ state: 'applied', attachmentId: journaled.attachment.id });
+      expect(await count()).toBe(0);
+      expect(await drainPut(journaled)).toEqual({ state: 'superseded' });
+      expect((await announced()).at(0)).toEqual(ofStored(deletion.event, journaled.attachment.id));
+    });
+
+    it('finds nothing to delete if the journal has a deletion, and replaces nothing', async () => {
+      await put(newPut({ version: 1000 }));
+      const deleted = { version: 1004 };
+      expect(await remove({ ...newDeletion(1006), over: deleted })).toEqual({ state: 'attachment-missing' });
+      const next = newPut({ version: 1008 });
+      const outcome = await put({ ...next, over: deleted });
+      expect(outcome).toEqual({ state: 'applied', identity: identityOf(next), replaced: false });
+      expect(await count()).toBe(1);
+      expect((await announced()).at(-1)).toEqual(next.event);
+    });
+
+    it('is judged by its condition on what the journal holds', async () => {
+      await put(newPut({ version: 1000 }));
+      const journaled = over(journaledPut(1004));
+      const next = (condition: WriteCondition, state: JournaledState) => {
+        const one = { ...newPut({ version: 1006 }), over: state };
+        return harness.attachments.put(one, ORGANIZATION, condition, NOW_MS, TIMEOUT_MS);
+      };
+      const failed = (currentVersion: number | null) => ({ state: 'condition-failed', currentVersion });
+      expect(await next({ ifVersion: 1000 }, journaled)).toEqual(failed(1004));
+      expect(await next({ ifAbsent: true }, journaled)).toEqual(failed(1004));
+      expect(await next({ ifVersion: 1000 }, { version: 1004 })).toEqual(failed(null));
+      expect(await next({ ifVersion: 1004 }, journaled)).toMatchObject({ state: 'applied', replaced: true });
+    });
+
+    it('is applied if it must be absent and the journal has deleted it', async () => {
+      await put(newPut({ version: 1000 }));
+      const one = { ...newPut({ version: 1006 }), over: { version: 1004 } };
+      const outcome = await harness.attachments.put(one, ORGANIZATION, { ifAbsent: true }, NOW_MS, TIMEOUT_MS);
+      expect(outcome).toMatchObject({ state: 'applied', replaced: false });
+    });
+
+    it('is superseded by what the journal holds if its version is not higher', async () => {
+      const journaled = over(journaledPut(1004));
+      expect(await put({ ...newPut({ version: 1004 }), over: journaled })).toEqual(superseded(1004));
+      expect(await remove({ ...newDeletion(1002), over: journaled })).toEqual(superseded(1004));
+      expect(await announced()).toEqual([]);
+    });
+
+    it('is judged by the store if that has something newer', async () => {
+      const stored = newPut({ version: 1006 });
+      await put(stored);
+      const next = { ...newPut({ version: 1008 }), over: { version: 1004 } };
+      expect(await put(next)).toMatchObject({ replaced: true, identity: identityOf(stored) });
+    });
+
+    it('treats a journaled attachment that has expired as absent', async () => {
+      const brief = over(journaledPut(1004, 5));
+      expect(await remove({ ...newDeletion(1006), over: brief }, EXPIRES_MS)).toEqual({ state: 'attachment-missing' });
+      const next = { ...newPut({ version: 1006, nowMs: EXPIRES_MS }), over: brief };
+      const outcome = await harness.attachments.put(next, ORGANIZATION, undefined, EXPIRES_MS, TIMEOUT_MS);
+      expect(outcome).toMatchObject({ state: 'applied', replaced: false });
+    });
+
+    it('announces the expiry of a stored attachment that it replaces', async () => {
+      const first = newPut({ version: 1000 }, 5);
+      await put(first);
+      const deletion = { ...newDeletion(1006), over: over(journaledPut(1004)) };
+      expect(await remove(deletion, EXPIRES_MS)).toMatchObject({ state: 'applied' });
+      expect((await announced()).slice(0, 2)).toEqual([first.event, expiryOf(first)]);
+      expect(await count()).toBe(0);
+    });
+  });
+
+  describe('entries that are drained together', () => {
+    const drain = (...writes: JournaledWrite[]) => harness.attachments.drain(writes);
+    const entry = (key: string, version: number) => {
+      const one = aPut({ taskId, key }, { version });
+      return { one, write: { organization: ORGANIZATION, put: one } };
+    };
+
+    it('have each its own outcome, in their order', async () => {
+      await put(newPut({ version: 2000 }));
+      const fresh = entry('fresh', 1000);
+      const late = entry('k', 1500);
+      const newer = entry('k', 2500);
+      const deletion = aDeletion(taskId, 'gone', 1000);
+      const outcomes = await drain(late.write, fresh.write, { organization: ORGANIZATION, deletion }, newer.write, {
+        organization: 'another',
+        put: aPut({ taskId, key: 'foreign' }),
+      });
+      expect(outcomes.map(({ state }) => state)).toEqual(['superseded', 'applied', 'applied', 'applied', 'superseded']);
+      expect(outcomes[1]).toEqual({ state: 'applied', identity: identityOf(fresh.one) });
+      expect((await found(harness, taskId))?.version).toBe(2500);
+      expect((await found(harness, taskId, 'fresh'))?.version).toBe(1000);
+      expect(await found(harness, taskId, 'foreign')).toBeUndefined();
+      expect(await count()).toBe(2);
+    });
+
+    it('of one key keep the identity of the first', async () => {
+      const [first, second] = [entry('twice', 1000), entry('twice', 1002)];
+      const outcomes = await drain(first.write, second.write);
+      expect(outcomes).toEqual([
+        { state: 'applied', identity: identityOf(first.one) },
+        { state: 'applied', identity: identityOf(first.one) },
+      ]);
+      expect(await announced()).toEqual([first.one.event, ofStored(second.one.event, first.one.attachment.id)]);
+      expect(await count()).toBe(1);
+    });
+
+    it('are recorded once, however often they are drained', async () => {
+      const all = ['a', 'b', 'c'].map((key, i) => entry(key, 1000 + 2 * i));
+      const once = await drain(...all.map(({ write }) => write));
+      expect(await drain(...all.map(({ write }) => write))).toEqual(once);
+      expect(await announced()).toEqual(all.map(({ one }) => one.event));
+      expect(await count()).toBe(3);
+    });
+  });
 
   describe('a forced deletion', () => {
     it('leaves a tombstone if nothing is there, so that no older put takes effect', async () => {

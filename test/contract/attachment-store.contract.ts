@@ -11,6 +11,7 @@ import {
   aPut,
   aTask,
   describeDeletion,
+  drainOne,
   found,
   NOW_MS,
   ORGANIZATION,
@@ -515,7 +516,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await list(page)).toMatchObject({ totalCount: MAX_ATTACHMENTS_PER_TASK });
         // A write that has been acknowledged can no longer be refused.
         const journaled = aPut({ taskId: task.id, key: 'journaled' }, { nowMs: LATER_MS });
-        const drained = await harness.attachments.drain({ organization: ORGANIZATION, put: journaled });
+        const drained = await drainOne(harness, { organization: ORGANIZATION, put: journaled });
         expect(drained).toMatchObject({ state: 'applied' });
         expect(await list(page)).toMatchObject({ totalCount: MAX_ATTACHMENTS_PER_TASK + 1 });
       });

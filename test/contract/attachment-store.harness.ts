@@ -10,6 +10,7 @@ import {
 } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
 import { createTask, type Task, type TaskDraft } from '../../src/core/domain/task';
+import type { JournaledWrite } from '../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { TaskDeletion, TaskStore } from '../../src/core/ports/task-store';
@@ -151,6 +152,11 @@ export function aDeletion(
 ): AttachmentDeletion {
   const stamp = { version, op: randomUUID() };
   return { taskId, key, stamp, force, event: attachmentDeleted({ taskId, key }, stamp, 'bob', nowMs) };
+}
+
+export async function drainOne({ attachments }: Pick<StoreHarness, 'attachments'>, write: JournaledWrite) {
+  const [outcome] = await attachments.drain([write]);
+  return outcome;
 }
 
 /** The live attachment under a key. */

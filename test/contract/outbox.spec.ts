@@ -8,6 +8,7 @@ import {
   aPut,
   aTask,
   describeDeletion,
+  drainOne,
   NOW_MS,
   TIMEOUT_MS,
   type PutOptions,
@@ -169,7 +170,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     await harness.outbox.markPublished(await unpublished());
     for (const { taskId } of [mine, other]) {
       const late = { organization, put: aPut({ taskId, key: 'k' }) };
-      expect(await harness.attachments.drain(late)).toEqual({ state: 'superseded' });
+      expect(await drainOne(harness, late)).toEqual({ state: 'superseded' });
     }
     expect(await unpublished()).toEqual([]);
     expect(await eventsAfter(start)).toEqual([mine.event, ...(deleted?.[0]?.events ?? [])]);
@@ -266,7 +267,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       await put(taskId, 1002);
       const from = await since();
       const late = { organization, put: aPut({ taskId, key: 'k' }, { version: 1000 }) };
-      expect(await harness.attachments.drain(late)).toEqual({ state: 'superseded' });
+      expect(await drainOne(harness, late)).toEqual({ state: 'superseded' });
       expect((await changes(from)).changes).toEqual([]);
     });
 
@@ -315,7 +316,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       const { taskId } = await newTask();
       const nowMs = NOW_MS - HOUR_MS;
       const late = { organization, put: aPut({ taskId, key: 'k' }, { version: 1000, nowMs }) };
-      expect(await harness.attachments.drain(late)).toMatchObject({ state: 'applied' });
+      expect(await drainOne(harness, late)).toMatchObject({ state: 'applied' });
       const ofTask = (await changes()).changes.filter((change) => change.taskId === taskId);
       expect(ofTask).toEqual([keyed(taskId, 1000, late.put.attachment.op)]);
     });

@@ -11,6 +11,7 @@ import {
   aTask,
   databaseHarness,
   describeDeletion,
+  drainOne,
   found,
   NOW_MS,
   ORGANIZATION,
@@ -43,7 +44,7 @@ describe('writers that meet on PostgreSQL', () => {
     );
   const drain = (taskId: string, key: string) => {
     const put = aPut({ taskId, key }, { version: nextVersion() });
-    return harness.attachments.drain({ organization: ORGANIZATION, put });
+    return drainOne(harness, { organization: ORGANIZATION, put });
   };
   const remove = (taskId: string, key: string) =>
     harness.attachments.delete(aDeletion(taskId, key, nextVersion()), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
@@ -102,7 +103,7 @@ describe('writers that meet on PostgreSQL', () => {
     for (let round = 0; round < 40; round++) {
       const one = aPut({ taskId, key: 'k' }, { version: nextVersion() });
       const other = aPut({ taskId, key: 'k' }, { version: nextVersion() });
-      const drain = (put: AttachmentPut) => harness.attachments.drain({ organization: ORGANIZATION, put });
+      const drain = (put: AttachmentPut) => drainOne(harness, { organization: ORGANIZATION, put });
       await Promise.all([
         drain(one),
         drain(other),

@@ -15,7 +15,13 @@ import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT
 const MIGRATION_LOCK = '7234017283807667300';
 /** The migrations of the releases that recorded them in the table `migrations`. */
 const EARLIER = ['Initial1763683200000', 'WriteFunctions1763683200001'];
-const LATER = ['NamedArguments1763683200002', 'FingerprintsAndAncestors1763683200003', 'Identity1763683200004'];
+const LATER = [
+  'NamedArguments1763683200002',
+  'FingerprintsAndAncestors1763683200003',
+  'Identity1763683200004',
+  'JudgedByTheJournal1763683200020',
+  'DrainAttachments1763683200021',
+];
 
 describe('migrations', () => {
   let server: PostgresServer;
@@ -84,7 +90,13 @@ describe('migrations', () => {
         const harness = postgresHarness(connection);
         const task = await storedTask(harness);
         const { id: taskId } = task;
-        await harness.attachments.put(aPut({ taskId }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+        // As the earlier release stored it: its function takes fewer arguments.
+        await connection.query(
+          `INSERT INTO task_attachments
+             (task_id, key, id, type, value, bytes, created_by, created_at, updated_at, version, op_id, deleted)
+           VALUES ($1, 'k', 'ta-1', 'json', '1', 1, 'ada', now(), now(), 1000, gen_random_uuid(), false)`,
+          [taskId],
+        );
 
         await expect(runMigrations(database)).resolves.toEqual(LATER);
         expect(await found(harness, taskId)).toBeDefined();

@@ -3,7 +3,7 @@ import type { ProjectionCursor } from '../../src/core/ports/attachment-cache';
 import type { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import type { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
 import { openRedisHarness, type RedisCacheHarness } from '../support/redis-cache-harness';
-import { TaskInJournal } from '../support/task-in-journal';
+import { settleOne, TaskInJournal } from '../support/task-in-journal';
 import { cursorOf, deletionOf, project, putOf, taskDeletionOf } from './cache-projection.contract';
 
 const HOUR_MS = 3_600_000;
@@ -35,7 +35,7 @@ describe.each([
   });
 
   const sample = (key: string, version: number) => task.sample(key, version);
-  const settle = async () => journal.settle(await task.head(), { state: 'applied' });
+  const settle = async () => settleOne(journal, await task.head(), { state: 'applied' });
   const state = () => Promise.all([task.get('known'), task.keys(), task.floor()]);
 
   describe('over journaled writes', () => {

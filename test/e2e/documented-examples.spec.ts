@@ -1,4 +1,4 @@
-import { nextMillisecond } from '../support/poll';
+import { nextMillisecond, until } from '../support/poll';
 import type { Members, RpcReply, Service } from '../support/service';
 import { openOnServers, SETUPS, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 import { ATTACHMENT_ID, ISO_TIME, VERSION, type WireAttachment } from '../support/wire-values';
@@ -270,10 +270,14 @@ describe('the documented storage', () => {
     servers = setup.servers as Servers;
     await setup.service.result('task.create', { id: TASK, text: 'the documented task' });
     await setup.service.post(JSON.stringify(CREATE_JSON));
-    const { result } = JSON.parse((await setup.service.post(JSON.stringify(LIST))).text) as {
-      result: { attachments: [WireAttachment] };
-    };
-    [attachment] = result.attachments;
+    // A replica that has just started believes Redis, and fills it, only after the first turns of the projection.
+    attachment = await until('the list in Redis', async () => {
+      const { result } = JSON.parse((await setup.service.post(JSON.stringify(LIST))).text) as {
+        result: { attachments: [WireAttachment] };
+      };
+      const isFilled = await withRedis(servers.redis.url, (redis) => redis.exists(`cb:task:${TASK}:attachments`));
+      return isFilled ? result.attachments[0] : undefined;
+    });
   });
   afterAll(() => setup?.close());
 

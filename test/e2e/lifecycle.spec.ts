@@ -130,7 +130,7 @@ describe('a start with a wrong configuration', () => {
     ['RATE_LIMITS', 'task.unknown=1/1m'],
     ['NATS_CREDS', __filename],
   ])('ends with one line that names the variable: %s=%s', async (name, value) => {
-    const env = { DATA_DIR: 'memory', NATS_URL: 'nats://127.0.0.1:1', [name]: value };
+    const env = { PORT: '0', DATA_DIR: 'memory', NATS_URL: 'nats://127.0.0.1:1', [name]: value };
     const { code, stdout, stderr } = await runProgram('dist/main.js', [], env);
     expect(code).toBeGreaterThan(0);
     expect(stderr.split('\n')).toEqual([expect.stringContaining(name), '']);

@@ -1,5 +1,5 @@
 import type { Attachment } from '../../src/core/domain/attachment';
-import { isTombstone } from '../../src/outbound/memory/memory-database';
+import { isTombstone } from '../../src/outbound/memory/stored-attachment';
 import type { History, TaskHistory } from './history';
 import type { Surroundings } from './replica';
 

@@ -4,7 +4,7 @@ import { OPERATION_TIMEOUT_MS, CACHE_TIMEOUT_MS } from '../../src/core/ports/tim
 import { StoreError } from '../../src/core/ports/store-error';
 import type { AttachmentPage } from '../../src/core/consistency/attachment-page';
 import type { Change, History, TaskHistory } from './history';
-import type { Answer, Operation } from './operation';
+import type { Answer, Operation, PutAnswer } from './operation';
 import type { Plan } from './plan';
 
 /** A page of so many holds every attachment of a schedule's task. */
@@ -14,6 +14,8 @@ const SLOW_MS = 300;
 /** What the database may take of an operation's time: a call of the cache may follow, and two if something is deleted. */
 const STORE_TIME_MS = OPERATION_TIMEOUT_MS - CACHE_TIMEOUT_MS;
 const DELETION_TIME_MS = STORE_TIME_MS - CACHE_TIMEOUT_MS;
+/** What a replica may take to notice that an entry waits in the journal: a pause of the drain, and a silent look. */
+const NOTICE_MS = 2500;
 
 /** Judges every answer by what the replica that gave it had to know, and by what anybody could know. */
 export class AnswerCheck {
@@ -43,7 +45,7 @@ export class AnswerCheck {
     if (!operation.wasOvertaken) this.history.writtenOnce.add(operation.name);
     switch (answer.kind) {
       case 'put':
-        return this.acknowledgedPut(operation, answer.attachment, answer.degraded === true);
+        return this.acknowledgedPut(operation, answer);
       case 'deleted':
         return this.acknowledgedDeletion(operation, answer.degraded === true);
       case 'attachments':
@@ -81,7 +83,12 @@ export class AnswerCheck {
     }
   }
 
-  private acknowledgedPut(operation: Operation, attachment: Attachment, degraded: boolean): void {
+  private acknowledgedPut(operation: Operation, { attachment, replaced, degraded = false }: PutAnswer): void {
+    const standing = degraded ? undefined : this.journaledBefore(operation);
+    if (standing && replaced !== (standing.attachment !== null)) {
+      const text = `${operation.name} says replaced: ${replaced}, and ${standing.version} was in the journal`;
+      return this.history.violate('register', text);
+    }
     const change = this.history.change(operation.planned, attachment.op);
     if (!change || change.version !== attachment.version) {
       return this.history.violate(
@@ -95,14 +102,43 @@ export class AnswerCheck {
     this.acknowledge(operation, change, degraded);
   }
 
-  /** Only the database judges conditions, by what it had before. */
-  private didHold({ condition }: Operation, change: Change): boolean {
+  /** Only the database judges conditions, by what it had before, or by what the journal had if that was newer. */
+  private didHold(operation: Operation, change: Change): boolean {
     const commits = this.history.commitsOf(change);
     const at = commits.indexOf(change);
-    if (!condition || at < 0) return false;
+    if (at < 0) return false;
     const before = commits[at - 1];
-    if ('ifVersion' in condition) return before?.version === condition.ifVersion && before.attachment !== null;
-    return !before || this.isGone(before);
+    const isBetween = ({ version }: Change) => version > (before?.version ?? 0) && version < change.version;
+    const standing = this.journaledBefore(operation);
+    if (standing && isBetween(standing)) return this.holds(operation, standing);
+    const journaled = [...this.history.changesOf(change)].filter(
+      (one) => one.journaledAtMs !== undefined && one.by !== operation.name && isBetween(one),
+    );
+    return [before, ...journaled].some((one) => this.holds(operation, one));
+  }
+
+  private holds({ condition }: Operation, standing: Change | undefined): boolean {
+    if (!condition) return false;
+    if ('ifVersion' in condition) return standing?.version === condition.ifVersion && standing.attachment !== null;
+    return !standing || this.isGone(standing);
+  }
+
+  /**
+   * The change that stood highest under the key when the operation began, and had come by the journal; undefined if
+   * something may excuse a replica that does not judge by it.
+   */
+  private journaledBefore(operation: Operation): Change | undefined {
+    const { planned, startedAtMs, name } = operation;
+    if (operation.wasOvertaken || operation.cacheReadHasFailed) return undefined;
+    const changes = [...this.history.changesOf(planned)].filter(({ by }) => by !== name);
+    if (changes.some((one) => sinceMs(one) > startedAtMs)) return undefined;
+    const [highest, next] = changes.toSorted((a, b) => b.version - a.version);
+    if (!highest || highest.version === next?.version) return undefined;
+    const { journaledAtMs = Infinity, keptAtMs, isLost, isRefused, supersededAtMs, attachment, acknowledged } = highest;
+    const isOwn = acknowledged?.by === operation.replica.name && acknowledged.atMs <= startedAtMs;
+    const isKept = keptAtMs !== undefined && !isLost && !isRefused && supersededAtMs === undefined;
+    const mayExpire = attachment?.expiresAtMs !== undefined;
+    return isKept && !mayExpire && journaledAtMs + (isOwn ? 0 : NOTICE_MS) <= startedAtMs ? highest : undefined;
   }
 
   private acknowledgedDeletion(operation: Operation, degraded: boolean): void {
@@ -112,6 +148,9 @@ export class AnswerCheck {
     const last = own.reduce<Change | undefined>((a, b) => (a && a.version > b.version ? a : b), undefined);
     if (!last || (degraded && !this.hadSomething(last, operation))) {
       return this.history.violate('G1', `${operation.name} is acknowledged, and nothing was deleted`);
+    }
+    if (!degraded && this.journaledBefore(operation)?.attachment === null) {
+      return this.history.violate('register', `${operation.name} deletes what a journaled deletion has deleted`);
     }
     if (operation.condition && !this.didHold(operation, last)) {
       return this.history.violate('conditions', `${operation.name} is acknowledged, and its condition did not hold`);
@@ -201,8 +240,8 @@ export class AnswerCheck {
           true,
         );
       case 'version-conflict':
-        if (!operation.condition) this.unexpected(operation, refusal);
-        return;
+        if (!operation.condition) return this.unexpected(operation, refusal);
+        return this.conditionFailed(operation);
       case 'task-exists':
         if (kind !== 'create-task') this.unexpected(operation, refusal);
         return;
@@ -212,6 +251,13 @@ export class AnswerCheck {
       case 'invalid':
         this.unexpected(operation, refusal);
     }
+  }
+
+  private conditionFailed(operation: Operation): void {
+    const standing = this.journaledBefore(operation);
+    if (!standing || !this.holds(operation, standing)) return;
+    const text = `${operation.name} is refused, and its condition holds for ${standing.version} of the journal`;
+    this.history.violate('conditions', text);
   }
 
   private unexpected(operation: Operation, refusal: Refusal): void {
@@ -439,4 +485,9 @@ export class AnswerCheck {
     const since = commits.slice(first);
     return first >= 0 && since.every((change) => !this.isGone(change)) ? since[0]?.version : undefined;
   }
+}
+
+/** Since when a change has had an effect anywhere. */
+function sinceMs({ committedAtMs = Infinity, journaledAtMs = Infinity, supersededAtMs = Infinity }: Change): number {
+  return Math.min(committedAtMs, journaledAtMs, supersededAtMs);
 }

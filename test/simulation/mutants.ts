@@ -112,6 +112,37 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `      progress.force = false;`,
   },
   {
+    name: 'a write is not judged by the journal',
+    scenario: 'backlog',
+    file: `${CONSISTENCY}/attachment-writer.ts`,
+    find: `    if (!this.backlog.mayExist) return undefined;`,
+    replace: `    if (this.backlog) return undefined;`,
+  },
+  {
+    name: 'the store judges by what it has, even if the journal has something newer',
+    scenario: 'backlog',
+    file: `${MEMORY}/memory-database.ts`,
+    find: `    if (!isNewer) return this.liveAttachment(`,
+    replace: `    if (!isNewer || over) return this.liveAttachment(`,
+  },
+  {
+    name: 'an own append does not tell that entries wait',
+    scenario: 'postgres out',
+    file: `${CONSISTENCY}/journal-backlog.ts`,
+    find: `    this.appends += 1;
+    this.isEmpty = false;`,
+    replace: `    this.appends += 1;`,
+  },
+  {
+    name: 'a journal that could not be read counts as empty',
+    scenario: 'backlog',
+    file: `${CONSISTENCY}/journal-backlog.ts`,
+    find: `    } catch (error) {
+      this.isEmpty = false;`,
+    replace: `    } catch (error) {
+      this.isEmpty = true;`,
+  },
+  {
     name: 'newer is not listened to',
     scenario: 'wild clocks',
     file: `${CONSISTENCY}/attachment-writer.ts`,
@@ -146,15 +177,31 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an entry is settled whether or not it is drained',
     file: `${CONSISTENCY}/drain-batch.ts`,
-    find: `        this.answered(entry, await this.store.drain(entry.write));`,
-    replace: `        this.answered(entry, { state: 'superseded' });
-        this.answered(entry, await this.store.drain(entry.write));`,
+    find: `    try {
+      const outcomes = await this.store.drain(entries.map(({ write }) => write));`,
+    replace: `    try {
+      entries.forEach((entry) => this.answered(entry, { state: 'superseded' }));
+      const outcomes = await this.store.drain(entries.map(({ write }) => write));`,
   },
   {
     name: 'what the store refuses stops the drain',
     file: `${CONSISTENCY}/drain-batch.ts`,
     find: `        if (error.outcome !== 'refused') return `,
     replace: `        return `,
+  },
+  {
+    name: 'one bad entry stops those that are drained with it',
+    scenario: 'refused for good',
+    file: `${CONSISTENCY}/drain-batch.ts`,
+    find: `      if (!(error instanceof StoreError) || error.outcome === 'unavailable') throw error;`,
+    replace: `      if (error) throw error;`,
+  },
+  {
+    name: 'an entry whose task is locked counts as drained',
+    scenario: 'refused for good',
+    file: `${CONSISTENCY}/drain-batch.ts`,
+    find: `    if (outcome.state !== 'busy') return void this.outcomes.set(entry, outcome);`,
+    replace: `    if (outcome) return void this.outcomes.set(entry, { state: 'superseded' });`,
   },
   {
     name: 'nothing is projected',
@@ -218,8 +265,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the store applies older versions',
     file: `${MEMORY}/memory-database.ts`,
-    find: `    return stored && stored.version >= version ?`,
-    replace: `    return stored && stored.version === version ?`,
+    find: `    return standing >= version ?`,
+    replace: `    return standing === version ?`,
   },
   {
     name: 'deletions leave no tombstone in the store',
@@ -302,6 +349,13 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${MODEL}/cache-model.ts`,
     find: ` || control.floor !== token.floor) return;`,
     replace: `) return;`,
+  },
+  {
+    name: 'the floor of a task that is known is lowered',
+    scenario: 'forgetful redis',
+    file: `${MODEL}/cache-model.ts`,
+    find: `    const isNew = isNewTask && complete && control.organization === undefined;`,
+    replace: `    const isNew = true;`,
   },
   {
     name: 'a fill overwrites newer records',

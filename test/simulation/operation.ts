@@ -7,9 +7,16 @@ import type { History } from './history';
 import type { PlannedOperation } from './plan';
 import type { Replica } from './replica';
 
+export interface PutAnswer {
+  readonly kind: 'put';
+  readonly attachment: Attachment;
+  readonly replaced: boolean;
+  readonly degraded?: boolean;
+}
+
 /** What an operation has answered, as far as it tells of attachments. */
 export type Answer =
-  | { readonly kind: 'put'; readonly attachment: Attachment; readonly degraded?: boolean }
+  | PutAnswer
   | { readonly kind: 'deleted'; readonly degraded?: boolean }
   | {
       readonly kind: 'attachments';
@@ -105,6 +112,10 @@ export class Operation implements CallWitness {
     return this.allAnswered(['redis apply']);
   }
 
+  get cacheReadHasFailed(): boolean {
+    return this.hasFailed(['redis read']);
+  }
+
   get journalHasFailed(): boolean {
     return this.hasFailed(['redis append']);
   }
@@ -123,8 +134,8 @@ export class Operation implements CallWitness {
         const draft = { taskId, key, type: 'text' as const, content: this.name, ttlSeconds };
         this.condition = this.chooseCondition();
         const command = { ...draft, condition: this.condition };
-        const { attachment, degraded } = await cases.createAttachment.execute(command, caller);
-        return { kind: 'put', attachment, degraded };
+        const { attachment, replaced, degraded } = await cases.createAttachment.execute(command, caller);
+        return { kind: 'put', attachment, replaced, degraded };
       }
       case 'delete':
       case 'delete-if-version': {

@@ -1,5 +1,10 @@
 import type { AttachmentCache } from '../../src/core/ports/attachment-cache';
-import type { AttachmentJournal } from '../../src/core/ports/attachment-journal';
+import type {
+  AttachmentJournal,
+  DrainDelay,
+  DrainOutcome,
+  JournaledWrite,
+} from '../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../src/core/ports/time-limits';
 import type { StoreIdentity } from '../../src/core/ports/store-identity';
@@ -16,6 +21,7 @@ import { AcknowledgedChanges } from '../../src/core/consistency/acknowledged-cha
 import { CacheTrust } from '../../src/core/consistency/cache-trust';
 import { EpochWatch, type Standing } from '../../src/core/consistency/epoch-watch';
 import { IndexFiller } from '../../src/core/consistency/index-filler';
+import { JournalBacklog } from '../../src/core/consistency/journal-backlog';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
 import { ModelAttachmentJournal } from '../support/cache-model/model-attachment-journal';
 import { BusError } from './bus-error';
@@ -147,6 +153,7 @@ export class Replica {
         (standing) => this.around.trace?.(`${this.name} is ${standing}`),
       ),
       filler: new IndexFiller(store, cache, this.clock, FILL_CHUNK_SIZE),
+      backlog: new JournalBacklog(),
     };
   }
 
@@ -237,14 +244,16 @@ export class Replica {
         this.write(`delete ${stampOf({ ...deletion, ...deletion.stamp })}`, witness, timeoutMs, (here) =>
           here.attachments.delete(deletion, organization, condition, nowMs),
         ),
-      drain: (write) => {
-        const operation = 'put' in write ? write.put.attachment.createdBy : write.deletion.event.metadata.deletedBy;
-        const isRefused = plan.operations.some((one) => one.isRefused && `op${one.id}` === operation);
+      drain: (writes) => {
+        const operations = writes.map(authorOf);
+        const isRefused = plan.operations.some((one) => one.isRefused && operations.includes(`op${one.id}`));
         const isLocked = random.chance(plan.scenario.lockedShare ?? 0);
+        const isTaskLocked = random.chance(plan.scenario.lockedShare ?? 0);
         const failure = isLocked ? 'busy' : isRefused ? 'refused' : undefined;
-        return this.write(`drain of ${String(operation)}`, witness, OPERATION_TIMEOUT_MS, (here) =>
-          failure ? Promise.reject(new StoreError('postgres', failure)) : here.attachments.drain(write),
-        );
+        return this.write(`drain of ${operations.join()}`, witness, OPERATION_TIMEOUT_MS, ({ attachments: store }) => {
+          if (failure) return Promise.reject(new StoreError('postgres', failure));
+          return isTaskLocked ? drainWithout(taskOf(writes[0]), writes, store) : store.drain(writes);
+        });
       },
       find: (refs, organization, nowMs, timeoutMs) =>
         this.query(`find ${refs.map(({ key }) => key).join()}`, witness, timeoutMs, (here) =>
@@ -334,12 +343,15 @@ export class Replica {
           const parts = await journal.oldest();
           return parts.map((entries) => entries.slice(0, plan.batchSize));
         }),
-      settle: (entry, outcome) =>
+      settle: (settled) =>
         this.command(
-          `settle ${entry.op.slice(-4)} ${outcome.state}`,
+          `settle ${settled.map(({ entry, outcome }) => `${entry.op.slice(-4)} ${outcome.state}`).join()}`,
           witness,
-          () => journal.settle(entry, outcome),
-          (isTaken) => isTaken && outcome.state !== 'postponed' && history.settled(entry, outcome.state, redis.model),
+          () => journal.settle(settled),
+          (taken) => {
+            const gone = settled.slice(0, taken).filter(({ outcome }) => outcome.state !== 'postponed');
+            for (const { entry, outcome } of gone) history.settled(entry, outcome.state, redis.model);
+          },
         ),
       backlog: () => this.command('backlog', witness, () => journal.backlog()),
     };
@@ -475,4 +487,22 @@ function stampOf({ taskId, key, version, op }: { taskId: string; key: string; ve
 
 function fillOf({ taskId, attachments, complete, token }: Parameters<AttachmentCache['fill']>[0][number]): string {
   return `${taskId} [${attachments.map(({ key, version }) => `${key} ${version}`).join(', ')}] ${complete ? 'complete ' : ''}under ${token.floor}`;
+}
+
+function authorOf(write: JournaledWrite): string {
+  return String('put' in write ? write.put.attachment.createdBy : write.deletion.event.metadata.deletedBy);
+}
+
+function taskOf(write: JournaledWrite | undefined): string | undefined {
+  if (!write) return undefined;
+  return 'put' in write ? write.put.attachment.taskId : write.deletion.taskId;
+}
+
+/** As a store does that finds a task locked: the writes to the others are applied. */
+async function drainWithout(locked: string | undefined, writes: readonly JournaledWrite[], store: AttachmentStore) {
+  const free = writes.filter((write) => taskOf(write) !== locked);
+  const outcomes = (await store.drain(free)).values();
+  return writes.map((write): DrainOutcome | DrainDelay =>
+    taskOf(write) === locked ? { state: 'busy' } : (outcomes.next().value as DrainOutcome),
+  );
 }

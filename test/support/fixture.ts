@@ -115,7 +115,7 @@ export class Outage {
   constructor(private readonly store: StoreError['store']) {}
 
   /** The adapter, until it is out: then every call fails. */
-  guard<T extends object>(adapter: T): T {
+  breakable<T extends object>(adapter: T): T {
     return new Proxy(adapter, {
       get: (target, name) => {
         const method = Reflect.get(target, name) as (...args: unknown[]) => unknown;
@@ -141,20 +141,20 @@ export class Fixture {
   readonly database = new MemoryDatabase();
   readonly postgres = new Outage('postgres');
   readonly redis = new Outage('redis');
-  readonly store: AttachmentStore = this.postgres.guard(new MemoryAttachmentStore(this.database));
-  readonly outbox: Outbox = this.postgres.guard(new MemoryOutbox(this.database, this.clock));
+  readonly store: AttachmentStore = this.postgres.breakable(new MemoryAttachmentStore(this.database));
+  readonly outbox: Outbox = this.postgres.breakable(new MemoryOutbox(this.database, this.clock));
   private readonly opened = this.openCache();
-  readonly cache: AttachmentCache = this.redis.guard(this.opened.cache);
-  readonly journal: AttachmentJournal = this.redis.guard(this.opened.journal);
+  readonly cache: AttachmentCache = this.redis.breakable(this.opened.cache);
+  readonly journal: AttachmentJournal = this.redis.breakable(this.opened.journal);
 
   readonly ports: Ports = {
     store: this.store,
-    tasks: this.postgres.guard(new MemoryTaskStore(this.database)),
+    tasks: this.postgres.breakable(new MemoryTaskStore(this.database)),
     cache: this.cache,
     cacheEpoch: this.opened.cacheEpoch,
     journal: this.journal,
     server: new MemoryStoreServer(this.database),
-    expired: this.postgres.guard(new MemoryExpiredAttachmentStore(this.database)),
+    expired: this.postgres.breakable(new MemoryExpiredAttachmentStore(this.database)),
     outbox: this.outbox,
     bus: new MemoryEventBus(),
     clock: this.clock,

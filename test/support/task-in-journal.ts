@@ -7,8 +7,18 @@ import type {
   JournalEntry,
   JournalOutcome,
   JournaledWrite,
+  SettleOutcome,
 } from '../../src/core/ports/attachment-journal';
 import { NOW_MS, ORGANIZATION, TaskInCache } from './task-in-cache';
+
+/** Whether the entry was at the head of the journal. */
+export async function settleOne(
+  journal: AttachmentJournal,
+  entry: JournalEntry,
+  outcome: SettleOutcome,
+): Promise<boolean> {
+  return (await journal.settle([{ entry, outcome }])) === 1;
+}
 
 /** One task, to which writes are journaled. */
 export class TaskInJournal extends TaskInCache {

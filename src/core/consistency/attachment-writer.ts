@@ -1,11 +1,11 @@
 import type { Caller } from '../domain/caller';
-import type { Attachment, AttachmentIdentity } from '../domain/attachment';
+import type { Attachment, AttachmentIdentity, AttachmentRef } from '../domain/attachment';
 import { taskNotFound } from '../domain/task';
 import type { WriteStamp } from '../domain/version';
 import { putChange, type AppliedChange, type AttachmentCache } from '../ports/attachment-cache';
 import type { AttachmentJournal, JournaledWrite, JournalOutcome } from '../ports/attachment-journal';
 import type { AttachmentStore, WriteCondition } from '../ports/attachment-store';
-import type { AttachmentPut } from '../ports/attachment-write';
+import type { AttachmentPut, JournaledState } from '../ports/attachment-write';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
 import { isOutage, StoreError } from '../ports/store-error';
@@ -13,6 +13,7 @@ import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
 import type { AcknowledgedChanges } from './acknowledged-changes';
 import type { PutDraft } from './attachment-factory';
 import type { Deadline } from './deadline';
+import type { JournalBacklog } from './journal-backlog';
 import { refusedWrite } from './refused-write';
 import { unlessCacheIsDown } from './unless-cache-is-down';
 import { Overtaken, writeVersioned } from './write-versioned';
@@ -44,6 +45,7 @@ export class AttachmentWriter {
     private readonly clock: Clock,
     private readonly ids: IdSource,
     private readonly acknowledged: AcknowledgedChanges,
+    private readonly backlog: JournalBacklog,
   ) {}
 
   /** Puts an attachment over whatever is there. Throws `DomainError` and `StoreError`. */
@@ -52,9 +54,10 @@ export class AttachmentWriter {
     const attempt = async (stamp: WriteStamp, nowMs: number, left: Deadline) => {
       const put = draft(stamp, nowMs);
       if (outage) return this.putInJournal(put, caller, nowMs, outage);
+      const over = await this.journaledState(put.attachment, caller);
       const timeoutMs = left.leftMs(CACHE_TIMEOUT_MS);
       try {
-        return await this.putInStore(put, caller, condition, nowMs, timeoutMs);
+        return await this.putInStore({ ...put, over }, caller, condition, nowMs, timeoutMs);
       } catch (error) {
         // Only the store can judge a condition.
         if (condition || !isOutage(error)) throw error;
@@ -63,6 +66,17 @@ export class AttachmentWriter {
       }
     };
     return writeVersioned<WrittenAttachment>(this.clock, this.ids, attempt, { floor, deadline });
+  }
+
+  /**
+   * What the journal holds under a key and the store may not have yet. The cache is asked only if entries may wait: a
+   * write that knows of none must not take a round trip more.
+   */
+  async journaledState(ref: AttachmentRef, { organization }: Caller): Promise<JournaledState | undefined> {
+    if (!this.backlog.mayExist) return undefined;
+    const found = (await unlessCacheIsDown(this.cache.read([ref], organization)))?.[0];
+    const version = found?.attachment?.version ?? found?.deletedVersion;
+    return found?.journaled && version !== undefined ? { version, attachment: found.attachment } : undefined;
   }
 
   /**
@@ -95,6 +109,8 @@ export class AttachmentWriter {
       outcome = await this.journal.append(write, nowMs);
     } catch (error) {
       throw error instanceof StoreError ? new StoreError('postgres', 'unavailable', { cause: outage }) : error;
+    } finally {
+      this.backlog.learnAppend();
     }
     if (outcome.state === 'task-missing') throw taskNotFound(ref.taskId);
     if (outcome.state === 'journaled') {

@@ -4,6 +4,8 @@ import { JsonText } from './json-text';
 /** The member of a task's metadata that attachments have replaced. */
 const RETIRED_MEMBER = 'data';
 
+export const RETIRED_FIELD = `metadata.${RETIRED_MEMBER}`;
+
 /**
  * Takes the retired `metadata.data` out of a new task's metadata: each of its members is to become a json attachment of
  * that name.
@@ -16,7 +18,7 @@ export function splitRetiredData(metadata: JsonText): {
   const members = metadata.isObject ? metadata.members() : new Map<string, JsonText>();
   const data = members.get(RETIRED_MEMBER);
   if (!data) return { metadata };
-  if (!data.isObject) throw invalid(`metadata.${RETIRED_MEMBER}`, 'must be an object');
+  if (!data.isObject) throw invalid(RETIRED_FIELD, 'must be an object');
   members.delete(RETIRED_MEMBER);
   return { metadata: JsonText.fromMembers(members), data: data.members() };
 }
@@ -40,5 +42,5 @@ export function withRetiredData(metadata: JsonText, data: ReadonlyMap<string, Js
  */
 export function retiredDataErrors(key: string, error: unknown): readonly FieldError[] | undefined {
   if (!(error instanceof DomainError && error.refusal.kind === 'invalid')) return undefined;
-  return error.refusal.errors.map(({ message }) => ({ field: `metadata.${RETIRED_MEMBER}.${key}`, message }));
+  return error.refusal.errors.map(({ message }) => ({ field: `${RETIRED_FIELD}.${key}`, message }));
 }

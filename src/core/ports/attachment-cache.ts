@@ -105,6 +105,11 @@ export interface Fill {
   readonly withBodies: boolean;
   /** These, with all that was filled under the same token, are every live attachment of the task. */
   readonly complete: boolean;
+  /**
+   * The task was created after the token was given, under an id that no task has ever had. So nothing of it had been
+   * forgotten before, and whatever is written to it from now on is new.
+   */
+  readonly isNewTask?: boolean;
 }
 
 /** Parts of the cache that have been brought to the same outbox position. */

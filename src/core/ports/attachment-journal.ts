@@ -13,6 +13,11 @@ export type DrainOutcome =
   /** Something newer is there, or the task is gone. */
   | { readonly state: 'superseded' };
 
+/** The store cannot take the write now, because another transaction holds its task. */
+export interface DrainDelay {
+  readonly state: 'busy';
+}
+
 export type JournalOutcome =
   | {
       readonly state: 'journaled';
@@ -30,8 +35,8 @@ export type JournalOutcome =
 /** What came of an entry. */
 export type SettleOutcome =
   | DrainOutcome
-  /** The store will never take it: it goes to the dead letters. */
-  | { readonly state: 'refused' }
+  /** The store will never take it: it goes to the dead letters, with the store's code for the reason. */
+  | { readonly state: 'refused'; readonly reason: string }
   /** The store cannot take it for now: it goes behind all other entries. */
   | { readonly state: 'postponed' };
 
@@ -39,9 +44,17 @@ export type SettleOutcome =
 export interface JournalEntry {
   readonly ref: AttachmentRef;
   readonly op: string;
-  readonly write: JournaledWrite;
-  /** In which it was read, as in `FillToken`. */
-  readonly generation: number;
+  /** Undefined if a newer version of the service wrote the entry, in a format that this one does not know. */
+  readonly write?: JournaledWrite;
+  /** In which it was read to be drained, as in `FillToken`. */
+  readonly generation?: number;
+}
+
+export type ReadableEntry = JournalEntry & { readonly write: JournaledWrite };
+
+export interface SettledEntry {
+  readonly entry: JournalEntry;
+  readonly outcome: SettleOutcome;
 }
 
 /**
@@ -57,18 +70,18 @@ export abstract class AttachmentJournal {
   abstract append(write: JournaledWrite, nowMs: number): Promise<JournalOutcome>;
 
   /**
-   * The oldest entries of each part of the journal that has any, in their order: a hundred at most, fewer if they are
-   * large. An entry that cannot be read goes to the dead letters.
+   * The oldest entries of each part of the journal that has any, in their order: five hundred at most, fewer if they
+   * are large. An entry that cannot be read goes to the dead letters.
    */
   abstract oldest(): Promise<readonly (readonly JournalEntry[])[]>;
 
   /**
-   * Removes an entry from the head of its part of the journal, after the store has replied. Does nothing, and returns
-   * false, if another entry is at the head: another replica was faster. The same if the generation of the entry has
-   * ended: the store that replied may have been replaced. One round trip; calls take effect in the order in which they
-   * are made, or not at all.
+   * Removes entries from the heads of their parts of the journal, in the order given, after the store has replied.
+   * Entries of a part behind one that is not at its head are left alone: another replica was faster. So are all if the
+   * generation in which they were read has ended: the store that replied may have been replaced. Returns how many were
+   * removed. One round trip for each part, all at once.
    */
-  abstract settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean>;
+  abstract settle(settled: readonly SettledEntry[]): Promise<number>;
 
   /** How many writes wait for the store, and how many it refused for good. */
   abstract backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }>;

@@ -1,5 +1,5 @@
 import type { Attachment, AttachmentIdentity, AttachmentRef, AttachmentType } from '../domain/attachment';
-import type { DrainOutcome, JournaledWrite } from './attachment-journal';
+import type { DrainDelay, DrainOutcome, JournaledWrite } from './attachment-journal';
 import type { AttachmentDeletion, AttachmentPut } from './attachment-write';
 
 /** Undefined: the write is unconditional. */
@@ -74,11 +74,12 @@ export abstract class AttachmentStore {
   ): Promise<DeleteOutcome>;
 
   /**
-   * Applies a write that the journal has acknowledged, as of the time of its event: no limit, and no expiry since then,
-   * refuses it. Its event is recorded once, however often it is drained, even if something newer has overtaken it; of a
-   * deleted task nothing is announced. `StoreError` `refused`: the store will never take it.
+   * Applies writes that the journal has acknowledged, those of one key in their order, each as of the time of its event:
+   * no limit, and no expiry since then, refuses it. Its event is recorded once, however often it is drained, even if
+   * something newer has overtaken it; of a deleted task nothing is announced. The outcomes are in the order of the
+   * writes. If this throws, none is applied. `StoreError` `refused`: the store will never take one of them.
    */
-  abstract drain(write: JournaledWrite): Promise<DrainOutcome>;
+  abstract drain(writes: readonly JournaledWrite[]): Promise<readonly (DrainOutcome | DrainDelay)[]>;
 
   /**
    * What is kept under `refs`, in no particular order; `tasks` has the id of each task of `refs` that exists, whether

@@ -5,6 +5,7 @@ const JSON_TYPES = /^application\/(?:json|json-rpc|jsonrequest|[a-z0-9!#$&^_.-]+
  * that in many ways.
  */
 export function isJsonMediaType(contentType: string | undefined): boolean {
+  if (contentType === 'application/json') return true;
   const [type = ''] = (contentType ?? '').split(';', 1);
   return JSON_TYPES.test(type.trim());
 }

@@ -14,12 +14,13 @@ const WITH_PORT = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d+)?$/;
  * counts if it is an address.
  */
 export function peerNetwork({ ip, socket }: Peer): string {
-  return networkOfAddress(addressIn(ip) ?? socket.remoteAddress ?? '');
+  const { remoteAddress = '' } = socket;
+  return networkOfAddress(ip === remoteAddress ? ip : (addressIn(ip) ?? remoteAddress));
 }
 
 /** As `peerNetwork`, for the address of a connection. */
 export function networkOfAddress(address: string): string {
-  return isIPv6(address) ? networkOf(address) : address;
+  return address.includes(':') && isIPv6(address) ? networkOf(address) : address;
 }
 
 /** Whether an address, perhaps with a port, lies in one of these addresses and CIDR ranges. */

@@ -25,13 +25,15 @@ const PREFLIGHT_HEADERS = {
  * the page comes from; it also sends a page's requests to any address that the name of the page's own site stands for.
  */
 export class WebPages {
+  /** The last `Host` that was found right: nearly every request has the same. */
+  private rightHost?: string;
+
   constructor(private readonly rules: WebPageRules) {}
 
   /** Why the request is refused, or undefined. */
   refusal(method: string, headers: IncomingHttpHeaders): string | undefined {
-    const { isOpen, hosts } = this.rules;
-    if (!isOpen) return undefined;
-    if (hosts && !hosts(hostName(headers.host))) return 'Host is not loopback';
+    if (!this.rules.isOpen) return undefined;
+    if (!this.isRightHost(headers.host)) return 'Host is not loopback';
     return this.isOfOtherSite(method, headers) ? 'web pages of other origins may not call' : undefined;
   }
 
@@ -48,6 +50,14 @@ export class WebPages {
     return isPreflight && this.allows(headers.origin) ? PREFLIGHT_HEADERS : undefined;
   }
 
+  private isRightHost(host = ''): boolean {
+    const { hosts } = this.rules;
+    if (!hosts || host === this.rightHost) return true;
+    if (!hosts(host.replace(PORT, '').toLowerCase())) return false;
+    this.rightHost = host;
+    return true;
+  }
+
   private allows(origin: string | undefined): origin is string {
     return origin !== undefined && this.rules.corsOrigins.includes(origin);
   }
@@ -62,8 +72,4 @@ export class WebPages {
     const isLink = method === 'GET' && headers['sec-fetch-dest'] === 'document';
     return (site === 'cross-site' || site === 'same-site') && !isLink;
   }
-}
-
-function hostName(host = ''): string {
-  return host.replace(PORT, '').toLowerCase();
 }

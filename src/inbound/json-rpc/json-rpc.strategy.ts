@@ -17,7 +17,7 @@ export abstract class JsonRpcStrategy extends Server implements CustomTransportS
 
   abstract override listen(listening: (error?: unknown) => void): void;
 
-  /** Resolves when every message that was taken on has been answered. */
+  /** Resolves when the reply to every message that was taken on has been sent. */
   async close(): Promise<void> {
     await this.inFlight.drain();
   }

@@ -1,6 +1,6 @@
 import type { LoadShedder } from './load-shedder';
 
-/** The messages that one transport has taken on and not answered yet. The load of the process is those of all. */
+/** The messages that one transport has taken on and not replied to yet. The load of the process is those of all. */
 export class MessagesInFlight {
   private readonly answering = new Set<Promise<unknown>>();
 

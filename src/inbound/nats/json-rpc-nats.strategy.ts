@@ -38,7 +38,7 @@ export class JsonRpcNatsOptions {
 
 /**
  * The methods over NATS: each is a subject of its own name, and the whole is one NATS service. Requests that come in
- * before the shutdown are answered. Nothing here waits for the connection; the subscriptions come and go with it.
+ * before the shutdown get their reply. Nothing here waits for the connection; the subscriptions come and go with it.
  */
 @Injectable()
 export class JsonRpcNatsStrategy extends JsonRpcStrategy {
@@ -63,7 +63,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     listening();
   }
 
-  /** Takes no more requests, and resolves when those that were taken on have been answered. */
+  /** Takes no more requests, and resolves when those that were taken on have got their replies. */
   override async close(): Promise<void> {
     this.isClosing = true;
     await (await this.service?.catch(() => undefined))?.stop();

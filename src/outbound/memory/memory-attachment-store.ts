@@ -10,7 +10,8 @@ import type {
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import { inListOrder } from '../../core/domain/list-order';
-import { identityOf, isTombstone, type MemoryDatabase } from './memory-database';
+import type { MemoryDatabase } from './memory-database';
+import { identityOf, isTombstone } from './stored-attachment';
 
 export class MemoryAttachmentStore implements AttachmentStore {
   constructor(private readonly database: MemoryDatabase) {}
@@ -36,8 +37,8 @@ export class MemoryAttachmentStore implements AttachmentStore {
     return Promise.resolve(this.database.transaction(write));
   }
 
-  drain(write: JournaledWrite): Promise<DrainOutcome> {
-    return Promise.resolve(this.database.transaction(() => this.drainNow(write)));
+  drain(writes: readonly JournaledWrite[]): Promise<readonly DrainOutcome[]> {
+    return Promise.resolve(this.database.transaction(() => writes.map((write) => this.drainNow(write))));
   }
 
   find(refs: readonly AttachmentRef[], organization: string, nowMs: number) {

@@ -1,25 +1,15 @@
-import {
-  isLive,
-  type Attachment,
-  type AttachmentIdentity,
-  type AttachmentRef,
-  type ExpiredAttachment,
-} from '../../core/domain/attachment';
+import { isLive, type Attachment, type AttachmentRef, type ExpiredAttachment } from '../../core/domain/attachment';
 import { attachmentExpired, ofStored, type DomainEvent } from '../../core/domain/domain-event';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Task } from '../../core/domain/task';
-import { expiryStamp, type WriteStamp } from '../../core/domain/version';
+import { expiryStamp } from '../../core/domain/version';
 import type { DeleteOutcome, PutOutcome, WriteCondition, WriteRefusal } from '../../core/ports/attachment-store';
-import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
+import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../core/ports/attachment-write';
 import type { Clock } from '../../core/ports/clock';
 import { FOLLOWED_LEVELS } from '../../core/ports/outbox';
 import { MemoryHistory } from './memory-history';
 import { MemoryOutboxRows, type OutboxRow } from './memory-outbox-rows';
-
-/** What remains of a deleted attachment, to order writes that arrive late. */
-interface Tombstone extends AttachmentRef, WriteStamp {
-  readonly deleted: true;
-}
+import { conditionRefusal, identityOf, isTombstone, type Tombstone } from './stored-attachment';
 
 type Change = Pick<OutboxRow, 'taskId' | 'event' | 'kind' | 'key' | 'version'>;
 
@@ -176,36 +166,37 @@ export class MemoryDatabase {
   }
 
   put(
-    { attachment, event }: AttachmentPut,
+    { attachment, event, over }: AttachmentPut,
     condition: WriteCondition,
     nowMs: number,
     maxAttachments = MAX_ATTACHMENTS_PER_TASK,
   ): PutOutcome {
     const { taskId, key, version } = attachment;
-    const live = this.liveAttachment(taskId, key, nowMs);
+    const live = this.standing(attachment, over, nowMs);
+    const isCounted = live !== undefined || this.liveAttachment(taskId, key, nowMs) !== undefined;
     const refusal =
       conditionRefusal(condition, live) ??
-      this.versionRefusal(attachment, version) ??
-      (live ? undefined : this.limitRefusal(taskId, nowMs, maxAttachments));
+      this.versionRefusal(attachment, version, over) ??
+      (isCounted ? undefined : this.limitRefusal(taskId, nowMs, maxAttachments));
     if (refusal) return refusal;
 
     const identity = identityOf(live ?? attachment);
-    if (!live) this.recordExpiry(this.stored(taskId, key));
+    this.recordExpiry(this.stored(taskId, key), nowMs);
     this.store({ ...attachment, ...identity });
     this.record({ taskId, key, version, kind: 'attachment', event: live ? ofStored(event, live.id) : event });
     return { state: 'applied', identity, replaced: live !== undefined };
   }
 
   delete(deletion: AttachmentDeletion, condition: WriteCondition, nowMs: number): DeleteOutcome {
-    const { taskId, key, stamp, force, event } = deletion;
-    const live = this.liveAttachment(taskId, key, nowMs);
+    const { taskId, key, stamp, force, over, event } = deletion;
+    const live = this.standing(deletion, over, nowMs);
     const conditionFailed = conditionRefusal(condition, live);
     if (conditionFailed) return conditionFailed;
     if (!live && !force) return { state: 'attachment-missing' };
-    const refusal = this.versionRefusal({ taskId, key }, stamp.version);
+    const refusal = this.versionRefusal({ taskId, key }, stamp.version, over);
     if (refusal) return refusal;
 
-    if (!live) this.recordExpiry(this.stored(taskId, key));
+    this.recordExpiry(this.stored(taskId, key), nowMs);
     this.store({ taskId, key, ...stamp, deleted: true });
     const announced = live ? ofStored(event, live.id) : event;
     this.record({ taskId, key, version: stamp.version, kind: 'attachment', event: announced });
@@ -221,7 +212,7 @@ export class MemoryDatabase {
   removeExpired({ taskId, key, version }: ExpiredAttachment): boolean {
     const stored = this.stored(taskId, key);
     if (!stored || isTombstone(stored) || stored.version !== version) return false;
-    this.recordExpiry(stored);
+    this.recordExpiry(stored, Infinity);
     this.store({ taskId, key, ...expiryStamp(stored), deleted: true });
     return true;
   }
@@ -234,9 +225,17 @@ export class MemoryDatabase {
     return purged.length;
   }
 
-  /** Records the expiry of what is about to be replaced. As it is not live, it is either expired or a tombstone. */
-  private recordExpiry(replaced: Attachment | Tombstone | undefined): void {
-    if (!replaced || isTombstone(replaced)) return;
+  /** The live attachment by which a write is judged. */
+  private standing(ref: AttachmentRef, over: JournaledState | undefined, nowMs: number): Attachment | undefined {
+    const { taskId, key } = ref;
+    const isNewer = over !== undefined && over.version > (this.stored(taskId, key)?.version ?? 0);
+    if (!isNewer) return this.liveAttachment(taskId, key, nowMs);
+    return over.attachment && isLive(over.attachment, nowMs) ? over.attachment : undefined;
+  }
+
+  /** If what is about to be replaced has expired, its expiry is recorded. */
+  private recordExpiry(replaced: Attachment | Tombstone | undefined, nowMs: number): void {
+    if (!replaced || isTombstone(replaced) || isLive(replaced, nowMs)) return;
     const { taskId, key } = replaced;
     const { version } = expiryStamp(replaced);
     this.record({ taskId, key, version, kind: 'attachment', event: attachmentExpired(replaced as ExpiredAttachment) });
@@ -257,9 +256,13 @@ export class MemoryDatabase {
     return ancestors;
   }
 
-  private versionRefusal({ taskId, key }: AttachmentRef, version: number): WriteRefusal | undefined {
-    const stored = this.stored(taskId, key);
-    return stored && stored.version >= version ? { state: 'superseded', version: stored.version } : undefined;
+  private versionRefusal(
+    { taskId, key }: AttachmentRef,
+    version: number,
+    over: JournaledState | undefined,
+  ): WriteRefusal | undefined {
+    const standing = Math.max(this.stored(taskId, key)?.version ?? 0, over?.version ?? 0);
+    return standing >= version ? { state: 'superseded', version: standing } : undefined;
   }
 
   private limitRefusal(taskId: string, nowMs: number, limit: number): WriteRefusal | undefined {
@@ -267,18 +270,4 @@ export class MemoryDatabase {
     if (stored < limit || this.liveAttachments(taskId, nowMs).length < limit) return undefined;
     return { state: 'task-full' };
   }
-}
-
-export function identityOf({ id, createdAtMs, createdBy }: Attachment): AttachmentIdentity {
-  return { id, createdAtMs, createdBy };
-}
-
-export function isTombstone(stored: Attachment | Tombstone): stored is Tombstone {
-  return 'deleted' in stored;
-}
-
-function conditionRefusal(condition: WriteCondition, live: Attachment | undefined): WriteRefusal | undefined {
-  if (!condition) return undefined;
-  const holds = 'ifAbsent' in condition ? !live : live?.version === condition.ifVersion;
-  return holds ? undefined : { state: 'condition-failed', currentVersion: live?.version ?? null };
 }

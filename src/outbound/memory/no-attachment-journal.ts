@@ -11,7 +11,7 @@ export class NoAttachmentJournal extends AttachmentJournal {
     return Promise.resolve([]);
   }
 
-  settle(): Promise<boolean> {
+  settle(): Promise<number> {
     return Promise.reject(new StoreError('redis', 'unavailable'));
   }
 

@@ -17,6 +17,8 @@ export class TaskRecords {
   private deleted = false;
   private complete = false;
   private earliestExpiryMs = Infinity;
+  /** The token that was given out before the floor was lowered: it must not become valid again. */
+  private spentToken?: number;
 
   /** A version at or below `floor` is not accepted as new. The floor is also the fill token. */
   constructor(private floor: number) {}
@@ -90,14 +92,18 @@ export class TaskRecords {
     this.raiseFloor(version);
   }
 
-  fill({ token, organization, attachments, complete }: Fill, nowMs: number): void {
+  fill({ token, organization, attachments, complete, isNewTask }: Fill, nowMs: number): void {
     if (this.deleted || token.floor !== this.floor) return;
+    const isNew = isNewTask && this.organization === undefined;
     this.organization = organization;
     for (const attachment of attachments) {
       const known = this.records.get(attachment.key);
       if (!known || attachment.version > known.version) this.write(attachment);
     }
     if (complete) this.completeAt(nowMs);
+    if (!isNew || token.floor !== this.floor) return;
+    this.spentToken = this.floor;
+    this.floor = 0;
   }
 
   /** An expired attachment was not among those of the fill, so it must no longer count. */
@@ -128,5 +134,6 @@ export class TaskRecords {
 
   private raiseFloor(version: number): void {
     this.floor = Math.max(this.floor + 1, version);
+    if (this.floor === this.spentToken) this.floor += 1;
   }
 }

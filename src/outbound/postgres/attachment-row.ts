@@ -1,7 +1,8 @@
 import type { Attachment, AttachmentIdentity, AttachmentType } from '../../core/domain/attachment';
 import { JsonText } from '../../core/domain/json-text';
+import type { DrainDelay, DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import type { PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
-import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
+import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../core/ports/attachment-write';
 import { SqlFunction } from './sql-function';
 
 /** A live row of task_attachments, as selected by `attachmentColumns`. */
@@ -37,6 +38,9 @@ export interface WriteRow {
 /** The same for a deletion: without an id if no live attachment was there. */
 export type DeletionRow = Pick<WriteRow, 'state' | 'stored_version'> & { id: string | null };
 
+/** One row of `drain_attachments`. */
+export type DrainRow = WriteRow & { position: string };
+
 const COLUMNS = [
   'id',
   'type',
@@ -56,7 +60,7 @@ const COLUMNS = [
 type WrittenColumn = (typeof COLUMNS)[number];
 const NO_COLUMNS = Object.fromEntries(COLUMNS.map((column) => [column, null])) as Record<WrittenColumn, null>;
 
-const WRITTEN = ['task_id', 'key', 'deleted', ...COLUMNS, 'event'] as const;
+const WRITTEN = ['task_id', 'key', 'deleted', ...COLUMNS, 'event', 'journaled'] as const;
 const TERMS = ['organization', 'mode', 'if_absent', 'if_version', 'now', 'max_attachments'] as const;
 
 export const WRITE_ATTACHMENT = new SqlFunction('write_attachment', [...WRITTEN, ...TERMS]);
@@ -97,16 +101,46 @@ export function attachmentOfRow(row: AttachmentRow): Attachment {
 export type WrittenParameter = (typeof WRITTEN)[number];
 
 /** For a put. */
-export function putParameters({ attachment, event }: AttachmentPut): Record<WrittenParameter, unknown> {
+export function putParameters({ attachment, event, over }: AttachmentPut): Record<WrittenParameter, unknown> {
   const { taskId, key } = attachment;
-  return { task_id: taskId, key, deleted: false, ...columnsOf(attachment), event: JSON.stringify(event) };
+  const columns = { ...columnsOf(attachment), event: JSON.stringify(event), journaled: journaledJson(over) };
+  return { task_id: taskId, key, deleted: false, ...columns };
 }
 
 /** For a deletion. */
 export function deletionParameters(deletion: AttachmentDeletion): Record<WrittenParameter, unknown> {
-  const { taskId, key, stamp, event } = deletion;
-  const columns = { ...NO_COLUMNS, version: stamp.version, op_id: stamp.op };
+  const { taskId, key, stamp, event, over } = deletion;
+  const columns = { ...NO_COLUMNS, version: stamp.version, op_id: stamp.op, journaled: journaledJson(over) };
   return { task_id: taskId, key, deleted: true, ...columns, event: JSON.stringify(event) };
+}
+
+/** An entry of the journal as `drain_attachments` takes it. */
+export function drainJson(write: JournaledWrite): object {
+  const { organization } = write;
+  if ('put' in write) {
+    const { attachment, event } = write.put;
+    const now = timestamp(event.timestamp);
+    return { organization, task_id: attachment.taskId, ...putJson(write.put), deleted: false, now };
+  }
+  const { taskId, key, stamp, event } = write.deletion;
+  const written = { deleted: true, version: stamp.version, op_id: stamp.op, event };
+  return { organization, task_id: taskId, key, ...written, now: timestamp(event.timestamp) };
+}
+
+/** Without a row, the task of the write was locked. */
+export function drainOutcomeOf(isPut: boolean, row: DrainRow | undefined): DrainOutcome | DrainDelay {
+  if (!row) return { state: 'busy' };
+  if (row.state !== 'applied') return { state: 'superseded' };
+  return { state: 'applied', identity: isPut ? identityOf(row) : undefined };
+}
+
+/** What `write_attachment` must know of what the journal holds under the key; null if nothing is. */
+function journaledJson(over: JournaledState | undefined): string | null {
+  if (!over) return null;
+  const { version, attachment } = over;
+  if (!attachment) return JSON.stringify({ version });
+  const { id, created_at, created_by, expires_at } = columnsOf(attachment);
+  return JSON.stringify({ version, id, created_at, created_by, expires_at });
 }
 
 /** A put as `create_task` and `update_task` take it. */

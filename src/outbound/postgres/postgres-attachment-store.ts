@@ -9,12 +9,13 @@ import type {
   WriteCondition,
 } from '../../core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
-import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
+import type { DrainDelay, DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import {
   attachmentColumns,
   attachmentOfRow,
   deletionParameters,
-  identityOf,
+  drainJson,
+  drainOutcomeOf,
   isLiveRow,
   putOutcomeOf,
   putParameters,
@@ -23,6 +24,7 @@ import {
   WRITE_ATTACHMENT,
   type AttachmentRow,
   type DeletionRow,
+  type DrainRow,
   type WriteRow,
   type WrittenParameter,
 } from './attachment-row';
@@ -30,6 +32,8 @@ import type { PostgresConnection } from './postgres-connection';
 import { liveCount } from './task-row';
 
 const WRITE = `SELECT * FROM ${WRITE_ATTACHMENT.call}`;
+
+const DRAIN = `SELECT * FROM drain_attachments($1)`;
 
 const LIVE_TASK = `t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 
@@ -53,7 +57,7 @@ type StoredRow = AttachmentRow | (Pick<AttachmentRow, 'task_id' | 'key' | 'versi
 
 /** How a write is to be done; the parameters of `write_attachment` beside what is written. */
 interface WriteTerms {
-  readonly mode: 'direct' | 'force' | 'drain';
+  readonly mode: 'direct' | 'force';
   readonly organization: string;
   readonly condition?: WriteCondition;
   readonly nowMs: number;
@@ -88,15 +92,10 @@ export class PostgresAttachmentStore implements AttachmentStore {
     return row.state === 'attachment-missing' ? { state: 'attachment-missing' } : refusalOf(row);
   }
 
-  async drain(write: JournaledWrite): Promise<DrainOutcome> {
-    const { event } = 'put' in write ? write.put : write.deletion;
-    const terms = { mode: 'drain', organization: write.organization, nowMs: event.timestamp } as const;
-    if ('put' in write) {
-      const row = await this.write(putParameters(write.put), terms);
-      return row.state === 'applied' ? { state: 'applied', identity: identityOf(row) } : { state: 'superseded' };
-    }
-    const { state } = await this.write<DeletionRow>(deletionParameters(write.deletion), terms);
-    return { state: state === 'applied' ? 'applied' : 'superseded' };
+  async drain(writes: readonly JournaledWrite[]): Promise<readonly (DrainOutcome | DrainDelay)[]> {
+    const rows = await this.connection.query<DrainRow>(DRAIN, [JSON.stringify(writes.map(drainJson))]);
+    const byPosition = new Map(rows.map((row) => [Number(row.position), row]));
+    return writes.map((write, i) => drainOutcomeOf('put' in write, byPosition.get(i + 1)));
   }
 
   async find(refs: readonly AttachmentRef[], organization: string, nowMs: number, timeoutMs: number) {

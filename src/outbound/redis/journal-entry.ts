@@ -4,9 +4,19 @@ import type { JournalEntry, JournaledWrite } from '../../core/ports/attachment-j
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import { fieldsOf, fromHash, toHash, type HashFields } from './attachment-hash';
 
+/**
+ * Of the text of an entry. A format with a higher number also has `taskId` and `key`, and begins with op and id: a replica
+ * that does not know the rest leaves the entry to those that do. Entries without a format are of the first one.
+ */
+const FORMAT = 1;
+
 export function refOf(write: JournaledWrite): AttachmentRef {
   const { taskId, key } = 'put' in write ? write.put.attachment : write.deletion;
   return { taskId, key };
+}
+
+export function versionOf(write: JournaledWrite): number {
+  return 'put' in write ? write.put.attachment.version : write.deletion.stamp.version;
 }
 
 /** The entry without the op and the replaced id, which the script puts before it. */
@@ -15,10 +25,16 @@ export function toText(write: JournaledWrite): string {
   const ref = refOf(write);
   if ('put' in write) {
     const { attachment, event } = write.put;
-    return JSON.stringify({ ...ref, organization, put: { attachment: fieldsOf(toHash(attachment)), event } });
+    return JSON.stringify({
+      format: FORMAT,
+      ...ref,
+      organization,
+      put: { attachment: fieldsOf(toHash(attachment)), event },
+    });
   }
   const { stamp, force, event } = write.deletion;
-  return JSON.stringify({ ...ref, organization, deletion: { version: stamp.version, force, event } });
+  const deletion = { version: stamp.version, force, event };
+  return JSON.stringify({ format: FORMAT, ...ref, organization, deletion });
 }
 
 /** Undefined for anything that `toText` and the script would not have written together. */
@@ -26,10 +42,12 @@ export function fromText(text: string): Omit<JournalEntry, 'generation'> | undef
   const [, op, replacedId, json] = /^([0-9a-f-]{36}) (\S+) (\{.*)$/s.exec(text) ?? [];
   const members = json === undefined ? undefined : parsed(json);
   if (op === undefined || !isRecord(members)) return undefined;
-  const { taskId, key, organization } = members;
-  if (typeof taskId !== 'string' || typeof key !== 'string' || typeof organization !== 'string') return undefined;
+  const { format = FORMAT, taskId, key, organization } = members;
+  if (typeof taskId !== 'string' || typeof key !== 'string') return undefined;
 
   const ref = { taskId, key };
+  if (typeof format === 'number' && format > FORMAT) return { ref, op };
+  if (format !== FORMAT || typeof organization !== 'string') return undefined;
   const storedId = replacedId === '-' ? undefined : replacedId;
   const put = putOf(members['put'], ref, op, storedId);
   if (put) return { ref, op, write: { organization, put } };

@@ -14,7 +14,7 @@ declare module 'ioredis' {
   interface RedisCommander<Context> {
     journalAppend(...args: [...AppendKeys, ScriptArguments]): Result<AppendReply, Context>;
     journalOldest(owner: string, journal: string, ...args: ScriptArguments): Result<string[], Context>;
-    journalSettle(...args: [...AppendKeys, deadLetters: string, ScriptArguments]): Result<0 | 1, Context>;
+    journalSettle(keyCount: number, keys: readonly string[], args: ScriptArguments): Result<number, Context>;
     journalBury(owner: string, journal: string, deadLetters: string, ...args: string[]): Result<null, Context>;
   }
 }
@@ -22,7 +22,7 @@ declare module 'ioredis' {
 export function defineJournalScripts(client: Redis | Cluster): void {
   defineChangingScripts(client, {
     journalAppend: ['journal-append.lua', 5],
-    journalSettle: ['journal-settle.lua', 6],
+    journalSettle: ['journal-settle.lua'],
     journalBury: ['journal-bury.lua', 3],
   });
   defineReadingScripts(client, { journalOldest: ['journal-oldest.lua', 2] });

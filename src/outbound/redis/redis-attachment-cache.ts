@@ -162,7 +162,8 @@ export class RedisAttachmentCache extends AttachmentCache {
    * The chunks are written one after the other, so that the last one, which completes the task, cannot overtake
    * another. Each chunk has the full time-out of a call: a large task is not given up while Redis replies.
    */
-  private async fillTask({ taskId, token, organization, attachments, withBodies, complete }: Fill): Promise<void> {
+  private async fillTask(fill: Fill): Promise<void> {
+    const { taskId, token, organization, attachments, withBodies, complete } = fill;
     const keys = this.keys.ofOwnedTask(taskId);
     let from = 0;
     do {
@@ -170,7 +171,8 @@ export class RedisAttachmentCache extends AttachmentCache {
       if (token.generation !== this.epoch.generation) return;
       const chunk = attachments.slice(from, from + FILL_CHUNK);
       from += FILL_CHUNK;
-      const completes = complete && from >= attachments.length ? 1 : 0;
+      const whole = fill.isNewTask ? 'new' : 'whole';
+      const completes = complete && from >= attachments.length ? whole : 'part';
       const rows = chunk.flatMap((attachment) => scriptArguments(attachment, withBodies));
       await orStoreError(
         this.client.cacheFill(...keys, [this.epoch.name, this.ttlMs, token.floor, organization, completes, ...rows]),

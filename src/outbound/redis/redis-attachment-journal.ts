@@ -1,11 +1,12 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { AttachmentIdentity } from '../../core/domain/attachment';
+import { groupedBy } from '../../core/consistency/grouped-by';
 import { isoTime } from '../../core/domain/domain-event';
 import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import {
   AttachmentJournal,
   type JournalEntry,
   type JournalOutcome,
+  type SettledEntry,
   type SettleOutcome,
   type JournaledWrite,
 } from '../../core/ports/attachment-journal';
@@ -18,7 +19,9 @@ import { RedisEpoch } from './redis-epoch';
 import { nothingIfWrongType, orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 
-const MAX_OLDEST = 100;
+const MAX_OLDEST = 500;
+/** How many entries one script settles. Redis serves no other command while a script runs. */
+const SETTLE_CHUNK = 100;
 /** The limit for the entries after the first, which may itself be larger. */
 const MAX_OLDEST_BYTES = 4 * 1024 * 1024;
 
@@ -57,21 +60,12 @@ export class RedisAttachmentJournal extends AttachmentJournal {
     return entries.filter(({ length }) => length > 0);
   }
 
-  async settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean> {
-    const { ref, op, generation } = entry;
-    if (generation !== this.epoch.generation) return false;
-    const shard = this.keys.shardOf(ref.taskId);
-    const identity = outcome.state === 'applied' ? identityArguments(outcome.identity) : [];
-    const taken = await orStoreError(
-      this.client.journalSettle(
-        ...this.keys.ofOwnedTask(ref.taskId),
-        this.keys.journal(shard),
-        this.keys.deadLetters(shard),
-        [this.epoch.name, this.ttlMs, op, ref.key, outcome.state, ...identity],
-      ),
-    );
-    if (taken === 1 && outcome.state === 'refused') this.onDeadLetter(entry);
-    return taken === 1;
+  async settle(settled: readonly SettledEntry[]): Promise<number> {
+    const { generation } = this.epoch;
+    const valid = settled.filter(({ entry }) => entry.generation === generation);
+    const parts = groupedBy(valid, ({ entry }) => String(this.keys.shardOf(entry.ref.taskId)));
+    const counts = await Promise.all(parts.flatMap((part) => this.settlePart(part)));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }> {
@@ -81,6 +75,31 @@ export class RedisAttachmentJournal extends AttachmentJournal {
       this.count(shards.map((shard) => this.keys.deadLetters(shard))),
     ]);
     return { waiting, deadLetters };
+  }
+
+  /** No call waits for the reply to the one before: Redis takes them in this order all the same. */
+  private settlePart(part: readonly SettledEntry[]): Promise<number>[] {
+    const calls: Promise<number>[] = [];
+    for (let from = 0; from < part.length; from += SETTLE_CHUNK) {
+      calls.push(this.settleChunk(part.slice(from, from + SETTLE_CHUNK)));
+    }
+    return calls;
+  }
+
+  private async settleChunk(chunk: readonly SettledEntry[]): Promise<number> {
+    const shard = this.keys.shardOf((chunk[0] as SettledEntry).entry.ref.taskId);
+    const keys = [
+      this.keys.owner(shard),
+      ...chunk.flatMap(({ entry }) => this.keys.ofTask(entry.ref.taskId)),
+      this.keys.journal(shard),
+      this.keys.deadLetters(shard),
+    ];
+    const args = [this.epoch.name, this.ttlMs, ...chunk.flatMap(settleArguments)];
+    const taken = await orStoreError(this.client.journalSettle(keys.length, keys, args));
+    for (const { entry, outcome } of chunk.slice(0, taken)) {
+      if (outcome.state === 'refused') this.onDeadLetter(entry);
+    }
+    return taken;
   }
 
   /** Ends before an entry that cannot be read. Such an entry is moved when it is the oldest. */
@@ -112,9 +131,15 @@ function writeArguments(write: JournaledWrite): (string | number)[] {
   return ['deletion', key, stamp.version, stamp.op];
 }
 
-function identityArguments(identity: AttachmentIdentity | undefined): (string | number)[] {
-  if (!identity) return [];
-  const { id, createdAtMs, createdBy } = identity;
+function settleArguments({ entry, outcome }: SettledEntry): (string | number)[] {
+  return [entry.op, entry.ref.key, outcome.state, ...detailsOf(outcome)];
+}
+
+/** Always four, so that the script finds the next entry. */
+function detailsOf(outcome: SettleOutcome): (string | number)[] {
+  if (outcome.state === 'refused') return [outcome.reason, '', '', ''];
+  if (outcome.state !== 'applied' || !outcome.identity) return ['', '', '', ''];
+  const { id, createdAtMs, createdBy } = outcome.identity;
   return [id, isoTime(createdAtMs), createdBy, createdAtMs];
 }
 

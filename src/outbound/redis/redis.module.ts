@@ -8,6 +8,7 @@ import { RedisAttachmentCache } from './redis-attachment-cache';
 import { RedisAttachmentJournal } from './redis-attachment-journal';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection';
 import { RedisEpoch } from './redis-epoch';
+import { versionOf } from './journal-entry';
 import { RedisKeys } from './redis-keys';
 
 const FITNESS_TIMEOUT_MS = 3000;
@@ -67,9 +68,9 @@ function reportDeadLetter(entry?: JournalEntry): void {
 
 /** The key only as a hash: it may be a secret of the caller. */
 function textOf({ ref, write }: JournalEntry): string {
-  const { version } = 'put' in write ? write.put.attachment : write.deletion.stamp;
+  const version = write && versionOf(write);
   const keyHash = createHash('sha256').update(ref.key).digest('hex').slice(0, KEY_HASH_LENGTH);
-  return `task ${ref.taskId}, key with the SHA-256 ${keyHash}…, version ${version}`;
+  return `task ${ref.taskId}, key with the SHA-256 ${keyHash}…, version ${version ?? 'unknown'}`;
 }
 
 function connect(options: Pick<RedisConnectionOptions, 'url' | 'isCluster'>): RedisConnection {

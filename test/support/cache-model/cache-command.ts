@@ -47,6 +47,7 @@ export type Command =
       readonly rows: readonly Row[];
       readonly withBodies: boolean;
       readonly complete: boolean;
+      readonly isNewTask: boolean;
     }
   | {
       readonly kind: 'append';
@@ -59,7 +60,7 @@ export type Command =
   | { readonly kind: 'oldest' | 'backlog' | 'cursors' }
   | {
       readonly kind: 'settle';
-      readonly entry: 'oldest' | 'second' | 'settled before';
+      readonly entry: 'oldest' | 'second' | 'settled before' | 'the first two' | 'the second, then the first';
       readonly outcome: 'applied' | 'applied as another' | 'superseded' | 'refused' | 'postponed';
       readonly createdAt: Pick;
     }
@@ -144,6 +145,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       rows,
       withBodies: mostly(3, true, false),
       complete: fc.boolean(),
+      isNewTask: mostly(3, false, true),
     }),
   },
   {
@@ -155,7 +157,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 10,
     arbitrary: fc.record({
       kind: kind('settle'),
-      entry: mostly(6, 'oldest', 'second', 'settled before'),
+      entry: mostly(6, 'oldest', 'the first two', 'the second, then the first', 'second', 'settled before'),
       outcome: fc.constantFrom('applied', 'applied as another', 'superseded', 'refused', 'postponed'),
       createdAt,
     }),
@@ -207,6 +209,7 @@ const opening = (ofTask: Pick): fc.Arbitrary<Command> =>
     rows,
     withBodies: mostly(3, true, false),
     complete: mostly(3, true, false),
+    isNewTask: mostly(3, false, true),
   });
 
 export const commands: fc.Arbitrary<readonly Command[]> = fc

@@ -214,14 +214,15 @@ class Sequence {
   }
 
   private async fill(command: Command & { kind: 'fill' }): Promise<void> {
-    const { task, organization, rows, withBodies, complete } = command;
+    const { task, organization, rows, withBodies, complete, isNewTask } = command;
     const token = await this.token(command);
     const attachments = rows.map((row) => {
       const attachment = this.attachment(task, row);
       return withBodies ? attachment : { ...attachment, value: undefined, content: undefined };
     });
     const from = ORGANIZATIONS[organization] as string;
-    const fill = { taskId: this.taskId(task), organization: from, token, attachments, withBodies, complete };
+    const about = { taskId: this.taskId(task), organization: from, token };
+    const fill = { ...about, attachments, withBodies, complete, isNewTask };
     await this.redis.cache.fill([fill]);
     await this.modelCache.fill([fill]);
   }
@@ -238,19 +239,26 @@ class Sequence {
 
   private async settle({ entry: choice, outcome, createdAt }: Command & { kind: 'settle' }): Promise<void> {
     const [waiting = []] = await this.modelJournal.oldest();
-    const entry = { oldest: waiting[0], second: waiting[1], 'settled before': this.settled }[choice];
-    if (!entry) return;
+    const entries = {
+      oldest: waiting.slice(0, 1),
+      second: waiting.slice(1, 2),
+      'settled before': this.settled ? [this.settled] : [],
+      'the first two': waiting.slice(0, 2),
+      'the second, then the first': waiting.slice(0, 2).toReversed(),
+    }[choice];
+    if (entries.length === 0) return;
     const identity = { id: 'ta-other', createdAtMs: CREATION_TIMES_MS[createdAt] as number, createdBy: 'the database' };
     const answer = {
       applied: { state: 'applied' },
       'applied as another': { state: 'applied', identity },
       superseded: { state: 'superseded' },
-      refused: { state: 'refused' },
+      refused: { state: 'refused', reason: '22P05' },
       postponed: { state: 'postponed' },
     } as const;
-    const taken = await this.redis.journal.settle(entry, answer[outcome]);
-    expectSame('settle', taken, await this.modelJournal.settle(entry, answer[outcome]));
-    this.settled = entry;
+    const settled = entries.map((entry) => ({ entry, outcome: answer[outcome] }));
+    const taken = await this.redis.journal.settle(settled);
+    expectSame('settle', taken, await this.modelJournal.settle(settled));
+    this.settled = entries.at(-1);
   }
 
   private async project({ from, by, changes }: Command & { kind: 'project' }): Promise<void> {
@@ -342,7 +350,7 @@ class Sequence {
     const standing = control?.records.get(KEYS[key] as string);
     const floor = control?.floor ?? versionAt(this.redis.nowMs);
     const above = { floor, standing: standing?.version ?? floor, newest: Math.max(standing?.version ?? 0, floor) };
-    return { version: above[near] + by, op: repeatsOp && standing ? standing.op : this.newOp() };
+    return { version: Math.max(above[near] + by, 2), op: repeatsOp && standing ? standing.op : this.newOp() };
   }
 
   private newOp(): string {

@@ -21,6 +21,8 @@ import { EPOCH_SILENCE_MS } from '../../../src/core/ports/attachment-cache';
 import type {
   JournalEntry,
   JournalOutcome,
+  ReadableEntry,
+  SettledEntry,
   SettleOutcome,
   JournaledWrite,
 } from '../../../src/core/ports/attachment-journal';
@@ -29,7 +31,7 @@ import { earlier, forget, raiseFloor, TaskState, type CacheRecord, type Control 
 
 const UNFILLED_TTL_MS = 60_000;
 /** Redis bounds their bytes as well: here they are small. */
-const MAX_OLDEST = 100;
+const MAX_OLDEST = 500;
 const SKEW_MS = 100;
 
 export interface CacheModelOptions {
@@ -50,15 +52,19 @@ export type AppendAnswer =
   | { readonly state: 'journaled'; readonly replaced?: AttachmentIdentity }
   | Exclude<JournalOutcome, { state: 'journaled' }>;
 
-export interface JournalItem extends Omit<JournalEntry, 'generation'> {
+export interface JournalItem extends ReadableEntry {
   /** Id of the live attachment that the write has met. */
   readonly replacedId?: string;
+}
+
+export interface BuriedItem extends JournalItem {
+  readonly reason: string;
 }
 
 export interface CacheSnapshot {
   readonly tasks: ReadonlyMap<string, TaskState>;
   readonly journal: readonly JournalItem[];
-  readonly deadLetters: readonly JournalItem[];
+  readonly deadLetters: readonly BuriedItem[];
   readonly cursor?: number;
   readonly owner?: ModelOwner;
 }
@@ -79,7 +85,7 @@ interface ModelOwner {
 export class CacheModel {
   private tasks = new Map<string, TaskState>();
   journal: JournalItem[] = [];
-  deadLetters: JournalItem[] = [];
+  deadLetters: BuriedItem[] = [];
   /** The outbox position up to which everything here has been brought. */
   cursor?: number;
   private owner?: ModelOwner;
@@ -163,13 +169,18 @@ export class CacheModel {
     task.renewLifetimes(this.nowMs());
   }
 
-  fill({ taskId, organization, token, attachments, withBodies, complete }: Fill): void {
+  fill({ taskId, organization, token, attachments, withBodies, complete, isNewTask }: Fill): void {
     const task = this.task(taskId);
     const { control } = task;
     if (!control || control.deletedVersion !== undefined || control.floor !== token.floor) return;
+    const isNew = isNewTask && complete && control.organization === undefined;
     control.organization = organization;
     for (const attachment of attachments) this.fillIn(task, control, attachment, withBodies);
     if (complete) this.complete(task, control, token.floor);
+    if (isNew && control.floor === token.floor) {
+      control.spentToken = token.floor;
+      control.floor = 0;
+    }
     task.renewLifetimes(this.nowMs());
   }
 
@@ -204,10 +215,14 @@ export class CacheModel {
     return this.journal.slice(0, MAX_OLDEST);
   }
 
-  settle(
-    { ref: { taskId, key }, op }: Pick<JournalEntry, 'ref' | 'op'>,
-    { state, ...settled }: SettleOutcome,
-  ): boolean {
+  /** How many were settled: up to the first that is not at the head. */
+  settle(settled: readonly SettledEntry[]): number {
+    const end = settled.findIndex(({ entry, outcome }) => !this.settleHead(entry, outcome));
+    return end < 0 ? settled.length : end;
+  }
+
+  private settleHead({ ref: { taskId, key }, op }: JournalEntry, outcome: SettleOutcome): boolean {
+    const { state } = outcome;
     const head = this.journal[0];
     if (head?.op !== op) return false;
     this.journal.shift();
@@ -220,7 +235,7 @@ export class CacheModel {
       if (record && !isNewest) control?.overtaken.set(key, op);
       return true;
     }
-    if (state === 'refused') this.deadLetters.push(head);
+    if (state === 'refused') this.deadLetters.push({ ...head, reason: outcome.reason });
     if (!control) return true;
     control.undrained = Math.max(control.undrained - 1, 0);
     const isOutdated = state === 'refused' || (state === 'superseded' && control.carried);
@@ -230,7 +245,7 @@ export class CacheModel {
       task.remove(control, key);
       forget(control, record.version);
     } else if (isNewest) {
-      this.drained(task, control, key, 'identity' in settled ? settled.identity : undefined);
+      this.drained(task, control, key, 'identity' in outcome ? outcome.identity : undefined);
     }
     task.renewLifetimes(this.nowMs());
     return true;

@@ -3,7 +3,7 @@ import {
   AttachmentJournal,
   type JournalEntry,
   type JournalOutcome,
-  type SettleOutcome,
+  type SettledEntry,
   type JournaledWrite,
 } from '../../../src/core/ports/attachment-journal';
 import type { CacheModel, JournalItem } from './cache-model';
@@ -33,9 +33,10 @@ export class ModelAttachmentJournal extends AttachmentJournal {
     });
   }
 
-  settle(entry: JournalEntry, outcome: SettleOutcome): Promise<boolean> {
-    if (entry.generation !== this.epoch.generation) return Promise.resolve(false);
-    return inEpoch(this.epoch, () => this.model.settle(entry, outcome));
+  settle(settled: readonly SettledEntry[]): Promise<number> {
+    const { generation } = this.epoch;
+    const valid = settled.filter(({ entry }) => entry.generation === generation);
+    return inEpoch(this.epoch, () => this.model.settle(valid));
   }
 
   backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }> {

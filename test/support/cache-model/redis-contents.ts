@@ -70,7 +70,7 @@ export async function contentsOfRedis(
 export function contentsOfModel(model: CacheModel, { taskIds, keys }: ContentNames, nowMs: number): RedisContents {
   return {
     journal: model.journal.map(entryText),
-    deadLetters: model.deadLetters.map(entryText),
+    deadLetters: model.deadLetters.map((one) => `${one.reason} ${entryText(one)}`),
     cursor: model.cursor === undefined ? null : String(model.cursor),
     tasks: taskIds.map((taskId) => taskContents(model.dump(taskId), keys, nowMs)),
   };
@@ -96,7 +96,8 @@ function taskContents(task: TaskState, keys: readonly string[], nowMs: number): 
 function controlFields(task: TaskState): Fields {
   const { control } = task;
   if (!control) return { c: '0', n: '0' };
-  const { floor, complete, organization, undrained, deletedVersion, earliestExpiryMs, records, overtaken } = control;
+  const { floor, complete, organization, undrained, deletedVersion, earliestExpiryMs, records, overtaken, spentToken } =
+    control;
   const fields = {
     e: control.epoch,
     f: floor,
@@ -106,7 +107,7 @@ function controlFields(task: TaskState): Fields {
     o: organization,
     u: control.carried ? 1 : undefined,
   };
-  const known = Object.entries({ ...fields, d: deletedVersion, x: earliestExpiryMs }).filter(
+  const known = Object.entries({ ...fields, d: deletedVersion, x: earliestExpiryMs, t: spentToken }).filter(
     ([, value]) => value !== undefined,
   );
   const texts = [...records].map(([key, { version, op, mark, live, expiresAtMs }]) => [

@@ -22,6 +22,8 @@ export interface Control extends Mortal {
   epoch: string;
   /** A put at or below it may be older than what was forgotten; also the token of fills. */
   floor: number;
+  /** The token that was given out before the floor was lowered: the floor never has this value again. */
+  spentToken?: number;
   /** Every live attachment of the task has a record. */
   complete: boolean;
   organization?: string;
@@ -138,7 +140,7 @@ export class TaskState {
       return;
     }
     for (const [key, { mark }] of control.records) if (mark !== 'journaled') this.remove(control, key);
-    const nothing = { organization: undefined, deletedVersion: undefined, earliestExpiryMs: undefined };
+    const nothing = { organization: undefined, deletedVersion: undefined, earliestExpiryMs: undefined, spentToken: undefined };
     Object.assign(control, nothing, { epoch, floor, complete: false, carried: true });
   }
 
@@ -166,6 +168,7 @@ export class TaskState {
 /** Voids every token, and every put up to the version that is not here yet. */
 export function raiseFloor(control: Control, version: number): void {
   control.floor = Math.max(control.floor + 1, version);
+  if (control.floor === control.spentToken) control.floor += 1;
 }
 
 export function forget(control: Control, version: number): void {

@@ -3,7 +3,7 @@ import { DomainError, invalid, refuseIfAny, type FieldError } from '../../domain
 import { taskCreated } from '../../domain/domain-event';
 import { JsonText } from '../../domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../domain/limits';
-import { retiredDataErrors, splitRetiredData } from '../../domain/retired-data';
+import { RETIRED_FIELD, retiredDataErrors, splitRetiredData } from '../../domain/retired-data';
 import { createTask, taskNotFound, type Task, type TaskDraft } from '../../domain/task';
 import type { AttachmentCache, FillToken } from '../../ports/attachment-cache';
 import type { AttachmentPut } from '../../ports/attachment-write';
@@ -19,8 +19,7 @@ import { CHUNK_SIZE } from '../../consistency/index-filler';
 import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
 import { mintStamp } from '../../consistency/write-versioned';
 
-const RETIRED_DATA =
-  'metadata.data is retired: each of its members was stored as a json attachment; use task.create_attachment';
+const RETIRED_DATA = `${RETIRED_FIELD} is retired: each of its members was stored as a json attachment; use task.create_attachment`;
 
 export interface CreatedTask {
   /** As it was created. */
@@ -76,7 +75,7 @@ export class CreateTask {
   private putsOf(task: Task, data: ReadonlyMap<string, JsonText>): readonly AttachmentPut[] {
     const { id: taskId, createdBy, createdAtMs } = task;
     if (data.size > MAX_ATTACHMENTS_PER_TASK) {
-      throw invalid('metadata.data', `must have at most ${MAX_ATTACHMENTS_PER_TASK} members`);
+      throw invalid(RETIRED_FIELD, `must have at most ${MAX_ATTACHMENTS_PER_TASK} members`);
     }
     const problems: FieldError[] = [];
     const puts = [...data].flatMap(([key, value]) => {
@@ -97,7 +96,7 @@ export class CreateTask {
   private async fill(task: Task, puts: readonly AttachmentPut[], token: FillToken): Promise<void> {
     const { id: taskId, organization } = task;
     const attachments = puts.map(({ attachment }) => attachment);
-    const fill = { taskId, organization, token, attachments, withBodies: true, complete: true };
+    const fill = { taskId, organization, token, attachments, withBodies: true, complete: true, isNewTask: true };
     await unlessCacheIsDown(this.cache.fill([fill]));
   }
 }

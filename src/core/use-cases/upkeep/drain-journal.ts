@@ -1,11 +1,13 @@
-import { refName } from '../../domain/attachment';
-import type { AttachmentJournal } from '../../ports/attachment-journal';
+import type { AttachmentJournal, ReadableEntry } from '../../ports/attachment-journal';
 import type { AttachmentStore } from '../../ports/attachment-store';
 import { DrainBatch } from '../../consistency/drain-batch';
 import { groupedBy } from '../../consistency/grouped-by';
 import { inParallel } from '../../consistency/in-parallel';
+import { JournalBacklog } from '../../consistency/journal-backlog';
 
-const MAX_KEYS_IN_FLIGHT = 8;
+/** What one call of the store takes, unless a single task has more: its locks are held until all is written. */
+const CALL_SIZE = 125;
+const MAX_CALLS_IN_FLIGHT = 2;
 
 /**
  * Writes to the store what the journal took while the store was unavailable. All replicas may drain at the same time.
@@ -14,29 +16,37 @@ export class DrainJournal {
   constructor(
     private readonly journal: AttachmentJournal,
     private readonly store: AttachmentStore,
+    private readonly backlog = new JournalBacklog(),
   ) {}
 
   /**
-   * Takes the oldest entries: those of one key one after the other, several keys at once. An entry that the store
-   * cannot take for now, because its task is locked, goes behind all others and delays none of them; then the reason is
-   * thrown. `more` is false if another replica was faster: to drain the same entries at the same time would only slow
-   * it down.
+   * Takes the oldest entries, many with each call of the store. An entry that the store cannot take for now, because its
+   * task is locked, goes behind all others and delays none of them; then the reason is thrown. So does an entry in the
+   * format of a newer version of the service; if nothing else is left, this throws. `more` is false if another replica was faster: to drain the same entries at the same time would only slow it down.
    */
   async execute(): Promise<{ more: boolean }> {
-    const parts = await this.journal.oldest();
+    const parts = await this.backlog.learnFrom(this.journal.oldest());
     const batch = new DrainBatch(this.store);
     let more = false;
     try {
-      const keys = groupedBy(parts.flat(), ({ ref }) => refName(ref));
-      await inParallel(keys, MAX_KEYS_IN_FLIGHT, (entries) => batch.drain(entries));
+      await inParallel(callsOf(batch.readable(parts.flat())), MAX_CALLS_IN_FLIGHT, (entries) => batch.drain(entries));
     } finally {
-      // No call waits for the reply to the one before: the journal takes them in this order all the same.
-      const outcomes = parts.flatMap((entries) => batch.outcomesOf(entries));
-      await inParallel(outcomes, outcomes.length, async ([entry, outcome]) => {
-        if (await this.journal.settle(entry, outcome)) more = true;
-      });
+      const settled = parts.flatMap((entries) => batch.outcomesOf(entries));
+      if (settled.length > 0) more = (await this.journal.settle(settled)) > 0;
     }
     if (batch.postponedFor) throw batch.postponedFor;
+    if (batch.onlyNewerCanGoOn) throw new Error('the entries that wait are of a newer version of the service');
     return { more };
   }
+}
+
+/** The entries of a task stay together: two calls that write to one task would wait for each other. */
+function callsOf(entries: readonly ReadableEntry[]): ReadableEntry[][] {
+  const calls: ReadableEntry[][] = [];
+  for (const ofTask of groupedBy(entries, ({ ref }) => ref.taskId)) {
+    const last = calls.at(-1);
+    if (last && last.length + ofTask.length <= CALL_SIZE) last.push(...ofTask);
+    else calls.push(ofTask);
+  }
+  return calls;
 }

@@ -1,11 +1,12 @@
 -- Stores live attachments from the database, whose read began after the token was given.
 --
 -- KEYS    as in task.lua
--- ARGV    lifetime in ms, token, organisation, '1' if these attachments complete the task, then the attachments
+-- ARGV    lifetime in ms, token, organisation, 'whole' if these attachments complete the task, 'new' if they do and no
+--         task ever had this id before the token was given, else 'part', then the attachments
 -- Reply   none
 -- Atomic, so that nothing changes between the check of the token and the last attachment.
 
-local ttlMs, token, organization, completes = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
+local ttlMs, token, organization, extent = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
 local function isRecordOf(attachment, record)
   return record.live and record.op == attachment.op and record.expiresAt == attachment.expiresAt
@@ -70,6 +71,8 @@ end
 
 local task = loadTask()
 if not task or task.deletedVersion or task.floor ~= token then return end
+-- A task that is known was there before.
+local isNew = extent == 'new' and not task.organization
 redis.call('HSET', CONTROL, 'o', organization)
 local at = 5
 while at <= #ARGV do
@@ -77,5 +80,6 @@ while at <= #ARGV do
   attachment, at = attachmentAt(at)
   fillIn(task, attachment)
 end
-if completes then complete(task) end
+if extent ~= 'part' then complete(task) end
+if isNew and task.floor == token then lowerFloor(task) end
 renewLifetimes(task, ttlMs)

@@ -8,4 +8,4 @@
 local JOURNAL, DEAD_LETTERS = KEYS[1], KEYS[2]
 if redis.call('LINDEX', JOURNAL, 0) ~= ARGV[1] then return end
 redis.call('LPOP', JOURNAL)
-append(DEAD_LETTERS, ARGV[1])
+append(DEAD_LETTERS, 'unreadable ' .. ARGV[1])

@@ -20,7 +20,15 @@ end
 -- Voids every token, and every put up to the version that has not arrived yet.
 local function raiseFloor(task, version)
   task.floor = math.max(task.floor + 1, version)
+  if task.floor == task.spentToken then task.floor = task.floor + 1 end
   redis.call('HSET', CONTROL, 'f', digits(task.floor))
+end
+
+-- Nothing of the task has ever been forgotten: every version is new. The token of readers must not become valid again
+-- when the floor rises.
+local function lowerFloor(task)
+  redis.call('HSET', CONTROL, 'f', '0', 't', digits(task.floor))
+  task.spentToken, task.floor = task.floor, 0
 end
 
 local function forget(task, version)

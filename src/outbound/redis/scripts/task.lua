@@ -12,6 +12,7 @@
 --           o        organisation; present if the task is known to exist
 --           d        version of the task's deletion
 --           x        earliest expiresAt of the live records, in ms
+--           t        the token that was given out before the floor was lowered; the floor never has this value again
 --           n        number of the task's entries in the journal; above 0, nothing journaled may expire
 --           u        '1' if some of these are of an earlier epoch: the database may have something newer that is never
 --                    projected, so nothing of the task is believed until they are drained
@@ -119,15 +120,15 @@ local function keepJournaled()
       live = live + 1
     end
   end
-  redis.call('HDEL', CONTROL, 'o', 'd', 'x')
+  redis.call('HDEL', CONTROL, 'o', 'd', 'x', 't')
   redis.call('HSET', CONTROL, 'e', EPOCH, 'f', digits(presentFloor()), 'm', digits(live), 'c', '0', 'u', '1')
 end
 
 local function loadTask()
-  local fields = redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 'u', 'e')
+  local fields = redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 'u', 'e', 't')
   if fields[1] and (fields[9] or '') ~= EPOCH then
     keepJournaled()
-    fields = redis.call('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 'u')
+    fields = redis.call('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 'u', 'e', 't')
   end
   local floor, live, deletedVersion = versionOf(fields[1]), integerOf(fields[2]), versionOf(fields[4])
   if not floor or not live then return nil end
@@ -142,6 +143,7 @@ local function loadTask()
     complete = fields[6] == '1',
     organization = fields[7],
     carried = fields[8] == '1',
+    spentToken = integerOf(fields[10]),
   }
 end
 

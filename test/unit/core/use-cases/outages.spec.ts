@@ -4,7 +4,7 @@ import { JsonText } from '../../../../src/core/domain/json-text';
 import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../../../src/core/ports/time-limits';
 import { putChange, type AttachmentCache } from '../../../../src/core/ports/attachment-cache';
 import type { AttachmentJournal } from '../../../../src/core/ports/attachment-journal';
-import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
+import type { AttachmentStore, WriteCondition } from '../../../../src/core/ports/attachment-store';
 import { StoreError } from '../../../../src/core/ports/store-error';
 import { AttachmentLookup } from '../../../../src/core/consistency/attachment-lookup';
 import { CorrectedList } from '../../../../src/core/consistency/corrected-list';
@@ -101,6 +101,56 @@ describe('while PostgreSQL is unavailable', () => {
     expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
     fixture.redis.fails = 'unavailable';
     expect(await outcomeOf(get('k'))).toBe('attachment-not-found');
+  });
+
+  it('a second deletion finds nothing, although PostgreSQL has not seen the first one', async () => {
+    await fixture.text('t-1', 'k', 'x');
+    fixture.clock.advance(1000);
+    postgresGoes();
+    await remove('k');
+    postgresReturns();
+    fixture.clock.advance(1000);
+    expect(await outcomeOf(remove('k'))).toBe('attachment-not-found');
+    await drained();
+    expect(eventsOf('k')).toEqual(['task.attachment_created', 'task.attachment.deleted']);
+  });
+
+  it('a put replaces what only the journal has, and keeps its identity', async () => {
+    postgresGoes();
+    const first = await fixture.text('t-1', 'k', 'journaled');
+    postgresReturns();
+    fixture.clock.advance(1000);
+    const second = await fixture.text('t-1', 'k', 'stored');
+    expect(second.replaced).toBe(true);
+    expect(second.attachment.id).toBe(first.attachment.id);
+    await drained();
+    expect((await get('k')).attachment).toMatchObject({ id: first.attachment.id, content: 'stored' });
+  });
+
+  it('a condition is judged by what the journal has', async () => {
+    const stored = await fixture.text('t-1', 'k', 'stored');
+    fixture.clock.advance(1000);
+    postgresGoes();
+    const journaled = await fixture.text('t-1', 'k', 'journaled');
+    await fixture.text('t-1', 'gone', 'x');
+    await remove('gone');
+    postgresReturns();
+    fixture.clock.advance(1000);
+    const put = (key: string, condition: WriteCondition) => outcomeOf(fixture.text('t-1', key, 'next', { condition }));
+    expect(await put('k', { ifVersion: stored.attachment.version })).toBe('version-conflict');
+    expect(await put('k', { ifAbsent: true })).toBe('version-conflict');
+    expect(await put('gone', { ifAbsent: true })).toBe('answered');
+    expect(await put('k', { ifVersion: journaled.attachment.version })).toBe('answered');
+    await drained();
+    expect((await get('k')).attachment.content).toBe('next');
+  });
+
+  it('the journal is not asked once it is known to be empty', async () => {
+    await drained();
+    fixture.forgetCalls();
+    await fixture.text('t-1', 'k', 'x');
+    await remove('k');
+    expect(fixture.redis.calls).toEqual(['apply', 'apply']);
   });
 
   it('a conditional deletion that a journaled write stands above is refused, and names that write', async () => {

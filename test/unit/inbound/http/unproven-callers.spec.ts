@@ -1,4 +1,3 @@
-import { text as readAll } from 'node:stream/consumers';
 import type { AddressInfo } from 'node:net';
 import type { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -94,12 +93,15 @@ describe('a caller without a valid credential', () => {
 
   it('is refused and disconnected if its body has no end', async () => {
     const socket = await openConnection(url);
-    socket.on('error', () => undefined);
+    let reply = '';
+    // The service hangs up while this side is still sending: the end may look like an error.
+    socket.on('error', () => undefined).on('data', (bytes) => (reply += bytes.toString()));
     socket.write('POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n');
     socket.write('Transfer-Encoding: chunked\r\n\r\n');
     const chunk = 'x'.repeat(16 * 1024);
     const sending = setInterval(() => socket.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`), 20);
-    const reply = await readAll(socket).finally(() => clearInterval(sending));
+    await new Promise((resolve) => socket.once('close', resolve));
+    clearInterval(sending);
     expect(reply).toContain('-32002');
   });
 });

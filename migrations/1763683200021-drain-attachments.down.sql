@@ -1,0 +1,1 @@
+DROP FUNCTION drain_attachments;
