@@ -70,13 +70,20 @@ export type Fault =
       readonly ageMs: number;
       readonly fromMs: number;
       /** This replica goes on with the old server for a while. */
-      readonly left?: { readonly replica: number; readonly forMs: number };
+      readonly left?: {
+        readonly replica: number;
+        readonly forMs: number;
+        /** Only some of its sessions lead to the old server. */
+        readonly isMixed: boolean;
+      };
     }
   | ({
       readonly kind: 'astray';
       readonly replica: number;
       readonly to: 'copy' | 'other database';
       readonly ageMs: number;
+      /** Nothing answers there. */
+      readonly isSilent?: boolean;
     } & Period)
   | { readonly kind: 'reconnect'; readonly replica: number; readonly fromMs: number }
   | {

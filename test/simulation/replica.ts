@@ -454,8 +454,10 @@ export class Replica {
   private async inSession<T>(options: CallOptions, effect: Effect<T>): Promise<T> {
     const { used } = this;
     if (!used) return this.refused('postgres', options.method, options.witness);
+    let session: SimulatedCluster | undefined;
     const reply = await this.connections.postgres.send(options, async () => {
       const { cluster } = this;
+      session = cluster;
       if (!isRun(cluster, used)) throw new StoreError('postgres', 'unavailable');
       const answer = await effect(cluster);
       // The session ends with the server.
@@ -463,7 +465,7 @@ export class Replica {
       return answer;
     });
     const isInUse = this.used?.server === used.server && this.used?.run === used.run;
-    if (isInUse && isRun(this.cluster, used)) return reply;
+    if (isInUse && session && isRun(session, used)) return reply;
     options.witness.failed({ server: 'postgres', method: options.method, tookMs: 0 }, 'timeout');
     throw new StoreError('postgres', 'timeout');
   }

@@ -146,6 +146,9 @@ class Schedule {
     if (replica.standing === 'starting') return this.timeline.after(WAIT_FOR_START_MS, () => this.begin(planned));
     // It is not ready: no client is sent to it.
     if (replica.standing !== 'home' && replica.standing !== 'replaced') return;
+    if (this.around.postgres.isForeign(planned.replica)) {
+      return this.history.violate('epochs', `${replica.name} is ready, with the cache of another database`);
+    }
     const operation = new Operation(planned, replica, this.history);
     const { trace } = this.around;
     trace?.(`${operation.name} begins on ${replica.name}: ${planned.kind} ${planned.taskId}/${planned.key}`);
@@ -188,6 +191,7 @@ class Schedule {
       case 'astray':
         this.around.postgres.mislead(fault.replica, fault.to, fault.ageMs);
         this.crash(fault.replica);
+        if (fault.isSilent) this.block(fault.replica, 'postgres', 'refused', false);
         return this.restart(fault.replica);
       case 'reconnect':
         return this.replicas[fault.replica]?.connection('redis').reconnect();
@@ -214,6 +218,7 @@ class Schedule {
       case 'astray':
         this.around.postgres.lead(fault.replica);
         this.crash(fault.replica);
+        if (fault.isSilent) this.unblock(fault.replica, 'postgres', 'refused');
         return this.restart(fault.replica);
     }
   }
@@ -222,7 +227,7 @@ class Schedule {
   private replace({ how, ageMs, left }: Fault & { kind: 'replace' }): void {
     const { postgres, redis, history } = this.around;
     if (left) {
-      postgres.keep(left.replica);
+      postgres.keep(left.replica, left.isMixed);
       this.timeline.after(left.forMs, () => postgres.lead(left.replica));
     } else {
       postgres.die();
@@ -238,8 +243,8 @@ class Schedule {
     for (const replica of this.replicas) replica?.startAnew();
     // Nothing shows it: the operator has to tell.
     if (how === 'rolled back' && postgres.database.xmax >= (redis.model.cursor ?? 0)) {
-      const { history: ofDatabase, rows } = postgres.database;
-      ofDatabase.beginEpoch(ofDatabase.epoch, rows.lastSeq);
+      const { history: ofDatabase } = postgres.database;
+      ofDatabase.beginEpoch(ofDatabase.epoch);
     }
   }
 

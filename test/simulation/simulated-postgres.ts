@@ -15,6 +15,8 @@ export class SimulatedPostgres {
   private readonly astray = new Map<number, SimulatedCluster>();
   private readonly backups: { atMs: number; database: MemoryDatabase }[] = [];
   private readonly misled = new Set<number>();
+  private readonly mixed = new Set<number>();
+  private readonly foreign = new Set<number>();
   private clusters = 1;
   private endedEpoch?: string;
 
@@ -40,12 +42,18 @@ export class SimulatedPostgres {
 
   /** The one that the replica in this place reaches. */
   of(place: number): SimulatedCluster {
-    return this.astray.get(place) ?? this.present;
+    const isPresent = this.mixed.has(place) && this.random.chance(0.5);
+    return (isPresent ? undefined : this.astray.get(place)) ?? this.present;
   }
 
   /** As the configuration of the replica in this place names it: a misled replica has another one. */
   addressOf(place: number): string {
     return this.misled.has(place) ? 'another address' : 'address';
+  }
+
+  /** Whether the replica in this place reaches, or would reach, another database than the others. */
+  isForeign(place: number): boolean {
+    return this.foreign.has(place);
   }
 
   die(): void {
@@ -69,8 +77,9 @@ export class SimulatedPostgres {
   }
 
   /** The replica goes on with the present server, whatever comes in its place for the others. */
-  keep(place: number): void {
+  keep(place: number, isMixed: boolean): void {
     this.astray.set(place, this.present);
+    if (isMixed) this.mixed.add(place);
   }
 
   /** The replica reaches a server of its own: one with a copy of the database, or one with another database. */
@@ -81,11 +90,14 @@ export class SimulatedPostgres {
     database.history.run = nextRun();
     this.astray.set(place, this.clusterOf(database));
     this.misled.add(place);
+    if (to === 'other database') this.foreign.add(place);
   }
 
   lead(place: number): void {
     this.astray.delete(place);
     this.misled.delete(place);
+    this.mixed.delete(place);
+    this.foreign.delete(place);
   }
 
   private get clock() {

@@ -206,7 +206,7 @@ export class JournalingFixture extends Fixture {
       newFloor: () => versionAt(clock.nowMs() + SKEW_MS),
     });
     const epoch = new ModelEpoch(model);
-    model.enter({ ...this.database.history.identity(0), ended: new Set() }, 'unknown');
+    model.enter({ ...this.database.history.identity(), ended: new Set() }, 'unknown');
     epoch.use(this.database.history.epoch);
     const cache = new ModelAttachmentCache(model, epoch);
     return { cache, cacheEpoch: epoch, journal: new ModelAttachmentJournal(model, epoch) };

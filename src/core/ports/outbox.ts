@@ -86,7 +86,7 @@ export abstract class Outbox {
   abstract read(query: EventQuery): Promise<EventPage | undefined>;
 
   /**
-   * The changes of the present epoch, from the position `from` up to where a transaction that is still under way could
+   * The changes from the position `from` up to where a transaction that is still under way could
    * add to them; about `limit`, if there are more. If `from` is undefined, or a position that this outbox has not
    * reached, the changes of the last `lookBackMs`. Reaches any server, as `StoreServer.look`.
    */

@@ -1,5 +1,4 @@
 import type { StoreIdentity } from '../../core/ports/store-identity';
-import type { OutboxRow } from './memory-outbox-rows';
 
 let epochs = 0;
 
@@ -14,7 +13,6 @@ export class MemoryHistory {
   /** Of that server. */
   run = 1;
   private epochServer = this.server;
-  private firstSeq = 1;
 
   constructor(
     private readonly databaseId: string,
@@ -23,22 +21,16 @@ export class MemoryHistory {
   ) {}
 
   /** A new epoch begins if the database is found on another server than that on which the present one began. */
-  identity(lastSeq: number): StoreIdentity {
-    if (this.server !== this.epochServer) this.beginEpoch(this.epoch, lastSeq);
+  identity(): StoreIdentity {
+    if (this.server !== this.epochServer) this.beginEpoch(this.epoch);
     const { databaseId, epoch, server, run } = this;
     return { databaseId, epoch, server, run: String(run) };
   }
 
-  beginEpoch(after: string, lastSeq: number): void {
+  beginEpoch(after: string): void {
     if (this.epoch !== after) return;
     this.epoch = newEpoch(this.databaseId);
     this.epochServer = this.server;
-    this.firstSeq = lastSeq + 1;
-  }
-
-  /** Whether the row's transaction id may be compared with those of the present. */
-  isOfPresentEpoch({ seq }: OutboxRow): boolean {
-    return seq >= this.firstSeq;
   }
 
   copy(): MemoryHistory {

@@ -54,7 +54,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
-    const identity = this.database.history.identity(this.database.rows.lastSeq);
+    const identity = this.database.history.identity();
     const { xmin: end, xmax: horizon } = this.database;
     const isKnown = from !== undefined && from <= end;
     const sinceMs = isKnown ? -Infinity : this.clock.nowMs() - lookBackMs;
@@ -62,10 +62,7 @@ export class MemoryOutbox implements Outbox {
     let to = isKnown ? from : 1;
     // A transaction is returned as a whole: a reader can continue only between two transactions.
     for (; to < end && changes.length < limit; to++) {
-      const rows = this.database.rows
-        .ofTransaction(to)
-        .filter(({ atMs }) => atMs >= sinceMs)
-        .filter((row) => this.database.history.isOfPresentEpoch(row));
+      const rows = this.database.rows.ofTransaction(to).filter(({ atMs }) => atMs >= sinceMs);
       changes.push(...rows.flatMap(changeOf));
     }
     return Promise.resolve({ changes, to, horizon, identity });

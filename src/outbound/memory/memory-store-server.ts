@@ -9,13 +9,11 @@ export class MemoryStoreServer extends StoreServer {
   }
 
   look(): Promise<StoreIdentity> {
-    const { history, rows } = this.database;
-    return Promise.resolve(history.identity(rows.lastSeq));
+    return Promise.resolve(this.database.history.identity());
   }
 
   beginEpoch(after: string): Promise<void> {
-    const { history, rows } = this.database;
-    history.beginEpoch(after, rows.lastSeq);
+    this.database.history.beginEpoch(after);
     return Promise.resolve();
   }
 

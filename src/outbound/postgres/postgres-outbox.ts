@@ -39,13 +39,12 @@ const READ = `
 /**
  * The part of the outbox that no transaction can add to any more, in the order of xid: in any other order a transaction
  * that commits late would be passed over. The limit ends between two transactions, as one may have more rows than any
- * limit. Rows below `first_seq` are of earlier epochs, whose xids mean nothing now; `+ 0` keeps plans from looking for
- * them by seq. Materialized, so that no plan searches all rows for the youngest.
+ * limit. Rows of earlier epochs may be among them: to project a change again only forgets more than necessary.
+ * Materialized, so that no plan searches all rows for the youngest.
  */
 const CHANGES = `
   WITH recent AS MATERIALIZED (
     SELECT xid FROM outbox WHERE at >= now() - $3 * interval '1 millisecond'
-      AND seq + 0 >= (SELECT first_seq FROM database_identity)
   ), bounds AS MATERIALIZED (
     SELECT xmin, xmax, CASE WHEN $1::xid8 <= xmin THEN $1::xid8 ELSE
       coalesce((SELECT xid FROM recent ORDER BY xid LIMIT 1), xmin)
@@ -55,7 +54,6 @@ const CHANGES = `
   SELECT xmin, xmax, ${IDENTITY_COLUMNS}, change.* FROM bounds CROSS JOIN database_identity AS identity LEFT JOIN (
     SELECT xid, seq, kind, task_id, key, version, op_id, event ->> 'type' AS type FROM outbox
     WHERE xid >= (SELECT first FROM bounds) AND xid < (SELECT xmin FROM bounds) AND NOT superseded AND kind <> 'task'
-      AND seq + 0 >= (SELECT first_seq FROM database_identity)
     ORDER BY xid FETCH FIRST $2 ROWS WITH TIES
   ) AS change ON true
   ORDER BY xid, seq`;

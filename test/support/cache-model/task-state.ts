@@ -140,7 +140,12 @@ export class TaskState {
       return;
     }
     for (const [key, { mark }] of control.records) if (mark !== 'journaled') this.remove(control, key);
-    const nothing = { organization: undefined, deletedVersion: undefined, earliestExpiryMs: undefined, spentToken: undefined };
+    const nothing = {
+      organization: undefined,
+      deletedVersion: undefined,
+      earliestExpiryMs: undefined,
+      spentToken: undefined,
+    };
     Object.assign(control, nothing, { epoch, floor, complete: false, carried: true });
   }
 
