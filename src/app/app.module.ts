@@ -143,7 +143,15 @@ function shutdown({ shutdownDelayMs }: Config): Provider {
 const startUp: Provider = {
   provide: StartUp,
   useFactory: (...given: ConstructorParameters<typeof StartUp>) => new StartUp(...given),
-  inject: [PostgresConnection, Lifecycle, LoadShedder, DependencyWatch, BackgroundJobs, optional(RedisConnection)],
+  inject: [
+    PostgresConnection,
+    Lifecycle,
+    LoadShedder,
+    DependencyWatch,
+    BackgroundJobs,
+    ProjectChanges,
+    optional(RedisConnection),
+  ],
 };
 
 type Token<T> = abstract new (...args: never[]) => T;

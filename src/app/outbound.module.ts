@@ -1,19 +1,27 @@
+import { createHash } from 'node:crypto';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { MemoryModule } from '../outbound/memory/memory.module';
 import { NatsModule } from '../outbound/nats/nats.module';
 import type { Database } from '../outbound/postgres/database';
+import { postgresIdentity } from '../outbound/postgres/postgres-address';
 import { PostgresModule } from '../outbound/postgres/postgres.module';
 import { PrometheusModule } from '../outbound/prometheus/prometheus.module';
 import { RedisModule } from '../outbound/redis/redis.module';
 import { SystemModule } from '../outbound/system/system.module';
 import type { Config } from './config';
 
+const FINGERPRINT_LENGTH = 16;
+
 /** The adapter of every port of the core, as the configuration chooses it. Global: any room may use a port. */
 @Global()
 @Module({})
 export class OutboundModule {
   static register(config: Config, database: Database): DynamicModule {
-    const adapters = [PostgresModule.register(database), cacheModule(config), eventBusModule(config)];
+    const adapters = [
+      PostgresModule.register(database, { hasNats: config.nats !== undefined }),
+      cacheModule(config),
+      eventBusModule(config),
+    ];
     return {
       module: OutboundModule,
       imports: [SystemModule, PrometheusModule, ...adapters],
@@ -23,9 +31,17 @@ export class OutboundModule {
 }
 
 function cacheModule({ redis, store, cacheTtlMs }: Config): DynamicModule {
-  if (redis)
-    return RedisModule.register({ url: redis.url, isCluster: redis.cluster, prefix: redis.prefix, cacheTtlMs });
+  if (redis) {
+    const { url, prefix, cluster: isCluster } = redis;
+    return RedisModule.register({ url, isCluster, prefix, cacheTtlMs, storeAddress: addressOf(store) });
+  }
   return MemoryModule.cache({ ttlMs: cacheTtlMs, isStoreShared: store.kind === 'postgres' });
+}
+
+/** Of all that decides which database is reached, and of no credential. */
+function addressOf(store: Config['store']): string {
+  const address = store.kind === 'postgres' ? postgresIdentity(store.url) : `embedded ${store.dataDir ?? 'in memory'}`;
+  return createHash('sha256').update(address).digest('hex').slice(0, FINGERPRINT_LENGTH);
 }
 
 function eventBusModule({ nats, instanceId }: Config): DynamicModule {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { isOutage } from '../core/ports/store-error';
+import { isOutage, StoreError } from '../core/ports/store-error';
+import type { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import type { BackgroundJobs } from '../inbound/background/background-jobs';
 import type { DependencyWatch } from '../inbound/health/dependency-watch';
 import type { Lifecycle } from '../inbound/health/lifecycle';
@@ -24,11 +25,14 @@ export class StartUp {
     private readonly load: LoadShedder,
     private readonly watch: DependencyWatch,
     private readonly jobs: BackgroundJobs,
+    private readonly project: ProjectChanges,
     private readonly redis?: RedisConnection,
   ) {}
 
   /** `listen` opens the HTTP port and returns its URL. Resolves when the start is complete, or the process is being stopped. */
   async run(listen: () => Promise<string>): Promise<void> {
+    // Until it is known which database this is, it must not be used beside the cache of another one.
+    this.postgres.refuse();
     const migration = this.migrateUntilDone();
     // An embedded database has one session: no HTTP call may come between it and its schema.
     if (this.postgres.isEmbedded) await migration;
@@ -42,8 +46,9 @@ export class StartUp {
   }
 
   /**
-   * The start is complete when the database has its schema. An unavailable server is waited for. If Redis is configured,
-   * calls are served meanwhile from what it knows, and from its journal, as in any other outage.
+   * The start is complete when the database has its schema, and Redis belongs to it. An unavailable server is waited for.
+   * If Redis shows that a replica with the same address of the server has used it before, calls are served meanwhile from
+   * what it knows, and from its journal, as in any other outage.
    */
   private async migrateUntilDone(): Promise<void> {
     let warning: string | undefined;
@@ -51,11 +56,10 @@ export class StartUp {
       try {
         for (const name of await this.postgres.migrate()) this.postgresLogger.log(`migrated: ${name}`);
         if (warning !== undefined) this.postgresLogger.log('the schema is there');
-        this.postgres.admit();
-        this.lifecycle.started();
-        return;
+        if (await this.isAtHome()) return this.lifecycle.started();
+        await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
       } catch (error) {
-        const servesWithout = this.redis !== undefined && isOutage(error);
+        const servesWithout = this.redis !== undefined && isOutage(error) && (await this.isAtHome());
         if (servesWithout) this.serveWithoutPostgres();
         const known = warning;
         warning = `cannot migrate yet${servesWithout ? ', serving without PostgreSQL' : ''}: ${causeOf(error)}`;
@@ -65,8 +69,15 @@ export class StartUp {
     }
   }
 
+  /** Whether Redis, if it can be reached, belongs to the database that is reached, or was reached under its address. */
+  private async isAtHome(): Promise<boolean> {
+    await this.project.execute().catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+    });
+    return this.project.standing === 'home';
+  }
+
   private serveWithoutPostgres(): void {
-    this.postgres.refuse();
     this.jobs.startReport();
     this.lifecycle.started();
   }

@@ -2,6 +2,7 @@ import { Global, Module, type DynamicModule, type FactoryProvider } from '@nestj
 import { AttachmentCache } from '../core/ports/attachment-cache';
 import { AttachmentJournal } from '../core/ports/attachment-journal';
 import { AttachmentStore } from '../core/ports/attachment-store';
+import { CacheEpoch } from '../core/ports/cache-epoch';
 import { Clock } from '../core/ports/clock';
 import { CoreSettings } from '../core/ports/core-settings';
 import { EventBus } from '../core/ports/event-bus';
@@ -9,20 +10,31 @@ import { ExpiredAttachmentStore } from '../core/ports/expired-attachment-store';
 import { IdSource } from '../core/ports/id-source';
 import { Metrics } from '../core/ports/metrics';
 import { Outbox } from '../core/ports/outbox';
+import { StoreServer } from '../core/ports/store-server';
 import { TaskStore } from '../core/ports/task-store';
 import { Breakers } from '../outbound/breakers/breakers';
 import { BreakersModule } from '../outbound/breakers/breakers.module';
 import type { Database } from '../outbound/postgres/database';
 import type { Config } from './config';
 import { OutboundModule } from './outbound.module';
-import { composeUseCases, USE_CASE_CLASSES, UseCases, type Ports, type WithBreaker } from './use-cases';
+import { reportStanding } from './report-standing';
+import {
+  composeUseCases,
+  newReplicaState,
+  USE_CASE_CLASSES,
+  UseCases,
+  type Ports,
+  type WithBreaker,
+} from './use-cases';
 
 /** The token of each port. */
 const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: never[]) => Ports[Name] } = {
   store: AttachmentStore,
   tasks: TaskStore,
   cache: AttachmentCache,
+  cacheEpoch: CacheEpoch,
   journal: AttachmentJournal,
+  server: StoreServer,
   expired: ExpiredAttachmentStore,
   outbox: Outbox,
   bus: EventBus,
@@ -54,7 +66,8 @@ function useCases(config: Config): FactoryProvider<UseCases> {
     provide: UseCases,
     useFactory: (breakers: Breakers, ...adapters: unknown[]) => {
       const ports = Object.fromEntries(names.map((name, i) => [name, adapters[i]])) as unknown as Ports;
-      return composeUseCases(ports, { withBreaker: breakersOf(config, breakers) });
+      const state = newReplicaState(ports, reportStanding);
+      return composeUseCases(ports, { withBreaker: breakersOf(config, breakers), state });
     },
     inject: [Breakers, ...Object.values(PORT_TOKENS)],
   };

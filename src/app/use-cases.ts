@@ -1,6 +1,7 @@
 import type { AttachmentCache } from '../core/ports/attachment-cache';
 import type { AttachmentJournal } from '../core/ports/attachment-journal';
 import type { AttachmentStore } from '../core/ports/attachment-store';
+import type { CacheEpoch } from '../core/ports/cache-epoch';
 import type { Clock } from '../core/ports/clock';
 import type { CoreSettings } from '../core/ports/core-settings';
 import type { EventBus } from '../core/ports/event-bus';
@@ -9,6 +10,7 @@ import type { IdSource } from '../core/ports/id-source';
 import type { Metrics } from '../core/ports/metrics';
 import type { Outbox } from '../core/ports/outbox';
 import type { StoreError } from '../core/ports/store-error';
+import type { StoreServer } from '../core/ports/store-server';
 import type { TaskStore } from '../core/ports/task-store';
 import { AcknowledgedChanges } from '../core/consistency/acknowledged-changes';
 import { AttachmentFactory } from '../core/consistency/attachment-factory';
@@ -18,6 +20,7 @@ import { AttachmentWriter } from '../core/consistency/attachment-writer';
 import { CacheTrust } from '../core/consistency/cache-trust';
 import { CachedPages } from '../core/consistency/cached-pages';
 import { CorrectedList } from '../core/consistency/corrected-list';
+import { EpochWatch, type OnStanding } from '../core/consistency/epoch-watch';
 import { IndexFiller } from '../core/consistency/index-filler';
 import { JournalBacklog } from '../core/consistency/journal-backlog';
 import { StoredPages } from '../core/consistency/stored-pages';
@@ -110,7 +113,9 @@ export interface Ports {
   readonly store: AttachmentStore;
   readonly tasks: TaskStore;
   readonly cache: AttachmentCache;
+  readonly cacheEpoch: CacheEpoch;
   readonly journal: AttachmentJournal;
+  readonly server: StoreServer;
   readonly expired: ExpiredAttachmentStore;
   readonly outbox: Outbox;
   readonly bus: EventBus;
@@ -125,6 +130,7 @@ export interface ReplicaState {
   readonly trust: CacheTrust;
   readonly acknowledged: AcknowledgedChanges;
   readonly filler: IndexFiller;
+  readonly epochs: EpochWatch;
   readonly backlog: JournalBacklog;
 }
 
@@ -133,13 +139,16 @@ export type WithBreaker = <Port extends object>(store: StoreError['store'], meth
 
 const WITHOUT_BREAKER: WithBreaker = (_store, _method, port) => port;
 
-export function newReplicaState({ store, cache, clock }: Ports): ReplicaState {
+export function newReplicaState(ports: Ports, onStanding?: OnStanding): ReplicaState {
+  const { store, cache, cacheEpoch, server, clock } = ports;
   const trust = new CacheTrust();
+  const acknowledged = new AcknowledgedChanges(trust);
   return {
     trust,
-    acknowledged: new AcknowledgedChanges(trust),
+    acknowledged,
     filler: new IndexFiller(store, cache, clock),
     backlog: new JournalBacklog(),
+    epochs: new EpochWatch(cache, cacheEpoch, server, acknowledged, onStanding),
   };
 }
 
@@ -245,7 +254,7 @@ function taskUseCases(composition: Composition) {
 function backgroundUseCases(composition: Composition) {
   const { ports, state, factory } = composition;
   const { store, tasks, cache, journal, expired, outbox, bus, clock, ids, metrics, settings } = ports;
-  const { trust, acknowledged, backlog } = state;
+  const { trust, acknowledged, backlog, epochs } = state;
   const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged, backlog);
   const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
   const remover = new AttachmentRemover(store, writer, lookup, clock, ids);
@@ -253,7 +262,7 @@ function backgroundUseCases(composition: Composition) {
     publishEvents: new PublishEvents(outbox, bus, metrics),
     followEvents: new FollowEvents(outbox),
     drainJournal: new DrainJournal(journal, store, backlog),
-    projectChanges: new ProjectChanges(cache, outbox, trust, clock, settings),
+    projectChanges: new ProjectChanges(cache, outbox, trust, epochs, clock, settings),
     sweepExpired: new SweepExpired(expired, cache, clock),
     continueDeletions: new ContinueDeletions(tasks, composition.treeRemover(tasks, cache)),
     reportBacklog: new ReportBacklog(outbox, journal, metrics),

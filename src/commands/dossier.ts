@@ -1,12 +1,15 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
 import { causeOf } from '../app/cause-of';
+import { adoptRedis } from './adopt-redis';
 import { UsageError, type Command } from './command';
 import { createKey } from './create-key';
 import { dropDeadLetters, listDeadLetters, replayDeadLetters } from './dead-letters';
 import { journalStatus } from './journal-status';
 import { migrate } from './migrate';
 import { migrateMetadata } from './migrate-metadata';
+import { natsOff } from './nats-off';
+import { newEpoch } from './new-epoch';
 
 const COMMANDS: readonly Command[] = [
   migrate,
@@ -16,6 +19,9 @@ const COMMANDS: readonly Command[] = [
   listDeadLetters,
   replayDeadLetters,
   dropDeadLetters,
+  newEpoch,
+  adoptRedis,
+  natsOff,
 ];
 const HELP = ['help', '-h', '--help'];
 

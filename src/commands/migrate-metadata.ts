@@ -4,6 +4,7 @@ import { loadConfig } from '../app/config';
 import { openDatabase } from '../app/open-database';
 import { UseCasesModule } from '../app/use-cases.module';
 import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
+import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { RedisConnection } from '../outbound/redis/redis-connection';
 import { refuseMore, type Command } from './command';
@@ -26,6 +27,9 @@ export const migrateMetadata: Command = {
       await context.get(PostgresConnection).migrate();
       // A cache that is not told would go on answering without the new attachments.
       if (config.redis) await context.get(RedisConnection).waitUntilReady(REDIS_TIMEOUT_MS);
+      const project = context.get(ProjectChanges);
+      await project.execute();
+      if (project.standing !== 'home') throw new Error('Redis belongs to another database');
       await convertAll(context.get(ConvertRetiredData));
     } finally {
       await context.close();

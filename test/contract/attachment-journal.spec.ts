@@ -51,7 +51,9 @@ describe.each([
       expect(await task.read('new')).toMatchObject({ attachment: put, journaled: true });
       expect(await task.keys()).toEqual(['known', 'new']);
       const entries = await journal.oldest();
-      expect(entries).toEqual([[{ ref: { taskId: task.id, key: 'new' }, op: put.op, write: task.putOf(put) }]]);
+      const { generation } = harness.epoch;
+      const ref = { taskId: task.id, key: 'new' };
+      expect(entries).toEqual([[{ ref, op: put.op, write: task.putOf(put), generation }]]);
       expect(await journal.backlog()).toEqual({ waiting: 1, deadLetters: 0 });
     });
 
@@ -468,7 +470,7 @@ describe.each([
       expect(text).toContain('{"format":1,');
       await harness.client.lset(journalName(), 0, text.replace('{"format":1,', '{"format":2,"unheard":[],'));
       const ref = { taskId: task.id, key: 'newer' };
-      expect((await journal.oldest())[0]?.[0]).toEqual({ ref, op: put.op });
+      expect((await journal.oldest())[0]?.[0]).toEqual({ ref, op: put.op, generation: harness.epoch.generation });
       expect(await settleOne(journal, await task.head(), { state: 'postponed' })).toBe(true);
       expect((await journal.oldest())[0]?.map((entry) => entry.ref.key)).toEqual(['other', 'newer']);
       expect(await journal.backlog()).toEqual({ waiting: 2, deadLetters: 0 });
@@ -482,6 +484,7 @@ describe.each([
         ref: { taskId: task.id, key: 'earlier' },
         op: put.op,
         write: task.putOf(put),
+        generation: harness.epoch.generation,
       });
     });
 

@@ -54,7 +54,7 @@ function memoryHarness(): StoreHarness {
         database.events.filter(({ payload }) => taskIds.includes((payload['taskId'] ?? payload['id']) as string)),
       ),
     recordsOf: (op) => {
-      const rows = database.outbox.filter((row) => row.op === op);
+      const rows = database.rows.all.filter((row) => row.op === op);
       return Promise.resolve(rows.map(({ superseded, published }) => ({ superseded, published })));
     },
     close: () => Promise.resolve(),

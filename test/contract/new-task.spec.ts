@@ -5,7 +5,7 @@ const HOUR_MS = 3_600_000;
 
 /** The use cases on a real Redis, with the clock of this machine: versions are compared with the clock of Redis. */
 function fixtureOn(harness: RedisCacheHarness): Fixture {
-  const opened = { cache: harness.cache(HOUR_MS), journal: harness.journal(HOUR_MS) };
+  const opened = { cache: harness.cache(HOUR_MS), cacheEpoch: harness.epoch, journal: harness.journal(HOUR_MS) };
   const fixture = new (class extends Fixture {
     protected override openCache() {
       return opened;

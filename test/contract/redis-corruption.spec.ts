@@ -141,7 +141,7 @@ class Replica {
   private writes = 0;
 
   constructor(harness: RedisCacheHarness) {
-    const opened = { cache: harness.cache(HOUR_MS), journal: harness.journal(HOUR_MS) };
+    const opened = { cache: harness.cache(HOUR_MS), cacheEpoch: harness.epoch, journal: harness.journal(HOUR_MS) };
     this.fixture = new (class extends Fixture {
       protected override openCache() {
         return opened;

@@ -47,6 +47,9 @@ describe('a replica that starts while PostgreSQL is unavailable', () => {
 
   beforeAll(async () => {
     toPostgres = await startFaultProxy(servers.postgres.port);
+    // Redis remembers under which address PostgreSQL was reached.
+    const before = await startService(on(toPostgres.port));
+    await before.stop();
     toPostgres.silence('both');
     service = await startService(on(toPostgres.port));
   });
@@ -118,7 +121,7 @@ describe('a replica that starts while PostgreSQL is unavailable', () => {
   });
 });
 
-it('a replica that cannot migrate logs this once, however often it tries, and stops in order', async () => {
+it('a replica that cannot migrate, at an address that none has used, is not ready, logs this once, and stops in order', async () => {
   let attempts = 0;
   const hangingUp = createServer((socket) => {
     attempts += 1;
@@ -127,10 +130,12 @@ it('a replica that cannot migrate logs this once, however often it tries, and st
   await once(hangingUp, 'listening');
   const service = await launchService(on((hangingUp.address() as AddressInfo).port));
   try {
-    await service.until('/startupz', 200);
-    // Only the migration connects: the ping of the watch, once a second, is refused before it opens a connection.
     await until('it has tried again', () => attempts >= 4);
-    expect(warningsOf(service)).toEqual([expect.stringContaining('serving without PostgreSQL')]);
+    expect((await service.fetch('/startupz')).status).toBe(503);
+    expect((await service.fetch('/readyz')).status).toBe(503);
+    expect(warningsOf(service)).toEqual([expect.not.stringContaining('serving without PostgreSQL')]);
+    const reasons = service.logLines.filter((line) => line.includes('no replica with this DATABASE_URL'));
+    expect(reasons).toHaveLength(1);
     expect(await service.stop()).toBe(0);
   } finally {
     await service.kill();

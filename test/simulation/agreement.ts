@@ -40,7 +40,9 @@ function lostChange(history: History, { postgres }: Surroundings): Problem | und
   }
   for (const change of history.allChanges()) {
     const { taskId, key, version, acknowledged, isLost, isRefused } = change;
-    const isGone = history.tasks.get(taskId)?.deletedAtMs !== undefined;
+    const task = history.tasks.get(taskId);
+    // Also of a task that went with its database.
+    const isGone = !task || task.deletedAtMs !== undefined || (acknowledged && task.createdAtMs > acknowledged.atMs);
     if (!acknowledged || isLost || isRefused || isGone) continue;
     const stored = postgres.database.stored(taskId, key);
     if (!stored || stored.version < version) {
@@ -55,8 +57,10 @@ function unannounced(history: History, { postgres }: Surroundings): Problem | un
     const isDurable = change.acknowledged && !change.isLost && !change.isRefused;
     if (isDurable && !history.isRecorded(change.op)) return { rule: 'G5', text: `${change.op} has no event` };
   }
-  for (const { op, taskId, superseded } of postgres.database.outbox) {
-    const isOfDeleted = superseded && history.tasks.get(taskId)?.deletedAtMs !== undefined;
+  for (const { op, taskId, superseded, atMs } of postgres.database.rows.all) {
+    const task = history.tasks.get(taskId);
+    const wasThere = task && task.deletedAtMs === undefined && task.createdAtMs <= atMs;
+    const isOfDeleted = superseded && !wasThere;
     if (!history.isAnnounced(op) && !isOfDeleted) return { rule: 'G5', text: `${op} was never published` };
   }
   return undefined;

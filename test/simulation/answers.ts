@@ -41,6 +41,7 @@ export class AnswerCheck {
   }
 
   answered(operation: Operation, answer: Answer): void {
+    if (!operation.isOfPresent) return this.answeredMeanwhile(operation, answer);
     if (!operation.wasOvertaken) this.history.writtenOnce.add(operation.name);
     switch (answer.kind) {
       case 'put':
@@ -63,10 +64,23 @@ export class AnswerCheck {
   }
 
   failed(operation: Operation, error: unknown): void {
+    if (!operation.isOfPresent && (error instanceof DomainError || error instanceof StoreError)) return;
     if (error instanceof DomainError) return this.refused(operation, error.refusal);
     if (error instanceof StoreError) return this.unavailable(operation, error);
     const { stack } = error as Error;
     this.history.violate('errors', `${operation.name} fails with ${String(error)} ${stack ?? ''}`);
+  }
+
+  /** Only that must not be lost which the journal or the present database has. */
+  private answeredMeanwhile({ name, planned }: Operation, answer: Answer): void {
+    if (answer.kind !== 'put' && answer.kind !== 'deleted') return;
+    for (const change of this.history.changesOf(planned)) {
+      const isIts =
+        answer.kind === 'put' ? change.op === answer.attachment.op : change.by === name && !change.attachment;
+      const isThere = change.committedAtMs !== undefined || (answer.degraded && change.journaledAtMs !== undefined);
+      if (isIts && isThere)
+        change.acknowledged ??= { by: '', atMs: this.history.nowMs, degraded: answer.degraded === true };
+    }
   }
 
   private acknowledgedPut(operation: Operation, { attachment, replaced, degraded = false }: PutAnswer): void {
@@ -346,6 +360,13 @@ export class AnswerCheck {
     if (!change?.attachment || change.version !== version || (hasBody && body !== written)) {
       return this.history.violate('truth', `${name} answers ${taskId}/${key} ${version} ${body}, which nobody wrote`);
     }
+    if (
+      change.isAstray &&
+      change.committedAtMs === undefined &&
+      (change.isLost || change.journaledAtMs === undefined)
+    ) {
+      return this.history.violate('epochs', `${name} answers ${taskId}/${key} ${version}, which is lost`);
+    }
     if (this.history.tasks.get(taskId)?.organization !== planned.organization) {
       return this.history.violate('truth', `${name} answers ${taskId}/${key} to a stranger`);
     }
@@ -420,8 +441,10 @@ export class AnswerCheck {
     if (isCommitted && isProjected && !degraded) return 'G4';
     if (!operation.cacheHasAnswered) return undefined;
     if (isBefore(one.keptAtMs)) return 'G4';
+    // In another epoch Redis may not know any more what only the journal has.
+    const isInRedis = this.history.replacements === 0 || one.keptAtMs !== undefined;
     if ('journaledAtMs' in one && isBefore(one.journaledAtMs) && !isCommitted && !isBefore(one.supersededAtMs))
-      return 'G4';
+      return isInRedis ? 'G4' : undefined;
     return undefined;
   }
 

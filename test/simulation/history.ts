@@ -32,6 +32,8 @@ export interface Change extends AttachmentRef {
   acknowledged?: { readonly by: string; readonly atMs: number; readonly degraded: boolean };
   /** Redis lost it before the database had it. */
   isLost?: boolean;
+  /** The database that had it has been replaced by one that has not. */
+  isAstray?: boolean;
   /** The database will never take it from the journal. */
   isRefused?: boolean;
 }
@@ -56,6 +58,9 @@ export interface Violation {
   readonly text: string;
 }
 
+/** A batch of events, each with its time-out. */
+const MAX_PUBLISHING_MS = 4000;
+
 /** All that has happened, as one sees it who sees everything; notices when it must not have happened. */
 export class History {
   violation?: Violation;
@@ -72,6 +77,13 @@ export class History {
   private readonly announced = new Map<string, { lastSeq: number; isDeleted: boolean }>();
   private readonly announcedOps = new Set<string>();
   private rowsSeen = 0;
+  /** Of databases that are not the present one. */
+  private readonly strayOps = new Set<string>();
+  /** How often the database has been replaced. */
+  replacements = 0;
+  private replacedAtMs = -Infinity;
+  /** Undefined until the present database has begun it. */
+  presentEpoch: () => string | undefined = () => undefined;
 
   constructor(
     private readonly timeline: Timeline,
@@ -112,8 +124,45 @@ export class History {
 
   /** Takes note of what transactions have written since it was called last. */
   committed(database: MemoryDatabase): void {
-    const rows = database.outbox;
+    const rows = database.rows.all;
     for (; this.rowsSeen < rows.length; this.rowsSeen++) this.record(rows[this.rowsSeen] as OutboxRow, database);
+  }
+
+  /** What a database has that is not the present one, nobody can rely on. */
+  committedElsewhere(database: MemoryDatabase): void {
+    for (const { op, taskId, key, version, event } of database.rows.all) {
+      if (this.rowsByOp.has(op) || this.strayOps.has(op)) continue;
+      this.strayOps.add(op);
+      if (key === undefined || version === undefined) continue;
+      const now = database.stored(taskId, key);
+      const attachment = now?.op === op && !isTombstone(now) ? now : null;
+      const change = this.known({ taskId, key, version, op, by: attachment?.content ?? authorOf(event), attachment });
+      change.isAstray = true;
+    }
+  }
+
+  /** The present database is another one from now on, with less than the one before. */
+  replaced(database: MemoryDatabase, model: CacheModel): void {
+    this.replacements += 1;
+    this.replacedAtMs = this.nowMs;
+    const rows = new Map(database.rows.all.map((row) => [row.op, row]));
+    for (const op of this.rowsByOp.keys()) if (!rows.has(op)) this.strayOps.add(op);
+    this.rowsByOp.clear();
+    for (const [op, row] of rows) this.rowsByOp.set(op, row);
+    this.rowsSeen = database.rows.all.length;
+    this.announced.clear();
+    this.untold = [];
+    const waiting = new Set(model.journal.map(({ op }) => op));
+    for (const change of this.allChanges()) this.carryOver(change, rows.get(change.op), waiting.has(change.op), model);
+    for (const change of this.allChanges()) this.forgetOvertaken(change);
+    this.commits.clear();
+    this.tasks.clear();
+    for (const row of database.rows.all) if (database.isTaken(row.taskId)) this.carryOverRow(row);
+  }
+
+  /** Whether Redis knows the present database: what it holds of another one is to be forgotten. */
+  isOfPresent(model: CacheModel): boolean {
+    return this.replacements === 0 || model.ownerFor('')?.epoch === this.presentEpoch();
   }
 
   journaled(write: JournaledWrite, model: CacheModel): void {
@@ -123,6 +172,8 @@ export class History {
     const by = 'put' in write ? write.put.attachment.content : authorOf(write.deletion.event);
     const change = this.known({ taskId, key, version, op, by, attachment });
     change.journaledAtMs ??= this.nowMs;
+    // A server may have had it, and gone.
+    change.isLost = undefined;
     this.tell(change);
     this.redisChanged(taskId, model);
   }
@@ -130,6 +181,8 @@ export class History {
   settled(entry: JournalEntry, outcome: string, model: CacheModel): void {
     const change = this.change(entry.ref, entry.op);
     if (change && outcome === 'refused') change.isRefused = true;
+    // Drained into a server that had been replaced, before anybody knew.
+    else if (change && this.strayOps.has(entry.op) && !this.isOfPresent(model)) change.isLost = true;
     else if (!this.rowsByOp.has(entry.op)) {
       this.violate('invariant 2', `${entry.op} has left the journal, and the database does not have it`);
     }
@@ -138,19 +191,21 @@ export class History {
 
   applied({ taskId, key, stamp }: AppliedChange, model: CacheModel): void {
     const change = this.change({ taskId, key }, stamp.op);
+    if (change?.isAstray) return this.redisChanged(taskId, model);
     if (change?.committedAtMs === undefined)
       this.violate('invariant 2', `Redis is told of ${stamp.op}, which is nowhere`);
-    else this.tell(change);
+    else if (this.isOfPresent(model)) this.tell(change);
     this.redisChanged(taskId, model);
   }
 
   wiped(taskId: string, model: CacheModel): void {
     const task = this.tasks.get(taskId);
-    if (task) this.tell(task);
+    if (task && this.isOfPresent(model)) this.tell(task);
     this.redisChanged(taskId, model);
   }
 
   projected(model: CacheModel): void {
+    if (!this.isOfPresent(model)) return;
     const cursor = model.cursor ?? 0;
     const told = this.untold.filter((change) => isBelow(change.xid, cursor));
     const deleted = [...this.tasks.values()].filter(
@@ -167,16 +222,17 @@ export class History {
   }
 
   redisWentBack(model: CacheModel): void {
+    const cursor = this.isOfPresent(model) ? (model.cursor ?? 0) : 0;
     const kept = new Set([...model.journal, ...model.deadLetters].map(({ op }) => op));
     this.untold = [];
     for (const change of this.allChanges()) {
       const isInDatabase = change.committedAtMs !== undefined || change.supersededAtMs !== undefined;
       if (change.journaledAtMs !== undefined && !isInDatabase && !kept.has(change.op)) change.isLost = true;
-      if (!isBelow(change.xid, model.cursor ?? 0)) change.keptAtMs = undefined;
+      if (!isBelow(change.xid, cursor)) change.keptAtMs = undefined;
       if (change.keptAtMs === undefined && change.xid !== undefined) this.untold.push(change);
     }
     for (const task of this.tasks.values()) {
-      if (!isBelow(task.deletionXid, model.cursor ?? 0)) task.keptAtMs = undefined;
+      if (!isBelow(task.deletionXid, cursor)) task.keptAtMs = undefined;
     }
   }
 
@@ -187,9 +243,12 @@ export class History {
   published(event: DomainEvent): void {
     const op = event.metadata.eventId;
     const row = this.rowsByOp.get(op);
+    if (!row && this.strayOps.has(op)) return;
     if (!row) return this.violate('G5', `an event without a row is published: ${op}`);
     if (this.announcedOps.has(op)) return;
     this.announcedOps.add(op);
+    // A publisher may still be at what it had read from the server before.
+    if (this.nowMs - this.replacedAtMs < MAX_PUBLISHING_MS) return;
     const last = this.announced.get(row.taskId) ?? { lastSeq: 0, isDeleted: false };
     if (row.seq < last.lastSeq) this.violate('G5', `event ${row.seq} is published after ${last.lastSeq} of its task`);
     if (last.isDeleted) this.violate('G5', `event ${row.seq} of ${row.taskId} is published after the task's deletion`);
@@ -217,6 +276,47 @@ export class History {
     }
   }
 
+  private carryOverRow({ taskId, key, op, kind, superseded, organization, ancestors }: OutboxRow): void {
+    const change = key === undefined ? undefined : this.change({ taskId, key }, op);
+    if (change && !superseded) this.committedInOrder(change);
+    const task = this.tasks.get(taskId);
+    if (!task) this.tasks.set(taskId, { taskId, organization, ancestors, createdAtMs: this.nowMs });
+    if (task && kind === 'task-deleted') task.deletedAtMs = this.nowMs;
+  }
+
+  private committedInOrder(change: Change): Change | undefined {
+    const ofTask = into(this.commits, change.taskId, () => new Map<string, Change[]>());
+    const commits = into(ofTask, change.key, () => []);
+    commits.push(change);
+    return commits.at(-2);
+  }
+
+  private carryOver(change: Change, row: OutboxRow | undefined, isWaiting: boolean, model: CacheModel): void {
+    const record = model.dump(change.taskId).control?.records.get(change.key);
+    const isKept = record?.op === change.op && record.mark === 'journaled';
+    change.xid = undefined;
+    const was = change.committedAtMs ?? change.supersededAtMs;
+    if (row) {
+      change.committedAtMs = row.superseded ? undefined : (was ?? this.nowMs);
+      change.supersededAtMs = row.superseded ? (was ?? this.nowMs) : undefined;
+      change.isAstray = change.isLost = undefined;
+    } else if (was !== undefined) {
+      change.committedAtMs = change.supersededAtMs = undefined;
+      change.isAstray = true;
+      change.isLost ||= !isWaiting;
+    }
+    if (isKept) return;
+    change.keptAtMs = undefined;
+    change.toldAtMs = row ? this.nowMs : undefined;
+    if (change.acknowledged) change.acknowledged = { ...change.acknowledged, by: '' };
+  }
+
+  /** A replica remembers its newest change of a key: if that is lost, it does not know of the one before. */
+  private forgetOvertaken(change: Change): void {
+    const isOvertaken = [...this.changesOf(change)].some(({ version, isLost }) => isLost && version > change.version);
+    if (isOvertaken && change.acknowledged) change.acknowledged = { ...change.acknowledged, by: '' };
+  }
+
   private recordChange(row: OutboxRow, database: MemoryDatabase): void {
     const { taskId, key, version, op, event, xid } = row as OutboxRow & { key: string; version: number };
     const stored = database.stored(taskId, key);
@@ -233,18 +333,13 @@ export class History {
       return;
     }
     change.committedAtMs = this.nowMs;
+    change.isAstray = undefined;
     change.xid = xid;
     this.untold.push(change);
-    const commits = into(
-      into(this.commits, taskId, () => new Map<string, Change[]>()),
-      key,
-      () => [],
-    );
-    const last = commits.at(-1);
+    const last = this.committedInOrder(change);
     if (last && last.version >= version) {
       this.violate('invariant 1', `${taskId}/${key} goes from version ${last.version} to ${version}`);
     }
-    commits.push(change);
   }
 
   private tell(one: Change | TaskHistory): void {

@@ -35,6 +35,8 @@ export class Operation implements CallWitness {
   readonly startClockMs: number;
   /** Position in the outbox below which the replica had to know every change when the operation began. */
   readonly knownBelow: number;
+  /** How often the database had been replaced when it began; undefined: the replica had not noticed yet. */
+  private readonly database?: number;
   /** Those of which the database has told what it holds. */
   private readonly keysOfStore = new Set<string>();
   private readonly outcomes = new Map<string, { answered: number; failed: number }>();
@@ -54,6 +56,12 @@ export class Operation implements CallWitness {
     this.startedAtMs = history.nowMs;
     this.startClockMs = replica.clock.nowMs();
     this.knownBelow = replica.turns.knownBelow;
+    this.database = replica.isSettled ? history.replacements : undefined;
+  }
+
+  /** Whether it has had to do with the present database alone, and the replica had to know that. */
+  get isOfPresent(): boolean {
+    return this.database === this.history.replacements;
   }
 
   get name(): string {

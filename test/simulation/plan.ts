@@ -10,6 +10,9 @@ export type ServerName = 'postgres' | 'redis' | 'nats';
 export type RedisRestart = 'same' | 'empty' | 'old';
 export type Piece = 'control' | 'index' | 'index-entry' | 'hash';
 
+/** What comes in the place of the server: a promoted standby, a dump restored elsewhere, or its own disk of a while ago. */
+export type Replacement = 'promoted' | 'restored low' | 'restored high' | 'rolled back';
+
 export type OperationKind =
   | 'create'
   | 'create-if-absent'
@@ -63,6 +66,27 @@ export type Fault =
     } & Period)
   | Refusal
   | ({ readonly kind: 'crash'; readonly replica: number } & Period)
+  | {
+      readonly kind: 'replace';
+      readonly how: Replacement;
+      readonly ageMs: number;
+      readonly fromMs: number;
+      /** This replica goes on with the old server for a while. */
+      readonly left?: {
+        readonly replica: number;
+        readonly forMs: number;
+        /** Only some of its sessions lead to the old server. */
+        readonly isMixed: boolean;
+      };
+    }
+  | ({
+      readonly kind: 'astray';
+      readonly replica: number;
+      readonly to: 'copy' | 'other database';
+      readonly ageMs: number;
+      /** Nothing answers there. */
+      readonly isSilent?: boolean;
+    } & Period)
   | { readonly kind: 'reconnect'; readonly replica: number; readonly fromMs: number }
   | {
       readonly kind: 'evict';

@@ -19,10 +19,12 @@ export interface Positions {
 export class ProjectionTurns implements CallWitness {
   /** From now on nothing older is answered than the changes below this position of the outbox. */
   knownBelow = 0;
+  private isVoid = false;
+  private epoch?: string;
   /** What the turn under way will oblige to. */
   private owed = 0;
   private read: Pick<OutboxChanges, 'to' | 'horizon'> = { to: 0, horizon: 0 };
-  private readonly seen: { readonly atMs: number; readonly horizon: number }[] = [];
+  private seen: { readonly atMs: number; readonly horizon: number }[] = [];
 
   constructor(
     private readonly positions: Positions,
@@ -40,11 +42,24 @@ export class ProjectionTurns implements CallWitness {
   }
 
   ended(): void {
-    this.knownBelow = Math.max(this.knownBelow, this.owed);
+    if (!this.isVoid) this.knownBelow = Math.max(this.knownBelow, this.owed);
     this.owed = 0;
+    this.isVoid = false;
+  }
+
+  /** The database is another one, with other positions: also the turn under way obliges to nothing. */
+  startAnew(): void {
+    this.knownBelow = 0;
+    this.seen = [];
+    this.isVoid = true;
   }
 
   private hasRead(read: OutboxChanges): void {
+    if (this.epoch !== read.identity.epoch) {
+      this.seen = [];
+      this.knownBelow = 0;
+    }
+    this.epoch = read.identity.epoch;
     this.read = read;
     this.seen.push({ atMs: this.nowMs(), horizon: read.horizon });
     this.owed = Math.max(read.to, this.overdue());

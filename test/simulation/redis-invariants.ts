@@ -12,9 +12,12 @@ export function checkTask(history: History, taskId: string, model: CacheModel): 
   const state = model.dump(taskId);
   const { control } = state;
   if (!control) return undefined;
+  const cursor = model.cursor ?? 0;
+  const ofCursor = () =>
+    nothingOlderThanProjected(history, taskId, state, cursor) ?? completeIsComplete(history, taskId, state, cursor);
   return (
-    nothingOlderThanProjected(history, taskId, state, model.cursor ?? 0) ??
-    completeIsComplete(history, taskId, state, model.cursor ?? 0) ??
+    // What is carried over from another epoch is not believed.
+    (history.isOfPresent(model) && !control.carried ? ofCursor() : undefined) ??
     indexIsOfLiveRecords(taskId, state) ??
     journaledIsKept(taskId, state)
   );

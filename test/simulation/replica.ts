@@ -7,6 +7,8 @@ import type {
 } from '../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../src/core/ports/time-limits';
+import type { StoreIdentity } from '../../src/core/ports/store-identity';
+import type { StoreServer } from '../../src/core/ports/store-server';
 import type { EventBus } from '../../src/core/ports/event-bus';
 import type { ExpiredAttachmentStore } from '../../src/core/ports/expired-attachment-store';
 import { Metrics } from '../../src/core/ports/metrics';
@@ -17,17 +19,21 @@ import { CoreSettings } from '../../src/core/ports/core-settings';
 import { composeUseCases, type Ports, type ReplicaState, type UseCases } from '../../src/app/use-cases';
 import { AcknowledgedChanges } from '../../src/core/consistency/acknowledged-changes';
 import { CacheTrust } from '../../src/core/consistency/cache-trust';
+import { EpochWatch, type Standing } from '../../src/core/consistency/epoch-watch';
 import { IndexFiller } from '../../src/core/consistency/index-filler';
 import { JournalBacklog } from '../../src/core/consistency/journal-backlog';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
 import { ModelAttachmentJournal } from '../support/cache-model/model-attachment-journal';
 import { BusError } from './bus-error';
-import { Connection, type CallWitness } from './connection';
+import { Connection, type CallOptions, type CallWitness } from './connection';
 import type { History } from './history';
 import type { Plan, ServerName } from './plan';
 import { ProjectionTurns } from './projection-turns';
 import type { Random } from './random';
-import type { SimulatedBus, SimulatedPostgres, SimulatedRedis } from './servers';
+import type { SimulatedCluster } from './simulated-cluster';
+import { SimulatedEpoch } from './simulated-epoch';
+import type { SimulatedPostgres } from './simulated-postgres';
+import type { SimulatedBus, SimulatedRedis } from './servers';
 import type { Timeline } from './timeline';
 import { VirtualClock, type CountingIdSource } from './virtual-clock';
 
@@ -80,8 +86,12 @@ export class Replica {
   private readonly connections: Record<ServerName, Connection>;
   private readonly cache: ModelAttachmentCache;
   private readonly journal: ModelAttachmentJournal;
-  /** Of the command that is taking effect. */
-  private generation = 0;
+  private readonly epoch: SimulatedEpoch;
+  /** Whose sessions are open; undefined: the stores are not used. */
+  private used?: StoreIdentity;
+  private isTurning = true;
+  /** The database whose epoch this replica was at home in when a turn of its projection ended. */
+  private settledIn?: number;
 
   constructor(
     private readonly around: Surroundings,
@@ -95,14 +105,31 @@ export class Replica {
     this.connections = { postgres: this.connect('postgres'), redis: this.connect('redis'), nats: this.connect('nats') };
     const positions = { cursor: () => redis.model.cursor ?? 0, horizon: () => postgres.database.xmax };
     this.turns = new ProjectionTurns(positions, () => timeline.nowMs);
-    this.cache = new ModelAttachmentCache(redis.model, () => this.generation);
-    this.journal = new ModelAttachmentJournal(redis.model, () => this.generation);
+    this.epoch = new SimulatedEpoch(redis.model);
+    this.cache = new ModelAttachmentCache(redis.model, this.epoch, postgres.addressOf(place));
+    this.journal = new ModelAttachmentJournal(redis.model, this.epoch);
     this.state = this.newState(plan.scenario.memorySize);
     this.startJobs();
   }
 
   connection(server: ServerName): Connection {
     return this.connections[server];
+  }
+
+  /** Whether store and cache have been found to belong together. */
+  get standing(): Standing {
+    return this.state.epochs.current;
+  }
+
+  /** Whether the replica has had the time to notice that the database was replaced. */
+  get isSettled(): boolean {
+    return this.settledIn === this.around.history.replacements;
+  }
+
+  /** The database has been replaced. */
+  startAnew(): void {
+    this.turns.startAnew();
+    this.isTurning = true;
   }
 
   crash(): void {
@@ -118,9 +145,17 @@ export class Replica {
   private newState(memorySize?: number): ReplicaState {
     const trust = new CacheTrust();
     const [store, cache] = [this.attachmentStore(NOBODY), this.attachmentCache(NOBODY)];
+    const acknowledged = new AcknowledgedChanges(trust, memorySize);
     return {
       trust,
-      acknowledged: new AcknowledgedChanges(trust, memorySize),
+      acknowledged,
+      epochs: new EpochWatch(
+        this.attachmentCache(this.turns),
+        this.epoch,
+        this.storeServer(),
+        acknowledged,
+        (standing) => this.around.trace?.(`${this.name} is ${standing}`),
+      ),
       filler: new IndexFiller(store, cache, this.clock, FILL_CHUNK_SIZE),
       backlog: new JournalBacklog(),
     };
@@ -131,7 +166,9 @@ export class Replica {
       store: this.attachmentStore(witness),
       tasks: this.taskStore(witness),
       cache: this.attachmentCache(witness),
+      cacheEpoch: this.epoch,
       journal: this.attachmentJournal(witness),
+      server: this.storeServer(),
       expired: this.expiredStore(witness),
       outbox: this.outbox(witness),
       bus: this.eventBus(witness),
@@ -147,10 +184,29 @@ export class Replica {
     const { drainJournal, publishEvents, sweepExpired, continueDeletions } = this.useCases(NOBODY);
     const { projectChanges } = this.useCases(turns);
     this.repeat(TICK_MS.drain, () => drainJournal.execute());
-    this.repeat(TICK_MS.project, () => projectChanges.execute().finally(() => turns.ended()));
+    const project = () => {
+      this.isTurning = false;
+      return projectChanges.execute().finally(() => {
+        turns.ended();
+        this.settle();
+      });
+    };
+    // A replica that starts finds its place first of all.
+    project().then(
+      () => this.repeat(TICK_MS.project, project),
+      () => this.repeat(TICK_MS.project, project),
+    );
     this.repeat(TICK_MS.publish, () => publishEvents.execute());
     this.repeat(TICK_MS.deletions, () => continueDeletions.execute());
     this.repeat(TICK_MS.sweep, () => sweepExpired.execute());
+  }
+
+  /** A turn that began before the database was replaced tells nothing. */
+  private settle(): void {
+    const { history, postgres } = this.around;
+    const isPresent = this.epoch.name === postgres.epoch;
+    const isHome = ['home', 'replaced'].includes(this.standing);
+    if (isHome && isPresent && !this.isTurning) this.settledIn = history.replacements;
   }
 
   private repeat(tickMs: number, job: () => Promise<unknown>): void {
@@ -183,16 +239,15 @@ export class Replica {
   }
 
   private attachmentStore(witness: CallWitness): AttachmentStore {
-    const { postgres, plan, random } = this.around;
-    const store = postgres.attachments;
+    const { plan, random } = this.around;
     return {
       put: (put, organization, condition, nowMs, timeoutMs) =>
-        this.write(`put ${stampOf(put.attachment)}`, witness, timeoutMs, () =>
-          store.put(put, organization, condition, nowMs),
+        this.write(`put ${stampOf(put.attachment)}`, witness, timeoutMs, (here) =>
+          here.attachments.put(put, organization, condition, nowMs),
         ),
       delete: (deletion, organization, condition, nowMs, timeoutMs) =>
-        this.write(`delete ${stampOf({ ...deletion, ...deletion.stamp })}`, witness, timeoutMs, () =>
-          store.delete(deletion, organization, condition, nowMs),
+        this.write(`delete ${stampOf({ ...deletion, ...deletion.stamp })}`, witness, timeoutMs, (here) =>
+          here.attachments.delete(deletion, organization, condition, nowMs),
         ),
       drain: (writes) => {
         const operations = writes.map(authorOf);
@@ -200,41 +255,40 @@ export class Replica {
         const isLocked = random.chance(plan.scenario.lockedShare ?? 0);
         const isTaskLocked = random.chance(plan.scenario.lockedShare ?? 0);
         const failure = isLocked ? 'busy' : isRefused ? 'refused' : undefined;
-        return this.write(`drain of ${operations.join()}`, witness, OPERATION_TIMEOUT_MS, () => {
+        return this.write(`drain of ${operations.join()}`, witness, OPERATION_TIMEOUT_MS, ({ attachments: store }) => {
           if (failure) return Promise.reject(new StoreError('postgres', failure));
           return isTaskLocked ? drainWithout(taskOf(writes[0]), writes, store) : store.drain(writes);
         });
       },
       find: (refs, organization, nowMs, timeoutMs) =>
-        this.query(`find ${refs.map(({ key }) => key).join()}`, witness, timeoutMs, () =>
-          store.find(refs, organization, nowMs),
+        this.query(`find ${refs.map(({ key }) => key).join()}`, witness, timeoutMs, (here) =>
+          here.attachments.find(refs, organization, nowMs),
         ),
-      list: (query, timeoutMs) => this.query('list', witness, timeoutMs, () => store.list(query)),
+      list: (query, timeoutMs) => this.query('list', witness, timeoutMs, (here) => here.attachments.list(query)),
       outlines: (taskId, organization, nowMs, timeoutMs) =>
-        this.query('outlines', witness, timeoutMs, () => store.outlines(taskId, organization, nowMs)),
+        this.query('outlines', witness, timeoutMs, (here) => here.attachments.outlines(taskId, organization, nowMs)),
     };
   }
 
   private taskStore(witness: CallWitness): Pick<TaskStore, SimulatedTaskMethod> & TaskStore {
-    const { tasks } = this.around.postgres;
     const port = {
       insert: (...[task, attachments, event, timeoutMs]: Parameters<TaskStore['insert']>) =>
-        this.write(`insert ${task.id}`, witness, timeoutMs, () => tasks.insert(task, attachments, event)),
+        this.write(`insert ${task.id}`, witness, timeoutMs, (here) => here.tasks.insert(task, attachments, event)),
       repeated: (...[task, attachments, timeoutMs]: Parameters<TaskStore['repeated']>) =>
-        this.query(`repeated ${task.id}`, witness, timeoutMs, () => tasks.repeated(task, attachments)),
+        this.query(`repeated ${task.id}`, witness, timeoutMs, (here) => here.tasks.repeated(task, attachments)),
       hasResult: (...[taskId, organization, result, timeoutMs]: Parameters<TaskStore['hasResult']>) =>
-        this.query('has result', witness, timeoutMs, () => tasks.hasResult(taskId, organization, result)),
+        this.query('has result', witness, timeoutMs, (here) => here.tasks.hasResult(taskId, organization, result)),
       get: (...[taskId, organization, nowMs, timeoutMs]: Parameters<TaskStore['get']>) =>
-        this.query('get task', witness, timeoutMs, () => tasks.get(taskId, organization, nowMs)),
+        this.query('get task', witness, timeoutMs, (here) => here.tasks.get(taskId, organization, nowMs)),
       update: (...[task, event, attachment, timeoutMs]: Parameters<TaskStore['update']>) =>
-        this.write(`update ${task.id}`, witness, timeoutMs, () => tasks.update(task, event, attachment)),
+        this.write(`update ${task.id}`, witness, timeoutMs, (here) => here.tasks.update(task, event, attachment)),
       deleteTree: (...[tree, describe, _limit, timeoutMs]: Parameters<TaskStore['deleteTree']>) =>
-        this.write(`delete ${tree.taskId}`, witness, timeoutMs, () =>
-          tasks.deleteTree(tree, describe, STEP_SIZE, timeoutMs),
+        this.write(`delete ${tree.taskId}`, witness, timeoutMs, (here) =>
+          here.tasks.deleteTree(tree, describe, STEP_SIZE, timeoutMs),
         ),
       unfinishedDeletions: (_beforeMs: number, limit: number) =>
-        this.query('unfinished deletions', witness, OPERATION_TIMEOUT_MS, () =>
-          tasks.unfinishedDeletions(UNFINISHED_AFTER_MS, limit),
+        this.query('unfinished deletions', witness, OPERATION_TIMEOUT_MS, (here) =>
+          here.tasks.unfinishedDeletions(UNFINISHED_AFTER_MS, limit),
         ),
     };
     return port as typeof port & TaskStore;
@@ -276,6 +330,7 @@ export class Replica {
           () => cache.project(cursor, changes, to),
           () => history.projected(redis.model),
         ),
+      enter: (parts, claim) => this.command(`enter ${claim.epoch}`, witness, () => cache.enter(parts, claim)),
     };
   }
 
@@ -312,31 +367,29 @@ export class Replica {
   }
 
   private outbox(witness: CallWitness): Outbox {
-    const { postgres, plan } = this.around;
-    const { outbox } = postgres;
+    const { plan } = this.around;
     const few = (limit: number) => Math.min(limit, plan.batchSize);
-    const query = <T>(method: string, ask: () => Promise<T>) => this.query(method, witness, OPERATION_TIMEOUT_MS, ask);
+    const query = <T>(method: string, ask: Effect<T>) => this.query(method, witness, OPERATION_TIMEOUT_MS, ask);
     const port = {
       unpublished: (limit: number) =>
-        query('unpublished', () =>
-          postgres.isPublisher(this.name) ? outbox.unpublished(few(limit)) : Promise.resolve(undefined),
+        query('unpublished', (here) =>
+          here.isPublisher(this.name) ? here.outbox.unpublished(few(limit)) : Promise.resolve(undefined),
         ),
-      standDown: () => query('stand down', () => Promise.resolve(postgres.standDown(this.name))).catch(() => undefined),
+      standDown: () => query('stand down', (here) => Promise.resolve(here.standDown(this.name))).catch(() => undefined),
       markPublished: (events: Parameters<Outbox['markPublished']>[0]) =>
-        query('markPublished', () => outbox.markPublished(events)),
+        query('markPublished', (here) => here.outbox.markPublished(events)),
       changes: (from: number | undefined, limit: number, lookBackMs: number) =>
-        query(`changes from ${from}`, () => outbox.changes(from, few(limit), lookBackMs)),
+        this.look(`changes from ${from}`, witness, (here) => here.outbox.changes(from, few(limit), lookBackMs)),
     };
     return port as typeof port & Outbox;
   }
 
   private expiredStore(witness: CallWitness): ExpiredAttachmentStore {
-    const { expired } = this.around.postgres;
     const port = {
       find: (nowMs: number, limit: number) =>
-        this.query('find expired', witness, OPERATION_TIMEOUT_MS, () => expired.find(nowMs, limit)),
+        this.query('find expired', witness, OPERATION_TIMEOUT_MS, (here) => here.expired.find(nowMs, limit)),
       remove: (one: Parameters<ExpiredAttachmentStore['remove']>[0]) =>
-        this.write(`expire ${stampOf(one)}`, witness, OPERATION_TIMEOUT_MS, () => expired.remove(one)),
+        this.write(`expire ${stampOf(one)}`, witness, OPERATION_TIMEOUT_MS, (here) => here.expired.remove(one)),
     };
     return port as typeof port & ExpiredAttachmentStore;
   }
@@ -352,6 +405,21 @@ export class Replica {
     };
   }
 
+  private storeServer(): StoreServer {
+    const port = {
+      look: () => this.look('look', NOBODY, ({ server }) => server.look()),
+      beginEpoch: (after: string) => this.look('begin epoch', NOBODY, ({ server }) => server.beginEpoch(after)),
+      use: (identity: StoreIdentity | undefined) => {
+        this.used = identity;
+      },
+    };
+    return port;
+  }
+
+  private get cluster() {
+    return this.around.postgres.of(this.place);
+  }
+
   /** `note` is told of what has been done. */
   private command<T>(
     method: string,
@@ -360,29 +428,70 @@ export class Replica {
     note?: (reply: T) => unknown,
   ): Promise<T> {
     const { redis } = this.around;
+    const sent = this.epoch.sent();
+    // The owner is not asked for in an epoch.
+    const isFree = method === 'cursors' || method.startsWith('enter');
+    if (sent.epoch === undefined && !isFree) return this.refused('redis', method, witness);
     return this.connections.redis.send({ method, timeoutMs: CACHE_TIMEOUT_MS, witness }, async (generation) => {
-      this.generation = generation;
+      this.epoch.take(sent, generation);
       const reply = await redis.serve(this.place, effect);
       note?.(reply);
       return reply;
     });
   }
 
-  private query<T>(method: string, witness: CallWitness, timeoutMs: number, effect: () => Promise<T>): Promise<T> {
-    return this.connections.postgres.send({ method, timeoutMs, witness }, effect);
+  /** Reaches any server. */
+  private look<T>(method: string, witness: CallWitness, effect: Effect<T>): Promise<T> {
+    const options = { method, timeoutMs: OPERATION_TIMEOUT_MS, witness };
+    return this.connections.postgres.send(options, () => effect(this.cluster));
   }
 
-  private write<T>(method: string, witness: CallWitness, timeoutMs: number, effect: () => Promise<T>): Promise<T> {
-    const { postgres, random, plan } = this.around;
+  private query<T>(method: string, witness: CallWitness, timeoutMs: number, effect: Effect<T>): Promise<T> {
+    return this.inSession({ method, timeoutMs, witness }, effect);
+  }
+
+  private write<T>(method: string, witness: CallWitness, timeoutMs: number, effect: Effect<T>): Promise<T> {
+    const { random, plan } = this.around;
     const isLong = random.chance(plan.scenario.longTransactionShare ?? 0);
     const workMs = random.int(isLong ? LONG_TRANSACTION_MS : 6);
-    const options = { method, timeoutMs, workMs, witness };
-    return this.connections.postgres.send(options, () => postgres.transaction(workMs, effect));
+    return this.inSession({ method, timeoutMs, workMs, witness }, (here) =>
+      here.transaction(workMs, () => effect(here)),
+    );
+  }
+
+  /** As a session does that was opened to the server in use: it reaches no other one. */
+  private async inSession<T>(options: CallOptions, effect: Effect<T>): Promise<T> {
+    const { used } = this;
+    if (!used) return this.refused('postgres', options.method, options.witness);
+    let session: SimulatedCluster | undefined;
+    const reply = await this.connections.postgres.send(options, async () => {
+      const { cluster } = this;
+      session = cluster;
+      if (!isRun(cluster, used)) throw new StoreError('postgres', 'unavailable');
+      const answer = await effect(cluster);
+      // The session ends with the server.
+      if (!isRun(cluster, used)) throw new StoreError('postgres', 'timeout');
+      return answer;
+    });
+    const isInUse = this.used?.server === used.server && this.used?.run === used.run;
+    if (isInUse && session && isRun(session, used)) return reply;
+    options.witness.failed({ server: 'postgres', method: options.method, tookMs: 0 }, 'timeout');
+    throw new StoreError('postgres', 'timeout');
+  }
+
+  private refused(server: 'postgres' | 'redis', method: string, witness: CallWitness): Promise<never> {
+    witness.failed({ server, method, tookMs: 0 }, 'unavailable');
+    return Promise.reject(new StoreError(server, 'unavailable'));
   }
 }
 
+type Effect<T> = (here: SimulatedCluster) => Promise<T>;
 type SimulatedTaskMethod =
   'insert' | 'repeated' | 'get' | 'hasResult' | 'update' | 'deleteTree' | 'unfinishedDeletions';
+
+function isRun({ database }: SimulatedCluster, { server, run }: StoreIdentity): boolean {
+  return database.history.server === server && String(database.history.run) === run;
+}
 
 function stampOf({ taskId, key, version, op }: { taskId: string; key: string; version: number; op: string }): string {
   return `${taskId}/${key} ${version} ${op.slice(-4)}`;

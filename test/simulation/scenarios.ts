@@ -1,5 +1,5 @@
 import type { Blockage } from './connection';
-import { REPLICAS, type Fault, type PlanFrame, type RedisRestart, type Scenario } from './plan';
+import { REPLICAS, type Fault, type PlanFrame, type RedisRestart, type Replacement, type Scenario } from './plan';
 import type { Random } from './random';
 
 const LOSSY = { lossShare: 0.03, slowShare: 0.08, slowMs: 2500 };
@@ -152,6 +152,80 @@ export const SCENARIOS: readonly Scenario[] = [
     ),
   },
   {
+    name: 'standby promoted',
+    clockSkewMs: SKEW_MS,
+    faults: both(several(2, replaced(['promoted'])), several(2, postgresOut), several(1, linkCut)),
+  },
+  {
+    name: 'backup restored',
+    weather: SLOW,
+    clockSkewMs: SKEW_MS,
+    burstShare: 0.6,
+    weights: { 'delete-task': 4, 'create-task': 2 },
+    faults: both(several(2, replaced(['restored low', 'restored high'])), several(2, linkCut), several(1, crash)),
+  },
+  {
+    name: 'disk rolled back',
+    clockSkewMs: SKEW_MS,
+    faults: both(several(2, replaced(['rolled back'])), several(1, linkCut)),
+  },
+  {
+    name: 'restored while the journal waits',
+    clockSkewMs: SKEW_MS,
+    burstShare: 0.7,
+    operationCount: [30, 60],
+    weights: { create: 40, delete: 25 },
+    batchSizes: [1, 2],
+    faults: both(
+      several(2, postgresOut),
+      several(2, replaced(['promoted', 'restored low'])),
+      several(3, linkCut),
+      several(1, redisOut(['same', 'old', 'empty'])),
+    ),
+  },
+  {
+    name: 'old primary alive',
+    clockSkewMs: SKEW_MS,
+    burstShare: 0.6,
+    weights: { create: 40 },
+    faults: both(several(2, leftBehind), several(2, linkCut), several(1, crash)),
+  },
+  {
+    name: 'restored low',
+    burstShare: 0.7,
+    operationCount: [40, 70],
+    weights: { create: 45 },
+    weather: { lossShare: 0.03 },
+    faults: both(several(2, replaced(['restored low'])), several(4, linkCut)),
+  },
+  {
+    name: 'both replaced',
+    clockSkewMs: SKEW_MS,
+    burstShare: 0.5,
+    weights: { create: 40, get: 40 },
+    faults: both(
+      several(2, postgresOut),
+      several(2, replaced(['promoted', 'restored low'])),
+      several(3, redisOut(['same'])),
+      several(1, linkCut),
+    ),
+  },
+  {
+    name: 'astray without a database',
+    clockSkewMs: SKEW_MS,
+    faults: both(several(3, strayOutage), several(1, shortLinkCut)),
+  },
+  {
+    name: 'astray and alone',
+    operationCount: [20, 30],
+    faults: strayAlone,
+  },
+  {
+    name: 'replica astray',
+    clockSkewMs: SKEW_MS,
+    faults: both(several(3, astray), several(1, shortLinkCut)),
+  },
+  {
     name: 'everything at once',
     weather: LOSSY,
     clockSkewMs: SKEW_MS,
@@ -256,6 +330,50 @@ function eviction(random: Random, { durationMs, taskIds, keys }: PlanFrame): Fau
 
 function lostControl(random: Random, frame: PlanFrame): Fault {
   return { ...eviction(random, frame), piece: 'control' } as Fault;
+}
+
+function replaced(ways: readonly Replacement[]): FaultMaker {
+  return (random, { durationMs }) => ({
+    kind: 'replace',
+    how: random.pick(ways),
+    ageMs: random.chance(0.3) ? 0 : random.int(random.chance(0.5) ? 400 : 3000),
+    fromMs: 400 + random.int(durationMs),
+  });
+}
+
+/** One replica goes on with the server that the others have left. */
+function leftBehind(random: Random, frame: PlanFrame): Fault {
+  const left = { replica: random.int(REPLICAS), forMs: 200 + random.int(3000), isMixed: random.chance(0.4) };
+  return {
+    ...(replaced(['promoted', 'restored low', 'restored high'])(random, frame) as Fault & { kind: 'replace' }),
+    left,
+  };
+}
+
+/** One replica is started with the address of a copy, or of another database. */
+function astray(random: Random, frame: PlanFrame): Fault {
+  const to = random.pick(['copy', 'other database'] as const);
+  return { kind: 'astray', replica: random.int(REPLICAS), to, ageMs: random.int(1500), ...period(random, frame, 4000) };
+}
+
+/** A replica is started with another database, and all others are stopped for longer than they may be silent. */
+function strayAlone(random: Random, { durationMs }: PlanFrame): readonly Fault[] {
+  const astray = random.int(REPLICAS);
+  const fromMs = 300 + random.int(durationMs);
+  const others = [0, 1, 2].filter((replica) => replica !== astray);
+  return [
+    ...others.map((replica) => ({ kind: 'crash' as const, replica, fromMs, toMs: fromMs + 14_000 })),
+    { kind: 'astray', replica: astray, to: 'other database', ageMs: 0, fromMs: fromMs + 100, toMs: fromMs + 13_000 },
+  ];
+}
+
+/** A replica is started with a wrong address, at which nothing answers. */
+function strayOutage(random: Random, frame: PlanFrame): Fault {
+  return { ...(astray(random, frame) as Fault & { kind: 'astray' }), isSilent: true };
+}
+
+function shortLinkCut(random: Random, frame: PlanFrame): Fault {
+  return { ...linkCut(random, frame), ...period(random, frame, 500) };
 }
 
 function period(random: Random, { durationMs }: PlanFrame, maxMs: number) {

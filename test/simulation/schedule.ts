@@ -6,7 +6,8 @@ import { Operation, type Answer } from './operation';
 import { REPLICAS, type Fault, type Plan, type PlannedOperation, type ServerName } from './plan';
 import { Random } from './random';
 import { Replica, type Surroundings } from './replica';
-import { SimulatedBus, SimulatedPostgres, SimulatedRedis } from './servers';
+import { SimulatedPostgres } from './simulated-postgres';
+import { SimulatedBus, SimulatedRedis } from './servers';
 import { Timeline } from './timeline';
 import { CountingIdSource } from './virtual-clock';
 
@@ -16,6 +17,8 @@ const HEALING_MS = 1000;
 /** Once everything has healed: as long as nothing may become of what still waits, and how often it is looked at. */
 const STANDSTILL_MS = 30_000;
 const LOOK_MS = 350;
+/** A replica that starts is not ready. */
+const WAIT_FOR_START_MS = 5;
 /** Everybody learns the horizon of the last commit. */
 const SETTLED_LOOKS = 3;
 /** Reads that prove what everybody has come to know. */
@@ -60,11 +63,12 @@ class Schedule {
       plan,
       history,
       ids: new CountingIdSource(random, plan.scenario.maxChoices ?? Infinity),
-      postgres: new SimulatedPostgres(timeline, random, history),
+      postgres: new SimulatedPostgres(timeline, random, history, plan),
       redis: new SimulatedRedis(timeline, random, plan, history),
       bus: new SimulatedBus(history),
       trace: line,
     };
+    history.presentEpoch = () => this.around.postgres.epoch;
     this.replicas = Array.from({ length: REPLICAS }, (_, place) => new Replica(this.around, place, 0));
   }
 
@@ -106,6 +110,7 @@ class Schedule {
       model.journal.length +
       database.rows.unpublishedCount +
       Math.abs(database.xmax - (model.cursor ?? 0)) +
+      this.replicas.filter((replica) => replica?.standing !== 'home' || !replica.isSettled).length +
       database.expired(this.timeline.nowMs + 1000).length
     );
   }
@@ -138,6 +143,12 @@ class Schedule {
   private begin(planned: PlannedOperation): void {
     const replica = this.replicas[planned.replica];
     if (!replica) return;
+    if (replica.standing === 'starting') return this.timeline.after(WAIT_FOR_START_MS, () => this.begin(planned));
+    // It is not ready: no client is sent to it.
+    if (replica.standing !== 'home' && replica.standing !== 'replaced') return;
+    if (this.around.postgres.isForeign(planned.replica)) {
+      return this.history.violate('epochs', `${replica.name} is ready, with the cache of another database`);
+    }
     const operation = new Operation(planned, replica, this.history);
     const { trace } = this.around;
     trace?.(`${operation.name} begins on ${replica.name}: ${planned.kind} ${planned.taskId}/${planned.key}`);
@@ -175,6 +186,13 @@ class Schedule {
         return this.around.redis.refuse(fault);
       case 'crash':
         return this.crash(fault.replica);
+      case 'replace':
+        return this.replace(fault);
+      case 'astray':
+        this.around.postgres.mislead(fault.replica, fault.to, fault.ageMs);
+        this.crash(fault.replica);
+        if (fault.isSilent) this.block(fault.replica, 'postgres', 'refused', false);
+        return this.restart(fault.replica);
       case 'reconnect':
         return this.replicas[fault.replica]?.connection('redis').reconnect();
       case 'evict':
@@ -182,7 +200,7 @@ class Schedule {
     }
   }
 
-  private heal(fault: Exclude<Fault, { kind: 'reconnect' | 'evict' }>): void {
+  private heal(fault: Exclude<Fault, { kind: 'reconnect' | 'evict' | 'replace' }>): void {
     this.around.trace?.(`HEALED ${JSON.stringify(fault)}`);
     switch (fault.kind) {
       case 'redis':
@@ -197,6 +215,36 @@ class Schedule {
         return this.around.redis.endRefusal(fault);
       case 'crash':
         return this.restart(fault.replica);
+      case 'astray':
+        this.around.postgres.lead(fault.replica);
+        this.crash(fault.replica);
+        if (fault.isSilent) this.unblock(fault.replica, 'postgres', 'refused');
+        return this.restart(fault.replica);
+    }
+  }
+
+  /** Sessions end with their server. */
+  private replace({ how, ageMs, left }: Fault & { kind: 'replace' }): void {
+    const { postgres, redis, history } = this.around;
+    if (left) {
+      postgres.keep(left.replica, left.isMixed);
+      this.timeline.after(left.forMs, () => postgres.lead(left.replica));
+    } else {
+      postgres.die();
+    }
+    for (let place = 0; place < REPLICAS; place++) {
+      if (place !== left?.replica) this.block(place, 'postgres', 'refused', true);
+    }
+    postgres.replace(how, ageMs);
+    for (let place = 0; place < REPLICAS; place++) {
+      if (place !== left?.replica) this.unblock(place, 'postgres', 'refused');
+    }
+    history.replaced(postgres.database, redis.model);
+    for (const replica of this.replicas) replica?.startAnew();
+    // Nothing shows it: the operator has to tell.
+    if (how === 'rolled back' && postgres.database.xmax >= (redis.model.cursor ?? 0)) {
+      const { history: ofDatabase } = postgres.database;
+      ofDatabase.beginEpoch(ofDatabase.epoch);
     }
   }
 

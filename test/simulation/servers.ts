@@ -2,85 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DomainEvent } from '../../src/core/domain/domain-event';
 import { versionAt } from '../../src/core/domain/version';
 import { StoreError } from '../../src/core/ports/store-error';
-import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
-import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
-import { MemoryExpiredAttachmentStore } from '../../src/outbound/memory/memory-expired-attachment-store';
-import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
-import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
 import { CacheModel, type CacheSnapshot } from '../support/cache-model/cache-model';
 import type { History } from './history';
 import type { Plan, Piece, RedisRestart, Refusal } from './plan';
 import type { Random } from './random';
 import type { Timeline } from './timeline';
 
-/** How long another publisher waits before it takes the place of one that is silent. */
-const PUBLISHER_LEASE_MS = 1000;
 /** How far back Redis can be put, and how often it is looked at for that. */
 const SNAPSHOTS = 100;
 const SNAPSHOT_INTERVAL_MS = 25;
-
-/** A database whose transactions take time, and may be under way when it dies. */
-export class SimulatedPostgres {
-  readonly database: MemoryDatabase;
-  readonly attachments: MemoryAttachmentStore;
-  readonly tasks: MemoryTaskStore;
-  readonly expired: MemoryExpiredAttachmentStore;
-  readonly outbox: MemoryOutbox;
-  private readonly underWay = new Map<number, () => void>();
-  private publisher?: { readonly name: string; readonly untilMs: number };
-
-  constructor(
-    private readonly timeline: Timeline,
-    private readonly random: Random,
-    private readonly history: History,
-  ) {
-    const clock = { nowMs: () => timeline.nowMs };
-    this.database = new MemoryDatabase(clock);
-    this.attachments = new MemoryAttachmentStore(this.database);
-    this.tasks = new MemoryTaskStore(this.database);
-    this.expired = new MemoryExpiredAttachmentStore(this.database);
-    this.outbox = new MemoryOutbox(this.database, clock);
-  }
-
-  /** Begins now, and commits what `work` writes after `workMs`. */
-  transaction<T>(workMs: number, work: () => Promise<T>): Promise<T> {
-    const xid = this.database.begin();
-    return new Promise((resolve, reject) => {
-      const commit = () => {
-        this.underWay.delete(xid);
-        this.database.commit(xid, work).then(resolve, reject);
-        this.history.committed(this.database);
-      };
-      this.underWay.set(xid, commit);
-      this.timeline.after(workMs, () => this.underWay.get(xid)?.());
-    });
-  }
-
-  /** What is under way is rolled back, or was committed in the last moment. */
-  die(): void {
-    for (const [xid, commit] of this.underWay) {
-      if (this.random.chance(0.5)) {
-        commit();
-      } else {
-        this.underWay.delete(xid);
-        this.database.commit(xid, () => undefined);
-      }
-    }
-    this.publisher = undefined;
-  }
-
-  /** Whether `name` is the one that publishes. */
-  isPublisher(name: string): boolean {
-    const { nowMs } = this.timeline;
-    if (this.publisher && this.publisher.name !== name && this.publisher.untilMs > nowMs) return false;
-    this.publisher = { name, untilMs: nowMs + PUBLISHER_LEASE_MS };
-    return true;
-  }
-
-  standDown(name: string): void {
-    if (this.publisher?.name === name) this.publisher = undefined;
-  }
-}
 
 /** A Redis that can come back with less than it had, and that can refuse to change. */
 export class SimulatedRedis {

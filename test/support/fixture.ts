@@ -5,6 +5,7 @@ import { versionAt } from '../../src/core/domain/version';
 import type { AttachmentCache } from '../../src/core/ports/attachment-cache';
 import type { AttachmentJournal } from '../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
+import type { CacheEpoch } from '../../src/core/ports/cache-epoch';
 import { Clock } from '../../src/core/ports/clock';
 import { IdSource } from '../../src/core/ports/id-source';
 import { Metrics } from '../../src/core/ports/metrics';
@@ -19,11 +20,13 @@ import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
 import { MemoryEventBus } from '../../src/outbound/memory/memory-event-bus';
 import { MemoryExpiredAttachmentStore } from '../../src/outbound/memory/memory-expired-attachment-store';
 import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
+import { MemoryStoreServer } from '../../src/outbound/memory/memory-store-server';
 import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
 import { NoAttachmentJournal } from '../../src/outbound/memory/no-attachment-journal';
 import { CacheModel } from './cache-model/cache-model';
 import { ModelAttachmentCache } from './cache-model/model-attachment-cache';
 import { ModelAttachmentJournal } from './cache-model/model-attachment-journal';
+import { ModelEpoch } from './cache-model/model-epoch';
 
 export const START_MS = Date.UTC(2026, 0, 1);
 export const CALLER = { organization: 'default', name: 'instance-1' };
@@ -148,7 +151,9 @@ export class Fixture {
     store: this.store,
     tasks: this.postgres.breakable(new MemoryTaskStore(this.database)),
     cache: this.cache,
+    cacheEpoch: this.opened.cacheEpoch,
     journal: this.journal,
+    server: new MemoryStoreServer(this.database),
     expired: this.postgres.breakable(new MemoryExpiredAttachmentStore(this.database)),
     outbox: this.outbox,
     bus: new MemoryEventBus(),
@@ -160,9 +165,11 @@ export class Fixture {
   readonly state = newReplicaState(this.ports);
   readonly useCases: UseCases = composeUseCases(this.ports, { state: this.state });
 
-  protected openCache(): { cache: AttachmentCache; journal: AttachmentJournal } {
+  protected openCache(): { cache: AttachmentCache; cacheEpoch: CacheEpoch; journal: AttachmentJournal } {
     const options = { ttlMs: HOUR_MS, maxTasks: 1000, maxBytes: 2 ** 24, isStoreShared: false };
-    return { cache: new MemoryAttachmentCache(this.clock, options), journal: new NoAttachmentJournal() };
+    const cache = new MemoryAttachmentCache(this.clock, options);
+    cache.use(this.database.history.epoch);
+    return { cache, cacheEpoch: cache, journal: new NoAttachmentJournal() };
   }
 
   /** Creates a task, and lets pass what its cached state takes to accept newer changes. */
@@ -198,6 +205,10 @@ export class JournalingFixture extends Fixture {
       nowMs: () => clock.nowMs(),
       newFloor: () => versionAt(clock.nowMs() + SKEW_MS),
     });
-    return { cache: new ModelAttachmentCache(model), journal: new ModelAttachmentJournal(model) };
+    const epoch = new ModelEpoch(model);
+    model.enter({ ...this.database.history.identity(), ended: new Set() }, 'unknown');
+    epoch.use(this.database.history.epoch);
+    const cache = new ModelAttachmentCache(model, epoch);
+    return { cache, cacheEpoch: epoch, journal: new ModelAttachmentJournal(model, epoch) };
   }
 }

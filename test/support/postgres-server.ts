@@ -14,6 +14,8 @@ export interface PostgresServer {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  /** The folder of its programs. */
+  readonly binaries: string;
   /** A new, empty database; returns its URL. */
   createDatabase(): Promise<string>;
   /** As if the machine lost power: what was committed stays. */
@@ -24,7 +26,31 @@ export interface PostgresServer {
 }
 
 /** A private server on a free port of the loopback address, whose data lives as long as it does. */
-export async function startPostgres(): Promise<PostgresServer> {
+export function startPostgres(): Promise<PostgresServer> {
+  return startWith((binaries, data, owner) => {
+    const options = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
+    run(join(binaries, 'initdb'), options, data, owner);
+  });
+}
+
+/**
+ * A server with all that the other one has now. A standby follows it from then on; a server that is none has only been
+ * backed up, and goes its own way.
+ */
+export function startCopy(of: PostgresServer, { isStandby }: { isStandby: boolean }): Promise<PostgresServer> {
+  return startWith((binaries, data, owner) => {
+    const options = ['-d', of.url, '-D', data, '-X', 'stream', '-c', 'fast', '--no-sync', ...(isStandby ? ['-R'] : [])];
+    run(join(binaries, 'pg_basebackup'), options, data, owner);
+  });
+}
+
+type Owner = { uid: number; gid: number } | undefined;
+
+function run(path: string, args: readonly string[], cwd: string, owner: Owner): void {
+  execFileSync(path, args, { ...owner, cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+async function startWith(fill: (binaries: string, data: string, owner: Owner) => void): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'dossier-postgres-'));
   try {
     const owner = unprivilegedUser();
@@ -33,11 +59,10 @@ export async function startPostgres(): Promise<PostgresServer> {
     if (owner) chownSync(data, owner.uid, owner.gid);
     chmodSync(folder, 0o755);
     const binaries = postgresBinaries(join(folder, 'programs'));
-    const options = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
-    execFileSync(join(binaries, 'initdb'), options, { ...owner, cwd: data, stdio: ['ignore', 'ignore', 'inherit'] });
+    fill(binaries, data, owner);
     const port = await freePort();
     const start = () => startOn(join(binaries, 'postgres'), data, port, owner);
-    return new RunningServer(folder, port, start, await start());
+    return new RunningServer(folder, binaries, port, start, await start());
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
@@ -49,6 +74,7 @@ class RunningServer implements PostgresServer {
 
   constructor(
     private readonly folder: string,
+    readonly binaries: string,
     readonly port: number,
     private readonly start: () => Promise<ServerProcess>,
     private server: ServerProcess,
@@ -85,7 +111,7 @@ class RunningServer implements PostgresServer {
   }
 }
 
-function startOn(path: string, data: string, port: number, owner?: { uid: number; gid: number }) {
+function startOn(path: string, data: string, port: number, owner: Owner) {
   const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'shared_buffers=32MB'];
   return ServerProcess.start({
     path,
@@ -117,7 +143,7 @@ function urlOf(port: number, database: string): string {
 }
 
 /** PostgreSQL refuses to run as root. */
-function unprivilegedUser(): { uid: number; gid: number } | undefined {
+function unprivilegedUser(): Owner {
   if (process.getuid?.() !== 0) return undefined;
   const id = (option: string) => Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
+import { RedisEpoch } from '../../src/outbound/redis/redis-epoch';
 import { RedisKeys } from '../../src/outbound/redis/redis-keys';
 import type { Eviction } from '../contract/attachment-cache-schedule';
 import { startRedis, type RedisServer } from './redis-server';
@@ -12,6 +13,7 @@ export interface RedisCacheHarness {
   readonly connection: RedisConnection;
   readonly client: Redis | Cluster;
   readonly keys: RedisKeys;
+  readonly epoch: RedisEpoch;
   readonly evict: Eviction;
   cache(ttlMs: number): RedisAttachmentCache;
   journal(ttlMs: number): RedisAttachmentJournal;
@@ -37,14 +39,16 @@ export async function openRedisHarness({ isCluster }: { isCluster: boolean }): P
   });
   const { client } = connection;
   const keys = new RedisKeys(isCluster);
+  const epoch = new RedisEpoch(connection);
   return {
     server,
     connection,
     client,
     keys,
     evict: evictionFrom(client, keys),
-    cache: (ttlMs) => new RedisAttachmentCache(connection, keys, ttlMs),
-    journal: (ttlMs) => new RedisAttachmentJournal(connection, keys, ttlMs),
+    epoch,
+    cache: (ttlMs) => new RedisAttachmentCache(connection, keys, ttlMs, epoch),
+    journal: (ttlMs) => new RedisAttachmentJournal(connection, keys, ttlMs, undefined, epoch),
     empty: async () => void (await client.flushall()),
     nowMs: () => Date.now(),
     elapse: (ms) => sleep(ms),

@@ -26,6 +26,11 @@ export class AcknowledgedChanges {
     return changes;
   }
 
+  /** The store has been replaced: it may have lost everything but what the journal still has. */
+  forgetStored(): void {
+    for (const changes of this.organizations.values()) changes.forgetStored();
+  }
+
   /** If there are too many, the organisation that has most forgets its oldest. */
   private resize(difference: number): void {
     this.size += difference;

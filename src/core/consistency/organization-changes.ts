@@ -120,6 +120,14 @@ export class OrganizationChanges {
     this.resize(-1);
   }
 
+  /** The store has been replaced: it may have lost everything but what the journal still has. */
+  forgetStored(): void {
+    for (const [taskId, task] of [...this.tasks]) {
+      if (!('changes' in task)) this.drop(taskId);
+      else this.forgetStoredOf(taskId, [...task.changes.values()]);
+    }
+  }
+
   /** Makes room: forgets the task that was changed longest ago or, if it is the only one, its oldest change. */
   forgetOldest(): void {
     const [oldest] = this.tasks.keys();
@@ -128,6 +136,10 @@ export class OrganizationChanges {
     const version = change ? change.version : this.drop(oldest);
     if (change) this.forget({ taskId: oldest, key: change.key }, version);
     this.forgottenVersion = Math.max(this.forgottenVersion, version);
+  }
+
+  private forgetStoredOf(taskId: string, changes: readonly AcknowledgedChange[]): void {
+    for (const { key, version, journaled } of changes) if (!journaled) this.forget({ taskId, key }, version);
   }
 
   private changed(taskId: string): ChangedTask | undefined {

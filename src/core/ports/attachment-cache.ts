@@ -2,13 +2,14 @@ import type { Attachment, AttachmentRef } from '../domain/attachment';
 import type { WriteStamp } from '../domain/version';
 import type { OutboxChange } from './outbox';
 import type { Room } from './room';
+import type { EndedEpochs, StoreIdentity } from './store-identity';
 
 /** Permission to fill in what a later read of the store returns; void as soon as anything has changed. */
 export interface FillToken {
   /** The version that a put must exceed if nothing is known of its key. */
   readonly floor: number;
   /**
-   * The connection to the cache, counted: a new connection begins a new generation. What was read in one generation
+   * A new connection to the cache begins a new generation, and so does a new epoch. What was read in one generation
    * must not be filled in another.
    */
   readonly generation: number;
@@ -122,7 +123,32 @@ export interface ProjectionCursor {
   readonly generation: number;
   /** The names of the parts, which mean something to the adapter alone. */
   readonly parts: readonly number[];
+  /** Undefined as long as the parts belong to no database. */
+  readonly owner?: CacheOwner;
 }
+
+/** Which database a part of the cache belongs to. What was cached in another epoch of it is not known. */
+export interface CacheOwner extends Pick<StoreIdentity, 'databaseId' | 'epoch'> {
+  /** Whether a replica that has the same address for the store has entered. */
+  readonly isFamiliar: boolean;
+}
+
+/** The present epoch of a store, as a replica claims it. */
+export interface EpochClaim extends Pick<StoreIdentity, 'databaseId' | 'epoch'> {
+  /** Epochs that the replica has seen end. */
+  readonly ended: EndedEpochs;
+}
+
+/**
+ * - `entered`: the parts are in the epoch that was claimed.
+ * - `ended`: they have been in it, and are in a later one.
+ * - `unknown`: they are in another epoch of the same database, and a replica that is in it was heard of lately.
+ * - `other-database`: they belong to another database.
+ */
+export type EpochVerdict = 'entered' | 'ended' | 'unknown' | 'other-database';
+
+/** A replica of the present epoch that has not projected for so long counts as gone. */
+export const EPOCH_SILENCE_MS = 10_000;
 
 /**
  * Replies faster than the store, and may forget anything at any time, in part or as a whole; it keeps only what the
@@ -169,7 +195,14 @@ export abstract class AttachmentCache {
   /**
    * Forgets what is older than the changes, and moves the cursor to the outbox position `to`; does nothing if the
    * cursor has been moved since it was read. `changes` are all changes from the cursor to `to`; every 1,000 of them may
-   * take the time of one call.
+   * take the time of one call. Also shows that a replica is in the present epoch.
    */
   abstract project(cursor: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void>;
+
+  /**
+   * Brings the parts into the epoch that is claimed, if they may enter it: they belong to no database, or to this one and
+   * the replica has seen their epoch end, or no replica of their epoch has projected for `EPOCH_SILENCE_MS`. Then nothing
+   * is known, but for what the journal has. The worst verdict of all parts.
+   */
+  abstract enter(parts: readonly number[], claim: EpochClaim): Promise<EpochVerdict>;
 }

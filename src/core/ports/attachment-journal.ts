@@ -46,6 +46,8 @@ export interface JournalEntry {
   readonly op: string;
   /** Undefined if a newer version of the service wrote the entry, in a format that this one does not know. */
   readonly write?: JournaledWrite;
+  /** In which it was read to be drained, as in `FillToken`. */
+  readonly generation?: number;
 }
 
 export type ReadableEntry = JournalEntry & { readonly write: JournaledWrite };
@@ -75,8 +77,9 @@ export abstract class AttachmentJournal {
 
   /**
    * Removes entries from the heads of their parts of the journal, in the order given, after the store has replied.
-   * Entries of a part behind one that is not at its head are left alone: another replica was faster. Returns how many
-   * were removed. One round trip for each part, all at once.
+   * Entries of a part behind one that is not at its head are left alone: another replica was faster. So are all if the
+   * generation in which they were read has ended: the store that replied may have been replaced. Returns how many were
+   * removed. One round trip for each part, all at once.
    */
   abstract settle(settled: readonly SettledEntry[]): Promise<number>;
 

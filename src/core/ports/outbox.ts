@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../domain/domain-event';
+import type { StoreIdentity } from './store-identity';
 
 /** How long published events and tombstones are kept: longer than any absence of Redis or of a reader of events. */
 export const HISTORY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
@@ -36,6 +37,8 @@ export interface OutboxChanges {
   readonly to: number;
   /** Every change that was committed before this call lies below it. */
   readonly horizon: number;
+  /** As of this reading: the positions above mean something in this epoch only. */
+  readonly identity: StoreIdentity;
 }
 
 export interface EventQuery {
@@ -61,8 +64,8 @@ export interface EventPage {
 /** The events of changes, recorded with them in one transaction. Every method but `standDown` throws `StoreError`. */
 export abstract class Outbox {
   /**
-   * The oldest events that wait to be published, in the order of `seq`; undefined while another replica publishes. A
-   * replica that dies, or is cut off from the outbox, is replaced within five seconds.
+   * The oldest events that wait to be published, in the order of `seq`; undefined while another replica publishes, or if
+   * this one must not: the events of the store go to a bus that it does not have. A replica that dies, or is cut off from the outbox, is replaced within five seconds.
    */
   abstract unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined>;
 
@@ -83,9 +86,9 @@ export abstract class Outbox {
   abstract read(query: EventQuery, timeoutMs: number): Promise<EventPage | undefined>;
 
   /**
-   * The changes from the position `from` up to where a transaction that is still under way could add to them; about
-   * `limit`, if there are more. If `from` is undefined, or a position that this outbox has not reached, the changes of
-   * the last `lookBackMs`.
+   * The changes from the position `from` up to where a transaction that is still under way could
+   * add to them; about `limit`, if there are more. If `from` is undefined, or a position that this outbox has not
+   * reached, the changes of the last `lookBackMs`. Reaches any server, as `StoreServer.look`.
    */
   abstract changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges>;
 

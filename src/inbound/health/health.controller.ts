@@ -1,6 +1,7 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
 import { DependencyWatch, type DependencyHealth } from './dependency-watch';
+import { ProjectChanges } from '../../core/use-cases/upkeep/project-changes';
 import { Lifecycle } from './lifecycle';
 
 /** The probes of an orchestrator. */
@@ -10,6 +11,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly dependencies: DependencyWatch,
     private readonly lifecycle: Lifecycle,
+    private readonly project: ProjectChanges,
   ) {}
 
   /** Does not depend on any store: a restart would not bring a store back. */
@@ -29,12 +31,23 @@ export class HealthController {
   @Get('readyz')
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.lifecycleHealth(), () => this.dependencyHealth()]);
+    return this.health.check([
+      () => this.lifecycleHealth(),
+      () => this.databaseHealth(),
+      () => this.dependencyHealth(),
+    ]);
   }
 
   private lifecycleHealth(): HealthIndicatorResult {
     const phase = this.lifecycle.current;
     return { lifecycle: { status: phase === 'started' ? 'up' : 'down', phase } };
+  }
+
+  /** Store and cache of two databases must not serve together. A server that was replaced is only an unavailable one. */
+  private databaseHealth(): HealthIndicatorResult {
+    const { standing } = this.project;
+    const isServing = standing === 'home' || standing === 'replaced' || standing === 'starting';
+    return { database: { status: isServing ? 'up' : 'down', standing } };
   }
 
   /**

@@ -8,14 +8,18 @@ import {
   type CachedAttachment,
   type CachedPage,
   type CachedTask,
+  type CacheOwner,
+  type EpochClaim,
+  type EpochVerdict,
   type Fill,
   type PageRequest,
   type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
+import type { CacheEpoch } from '../../core/ports/cache-epoch';
 import type { Clock } from '../../core/ports/clock';
 import type { Room } from '../../core/ports/room';
 import type { OutboxChange } from '../../core/ports/outbox';
-import { GENERATION, TaskRecords } from './task-records';
+import { TaskRecords } from './task-records';
 
 /** The approximate size of an attachment without its body: its members, its record and its entries in the maps. */
 const ENTRY_OVERHEAD_BYTES = 1024;
@@ -35,13 +39,17 @@ export interface MemoryAttachmentCacheOptions {
 }
 
 /** Attachments in this process. It learns of the changes of other processes by the projection alone. */
-export class MemoryAttachmentCache extends AttachmentCache {
+export class MemoryAttachmentCache extends AttachmentCache implements CacheEpoch {
   private readonly tasks: LRUCache<string, TaskRecords>;
   /** Separate from the records, so that a task that is too large loses some of its bodies, but not its records. */
   private readonly bodies: LRUCache<string, Attachment>;
   private readonly isStoreShared: boolean;
   /** The position in the outbox up to which changes have been projected. */
   private position?: number;
+  /** There is no connection that could break: only epochs begin a generation. */
+  private generation = 0;
+  private epoch?: string;
+  private owner?: CacheOwner;
 
   constructor(
     private readonly clock: Pick<Clock, 'nowMs'>,
@@ -95,7 +103,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
       task.apply(change);
       if (change.attachment) this.keepBody(task, change.attachment);
     });
-    return Promise.resolve({ generation: GENERATION });
+    return Promise.resolve({ generation: this.generation });
   }
 
   wipe(taskId: string, version: number): Promise<void> {
@@ -105,6 +113,7 @@ export class MemoryAttachmentCache extends AttachmentCache {
 
   fill(fills: readonly Fill[]): Promise<void> {
     for (const fill of fills) {
+      if (fill.token.generation !== this.generation) continue;
       this.changeTask(fill.taskId, (task) => {
         task.fill(fill, this.clock.nowMs());
         if (fill.withBodies) fill.attachments.forEach((attachment) => this.keepBody(task, attachment));
@@ -114,8 +123,8 @@ export class MemoryAttachmentCache extends AttachmentCache {
   }
 
   cursors(): Promise<readonly ProjectionCursor[]> {
-    const { position } = this;
-    return Promise.resolve(this.isStoreShared ? [{ position, generation: GENERATION, parts: [0] }] : []);
+    const { position, generation, owner } = this;
+    return Promise.resolve(this.isStoreShared ? [{ position, generation, parts: [0], owner }] : []);
   }
 
   project({ position }: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
@@ -127,8 +136,25 @@ export class MemoryAttachmentCache extends AttachmentCache {
     return Promise.resolve();
   }
 
+  enter(_parts: readonly number[], { databaseId, epoch }: EpochClaim): Promise<EpochVerdict> {
+    this.owner = { databaseId, epoch, isFamiliar: true };
+    return Promise.resolve('entered');
+  }
+
+  /** Nothing that was known in another epoch is known in this one. */
+  use(epoch: string | undefined): void {
+    if (epoch === this.epoch) return;
+    this.epoch = epoch;
+    this.generation += 1;
+    this.position = undefined;
+    this.tasks.clear();
+    this.bodies.clear();
+  }
+
   private about(task: TaskRecords): CachedTask {
-    return { ...task.about, cursor: this.isStoreShared ? (this.position ?? 0) : Infinity };
+    const { floor, ...about } = task.about;
+    const token = { floor, generation: this.generation };
+    return { ...about, token, cursor: this.isStoreShared ? (this.position ?? 0) : Infinity };
   }
 
   /** What is known of the task. If nothing is known, every version committed until now may have been forgotten. */

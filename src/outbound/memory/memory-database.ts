@@ -7,7 +7,9 @@ import type { DeleteOutcome, PutOutcome, WriteCondition, WriteRefusal } from '..
 import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../core/ports/attachment-write';
 import type { Clock } from '../../core/ports/clock';
 import { FOLLOWED_LEVELS } from '../../core/ports/outbox';
+import { MemoryHistory } from './memory-history';
 import { MemoryOutboxRows, type OutboxRow } from './memory-outbox-rows';
+import { MemoryTransactions } from './memory-transactions';
 import { MemoryTreeDeletions } from './memory-tree-deletions';
 import { conditionRefusal, identityOf, isTombstone, type Tombstone } from './stored-attachment';
 
@@ -17,65 +19,51 @@ type Change = Pick<OutboxRow, 'taskId' | 'event' | 'kind' | 'key' | 'version'>;
  * The database that the memory stores share. A transaction writes everything at its commit and may stay open while
  * others commit, as in PostgreSQL. Stored values are immutable and never copied.
  */
-export class MemoryDatabase {
-  readonly rows = new MemoryOutboxRows();
-  private readonly tasks = new Map<string, Task | 'deleted'>();
+export class MemoryDatabase extends MemoryTransactions {
+  rows = new MemoryOutboxRows();
+  history: MemoryHistory;
+  private tasks = new Map<string, Task | 'deleted'>();
   /** By task: what it was created with, and the result that it was updated with. */
-  readonly creations = new Map<string, string>();
-  readonly results = new Map<string, string>();
-  readonly treeDeletions = new MemoryTreeDeletions();
-  private readonly attachments = new Map<string, Map<string, Attachment | Tombstone>>();
-  private readonly underWay = new Set<number>();
-  private nextXid = 1;
-  private committing?: number;
+  creations = new Map<string, string>();
+  results = new Map<string, string>();
+  treeDeletions = new MemoryTreeDeletions();
+  private attachments = new Map<string, Map<string, Attachment | Tombstone>>();
 
   /** Without a clock, every change is recorded with the time of its event. */
-  constructor(private readonly clock?: Pick<Clock, 'nowMs'>) {}
+  constructor(
+    private readonly clock?: Pick<Clock, 'nowMs'>,
+    databaseId = 'database-1',
+  ) {
+    super();
+    this.history = new MemoryHistory(databaseId);
+  }
+
+  /** What is committed, as a backup has it. */
+  copy(clock = this.clock): MemoryDatabase {
+    const copy = new MemoryDatabase(clock);
+    copy.rows = this.rows.copy();
+    copy.history = this.history.copy();
+    copy.nextXid = this.nextXid;
+    copy.tasks = new Map(this.tasks);
+    copy.creations = new Map(this.creations);
+    copy.results = new Map(this.results);
+    copy.treeDeletions = this.treeDeletions.copy();
+    copy.attachments = new Map([...this.attachments].map(([taskId, ofTask]) => [taskId, new Map(ofTask)]));
+    return copy;
+  }
+
+  /** In a cluster that begins to count its transactions there. */
+  moveTo(server: string, xid: number): void {
+    this.history.server = server;
+    this.nextXid = xid;
+  }
 
   get nowMs(): number {
     return this.clock?.nowMs() ?? 0;
   }
 
-  /** All rows, in the order of their announcement. */
-  get outbox(): readonly OutboxRow[] {
-    return this.rows.all;
-  }
-
   get events(): readonly DomainEvent[] {
-    return this.outbox.map(({ event }) => event);
-  }
-
-  /** Every transaction below it has ended. */
-  get xmin(): number {
-    const [lowest] = this.underWay;
-    return lowest ?? this.nextXid;
-  }
-
-  /** Every transaction that has begun is below it. */
-  get xmax(): number {
-    return this.nextXid;
-  }
-
-  /** Begins a transaction. It counts as open until it commits, even if it does nothing. */
-  begin(): number {
-    this.underWay.add(this.nextXid);
-    return this.nextXid++;
-  }
-
-  /** `work` must write synchronously. Calls of the stores within it belong to the transaction. */
-  commit<T>(xid: number, work: () => T): T {
-    this.committing = xid;
-    try {
-      return work();
-    } finally {
-      this.committing = undefined;
-      this.underWay.delete(xid);
-    }
-  }
-
-  /** Runs in the transaction that is committing, otherwise in its own. */
-  transaction<T>(work: () => T): T {
-    return this.committing === undefined ? this.commit(this.begin(), work) : work();
+    return this.rows.all.map(({ event }) => event);
   }
 
   /** Each op is recorded once. */
@@ -96,10 +84,6 @@ export class MemoryDatabase {
 
   recordOfTask(taskId: string, event: DomainEvent): void {
     this.record({ taskId, event, kind: 'task' });
-  }
-
-  forgetEvents(forgotten: ReadonlySet<OutboxRow>): void {
-    this.rows.forget(forgotten);
   }
 
   isDeleted(taskId: string): boolean {
@@ -136,8 +120,7 @@ export class MemoryDatabase {
 
   /** Without tombstones; expired attachments count. */
   attachmentCount(taskId: string): number {
-    const stored = [...(this.attachments.get(taskId)?.values() ?? [])];
-    return stored.filter((one) => !isTombstone(one)).length;
+    return this.storedOf(taskId).filter((one) => !isTombstone(one)).length;
   }
 
   /** Includes tombstones and expired attachments. */
@@ -151,8 +134,7 @@ export class MemoryDatabase {
   }
 
   liveAttachments(taskId: string, nowMs: number): Attachment[] {
-    const stored = [...(this.attachments.get(taskId)?.values() ?? [])];
-    return stored.filter((one): one is Attachment => !isTombstone(one) && isLive(one, nowMs));
+    return this.storedOf(taskId).filter((one): one is Attachment => !isTombstone(one) && isLive(one, nowMs));
   }
 
   put(
@@ -194,7 +176,7 @@ export class MemoryDatabase {
   }
 
   expired(nowMs: number): ExpiredAttachment[] {
-    const stored = [...this.attachments.values()].flatMap((ofTask) => [...ofTask.values()]);
+    const stored = [...this.attachments.keys()].flatMap((taskId) => this.storedOf(taskId));
     return stored.filter((one): one is ExpiredAttachment & Attachment => !isTombstone(one) && !isLive(one, nowMs));
   }
 
@@ -209,17 +191,20 @@ export class MemoryDatabase {
 
   /** Returns the number of purged tombstones. */
   purgeTombstones(belowVersion: number, limit: number): number {
-    const stored = [...this.attachments.values()].flatMap((ofTask) => [...ofTask.values()]);
+    const stored = [...this.attachments.keys()].flatMap((taskId) => this.storedOf(taskId));
     const purged = stored.filter((one) => isTombstone(one) && one.version < belowVersion).slice(0, limit);
     for (const { taskId, key } of purged) this.attachments.get(taskId)?.delete(key);
     return purged.length;
   }
 
+  private storedOf(taskId: string): (Attachment | Tombstone)[] {
+    return [...(this.attachments.get(taskId)?.values() ?? [])];
+  }
+
   /** The live attachment by which a write is judged. */
   private standing(ref: AttachmentRef, over: JournaledState | undefined, nowMs: number): Attachment | undefined {
-    const { taskId, key } = ref;
-    const isNewer = over !== undefined && over.version > (this.stored(taskId, key)?.version ?? 0);
-    if (!isNewer) return this.liveAttachment(taskId, key, nowMs);
+    const isNewer = over !== undefined && over.version > (this.stored(ref.taskId, ref.key)?.version ?? 0);
+    if (!isNewer) return this.liveAttachment(ref.taskId, ref.key, nowMs);
     return over.attachment && isLive(over.attachment, nowMs) ? over.attachment : undefined;
   }
 

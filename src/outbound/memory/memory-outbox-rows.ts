@@ -31,6 +31,14 @@ export class MemoryOutboxRows {
   private readonly ops = new Set<string>();
   private seq = 0;
 
+  /** Whether a row is published is noted in each copy by itself. */
+  copy(): MemoryOutboxRows {
+    const copy = new MemoryOutboxRows();
+    copy.seq = this.seq;
+    for (const row of this.rows) copy.enter({ ...row });
+    return copy;
+  }
+
   /** By `seq`. */
   get all(): readonly OutboxRow[] {
     return this.rows;
@@ -57,18 +65,13 @@ export class MemoryOutboxRows {
   /** Does nothing if the op already has a row. */
   add(unnumbered: Omit<OutboxRow, 'seq'>): void {
     if (this.ops.has(unnumbered.op)) return;
-    const row = { ...unnumbered, seq: ++this.seq };
-    this.ops.add(row.op);
-    this.rows.push(row);
-    if (!row.published) this.waiting.set(row.seq, row);
-    const ofTransaction = this.byXid.get(row.xid);
-    if (ofTransaction) ofTransaction.push(row);
-    else this.byXid.set(row.xid, [row]);
+    this.enter({ ...unnumbered, seq: ++this.seq });
   }
 
-  markPublished(seq: number): void {
+  markPublished(seq: number, op: string): void {
     const row = this.waiting.get(seq);
-    if (row) row.published = true;
+    if (row?.op !== op) return;
+    row.published = true;
     this.waiting.delete(seq);
   }
 
@@ -81,5 +84,14 @@ export class MemoryOutboxRows {
       if (left.length > 0) this.byXid.set(xid, left);
       else this.byXid.delete(xid);
     }
+  }
+
+  private enter(row: OutboxRow): void {
+    this.ops.add(row.op);
+    this.rows.push(row);
+    if (!row.published) this.waiting.set(row.seq, row);
+    const ofTransaction = this.byXid.get(row.xid);
+    if (ofTransaction) ofTransaction.push(row);
+    else this.byXid.set(row.xid, [row]);
   }
 }

@@ -25,7 +25,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   markPublished(events: readonly OutboxEvent[]): Promise<void> {
-    for (const { seq } of events) this.database.rows.markPublished(seq);
+    for (const { seq, event } of events) this.database.rows.markPublished(seq, event.metadata.eventId);
     return Promise.resolve();
   }
 
@@ -39,7 +39,7 @@ export class MemoryOutbox implements Outbox {
     const last = this.database.rows.lastSeq;
     const start = after === undefined ? last : /^\d{1,15}$/.test(after) ? Number(after) : Infinity;
     if (start > last) return Promise.resolve(undefined);
-    const found = this.database.outbox
+    const found = this.database.rows.all
       .filter((one) => one.seq > start && one.organization === organization)
       .filter((one) => taskId === undefined || one.taskId === taskId)
       .filter((one) => parentId === undefined || [one.taskId, ...one.ancestors].includes(parentId));
@@ -54,6 +54,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
+    const identity = this.database.history.identity();
     const { xmin: end, xmax: horizon } = this.database;
     const isKnown = from !== undefined && from <= end;
     const sinceMs = isKnown ? -Infinity : this.clock.nowMs() - lookBackMs;
@@ -64,13 +65,13 @@ export class MemoryOutbox implements Outbox {
       const rows = this.database.rows.ofTransaction(to).filter(({ atMs }) => atMs >= sinceMs);
       changes.push(...rows.flatMap(changeOf));
     }
-    return Promise.resolve({ changes, to, horizon });
+    return Promise.resolve({ changes, to, horizon, identity });
   }
 
   purge(beforeMs: number, limit: number): Promise<number> {
-    const old = this.database.outbox.filter(({ published, atMs }) => published && atMs < beforeMs);
+    const old = this.database.rows.all.filter(({ published, atMs }) => published && atMs < beforeMs);
     const purged = old.slice(0, limit);
-    this.database.forgetEvents(new Set(purged));
+    this.database.rows.forget(new Set(purged));
     return Promise.resolve(purged.length);
   }
 }

@@ -14,6 +14,12 @@ export interface DeletedParent {
 export class MemoryTreeDeletions {
   private parents: readonly DeletedParent[] = [];
 
+  copy(): MemoryTreeDeletions {
+    const copy = new MemoryTreeDeletions();
+    copy.parents = this.parents;
+    return copy;
+  }
+
   /** The oldest first. */
   begunUntil(ms: number): readonly TreeDeletion[] {
     const old = this.parents.filter(({ begunAtMs }) => begunAtMs <= ms);

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AttachmentCache } from '../../core/ports/attachment-cache';
 import { AttachmentJournal } from '../../core/ports/attachment-journal';
+import { CacheEpoch } from '../../core/ports/cache-epoch';
 import { Clock } from '../../core/ports/clock';
 import { EventBus } from '../../core/ports/event-bus';
 import { MemoryAttachmentCache, type MemoryAttachmentCacheOptions } from './memory-attachment-cache';
@@ -21,9 +22,10 @@ export class MemoryModule {
           useFactory: (clock: Clock) => new MemoryAttachmentCache(clock, { ...CACHE_LIMITS, ...options }),
           inject: [Clock],
         },
+        { provide: CacheEpoch, useExisting: AttachmentCache },
         { provide: AttachmentJournal, useClass: NoAttachmentJournal },
       ],
-      exports: [AttachmentCache, AttachmentJournal],
+      exports: [AttachmentCache, AttachmentJournal, CacheEpoch],
     };
   }
 

@@ -3,9 +3,6 @@ import { comparePlaces, listPlaceOf, type ListPlace } from '../../core/domain/li
 import type { AppliedChange, CachedTask, Fill, KnownChange } from '../../core/ports/attachment-cache';
 import type { OutboxChange } from '../../core/ports/outbox';
 
-/** This process has no connection that could break, so there is one generation only. */
-export const GENERATION = 0;
-
 interface TaskRecord extends ListPlace {
   readonly version: number;
   readonly op: string;
@@ -30,9 +27,9 @@ export class TaskRecords {
     return this.records.size;
   }
 
-  get about(): Omit<CachedTask, 'cursor'> {
-    const token = { floor: this.floor, generation: GENERATION };
-    return { token, organization: this.organization, deleted: this.deleted };
+  get about(): Omit<CachedTask, 'cursor' | 'token'> & { floor: number } {
+    const { floor, organization, deleted } = this;
+    return { floor, organization, deleted };
   }
 
   isForeignTo(organization: string): boolean {

@@ -14,7 +14,7 @@ export class PooledSession {
   private isReleased = false;
 
   constructor(
-    private readonly client: PoolClient,
+    readonly client: PoolClient,
     /** Gives a statement the same name in every session. */
     private readonly nameOf: (text: string) => string,
   ) {
@@ -37,6 +37,12 @@ export class PooledSession {
   abandon(reason: StoreError): void {
     this.broken ??= reason;
     this.release();
+  }
+
+  /** Does not go back to the pool. Returns the reason. */
+  abandonFor<Reason extends StoreError>(reason: Reason): Reason {
+    this.broken ??= reason;
+    return reason;
   }
 
   /** Back to the pool, unless it is broken. */

@@ -12,6 +12,12 @@ export function describePostgres(url: string): string {
   return `PostgreSQL at ${where}, database ${database}, user ${user}, TLS ${ssl ? 'on' : 'off'}`;
 }
 
+/** Host, port, database and TLS: with the same ones the same database is reached, whoever logs in. */
+export function postgresIdentity(url: string): string {
+  const { host, port, database, ssl } = clientOf(url);
+  return JSON.stringify([host, port, database, Boolean(ssl)]);
+}
+
 /** Opens nothing. A certificate that the URL names is read. */
 function clientOf(url: string): { host: string; port: number; user: string; database: string; ssl: unknown } {
   try {

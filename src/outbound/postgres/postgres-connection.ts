@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { lateTimer } from '../../core/consistency/late-timer';
 import { isOutage, StoreError } from '../../core/ports/store-error';
+import { AdmittedServer, OtherServerError } from './admitted-server';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { FairQueue } from './fair-queue';
 import { runMigrations } from './migrate';
@@ -32,7 +33,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   private places?: FairQueue;
   private waiting = 0;
   private servedAtMs = Number.NEGATIVE_INFINITY;
-  private isRefusing = false;
+  private readonly admitted = new AdmittedServer();
 
   constructor(private readonly database: Database) {
     this.dataSource = new DataSource(database.serving);
@@ -48,23 +49,34 @@ export class PostgresConnection implements OnApplicationShutdown {
     return runMigrations(this.database);
   }
 
-  /** Until `admit`, every call finds the server unavailable: when it is back, its schema may not be up to date yet. */
+  /** Until `admit`, every call finds the server unavailable, unless it may reach any server. */
   refuse(): void {
-    this.isRefusing = true;
+    this.admitted.admit(undefined);
   }
 
-  admit(): void {
-    this.isRefusing = false;
+  /** From now on calls reach only this run of a server. At first they reach any. */
+  admit(run: string): void {
+    this.admitted.admit(run);
+  }
+
+  /** Whether calls reach this run of a server. */
+  admits(run: string): boolean {
+    return this.admitted.includes(run);
   }
 
   async ping(timeoutMs: number): Promise<void> {
-    if (!this.isRefusing) await this.pings?.ping(timeoutMs);
-    if (this.isRefusing) throw new StoreError('postgres', 'unavailable');
+    if (!this.admitted.isNone) await this.pings?.ping(timeoutMs);
+    if (this.admitted.isNone) throw new StoreError('postgres', 'unavailable');
   }
 
   /** Takes no longer than `timeoutMs`, the wait for a session included. */
   query<Row>(text: string, values?: readonly unknown[], timeoutMs?: number, owner?: string): Promise<Row[]> {
     return this.withSession((query) => query<Row>(text, values), timeoutMs, owner);
+  }
+
+  /** The same on whichever server is there. */
+  queryAnyServer<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
+    return this.withSession((query) => query<Row>(text, values), SILENCE_TIMEOUT_MS, SERVICE, true);
   }
 
   /**
@@ -104,7 +116,9 @@ export class PostgresConnection implements OnApplicationShutdown {
     work: (query: Query) => Promise<T>,
     timeoutMs: number = SILENCE_TIMEOUT_MS,
     owner = SERVICE,
+    mayReachAny = false,
   ): Promise<T> {
+    if (this.admitted.isNone && !mayReachAny) throw new StoreError('postgres', 'unavailable');
     const startedAtMs = performance.now();
     let isWaiting = false;
     let session: PooledSession | undefined;
@@ -122,10 +136,10 @@ export class PostgresConnection implements OnApplicationShutdown {
       try {
         // The caller has stopped waiting: what was not begun must not take effect.
         if (timeout) throw timeout;
-        return await this.noting(work(session.query));
+        return await this.workIn(session, work, mayReachAny);
       } catch (error) {
         // Nothing took effect, and the session is given up: after all the others, a new one is the next.
-        if (!isStale(error) || staleSessions >= this.pool.options.max) throw error;
+        if (!mayOtherDo(error) || staleSessions >= this.pool.options.max) throw error;
       } finally {
         session.release();
       }
@@ -141,6 +155,18 @@ export class PostgresConnection implements OnApplicationShutdown {
     return Promise.race([runInTurn(), silence]).finally(() => cancel?.());
   }
 
+  private async workIn<T>(
+    session: PooledSession,
+    work: (query: Query) => Promise<T>,
+    mayReachAny: boolean,
+  ): Promise<T> {
+    if (mayReachAny) return this.noting(work(session.query));
+    await this.admitted.demand(session);
+    const result = await this.noting(work(session.query));
+    this.admitted.confirm(session);
+    return result;
+  }
+
   /** That the server serves. */
   private async noting<T>(answer: Promise<T>): Promise<T> {
     try {
@@ -154,7 +180,6 @@ export class PostgresConnection implements OnApplicationShutdown {
   }
 
   private async initialize(): Promise<void> {
-    if (this.isRefusing) throw new StoreError('postgres', 'unavailable');
     if (this.dataSource.isInitialized) return;
     this.initializing ??= this.dataSource.initialize().finally(() => (this.initializing = undefined));
     await this.initializing.catch((error: unknown) => {
@@ -180,7 +205,6 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** For every place there is a session, which the server may have to open first. */
   private async connect(): Promise<PooledSession> {
-    if (this.isRefusing) throw new StoreError('postgres', 'unavailable');
     try {
       return new PooledSession(await this.pool.connect(), (text) => this.statementName(text));
     } catch (error) {
@@ -197,4 +221,9 @@ export class PostgresConnection implements OnApplicationShutdown {
     this.statementNames.set(text, name);
     return name;
   }
+}
+
+/** Whether another session may serve the call. */
+function mayOtherDo(error: unknown): boolean {
+  return isStale(error) || error instanceof OtherServerError;
 }

@@ -2,12 +2,15 @@ import type { DomainEvent } from '../../core/domain/domain-event';
 import type { EventPage, EventQuery, Outbox, OutboxChange, OutboxChanges, OutboxEvent } from '../../core/ports/outbox';
 import { timestamp } from './attachment-row';
 import { EventReader } from './event-reader';
+import type { NatsUse } from './nats-use';
 import type { Query } from './pooled-session';
 import type { PostgresConnection } from './postgres-connection';
+import { IDENTITY_COLUMNS, identityOf, PostgresStoreServer, type IdentityRow } from './postgres-store-server';
 import type { PublisherSession } from './publisher-session';
 
 const UNPUBLISHED = 'SELECT seq, task_id, event FROM outbox WHERE NOT published ORDER BY seq LIMIT $1';
-const MARK_PUBLISHED = 'UPDATE outbox SET published = true WHERE seq = ANY ($1)';
+/** By the op as well: after a change of servers another event may have the number. */
+const MARK_PUBLISHED = 'UPDATE outbox SET published = true WHERE seq = ANY ($1) AND op_id = ANY ($2)';
 
 const BACKLOG = `
   SELECT (SELECT count(*)::integer FROM outbox WHERE NOT published) AS count, extract(epoch FROM clock_timestamp() - (
@@ -17,7 +20,8 @@ const BACKLOG = `
 /**
  * The part of the outbox that no transaction can add to any more, in the order of xid: in any other order a transaction
  * that commits late would be passed over. The limit ends between two transactions, as one may have more rows than any
- * limit. Materialized, so that no plan searches all rows for the youngest.
+ * limit. Rows of earlier epochs may be among them: to project a change again only forgets more than necessary.
+ * Materialized, so that no plan searches all rows for the youngest.
  */
 const CHANGES = `
   WITH recent AS MATERIALIZED (
@@ -28,7 +32,7 @@ const CHANGES = `
     END AS first
     FROM (SELECT pg_snapshot_xmin(now) AS xmin, pg_snapshot_xmax(now) AS xmax FROM pg_current_snapshot() AS now) AS seen
   )
-  SELECT xmin, xmax, change.* FROM bounds LEFT JOIN (
+  SELECT xmin, xmax, ${IDENTITY_COLUMNS}, change.* FROM bounds CROSS JOIN database_identity AS identity LEFT JOIN (
     SELECT xid, seq, kind, task_id, key, version, op_id, event ->> 'type' AS type FROM outbox
     WHERE xid >= (SELECT first FROM bounds) AND xid < (SELECT xmin FROM bounds) AND NOT superseded AND kind <> 'task'
     ORDER BY xid FETCH FIRST $2 ROWS WITH TIES
@@ -69,11 +73,17 @@ export class PostgresOutbox implements Outbox {
     private readonly connection: PostgresConnection,
     /** Undefined for an embedded database, which no other replica can open. */
     private readonly publisher?: PublisherSession,
+    /** Undefined if no other replica can have NATS. */
+    private readonly natsUse?: NatsUse,
   ) {
     this.events = new EventReader(connection);
   }
 
   async unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined> {
+    if (this.natsUse && !(await this.natsUse.mayPublish())) {
+      await this.standDown();
+      return undefined;
+    }
     const rows = await this.asPublisher((query) => query<OutboxRow>(UNPUBLISHED, [limit]));
     return rows?.map(({ seq, task_id, event }) => ({ seq: Number(seq), taskId: task_id, event }));
   }
@@ -84,7 +94,8 @@ export class PostgresOutbox implements Outbox {
 
   async markPublished(events: readonly OutboxEvent[]): Promise<void> {
     const seqs = events.map(({ seq }) => seq);
-    await this.connection.query(MARK_PUBLISHED, [seqs]);
+    const ops = events.map(({ event }) => event.metadata.eventId);
+    await this.connection.query(MARK_PUBLISHED, [seqs, ops]);
   }
 
   async backlog(): Promise<{ count: number; oldestAgeMs: number }> {
@@ -97,15 +108,18 @@ export class PostgresOutbox implements Outbox {
   }
 
   async changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
-    type Row = { xmin: string; xmax: string } & (ChangeRow | { xid: null });
-    const rows = (await this.connection.query<Row>(CHANGES, [from, limit, lookBackMs])) as [Row, ...Row[]];
-    const [{ xmin, xmax }] = rows;
+    type Row = { xmin: string; xmax: string } & IdentityRow & (ChangeRow | { xid: null });
+    const rows = (await this.connection.queryAnyServer<Row>(CHANGES, [from, limit, lookBackMs])) as [Row, ...Row[]];
+    const [{ xmin, xmax, ...row }] = rows;
+    // The rows that were read are of an epoch that had to end: the caller finds that its positions are of another one.
+    const identity = identityOf(row) ?? (await new PostgresStoreServer(this.connection).look());
     const found = rows.filter((row) => row.xid !== null);
     const last = found.length < limit ? undefined : found.at(-1);
     return {
       changes: found.map(changeOfRow),
       to: last ? Number(last.xid) + 1 : Number(xmin),
       horizon: Number(xmax),
+      identity,
     };
   }
 
@@ -115,7 +129,8 @@ export class PostgresOutbox implements Outbox {
   }
 
   private asPublisher<T>(work: (query: Query) => Promise<T>): Promise<T | undefined> {
-    return this.publisher ? this.publisher.lead(work) : work((text, values) => this.connection.query(text, values));
+    if (!this.publisher) return work((text, values) => this.connection.query(text, values));
+    return this.publisher.lead(work, (run) => this.connection.admits(run));
   }
 }
 

@@ -1,13 +1,16 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { AttachmentStore } from '../../core/ports/attachment-store';
 import { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
 import { Outbox } from '../../core/ports/outbox';
+import { StoreServer } from '../../core/ports/store-server';
 import { TaskStore } from '../../core/ports/task-store';
 import type { Database } from './database';
+import { NatsUse } from './nats-use';
 import { PostgresAttachmentStore } from './postgres-attachment-store';
 import { PostgresConnection } from './postgres-connection';
 import { PostgresExpiredAttachmentStore } from './postgres-expired-attachment-store';
 import { PostgresOutbox } from './postgres-outbox';
+import { PostgresStoreServer } from './postgres-store-server';
 import { PostgresTaskStore } from './postgres-task-store';
 import { PublisherSession } from './publisher-session';
 
@@ -15,7 +18,7 @@ import { PublisherSession } from './publisher-session';
 @Module({})
 export class PostgresModule {
   /** The module closes the database. */
-  static register(database: Database): DynamicModule {
+  static register(database: Database, { hasNats }: { hasNats: boolean }): DynamicModule {
     const { serverUrl } = database;
     const usePublisher = { provide: PublisherSession, useFactory: () => new PublisherSession(serverUrl as string) };
     return {
@@ -40,13 +43,24 @@ export class PostgresModule {
           inject: [PostgresConnection],
         },
         {
+          provide: StoreServer,
+          useFactory: (connection: PostgresConnection) => new PostgresStoreServer(connection),
+          inject: [PostgresConnection],
+        },
+        {
           provide: Outbox,
           useFactory: (connection: PostgresConnection, publisher?: PublisherSession) =>
-            new PostgresOutbox(connection, publisher),
+            new PostgresOutbox(connection, publisher, new NatsUse(connection, hasNats, reportMissingNats)),
           inject: [PostgresConnection, { token: PublisherSession, optional: true }],
         },
       ],
-      exports: [PostgresConnection, AttachmentStore, TaskStore, ExpiredAttachmentStore, Outbox],
+      exports: [PostgresConnection, AttachmentStore, TaskStore, ExpiredAttachmentStore, Outbox, StoreServer],
     };
   }
+}
+
+function reportMissingNats(): void {
+  new Logger('nats').warn(
+    'the events of this database go to NATS: this replica has no NATS_URL and publishes none. `dossier nats off` ends this',
+  );
 }

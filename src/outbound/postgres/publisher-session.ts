@@ -1,5 +1,7 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Client } from 'pg';
+import { StoreError } from '../../core/ports/store-error';
+import { RUN_COLUMNS, runName, type RunRow } from './admitted-server';
 import { OwnSession } from './own-session';
 import type { Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
@@ -7,7 +9,7 @@ import { prepareSession, type SessionLimits } from './session-settings';
 
 /** Any number that no other user of the database's advisory locks has taken. */
 const PUBLISHER_LOCK = '7234017283807667301';
-const TRY_LOCK = `SELECT pg_try_advisory_lock(${PUBLISHER_LOCK}) AS locked`;
+const TRY_LOCK = `SELECT pg_try_advisory_lock(${PUBLISHER_LOCK}) AS locked, ${RUN_COLUMNS}`;
 const UNLOCK = `SELECT pg_advisory_unlock(${PUBLISHER_LOCK})`;
 const CONNECT_TIMEOUT_MS = 2000;
 const QUERY_TIMEOUT_MS = 2500;
@@ -27,6 +29,8 @@ export class PublisherSession implements OnApplicationShutdown {
   private readonly session: OwnSession;
   /** The connection that has taken the lock; of no meaning once it is not the session's current one. */
   private leader?: Client;
+  /** Where the session of the leader leads. */
+  private run = '';
 
   /** `url` is that of the server. */
   constructor(url: string) {
@@ -37,14 +41,23 @@ export class PublisherSession implements OnApplicationShutdown {
     });
   }
 
-  /** Runs the work in the session that holds the lock; undefined if another replica holds it. Throws `StoreError`. */
-  async lead<T>(work: (query: Query) => Promise<T>): Promise<T | undefined> {
+  /**
+   * Runs the work in the session that holds the lock; undefined if another replica holds it. The session must lead to the
+   * run of a server that is in use. Throws `StoreError`.
+   */
+  async lead<T>(
+    work: (query: Query) => Promise<T>,
+    isInUse: (run: string) => boolean = () => true,
+  ): Promise<T | undefined> {
     try {
       const client = this.session.current ?? (await this.open());
       if (this.leader !== client) {
-        if (!(await tryLock(client))) return undefined;
+        const attempt = await tryLock(client);
+        if (!attempt.locked) return undefined;
         this.leader = client;
+        this.run = runName(attempt);
       }
+      if (!isInUse(this.run)) throw new StoreError('postgres', 'unavailable');
       return await work(async (text, values) => {
         const { rows } = await client.query({ text, values: values as unknown[] });
         return rows as never[];
@@ -79,7 +92,9 @@ export class PublisherSession implements OnApplicationShutdown {
   }
 }
 
-async function tryLock(client: Client): Promise<boolean> {
-  const { rows } = await client.query<{ locked: boolean }>(TRY_LOCK);
-  return rows[0]?.locked === true;
+type Attempt = RunRow & { locked: boolean };
+
+async function tryLock(client: Client): Promise<Attempt> {
+  const { rows } = await client.query<Attempt>(TRY_LOCK);
+  return rows[0] as Attempt;
 }

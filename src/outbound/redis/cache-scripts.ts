@@ -1,5 +1,6 @@
 import type { Cluster, Redis, Result } from 'ioredis';
-import { defineChangingScripts, defineReadingScripts, type ScriptArguments } from './lua-scripts';
+import type { EpochVerdict } from '../../core/ports/attachment-cache';
+import { defineChangingScripts, definePlainScripts, defineReadingScripts, type ScriptArguments } from './lua-scripts';
 
 /** The organisation is null if it is not known. */
 type AboutTask = [floor: string, deleted: '0' | '1', organization: string | null, cursor: string];
@@ -10,7 +11,15 @@ export type EntryReply = [key: string, op: string, outline: string[], bytes?: nu
 export type JournaledReply = [key: string, version: string, outline: string[] | null];
 export type PageReply = [...AboutTask, total: string, entries: EntryReply[], journaled?: JournaledReply[]];
 
-type TaskKeys = [control: string, index: string, attachmentPrefix: string];
+type TaskKeys = [owner: string, control: string, index: string, attachmentPrefix: string];
+/** Null for what is not known. */
+export type OwnerReply = [
+  cursor: string | null,
+  databaseId: string | null,
+  epoch: string | null,
+  isFamiliar: '0' | '1',
+];
+
 type ReadKeys = [...TaskKeys, cursor: string];
 
 declare module 'ioredis' {
@@ -21,20 +30,23 @@ declare module 'ioredis' {
     cacheApplyDeletion(...args: [...TaskKeys, ScriptArguments]): Result<string | null, Context>;
     cacheWipe(...args: [...TaskKeys, ScriptArguments]): Result<null, Context>;
     cacheFill(...args: [...TaskKeys, ScriptArguments]): Result<null, Context>;
+    cacheOwner(owner: string, cursor: string, address: string): Result<OwnerReply, Context>;
+    cacheEnter(owner: string, cursor: string, args: ScriptArguments): Result<EpochVerdict, Context>;
     cacheProject(keyCount: number, keys: readonly string[], args: ScriptArguments): Result<null, Context>;
   }
 }
 
 export function defineCacheScripts(client: Redis | Cluster): void {
   defineReadingScripts(client, {
-    cacheRead: ['read.lua', 4],
-    cacheReadPage: ['read-page.lua', 4],
+    cacheRead: ['read.lua', 5],
+    cacheReadPage: ['read-page.lua', 5],
   });
   defineChangingScripts(client, {
-    cacheApplyPut: ['apply-put.lua', 3],
-    cacheApplyDeletion: ['apply-deletion.lua', 3],
-    cacheWipe: ['wipe.lua', 3],
-    cacheFill: ['fill.lua', 3],
+    cacheApplyPut: ['apply-put.lua', 4],
+    cacheApplyDeletion: ['apply-deletion.lua', 4],
+    cacheWipe: ['wipe.lua', 4],
+    cacheFill: ['fill.lua', 4],
     cacheProject: ['project.lua'],
   });
+  definePlainScripts(client, { cacheOwner: ['owner.lua', 2], cacheEnter: ['enter.lua', 2] });
 }

@@ -38,7 +38,7 @@ export function toText(write: JournaledWrite): string {
 }
 
 /** Undefined for anything that `toText` and the script would not have written together. */
-export function fromText(text: string): JournalEntry | undefined {
+export function fromText(text: string): Omit<JournalEntry, 'generation'> | undefined {
   const [, op, replacedId, json] = /^([0-9a-f-]{36}) (\S+) (\{.*)$/s.exec(text) ?? [];
   const members = json === undefined ? undefined : parsed(json);
   if (op === undefined || !isRecord(members)) return undefined;

@@ -1,5 +1,5 @@
 import type { Cluster, Redis, Result } from 'ioredis';
-import { defineChangingScripts, type ScriptArguments } from './lua-scripts';
+import { defineChangingScripts, defineReadingScripts, type ScriptArguments } from './lua-scripts';
 
 export type AppendReply =
   | ['journaled']
@@ -8,22 +8,22 @@ export type AppendReply =
   | ['task-missing']
   | ['unknown'];
 
-type AppendKeys = [control: string, index: string, attachmentPrefix: string, journal: string];
+type AppendKeys = [owner: string, control: string, index: string, attachmentPrefix: string, journal: string];
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     journalAppend(...args: [...AppendKeys, ScriptArguments]): Result<AppendReply, Context>;
-    journalOldest(journal: string, maxEntries: number, maxBytes: number): Result<string[], Context>;
+    journalOldest(owner: string, journal: string, ...args: ScriptArguments): Result<string[], Context>;
     journalSettle(keyCount: number, keys: readonly string[], args: ScriptArguments): Result<number, Context>;
-    journalBury(journal: string, deadLetters: string, entry: string): Result<null, Context>;
+    journalBury(owner: string, journal: string, deadLetters: string, ...args: string[]): Result<null, Context>;
   }
 }
 
 export function defineJournalScripts(client: Redis | Cluster): void {
   defineChangingScripts(client, {
-    journalAppend: ['journal-append.lua', 4],
-    journalOldest: ['journal-oldest.lua', 1],
+    journalAppend: ['journal-append.lua', 5],
     journalSettle: ['journal-settle.lua'],
-    journalBury: ['journal-bury.lua', 2],
+    journalBury: ['journal-bury.lua', 3],
   });
+  defineReadingScripts(client, { journalOldest: ['journal-oldest.lua', 2] });
 }

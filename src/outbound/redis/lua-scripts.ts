@@ -20,6 +20,11 @@ export function defineChangingScripts(client: Redis | Cluster, scripts: TaskScri
   define(client, `${luaSource('task.lua')}\n${luaSource('task-changes.lua')}`, scripts);
 }
 
+/** Scripts that concern no task. */
+export function definePlainScripts(client: Redis | Cluster, scripts: TaskScripts): void {
+  define(client, '', scripts);
+}
+
 function define(client: Redis | Cluster, common: string, scripts: TaskScripts): void {
   for (const [command, [file, numberOfKeys]] of Object.entries(scripts)) {
     client.defineCommand(command, { numberOfKeys, lua: `${common}\n${luaSource(file)}` });

@@ -1,5 +1,6 @@
-import type { ProjectionCursor } from '../../core/ports/attachment-cache';
+import type { CacheOwner, ProjectionCursor } from '../../core/ports/attachment-cache';
 import type { OutboxChange } from '../../core/ports/outbox';
+import type { OwnerReply } from './cache-scripts';
 import type { RedisKeys } from './redis-keys';
 
 /** How many changes one script takes. Redis serves no other command while a script runs. */
@@ -11,19 +12,31 @@ export interface Projection {
   readonly args: readonly (string | number)[];
 }
 
-/** `position` is the text in Redis. */
+/** Shards whose replies are the same have one cursor. */
 export function cursorsOf(
-  shards: readonly { readonly shard: number; readonly position?: string }[],
+  shards: readonly { readonly shard: number; readonly reply: OwnerReply }[],
   generation: number,
 ): ProjectionCursor[] {
-  const byPosition = new Map<number | undefined, number[]>();
-  for (const { shard, position } of shards) {
-    const known = position !== undefined && /^\d+$/.test(position) ? safeInteger(position) : undefined;
-    const parts = byPosition.get(known);
-    if (parts) parts.push(shard);
-    else byPosition.set(known, [shard]);
+  const alike = new Map<string, { reply: OwnerReply; parts: number[] }>();
+  for (const { shard, reply } of shards) {
+    const name = JSON.stringify([positionOf(reply), ...reply.slice(1)]);
+    const group = alike.get(name);
+    if (group) group.parts.push(shard);
+    else alike.set(name, { reply, parts: [shard] });
   }
-  return [...byPosition].map(([position, parts]) => ({ position, generation, parts }));
+  return [...alike.values()].map(({ reply, parts }) => {
+    const owner = ownerOf(reply);
+    return { position: positionOf(reply), generation, parts, ...(owner && { owner }) };
+  });
+}
+
+function positionOf([position]: OwnerReply): number | undefined {
+  return position !== null && /^\d+$/.test(position) ? safeInteger(position) : undefined;
+}
+
+function ownerOf([, databaseId, epoch, isFamiliar]: OwnerReply): CacheOwner | undefined {
+  if (databaseId === null || epoch === null) return undefined;
+  return { databaseId, epoch, isFamiliar: isFamiliar === '1' };
 }
 
 /**
@@ -35,6 +48,7 @@ export function projections(
   changes: readonly OutboxChange[],
   to: number,
   keys: RedisKeys,
+  epoch: string,
 ): Projection[][] {
   const byShard = new Map(parts.map((shard) => [shard, [] as OutboxChange[]]));
   for (const change of changes) byShard.get(keys.shardOf(change.taskId))?.push(change);
@@ -44,8 +58,8 @@ export function projections(
       const numbers = new Map(taskIds.map((taskId, at) => [taskId, at + 1]));
       const rows = chunk.flatMap((change) => [numbers.get(change.taskId) as number, ...argumentsOf(change)]);
       return {
-        keys: [keys.cursor(shard), ...taskIds.flatMap((taskId) => keys.ofTask(taskId))],
-        args: [position ?? '', i + 1 === chunks.length ? to : '', ...rows],
+        keys: [keys.owner(shard), keys.cursor(shard), ...taskIds.flatMap((taskId) => keys.ofTask(taskId))],
+        args: [epoch, position ?? '', i + 1 === chunks.length ? to : '', ...rows],
       };
     }),
   );

@@ -3,11 +3,14 @@ import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
 import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import {
   AttachmentCache,
+  EPOCH_SILENCE_MS,
   type AppliedChange,
   type AppliedReply,
   type CachedAttachment,
   type CachedPage,
   type CachedTask,
+  type EpochClaim,
+  type EpochVerdict,
   type Fill,
   type PageRequest,
   type ProjectionCursor,
@@ -20,6 +23,7 @@ import { cachedAttachment, cachedTask, journaledChanges, scriptArguments } from 
 import { defineCacheScripts, type EntryReply, type RecordReply } from './cache-scripts';
 import { cursorsOf, projections, type Projection } from './projection';
 import type { RedisConnection } from './redis-connection';
+import { RedisEpoch } from './redis-epoch';
 import { nothingIfWrongType, orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 
@@ -34,15 +38,18 @@ interface KeysRead {
 
 /**
  * Attachments in Redis, shared by all replicas. In one round trip all commands of a call are sent at once, each to the
- * node that has its slot. The generation of a reply is that of the connection when its command is sent.
+ * node that has its slot. The generation of a reply is the one in which its command is sent.
  */
 export class RedisAttachmentCache extends AttachmentCache {
   private readonly client: Redis | Cluster;
 
   constructor(
-    private readonly connection: RedisConnection,
+    connection: RedisConnection,
     private readonly keys: RedisKeys,
     private readonly ttlMs: number,
+    private readonly epoch = new RedisEpoch(connection),
+    /** A fingerprint of the address of the store. */
+    private readonly address = 'unknown',
   ) {
     super();
     this.client = connection.client;
@@ -60,8 +67,8 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async readTask(taskId: string): Promise<CachedTask> {
-    const { generation } = this.connection;
-    return cachedTask(await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), [])), generation);
+    const { generation, name } = this.epoch;
+    return cachedTask(await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), [name])), generation);
   }
 
   readPage(request: PageRequest): Promise<CachedPage> {
@@ -69,18 +76,18 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async apply({ taskId, key, stamp, attachment }: AppliedChange): Promise<AppliedReply> {
-    const { generation } = this.connection;
-    const keys = this.keys.ofTask(taskId);
+    const { generation, name } = this.epoch;
+    const keys = this.keys.ofOwnedTask(taskId);
     const newer = await orStoreError(
       attachment
-        ? this.client.cacheApplyPut(...keys, [this.ttlMs, ...scriptArguments(attachment, true)])
-        : this.client.cacheApplyDeletion(...keys, [this.ttlMs, key, stamp.version, stamp.op]),
+        ? this.client.cacheApplyPut(...keys, [name, this.ttlMs, ...scriptArguments(attachment, true)])
+        : this.client.cacheApplyDeletion(...keys, [name, this.ttlMs, key, stamp.version, stamp.op]),
     );
     return { newer: newer === null ? undefined : Number(newer), generation };
   }
 
   async wipe(taskId: string, version: number): Promise<void> {
-    await orStoreError(this.client.cacheWipe(...this.keys.ofTask(taskId), [this.ttlMs, version]));
+    await orStoreError(this.client.cacheWipe(...this.keys.ofOwnedTask(taskId), [this.epoch.name, this.ttlMs, version]));
   }
 
   async fill(fills: readonly Fill[]): Promise<void> {
@@ -88,19 +95,28 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   async cursors(): Promise<readonly ProjectionCursor[]> {
-    const { generation } = this.connection;
-    const { shards } = this.keys;
-    const positions = await anyAnswers(
-      shards.map(async (shard) => {
-        const position = this.client.get(this.keys.cursor(shard)).catch(nothingIfWrongType);
-        return { shard, position: (await orStoreError(position)) ?? undefined };
+    const { generation } = this.epoch;
+    const { keys, address, client } = this;
+    const replies = await anyAnswers(
+      keys.shards.map(async (shard) => {
+        const reply = client.cacheOwner(keys.owner(shard), keys.cursor(shard), address);
+        return { shard, reply: await orStoreError(reply) };
       }),
     );
-    return cursorsOf(positions, generation);
+    return cursorsOf(replies, generation);
   }
 
   async project(cursor: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
-    await Promise.all(projections(cursor, changes, to, this.keys).map((calls) => this.projectShard(calls)));
+    const calls = projections(cursor, changes, to, this.keys, this.epoch.name);
+    await Promise.all(calls.map((ofShard) => this.projectShard(ofShard)));
+  }
+
+  async enter(parts: readonly number[], { databaseId, epoch, ended }: EpochClaim): Promise<EpochVerdict> {
+    const args = [databaseId, epoch, this.address, EPOCH_SILENCE_MS, ...ended];
+    const verdicts = await Promise.all(
+      parts.map((shard) => orStoreError(this.client.cacheEnter(this.keys.owner(shard), this.keys.cursor(shard), args))),
+    );
+    return verdicts.find((verdict) => verdict !== 'entered') ?? 'entered';
   }
 
   /** Every task has its part of the guess. What turns out to be larger is read again as soon as all of it has room. */
@@ -129,8 +145,8 @@ export class RedisAttachmentCache extends AttachmentCache {
     { taskId, organization, keys }: KeysRead,
     maxBytes: number,
   ): Promise<ReadonlyMap<string, CachedAttachment> | number> {
-    const { generation } = this.connection;
-    const args = [organization, Math.min(maxBytes, Number.MAX_SAFE_INTEGER), ...keys];
+    const { generation, name } = this.epoch;
+    const args = [name, organization, Math.min(maxBytes, Number.MAX_SAFE_INTEGER), ...keys];
     const reply = await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), args));
     const [, , , , ...records] = reply;
     if (typeof records[0] === 'string') return Number(records[0]);
@@ -144,8 +160,8 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   private async askForPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
-    const { generation } = this.connection;
-    const args: (string | number)[] = [organization, nowMs];
+    const { generation, name } = this.epoch;
+    const args: (string | number)[] = [name, organization, nowMs];
     if (page) {
       args.push(page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1);
       args.push(...page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]));
@@ -180,17 +196,19 @@ export class RedisAttachmentCache extends AttachmentCache {
    */
   private async fillTask(fill: Fill): Promise<void> {
     const { taskId, token, organization, attachments, withBodies, complete } = fill;
-    const keys = this.keys.ofTask(taskId);
+    const keys = this.keys.ofOwnedTask(taskId);
     let from = 0;
     do {
       // Redis may have come back with older data, in which nothing shows that the token is void.
-      if (token.generation !== this.connection.generation) return;
+      if (token.generation !== this.epoch.generation) return;
       const chunk = attachments.slice(from, from + FILL_CHUNK);
       from += FILL_CHUNK;
       const whole = fill.isNewTask ? 'new' : 'whole';
       const completes = complete && from >= attachments.length ? whole : 'part';
       const rows = chunk.flatMap((attachment) => scriptArguments(attachment, withBodies));
-      await orStoreError(this.client.cacheFill(...keys, [this.ttlMs, token.floor, organization, completes, ...rows]));
+      await orStoreError(
+        this.client.cacheFill(...keys, [this.epoch.name, this.ttlMs, token.floor, organization, completes, ...rows]),
+      );
     } while (from < attachments.length);
   }
 
@@ -198,7 +216,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     for (const { keys, args } of calls) await orStoreError(this.client.cacheProject(keys.length, keys, args));
   }
 
-  private readKeysOf(taskId: string): [string, string, string, string] {
-    return [...this.keys.ofTask(taskId), this.keys.cursor(this.keys.shardOf(taskId))];
+  private readKeysOf(taskId: string): [string, string, string, string, string] {
+    return [...this.keys.ofOwnedTask(taskId), this.keys.cursor(this.keys.shardOf(taskId))];
   }
 }

@@ -15,6 +15,7 @@ import { scriptArguments } from './cache-replies';
 import { fromText, refOf, toText } from './journal-entry';
 import { defineJournalScripts, type AppendReply } from './journal-scripts';
 import type { RedisConnection } from './redis-connection';
+import { RedisEpoch } from './redis-epoch';
 import { nothingIfWrongType, orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 
@@ -29,11 +30,12 @@ export class RedisAttachmentJournal extends AttachmentJournal {
   private readonly client: Redis | Cluster;
 
   constructor(
-    private readonly connection: RedisConnection,
+    connection: RedisConnection,
     private readonly keys: RedisKeys,
     private readonly ttlMs: number,
     /** Called for each new dead letter; without an entry if it cannot be read. */
     private readonly onDeadLetter: (entry?: JournalEntry) => void = () => undefined,
+    private readonly epoch = new RedisEpoch(connection),
   ) {
     super();
     this.client = connection.client;
@@ -41,24 +43,27 @@ export class RedisAttachmentJournal extends AttachmentJournal {
   }
 
   async append(write: JournaledWrite, nowMs: number): Promise<JournalOutcome> {
-    const { generation } = this.connection;
+    const { generation, name } = this.epoch;
     const { taskId } = refOf(write);
-    const args = [this.ttlMs, write.organization, nowMs, toText(write), ...writeArguments(write)];
+    const args = [name, this.ttlMs, write.organization, nowMs, toText(write), ...writeArguments(write)];
     const journal = this.keys.journal(this.keys.shardOf(taskId));
     return outcomeOf(
-      await orStoreError(this.client.journalAppend(...this.keys.ofTask(taskId), journal, args)),
+      await orStoreError(this.client.journalAppend(...this.keys.ofOwnedTask(taskId), journal, args)),
       generation,
     );
   }
 
   async oldest(): Promise<readonly (readonly JournalEntry[])[]> {
-    const shards = this.keys.shards.map((shard) => this.oldestOf(shard));
+    const { generation, name } = this.epoch;
+    const shards = this.keys.shards.map((shard) => this.oldestOf(shard, generation, name));
     const entries = await inTime(anyAnswers(shards), CACHE_TIMEOUT_MS);
     return entries.filter(({ length }) => length > 0);
   }
 
   async settle(settled: readonly SettledEntry[]): Promise<number> {
-    const parts = groupedBy(settled, ({ entry }) => String(this.keys.shardOf(entry.ref.taskId)));
+    const { generation } = this.epoch;
+    const valid = settled.filter(({ entry }) => entry.generation === generation);
+    const parts = groupedBy(valid, ({ entry }) => String(this.keys.shardOf(entry.ref.taskId)));
     const counts = await Promise.all(parts.flatMap((part) => this.settlePart(part)));
     return counts.reduce((sum, count) => sum + count, 0);
   }
@@ -84,11 +89,12 @@ export class RedisAttachmentJournal extends AttachmentJournal {
   private async settleChunk(chunk: readonly SettledEntry[]): Promise<number> {
     const shard = this.keys.shardOf((chunk[0] as SettledEntry).entry.ref.taskId);
     const keys = [
+      this.keys.owner(shard),
       ...chunk.flatMap(({ entry }) => this.keys.ofTask(entry.ref.taskId)),
       this.keys.journal(shard),
       this.keys.deadLetters(shard),
     ];
-    const args = [this.ttlMs, ...chunk.flatMap(settleArguments)];
+    const args = [this.epoch.name, this.ttlMs, ...chunk.flatMap(settleArguments)];
     const taken = await orStoreError(this.client.journalSettle(keys.length, keys, args));
     for (const { entry, outcome } of chunk.slice(0, taken)) {
       if (outcome.state === 'refused') this.onDeadLetter(entry);
@@ -97,16 +103,16 @@ export class RedisAttachmentJournal extends AttachmentJournal {
   }
 
   /** Ends before an entry that cannot be read. Such an entry is moved when it is the oldest. */
-  private async oldestOf(shard: number): Promise<readonly JournalEntry[]> {
-    const journal = this.keys.journal(shard);
-    const texts = await orStoreError(this.client.journalOldest(journal, MAX_OLDEST, MAX_OLDEST_BYTES));
+  private async oldestOf(shard: number, generation: number, epoch: string): Promise<readonly JournalEntry[]> {
+    const [owner, journal] = [this.keys.owner(shard), this.keys.journal(shard)];
+    const texts = await orStoreError(this.client.journalOldest(owner, journal, epoch, MAX_OLDEST, MAX_OLDEST_BYTES));
     const entries: JournalEntry[] = [];
     for (const text of texts) {
       const entry = fromText(text);
-      if (entry) entries.push(entry);
+      if (entry) entries.push({ ...entry, generation });
       else if (entries.length > 0) break;
       else {
-        await orStoreError(this.client.journalBury(journal, this.keys.deadLetters(shard), text));
+        await orStoreError(this.client.journalBury(owner, journal, this.keys.deadLetters(shard), epoch, text));
         this.onDeadLetter();
       }
     }

@@ -1,8 +1,8 @@
 import { ReplyError } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
 
-/** Replies of a server that can be reached but cannot serve for now. */
-const NOT_SERVING = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN) /;
+/** Replies of a server that can be reached but cannot serve for now; `EPOCH` is the scripts' own. */
+const NOT_SERVING = /^(EPOCH|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN) /;
 
 export function toStoreError(error: unknown): StoreError {
   return new StoreError('redis', outcomeOf(error), { cause: error });

@@ -44,9 +44,19 @@ export class RedisKeys {
     return `${this.taskPrefix(taskId)}:attachment:`;
   }
 
-  /** The three names above, as the scripts on a task take them. */
+  /** The three names above. */
   ofTask(taskId: string): [control: string, index: string, attachmentPrefix: string] {
     return [this.control(taskId), this.index(taskId), this.attachmentPrefix(taskId)];
+  }
+
+  /** The names of the task with the owner of its shard before them, as the scripts on a task take them. */
+  ofOwnedTask(taskId: string): [owner: string, control: string, index: string, attachmentPrefix: string] {
+    return [this.owner(this.shardOf(taskId)), ...this.ofTask(taskId)];
+  }
+
+  /** A hash: the database and the epoch to which everything in the shard belongs. */
+  owner(shard: number): string {
+    return `${this.shardPrefix(shard)}cb:store`;
   }
 
   /** A list: writes that the database has not seen, oldest first. */

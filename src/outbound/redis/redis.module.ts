@@ -3,9 +3,11 @@ import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import { AttachmentCache } from '../../core/ports/attachment-cache';
 import { AttachmentJournal, type JournalEntry } from '../../core/ports/attachment-journal';
+import { CacheEpoch } from '../../core/ports/cache-epoch';
 import { RedisAttachmentCache } from './redis-attachment-cache';
 import { RedisAttachmentJournal } from './redis-attachment-journal';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection';
+import { RedisEpoch } from './redis-epoch';
 import { versionOf } from './journal-entry';
 import { RedisKeys } from './redis-keys';
 
@@ -16,32 +18,47 @@ export interface RedisModuleOptions extends Pick<RedisConnectionOptions, 'url' |
   readonly cacheTtlMs: number;
   /** Before the name of every key. */
   readonly prefix: string;
+  /** A fingerprint of the address of the store: another replica with the same one has the same store. */
+  readonly storeAddress: string;
 }
 
 /** The cache that all replicas share, and the journal in it. */
 @Module({})
 export class RedisModule {
-  static register({ url, isCluster, prefix, cacheTtlMs }: RedisModuleOptions): DynamicModule {
+  static register({ url, isCluster, prefix, cacheTtlMs, storeAddress }: RedisModuleOptions): DynamicModule {
     const keys = new RedisKeys(isCluster, prefix);
     return {
       module: RedisModule,
       providers: [
         { provide: RedisConnection, useFactory: () => connect({ url, isCluster }) },
         {
-          provide: AttachmentCache,
-          useFactory: (connection: RedisConnection) => new RedisAttachmentCache(connection, keys, cacheTtlMs),
+          provide: CacheEpoch,
+          // Nothing is believed, journaled or drained before it is known to whom this Redis belongs.
+          useFactory: (connection: RedisConnection) => unusedEpoch(connection),
           inject: [RedisConnection],
         },
         {
+          provide: AttachmentCache,
+          useFactory: (connection: RedisConnection, epoch: RedisEpoch) =>
+            new RedisAttachmentCache(connection, keys, cacheTtlMs, epoch, storeAddress),
+          inject: [RedisConnection, CacheEpoch],
+        },
+        {
           provide: AttachmentJournal,
-          useFactory: (connection: RedisConnection) =>
-            new RedisAttachmentJournal(connection, keys, cacheTtlMs, reportDeadLetter),
-          inject: [RedisConnection],
+          useFactory: (connection: RedisConnection, epoch: RedisEpoch) =>
+            new RedisAttachmentJournal(connection, keys, cacheTtlMs, reportDeadLetter, epoch),
+          inject: [RedisConnection, CacheEpoch],
         },
       ],
-      exports: [RedisConnection, AttachmentCache, AttachmentJournal],
+      exports: [RedisConnection, AttachmentCache, AttachmentJournal, CacheEpoch],
     };
   }
+}
+
+function unusedEpoch(connection: RedisConnection): RedisEpoch {
+  const epoch = new RedisEpoch(connection);
+  epoch.use(undefined);
+  return epoch;
 }
 
 /** An acknowledged write is not in the store, and never will be by itself. */

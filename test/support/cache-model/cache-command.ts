@@ -70,6 +70,7 @@ export type Command =
       readonly by: number;
       readonly changes: readonly { task: Pick; row: Row; change: 'put' | 'deletion' | 'task-deleted' }[];
     }
+  | { readonly kind: 'enter'; readonly database: Pick; readonly epoch: Pick; readonly ended: readonly Pick[] }
   | { readonly kind: 'evict'; readonly task: Pick; readonly key: Pick; readonly piece: Piece }
   | { readonly kind: 'age'; readonly task: Pick };
 
@@ -175,6 +176,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
         }),
         { maxLength: 3, size: 'max' },
       ),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: kind('enter'),
+      database: mostly(9, 0, 1),
+      epoch: fc.nat(2),
+      ended: fc.array(fc.nat(2), { maxLength: 2, size: 'max' }),
     }),
   },
   {

@@ -16,16 +16,21 @@ import type { OutboxChange } from '../../../src/core/ports/outbox';
 import { RedisAttachmentCache } from '../../../src/outbound/redis/redis-attachment-cache';
 import { RedisAttachmentJournal } from '../../../src/outbound/redis/redis-attachment-journal';
 import type { RedisConnection } from '../../../src/outbound/redis/redis-connection';
+import { RedisEpoch } from '../../../src/outbound/redis/redis-epoch';
 import { RedisKeys } from '../../../src/outbound/redis/redis-keys';
 import { sampleAttachment } from '../sample-attachment';
 import type { Command, Row, StampChoice } from './cache-command';
 import { CacheModel } from './cache-model';
 import { ModelAttachmentCache } from './model-attachment-cache';
 import { ModelAttachmentJournal } from './model-attachment-journal';
+import { ModelEpoch } from './model-epoch';
 import { contentsOfModel, contentsOfRedis, namesOf } from './redis-contents';
 
 const TTL_MS = 3_600_000;
 const AGED_TTL_MS = 600_000;
+const ADDRESS = 'address-1';
+const DATABASES = ['database-1', 'database-2'] as const;
+const EPOCHS = ['epoch-1', 'epoch-2', 'epoch-3'] as const;
 const ORGANIZATIONS = ['acme', 'other'] as const;
 const KEYS = ['a', 'b', '{ü}:c'] as const;
 const LONG_AGO_MS = Date.UTC(2025, 5, 1);
@@ -67,25 +72,28 @@ export class CacheLane {
   private readonly taskIds: readonly string[];
   private readonly cache: RedisAttachmentCache;
   private readonly journal: RedisAttachmentJournal;
+  private readonly epoch: RedisEpoch;
 
   constructor(
-    private readonly connection: RedisConnection,
+    connection: RedisConnection,
     isCluster: boolean,
     private readonly shard: number,
   ) {
     this.client = connection.client;
     this.names = new ShardKeys(isCluster, shard);
     this.taskIds = tasksOf(this.names, shard);
-    this.cache = new RedisAttachmentCache(connection, this.names, TTL_MS);
-    this.journal = new RedisAttachmentJournal(connection, this.names, TTL_MS);
+    this.epoch = new RedisEpoch(connection);
+    this.cache = new RedisAttachmentCache(connection, this.names, TTL_MS, this.epoch, ADDRESS);
+    this.journal = new RedisAttachmentJournal(connection, this.names, TTL_MS, undefined, this.epoch);
   }
 
   async run(commands: readonly Command[]): Promise<void> {
     const names = { shard: this.shard, taskIds: this.taskIds, keys: KEYS };
     await this.client.del(...namesOf(this.names, names));
-    const { client, connection, cache, journal, taskIds } = this;
+    const { client, epoch, cache, journal, taskIds } = this;
+    epoch.use('');
     const nowMs = Date.now();
-    const sequence = new Sequence({ client, connection, names: this.names, cache, journal, taskIds, nowMs });
+    const sequence = new Sequence({ client, epoch, names: this.names, cache, journal, taskIds, nowMs });
     for (const command of commands) await sequence.take(command);
     const redis = await contentsOfRedis(client, this.names, names);
     expectSame('contents', redis, contentsOfModel(sequence.model, names, nowMs));
@@ -94,7 +102,7 @@ export class CacheLane {
 
 interface Side {
   readonly client: Redis | Cluster;
-  readonly connection: RedisConnection;
+  readonly epoch: RedisEpoch;
   readonly names: RedisKeys;
   readonly cache: RedisAttachmentCache;
   readonly journal: RedisAttachmentJournal;
@@ -106,16 +114,21 @@ class Sequence {
   readonly model: CacheModel;
   private readonly modelCache: ModelAttachmentCache;
   private readonly modelJournal: ModelAttachmentJournal;
+  private readonly modelEpoch: ModelEpoch;
   private readonly tokens: FillToken[] = [];
   private settled?: JournalEntry;
   private givenFloor = 0;
   private ops = 0;
 
   constructor(private readonly redis: Side) {
-    const generation = () => redis.connection.generation;
+    // The model counts the changes of the epoch by itself.
+    const before = redis.epoch.generation;
+    const generation = () => before;
     this.model = new CacheModel({ ttlMs: TTL_MS, nowMs: () => redis.nowMs, newFloor: () => this.givenFloor });
-    this.modelCache = new ModelAttachmentCache(this.model, generation);
-    this.modelJournal = new ModelAttachmentJournal(this.model, generation);
+    const epoch = new ModelEpoch(this.model, generation);
+    this.modelCache = new ModelAttachmentCache(this.model, epoch, ADDRESS);
+    this.modelJournal = new ModelAttachmentJournal(this.model, epoch);
+    this.modelEpoch = epoch;
   }
 
   async take(command: Command): Promise<void> {
@@ -148,6 +161,8 @@ class Sequence {
         return expectSame('oldest', await this.redis.journal.oldest(), await this.modelJournal.oldest());
       case 'backlog':
         return expectSame('backlog', await this.redis.journal.backlog(), await this.modelJournal.backlog());
+      case 'enter':
+        return this.enter(command);
       case 'cursors':
         return expectSame('cursors', await this.redis.cache.cursors(), await this.cursorsOfModel());
     }
@@ -259,6 +274,22 @@ class Sequence {
     const to = (here?.position ?? 100) + by;
     await this.redis.cache.project(cursor, rows, to);
     await this.modelCache.project(cursor, rows, to);
+  }
+
+  /** Afterwards both use the epoch that was claimed, whether or not it may be entered. */
+  private async enter({ database, epoch, ended }: Command & { kind: 'enter' }): Promise<void> {
+    const claim = {
+      databaseId: DATABASES[database] as string,
+      epoch: EPOCHS[epoch] as string,
+      ended: new Set(ended.map((one) => EPOCHS[one] as string)),
+    };
+    const verdict = await this.redis.cache.enter(this.redis.names.shards, claim);
+    expectSame('enter', verdict, await this.modelCache.enter(this.redis.names.shards, claim));
+    if (verdict !== 'entered') return;
+    this.redis.epoch.use(claim.epoch);
+    this.modelEpoch.use(claim.epoch);
+    // What is left of the epoch before gets a new floor, which only a read tells.
+    for (const taskId of this.redis.taskIds) await this.readTask(taskId);
   }
 
   /** As Redis evicts: nothing that has no lifetime. */

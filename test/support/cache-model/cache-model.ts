@@ -9,11 +9,15 @@ import type {
   CachedAttachment,
   CachedPage,
   CachedTask,
+  CacheOwner,
+  EpochClaim,
+  EpochVerdict,
   Fill,
   JournaledChange,
   KnownChange,
   PageRequest,
 } from '../../../src/core/ports/attachment-cache';
+import { EPOCH_SILENCE_MS } from '../../../src/core/ports/attachment-cache';
 import type {
   JournalEntry,
   JournalOutcome,
@@ -62,6 +66,16 @@ export interface CacheSnapshot {
   readonly journal: readonly JournalItem[];
   readonly deadLetters: readonly BuriedItem[];
   readonly cursor?: number;
+  readonly owner?: ModelOwner;
+}
+
+/** To whom all of this belongs. */
+interface ModelOwner {
+  readonly databaseId: string;
+  readonly epoch: string;
+  readonly ended: readonly string[];
+  readonly markMs: number;
+  readonly addresses: ReadonlySet<string>;
 }
 
 /**
@@ -74,8 +88,36 @@ export class CacheModel {
   deadLetters: BuriedItem[] = [];
   /** The outbox position up to which everything here has been brought. */
   cursor?: number;
+  private owner?: ModelOwner;
 
   constructor(private readonly options: CacheModelOptions) {}
+
+  /** Without an owner, it is in the epoch without a name. */
+  isIn(epoch: string): boolean {
+    return epoch === (this.owner?.epoch ?? '');
+  }
+
+  ownerFor(address: string): CacheOwner | undefined {
+    if (!this.owner) return undefined;
+    const { databaseId, epoch, addresses } = this.owner;
+    return { databaseId, epoch, isFamiliar: addresses.has(address) };
+  }
+
+  enter({ databaseId, epoch, ended }: EpochClaim, address: string): EpochVerdict {
+    const { owner } = this;
+    if (owner && owner.databaseId !== databaseId) return 'other-database';
+    if (owner?.epoch !== epoch) {
+      if (owner?.ended.includes(epoch)) return 'ended';
+      const isAlive = owner && this.nowMs() - owner.markMs < EPOCH_SILENCE_MS;
+      if (isAlive && !ended.has(owner.epoch)) return 'unknown';
+      this.cursor = undefined;
+    }
+    const markMs = owner?.epoch === epoch ? owner.markMs : this.nowMs();
+    const before = owner && owner.epoch !== epoch ? [...owner.ended, owner.epoch] : (owner?.ended ?? []);
+    const addresses = new Set(owner?.addresses).add(address);
+    this.owner = { databaseId, epoch, ended: before, markMs, addresses };
+    return 'entered';
+  }
 
   read(taskId: string, organization: string, keys: readonly string[]): TaskAnswer & { found: readonly KeyAnswer[] } {
     const task = this.task(taskId);
@@ -195,8 +237,10 @@ export class CacheModel {
     if (state === 'refused') this.deadLetters.push({ ...head, reason: outcome.reason });
     if (!control) return true;
     control.undrained = Math.max(control.undrained - 1, 0);
+    const isOutdated = state === 'refused' || (state === 'superseded' && control.carried);
+    if (control.undrained === 0) control.carried = false;
     if (control.overtaken.get(key) === op) control.overtaken.delete(key);
-    if (isNewest && state === 'refused') {
+    if (isNewest && isOutdated) {
       task.remove(control, key);
       forget(control, record.version);
     } else if (isNewest) {
@@ -216,6 +260,7 @@ export class CacheModel {
       else invalidate(task, task.control, change);
     }
     this.cursor = to;
+    if (this.owner) this.owner = { ...this.owner, markMs: this.nowMs() };
   }
 
   evictControl(taskId: string): void {
@@ -244,15 +289,16 @@ export class CacheModel {
   }
 
   snapshot(): CacheSnapshot {
-    const { journal, deadLetters, cursor } = this;
-    return { tasks: cloneAll(this.tasks), journal: [...journal], deadLetters: [...deadLetters], cursor };
+    const { journal, deadLetters, cursor, owner } = this;
+    return { tasks: cloneAll(this.tasks), journal: [...journal], deadLetters: [...deadLetters], cursor, owner };
   }
 
-  restore({ tasks, journal, deadLetters, cursor }: CacheSnapshot): void {
+  restore({ tasks, journal, deadLetters, cursor, owner }: CacheSnapshot): void {
     this.tasks = cloneAll(tasks);
     this.journal = [...journal];
     this.deadLetters = [...deadLetters];
     this.cursor = cursor;
+    this.owner = owner;
   }
 
   /** A copy of what is kept of one task. */
@@ -267,6 +313,8 @@ export class CacheModel {
       this.tasks.set(taskId, task);
     }
     task.dropEnded(this.nowMs());
+    const epoch = this.owner?.epoch ?? '';
+    if (task.control && task.control.epoch !== epoch) task.keepJournaled(task.control, epoch, this.options.newFloor());
     return task;
   }
 
@@ -274,15 +322,16 @@ export class CacheModel {
   private open(task: TaskState): Control {
     if (!task.control) {
       const endsAtMs = this.nowMs() + UNFILLED_TTL_MS;
-      const nothing = { complete: false, undrained: 0, records: new Map(), overtaken: new Map() };
-      task.control = { ...nothing, floor: this.options.newFloor(), endsAtMs };
+      const nothing = { complete: false, undrained: 0, carried: false, records: new Map(), overtaken: new Map() };
+      task.control = { ...nothing, epoch: this.owner?.epoch ?? '', floor: this.options.newFloor(), endsAtMs };
       task.index = undefined;
     }
     return task.control;
   }
 
-  private about({ floor, deletedVersion, organization }: Control): TaskAnswer {
-    return { floor, deleted: deletedVersion !== undefined, organization, cursor: this.cursor ?? 0 };
+  private about({ floor, deletedVersion, organization, carried }: Control): TaskAnswer {
+    const cursor = carried ? 0 : (this.cursor ?? 0);
+    return { floor, deleted: deletedVersion !== undefined, organization, cursor };
   }
 
   private fillIn(task: TaskState, control: Control, attachment: Attachment, withBody: boolean): void {

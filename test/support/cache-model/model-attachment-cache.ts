@@ -6,64 +6,85 @@ import {
   type CachedAttachment,
   type CachedPage,
   type CachedTask,
+  type EpochClaim,
+  type EpochVerdict,
   type Fill,
   type PageRequest,
   type ProjectionCursor,
 } from '../../../src/core/ports/attachment-cache';
 import type { OutboxChange } from '../../../src/core/ports/outbox';
 import type { CacheModel, KeyAnswer, TaskAnswer } from './cache-model';
+import { inEpoch, ModelEpoch, type UsedEpoch } from './model-epoch';
 
 /** One replica's cache on a model of Redis. Whatever a method does, it has done when it returns its promise. */
 export class ModelAttachmentCache extends AttachmentCache {
   constructor(
     private readonly model: CacheModel,
-    /** Of the connection, now. */
-    private readonly generation: () => number = () => 0,
+    private readonly epoch: UsedEpoch = new ModelEpoch(model),
+    /** Of the store, as this replica has it. */
+    private readonly address = 'unknown',
   ) {
     super();
   }
 
   read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]> {
-    const found = refs.map(({ taskId, key }) => {
-      const { found: answers, ...about } = this.model.read(taskId, organization, [key]);
-      return { ...this.cachedTask(about), ...(answers[0] as KeyAnswer) };
+    return inEpoch(this.epoch, () => {
+      const found = refs.map(({ taskId, key }) => {
+        const { found: answers, ...about } = this.model.read(taskId, organization, [key]);
+        return { ...this.cachedTask(about), ...(answers[0] as KeyAnswer) };
+      });
+      return found;
     });
-    return Promise.resolve(found);
   }
 
   readTask(taskId: string): Promise<CachedTask> {
-    return Promise.resolve(this.cachedTask(this.model.readTask(taskId)));
+    return inEpoch(this.epoch, () => {
+      return this.cachedTask(this.model.readTask(taskId));
+    });
   }
 
   readPage(request: PageRequest): Promise<CachedPage> {
-    const { page, journaled, ...about } = this.model.readPage(request);
-    return Promise.resolve({ ...this.cachedTask(about), page, journaled });
+    return inEpoch(this.epoch, () => {
+      const { page, journaled, ...about } = this.model.readPage(request);
+      return { ...this.cachedTask(about), page, journaled };
+    });
   }
 
   apply(change: AppliedChange): Promise<AppliedReply> {
-    return Promise.resolve({ newer: this.model.apply(change), generation: this.generation() });
+    return inEpoch(this.epoch, () => {
+      return { newer: this.model.apply(change), generation: this.epoch.generation };
+    });
   }
 
   wipe(taskId: string, version: number): Promise<void> {
-    this.model.wipe(taskId, version);
-    return Promise.resolve();
+    return inEpoch(this.epoch, () => {
+      this.model.wipe(taskId, version);
+    });
   }
 
   fill(fills: readonly Fill[]): Promise<void> {
-    for (const fill of fills) if (fill.token.generation === this.generation()) this.model.fill(fill);
-    return Promise.resolve();
+    return inEpoch(this.epoch, () => {
+      for (const fill of fills) if (fill.token.generation === this.epoch.generation) this.model.fill(fill);
+    });
   }
 
   cursors(): Promise<readonly ProjectionCursor[]> {
-    return Promise.resolve([{ position: this.model.cursor, generation: this.generation(), parts: [0] }]);
+    const owner = this.model.ownerFor(this.address);
+    const { cursor: position } = this.model;
+    return Promise.resolve([{ position, generation: this.epoch.generation, parts: [0], ...(owner && { owner }) }]);
   }
 
   project({ position }: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void> {
-    this.model.project(position, to, changes);
-    return Promise.resolve();
+    return inEpoch(this.epoch, () => {
+      this.model.project(position, to, changes);
+    });
+  }
+
+  enter(_parts: readonly number[], claim: EpochClaim): Promise<EpochVerdict> {
+    return Promise.resolve(this.model.enter(claim, this.address));
   }
 
   private cachedTask({ floor, ...about }: TaskAnswer): CachedTask {
-    return { ...about, token: { floor, generation: this.generation() } };
+    return { ...about, token: { floor, generation: this.epoch.generation } };
   }
 }

@@ -7,29 +7,36 @@ import {
   type JournaledWrite,
 } from '../../../src/core/ports/attachment-journal';
 import type { CacheModel, JournalItem } from './cache-model';
+import { inEpoch, ModelEpoch, type UsedEpoch } from './model-epoch';
 
 /** One replica's journal on a model of Redis. Whatever a method does, it has done when it returns its promise. */
 export class ModelAttachmentJournal extends AttachmentJournal {
   constructor(
     private readonly model: CacheModel,
-    /** Of the connection, now. */
-    private readonly generation: () => number = () => 0,
+    private readonly epoch: UsedEpoch = new ModelEpoch(model),
   ) {
     super();
   }
 
   append(write: JournaledWrite, nowMs: number): Promise<JournalOutcome> {
-    const answer = this.model.append(write, nowMs);
-    return Promise.resolve(answer.state === 'journaled' ? { ...answer, generation: this.generation() } : answer);
+    return inEpoch(this.epoch, () => {
+      const answer = this.model.append(write, nowMs);
+      return answer.state === 'journaled' ? { ...answer, generation: this.epoch.generation } : answer;
+    });
   }
 
   oldest(): Promise<readonly (readonly JournalEntry[])[]> {
-    const items = this.model.oldest();
-    return Promise.resolve(items.length > 0 ? [items.map(entryOf)] : []);
+    return inEpoch(this.epoch, () => {
+      const { generation } = this.epoch;
+      const items = this.model.oldest();
+      return items.length > 0 ? [items.map((item) => ({ ...entryOf(item), generation }))] : [];
+    });
   }
 
   settle(settled: readonly SettledEntry[]): Promise<number> {
-    return Promise.resolve(this.model.settle(settled));
+    const { generation } = this.epoch;
+    const valid = settled.filter(({ entry }) => entry.generation === generation);
+    return inEpoch(this.epoch, () => this.model.settle(valid));
   }
 
   backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }> {
@@ -37,7 +44,7 @@ export class ModelAttachmentJournal extends AttachmentJournal {
   }
 }
 
-function entryOf({ ref, op, write, replacedId }: JournalItem): JournalEntry {
+function entryOf({ ref, op, write, replacedId }: JournalItem): JournalItem {
   return { ref, op, write: replacedId === undefined ? write : announcing(write, replacedId) };
 }
 

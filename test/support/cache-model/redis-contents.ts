@@ -32,7 +32,7 @@ export interface ContentNames {
 
 export function namesOf(names: RedisKeys, { shard, taskIds, keys }: ContentNames): string[] {
   const ofTasks = taskIds.flatMap((taskId) => taskNames(names, taskId, keys));
-  return [names.journal(shard), names.deadLetters(shard), names.cursor(shard), ...ofTasks];
+  return [names.owner(shard), names.journal(shard), names.deadLetters(shard), names.cursor(shard), ...ofTasks];
 }
 
 export async function contentsOfRedis(
@@ -98,7 +98,15 @@ function controlFields(task: TaskState): Fields {
   if (!control) return { c: '0', n: '0' };
   const { floor, complete, organization, undrained, deletedVersion, earliestExpiryMs, records, overtaken, spentToken } =
     control;
-  const fields = { f: floor, m: task.liveCount(), c: complete ? 1 : 0, n: undrained, o: organization };
+  const fields = {
+    e: control.epoch,
+    f: floor,
+    m: task.liveCount(),
+    c: complete ? 1 : 0,
+    n: undrained,
+    o: organization,
+    u: control.carried ? 1 : undefined,
+  };
   const known = Object.entries({ ...fields, d: deletedVersion, x: earliestExpiryMs, t: spentToken }).filter(
     ([, value]) => value !== undefined,
   );

@@ -18,6 +18,8 @@ interface Mortal {
 }
 
 export interface Control extends Mortal {
+  /** In which all of it was learned. */
+  epoch: string;
   /** A put at or below it may be older than what was forgotten; also the token of fills. */
   floor: number;
   /** The token that was given out before the floor was lowered: the floor never has this value again. */
@@ -27,6 +29,8 @@ export interface Control extends Mortal {
   organization?: string;
   /** Entries of the journal that the store has not seen. */
   undrained: number;
+  /** Some of them are of an earlier epoch: nothing is believed until they are drained. */
+  carried: boolean;
   /** Version of the task's deletion. */
   deletedVersion?: number;
   /** Of the live records; may be earlier than any of them. */
@@ -126,6 +130,23 @@ export class TaskState {
   renewLifetimes(nowMs: number): void {
     if (this.index) this.index.endsAtMs = nowMs + this.ttlMs;
     if (this.control) this.control.endsAtMs = this.control.undrained > 0 ? Infinity : nowMs + this.ttlMs;
+  }
+
+  /** What was learned in another epoch is not known in this one, but for what the journal has. */
+  keepJournaled(control: Control, epoch: string, floor: number): void {
+    this.index = undefined;
+    if (control.undrained === 0) {
+      this.control = undefined;
+      return;
+    }
+    for (const [key, { mark }] of control.records) if (mark !== 'journaled') this.remove(control, key);
+    const nothing = {
+      organization: undefined,
+      deletedVersion: undefined,
+      earliestExpiryMs: undefined,
+      spentToken: undefined,
+    };
+    Object.assign(control, nothing, { epoch, floor, complete: false, carried: true });
   }
 
   /** What ends later, ends at `endsAtMs`; what does not end by itself stays so. */

@@ -2,38 +2,68 @@ import type { AttachmentCache, ProjectionCursor } from '../../ports/attachment-c
 import type { Clock } from '../../ports/clock';
 import type { CoreSettings } from '../../ports/core-settings';
 import type { Outbox, OutboxChanges } from '../../ports/outbox';
+import { isOutage } from '../../ports/store-error';
 import type { CacheTrust } from '../../consistency/cache-trust';
+import type { EpochWatch, Standing } from '../../consistency/epoch-watch';
 import { ProjectionLag } from '../../consistency/projection-lag';
 
 const BATCH_SIZE = 1000;
 /** For transactions that stay open for long, and for clocks that differ. */
 const LOOK_BACK_MARGIN_MS = 10 * 60 * 1000;
+/** How long nothing is projected, if nothing changes: much shorter than `EPOCH_SILENCE_MS`. */
+const MAX_SILENCE_MS = 1000;
+/** To enter an epoch, to begin one before, and to project in it. */
+const MAX_READINGS = 3;
+
+type Turn = 'changed' | 'more' | 'done';
 
 /**
  * Makes the cache forget what is older than a change of which it may not have been told. Every replica does this: only
- * its own reading of the outbox tells a replica how far the cache must have been brought to be believed.
+ * its own reading of the outbox tells a replica how far the cache must have been brought to be believed, and whether
+ * store and cache still belong together.
  */
 export class ProjectChanges {
-  private readonly lag = new ProjectionLag();
+  private lag = new ProjectionLag();
+  private projectedAtMs = -Infinity;
 
   constructor(
     private readonly cache: AttachmentCache,
     private readonly outbox: Outbox,
     private readonly trust: CacheTrust,
+    private readonly epochs: EpochWatch,
     private readonly clock: Clock,
     private readonly settings: CoreSettings,
   ) {}
 
+  /** Whether store and cache belong together, as of the last reading. */
+  get standing(): Standing {
+    return this.epochs.current;
+  }
+
   /** Takes one batch. */
   async execute(): Promise<{ more: boolean }> {
+    let turn: Turn = 'changed';
+    for (let reading = 0; turn === 'changed' && reading < MAX_READINGS; reading++) {
+      turn = await this.take();
+      if (turn === 'changed') this.startAnew();
+    }
+    return { more: turn !== 'done' };
+  }
+
+  private async take(): Promise<Turn> {
     const cursors = await this.cursors();
+    // A cache that is told of every change has no part in the history of the store.
+    if (cursors.length === 0 && this.standing !== 'home') await this.epochs.judgeWithoutCache();
     const known = cursors.filter(({ position }) => position !== undefined);
     const lost = cursors.filter(({ position }) => position === undefined);
-    let more = false;
+    let turn: Turn = 'done';
     for (const alike of [known, lost]) {
-      if (alike.length > 0) more = (await this.bring(alike)) || more;
+      if (alike.length === 0) continue;
+      const taken = await this.bring(alike);
+      if (taken === 'changed') return taken;
+      if (taken === 'more') turn = taken;
     }
-    return { more };
+    return turn;
   }
 
   private async cursors(): Promise<readonly ProjectionCursor[]> {
@@ -41,6 +71,7 @@ export class ProjectChanges {
       return await this.cache.cursors();
     } catch (error) {
       this.trust.distrust(Infinity);
+      await this.epochs.judgeWithoutCache();
       throw error;
     }
   }
@@ -49,15 +80,30 @@ export class ProjectChanges {
    * Brings all parts forward from the lowest of their positions, so that they come together again; if no position is
    * known, from before everything that the cache can still hold.
    */
-  private async bring(cursors: readonly ProjectionCursor[]): Promise<boolean> {
+  private async bring(cursors: readonly ProjectionCursor[]): Promise<Turn> {
     const positions = cursors.flatMap(({ position }) => position ?? []);
     const from = positions.length > 0 ? Math.min(...positions) : undefined;
-    const read = await this.outbox.changes(from, BATCH_SIZE, this.settings.cacheTtlMs + LOOK_BACK_MARGIN_MS);
+    const read = await this.read(cursors, from);
+    const verdict = await this.epochs.judge(cursors, read);
+    if (verdict !== 'agreed') return verdict === 'changed' ? 'changed' : 'done';
+
     for (const { generation } of cursors) this.trust.learnHorizon(generation, read.horizon);
-    const overdue = this.lag.overdueHorizon(read, this.clock.monotonicMs());
+    const nowMs = this.clock.monotonicMs();
+    const overdue = this.lag.overdueHorizon(read, nowMs);
     if (overdue !== undefined) this.trust.distrust(overdue);
-    for (const cursor of cursors) if (isBehind(cursor, read)) await this.project(cursor, read);
-    return read.changes.length >= BATCH_SIZE;
+    const isSilent = nowMs - this.projectedAtMs >= MAX_SILENCE_MS;
+    for (const cursor of cursors) if (isSilent || isBehind(cursor, read)) await this.project(cursor, read);
+    if (isSilent) this.projectedAtMs = nowMs;
+    return read.changes.length >= BATCH_SIZE ? 'more' : 'done';
+  }
+
+  private async read(cursors: readonly ProjectionCursor[], from: number | undefined): Promise<OutboxChanges> {
+    try {
+      return await this.outbox.changes(from, BATCH_SIZE, this.settings.cacheTtlMs + LOOK_BACK_MARGIN_MS);
+    } catch (error) {
+      if (isOutage(error)) await this.epochs.follow(cursors);
+      throw error;
+    }
   }
 
   /** A cache that takes no changes must not be believed: other replicas go on making changes. */
@@ -69,9 +115,14 @@ export class ProjectChanges {
       throw error;
     }
   }
+
+  /** Positions of another epoch mean nothing. */
+  private startAnew(): void {
+    this.lag = new ProjectionLag();
+    this.projectedAtMs = -Infinity;
+  }
 }
 
-/** A position beyond the horizon is that of another database. */
-function isBehind({ position = -1 }: ProjectionCursor, { to, horizon }: OutboxChanges): boolean {
-  return position < to || position > horizon;
+function isBehind({ position = -1 }: ProjectionCursor, { to }: OutboxChanges): boolean {
+  return position < to;
 }

@@ -45,7 +45,9 @@ local function settle(at)
   if not task then return true end
   countUndrained(task, -1)
   if overtaken == op then redis.call('HDEL', CONTROL, 'w:' .. key) end
-  if isNewest and outcome == 'refused' then
+  -- Nothing will be projected of what has superseded a write of an earlier epoch.
+  local isOutdated = outcome == 'refused' or (outcome == 'superseded' and task.carried)
+  if isNewest and isOutdated then
     removeRecord(task, key, record)
     forget(task, record.version)
   elseif isNewest then

@@ -7,7 +7,7 @@
 -- Reply   none
 -- Atomic, so that no change is lost because another replica moves the cursor meanwhile.
 --
--- Only ever forgets, and extends no lifetime.
+-- Only ever forgets, and extends no lifetime. Marks that a replica of the present epoch has projected.
 
 local CURSOR, from, to = KEYS[1], ARGV[1], ARGV[2]
 
@@ -36,4 +36,7 @@ for at = 3, #ARGV, 5 do
     end
   end
 end
-if to ~= '' then redis.call('SET', CURSOR, to) end
+if to ~= '' then
+  redis.call('SET', CURSOR, to)
+  if EPOCH ~= '' then redis.call('HSET', OWNER, 'mark', digits(clockMs())) end
+end

@@ -14,6 +14,7 @@ end
 local function countUndrained(task, change)
   task.undrained = math.max(task.undrained + change, 0)
   redis.call('HSET', CONTROL, 'n', digits(task.undrained))
+  if task.undrained == 0 then redis.call('HDEL', CONTROL, 'u') end
 end
 
 -- Voids every token, and every put up to the version that has not arrived yet.

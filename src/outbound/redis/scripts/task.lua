@@ -1,6 +1,11 @@
 -- What is known of a task, and the functions that read it: this file is put before each script on cached attachments.
 --
+-- Before all KEYS and ARGV that are listed here and in the scripts comes one more, which is taken away first: the owner
+-- (see enter.lua), and the epoch of the caller. If the owner is in another epoch, the reply is an error, and nothing
+-- is done.
+--
 -- KEYS[1] control: a hash, what is known of the task. Its fields:
+--           e        epoch in which all of it was learned; of another one, only what is journaled counts
 --           f        floor: a put at or below it may be older than what was forgotten; also the token of fills
 --           m        number of live records
 --           c        '1' if every live attachment of the task has a record
@@ -9,6 +14,8 @@
 --           x        earliest expiresAt of the live records, in ms
 --           t        the token that was given out before the floor was lowered; the floor never has this value again
 --           n        number of the task's entries in the journal; above 0, nothing journaled may expire
+--           u        '1' if some of these are of an earlier epoch: the database may have something newer that is never
+--                    projected, so nothing of the task is believed until they are drained
 --           r:<key>  record: '<version> <op> <mark> <state> <expiresAt>'; mark is cached, journaled or drained, state
 --                    is live or deleted, expiresAt is in ms, 0 for never
 --           w:<key>  op of the last entry under the key that was postponed and waits behind newer ones
@@ -21,6 +28,14 @@
 -- A record is journaled until the database has seen it, and drained from then on, because a write that is still in
 -- progress must learn of it. A drained deletion counts as no record, except that later writes are compared with its
 -- version.
+
+local OWNER, EPOCH = table.remove(KEYS, 1), table.remove(ARGV, 1)
+do
+  local present = redis.pcall('HGET', OWNER, 'epoch')
+  if (type(present) == 'string' and present or '') ~= EPOCH then
+    return redis.error_reply('EPOCH the cache is in another epoch')
+  end
+end
 
 local CONTROL, INDEX, HASHES
 -- Versions count from 2025-01-01T00:00:00Z, 4096 to the millisecond.
@@ -66,46 +81,6 @@ local function presentFloor()
   return (clockMs() - EPOCH_MS + SKEW_MS) * VERSIONS_PER_MS
 end
 
-local function loadTask()
-  local fields = redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 't')
-  local floor, live, deletedVersion = versionOf(fields[1]), integerOf(fields[2]), versionOf(fields[4])
-  if not floor or not live then return nil end
-  return {
-    floor = floor,
-    live = live,
-    undrained = integerOf(fields[3]) or 0,
-    -- A deletion raises the floor.
-    deletedVersion = deletedVersion and deletedVersion <= floor and deletedVersion or nil,
-    -- An expiry that cannot be read may have passed.
-    earliestExpiry = fields[5] and (integerOf(fields[5]) or 0),
-    complete = fields[6] == '1',
-    organization = fields[7],
-    spentToken = integerOf(fields[8]),
-  }
-end
-
-local function isForeign(task, organization)
-  return task.organization and task.organization ~= organization
-end
-
--- The task, created if nothing usable is known of it. An index that outlived its control may hold keys that have been
--- deleted since.
-local function openTask()
-  local task = loadTask()
-  if task then return task end
-  local floor = presentFloor()
-  redis.call('DEL', CONTROL, INDEX)
-  redis.call('HSET', CONTROL, 'f', digits(floor), 'm', '0', 'c', '0')
-  redis.call('PEXPIRE', CONTROL, UNFILLED_TTL_MS)
-  return { floor = floor, live = 0, undrained = 0, complete = false, organization = false }
-end
-
--- The beginning of the reply to a read.
-local function aboutTask(task, cursorName)
-  local cursor = integerOf(redis.pcall('GET', cursorName)) or 0
-  return { digits(task.floor), task.deletedVersion and '1' or '0', task.organization, digits(cursor) }
-end
-
 -- It has no hash, so the attachment is not known, and it is older than anything in the database.
 local function unreadableRecord()
   return { unreadable = true, version = 0, op = '', mark = 'cached', live = true, expiresAt = 0 }
@@ -122,11 +97,6 @@ local function parseRecord(text)
   return { version = version, op = op, mark = mark, live = live, expiresAt = expiresAt }
 end
 
-local function findRecord(key)
-  local text = redis.call('HGET', CONTROL, 'r:' .. key)
-  return text and parseRecord(text)
-end
-
 -- All records by their keys.
 local function allRecords()
   local records = {}
@@ -135,6 +105,73 @@ local function allRecords()
     if string.sub(fields[i], 1, 2) == 'r:' then records[string.sub(fields[i], 3)] = parseRecord(fields[i + 1]) end
   end
   return records
+end
+
+-- The database may have lost what was learned in another epoch. What is journaled it will get again.
+local function keepJournaled()
+  redis.call('DEL', INDEX)
+  if (integerOf(redis.call('HGET', CONTROL, 'n')) or 0) == 0 then return redis.call('DEL', CONTROL) end
+  local live = 0
+  for key, record in pairs(allRecords()) do
+    if record.mark ~= 'journaled' then
+      redis.call('HDEL', CONTROL, 'r:' .. key)
+      redis.call('UNLINK', HASHES .. key)
+    elseif record.live then
+      live = live + 1
+    end
+  end
+  redis.call('HDEL', CONTROL, 'o', 'd', 'x', 't')
+  redis.call('HSET', CONTROL, 'e', EPOCH, 'f', digits(presentFloor()), 'm', digits(live), 'c', '0', 'u', '1')
+end
+
+local function loadTask()
+  local fields = redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 'u', 'e', 't')
+  if fields[1] and (fields[9] or '') ~= EPOCH then
+    keepJournaled()
+    fields = redis.call('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 'u', 'e', 't')
+  end
+  local floor, live, deletedVersion = versionOf(fields[1]), integerOf(fields[2]), versionOf(fields[4])
+  if not floor or not live then return nil end
+  return {
+    floor = floor,
+    live = live,
+    undrained = integerOf(fields[3]) or 0,
+    -- A deletion raises the floor.
+    deletedVersion = deletedVersion and deletedVersion <= floor and deletedVersion or nil,
+    -- An expiry that cannot be read may have passed.
+    earliestExpiry = fields[5] and (integerOf(fields[5]) or 0),
+    complete = fields[6] == '1',
+    organization = fields[7],
+    carried = fields[8] == '1',
+    spentToken = integerOf(fields[10]),
+  }
+end
+
+local function isForeign(task, organization)
+  return task.organization and task.organization ~= organization
+end
+
+-- The task, created if nothing usable is known of it. An index that outlived its control may hold keys that have been
+-- deleted since.
+local function openTask()
+  local task = loadTask()
+  if task then return task end
+  local floor = presentFloor()
+  redis.call('DEL', CONTROL, INDEX)
+  redis.call('HSET', CONTROL, 'e', EPOCH, 'f', digits(floor), 'm', '0', 'c', '0')
+  redis.call('PEXPIRE', CONTROL, UNFILLED_TTL_MS)
+  return { floor = floor, live = 0, undrained = 0, complete = false, organization = false, carried = false }
+end
+
+-- The beginning of the reply to a read.
+local function aboutTask(task, cursorName)
+  local cursor = not task.carried and integerOf(redis.pcall('GET', cursorName)) or 0
+  return { digits(task.floor), task.deletedVersion and '1' or '0', task.organization, digits(cursor) }
+end
+
+local function findRecord(key)
+  local text = redis.call('HGET', CONTROL, 'r:' .. key)
+  return text and parseRecord(text)
 end
 
 -- Whether the hash belongs to the record: it may have been evicted, or belong to an earlier record.

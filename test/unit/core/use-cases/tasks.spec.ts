@@ -265,7 +265,7 @@ describe('deleting a task', () => {
     for (const taskId of ['t-1', 't-3']) {
       await fixture.useCases.updateTask.execute({ taskId, updates: { status: 'in_progress' } }, CALLER);
     }
-    fixture.database.forgetEvents(new Set(fixture.database.outbox));
+    fixture.database.rows.forget(new Set(fixture.database.rows.all));
 
     expect(await fixture.useCases.deleteTask.execute('t-1', CALLER)).toEqual({
       taskId: 't-1',

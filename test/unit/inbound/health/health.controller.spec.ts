@@ -4,8 +4,11 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Counter, Registry } from 'prom-client';
 import { DependencyWatch, type DependencyHealth } from '../../../../src/inbound/health/dependency-watch';
+import { ProjectChanges } from '../../../../src/core/use-cases/upkeep/project-changes';
 import { HealthModule } from '../../../../src/inbound/health/health.module';
 import { Lifecycle } from '../../../../src/inbound/health/lifecycle';
+
+import type { Standing } from '../../../../src/core/consistency/epoch-watch';
 
 type State = DependencyHealth['state'];
 
@@ -13,6 +16,7 @@ let app: NestFastifyApplication | undefined;
 let lifecycle: Lifecycle;
 let registry: Registry;
 let health: DependencyWatch['health'];
+const projection = { standing: 'home' as Standing };
 
 async function start(): Promise<void> {
   healthIs('embedded', 'embedded', 'embedded');
@@ -25,6 +29,7 @@ async function start(): Promise<void> {
   const provided = [
     { provide: Registry, useValue: registry },
     { provide: DependencyWatch, useValue: watch },
+    { provide: ProjectChanges, useValue: projection },
   ];
   @Global()
   @Module({ imports: [HealthModule], providers: provided, exports: provided })
@@ -87,6 +92,20 @@ describe('probes', () => {
     healthIs(postgres, redis, nats);
     expect(await get('/readyz')).toMatchObject({ status, body: stateOf(postgres, redis, nats) });
     expect((await get('/livez')).status).toBe(200);
+  });
+
+  it.each([
+    [200, 'home'],
+    [200, 'replaced'],
+    [503, 'unknown-epoch'],
+    [503, 'other-database'],
+    [503, 'unknown-address'],
+  ] as const)('readiness is %i if database and cache are %s', async (status, standing) => {
+    await start();
+    lifecycle.started();
+    projection.standing = standing;
+    expect((await get('/readyz')).status).toBe(status);
+    projection.standing = 'home';
   });
 
   it('readiness says why a store that answers should not be relied on', async () => {

@@ -21,6 +21,7 @@ import { GetAttachmentsBatch } from '../../../../src/core/use-cases/attachments/
 import { GetTask } from '../../../../src/core/use-cases/tasks/get-task';
 import { ListAttachments } from '../../../../src/core/use-cases/attachments/list-attachments';
 import { IsForeignTask } from '../../../../src/core/use-cases/tasks/is-foreign-task';
+import { ProjectChanges } from '../../../../src/core/use-cases/upkeep/project-changes';
 import { FollowEvents } from '../../../../src/core/use-cases/events/follow-events';
 import { ListTasks } from '../../../../src/core/use-cases/tasks/list-tasks';
 import { UpdateTask } from '../../../../src/core/use-cases/tasks/update-task';
@@ -69,6 +70,7 @@ const provided = [
   { provide: CallDurations, useValue: new CallDurations(new Registry()) },
   { provide: Registry, useValue: new Registry() },
   { provide: DependencyWatch, useValue: {} },
+  { provide: ProjectChanges, useValue: {} },
   ...useCases.map((useCase) => ({ provide: useCase, useValue: { execute: execute(useCase) } })),
 ];
 

@@ -50,7 +50,7 @@ describe('a transaction of the memory database', () => {
     await database.commit(second, () => put('k', 1002));
     await expect(database.commit(first, () => put('k', 1000))).resolves.toEqual({ state: 'superseded', version: 1002 });
     expect(await stored('k')).toBe(1002);
-    const seqs = database.outbox.map(({ seq }) => seq);
+    const seqs = database.rows.all.map(({ seq }) => seq);
     expect(seqs).toEqual([1, 2]);
   });
 
@@ -59,7 +59,7 @@ describe('a transaction of the memory database', () => {
     await database.commit(xid, () =>
       Promise.all([put('a'), attachments.delete(aDeletion('t', 'a', 1002), ORGANIZATION, undefined, NOW_MS), put('b')]),
     );
-    expect(database.outbox.slice(1).map((row) => row.xid)).toEqual([xid, xid, xid]);
+    expect(database.rows.all.slice(1).map((row) => row.xid)).toEqual([xid, xid, xid]);
     expect([await stored('a'), await stored('b')]).toEqual([1002, 1000]);
   });
 

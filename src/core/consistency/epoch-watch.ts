@@ -1,0 +1,173 @@
+import type { AttachmentCache, CacheOwner, EpochVerdict, ProjectionCursor } from '../ports/attachment-cache';
+import type { CacheEpoch } from '../ports/cache-epoch';
+import type { OutboxChanges } from '../ports/outbox';
+import type { StoreIdentity } from '../ports/store-identity';
+import type { StoreServer } from '../ports/store-server';
+import type { AcknowledgedChanges } from './acknowledged-changes';
+
+/**
+ * - `starting`: store and cache have not been found to belong together yet.
+ * - `home`: they do.
+ * - `replaced`: the store that is reached is in an epoch that has ended; the cache goes on without it.
+ * - `unknown-epoch`, `other-database`: the cache belongs to another store. Neither is used.
+ * - `unknown-address`: the store is unavailable, and nothing shows that the cache belongs to it. Neither is used.
+ */
+export type Standing = 'starting' | 'home' | 'replaced' | 'unknown-epoch' | 'other-database' | 'unknown-address';
+
+/** Told of each change of the standing, with what the store says, and with the owner of the cache if that is another. */
+export type OnStanding = (standing: Standing, identity?: StoreIdentity, owner?: CacheOwner) => void;
+
+const REFUSED: Readonly<Record<Exclude<EpochVerdict, 'entered'>, Standing>> = {
+  ended: 'replaced',
+  unknown: 'unknown-epoch',
+  'other-database': 'other-database',
+};
+
+/**
+ * Watches over which store this replica reaches, and whether the cache belongs to it. A store that was restored, or
+ * promoted, may lack what was acknowledged: with it a new epoch begins, in which nothing is believed that was cached or
+ * remembered before.
+ */
+export class EpochWatch {
+  private standing: Standing = 'starting';
+  private identity?: Omit<StoreIdentity, 'run'>;
+  private readonly ended = new Set<string>();
+  /** Whether this replica has reached the store in the present epoch. */
+  private hasReached = false;
+  /** The highest horizon that was seen in the present epoch. */
+  private highest = 0;
+
+  constructor(
+    private readonly cache: AttachmentCache,
+    private readonly cacheEpoch: CacheEpoch,
+    private readonly server: StoreServer,
+    private readonly acknowledged: AcknowledgedChanges,
+    private readonly onStanding: OnStanding = () => undefined,
+  ) {}
+
+  /** Whether store and cache are used together. */
+  get current(): Standing {
+    return this.standing;
+  }
+
+  /**
+   * To be asked after each reading of the outbox. `agreed`: the cursors and the reading are of the present epoch.
+   * `changed`: both have to be read again. `refused`: they do not belong together.
+   */
+  async judge(
+    cursors: readonly ProjectionCursor[],
+    { identity, horizon }: Pick<OutboxChanges, 'identity' | 'horizon'>,
+  ): Promise<'agreed' | 'changed' | 'refused'> {
+    if (this.ended.has(identity.epoch)) {
+      if (!this.isRolledBack(identity)) return this.leave('replaced', cursors, identity);
+      await this.server.beginEpoch(identity.epoch);
+      return 'changed';
+    }
+    const isOfEpoch = ({ owner }: ProjectionCursor) => owner?.epoch === identity.epoch;
+    const reached = Math.max(
+      identity.epoch === this.identity?.epoch ? this.highest : 0,
+      ...cursors.filter(isOfEpoch).map(({ position = 0 }) => position),
+    );
+    // Transaction ids never go back, unless the server has: it has kept its name and lost what it had.
+    if (horizon < reached) {
+      await this.server.beginEpoch(identity.epoch);
+      return 'changed';
+    }
+    const isPresent = identity.epoch === this.identity?.epoch && this.standing === 'home';
+    if (isPresent && cursors.every((cursor) => isOfEpoch(cursor) && cursor.owner?.isFamiliar)) {
+      this.highest = Math.max(this.highest, horizon);
+      this.server.use(identity);
+      return 'agreed';
+    }
+    return this.enter(cursors, identity);
+  }
+
+  /** The cache cannot be read: only what this replica has seen itself tells which server is the present one. */
+  async judgeWithoutCache(): Promise<void> {
+    const identity = await this.server.look();
+    if (this.ended.has(identity.epoch)) return this.refuse('replaced', identity);
+    this.settle(identity);
+    this.server.use(identity);
+    this.change('home', identity);
+  }
+
+  /** The store is unavailable: the replica goes where the others are, if it is sure that they have the same store. */
+  async follow(cursors: readonly ProjectionCursor[]): Promise<void> {
+    for (const { owner, parts } of cursors) {
+      if (owner === undefined || this.ended.has(owner.epoch)) {
+        // The cache has come back with less than it had.
+        if (this.identity)
+          await this.cache.enter(parts, {
+            databaseId: this.identity.databaseId,
+            epoch: this.identity.epoch,
+            ended: this.ended,
+          });
+      } else if (owner.epoch !== this.identity?.epoch) {
+        const isSame = this.identity === undefined || this.identity.databaseId === owner.databaseId;
+        if (!owner.isFamiliar || !isSame) return this.refuse('unknown-address', undefined, owner);
+        this.server.use(undefined);
+        this.settle({ databaseId: owner.databaseId, epoch: owner.epoch });
+        this.hasReached = false;
+        this.change('home');
+      }
+    }
+  }
+
+  /** Whether the server is back in an epoch that had ended on this same server. */
+  private isRolledBack({ server }: StoreIdentity): boolean {
+    return server !== undefined && server === this.identity?.server;
+  }
+
+  private async enter(cursors: readonly ProjectionCursor[], identity: StoreIdentity): Promise<'changed' | 'refused'> {
+    const ended = new Set(this.ended);
+    // Where this replica has only followed the others, it has seen no server being replaced.
+    if (this.hasReached && this.identity && this.identity.epoch !== identity.epoch) ended.add(this.identity.epoch);
+    const parts = cursors.flatMap((cursor) => cursor.parts);
+    const verdict = await this.cache.enter(parts, { databaseId: identity.databaseId, epoch: identity.epoch, ended });
+    if (verdict !== 'entered') return this.leave(REFUSED[verdict], cursors, identity);
+    this.settle(identity);
+    this.server.use(identity);
+    this.change('home', identity);
+    return 'changed';
+  }
+
+  private async leave(standing: Standing, cursors: readonly ProjectionCursor[], identity: StoreIdentity) {
+    const owner = cursors.find((cursor) => cursor.owner && cursor.owner.epoch !== identity.epoch)?.owner;
+    if (standing !== 'replaced') {
+      this.refuse(standing, identity, owner);
+      return 'refused' as const;
+    }
+    this.ended.add(identity.epoch);
+    this.server.use(undefined);
+    await this.follow(cursors);
+    if (this.standing === 'home' || this.standing === 'starting') this.change('replaced', identity, owner);
+    return 'refused' as const;
+  }
+
+  /** From now on this is the present epoch. */
+  private settle(identity: Omit<StoreIdentity, 'run'>): void {
+    const { epoch } = identity;
+    if (this.identity?.epoch !== epoch) {
+      if (this.identity) {
+        this.ended.add(this.identity.epoch);
+        this.acknowledged.forgetStored();
+      }
+      this.highest = 0;
+    }
+    this.identity = identity;
+    this.hasReached = true;
+    this.cacheEpoch.use(epoch);
+  }
+
+  private refuse(standing: Standing, identity?: StoreIdentity, owner?: CacheOwner): void {
+    this.server.use(undefined);
+    if (standing !== 'replaced') this.cacheEpoch.use(undefined);
+    this.change(standing, identity, owner);
+  }
+
+  private change(standing: Standing, identity?: StoreIdentity, owner?: CacheOwner): void {
+    if (this.standing === standing) return;
+    this.standing = standing;
+    this.onStanding(standing, identity, owner);
+  }
+}
