@@ -25,10 +25,13 @@ DECLARE
   free  text[];
   fresh bigint[];
 BEGIN
+  -- No lock is taken for a caller who has no such task.
   SELECT array_agg(task_id) INTO free FROM (
-    SELECT DISTINCT entry ->> 'task_id' AS task_id FROM json_array_elements(p_writes) AS entries(entry)
+    SELECT DISTINCT entry ->> 'task_id' AS task_id, tasks.id IS NOT NULL AS is_there
+    FROM json_array_elements(p_writes) AS entries(entry) LEFT JOIN tasks
+      ON tasks.id = entry ->> 'task_id' AND tasks.organization = entry ->> 'organization' AND deleted_version IS NULL
   ) AS tasks
-  WHERE pg_try_advisory_xact_lock_shared(task_lock(task_id));
+  WHERE CASE WHEN is_there THEN pg_try_advisory_xact_lock_shared(task_lock(task_id)) ELSE true END;
 
   PERFORM pg_advisory_xact_lock(lock) FROM (
     SELECT DISTINCT key_lock(entry ->> 'task_id', entry ->> 'key') AS lock
@@ -36,6 +39,9 @@ BEGIN
   ) AS keys;
 
   PERFORM FROM tasks WHERE id = ANY (free) ORDER BY id FOR NO KEY UPDATE;
+
+  -- Readers of events rely on it that a transaction has its number before its rows get theirs.
+  PERFORM pg_current_xact_id();
 
   WITH entries AS MATERIALIZED (
     SELECT *, count(*) OVER (PARTITION BY task_id, key) AS of_key

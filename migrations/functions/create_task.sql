@@ -18,8 +18,12 @@ CREATE OR REPLACE FUNCTION create_task(
 LANGUAGE plpgsql AS $$
 BEGIN
   IF p_parent_id IS NOT NULL THEN
-    PERFORM pg_advisory_xact_lock_shared(task_lock(p_parent_id));
+    -- Twice: nothing is locked for a caller who has no such task, and under the lock the task stays.
     PERFORM FROM tasks WHERE id = p_parent_id AND organization = p_organization AND deleted_version IS NULL;
+    IF FOUND THEN
+      PERFORM pg_advisory_xact_lock_shared(task_lock(p_parent_id));
+      PERFORM FROM tasks WHERE id = p_parent_id AND organization = p_organization AND deleted_version IS NULL;
+    END IF;
     IF NOT FOUND THEN
       RETURN 'parent-missing';
     END IF;

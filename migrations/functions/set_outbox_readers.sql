@@ -2,7 +2,7 @@
 -- the ancestors of the task. The task may be deleted in the same transaction, and then its row no longer has either. A
 -- row that is recorded as published is announced to no organization, and does not fire the trigger.
 --
--- Result  the row to insert; of the ancestors, the nearest 32 at most, so that a long chain of tasks stays affordable
+-- Result  the row to insert; its ancestors are those of `ancestors_of`
 --
 -- Takes no lock: the function that inserts holds that of the task.
 CREATE OR REPLACE FUNCTION set_outbox_readers() RETURNS trigger
@@ -12,13 +12,7 @@ DECLARE
 BEGIN
   SELECT organization, parent_id INTO NEW.organization, parent FROM tasks WHERE id = NEW.task_id;
   IF parent IS NOT NULL THEN
-    WITH RECURSIVE above AS (
-      SELECT parent AS id, 1 AS level
-      UNION ALL
-      SELECT tasks.parent_id, level + 1 FROM above JOIN tasks ON tasks.id = above.id
-      WHERE tasks.parent_id IS NOT NULL AND level < 32
-    )
-    SELECT array_agg(id ORDER BY level) INTO NEW.ancestors FROM above;
+    NEW.ancestors := ancestors_of(NEW.task_id);
   END IF;
   RETURN NEW;
 END

@@ -10,7 +10,8 @@
 --      deletion would wait for them;
 --   2. the key, by an advisory lock, which also holds a key that has no row yet;
 --   3. the task's row, to count or to change it.
--- A refusal is decided under these locks, before anything is written. All locks end with the transaction.
+-- A refusal is decided under these locks, before anything is written. Only that a task is missing, or belongs to another
+-- organisation, is decided before, too: the wait for a lock would tell the one from the other. All locks end with the transaction.
 CREATE OR REPLACE FUNCTION task_lock(p_task_id text) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$
   SELECT hashtextextended(p_task_id, 0)

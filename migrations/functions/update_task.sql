@@ -24,7 +24,9 @@ CREATE OR REPLACE FUNCTION update_task(
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-  IF p_put IS NOT NULL THEN
+  PERFORM FROM tasks WHERE id = p_id AND organization = p_organization AND deleted_version IS NULL;
+  -- Nothing is locked for a caller who has no such task.
+  IF FOUND AND p_put IS NOT NULL THEN
     PERFORM pg_advisory_xact_lock_shared(task_lock(p_id));
     PERFORM pg_advisory_xact_lock(key_lock(p_id, p_put ->> 'key'));
   END IF;

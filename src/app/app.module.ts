@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { PublishEvents } from '../core/use-cases/events/publish-events';
+import { ContinueDeletions } from '../core/use-cases/upkeep/continue-deletions';
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
@@ -68,7 +69,16 @@ export class AppModule {
 function sharedProviders(config: Config): Provider[] {
   return [
     wire(CallDurations, Registry),
-    wire(BackgroundJobs, DrainJournal, ProjectChanges, PublishEvents, SweepExpired, ReportBacklog, PurgeHistory),
+    wire(
+      BackgroundJobs,
+      DrainJournal,
+      ProjectChanges,
+      PublishEvents,
+      SweepExpired,
+      ContinueDeletions,
+      ReportBacklog,
+      PurgeHistory,
+    ),
     dependencyWatch(config),
     {
       provide: RateLimits,

@@ -21,6 +21,7 @@ import { CorrectedList } from '../core/consistency/corrected-list';
 import { IndexFiller } from '../core/consistency/index-filler';
 import { JournalBacklog } from '../core/consistency/journal-backlog';
 import { StoredPages } from '../core/consistency/stored-pages';
+import { TreeRemover } from '../core/consistency/tree-remover';
 import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
 import { DeleteAttachment } from '../core/use-cases/attachments/delete-attachment';
 import { GetAttachment } from '../core/use-cases/attachments/get-attachment';
@@ -36,6 +37,7 @@ import { GetTask } from '../core/use-cases/tasks/get-task';
 import { IsForeignTask } from '../core/use-cases/tasks/is-foreign-task';
 import { ListTasks } from '../core/use-cases/tasks/list-tasks';
 import { UpdateTask } from '../core/use-cases/tasks/update-task';
+import { ContinueDeletions } from '../core/use-cases/upkeep/continue-deletions';
 import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
@@ -67,6 +69,7 @@ export abstract class UseCases {
   abstract readonly drainJournal: DrainJournal;
   abstract readonly projectChanges: ProjectChanges;
   abstract readonly sweepExpired: SweepExpired;
+  abstract readonly continueDeletions: ContinueDeletions;
   abstract readonly reportBacklog: ReportBacklog;
   abstract readonly purgeHistory: PurgeHistory;
   abstract readonly convertRetiredData: ConvertRetiredData;
@@ -95,6 +98,7 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   drainJournal: DrainJournal,
   projectChanges: ProjectChanges,
   sweepExpired: SweepExpired,
+  continueDeletions: ContinueDeletions,
   reportBacklog: ReportBacklog,
   purgeHistory: PurgeHistory,
   convertRetiredData: ConvertRetiredData,
@@ -192,6 +196,11 @@ class Composition {
       backlog,
     );
   }
+
+  treeRemover(tasks: TaskStore, cache: AttachmentCache): TreeRemover {
+    const { clock, ids, settings } = this.ports;
+    return new TreeRemover(tasks, cache, clock, ids, settings, this.state.acknowledged);
+  }
 }
 
 function attachmentUseCases(composition: Composition) {
@@ -216,11 +225,11 @@ function attachmentUseCases(composition: Composition) {
 
 function taskUseCases(composition: Composition) {
   const { ports, state, factory } = composition;
-  const { clock, ids, metrics, settings } = ports;
+  const { clock, ids, metrics } = ports;
   const { acknowledged } = state;
   const tasks = (method: string) => composition.tasks(method);
   const [create, complete, remove] = ['task.create', 'task.complete', 'task.delete'] as const;
-  const [createCache, removeCache] = [composition.cache(create), composition.cache(remove)];
+  const createCache = composition.cache(create);
   return {
     createTask: new CreateTask(tasks(create), createCache, factory, clock, ids, metrics, acknowledged),
     getTask: new GetTask(tasks('task.get'), clock),
@@ -228,12 +237,13 @@ function taskUseCases(composition: Composition) {
     updateTask: new UpdateTask(tasks('task.update'), clock, ids),
     completeTask: new CompleteTask(tasks(complete), factory, composition.writer(complete), clock, ids, metrics),
     cancelTask: new CancelTask(tasks('task.cancel'), clock, ids),
-    deleteTask: new DeleteTask(tasks(remove), removeCache, clock, ids, settings, acknowledged),
+    deleteTask: new DeleteTask(composition.treeRemover(tasks(remove), composition.cache(remove)), clock),
     isForeignTask: new IsForeignTask(tasks(remove)),
   };
 }
 
-function backgroundUseCases({ ports, state, factory }: Composition) {
+function backgroundUseCases(composition: Composition) {
+  const { ports, state, factory } = composition;
   const { store, tasks, cache, journal, expired, outbox, bus, clock, ids, metrics, settings } = ports;
   const { trust, acknowledged, backlog } = state;
   const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged, backlog);
@@ -245,6 +255,7 @@ function backgroundUseCases({ ports, state, factory }: Composition) {
     drainJournal: new DrainJournal(journal, store, backlog),
     projectChanges: new ProjectChanges(cache, outbox, trust, clock, settings),
     sweepExpired: new SweepExpired(expired, cache, clock),
+    continueDeletions: new ContinueDeletions(tasks, composition.treeRemover(tasks, cache)),
     reportBacklog: new ReportBacklog(outbox, journal, metrics),
     purgeHistory: new PurgeHistory(outbox, expired, clock),
     convertRetiredData: new ConvertRetiredData(tasks, factory, writer, clock, ids, settings),

@@ -192,9 +192,12 @@ describe.each([
       expect(await journal.oldest()).toEqual([]);
     });
 
-    it('of another organisation is missing, and its waiting writes stay hidden', async () => {
-      for (const write of writes())
-        expect(await task.append({ ...write, organization: 'other' })).toEqual({ state: 'task-missing' });
+    it('of another organisation is not known, deleted or not, and its waiting writes stay hidden', async () => {
+      const appendForeign = async () => {
+        for (const write of writes())
+          expect(await task.append({ ...write, organization: 'other' })).toEqual({ state: 'unknown' });
+      };
+      await appendForeign();
       await task.appendPut('new', floor + 2);
       await task.appendDeletion('known', floor + 2);
       for (const key of ['new', 'known']) {
@@ -204,6 +207,8 @@ describe.each([
       }
       expect(await task.journaled('other')).toEqual([]);
       expect(await task.journaled()).toHaveLength(2);
+      await cache.wipe(task.id, floor + 6);
+      await appendForeign();
     });
 
     it('that is deleted is missing', async () => {

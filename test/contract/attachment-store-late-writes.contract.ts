@@ -7,7 +7,7 @@ import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../sr
 import {
   aDeletion,
   aPut,
-  describeDeletion,
+  deleteTree,
   drainOne,
   found,
   NOW_MS,
@@ -369,7 +369,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
 
   describe('a drained write to a missing task', () => {
     it('is not announced if the task has been deleted', async () => {
-      await harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
+      await deleteTree(harness, taskId);
       const [one, deletion] = [newPut({ version: 5000 }), newDeletion(5002)];
       for (let i = 0; i < 2; i++) {
         expect(await drainPut(one)).toEqual({ state: 'superseded' });
@@ -382,7 +382,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
     it('stays announced if it was applied before the deletion of the task', async () => {
       const one = newPut();
       await drainPut(one);
-      await harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
+      await deleteTree(harness, taskId);
       expect(await drainPut(one)).toEqual({ state: 'superseded' });
       expect(await records(one)).toEqual([recorded]);
     });

@@ -10,7 +10,7 @@ import {
   aDeletion,
   aPut,
   aTask,
-  describeDeletion,
+  deleteTree,
   drainOne,
   found,
   NOW_MS,
@@ -355,7 +355,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
             await harness.attachments.put(aPut({ taskId: id }), 'other', undefined, NOW_MS, TIMEOUT_MS);
           if (how === 'deleted') {
             await put(aPut({ taskId: id }));
-            await harness.tasks.deleteTree(id, ORGANIZATION, describeDeletion, TIMEOUT_MS);
+            await deleteTree(harness, id);
           }
           const before = await harness.eventsOf(id);
 

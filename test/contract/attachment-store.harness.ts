@@ -13,7 +13,8 @@ import { createTask, type Task, type TaskDraft } from '../../src/core/domain/tas
 import type { JournaledWrite } from '../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut } from '../../src/core/ports/attachment-write';
-import type { TaskDeletion, TaskStore } from '../../src/core/ports/task-store';
+import type { TaskStore } from '../../src/core/ports/task-store';
+import type { TaskDeletion } from '../../src/core/ports/tree-deletion';
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
 import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
 import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
@@ -122,6 +123,23 @@ export function describeDeletion(tasks: readonly Task[]): TaskDeletion[] {
     const cancelled = status === 'in_progress' ? [taskCancelled(id, 'bob', NOW_MS, randomUUID())] : [];
     return { taskId: id, stamp, events: [...cancelled, deleted] };
   });
+}
+
+/** Deletes a task with everything below it; undefined if it is missing. */
+export async function deleteTree(
+  { tasks }: Pick<StoreHarness, 'tasks'>,
+  taskId: string,
+  { organization = ORGANIZATION, describe = describeDeletion, stepSize = 200 } = {},
+): Promise<readonly TaskDeletion[] | undefined> {
+  const tree = { taskId, caller: { organization, name: 'bob' } };
+  const step = () => tasks.deleteTree(tree, describe, stepSize, TIMEOUT_MS);
+  let outcome = await step();
+  const deletions = outcome && [...outcome.deletions];
+  while (outcome?.more) {
+    outcome = await step();
+    deletions?.push(...(outcome?.deletions ?? []));
+  }
+  return deletions;
 }
 
 export interface PutOptions {

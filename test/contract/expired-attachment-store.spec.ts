@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Attachment, ExpiredAttachment } from '../../src/core/domain/attachment';
 import { attachmentExpired, taskCreated } from '../../src/core/domain/domain-event';
-import { aDeletion, aPut, aTask, describeDeletion, NOW_MS, ORGANIZATION, TIMEOUT_MS } from './attachment-store.harness';
+import { aDeletion, aPut, aTask, deleteTree, NOW_MS, ORGANIZATION, TIMEOUT_MS } from './attachment-store.harness';
 import { OUTBOX_HARNESSES, type OutboxHarness } from './outbox.harness';
 
 const EXPIRES_MS = NOW_MS + 5000;
@@ -24,7 +24,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
   });
 
   const found = (nowMs = EXPIRES_MS + 10_000, limit = 1000) => harness.expired.find(nowMs, limit);
-  const read = (after?: string) => harness.outbox.read({ organization: ORGANIZATION, after, limit: 100 });
+  const read = (after?: string) => harness.outbox.read({ organization: ORGANIZATION, after, limit: 100 }, TIMEOUT_MS);
   const announced = async () => (await read(start))?.events.map(({ event }) => event);
   const put = async (key: string, ttlSeconds?: number, version = 1000, nowMs = NOW_MS) => {
     const one = aPut({ taskId, key, ttlSeconds }, { version, nowMs });
@@ -77,7 +77,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     await harness.attachments.delete(aDeletion(taskId, 'b', 1002), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
     await expect(harness.expired.remove(asExpired(overwritten.attachment))).resolves.toBe(false);
     await expect(harness.expired.remove(asExpired(deleted.attachment))).resolves.toBe(false);
-    await harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
+    await deleteTree(harness, taskId);
     await expect(harness.expired.remove(asExpired(gone.attachment))).resolves.toBe(false);
     expect((await announced())?.filter(({ type }) => type === 'task.attachment.expired')).toEqual([]);
   });

@@ -7,7 +7,7 @@ import {
   aDeletion,
   aPut,
   aTask,
-  describeDeletion,
+  deleteTree,
   drainOne,
   NOW_MS,
   TIMEOUT_MS,
@@ -32,7 +32,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
 
   const unpublished = async (limit = 1000) => (await harness.outbox.unpublished(limit)) ?? [];
   const read = (query: Partial<EventQuery> = {}) =>
-    harness.outbox.read({ organization, taskId: undefined, after: undefined, limit: 100, ...query });
+    harness.outbox.read({ organization, taskId: undefined, after: undefined, limit: 100, ...query }, TIMEOUT_MS);
   const position = async () => (await read())?.position as string;
   const eventsAfter = async (after: string, query: Partial<EventQuery> = {}) =>
     (await read({ ...query, after }))?.events.map(({ event }) => event);
@@ -122,7 +122,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     const attached = await newAttachment(mine.taskId, 'a');
     const deletion = aDeletion(mine.taskId, 'a', 1002);
     await harness.attachments.delete(deletion, organization, undefined, NOW_MS, TIMEOUT_MS);
-    const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion, TIMEOUT_MS);
+    const deleted = await deleteTree(harness, mine.taskId, { organization });
 
     const all = await eventsAfter(start);
     expect(all).toHaveLength(5);
@@ -145,7 +145,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(await eventsAfter(start, { parentId: other.taskId })).toEqual([other.event]);
     expect(await eventsAfter(start, { parentId: root.taskId, organization: randomUUID() })).toEqual([]);
 
-    const deleted = await harness.tasks.deleteTree(root.taskId, organization, describeDeletion, TIMEOUT_MS);
+    const deleted = await deleteTree(harness, root.taskId, { organization });
     const deletions = (deleted ?? []).flatMap(({ events }) => events);
     expect(deletions).toHaveLength(3);
     expect(await eventsAfter(start, { parentId: root.taskId })).toEqual([...below, ...deletions]);
@@ -166,7 +166,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     const start = await position();
     const foreign = randomUUID();
     const [mine, other] = [await newTask(), await newTask(foreign)];
-    const deleted = await harness.tasks.deleteTree(mine.taskId, organization, describeDeletion, TIMEOUT_MS);
+    const deleted = await deleteTree(harness, mine.taskId, { organization });
     await harness.outbox.markPublished(await unpublished());
     for (const { taskId } of [mine, other]) {
       const late = { organization, put: aPut({ taskId, key: 'k' }) };
@@ -236,7 +236,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       const second = await put(taskId, 1004, { ttlSeconds: 5 });
       const [expired] = await harness.expired.find(NOW_MS + 5000, 1);
       await harness.expired.remove(expired as ExpiredAttachment);
-      const deleted = await harness.tasks.deleteTree(taskId, organization, describeDeletion, TIMEOUT_MS);
+      const deleted = await deleteTree(harness, taskId, { organization });
       await harness.outbox.markPublished(await unpublished());
 
       const { op } = expiryStamp(second.attachment);

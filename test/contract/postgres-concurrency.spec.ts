@@ -10,6 +10,7 @@ import {
   aPut,
   aTask,
   databaseHarness,
+  deleteTree,
   describeDeletion,
   drainOne,
   found,
@@ -48,7 +49,7 @@ describe('writers that meet on PostgreSQL', () => {
   };
   const remove = (taskId: string, key: string) =>
     harness.attachments.delete(aDeletion(taskId, key, nextVersion()), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
-  const deleteTree = (taskId: string) => harness.tasks.deleteTree(taskId, ORGANIZATION, describeDeletion, TIMEOUT_MS);
+
   const insertBelow = (parentId: string) => {
     const task = aTask({ parentId });
     return harness.tasks.insert(task, [aPut({ taskId: task.id })], taskCreated(task, randomUUID()), TIMEOUT_MS);
@@ -125,8 +126,8 @@ describe('writers that meet on PostgreSQL', () => {
       const ids = [root.id, child.id];
       const writes = [
         ...ids.flatMap((id) => [put(id, 'a'), put(id, 'b'), remove(id, 'a'), complete(id, 'a'), insertBelow(id)]),
-        deleteTree(root.id),
-        deleteTree(child.id),
+        deleteTree(harness, root.id),
+        deleteTree(harness, child.id),
         ...ids.flatMap((id) => [put(id, 'a'), insertBelow(id), drain(id, 'c'), insertBelow(id)]),
       ];
       await Promise.all(writes);
@@ -151,7 +152,7 @@ describe('writers that meet on PostgreSQL', () => {
       blocked.push(put(id, 'k'), insertBelow(id));
       return describeDeletion(tasks);
     };
-    await harness.tasks.deleteTree(id, ORGANIZATION, describe, TIMEOUT_MS);
+    await deleteTree(harness, id, { describe });
     await expect(Promise.all(blocked)).resolves.toEqual([{ state: 'task-missing' }, 'parent-missing']);
   });
 

@@ -18,6 +18,8 @@ const EARLIER = ['Initial1763683200000', 'WriteFunctions1763683200001'];
 const LATER = [
   'NamedArguments1763683200002',
   'FingerprintsAndAncestors1763683200003',
+  'TreesInSteps1763683200010',
+  'EventsOfAnOrganization1763683200011',
   'JudgedByTheJournal1763683200020',
   'DrainAttachments1763683200021',
 ];

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import type { OutboxChanges } from '../../src/core/ports/outbox';
+import type { EventPage, OutboxChanges } from '../../src/core/ports/outbox';
 import type { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
 import { PublisherSession } from '../../src/outbound/postgres/publisher-session';
@@ -18,6 +18,15 @@ import {
 } from './attachment-store.harness';
 
 const LOOK_BACK_MS = 3_600_000;
+
+interface PlanNode {
+  readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly Plans?: readonly PlanNode[];
+}
 
 describe('PostgresOutbox', () => {
   let server: PostgresServer;
@@ -52,7 +61,7 @@ describe('PostgresOutbox', () => {
 
   describe('a reader', () => {
     const outbox = () => new PostgresOutbox(harness.connection);
-    const read = (after?: string) => outbox().read({ organization: ORGANIZATION, after, limit: 100 });
+    const read = (after?: string) => outbox().read({ organization: ORGANIZATION, after, limit: 100 }, TIMEOUT_MS);
     const start = async () => (await read())?.position as string;
 
     const record = (client: Client, taskId: string, name: string) =>
@@ -76,6 +85,70 @@ describe('PostgresOutbox', () => {
       await slow.query('COMMIT');
       expect(types(await read(after))).toEqual(['slow']);
       expect(types(await read((await read(after))?.position))).toEqual([]);
+    });
+
+    /** The statement of a page, and how PostgreSQL carries it out. */
+    async function planOf(connection: PostgresConnection, after: string): Promise<PlanNode[]> {
+      let asked: [string, readonly unknown[] | undefined] = ['', []];
+      const query: PostgresConnection['query'] = (text, values, timeoutMs) => {
+        asked = [text, values];
+        return connection.query(text, values, timeoutMs);
+      };
+      const watched = new PostgresOutbox({ query } as PostgresConnection);
+      const page = { organization: ORGANIZATION, after, limit: 100 };
+      // The first call also reads the key.
+      for (const _ of [1, 2]) await watched.read(page, TIMEOUT_MS);
+      type Row = { 'QUERY PLAN': [{ Plan: PlanNode }] };
+      const [row] = await connection.query<Row>(`EXPLAIN (ANALYZE, FORMAT JSON) ${asked[0]}`, asked[1]);
+      const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+      return nodesOf((row as Row)['QUERY PLAN'][0].Plan).filter((node) => node['Relation Name'] === 'outbox');
+    }
+
+    it('reads no rows of other organisations, and few of its own', async () => {
+      const crowded = await databaseHarness(serverDatabase({ url: await server.createDatabase(), poolSize: 1 }));
+      const outbox = new PostgresOutbox(crowded.connection);
+      const read = async (after?: string) =>
+        (await outbox.read({ organization: ORGANIZATION, after, limit: 100 }, TIMEOUT_MS)) as EventPage;
+      const { position: after } = await read();
+      const { id } = await storedTask(crowded, {}, 'crowd');
+      const mine = await storedTask(crowded);
+      for (const [taskId, count] of [
+        [id, 20_000],
+        [mine.id, 3000],
+        [id, 20_000],
+      ] as const) {
+        await crowded.connection.query(
+          `INSERT INTO outbox (op_id, task_id, kind, event)
+           SELECT gen_random_uuid(), $1, 'task', '{"type":"crowd"}' FROM generate_series(1, $2::integer)`,
+          [taskId, count],
+          TIMEOUT_MS,
+        );
+      }
+      await crowded.connection.query('ANALYZE outbox');
+      const page = await read(after);
+      expect([page.events.length, page.more]).toEqual([100, true]);
+      for (const position of [after, page.position, (await read()).position]) {
+        const nodes = await planOf(crowded.connection, position);
+        expect(nodes.map((node) => node['Index Name'])).toContain('outbox_by_organization');
+        for (const node of nodes) {
+          expect(['outbox_by_organization', 'outbox_pkey']).toContain(node['Index Name']);
+          expect(node['Actual Rows'] * node['Actual Loops']).toBeLessThanOrEqual(500);
+          expect(node['Rows Removed by Filter'] ?? 0).toBe(0);
+        }
+      }
+      await crowded.close();
+    }, 60_000);
+
+    it('gives positions of one length, which tell nothing and cannot be made', async () => {
+      const [first, slow] = [await start(), await transaction()];
+      const busy = await Promise.all([transaction(), transaction(), transaction()]);
+      const second = await start();
+      for (const client of [slow, ...busy]) await client.query('ROLLBACK');
+      expect(first).toMatch(/^[A-Za-z0-9_-]+$/);
+      expect(second.length).toBe(first.length);
+      expect(Buffer.from(first, 'base64url').toString('latin1')).not.toMatch(/\d+:\d+:/);
+      const flipped = first.startsWith('A') ? `B${first.slice(1)}` : `A${first.slice(1)}`;
+      for (const made of ['1:1:', '745:745:', flipped, `${first}A`, 'AAAA']) expect(await read(made)).toBeUndefined();
     });
 
     it('misses no event when it resumes from within a page', async () => {

@@ -10,6 +10,7 @@ import {
   aDeletion,
   aPut,
   aTask,
+  deleteTree,
   describeDeletion,
   found,
   NOW_MS,
@@ -32,8 +33,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
     const get = (taskId: string, organization = ORGANIZATION) =>
       harness.tasks.get(taskId, organization, NOW_MS, TIMEOUT_MS);
     const insert = (task: Task) => harness.tasks.insert(task, [], taskCreated(task, randomUUID()), TIMEOUT_MS);
-    const remove = (taskId: string, organization = ORGANIZATION) =>
-      harness.tasks.deleteTree(taskId, organization, describeDeletion, TIMEOUT_MS);
+    const remove = (taskId: string, organization = ORGANIZATION) => deleteTree(harness, taskId, { organization });
     const update = (task: Task, updates: TaskUpdates = { text: 'changed' }) => {
       const updated = updateTask(task, updates, CHANGE);
       return harness.tasks.update(updated, taskUpdated(updated, [], randomUUID()), undefined, TIMEOUT_MS);
@@ -452,7 +452,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           seen.push(...tasks);
           return describeDeletion(tasks);
         };
-        const deletions = await harness.tasks.deleteTree(root.id, ORGANIZATION, describe, TIMEOUT_MS);
+        const deletions = await deleteTree(harness, root.id, { describe });
 
         expect(seen).toEqual([root, expect.anything(), expect.anything(), working]);
         expect(seen).toEqual(expect.arrayContaining(tree));
@@ -468,13 +468,75 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(events.slice(before)).toHaveLength(5);
       });
 
+      /** What a step deletes, and whether others must follow. */
+      const stepOf = async (taskId: string, limit: number, organization = ORGANIZATION) => {
+        const tree = { taskId, caller: { organization, name: 'bob', credentialId: 'key:bob' } };
+        const step = await harness.tasks.deleteTree(tree, describeDeletion, limit, TIMEOUT_MS);
+        return step && { deleted: step.deletions.map((deletion) => deletion.taskId), more: step.more };
+      };
+
+      it('takes a large tree in steps: the root first, parents before their children', async () => {
+        const root = await storedTask(harness);
+        const childOf = async (parentId: string, n: number) =>
+          (await storedTask(harness, { id: `${root.id}-${n}`, parentId })).id;
+        const [a, b, c] = [await childOf(root.id, 1), await childOf(root.id, 2), await childOf(root.id, 3)];
+        const [below, deep] = [await childOf(b, 4), await childOf(`${root.id}-4`, 5)];
+        await harness.attachments.put(aPut({ taskId: c }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+
+        expect(await stepOf(root.id, 2)).toEqual({ deleted: [root.id, a], more: true });
+        expect(await get(root.id)).toBeUndefined();
+        expect(await get(b)).toBeDefined();
+        const late = aTask({ parentId: root.id });
+        await expect(insert(late)).resolves.toBe('parent-missing');
+        expect(await stepOf(root.id, 2, 'other')).toBeUndefined();
+        expect(await stepOf(b, 2)).toBeUndefined();
+
+        const unfinished = async () => {
+          const trees = await harness.tasks.unfinishedDeletions(0, 100);
+          return trees.filter(({ taskId }) => taskId === root.id);
+        };
+        const caller = { organization: ORGANIZATION, name: 'bob', credentialId: 'key:bob' };
+        expect(await unfinished()).toEqual([{ taskId: root.id, caller }]);
+        expect(await stepOf(root.id, 3)).toEqual({ deleted: [b, c], more: true });
+        const added = await childOf(below, 6);
+        expect(await stepOf(root.id, 1)).toEqual({ deleted: [below], more: true });
+        expect(await stepOf(root.id, 10)).toEqual({ deleted: [deep, added], more: false });
+        expect(await stepOf(root.id, 10)).toBeUndefined();
+        expect(await unfinished()).toEqual([]);
+        expect(await found(harness, c)).toBeUndefined();
+      });
+
+      it.each([1, 2, 3, 7])('deletes all of a tree in steps of %i, each task once', async (stepSize) => {
+        const root = await storedTask(harness);
+        const ids = [root.id];
+        for (let i = 0; i < 24; i++) {
+          // Long chains and broad levels.
+          const parentId = ids[i % 3 === 0 ? i : Math.floor(i / 4)] as string;
+          ids.push((await storedTask(harness, { parentId })).id);
+        }
+        const deletions = await deleteTree(harness, root.id, { stepSize });
+        expect(deletions?.map(({ taskId }) => taskId).sort()).toEqual(ids.toSorted());
+        const events = await harness.eventsOf(...ids);
+        expect(events.filter(({ type }) => type === 'task.deleted')).toHaveLength(ids.length);
+      });
+
+      it('counts the attachments of a task', async () => {
+        const root = await storedTask(harness);
+        const child = await storedTask(harness, { parentId: root.id });
+        for (const key of ['a', 'b', 'c']) {
+          await harness.attachments.put(aPut({ taskId: root.id, key }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+        }
+        expect(await stepOf(root.id, 4)).toEqual({ deleted: [root.id], more: true });
+        expect(await stepOf(root.id, 4)).toEqual({ deleted: [child.id], more: false });
+      });
+
       it.each(['missing', 'foreign', 'deleted'])('finds no task that is %s', async (how) => {
         const task =
           how === 'missing' ? aTask() : await storedTask(harness, {}, how === 'foreign' ? 'other' : undefined);
         if (how === 'deleted') await remove(task.id);
         const before = await harness.eventsOf(task.id);
         const describe = jest.fn(describeDeletion);
-        await expect(harness.tasks.deleteTree(task.id, ORGANIZATION, describe, TIMEOUT_MS)).resolves.toBeUndefined();
+        await expect(deleteTree(harness, task.id, { describe })).resolves.toBeUndefined();
         expect(describe).not.toHaveBeenCalled();
         expect(await harness.eventsOf(task.id)).toEqual(before);
       });
@@ -484,7 +546,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         const describe = () => {
           throw new Error('no words');
         };
-        const outcome = harness.tasks.deleteTree(task.id, ORGANIZATION, describe, TIMEOUT_MS);
+        const outcome = deleteTree(harness, task.id, { describe });
         await expect(outcome).rejects.toThrow('no words');
         expect(await get(task.id)).toEqual({ task, attachmentCount: 0 });
         await expect(update(task)).resolves.toEqual({ state: 'updated' });

@@ -34,6 +34,9 @@ function lostChange(history: History, { postgres }: Surroundings): Problem | und
   for (const task of history.tasks.values()) {
     if (task.acknowledged && postgres.database.task(task.taskId))
       return { rule: 'G1', text: `${task.taskId} came back` };
+    const above = task.ancestors.find((id) => history.tasks.get(id)?.deletedAtMs !== undefined);
+    if (above && task.deletedAtMs === undefined)
+      return { rule: 'G1', text: `${above} is deleted, and ${task.taskId} below it is not` };
   }
   for (const change of history.allChanges()) {
     const { taskId, key, version, acknowledged, isLost, isRefused } = change;

@@ -169,7 +169,14 @@ export class AnswerCheck {
     if (task?.deletedAtMs === undefined) {
       return this.history.violate('G1', `${operation.name} is acknowledged, and the task is there`);
     }
-    task.acknowledged = { by: operation.replica.name, atMs: this.history.nowMs, degraded: false };
+    const acknowledged = { by: operation.replica.name, atMs: this.history.nowMs, degraded: false };
+    task.acknowledged = acknowledged;
+    for (const below of this.history.tasks.values()) {
+      if (!below.ancestors.includes(task.taskId)) continue;
+      if (below.deletedAtMs === undefined)
+        return this.history.violate('G1', `${operation.name} is acknowledged, and ${below.taskId} below it is there`);
+      below.acknowledged ??= acknowledged;
+    }
   }
 
   private acknowledge(operation: Operation, change: Change, degraded: boolean): void {
@@ -271,6 +278,8 @@ export class AnswerCheck {
   private taskNotFound(operation: Operation): void {
     const task = this.history.tasks.get(operation.planned.taskId);
     if (!task || task.createdAtMs > operation.startedAtMs || task.deletedAtMs !== undefined) return;
+    // It is about to be deleted, too.
+    if (task.ancestors.some((id) => this.history.tasks.get(id)?.deletedAtMs !== undefined)) return;
     if (task.organization === operation.planned.organization) {
       this.history.violate('G6', `${operation.name} finds no ${task.taskId}`);
     }
@@ -401,7 +410,8 @@ export class AnswerCheck {
     // What happens in the same millisecond may happen after it.
     const isBefore = (atMs: number | undefined) => atMs !== undefined && atMs < startedAtMs;
     const { acknowledged } = one;
-    const remembersAll = this.plan.scenario.memorySize === undefined;
+    // What was forgotten is not returned from a cache that is not believed.
+    const remembersAll = this.plan.scenario.memorySize === undefined || degraded;
     if (acknowledged?.by === replica.name && isBefore(acknowledged.atMs) && remembersAll) return 'G3';
     const isCommitted = isBefore(committedAtMs);
     if (isCommitted && operation.storeHasAnswered(key) && this.isChosenByStore(operation, one)) return 'truth';

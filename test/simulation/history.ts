@@ -40,6 +40,8 @@ export interface Change extends AttachmentRef {
 export interface TaskHistory {
   readonly taskId: string;
   readonly organization?: string;
+  /** The nearest first. */
+  readonly ancestors: readonly string[];
   readonly createdAtMs: number;
   deletedAtMs?: number;
   deletionXid?: number;
@@ -205,7 +207,10 @@ export class History {
     const { taskId, kind } = row;
     if (kind === 'attachment') return this.recordChange(row, database);
     const task = this.tasks.get(taskId);
-    if (!task) this.tasks.set(taskId, { taskId, organization: row.organization, createdAtMs: this.nowMs });
+    const { organization, ancestors } = row;
+    if (!task) this.tasks.set(taskId, { taskId, organization, ancestors, createdAtMs: this.nowMs });
+    else if (ancestors.join() !== task.ancestors.join())
+      this.violate('events', `an event of ${taskId} does not reach the followers of ${task.ancestors.join()}`);
     if (task && kind === 'task-deleted') {
       task.deletedAtMs = this.nowMs;
       task.deletionXid = row.xid;

@@ -19,29 +19,50 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'own versions are not remembered',
     scenario: 'backlog',
-    file: `${CONSISTENCY}/acknowledged-changes.ts`,
-    find: `    return this.changeOf(ref)?.version ?? 0;`,
+    file: `${CONSISTENCY}/organization-changes.ts`,
+    find: `    return this.changed(taskId)?.changes.get(key)?.version ?? 0;`,
     replace: `    return 0;`,
   },
   {
     name: 'a list is not held against own changes',
     scenario: 'long transactions',
-    file: `${CONSISTENCY}/acknowledged-changes.ts`,
+    file: `${CONSISTENCY}/organization-changes.ts`,
     find: `    return [...task.unchecked].map((key) => task.changes.get(key) as AcknowledgedChange);`,
     replace: `    return [];`,
   },
   {
     name: 'own journaled changes are not remembered for lists',
     scenario: 'backlog',
-    file: `${CONSISTENCY}/acknowledged-changes.ts`,
+    file: `${CONSISTENCY}/organization-changes.ts`,
     find: `    return [...(this.changed(taskId)?.changes.values() ?? [])].filter(({ journaled }) => journaled);`,
     replace: `    return [];`,
   },
   {
     name: 'own deletions of tasks are not remembered',
     scenario: 'tasks deleted',
-    file: `${CONSISTENCY}/acknowledged-changes.ts`,
-    find: `    return this.tasks.get(taskId) === 'deleted';`,
+    file: `${CONSISTENCY}/organization-changes.ts`,
+    find: `    return task !== undefined && 'deletedVersion' in task;`,
+    replace: `    return false;`,
+  },
+  {
+    name: 'a deletion is acknowledged before all of its steps',
+    scenario: 'trees deleted',
+    file: `${USE_CASES}/tasks/delete-task.ts`,
+    find: `    while (outcome === 'more') outcome = await step();`,
+    replace: ``,
+  },
+  {
+    name: 'a deletion whose call has ended is not continued',
+    scenario: 'trees deleted',
+    file: `${USE_CASES}/upkeep/continue-deletions.ts`,
+    find: `    for (const tree of trees) {`,
+    replace: `    for (const tree of trees.slice(trees.length)) {`,
+  },
+  {
+    name: 'a replica that has forgotten a change believes what a distrusted cache says',
+    scenario: 'small memory',
+    file: `${CONSISTENCY}/organization-changes.ts`,
+    find: `    return version < this.forgottenVersion && !this.trust.accepts(cached);`,
     replace: `    return false;`,
   },
   {
@@ -61,7 +82,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an own write that both stores have lost is asked for for ever',
     file: `${CONSISTENCY}/attachment-lookup.ts`,
-    find: `      this.acknowledged.forget(ref, ownVersion);`,
+    find: `      changes.forget(ref, ownVersion);`,
     replace: `      throw new StoreError('postgres', 'unavailable');`,
   },
   {
@@ -80,7 +101,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'not found is said of an unknown attachment',
     file: `${CONSISTENCY}/attachment-lookup.ts`,
-    find: `    if (version === undefined || version < ownVersion) return undefined;`,
+    find: `    if (version === undefined || version < ownVersion || changes.mayHaveForgotten(cached, version)) return undefined;`,
     replace: `    if (version === undefined) return { taskExists: true, degraded: true };`,
   },
   {
@@ -328,13 +349,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an append does not know deleted tasks',
     file: `${MODEL}/cache-model.ts`,
-    find: `    if (control?.deletedVersion !== undefined) return { state: 'task-missing' };`,
+    find: `    if (control.deletedVersion !== undefined) return { state: 'task-missing' };`,
     replace: ``,
   },
   {
     name: 'an append takes tasks it does not know',
     file: `${MODEL}/cache-model.ts`,
-    find: `    if (!control || control.organization === undefined) return { state: 'unknown' };\n    if (control.organization !== write.organization) return { state: 'task-missing' };`,
+    find: `    if (!control || control.organization !== write.organization) return { state: 'unknown' };`,
     replace: `    if (!control) return { state: 'unknown' };`,
   },
   {

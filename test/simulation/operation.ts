@@ -152,7 +152,8 @@ export class Operation implements CallWitness {
       }
       case 'create-task': {
         const metadata = JsonText.of(planned.id % 2 === 0 ? { data: { [key]: this.name } } : {});
-        await cases.createTask.execute({ id: taskId, text: this.name, metadata }, caller);
+        const { parentId } = planned;
+        await cases.createTask.execute({ id: taskId, text: this.name, parentId, metadata }, caller);
         return { kind: 'task-created' };
       }
       case 'complete-task': {

@@ -31,6 +31,8 @@ export interface PlannedOperation {
   readonly replica: number;
   readonly organization: string;
   readonly taskId: string;
+  /** Of a creation. */
+  readonly parentId?: string;
   readonly key: string;
   readonly ttlSeconds?: number;
   /** Of a list. */
@@ -99,6 +101,8 @@ export interface Scenario {
   readonly cacheTtlMs?: number;
   readonly memorySize?: number;
   readonly taskCount?: number;
+  /** Every task but the first is a sub-task of an earlier one. */
+  readonly isTree?: boolean;
   readonly keyCount?: number;
   readonly operationCount?: readonly [min: number, max: number];
   /** Of the time between two operations, the share that is next to nothing. */
@@ -150,6 +154,7 @@ const DEFAULT_WEIGHTS: Record<OperationKind, number> = {
 };
 /** Clients that come back, and a key that everybody wants, make meetings more common than chance does. */
 const SAME_REPLICA_SHARE = 0.5;
+const TREE_PAUSE_MS = 60;
 const HOT_SHARE = 0.5;
 const KEYS = ['a', 'ab', 'b', 'c'];
 const FAIR: Weather = { delayMs: 12, lossShare: 0, slowShare: 0, slowMs: 0 };
@@ -184,15 +189,16 @@ function operationsOf(
   const creations = taskIds.map((taskId, i) => ({
     id: i + 1,
     kind: 'create-task' as const,
-    atMs: 10 + random.int(50),
+    atMs: (scenario.isTree ? i * TREE_PAUSE_MS : 0) + 10 + random.int(50),
     replica: random.int(REPLICAS),
-    organization: random.chance(0.2) ? FOREIGN : HOME,
+    organization: random.chance(0.2) && !scenario.isTree ? FOREIGN : HOME,
     taskId,
+    parentId: scenario.isTree && i > 0 ? taskIds[random.int(i)] : undefined,
     key: random.pick(keys),
   }));
   const [min, max] = scenario.operationCount ?? [20, 50];
   const weights = { ...DEFAULT_WEIGHTS, ...scenario.weights };
-  let atMs = 200;
+  let atMs = 200 + (scenario.isTree ? taskIds.length * TREE_PAUSE_MS : 0);
   let replica = 0;
   const others = Array.from({ length: random.between(min, max) }, (_, i) => {
     atMs += random.chance(scenario.burstShare ?? 0.4) ? random.int(25) : 30 + random.int(400);
@@ -207,6 +213,7 @@ function operationsOf(
       replica,
       organization: isForeign ? other(task.organization) : task.organization,
       taskId: task.taskId,
+      parentId: task.parentId,
       key: isHot ? (keys[0] as string) : random.pick(keys),
       ttlSeconds: random.chance(scenario.ttlShare ?? 0.05) ? random.between(1, 4) : undefined,
       page: pageOf(random),

@@ -37,8 +37,12 @@ const PUBLISH_TIMEOUT_MS = 2000;
 const LONG_TRANSACTION_MS = 4000;
 /** So small that a fill of a few attachments can meet a fault half-way. */
 const FILL_CHUNK_SIZE = 1;
+/** So small that a tree takes several steps. */
+const STEP_SIZE = 2;
+/** So short that the background and a call meet. */
+const UNFINISHED_AFTER_MS = 300;
 /** Between two runs of a job, about. */
-const TICK_MS = { drain: 400, project: 350, publish: 600, sweep: 1000 };
+const TICK_MS = { drain: 400, project: 350, publish: 600, sweep: 1000, deletions: 150 };
 
 export interface Surroundings {
   readonly timeline: Timeline;
@@ -140,11 +144,12 @@ export class Replica {
 
   private startJobs(): void {
     const { turns } = this;
-    const { drainJournal, publishEvents, sweepExpired } = this.useCases(NOBODY);
+    const { drainJournal, publishEvents, sweepExpired, continueDeletions } = this.useCases(NOBODY);
     const { projectChanges } = this.useCases(turns);
     this.repeat(TICK_MS.drain, () => drainJournal.execute());
     this.repeat(TICK_MS.project, () => projectChanges.execute().finally(() => turns.ended()));
     this.repeat(TICK_MS.publish, () => publishEvents.execute());
+    this.repeat(TICK_MS.deletions, () => continueDeletions.execute());
     this.repeat(TICK_MS.sweep, () => sweepExpired.execute());
   }
 
@@ -223,8 +228,14 @@ export class Replica {
         this.query('get task', witness, timeoutMs, () => tasks.get(taskId, organization, nowMs)),
       update: (...[task, event, attachment, timeoutMs]: Parameters<TaskStore['update']>) =>
         this.write(`update ${task.id}`, witness, timeoutMs, () => tasks.update(task, event, attachment)),
-      deleteTree: (...[taskId, organization, describe, timeoutMs]: Parameters<TaskStore['deleteTree']>) =>
-        this.write(`delete ${taskId}`, witness, timeoutMs, () => tasks.deleteTree(taskId, organization, describe)),
+      deleteTree: (...[tree, describe, _limit, timeoutMs]: Parameters<TaskStore['deleteTree']>) =>
+        this.write(`delete ${tree.taskId}`, witness, timeoutMs, () =>
+          tasks.deleteTree(tree, describe, STEP_SIZE, timeoutMs),
+        ),
+      unfinishedDeletions: (_beforeMs: number, limit: number) =>
+        this.query('unfinished deletions', witness, OPERATION_TIMEOUT_MS, () =>
+          tasks.unfinishedDeletions(UNFINISHED_AFTER_MS, limit),
+        ),
     };
     return port as typeof port & TaskStore;
   }
@@ -370,7 +381,8 @@ export class Replica {
   }
 }
 
-type SimulatedTaskMethod = 'insert' | 'repeated' | 'get' | 'hasResult' | 'update' | 'deleteTree';
+type SimulatedTaskMethod =
+  'insert' | 'repeated' | 'get' | 'hasResult' | 'update' | 'deleteTree' | 'unfinishedDeletions';
 
 function stampOf({ taskId, key, version, op }: { taskId: string; key: string; version: number; op: string }): string {
   return `${taskId}/${key} ${version} ${op.slice(-4)}`;

@@ -138,6 +138,20 @@ export const SCENARIOS: readonly Scenario[] = [
     faults: both(several(4, linkCut), several(2, postgresOut), several(2, redisOut(['same', 'old']))),
   },
   {
+    name: 'trees deleted',
+    isTree: true,
+    taskCount: 8,
+    weather: { lossShare: 0.02, slowShare: 0.1, slowMs: 900 },
+    weights: { 'delete-task': 10, 'create-task': 3, 'complete-task': 3 },
+    clockSkewMs: SKEW_MS,
+    faults: both(
+      several(4, linkCut),
+      several(2, postgresOut),
+      several(2, redisOut(['same', 'old'])),
+      several(2, crash),
+    ),
+  },
+  {
     name: 'everything at once',
     weather: LOSSY,
     clockSkewMs: SKEW_MS,

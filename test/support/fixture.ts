@@ -135,7 +135,7 @@ export class Fixture {
   readonly ids = new CountingIds();
   readonly metrics = new CountingMetrics();
   readonly settings = new CoreSettings('instance-1', 1000, HOUR_MS);
-  readonly database = new MemoryDatabase();
+  readonly database = new MemoryDatabase(this.clock);
   readonly postgres = new Outage('postgres');
   readonly redis = new Outage('redis');
   readonly store: AttachmentStore = this.postgres.breakable(new MemoryAttachmentStore(this.database));

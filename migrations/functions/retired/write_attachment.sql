@@ -42,9 +42,12 @@ DECLARE
   counted boolean;
   live    boolean;
 BEGIN
-  PERFORM pg_advisory_xact_lock_shared(task_lock(p_task_id));
-  PERFORM FROM tasks
-  WHERE id = p_task_id AND deleted_version IS NULL AND organization = p_organization;
+  -- Twice: nothing is locked for a caller who has no such task, and under the lock the task stays.
+  PERFORM FROM tasks WHERE id = p_task_id AND deleted_version IS NULL AND organization = p_organization;
+  IF FOUND THEN
+    PERFORM pg_advisory_xact_lock_shared(task_lock(p_task_id));
+    PERFORM FROM tasks WHERE id = p_task_id AND deleted_version IS NULL AND organization = p_organization;
+  END IF;
   IF NOT FOUND THEN
     IF p_mode = 'drain' THEN
       -- Nothing of a task is announced after its deletion.
@@ -123,6 +126,8 @@ BEGIN
   END IF;
 
   IF state = 'applied' OR state = 'superseded' AND p_mode = 'drain' THEN
+    -- Readers of events rely on it that a transaction has its number before its rows get theirs.
+    PERFORM pg_current_xact_id();
     INSERT INTO outbox (op_id, task_id, key, version, kind, superseded, event)
     VALUES (p_op_id, p_task_id, p_key, p_version, 'attachment', state = 'superseded',
       CASE WHEN state = 'applied' AND live THEN event_of_stored(p_event, stored.id) ELSE p_event END)

@@ -1,5 +1,6 @@
+import type { Caller } from '../domain/caller';
 import { checkDraft, createAttachment, type AttachmentDraft } from '../domain/attachment';
-import { attachmentCreated } from '../domain/domain-event';
+import { attachmentCreated, causedBy } from '../domain/domain-event';
 import type { WriteStamp } from '../domain/version';
 import type { AttachmentPut } from '../ports/attachment-write';
 import type { CoreSettings } from '../ports/core-settings';
@@ -16,11 +17,16 @@ export class AttachmentFactory {
   ) {}
 
   /** Checks and measures the draft once, however many attempts follow. Throws `DomainError`. */
-  draft(draft: AttachmentDraft, createdBy: string): PutDraft {
+  draft(draft: AttachmentDraft, caller: Caller): PutDraft {
     const checked = checkDraft(draft, this.settings.maxAttachmentBytes);
     return (stamp, nowMs) => {
-      const attachment = createAttachment(checked, { nowMs, stamp, idSuffix: this.ids.suffix(), createdBy });
-      return { attachment, event: attachmentCreated(attachment, this.settings.instanceId) };
+      const attachment = createAttachment(checked, {
+        nowMs,
+        stamp,
+        idSuffix: this.ids.suffix(),
+        createdBy: caller.name,
+      });
+      return { attachment, event: causedBy(attachmentCreated(attachment, this.settings.instanceId), caller) };
     };
   }
 }

@@ -49,7 +49,8 @@ export class AttachmentLookup {
     caller: Caller,
     { deadline = new Deadline(this.clock), room }: LookupBounds = {},
   ): Promise<readonly FoundAttachment[]> {
-    const ownVersions = refs.map((ref) => this.acknowledged.versionOf(ref));
+    const changes = this.acknowledged.of(caller);
+    const ownVersions = refs.map((ref) => changes.versionOf(ref));
     const cached = await unlessCacheIsDown(this.cache.read(refs, caller.organization, room));
     const known = refs.map((ref, i) => this.knownAnswer(ref, cached?.[i], ownVersions[i] as number, caller));
     this.metrics.cacheHits(known.filter((answer) => answer?.attachment).length);
@@ -65,7 +66,7 @@ export class AttachmentLookup {
 
   /** As the store has it, or the journal if that is newer; from the cache only if the store is unavailable. */
   async findStored(ref: AttachmentRef, caller: Caller, deadline: Deadline): Promise<FoundAttachment> {
-    const ownVersion = this.acknowledged.versionOf(ref);
+    const ownVersion = this.acknowledged.of(caller).versionOf(ref);
     const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
     const [answer] = await this.askStore([{ ref, cached, ownVersion }], caller, deadline);
     return answer as FoundAttachment;
@@ -73,7 +74,7 @@ export class AttachmentLookup {
 
   /** What the cache can say while the store is unavailable; undefined if it does not know. */
   async findWithoutStore(ref: AttachmentRef, caller: Caller): Promise<FoundAttachment | undefined> {
-    const ownVersion = this.acknowledged.versionOf(ref);
+    const ownVersion = this.acknowledged.of(caller).versionOf(ref);
     const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
     return this.degradedAnswer({ ref, cached, ownVersion }, caller);
   }
@@ -83,12 +84,12 @@ export class AttachmentLookup {
     { taskId }: AttachmentRef,
     cached: CachedAttachment | undefined,
     ownVersion: number,
-    { organization }: Caller,
+    caller: Caller,
   ): FoundAttachment | undefined {
-    if (this.acknowledged.isDeleted(taskId)) return TASK_MISSING;
+    if (this.acknowledged.of(caller).isDeleted(taskId)) return TASK_MISSING;
     // The store is asked for a task of another organisation, too: a reply from here would tell it from a missing task
     // by its speed.
-    if (cached?.organization !== organization) return undefined;
+    if (cached?.organization !== caller.organization) return undefined;
     if (cached.deleted) return TASK_MISSING;
     const { attachment, journaled } = cached;
     if (!attachment || attachment.version < ownVersion || !isLive(attachment, this.clock.nowMs())) return undefined;
@@ -114,20 +115,21 @@ export class AttachmentLookup {
     }
     const byRef = new Map(stored.found.map((one) => [refName(one), one]));
     const answers = asked.map((one) =>
-      stored.tasks.has(one.ref.taskId) ? this.storedAnswer(one, byRef.get(refName(one.ref))) : TASK_MISSING,
+      stored.tasks.has(one.ref.taskId) ? this.storedAnswer(one, byRef.get(refName(one.ref)), caller) : TASK_MISSING,
     );
     await this.fill(asked, stored.found, caller);
     return answers;
   }
 
   /** Undefined if the cache does not know. */
-  private degradedAnswer({ ref, cached, ownVersion }: Asked, { organization }: Caller): FoundAttachment | undefined {
-    if (this.acknowledged.isDeleted(ref.taskId)) return TASK_MISSING;
-    if (cached?.organization !== organization) return undefined;
+  private degradedAnswer({ ref, cached, ownVersion }: Asked, caller: Caller): FoundAttachment | undefined {
+    const changes = this.acknowledged.of(caller);
+    if (changes.isDeleted(ref.taskId)) return TASK_MISSING;
+    if (cached?.organization !== caller.organization) return undefined;
     if (cached.deleted) return TASK_MISSING;
     const { attachment, deletedVersion, journaled } = cached;
     const version = attachment?.version ?? deletedVersion;
-    if (version === undefined || version < ownVersion) return undefined;
+    if (version === undefined || version < ownVersion || changes.mayHaveForgotten(cached, version)) return undefined;
     if (attachment && isLive(attachment, this.clock.nowMs())) {
       return { attachment, journaled, taskExists: true, degraded: true };
     }
@@ -136,15 +138,20 @@ export class AttachmentLookup {
   }
 
   /** The newer of what the store and the journal have. Throws if both are older than what was acknowledged here. */
-  private storedAnswer({ ref, cached, ownVersion }: Asked, stored: StoredAttachment | undefined): FoundAttachment {
+  private storedAnswer(
+    { ref, cached, ownVersion }: Asked,
+    stored: StoredAttachment | undefined,
+    caller: Caller,
+  ): FoundAttachment {
+    const changes = this.acknowledged.of(caller);
     const storedVersion = stored?.version ?? 0;
     const journaledVersion = (cached?.journaled && (cached.attachment?.version ?? cached.deletedVersion)) || 0;
     const isNewer = journaledVersion > storedVersion;
     if (Math.max(journaledVersion, storedVersion) < ownVersion) {
       if (!cached) throw new StoreError('redis', 'unavailable');
-      this.acknowledged.forget(ref, ownVersion);
+      changes.forget(ref, ownVersion);
     } else if (!isNewer) {
-      this.acknowledged.learnStored(ref, storedVersion, !stored?.attachment);
+      changes.learnStored(ref, storedVersion, !stored?.attachment);
     }
     const attachment = isNewer ? cached?.attachment : stored?.attachment;
     const isThere = attachment !== undefined && isLive(attachment, this.clock.nowMs());

@@ -1,6 +1,6 @@
 import { notFound, type Attachment, type AttachmentRef } from '../domain/attachment';
 import type { Caller } from '../domain/caller';
-import { attachmentDeleted, ofStored } from '../domain/domain-event';
+import { attachmentDeleted, causedBy, ofStored } from '../domain/domain-event';
 import { taskNotFound } from '../domain/task';
 import type { AttachmentStore, DeleteOutcome, WriteCondition } from '../ports/attachment-store';
 import type { AttachmentDeletion } from '../ports/attachment-write';
@@ -48,7 +48,7 @@ export class AttachmentRemover {
     const progress: Progress = { force: false, condition };
     return writeVersioned<DeletedAttachment>(this.clock, this.ids, async (stamp, nowMs, deadline) => {
       const { attachmentId, force } = progress;
-      const event = attachmentDeleted({ taskId, key }, stamp, caller.name, nowMs);
+      const event = causedBy(attachmentDeleted({ taskId, key }, stamp, caller.name, nowMs), caller);
       const deletion = { taskId, key, stamp, force, event: attachmentId ? ofStored(event, attachmentId) : event };
       if (!progress.outage) {
         const over = await this.writer.journaledState(deletion, caller);
@@ -84,7 +84,7 @@ export class AttachmentRemover {
     if (outcome.state !== 'applied') throw refusedWrite(outcome, deletion);
 
     progress.attachmentId = outcome.attachmentId ?? progress.attachmentId;
-    const newer = await this.writer.announce({ ...deletion, attachment: null });
+    const newer = await this.writer.announce({ ...deletion, attachment: null }, caller);
     if (newer !== undefined) {
       if (progress.condition) throw refusedWrite({ state: 'condition-failed', currentVersion: newer }, deletion);
       return new Overtaken(newer);

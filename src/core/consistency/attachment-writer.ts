@@ -83,12 +83,13 @@ export class AttachmentWriter {
    * Tells the cache of a change that the store has applied. Returns the version of a journaled write that will undo the
    * change, or has undone it: then the change must be made again, above that version. Otherwise it may be acknowledged.
    */
-  async announce(change: AppliedChange): Promise<number | undefined> {
+  async announce(change: AppliedChange, caller: Caller): Promise<number | undefined> {
     const reply = await unlessCacheIsDown(this.cache.apply(change));
     if (reply?.newer !== undefined) return reply.newer;
     const { stamp, attachment } = change;
     const { version } = stamp;
-    this.acknowledged.remember(change, { version, deleted: !attachment, journaled: false }, reply?.generation);
+    const known = { version, deleted: !attachment, journaled: false };
+    this.acknowledged.of(caller).remember(change, known, reply?.generation);
     return undefined;
   }
 
@@ -103,7 +104,8 @@ export class AttachmentWriter {
   ): Promise<Exclude<JournalOutcome, { state: 'task-missing' }>> {
     const ref = 'put' in write ? write.put.attachment : write.deletion;
     // The cache may not have been told: the write would be acknowledged, and lost when the store is back.
-    if (this.acknowledged.isDeleted(ref.taskId)) throw taskNotFound(ref.taskId);
+    const changes = this.acknowledged.of(write);
+    if (changes.isDeleted(ref.taskId)) throw taskNotFound(ref.taskId);
     let outcome: JournalOutcome;
     try {
       outcome = await this.journal.append(write, nowMs);
@@ -115,24 +117,24 @@ export class AttachmentWriter {
     if (outcome.state === 'task-missing') throw taskNotFound(ref.taskId);
     if (outcome.state === 'journaled') {
       const { version } = 'put' in write ? write.put.attachment : write.deletion.stamp;
-      this.acknowledged.remember(ref, { version, deleted: !('put' in write), journaled: true }, outcome.generation);
+      changes.remember(ref, { version, deleted: !('put' in write), journaled: true }, outcome.generation);
     }
     return outcome;
   }
 
   private async putInStore(
     put: AttachmentPut,
-    { organization }: Caller,
+    caller: Caller,
     condition: WriteCondition,
     nowMs: number,
     timeoutMs: number,
   ): Promise<WrittenAttachment | Overtaken> {
-    const outcome = await this.store.put(put, organization, condition, nowMs, timeoutMs);
+    const outcome = await this.store.put(put, caller.organization, condition, nowMs, timeoutMs);
     if (outcome.state === 'superseded') return new Overtaken(outcome.version);
     if (outcome.state !== 'applied') throw refusedWrite(outcome, put.attachment);
 
     const attachment = withIdentity(put.attachment, outcome.identity);
-    const newer = await this.announce(putChange(attachment));
+    const newer = await this.announce(putChange(attachment), caller);
     if (newer === undefined) return { attachment, replaced: outcome.replaced };
     if (condition) throw refusedWrite({ state: 'condition-failed', currentVersion: newer }, attachment);
     return new Overtaken(newer);

@@ -34,7 +34,7 @@ export class CachedPages {
   learnHeld(query: AttachmentListQuery, cached: CachedPage, changes: readonly KnownChange[]): void {
     if (!cached.page || isFiltered(query)) return;
     const held = changes.filter((change) => isHeld(change, cached));
-    this.acknowledged.learnChecked(query.taskId, cached.token.generation, held);
+    this.acknowledged.of(query).learnChecked(query.taskId, cached.token.generation, held);
   }
 
   /** Undefined if the store must be asked for the whole page. */

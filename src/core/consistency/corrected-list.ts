@@ -66,8 +66,9 @@ export class CorrectedList {
     return { ...(await this.withBodies(page, caller, { deadline, room: query.room })), totalCount: matching.length };
   }
 
-  private mayBeIncomplete({ taskId }: AttachmentListQuery, cached: CachedPage | undefined): boolean {
-    return cached ? cached.journaled?.length !== 0 : this.acknowledged.journaledChanges(taskId).length > 0;
+  private mayBeIncomplete(query: AttachmentListQuery, cached: CachedPage | undefined): boolean {
+    if (cached) return cached.journaled?.length !== 0;
+    return this.acknowledged.of(query).journaledChanges(query.taskId).length > 0;
   }
 
   /** The changes that are newer than everything the store is known to have. */
@@ -76,9 +77,10 @@ export class CorrectedList {
     cached: CachedPage | undefined,
   ): Promise<readonly (JournaledChange | KnownChange)[]> {
     // Noted before the journal is read: a change acknowledged later may be missing in the reply of the store.
-    const inStore = this.acknowledged.storedVersions(query.taskId);
+    const changes = this.acknowledged.of(query);
+    const inStore = changes.storedVersions(query.taskId);
     const journaled = cached && (await this.journaled(query));
-    if (!journaled) return this.acknowledged.journaledChanges(query.taskId);
+    if (!journaled) return changes.journaledChanges(query.taskId);
     return journaled.filter(({ key, version }) => version > (inStore.get(key) ?? 0));
   }
 

@@ -3,4 +3,6 @@ export interface Caller {
   readonly organization: string;
   /** Goes into `createdBy`, `updatedBy`, `deletedBy` and `cancelledBy`. */
   readonly name: string;
+  /** Tells callers of the same name apart: the id of the credential. Undefined while authentication is off. */
+  readonly credentialId?: string;
 }

@@ -1,4 +1,5 @@
 import type { Attachment, AttachmentRef, ExpiredAttachment } from './attachment';
+import type { Caller } from './caller';
 import type { Task } from './task';
 import { expiryStamp, type WriteStamp } from './version';
 
@@ -21,6 +22,11 @@ export interface DomainEvent {
   readonly metadata: Readonly<Record<string, unknown>> & { readonly eventId: string };
   /** Milliseconds since the epoch. */
   readonly timestamp: number;
+}
+
+/** With the id of the credential that has caused it: two callers may have the same name. */
+export function causedBy(event: DomainEvent, { credentialId }: Pick<Caller, 'credentialId'>): DomainEvent {
+  return credentialId === undefined ? event : { ...event, metadata: { ...event.metadata, credentialId } };
 }
 
 /** As if the key were new: if the store finds an older attachment there, it corrects the event with `ofStored`. */

@@ -57,8 +57,8 @@ export interface SettledEntry {
 
 /**
  * Takes unconditional writes while the store is unavailable, and keeps them until the store has them, as durably as it
- * keeps anything; the cache returns what the journal has taken. For another organisation than the task's own, the task
- * is missing.
+ * keeps anything; the cache returns what the journal has taken. It does not know the tasks of another organisation than
+ * that of the write.
  *
  * Every method throws `StoreError`, within `CACHE_TIMEOUT_MS`; a write that failed may or may not have been taken, then
  * or later.

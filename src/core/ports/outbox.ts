@@ -52,9 +52,9 @@ export interface EventQuery {
 export interface EventPage {
   /** Each event with the position behind it. */
   readonly events: readonly { readonly event: DomainEvent; readonly position: string }[];
-  /** Where the next page begins, even if this page is empty. Printable ASCII. */
+  /** Where the next page begins, even if this page is empty. Printable ASCII; tells nothing of other organisations. */
   readonly position: string;
-  /** Whether the page has ended at its limit. */
+  /** Whether the page has ended at a limit. */
   readonly more: boolean;
 }
 
@@ -77,10 +77,10 @@ export abstract class Outbox {
 
   /**
    * Events of one organization, published or not; those of one task are in the order of the changes. A reader that
-   * follows the positions misses nothing, however late a change is committed. Undefined if `after` is no position in
-   * this outbox.
+   * follows the positions misses nothing, however late a change is committed. The cost does not grow with the events of
+   * other organisations. A page may be empty although more follow. Undefined if `after` is no position in this outbox.
    */
-  abstract read(query: EventQuery): Promise<EventPage | undefined>;
+  abstract read(query: EventQuery, timeoutMs: number): Promise<EventPage | undefined>;
 
   /**
    * The changes from the position `from` up to where a transaction that is still under way could add to them; about

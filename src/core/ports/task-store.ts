@@ -1,10 +1,10 @@
 import type { DomainEvent } from '../domain/domain-event';
 import type { JsonText } from '../domain/json-text';
 import type { Task, TaskStatus } from '../domain/task';
-import type { WriteStamp } from '../domain/version';
 import type { PutOutcome } from './attachment-store';
 import type { AttachmentPut } from './attachment-write';
 import type { Room } from './room';
+import type { DeletionStep, TaskDeletion, TreeDeletion } from './tree-deletion';
 
 export interface CountedTask {
   readonly task: Task;
@@ -27,14 +27,6 @@ export interface TaskListQuery {
   readonly nowMs: number;
   /** For the metadata and the errors; undefined for any size. */
   readonly room?: Room;
-}
-
-/** What is kept and announced of one deleted task. */
-export interface TaskDeletion {
-  readonly taskId: string;
-  readonly stamp: WriteStamp;
-  /** In their order; the last one is the `task.deleted` of the task, and its eventId is the stamp's op. */
-  readonly events: readonly DomainEvent[];
 }
 
 /**
@@ -109,14 +101,19 @@ export abstract class TaskStore {
   ): Promise<{ tasks: readonly CountedTask[]; totalCount: number }>;
 
   /**
-   * Deletes a task for ever, with all its sub-tasks to any depth and all their attachments, in one transaction; no
-   * write to any of them can come in between. `describe` is given the tasks, parents before their children, and returns
-   * what is kept and announced of each. Returns what `describe` returned; undefined if the task is missing.
+   * Deletes a task for ever, with all its sub-tasks to any depth and all their attachments, in steps: each deletes
+   * about `limit` tasks and attachments in one transaction, parents before their children. The first step deletes the
+   * task itself, and decides that all others follow: see `unfinishedDeletions`. No write to a task can come after its
+   * deletion. `describe` is given the tasks of the step, in their order, and returns what is kept and announced of each.
+   * Undefined if the task is missing, unless its deletion has steps to go.
    */
   abstract deleteTree(
-    taskId: string,
-    organization: string,
+    tree: TreeDeletion,
     describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
+    limit: number,
     timeoutMs: number,
-  ): Promise<readonly TaskDeletion[] | undefined>;
+  ): Promise<DeletionStep | undefined>;
+
+  /** At most `limit` deletions that have begun `beforeMs` ago or earlier, and have steps to go; the oldest first. */
+  abstract unfinishedDeletions(beforeMs: number, limit: number): Promise<readonly TreeDeletion[]>;
 }

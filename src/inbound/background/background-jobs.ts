@@ -1,5 +1,6 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import type { DrainJournal } from '../../core/use-cases/upkeep/drain-journal';
+import type { ContinueDeletions } from '../../core/use-cases/upkeep/continue-deletions';
 import type { ProjectChanges } from '../../core/use-cases/upkeep/project-changes';
 import type { PublishEvents, PublishOutcome } from '../../core/use-cases/events/publish-events';
 import type { PurgeHistory } from '../../core/use-cases/upkeep/purge-history';
@@ -22,6 +23,7 @@ const PUBLISH_RETRY_MS = 1500;
 /** Otherwise each job would log each failure of a store that comes and goes. */
 const QUIET_MS = 10_000;
 const SWEEP_MS = 5000;
+const CONTINUE_DELETIONS_MS = 1000;
 const REPORT_MS = 5000;
 const PURGE_MS = 60 * 60 * 1000;
 const PURGE_RETRY_MS = 60 * 1000;
@@ -41,6 +43,7 @@ export class BackgroundJobs implements OnModuleDestroy {
     project: ProjectChanges,
     publish: PublishEvents,
     sweep: SweepExpired,
+    deletions: ContinueDeletions,
     report: ReportBacklog,
     purge: PurgeHistory,
     /** Of the pauses of all jobs; chance by default. */
@@ -61,6 +64,7 @@ export class BackgroundJobs implements OnModuleDestroy {
         jitter,
       }),
       every(SWEEP_MS, 'sweep expired attachments', sweep),
+      every(CONTINUE_DELETIONS_MS, 'continue the deletion of trees', deletions),
       this.report,
       every(PURGE_MS, 'purge history', purge, PURGE_RETRY_MS),
     ];

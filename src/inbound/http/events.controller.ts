@@ -100,6 +100,8 @@ export class EventsController implements OnModuleDestroy {
 
   /** While the database is unavailable the reader waits: it might take an error for final. */
   private async nextPage(command: FollowEventsCommand, caller: Caller, signal: AbortSignal): Promise<EventPage> {
+    // A page without events sends nothing, and would not notice that the reader has gone.
+    signal.throwIfAborted();
     try {
       return await this.followEvents.execute(command, caller);
     } catch (error) {

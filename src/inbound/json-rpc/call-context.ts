@@ -58,7 +58,8 @@ export class CallContext {
   }
 
   get caller(): Caller {
-    return this.credential.caller;
+    const { id, caller } = this.credential;
+    return { ...caller, credentialId: id };
   }
 
   /** Tells callers apart, in the same way on all replicas. */

@@ -8,6 +8,7 @@ import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../co
 import type { Clock } from '../../core/ports/clock';
 import { FOLLOWED_LEVELS } from '../../core/ports/outbox';
 import { MemoryOutboxRows, type OutboxRow } from './memory-outbox-rows';
+import { MemoryTreeDeletions } from './memory-tree-deletions';
 import { conditionRefusal, identityOf, isTombstone, type Tombstone } from './stored-attachment';
 
 type Change = Pick<OutboxRow, 'taskId' | 'event' | 'kind' | 'key' | 'version'>;
@@ -22,6 +23,7 @@ export class MemoryDatabase {
   /** By task: what it was created with, and the result that it was updated with. */
   readonly creations = new Map<string, string>();
   readonly results = new Map<string, string>();
+  readonly treeDeletions = new MemoryTreeDeletions();
   private readonly attachments = new Map<string, Map<string, Attachment | Tombstone>>();
   private readonly underWay = new Set<number>();
   private nextXid = 1;
@@ -29,6 +31,10 @@ export class MemoryDatabase {
 
   /** Without a clock, every change is recorded with the time of its event. */
   constructor(private readonly clock?: Pick<Clock, 'nowMs'>) {}
+
+  get nowMs(): number {
+    return this.clock?.nowMs() ?? 0;
+  }
 
   /** All rows, in the order of their announcement. */
   get outbox(): readonly OutboxRow[] {
@@ -96,6 +102,10 @@ export class MemoryDatabase {
     this.rows.forget(forgotten);
   }
 
+  isDeleted(taskId: string): boolean {
+    return this.tasks.get(taskId) === 'deleted';
+  }
+
   /** Whether a task has ever had this id. */
   isTaken(taskId: string): boolean {
     return this.tasks.has(taskId);
@@ -122,6 +132,12 @@ export class MemoryDatabase {
     this.creations.delete(taskId);
     this.results.delete(taskId);
     this.attachments.delete(taskId);
+  }
+
+  /** Without tombstones; expired attachments count. */
+  attachmentCount(taskId: string): number {
+    const stored = [...(this.attachments.get(taskId)?.values() ?? [])];
+    return stored.filter((one) => !isTombstone(one)).length;
   }
 
   /** Includes tombstones and expired attachments. */
@@ -221,13 +237,14 @@ export class MemoryDatabase {
   }
 
   /** The nearest first. */
-  private ancestorsOf(taskId: string): string[] {
+  ancestorsOf(taskId: string): string[] {
     const ancestors: string[] = [];
     for (let above = this.task(taskId)?.parentId; above && ancestors.length < FOLLOWED_LEVELS;) {
       ancestors.push(above);
+      if (this.isDeleted(above)) ancestors.push(...this.treeDeletions.ancestorsOf(above));
       above = this.task(above)?.parentId;
     }
-    return ancestors;
+    return ancestors.slice(0, FOLLOWED_LEVELS);
   }
 
   private versionRefusal(

@@ -2,7 +2,8 @@ import type { DomainEvent } from '../../core/domain/domain-event';
 import type { JsonText } from '../../core/domain/json-text';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
-import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
+import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
+import type { DeletionStep, TreeDeletion } from '../../core/ports/tree-deletion';
 import type { MemoryDatabase } from './memory-database';
 
 export class MemoryTaskStore implements TaskStore {
@@ -76,25 +77,27 @@ export class MemoryTaskStore implements TaskStore {
   }
 
   /** Asynchronous, so that an exception from `describe` becomes a rejection. */
-  async deleteTree(
-    taskId: string,
-    organization: string,
-    describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
-  ): Promise<readonly TaskDeletion[] | undefined> {
-    return Promise.resolve(this.database.transaction(() => this.deleteTreeNow(taskId, organization, describe)));
+  async deleteTree(...step: Parameters<TaskStore['deleteTree']>): Promise<DeletionStep | undefined> {
+    return Promise.resolve(this.database.transaction(() => this.deleteNextOfTree(...step)));
   }
 
-  private deleteTreeNow(
-    taskId: string,
-    organization: string,
-    describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
-  ): readonly TaskDeletion[] | undefined {
-    if (!this.database.task(taskId, organization)) return undefined;
-    const tree = new Map<string, Task>();
-    for (const task of this.database.liveTasks()) {
-      if (task.id === taskId || (task.parentId !== null && tree.has(task.parentId))) tree.set(task.id, task);
-    }
-    const deletions = describe([...tree.values()]);
+  unfinishedDeletions(beforeMs: number, limit: number): Promise<readonly TreeDeletion[]> {
+    const old = this.database.treeDeletions.begunUntil(this.database.nowMs - beforeMs);
+    return Promise.resolve(old.slice(0, limit));
+  }
+
+  private deleteNextOfTree(...[tree, describe, limit]: Parameters<TaskStore['deleteTree']>): DeletionStep | undefined {
+    const { treeDeletions } = this.database;
+    const unfinished = treeDeletions.of(tree);
+    const root = this.database.task(tree.taskId, tree.caller.organization);
+    const isMissing = !root || (root.parentId !== null && this.database.isDeleted(root.parentId));
+    if (isMissing && unfinished.length === 0) return undefined;
+    const tasks = this.nextOfTree(isMissing ? unfinished.map(({ taskId }) => taskId) : root, limit);
+    const begunAtMs = treeDeletions.begunAtMs(tree) ?? this.database.nowMs;
+    treeDeletions.add(
+      tasks.map(({ id }) => ({ taskId: id, ancestors: this.database.ancestorsOf(id), tree, begunAtMs })),
+    );
+    const deletions = tasks.length > 0 ? describe(tasks) : [];
     for (const { taskId, stamp, events } of deletions) {
       for (const event of events) {
         if (event.metadata.eventId !== stamp.op) this.database.recordOfTask(taskId, event);
@@ -103,7 +106,30 @@ export class MemoryTaskStore implements TaskStore {
     }
     // A record looks for the tasks above its own, so they are there until all is recorded.
     for (const { taskId } of deletions) this.database.deleteTask(taskId);
-    return deletions;
+    const children = new Set(this.database.liveTasks().map(({ parentId }) => parentId));
+    treeDeletions.keep((taskId) => children.has(taskId));
+    return { deletions, more: treeDeletions.of(tree).length > 0 };
+  }
+
+  /** From the root, or from the sub-tasks of deleted parents. Each task and each attachment counts. */
+  private nextOfTree(start: Task | readonly string[], limit: number): Task[] {
+    const tasks: Task[] = [];
+    let room = limit;
+    const take = (task: Task) => {
+      tasks.push(task);
+      room -= 1 + this.database.attachmentCount(task.id);
+    };
+    const parents = 'id' in start ? [start.id] : [...start];
+    if ('id' in start) take(start);
+    const live = this.database.liveTasks().sort((a, b) => (a.id < b.id ? -1 : 1));
+    for (const parent of parents) {
+      for (const child of live.filter(({ parentId }) => parentId === parent)) {
+        if (room <= 0) return tasks;
+        take(child);
+        parents.push(child.id);
+      }
+    }
+    return tasks;
   }
 
   private counted(task: Task, nowMs: number): CountedTask {

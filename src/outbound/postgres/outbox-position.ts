@@ -1,32 +1,68 @@
 /**
  * How far a reader of the outbox has come. A late commit cannot slip behind it: everything that the snapshot `seen`
- * shows has been read. Within a page that was not read to its end, so has what `until` shows, as far as `seq`.
+ * shows has been read, and what it does not show has a `seq` above `low`. Snapshots have the text form of
+ * `pg_snapshot`: `xmin:xmax:` and the transactions between them that were in progress.
  */
 export interface OutboxPosition {
-  /** In the text form of `pg_snapshot`: `xmin:xmax:` and the transactions between them that were in progress. */
   readonly seen: string;
-  readonly within?: { readonly until: string; readonly seq: number };
+  readonly low: number;
+  /** The highest `seq` of all that `seen` shows. */
+  readonly last: number;
+  /** When all transactions below `xid` have ended, `seq` becomes the next `low`. */
+  readonly fence?: { readonly xid: bigint; readonly seq: number };
+  /** Of what `until` shows in addition, all up to `seq` has been read, too; `last` belongs to `until`. */
+  readonly within?: { readonly until: string; readonly last: number; readonly seq: number };
 }
 
 const SNAPSHOT = /^(\d{1,18}):(\d{1,18}):((?:\d{1,18}(?:,\d{1,18})*)?)$/;
 const SEQ = /^\d{1,15}$/;
+const XID = /^\d{1,18}$/;
+/** Comes first in the text, so that another form of it, with the epoch of the database, say, can be told apart. */
+const FORM = '1';
+const NOTHING = '-';
 
-export function printPosition({ seen, within }: OutboxPosition): string {
-  return within ? `${seen}/${within.until}/${within.seq}` : seen;
+/**
+ * The position when all is read that the snapshot `until` shows. Rows get their `seq` after their transaction has its
+ * number: what a transaction that began after a snapshot writes lies above every `seq` that was there before it.
+ */
+export function positionAt(until: string, last: number, before: OutboxPosition): OutboxPosition {
+  const { fence, low } = before;
+  const isPassed = fence !== undefined && xmin(until) >= fence.xid;
+  return {
+    seen: until,
+    last,
+    low: isPassed ? Math.max(low, fence.seq) : low,
+    fence: fence && !isPassed ? fence : { xid: xmax(until), seq: before.last },
+  };
+}
+
+export function printPosition({ seen, low, last, fence, within }: OutboxPosition): string {
+  const ofFence = fence ? [fence.xid, fence.seq] : [NOTHING, NOTHING];
+  const ofPage = within ? [within.until, within.last, within.seq] : [];
+  return [FORM, seen, low, last, ...ofFence, ...ofPage].join('/');
 }
 
 /** Undefined if the text is not a position. */
 export function parsePosition(text: string): OutboxPosition | undefined {
-  const [seen = '', until, seq, ...rest] = text.split('/');
-  if (!isSnapshot(seen) || rest.length > 0) return undefined;
-  if (until === undefined) return { seen };
-  if (!isSnapshot(until) || seq === undefined || !SEQ.test(seq)) return undefined;
-  return { seen, within: { until, seq: Number(seq) } };
+  const [form, seen = '', low = '', last = '', xid = '', fenceSeq = '', ...ofPage] = text.split('/');
+  if (form !== FORM || !isSnapshot(seen) || !SEQ.test(low) || !SEQ.test(last)) return undefined;
+  const hasFence = XID.test(xid) && SEQ.test(fenceSeq);
+  if (!hasFence && (xid !== NOTHING || fenceSeq !== NOTHING)) return undefined;
+  const fence = hasFence ? { xid: BigInt(xid), seq: Number(fenceSeq) } : undefined;
+  const position = { seen, low: Number(low), last: Number(last), fence };
+  if (ofPage.length === 0) return position;
+  const [until = '', untilLast = '', seq = '', ...rest] = ofPage;
+  if (!isSnapshot(until) || !SEQ.test(untilLast) || !SEQ.test(seq) || rest.length > 0) return undefined;
+  return { ...position, within: { until, last: Number(untilLast), seq: Number(seq) } };
 }
 
 /** Whether a database whose present is the snapshot `now` can have printed the snapshot. */
 export function isPast(snapshot: string, now: string): boolean {
   return xmax(snapshot) <= xmax(now);
+}
+
+function xmin(snapshot: string): bigint {
+  return BigInt(snapshot.split(':')[0] as string);
 }
 
 function xmax(snapshot: string): bigint {

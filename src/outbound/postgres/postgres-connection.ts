@@ -2,6 +2,7 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
+import { lateTimer } from '../../core/consistency/late-timer';
 import { isOutage, StoreError } from '../../core/ports/store-error';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { FairQueue } from './fair-queue';
@@ -108,13 +109,13 @@ export class PostgresConnection implements OnApplicationShutdown {
     let isWaiting = false;
     let session: PooledSession | undefined;
     let timeout: StoreError | undefined;
-    let timer: NodeJS.Timeout | undefined;
+    let cancel: (() => void) | undefined;
     const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+      cancel = lateTimer(timeoutMs, () => {
         timeout = isWaiting ? this.waitedInVain(startedAtMs) : new StoreError('postgres', 'timeout');
         if (this.database.isInterruptible) session?.abandon(timeout);
         reject(timeout);
-      }, timeoutMs);
+      });
     });
     const run = async (staleSessions = 0): Promise<T> => {
       session = await this.connect();
@@ -137,7 +138,7 @@ export class PostgresConnection implements OnApplicationShutdown {
       isWaiting = false;
       return run().finally(leave);
     };
-    return Promise.race([runInTurn(), silence]).finally(() => clearTimeout(timer));
+    return Promise.race([runInTurn(), silence]).finally(() => cancel?.());
   }
 
   /** That the server serves. */

@@ -1,7 +1,7 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
 import type { EventPage, EventQuery, Outbox, OutboxChange, OutboxChanges, OutboxEvent } from '../../core/ports/outbox';
 import { timestamp } from './attachment-row';
-import { isPast, parsePosition, printPosition } from './outbox-position';
+import { EventReader } from './event-reader';
 import type { Query } from './pooled-session';
 import type { PostgresConnection } from './postgres-connection';
 import type { PublisherSession } from './publisher-session';
@@ -13,25 +13,6 @@ const BACKLOG = `
   SELECT (SELECT count(*)::integer FROM outbox WHERE NOT published) AS count, extract(epoch FROM clock_timestamp() - (
     SELECT at FROM outbox WHERE NOT published ORDER BY seq LIMIT 1
   ))::float * 1000 AS age`;
-
-/**
- * What became visible between two snapshots, in the order of `seq`. A transaction that commits late is in a later
- * snapshot, and what a snapshot shows of a task begins with its first change. Materialized, so that no plan reads the
- * whole table in order.
- */
-const READ = `
-  WITH bounds AS (
-    SELECT coalesce($1::pg_snapshot, pg_current_snapshot()) AS since,
-      coalesce($2::pg_snapshot, pg_current_snapshot()) AS until
-  ), candidates AS MATERIALIZED (
-    SELECT seq, event FROM outbox, bounds
-    WHERE xid >= pg_snapshot_xmin(since) AND xid < pg_snapshot_xmax(until)
-      AND NOT pg_visible_in_snapshot(xid, since) AND pg_visible_in_snapshot(xid, until)
-      AND organization = $4 AND seq > $3 AND ($5::text IS NULL OR task_id = $5)
-      AND ($7::text IS NULL OR task_id = $7 OR $7 = ANY (ancestors))
-  )
-  SELECT pg_current_snapshot()::text AS now, until::text, seq, event
-  FROM bounds LEFT JOIN (SELECT * FROM candidates ORDER BY seq LIMIT $6) AS page ON true ORDER BY seq`;
 
 /**
  * The part of the outbox that no transaction can add to any more, in the order of xid: in any other order a transaction
@@ -80,14 +61,17 @@ interface ChangeRow {
   op_id: string;
   type: DomainEvent['type'];
 }
-type PageRow = { now: string; until: string } & ({ seq: string; event: DomainEvent } | { seq: null });
 
 export class PostgresOutbox implements Outbox {
+  private readonly events: EventReader;
+
   constructor(
     private readonly connection: PostgresConnection,
     /** Undefined for an embedded database, which no other replica can open. */
     private readonly publisher?: PublisherSession,
-  ) {}
+  ) {
+    this.events = new EventReader(connection);
+  }
 
   async unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined> {
     const rows = await this.asPublisher((query) => query<OutboxRow>(UNPUBLISHED, [limit]));
@@ -108,18 +92,8 @@ export class PostgresOutbox implements Outbox {
     return { count: row?.count ?? 0, oldestAgeMs: Math.max(0, row?.age ?? 0) };
   }
 
-  async read({ organization, taskId, parentId, after, limit }: EventQuery): Promise<EventPage | undefined> {
-    const start = after === undefined ? undefined : parsePosition(after);
-    if (after !== undefined && !start) return undefined;
-    const { until, seq = 0 } = start?.within ?? {};
-    const values = [start?.seen, until, seq, organization, taskId, limit, parentId];
-    const rows = (await this.connection.query<PageRow>(READ, values, undefined, organization)) as [
-      PageRow,
-      ...PageRow[],
-    ];
-    const [{ now }] = rows;
-    if (start && !isPast(until ?? start.seen, now)) return undefined;
-    return pageOf(rows, start?.seen ?? now, limit);
+  read(query: EventQuery, timeoutMs: number): Promise<EventPage | undefined> {
+    return this.events.read(query, timeoutMs);
   }
 
   async changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
@@ -149,17 +123,4 @@ function changeOfRow({ kind, task_id, key, version, op_id, type }: ChangeRow): O
   const change = { taskId: task_id, version: Number(version) };
   if (kind === 'task_deleted') return { kind: 'task-deleted', ...change };
   return { kind, ...change, key, op: op_id, deleted: type !== 'task.attachment_created' };
-}
-
-/** Only if the page was read to its end, the position of its last event is that at which the next page begins. */
-function pageOf(rows: readonly [PageRow, ...PageRow[]], seen: string, limit: number): EventPage {
-  const [{ until }] = rows;
-  const found = rows.filter((row) => row.seq !== null);
-  const more = found.length === limit;
-  const end = printPosition({ seen: until });
-  const events = found.map(({ event, seq }, i) => {
-    const isEnd = !more && i === found.length - 1;
-    return { event, position: isEnd ? end : printPosition({ seen, within: { until, seq: Number(seq) } }) };
-  });
-  return { events, position: more ? (events.at(-1)?.position ?? end) : end, more };
 }

@@ -4,7 +4,8 @@ import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
 import { readWithin } from '../../core/ports/room';
-import type { CountedTask, TaskDeletion, TaskListQuery, TaskStore } from '../../core/ports/task-store';
+import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
+import type { DeletionStep, TaskDeletion, TreeDeletion } from '../../core/ports/tree-deletion';
 import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
 import {
@@ -35,7 +36,12 @@ const HAS_RESULT = `
 const ORGANIZATION = 'SELECT t.organization FROM tasks t WHERE t.id = $1 AND t.deleted_version IS NULL';
 const IN_ID_ORDER = `
   SELECT ${TASK_COLUMNS} FROM tasks t WHERE t.id > $1 AND t.deleted_version IS NULL ORDER BY t.id LIMIT $2`;
-const LOCK_TREE = `SELECT ${TASK_COLUMNS} FROM lock_task_tree($1, $2) WITH ORDINALITY AS t ORDER BY t.ordinality`;
+const LOCK_STEP = `SELECT ${TASK_COLUMNS} FROM lock_tree_step($1, $2, $3) WITH ORDINALITY AS t ORDER BY t.ordinality`;
+const DELETE_STEP = 'SELECT delete_tree_step($1, $2, $3, $4, $5) AS more';
+const UNFINISHED = `
+  SELECT root_id, organization, deleted_by, credential_id FROM unfinished_deletions
+  WHERE begun_at <= now() - $1 * interval '1 millisecond'
+  GROUP BY root_id, organization, deleted_by, credential_id ORDER BY min(begun_at) LIMIT $2`;
 
 const ORDER_COLUMNS = { createdAt: 't.created_at', updatedAt: 't.updated_at', priority: 't.priority' } as const;
 
@@ -131,29 +137,38 @@ export class PostgresTaskStore implements TaskStore {
   }
 
   deleteTree(
-    taskId: string,
-    organization: string,
+    { taskId, caller: { organization, name, credentialId } }: TreeDeletion,
     describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
+    limit: number,
     timeoutMs: number,
-  ) {
+  ): Promise<DeletionStep | undefined> {
     return this.connection.transaction(
       async (query) => {
-        const rows = await query<TaskRow>(LOCK_TREE, [taskId, organization]);
-        if (rows.length === 0) return undefined;
-        const deletions = describe(rows.map(taskOfRow));
-        const rowsOf = ({ taskId, stamp, events }: TaskDeletion) => ({
-          task_id: taskId,
-          version: stamp.version,
-          op_id: stamp.op,
-          events,
-        });
-        await query('SELECT delete_tasks($1)', [JSON.stringify(deletions.map(rowsOf))]);
-        return deletions;
+        const rows = await query<TaskRow>(LOCK_STEP, [taskId, organization, limit]);
+        const deletions = rows.length > 0 ? describe(rows.map(taskOfRow)) : [];
+        const json = JSON.stringify(deletions.map(deletionRow));
+        const values = [taskId, organization, name, credentialId, json];
+        const [step] = await query<{ more: boolean }>(DELETE_STEP, values);
+        const more = step?.more === true;
+        return deletions.length > 0 || more ? { deletions, more } : undefined;
       },
       timeoutMs,
       organization,
     );
   }
+
+  async unfinishedDeletions(beforeMs: number, limit: number): Promise<readonly TreeDeletion[]> {
+    type Row = { root_id: string; organization: string; deleted_by: string; credential_id: string | null };
+    const rows = await this.connection.query<Row>(UNFINISHED, [beforeMs, limit]);
+    return rows.map(({ root_id, organization, deleted_by, credential_id }) => ({
+      taskId: root_id,
+      caller: { organization, name: deleted_by, credentialId: credential_id ?? undefined },
+    }));
+  }
+}
+
+function deletionRow({ taskId, stamp, events }: TaskDeletion) {
+  return { task_id: taskId, version: stamp.version, op_id: stamp.op, events };
 }
 
 /** One page and the total, which stands in a row of nulls if the page is empty. */

@@ -1,9 +1,14 @@
 import type { ClientBase } from 'pg';
 import { OPERATION_TIMEOUT_MS } from '../../core/ports/time-limits';
-import { SILENCE_TIMEOUT_MS, SILENT_LOGGER, type Database } from './database';
+import { SILENT_LOGGER, type Database } from './database';
 import { NO_LIMITS, prepareSession, type SessionLimits } from './session-settings';
 
 const CONNECT_TIMEOUT_MS = 2000;
+/**
+ * Every call has a shorter limit of its own. This one is left for what no call waits for, the opening of a session; it is
+ * so long because the client believes a timer at once that is late, after a stop of the process.
+ */
+const OPENING_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_MS = 10_000;
 const SERVING_LIMITS: SessionLimits = {
   statement_timeout: OPERATION_TIMEOUT_MS,
@@ -34,7 +39,7 @@ export function serverDatabase({ url, poolSize }: ServerSettings): Database {
       poolSize,
       extra: {
         ...connection,
-        query_timeout: SILENCE_TIMEOUT_MS,
+        query_timeout: OPENING_TIMEOUT_MS,
         onConnect: (session: ClientBase) => prepareSession(session, SERVING_LIMITS),
       },
     },

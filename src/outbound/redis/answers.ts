@@ -1,15 +1,16 @@
+import { lateTimer } from '../../core/consistency/late-timer';
 import { StoreError } from '../../core/ports/store-error';
 
 /** The answer, or `StoreError` `timeout`. What has been sent before the time-out may still take effect. */
 export async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+  let cancel: (() => void) | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreError('redis', 'timeout')), timeoutMs);
+    cancel = lateTimer(timeoutMs, () => reject(new StoreError('redis', 'timeout')));
   });
   try {
     return await Promise.race([answer, tooLate]);
   } finally {
-    clearTimeout(timer);
+    cancel?.();
   }
 }
 

@@ -3,6 +3,7 @@ import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { StoreError } from '../../core/ports/store-error';
 import { firstAnswer, inTime } from './answers';
 import { redisAddress } from './redis-address';
+import { limitSilence } from './limit-silence';
 import { orStoreError } from './redis-error';
 import { unfitnessOf } from './server-fitness';
 
@@ -38,7 +39,7 @@ export class RedisConnection implements OnApplicationShutdown {
   private connections = 0;
 
   constructor(private readonly options: RedisConnectionOptions) {
-    this.client = options.isCluster ? clusterClient(options) : new Redis(options.url, redisOptions(options));
+    this.client = options.isCluster ? clusterClient(options) : new Redis(options.url, redisOptions());
     let cause: Error | undefined;
     this.client.on('ready', () => this.changeTo('up'));
     // Without a listener the client would print errors, or end the process.
@@ -46,7 +47,9 @@ export class RedisConnection implements OnApplicationShutdown {
     this.client.on('node error', (error: Error) => (cause = error));
     this.client.on('close', () => this.changeTo('down', cause));
     this.countConnections();
-    if (this.client instanceof Redis) endSilenceWithConnection(this.client);
+    const limits = { commandTimeoutMs: options.commandTimeoutMs ?? 5000, connectionTimeoutMs: SILENCE_TIMEOUT_MS };
+    if (this.client instanceof Redis) limitSilence(this.client, limits);
+    this.client.on('+node', (node: Redis) => limitSilence(node, limits));
   }
 
   /**
@@ -125,18 +128,7 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 }
 
-/**
- * The client's own timer would continue with the silence of a connection that has ended, and break the next connection.
- */
-function endSilenceWithConnection(client: Redis): void {
-  const timed = client as unknown as { socketTimeoutTimer?: NodeJS.Timeout };
-  client.on('close', () => {
-    clearTimeout(timed.socketTimeoutTimer);
-    timed.socketTimeoutTimer = undefined;
-  });
-}
-
-function redisOptions({ commandTimeoutMs = 5000 }: RedisConnectionOptions): RedisOptions {
+function redisOptions(): RedisOptions {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -144,10 +136,8 @@ function redisOptions({ commandTimeoutMs = 5000 }: RedisConnectionOptions): Redi
     // Above 0, commands in progress when the connection broke would wait for their time-out, although they are never
     // sent again.
     maxRetriesPerRequest: 0,
-    commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    socketTimeout: SILENCE_TIMEOUT_MS,
     retryStrategy: retryDelayMs,
   };
 }
@@ -161,7 +151,7 @@ function clusterClient(options: RedisConnectionOptions): Cluster {
     // Above 0, commands in progress when the connection to a node broke would be sent again.
     retryDelayOnFailover: 0,
     redisOptions: {
-      ...redisOptions(options),
+      ...redisOptions(),
       username,
       password,
       tls: hasTls ? {} : undefined,

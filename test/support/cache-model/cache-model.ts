@@ -146,9 +146,8 @@ export class CacheModel {
     const { ref, version, op } = describe(write);
     const task = this.task(ref.taskId);
     const { control } = task;
-    if (control?.deletedVersion !== undefined) return { state: 'task-missing' };
-    if (!control || control.organization === undefined) return { state: 'unknown' };
-    if (control.organization !== write.organization) return { state: 'task-missing' };
+    if (!control || control.organization !== write.organization) return { state: 'unknown' };
+    if (control.deletedVersion !== undefined) return { state: 'task-missing' };
     const record = control.records.get(ref.key);
     const standing = record?.version ?? control.floor;
     if (version <= standing) return { state: 'superseded', version: standing };

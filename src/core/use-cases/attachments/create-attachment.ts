@@ -18,7 +18,7 @@ export class CreateAttachment {
   ) {}
 
   async execute({ condition, ...draft }: CreateAttachmentCommand, caller: Caller): Promise<WrittenAttachment> {
-    const put = { draft: this.factory.draft(draft, caller.name), condition };
+    const put = { draft: this.factory.draft(draft, caller), condition };
     const written = await this.writer.put(put, caller);
     this.metrics.attachmentCreated(written.attachment.type);
     return written;

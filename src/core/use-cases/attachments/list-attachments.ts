@@ -39,11 +39,12 @@ export class ListAttachments {
   async execute(command: ListAttachmentsCommand, caller: Caller, room?: Room): Promise<AttachmentPage> {
     this.metrics.listQuery();
     const { taskId } = command;
-    if (this.acknowledged.isDeleted(taskId)) throw taskNotFound(taskId);
+    const changes = this.acknowledged.of(caller);
+    if (changes.isDeleted(taskId)) throw taskNotFound(taskId);
     const deadline = new Deadline(this.clock);
     const query = { ...command, organization: caller.organization, nowMs: this.clock.nowMs(), room };
     const { generation } = this.trust;
-    const unchecked = this.acknowledged.uncheckedChanges(taskId);
+    const unchecked = changes.uncheckedChanges(taskId);
     const cached = await unlessCacheIsDown(this.cachedPages.read(query, unchecked));
     if (cached) this.cachedPages.learnHeld(query, cached, unchecked);
     // The store is asked for a task of another organisation, too: a reply from here would tell it from a missing task
@@ -59,7 +60,8 @@ export class ListAttachments {
       // A page of another generation was not held against the changes that were acknowledged here. If only the journal
       // is unavailable, the page is older than what the store has just said.
       const isComparable = error.store === 'postgres' && known?.token.generation === generation;
-      const page = isComparable ? pageWithoutStore(query, known) : undefined;
+      const isWhole = isComparable && !changes.mayHaveForgotten(known);
+      const page = isWhole ? pageWithoutStore(query, known) : undefined;
       return page ?? UNKNOWN_PAGE;
     }
   }

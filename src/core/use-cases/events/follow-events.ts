@@ -3,6 +3,8 @@ import { invalid } from '../../domain/domain-error';
 import type { EventPage, EventQuery, Outbox } from '../../ports/outbox';
 
 const PAGE_SIZE = 200;
+/** A page is a matter of milliseconds: a database that needs longer has other things to do first. */
+const TIMEOUT_MS = 2000;
 
 export type FollowEventsCommand = Pick<EventQuery, 'taskId' | 'parentId' | 'after'>;
 
@@ -11,7 +13,7 @@ export class FollowEvents {
   constructor(private readonly outbox: Outbox) {}
 
   async execute(command: FollowEventsCommand, { organization }: Caller): Promise<EventPage> {
-    const page = await this.outbox.read({ ...command, organization, limit: PAGE_SIZE });
+    const page = await this.outbox.read({ ...command, organization, limit: PAGE_SIZE }, TIMEOUT_MS);
     if (!page) throw invalid('lastEventId', 'is not the id of an event of this service');
     return page;
   }

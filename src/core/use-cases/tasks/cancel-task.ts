@@ -1,5 +1,5 @@
 import type { Caller } from '../../domain/caller';
-import { taskCancelled } from '../../domain/domain-event';
+import { causedBy, taskCancelled } from '../../domain/domain-event';
 import { cancelTask, taskNotFound, type Task } from '../../domain/task';
 import type { Clock } from '../../ports/clock';
 import type { IdSource } from '../../ports/id-source';
@@ -20,7 +20,7 @@ export class CancelTask {
       if (!found) throw taskNotFound(taskId);
       const cancelled = cancelTask(found.task, { by: caller.name, nowMs });
       if (cancelled === found.task) return cancelled;
-      const event = taskCancelled(taskId, caller.name, nowMs, op);
+      const event = causedBy(taskCancelled(taskId, caller.name, nowMs, op), caller);
       const { state } = await this.store.update(cancelled, event, undefined, deadline.leftMs());
       return state === 'updated' ? cancelled : new Overtaken(undefined);
     });

@@ -1,5 +1,5 @@
 import type { Caller } from '../../domain/caller';
-import { taskCompleted } from '../../domain/domain-event';
+import { causedBy, taskCompleted } from '../../domain/domain-event';
 import type { JsonText } from '../../domain/json-text';
 import { completeTask, hasOutcome, taskNotFound, type Task, type TaskOutcome } from '../../domain/task';
 import type { WriteStamp } from '../../domain/version';
@@ -46,9 +46,9 @@ export class CompleteTask {
         if (isRepeated) return { task: found.task };
       }
       const task = completeTask(found.task, outcome, { by: caller.name, nowMs });
-      if (result) checked ??= this.factory.draft({ taskId, key: RESULT_KEY, type: 'json', value: result }, caller.name);
+      if (result) checked ??= this.factory.draft({ taskId, key: RESULT_KEY, type: 'json', value: result }, caller);
       const put = checked?.(stamp, nowMs);
-      const event = taskCompleted(task, this.ids.op());
+      const event = causedBy(taskCompleted(task, this.ids.op()), caller);
       const update = await this.store.update(task, event, put, deadline.leftMs(CACHE_TIMEOUT_MS));
       if (update.state === 'superseded') return new Overtaken(update.version);
       if (update.state === 'stale') return new Overtaken(undefined);
@@ -58,7 +58,7 @@ export class CompleteTask {
     const { task, draft, attachment } = await writeVersioned(this.clock, this.ids, attempt, { deadline });
 
     if (draft && attachment) {
-      const floor = await this.writer.announce(putChange(attachment));
+      const floor = await this.writer.announce(putChange(attachment), caller);
       // A result that was journaled under the same key is older, whatever its version says.
       const again: PutDraft = (stamp) => draft(stamp, task.updatedAtMs);
       if (floor !== undefined) await this.writer.put({ draft: again, floor, deadline }, caller);

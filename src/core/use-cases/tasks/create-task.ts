@@ -1,6 +1,6 @@
 import type { Caller } from '../../domain/caller';
 import { DomainError, invalid, refuseIfAny, type FieldError } from '../../domain/domain-error';
-import { taskCreated } from '../../domain/domain-event';
+import { causedBy, taskCreated } from '../../domain/domain-event';
 import { JsonText } from '../../domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../domain/limits';
 import { RETIRED_FIELD, retiredDataErrors, splitRetiredData } from '../../domain/retired-data';
@@ -48,12 +48,12 @@ export class CreateTask {
     const nowMs = this.clock.nowMs();
     const { metadata, data } = splitRetiredData(draft.metadata ?? JsonText.EMPTY_OBJECT);
     const task = createTask({ ...draft, metadata }, caller.organization, this.ids.suffix(), { by: caller.name, nowMs });
-    const puts = data ? this.putsOf(task, data) : [];
+    const puts = data ? this.putsOf(task, data, caller) : [];
     const warnings = data ? [RETIRED_DATA] : [];
     const deadline = new Deadline(this.clock);
     const cached = await unlessCacheIsDown(this.cache.readTask(task.id));
 
-    const event = taskCreated(task, this.ids.op());
+    const event = causedBy(taskCreated(task, this.ids.op()), caller);
     const outcome = await this.store.insert(task, puts, event, deadline.leftMs(CACHE_TIMEOUT_MS));
     if (outcome === 'parent-missing') throw taskNotFound(task.parentId as string);
     if (outcome === 'id-taken') {
@@ -63,7 +63,9 @@ export class CreateTask {
     }
 
     for (const { attachment } of puts) {
-      this.acknowledged.remember(attachment, { version: attachment.version, deleted: false, journaled: false });
+      this.acknowledged
+        .of(caller)
+        .remember(attachment, { version: attachment.version, deleted: false, journaled: false });
     }
     // More attachments would take more time than the call may have left; the first list fills them in.
     if (cached && puts.length <= CHUNK_SIZE) await this.fill(task, puts, cached.token);
@@ -72,15 +74,15 @@ export class CreateTask {
   }
 
   /** Throws everything that is wrong with any member. */
-  private putsOf(task: Task, data: ReadonlyMap<string, JsonText>): readonly AttachmentPut[] {
-    const { id: taskId, createdBy, createdAtMs } = task;
+  private putsOf(task: Task, data: ReadonlyMap<string, JsonText>, caller: Caller): readonly AttachmentPut[] {
+    const { id: taskId, createdAtMs } = task;
     if (data.size > MAX_ATTACHMENTS_PER_TASK) {
       throw invalid(RETIRED_FIELD, `must have at most ${MAX_ATTACHMENTS_PER_TASK} members`);
     }
     const problems: FieldError[] = [];
     const puts = [...data].flatMap(([key, value]) => {
       try {
-        const put = this.factory.draft({ taskId, key, type: 'json', value }, createdBy);
+        const put = this.factory.draft({ taskId, key, type: 'json', value }, caller);
         return [put(mintStamp(this.ids, createdAtMs), createdAtMs)];
       } catch (error) {
         const errors = retiredDataErrors(key, error);

@@ -1,5 +1,5 @@
 import type { Caller } from '../../domain/caller';
-import { taskUpdated } from '../../domain/domain-event';
+import { causedBy, taskUpdated } from '../../domain/domain-event';
 import { taskNotFound, updateTask, type Task, type TaskUpdates } from '../../domain/task';
 import type { Clock } from '../../ports/clock';
 import type { IdSource } from '../../ports/id-source';
@@ -23,7 +23,7 @@ export class UpdateTask {
       const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
       const updated = updateTask(found.task, updates, { by: caller.name, nowMs });
-      const event = taskUpdated(updated, Object.keys(updates), op);
+      const event = causedBy(taskUpdated(updated, Object.keys(updates), op), caller);
       const { state } = await this.store.update(updated, event, undefined, deadline.leftMs());
       return state === 'updated' ? updated : new Overtaken(undefined);
     });

@@ -102,7 +102,7 @@ export class ConvertRetiredData {
     caller: Caller,
   ): Promise<readonly FieldError[]> {
     try {
-      const draft = this.factory.draft({ taskId, key, type: 'json', value }, caller.name);
+      const draft = this.factory.draft({ taskId, key, type: 'json', value }, caller);
       await this.writer.put({ draft, condition: { ifAbsent: true } }, caller);
       return [];
     } catch (error) {

@@ -52,9 +52,9 @@ local function writeDeletion(task, deletion, replaced)
 end
 
 local task = loadTask()
-if task and task.deletedVersion then return { 'task-missing' } end
-if not task or not task.organization then return { 'unknown' } end
-if isForeign(task, organization) then return { 'task-missing' } end
+-- A task of another organisation gives the reply of a missing one, deleted or not.
+if not task or task.organization ~= organization then return { 'unknown' } end
+if task.deletedVersion then return { 'task-missing' } end
 
 -- A newer record is kept even without its hash: while the database is unavailable, no fill could restore it.
 local record = reliableRecord(task, write.key, math.huge)

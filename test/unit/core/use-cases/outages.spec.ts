@@ -211,7 +211,9 @@ describe('while PostgreSQL is unavailable', () => {
     postgresGoes();
     expect(await outcomeOf(get('k', FOREIGN_CALLER))).toBe('postgres unavailable');
     const command = { ...t1('k'), type: 'text' as const, content: 'x', condition: undefined };
-    expect(await outcomeOf(fixture.useCases.createAttachment.execute(command, FOREIGN_CALLER))).toBe('task-not-found');
+    expect(await outcomeOf(fixture.useCases.createAttachment.execute(command, FOREIGN_CALLER))).toBe(
+      'postgres unavailable',
+    );
   });
 
   it.each(['failed', 'busy'] as const)(

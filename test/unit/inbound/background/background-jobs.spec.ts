@@ -16,7 +16,16 @@ describe('BackgroundJobs', () => {
   async function pauseMs(jitter: number): Promise<number> {
     publish.mockClear();
     const quiet = { execute: () => Promise.resolve({ more: false }) } as never;
-    const jobs = new BackgroundJobs(quiet, quiet, { execute: publish } as never, quiet, quiet, quiet, () => jitter);
+    const jobs = new BackgroundJobs(
+      quiet,
+      quiet,
+      { execute: publish } as never,
+      quiet,
+      quiet,
+      quiet,
+      quiet,
+      () => jitter,
+    );
     jobs.start();
     await jest.advanceTimersByTimeAsync(0);
     let waitedMs = 0;

@@ -1,3 +1,4 @@
+-- Dropped by the next release: replicas of the release before `lock_tree_step` call it.
 -- Locks a task and all its sub-tasks, level by level, for a deletion.
 --
 -- p_id, p_organization  the root of the tree
@@ -14,15 +15,20 @@ LANGUAGE plpgsql AS $$
 DECLARE
   level text[];
 BEGIN
+  -- Nothing is locked for a caller who has no such task.
+  PERFORM FROM tasks WHERE id = p_id AND organization = p_organization AND deleted_version IS NULL;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
   PERFORM pg_advisory_xact_lock(task_lock(p_id));
   SELECT array_agg(id) INTO level FROM tasks
   WHERE id = p_id AND organization = p_organization AND deleted_version IS NULL;
   WHILE level IS NOT NULL LOOP
     RETURN QUERY SELECT * FROM tasks WHERE id = ANY (level) ORDER BY id FOR NO KEY UPDATE;
     PERFORM pg_advisory_xact_lock(task_lock(id)) FROM (
-      SELECT id FROM tasks WHERE parent_id = ANY (level) ORDER BY id
+      SELECT id FROM tasks WHERE organization = p_organization AND parent_id = ANY (level) ORDER BY id
     ) AS children;
-    SELECT array_agg(id) INTO level FROM tasks WHERE parent_id = ANY (level);
+    SELECT array_agg(id) INTO level FROM tasks WHERE organization = p_organization AND parent_id = ANY (level);
   END LOOP;
 END
 $$;

@@ -1,0 +1,26 @@
+import type { Caller } from '../domain/caller';
+import type { DomainEvent } from '../domain/domain-event';
+import type { WriteStamp } from '../domain/version';
+
+/** A task that is to be deleted with everything below it. */
+export interface TreeDeletion {
+  readonly taskId: string;
+  /** On whose behalf. A task of another organisation is missing. */
+  readonly caller: Caller;
+}
+
+/** What is kept and announced of one deleted task. */
+export interface TaskDeletion {
+  readonly taskId: string;
+  readonly stamp: WriteStamp;
+  /** In their order; the last one is the `task.deleted` of the task, and its eventId is the stamp's op. */
+  readonly events: readonly DomainEvent[];
+}
+
+/** One step of the deletion of a tree. */
+export interface DeletionStep {
+  /** May be empty. */
+  readonly deletions: readonly TaskDeletion[];
+  /** Whether other steps must follow. */
+  readonly more: boolean;
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { serverDatabase } from '../../src/outbound/postgres/server-database';
+import { Client } from 'pg';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import {
+  aDeletion,
+  aPut,
+  aTask,
+  databaseHarness,
+  deleteTree,
+  describeDeletion,
+  NOW_MS,
+  ORGANIZATION,
+  storedTask,
+  TIMEOUT_MS,
+  type PostgresHarness,
+} from './attachment-store.harness';
+import { taskCompleted, taskCreated } from '../../src/core/domain/domain-event';
+import { completeTask } from '../../src/core/domain/task';
+
+/** More than the table of locks has room for. */
+const SUB_TASKS = 20_000;
+/** As in production; under the load of other tests a step takes several times its usual 20 ms. */
+const STEP_SIZE = 200;
+
+describe('on PostgreSQL', () => {
+  let server: PostgresServer;
+  let harness: PostgresHarness;
+  beforeAll(async () => {
+    server = await startPostgres();
+    harness = await databaseHarness(serverDatabase({ url: server.url, poolSize: 4 }));
+  });
+  afterAll(async () => {
+    await harness?.close();
+    await server?.stop();
+  });
+
+  it('a tree with more tasks than locks is deleted, and others write meanwhile', async () => {
+    const root = await storedTask(harness);
+    const beside = await storedTask(harness, {}, 'other');
+    await harness.connection.query(
+      `INSERT INTO tasks (id, organization, text, status, priority, metadata, parent_id, created_at, created_by,
+         updated_at, revision)
+       SELECT $1 || '-' || n, organization, text, status, priority, metadata, id, created_at, created_by, updated_at, 1
+       FROM tasks, generate_series(1, $2::integer) AS n WHERE id = $1`,
+      [root.id, SUB_TASKS],
+      TIMEOUT_MS,
+    );
+    let isOver = false;
+    const deleting = deleteTree(harness, root.id, { stepSize: STEP_SIZE }).finally(() => (isOver = true));
+    const tookMs: number[] = [];
+    for (let version = 1000; !isOver; version += 2) {
+      const startedAtMs = performance.now();
+      const put = aPut({ taskId: beside.id }, { version });
+      const outcome = await harness.attachments.put(put, 'other', undefined, NOW_MS, TIMEOUT_MS);
+      expect(outcome.state).toBe('applied');
+      tookMs.push(performance.now() - startedAtMs);
+    }
+    expect((await deleting)?.length).toBe(SUB_TASKS + 1);
+    tookMs.sort((a, b) => a - b);
+    const p99Ms = tookMs[Math.floor(tookMs.length * 0.99)];
+    expect(tookMs.length).toBeGreaterThan(50);
+    expect(p99Ms).toBeLessThan(200);
+    const [left] = await harness.connection.query(`
+      SELECT (SELECT count(*)::integer FROM tasks WHERE parent_id IS NOT NULL) AS tasks,
+        (SELECT count(*)::integer FROM unfinished_deletions) AS deletions`);
+    expect(left).toEqual({ tasks: 0, deletions: 0 });
+  }, 120_000);
+
+  it('no call waits for the locks of a task of another organisation', async () => {
+    const { id } = await storedTask(harness, {}, 'other');
+    await harness.attachments.put(aPut({ taskId: id }), 'other', undefined, NOW_MS, TIMEOUT_MS);
+    const owner = new Client({ connectionString: server.url });
+    await owner.connect();
+    try {
+      await owner.query('BEGIN');
+      await owner.query('SELECT pg_advisory_xact_lock(task_lock($1))', [id]);
+      await owner.query('SELECT FROM tasks WHERE id = $1 FOR UPDATE', [id]);
+      const sub = aTask({ parentId: id });
+      const done = { ...completeTask(aTask({ id }), {}, { by: 'w', nowMs: NOW_MS }), organization: ORGANIZATION };
+      const put = () => aPut({ taskId: id }, { version: 2000 });
+      const { attachments, tasks } = harness;
+      const caller = { organization: ORGANIZATION, name: 'bob' };
+      const isIn = async (call: Promise<unknown>) => {
+        const startedAtMs = performance.now();
+        const outcome = await call;
+        // A wait would end with the server's limit, two seconds.
+        expect(performance.now() - startedAtMs).toBeLessThan(1500);
+        return outcome;
+      };
+      const missing = { state: 'task-missing' };
+      expect(await isIn(attachments.put(put(), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS))).toEqual(missing);
+      const deletion = aDeletion(id, 'k', 2000);
+      expect(await isIn(attachments.delete(deletion, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS))).toEqual(missing);
+      const list = { taskId: id, organization: ORGANIZATION, keyPrefix: '', limit: 1, offset: 0, nowMs: NOW_MS };
+      const page = { ...list, descending: false, includeBodies: true };
+      expect(await isIn(attachments.list(page, TIMEOUT_MS))).toBeUndefined();
+      expect(await isIn(tasks.insert(sub, [], taskCreated(sub, randomUUID()), TIMEOUT_MS))).toBe('parent-missing');
+      expect(await isIn(tasks.get(id, ORGANIZATION, NOW_MS, TIMEOUT_MS))).toBeUndefined();
+      for (const result of [undefined, put()]) {
+        const update = tasks.update(done, taskCompleted(done, randomUUID()), result, TIMEOUT_MS);
+        expect(await isIn(update)).toEqual({ state: 'stale' });
+      }
+      const step = tasks.deleteTree({ taskId: id, caller }, describeDeletion, STEP_SIZE, TIMEOUT_MS);
+      expect(await isIn(step)).toBeUndefined();
+    } finally {
+      await owner.end();
+    }
+  });
+});
