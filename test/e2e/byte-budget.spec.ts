@@ -82,6 +82,11 @@ describe.each(SETUPS)('what callers may hold of a small heap, $name', ({ open })
     expect(await attack([batch])).toEqual(batch.map(() => 'REPLY_TOO_LARGE'));
   });
 
+  it('eight such lists at once are refused one by one, too: none is an empty page', async () => {
+    const lists = Array.from({ length: 8 }, () => list(100));
+    expect(await attack(lists)).toEqual(lists.map(() => 'REPLY_TOO_LARGE'));
+  });
+
   it('many lists at once are served as far as there is room; the others learn that, and none is an empty page', async () => {
     const codes = await attack(Array.from({ length: 24 }, () => list(8)));
     expect(codes.filter((code) => code !== 'served' && !TYPED.includes(String(code)))).toEqual([]);

@@ -152,9 +152,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     const limits = new RateLimitHeaders();
     const origin = await httpOrigin(request, this.authenticator, limits.add);
     const reservation = this.load.bytes.open(shareOf(origin));
-    // The reply has been handed over to the operating system, or its connection has closed.
-    if (reply.raw.destroyed) reservation.end();
-    else reply.raw.once('close', () => reservation.end());
+    void untilSent(Promise.resolve(), reply.raw).then(() => reservation.end());
     const identified = { origin: { ...origin, reservation }, limits };
     this.identified.set(request, identified);
     return identified;

@@ -1,5 +1,5 @@
 import { replyTooLarge, type JsonRpcError } from './json-rpc-error';
-import { writeJson } from './json-writer';
+import { JsonTooLong, writeJson } from './json-writer';
 
 /** What each reply of a batch may have whatever the others need: enough for the error of one that is too large. */
 const OWN_BYTES = 1024;
@@ -48,10 +48,11 @@ export class ReplyBudget {
 
   /** Throws a `JsonRpcError` while a result is written that no reply can carry, before it fills the memory. */
   write(result: unknown): string {
-    let left = this.ownBytes + this.sharedBytes;
-    return writeJson(result, ({ length }) => {
-      if ((left -= length) < 0) throw this.error;
-    });
+    try {
+      return writeJson(result, this.leftBytes);
+    } catch (error) {
+      throw error instanceof JsonTooLong ? this.error : error;
+    }
   }
 
   /** Whether the message has room for `reply`; takes the room if so. Counting costs nothing for small replies. */

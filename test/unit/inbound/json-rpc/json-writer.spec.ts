@@ -1,19 +1,20 @@
 import fc from 'fast-check';
 import { JsonText } from '../../../../src/core/domain/json-text';
-import { writeJson } from '../../../../src/inbound/json-rpc/json-writer';
+import { JsonTooLong, writeJson } from '../../../../src/inbound/json-rpc/json-writer';
+
+const { view } = fc.letrec((tie) => ({
+  view: fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.double(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.array(tie('view')),
+    fc.dictionary(fc.constantFrom('id', 'taskId', 'code'), tie('view'), { noNullPrototype: true }),
+  ),
+}));
 
 describe('writeJson', () => {
   it('the text is the one that JSON.stringify writes', () => {
-    const { view } = fc.letrec((tie) => ({
-      view: fc.oneof(
-        fc.string({ unit: 'binary' }),
-        fc.double(),
-        fc.boolean(),
-        fc.constant(null),
-        fc.array(tie('view')),
-        fc.dictionary(fc.constantFrom('id', 'taskId', 'code'), tie('view'), { noNullPrototype: true }),
-      ),
-    }));
     fc.assert(
       fc.property(view, (value) => {
         expect(writeJson(value)).toBe(JSON.stringify(value));
@@ -29,5 +30,32 @@ describe('writeJson', () => {
     const text = JsonText.restore('{"2":1.0,"1":1e2,"1":"\\ud800"}');
     expect(writeJson(text)).toBe(text.text);
     expect(writeJson({ value: text, list: [text, null] })).toBe(`{"value":${text.text},"list":[${text.text},null]}`);
+  });
+
+  it('a text as long as it may be is written to its end', () => {
+    fc.assert(
+      fc.property(view, (value) => {
+        const text = JSON.stringify(value);
+        expect(writeJson(value, text.length)).toBe(text);
+      }),
+    );
+  });
+
+  it.each([
+    ['an object', (end: object) => ({ a: 'x'.repeat(40), b: 'x'.repeat(40), end })],
+    ['an array', (end: object) => ['x'.repeat(40), JsonText.restore(`"${'x'.repeat(40)}"`), end]],
+    ['what is nested', (end: object) => ({ a: 'x'.repeat(40), list: [{ b: 'x'.repeat(40) }, end] })],
+    ['many numbers', (end: object) => [...Array.from({ length: 50 }, () => 1), end]],
+  ])('what is too long is not written to its end: %s', (_case, valueWith) => {
+    let isReached = false;
+    const end = {
+      get reached() {
+        return (isReached = true);
+      },
+    };
+    expect(() => writeJson(valueWith(end), 80)).toThrow(JsonTooLong);
+    expect(isReached).toBe(false);
+    writeJson(valueWith(end));
+    expect(isReached).toBe(true);
   });
 });
