@@ -31,8 +31,6 @@ export class StartUp {
 
   /** `listen` opens the HTTP port and returns its URL. Resolves when the start is complete, or the process is being stopped. */
   async run(listen: () => Promise<string>): Promise<void> {
-    // Until it is known which database this is, it must not be used beside the cache of another one.
-    this.postgres.refuse();
     const migration = this.migrateUntilDone();
     // An embedded database has one session: no HTTP call may come between it and its schema.
     if (this.postgres.isEmbedded) await migration;

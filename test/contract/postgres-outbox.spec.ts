@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import type { EventPage, OutboxChanges } from '../../src/core/ports/outbox';
 import type { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
+import { NatsUse } from '../../src/outbound/postgres/nats-use';
 import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
 import { PublisherSession } from '../../src/outbound/postgres/publisher-session';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
@@ -261,6 +262,20 @@ describe('PostgresOutbox', () => {
         for (const plan of plans) expect(plan).not.toMatch(/"Node Type":"Seq Scan"[^}]*"Relation Name":"outbox"/);
       },
     );
+  });
+
+  it('a replica without NATS publishes nothing in a database whose events go to NATS, until that is ended', async () => {
+    const { connection } = harness;
+    const replica = (hasNats: boolean, onMissing?: () => void) =>
+      new PostgresOutbox(connection, undefined, new NatsUse(connection, hasNats, onMissing));
+    const onMissing = jest.fn();
+    const without = replica(false, onMissing);
+    expect(await without.unpublished(1)).toBeDefined();
+    expect(await replica(true).unpublished(1)).toBeDefined();
+    for (const _ of [1, 2]) expect(await without.unpublished(1)).toBeUndefined();
+    expect(onMissing).toHaveBeenCalledTimes(1);
+    await NatsUse.end(connection);
+    expect(await without.unpublished(1)).toBeDefined();
   });
 
   describe('publishing replicas', () => {

@@ -185,6 +185,8 @@ describe('two replicas', () => {
     await withPostgres(setup.servers?.databaseUrl as string, async (client) => {
       await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     });
+    // An empty database is another one: it must not be used beside the Redis of the first.
+    await withRedis(setup.servers?.redis.url as string, (redis) => redis.flushall());
     [other] = await Promise.all([
       startService({ ...setup.environment, INSTANCE_ID: 'instance-2' }),
       setup.startAgain(),

@@ -289,7 +289,7 @@ describe('a service whose PostgreSQL comes and goes', () => {
   it('listens while both stores are down at the start, and becomes ready when PostgreSQL is back', async () => {
     await servers.postgres.kill();
     await servers.redis.kill();
-    service = await startService(setup.environment);
+    service = await launchService(setup.environment);
     expect((await service.fetch('/readyz')).status).toBe(503);
     expect((await service.fetch('/livez')).status).toBe(200);
     expect(await service.error('task.get', { id: 'known' })).toMatchObject(UNAVAILABLE);

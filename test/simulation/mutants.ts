@@ -569,7 +569,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what was journaled in another epoch is believed',
-    scenario: 'restored while the journal waits',
+    scenario: 'journal carried over',
     file: `${MODEL}/cache-model.ts`,
     find: `    const cursor = carried ? 0 : (this.cursor ?? 0);`,
     replace: `    const cursor = carried ? (this.cursor ?? 0) : (this.cursor ?? 0);`,

@@ -184,6 +184,16 @@ export const SCENARIOS: readonly Scenario[] = [
     ),
   },
   {
+    name: 'journal carried over',
+    burstShare: 0.5,
+    taskCount: 1,
+    keyCount: 3,
+    operationCount: [40, 70],
+    lockedShare: 0.6,
+    weights: { create: 40, get: 50, delete: 5 },
+    faults: overwrittenUnseen,
+  },
+  {
     name: 'old primary alive',
     clockSkewMs: SKEW_MS,
     burstShare: 0.6,
@@ -339,6 +349,18 @@ function replaced(ways: readonly Replacement[]): FaultMaker {
     ageMs: random.chance(0.3) ? 0 : random.int(random.chance(0.5) ? 400 : 3000),
     fromMs: 400 + random.int(durationMs),
   });
+}
+
+/** What is journaled is overwritten while Redis is out, and then PostgreSQL is replaced before Redis is back. */
+function overwrittenUnseen(random: Random, { durationMs }: PlanFrame): readonly Fault[] {
+  const fromMs = 400 + random.int(Math.floor(durationMs / 2));
+  const postgresBackMs = fromMs + 1500;
+  const redisBackMs = postgresBackMs + 2000;
+  return [
+    { kind: 'postgres', blockage: 'refused', fromMs, toMs: postgresBackMs },
+    { kind: 'redis', blockage: 'refused', restart: 'same', ageMs: 0, fromMs: postgresBackMs - 20, toMs: redisBackMs },
+    { kind: 'replace', how: 'restored low', ageMs: 0, fromMs: redisBackMs - random.int(900) },
+  ];
 }
 
 /** One replica goes on with the server that the others have left. */

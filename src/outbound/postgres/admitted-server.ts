@@ -37,6 +37,12 @@ export class AdmittedServer {
     this.admitted = run === undefined ? 'none' : { run };
   }
 
+  /** The same of a run of which only the beginning is known. */
+  includesRunSince(startedAt: string): boolean {
+    if (typeof this.admitted === 'string') return this.admitted === 'any';
+    return this.admitted.run.endsWith(` ${startedAt}`);
+  }
+
   includes(run: string): boolean {
     if (this.admitted === 'any') return true;
     return this.admitted !== 'none' && this.admitted.run === run;

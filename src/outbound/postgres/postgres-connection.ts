@@ -65,7 +65,8 @@ export class PostgresConnection implements OnApplicationShutdown {
   }
 
   async ping(timeoutMs: number): Promise<void> {
-    if (!this.admitted.isNone) await this.pings?.ping(timeoutMs);
+    const isInUse = (startedAt: string) => this.admitted.includesRunSince(startedAt);
+    if (!this.admitted.isNone) await this.pings?.ping(timeoutMs, isInUse);
     if (this.admitted.isNone) throw new StoreError('postgres', 'unavailable');
   }
 
