@@ -18,14 +18,8 @@ import type { Database } from '../outbound/postgres/database';
 import type { Config } from './config';
 import { OutboundModule } from './outbound.module';
 import { reportStanding } from './report-standing';
-import {
-  composeUseCases,
-  newReplicaState,
-  USE_CASE_CLASSES,
-  UseCases,
-  type Ports,
-  type WithBreaker,
-} from './use-cases';
+import { newReplicaState, type Ports } from './replica-state';
+import { composeUseCases, USE_CASE_CLASSES, UseCases, type WithBreaker } from './use-cases';
 
 /** The token of each port. */
 const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: never[]) => Ports[Name] } = {

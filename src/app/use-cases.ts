@@ -1,28 +1,13 @@
 import type { AttachmentCache } from '../core/ports/attachment-cache';
-import type { AttachmentJournal } from '../core/ports/attachment-journal';
 import type { AttachmentStore } from '../core/ports/attachment-store';
-import type { CacheEpoch } from '../core/ports/cache-epoch';
-import type { Clock } from '../core/ports/clock';
-import type { CoreSettings } from '../core/ports/core-settings';
-import type { EventBus } from '../core/ports/event-bus';
-import type { ExpiredAttachmentStore } from '../core/ports/expired-attachment-store';
-import type { IdSource } from '../core/ports/id-source';
-import type { Metrics } from '../core/ports/metrics';
-import type { Outbox } from '../core/ports/outbox';
 import type { StoreError } from '../core/ports/store-error';
-import type { StoreServer } from '../core/ports/store-server';
 import type { TaskStore } from '../core/ports/task-store';
-import { AcknowledgedChanges } from '../core/consistency/acknowledged-changes';
 import { AttachmentFactory } from '../core/consistency/attachment-factory';
 import { AttachmentLookup } from '../core/consistency/attachment-lookup';
 import { AttachmentRemover } from '../core/consistency/attachment-remover';
 import { AttachmentWriter } from '../core/consistency/attachment-writer';
-import { CacheTrust } from '../core/consistency/cache-trust';
 import { CachedPages } from '../core/consistency/cached-pages';
 import { CorrectedList } from '../core/consistency/corrected-list';
-import { EpochWatch, type OnStanding } from '../core/consistency/epoch-watch';
-import { IndexFiller } from '../core/consistency/index-filler';
-import { JournalBacklog } from '../core/consistency/journal-backlog';
 import { StoredPages } from '../core/consistency/stored-pages';
 import { TreeRemover } from '../core/consistency/tree-remover';
 import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
@@ -48,6 +33,7 @@ import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
 import { ReplayWrite } from '../core/use-cases/upkeep/replay-write';
 import { ReportBacklog } from '../core/use-cases/upkeep/report-backlog';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
+import { newReplicaState, type Ports, type ReplicaState } from './replica-state';
 
 /** Every use case, each once. */
 export abstract class UseCases {
@@ -108,49 +94,10 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   replayWrite: ReplayWrite,
 };
 
-/** One adapter for each port. */
-export interface Ports {
-  readonly store: AttachmentStore;
-  readonly tasks: TaskStore;
-  readonly cache: AttachmentCache;
-  readonly cacheEpoch: CacheEpoch;
-  readonly journal: AttachmentJournal;
-  readonly server: StoreServer;
-  readonly expired: ExpiredAttachmentStore;
-  readonly outbox: Outbox;
-  readonly bus: EventBus;
-  readonly clock: Clock;
-  readonly ids: IdSource;
-  readonly metrics: Metrics;
-  readonly settings: CoreSettings;
-}
-
-/** What a replica keeps from one call to the next. */
-export interface ReplicaState {
-  readonly trust: CacheTrust;
-  readonly acknowledged: AcknowledgedChanges;
-  readonly filler: IndexFiller;
-  readonly epochs: EpochWatch;
-  readonly backlog: JournalBacklog;
-}
-
 /** The port as the method is to use it. */
 export type WithBreaker = <Port extends object>(store: StoreError['store'], method: string, port: Port) => Port;
 
 const WITHOUT_BREAKER: WithBreaker = (_store, _method, port) => port;
-
-export function newReplicaState(ports: Ports, onStanding?: OnStanding): ReplicaState {
-  const { store, cache, cacheEpoch, server, clock } = ports;
-  const trust = new CacheTrust();
-  const acknowledged = new AcknowledgedChanges(trust);
-  return {
-    trust,
-    acknowledged,
-    filler: new IndexFiller(store, cache, clock),
-    backlog: new JournalBacklog(),
-    epochs: new EpochWatch(cache, cacheEpoch, server, acknowledged, onStanding),
-  };
-}
 
 /** Each method of the API has breakers of its own; what goes on in the background has none. */
 export function composeUseCases(

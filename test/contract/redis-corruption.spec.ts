@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { composeUseCases, newReplicaState } from '../../src/app/use-cases';
+import { newReplicaState } from '../../src/app/replica-state';
+import { composeUseCases } from '../../src/app/use-cases';
 import type { GetAttachment } from '../../src/core/use-cases/attachments/get-attachment';
 import type { ListAttachments } from '../../src/core/use-cases/attachments/list-attachments';
 import type { ProjectChanges } from '../../src/core/use-cases/upkeep/project-changes';

@@ -1,4 +1,5 @@
-import { composeUseCases, newReplicaState, type Ports, type UseCases } from '../../src/app/use-cases';
+import { newReplicaState, type Ports } from '../../src/app/replica-state';
+import { composeUseCases, type UseCases } from '../../src/app/use-cases';
 import type { AttachmentType } from '../../src/core/domain/attachment';
 import type { DomainEventType } from '../../src/core/domain/domain-event';
 import { versionAt } from '../../src/core/domain/version';

@@ -1,4 +1,5 @@
-import { composeUseCases, newReplicaState, type UseCases } from '../../../../src/app/use-cases';
+import { newReplicaState } from '../../../../src/app/replica-state';
+import { composeUseCases, type UseCases } from '../../../../src/app/use-cases';
 import { TreeRemover } from '../../../../src/core/consistency/tree-remover';
 import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';

@@ -1,4 +1,5 @@
-import { composeUseCases, newReplicaState } from '../../../../src/app/use-cases';
+import { newReplicaState } from '../../../../src/app/replica-state';
+import { composeUseCases } from '../../../../src/app/use-cases';
 import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
 import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../../../src/core/ports/time-limits';

@@ -1,0 +1,57 @@
+import type { AttachmentCache } from '../core/ports/attachment-cache';
+import type { AttachmentJournal } from '../core/ports/attachment-journal';
+import type { AttachmentStore } from '../core/ports/attachment-store';
+import type { CacheEpoch } from '../core/ports/cache-epoch';
+import type { Clock } from '../core/ports/clock';
+import type { CoreSettings } from '../core/ports/core-settings';
+import type { EventBus } from '../core/ports/event-bus';
+import type { ExpiredAttachmentStore } from '../core/ports/expired-attachment-store';
+import type { IdSource } from '../core/ports/id-source';
+import type { Metrics } from '../core/ports/metrics';
+import type { Outbox } from '../core/ports/outbox';
+import type { StoreServer } from '../core/ports/store-server';
+import type { TaskStore } from '../core/ports/task-store';
+import { AcknowledgedChanges } from '../core/consistency/acknowledged-changes';
+import { CacheTrust } from '../core/consistency/cache-trust';
+import { EpochWatch, type OnStanding } from '../core/consistency/epoch-watch';
+import { IndexFiller } from '../core/consistency/index-filler';
+import { JournalBacklog } from '../core/consistency/journal-backlog';
+
+/** One adapter for each port. */
+export interface Ports {
+  readonly store: AttachmentStore;
+  readonly tasks: TaskStore;
+  readonly cache: AttachmentCache;
+  readonly cacheEpoch: CacheEpoch;
+  readonly journal: AttachmentJournal;
+  readonly server: StoreServer;
+  readonly expired: ExpiredAttachmentStore;
+  readonly outbox: Outbox;
+  readonly bus: EventBus;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly metrics: Metrics;
+  readonly settings: CoreSettings;
+}
+
+/** What a replica keeps from one call to the next. */
+export interface ReplicaState {
+  readonly trust: CacheTrust;
+  readonly acknowledged: AcknowledgedChanges;
+  readonly filler: IndexFiller;
+  readonly epochs: EpochWatch;
+  readonly backlog: JournalBacklog;
+}
+
+export function newReplicaState(ports: Ports, onStanding?: OnStanding): ReplicaState {
+  const { store, cache, cacheEpoch, server, clock } = ports;
+  const trust = new CacheTrust();
+  const acknowledged = new AcknowledgedChanges(trust);
+  return {
+    trust,
+    acknowledged,
+    filler: new IndexFiller(store, cache, clock),
+    backlog: new JournalBacklog(),
+    epochs: new EpochWatch(cache, cacheEpoch, server, acknowledged, onStanding),
+  };
+}
