@@ -127,6 +127,11 @@ export class Replica {
     return this.settledIn === this.around.history.replacements;
   }
 
+  /** Whether Redis carries out its commands. */
+  get usesPresentCache(): boolean {
+    return this.epoch.name !== undefined && this.around.redis.model.isIn(this.epoch.name);
+  }
+
   /** The database has been replaced. */
   startAnew(): void {
     this.turns.startAnew();

@@ -146,7 +146,8 @@ class Schedule {
     if (replica.standing === 'starting') return this.timeline.after(WAIT_FOR_START_MS, () => this.begin(planned));
     // It is not ready: no client is sent to it.
     if (replica.standing !== 'home' && replica.standing !== 'replaced') return;
-    if (this.around.postgres.isForeign(planned.replica)) {
+    // One that cannot reach Redis has no way to know, and does no harm to it.
+    if (this.around.postgres.isForeign(planned.replica) && replica.usesPresentCache) {
       return this.history.violate('epochs', `${replica.name} is ready, with the cache of another database`);
     }
     const operation = new Operation(planned, replica, this.history);

@@ -84,6 +84,8 @@ export class EpochWatch {
 
   /** The cache cannot be read: only what this replica has seen itself tells which server is the present one. */
   async judgeWithoutCache(): Promise<void> {
+    // What the cache has refused it has not admitted by becoming unavailable.
+    if (this.standing === 'other-database' || this.standing === 'unknown-epoch') return;
     const identity = await this.server.look();
     if (this.ended.has(identity.epoch)) return this.refuse('replaced', identity);
     this.settle(identity);
