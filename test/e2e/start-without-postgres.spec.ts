@@ -130,12 +130,14 @@ it('a replica that cannot migrate, at an address that none has used, is not read
   await once(hangingUp, 'listening');
   const service = await launchService(on((hangingUp.address() as AddressInfo).port));
   try {
-    await until('it has tried again', () => attempts >= 4);
+    const reasons = () => service.logLines.filter((line) => line.includes('no replica with this DATABASE_URL'));
+    await until('it says why it is not ready', () => reasons().length > 0);
+    const attemptsBefore = attempts;
+    await until('it has tried again', () => attempts >= attemptsBefore + 4);
     expect((await service.fetch('/startupz')).status).toBe(503);
     expect((await service.fetch('/readyz')).status).toBe(503);
     expect(warningsOf(service)).toEqual([expect.not.stringContaining('serving without PostgreSQL')]);
-    const reasons = service.logLines.filter((line) => line.includes('no replica with this DATABASE_URL'));
-    expect(reasons).toHaveLength(1);
+    expect(reasons()).toHaveLength(1);
     expect(await service.stop()).toBe(0);
   } finally {
     await service.kill();

@@ -343,8 +343,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an append does not look at the floor',
     file: `${MODEL}/cache-model.ts`,
-    find: `    const standing = record?.version ?? control.floor;`,
-    replace: `    const standing = record?.version ?? 0;`,
+    find: `: Math.max(record?.version ?? 0, control.floor);`,
+    replace: `: record?.version ?? 0;`,
   },
   {
     name: 'an append does not know deleted tasks',

@@ -198,7 +198,14 @@ export const SCENARIOS: readonly Scenario[] = [
     clockSkewMs: SKEW_MS,
     burstShare: 0.6,
     weights: { create: 40 },
-    faults: both(several(2, leftBehind), several(2, linkCut), several(1, crash)),
+    faults: both(several(2, leftBehind(false)), several(2, linkCut), several(1, crash)),
+  },
+  {
+    name: 'sessions to two servers',
+    clockSkewMs: SKEW_MS,
+    burstShare: 0.6,
+    weights: { create: 40 },
+    faults: both(several(1, leftBehind(true)), several(2, linkCut), several(1, crash)),
   },
   {
     name: 'restored low',
@@ -363,13 +370,12 @@ function overwrittenUnseen(random: Random, { durationMs }: PlanFrame): readonly 
   ];
 }
 
-/** One replica goes on with the server that the others have left. */
-function leftBehind(random: Random, frame: PlanFrame): Fault {
-  const left = { replica: random.int(REPLICAS), forMs: 200 + random.int(3000), isMixed: random.chance(0.4) };
-  return {
+/** One replica goes on with the server that the others have left, with all of its sessions or, if mixed, with some. */
+function leftBehind(isMixed: boolean): FaultMaker {
+  return (random, frame) => ({
     ...(replaced(['promoted', 'restored low', 'restored high'])(random, frame) as Fault & { kind: 'replace' }),
-    left,
-  };
+    left: { replica: random.int(REPLICAS), forMs: 200 + random.int(3000), isMixed },
+  });
 }
 
 /** One replica is started with the address of a copy, or of another database. */

@@ -191,7 +191,8 @@ export class CacheModel {
     if (!control || control.organization !== write.organization) return { state: 'unknown' };
     if (control.deletedVersion !== undefined) return { state: 'task-missing' };
     const record = control.records.get(ref.key);
-    const standing = record?.version ?? control.floor;
+    const isKnown = record !== undefined && !isDrainedTombstone(record);
+    const standing = isKnown ? record.version : Math.max(record?.version ?? 0, control.floor);
     if (version <= standing) return { state: 'superseded', version: standing };
     const isLive = record?.live === true && (record.expiresAtMs === undefined || record.expiresAtMs > nowMs);
     if ('deletion' in write && !isLive) return { state: 'unknown' };

@@ -12,8 +12,7 @@ if not task or task.deletedVersion then return end
 local record = reliableRecord(task, put.key, put.version)
 if record and record.version >= put.version then return newerJournaled(record, put.op) end
 
-local isKnown = record and (record.live or record.mark ~= 'drained')
-if isKnown or put.version > task.floor then
+if isKnown(record) or put.version > task.floor then
   writeRecord(task, put, record, 'cached', ttlMs)
 else
   -- Something newer may have been known and then forgotten.

@@ -58,7 +58,7 @@ if task.deletedVersion then return { 'task-missing' } end
 
 -- A newer record is kept even without its hash: while the database is unavailable, no fill could restore it.
 local record = reliableRecord(task, write.key, math.huge)
-local standing = record and record.version or task.floor
+local standing = isKnown(record) and record.version or math.max(record and record.version or 0, task.floor)
 if write.version <= standing then return { 'superseded', digits(standing) } end
 
 local isLive = record and record.live and (record.expiresAt == 0 or record.expiresAt > nowMs)

@@ -6,6 +6,11 @@ local function newerJournaled(record, op)
   return record.mark ~= 'cached' and record.op ~= op and digits(record.version) or nil
 end
 
+-- Whether nothing newer than the record can have been forgotten. A drained deletion counts as no record.
+local function isKnown(record)
+  return record and (record.live or record.mark ~= 'drained')
+end
+
 local function countLive(task, change)
   task.live = task.live + change
   redis.call('HSET', CONTROL, 'm', digits(task.live))
