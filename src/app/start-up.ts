@@ -52,7 +52,8 @@ export class StartUp {
     let warning: string | undefined;
     while (!this.lifecycle.isLeaving) {
       try {
-        for (const name of await this.postgres.migrate()) this.postgresLogger.log(`migrated: ${name}`);
+        const migrated = await this.postgres.migrate();
+        if (migrated.length > 0) this.postgresLogger.log(`migrated: ${migrated.join(', ')}`);
         if (warning !== undefined) this.postgresLogger.log('the schema is there');
         if (await this.isAtHome()) return this.lifecycle.started();
         await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
