@@ -348,6 +348,21 @@ describe('GET /events of the embedded service', () => {
     expect(keys(await reader.events(4))).toEqual(expected);
   });
 
+  it('begins with the id that the reader gave: it may disconnect before the events that follow', async () => {
+    await create('given');
+    reader = await EventReader.open(setup.service.url, { query: '?taskId=given' });
+    const given = reader.lastEventId as string;
+    await attach('given', 'k');
+    await reader.events(1);
+    const { body } = await fetch(`${setup.service.url}/events?taskId=given`, { headers: { 'last-event-id': given } });
+    let received = '';
+    for await (const chunk of body as ReadableStream<Uint8Array>) {
+      received += Buffer.from(chunk).toString();
+      if (received.includes('data: ')) break;
+    }
+    expect(received.split('\n\n')[0]).toBe(`: following\nid: ${given}`);
+  });
+
   it.each([
     ['?taskId=a%2Fb', 'taskId'],
     ['?taskId=a&taskId=b', 'taskId'],
