@@ -9,7 +9,8 @@ export type RecordReply = [hash: string[], journaled: '0' | '1', deletedVersion?
 export type ReadReply = [...AboutTask, ...(RecordReply[] | [bytes: string])];
 export type EntryReply = [key: string, op: string, outline: string[], bytes?: number];
 export type JournaledReply = [key: string, version: string, outline: string[] | null];
-export type PageReply = [...AboutTask, total: string, entries: EntryReply[], journaled?: JournaledReply[]];
+/** A number stands for records that are larger than they may be. */
+export type PageReply = [...AboutTask, total: string, entries: EntryReply[], journaled?: JournaledReply[] | string];
 
 type TaskKeys = [owner: string, control: string, index: string, attachmentPrefix: string];
 /** Null for what is not known. */

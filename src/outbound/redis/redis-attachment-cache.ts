@@ -15,12 +15,12 @@ import {
   type PageRequest,
   type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
-import { UNBOUNDED, type Room } from '../../core/ports/room';
+import { readWithin, UNBOUNDED, type Room } from '../../core/ports/room';
 import type { OutboxChange } from '../../core/ports/outbox';
 import { anyAnswers, inTime } from './answers';
 import { fieldsOf, fromHash, type HashFields } from './attachment-hash';
 import { cachedAttachment, cachedTask, journaledChanges, scriptArguments } from './cache-replies';
-import { defineCacheScripts, type EntryReply, type RecordReply } from './cache-scripts';
+import { defineCacheScripts, type EntryReply, type PageReply, type RecordReply } from './cache-scripts';
 import { cursorsOf, projections, type Projection } from './projection';
 import type { RedisConnection } from './redis-connection';
 import { RedisEpoch } from './redis-epoch';
@@ -29,6 +29,8 @@ import type { RedisKeys } from './redis-keys';
 
 /** How many attachments one script writes. Redis serves no other command while a script runs. */
 const FILL_CHUNK = 500;
+/** Few tasks have more journaled changes. */
+const USUAL_JOURNALED = 16;
 
 interface KeysRead {
   readonly taskId: string;
@@ -159,22 +161,39 @@ export class RedisAttachmentCache extends AttachmentCache {
     );
   }
 
-  private async askForPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
-    const { generation, name } = this.epoch;
-    const args: (string | number)[] = [name, organization, nowMs];
-    if (page) {
-      args.push(page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1);
-      args.push(...page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]));
-    }
-    const reply = await orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args));
+  private async askForPage(request: PageRequest): Promise<CachedPage> {
+    const { taskId, page, room } = request;
+    if (!page) return readWithin(room, USUAL_JOURNALED, (maxBytes) => this.askForJournaled(request, maxBytes));
+    const { generation } = this.epoch;
+    const pageArgs = [page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1];
+    const known = page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]);
+    const reply = await this.askScript(request, 0, [...pageArgs, ...known]);
     const [, , , , total, listed, journaled] = reply;
-    const about = cachedTask(reply, generation);
+    // Either there are none, or a page must not wait for them.
+    const about = { ...cachedTask(reply, generation), journaled: journaled === undefined ? undefined : [] };
     const totalCount = Number(total);
-    const changes = journaled && journaledChanges(taskId, journaled);
-    if (totalCount < 0) return { ...about, journaled: changes };
-    if (page?.includeBodies) page.room?.take(listed.reduce((sum, [, , , bytes = 0]) => sum + bytes, 0));
-    const entries = await Promise.all(listed.map((entry) => this.pageEntry(taskId, entry, page?.includeBodies)));
-    return { ...about, page: { totalCount, entries }, journaled: changes };
+    if (totalCount < 0) return about;
+    if (page.includeBodies) room?.take(listed.reduce((sum, [, , , bytes = 0]) => sum + bytes, 0));
+    const entries = await Promise.all(listed.map((entry) => this.pageEntry(taskId, entry, page.includeBodies)));
+    return { ...about, page: { totalCount, entries } };
+  }
+
+  /** Of changes that are larger than `maxBytes`, their size instead. */
+  private async askForJournaled(request: PageRequest, maxBytes: number): Promise<CachedPage | number> {
+    const { generation } = this.epoch;
+    const reply = await this.askScript(request, maxBytes);
+    const journaled = reply[6] ?? [];
+    if (typeof journaled === 'string') return Number(journaled);
+    return { ...cachedTask(reply, generation), journaled: journaledChanges(request.taskId, journaled) };
+  }
+
+  private askScript(
+    { taskId, organization, nowMs }: PageRequest,
+    maxBytes: number,
+    page: readonly (string | number)[] = [],
+  ): Promise<PageReply> {
+    const args = [this.epoch.name, organization, nowMs, Math.min(maxBytes, Number.MAX_SAFE_INTEGER), ...page];
+    return orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args));
   }
 
   private async pageEntry(taskId: string, [key, op, outline]: EntryReply, includeBody = false) {
