@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { startNats, type NatsServer } from '../support/nats-server';
+import { keyOf, writeOrganizationKeys } from '../support/organization-keys';
 import { until } from '../support/poll';
 import type { RpcReply } from '../support/service';
 import { openOnServers, type Setup } from '../support/setups';
@@ -17,8 +17,8 @@ const MAX_MEMORY_MIB = HEAP_MIB + 256;
 /** One character that Latin-1 lacks: in memory the text takes twice its bytes. */
 const BODY = `€${'x'.repeat(MIB - 3)}`;
 const REFUSALS = ['REPLY_TOO_LARGE', 'OVERLOADED'];
-const KEY = { 'x-api-key': 'key of greedy' };
-const MODEST_KEY = { 'x-api-key': 'key of modest' };
+const KEY = keyOf('greedy');
+const MODEST_KEY = keyOf('modest');
 
 const list = (limit: number) => ['task.list_attachments', { taskId: 'large', limit }] as const;
 const sameKey = (count: number) => {
@@ -38,24 +38,19 @@ const ATTACKS: readonly { name: string; messages: readonly (readonly Call[])[] }
 ];
 
 describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'dossier-keys-'));
+  const folder = mkdtempSync(join(tmpdir(), 'dossier-nats-'));
+  const keys = writeOrganizationKeys('greedy', 'modest');
   let nats: NatsServer;
   let client: NatsConnection;
   let setup: Setup;
 
   beforeAll(async () => {
-    const keys = ['greedy', 'modest'].map((organization) => {
-      const sha256 = createHash('sha256').update(`key of ${organization}`).digest('hex');
-      return { id: organization, name: 'tester', organization, role: 'admin', sha256 };
-    });
-    const path = join(folder, 'keys.json');
-    writeFileSync(path, JSON.stringify(keys));
     const configuration = join(folder, 'nats.conf');
     writeFileSync(configuration, `max_payload: ${8 * MIB}`);
     nats = await startNats({ jetStream: false, args: ['--config', configuration] });
     client = await connect({ servers: nats.url });
     const NODE_OPTIONS = `--max-old-space-size=${HEAP_MIB}`;
-    setup = await openOnServers({ NODE_OPTIONS, API_KEYS_FILE: path, NATS_URL: nats.url });
+    setup = await openOnServers({ NODE_OPTIONS, API_KEYS_FILE: keys.path, NATS_URL: nats.url });
     await setup.service.result('task.create', { id: 'large', text: 'x' }, KEY);
     await setup.service.result('task.create', { id: 'small', text: 'x' }, MODEST_KEY);
     for (let i = 0; i < 100; i++) {
@@ -68,6 +63,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     await client?.close();
     await setup?.close();
     await nats?.stop();
+    keys.remove();
     rmSync(folder, { recursive: true, force: true });
   });
 
