@@ -113,7 +113,7 @@ async function readsOf(cache: AttachmentCache, guesses: boolean): Promise<RoomyR
     {
       name: 'page',
       bytes: BODY_BYTES,
-      guesses: false,
+      guesses,
       read: async (room) => {
         const { page } = await cache.readPage({ ...about, page: PAGE, room });
         return bodiesOf(page?.entries.map(({ attachment }) => attachment));
