@@ -14,6 +14,7 @@ import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
 import { startService, type Members, type RpcError, type Service } from '../support/service';
+import { untilServedOverNats } from '../support/until-served-over-nats';
 
 const CALLER = { 'x-instance-id': 'tester' };
 /** Below the server's own limit of 1 MiB, so that some payloads lie between the two limits. */
@@ -66,7 +67,7 @@ beforeAll(async () => {
   client = await connect({ servers: nats.url });
   nest = ClientProxyFactory.create({ transport: Transport.NATS, options: { servers: [nats.url] } });
   await nest.connect();
-  await until('both replicas answer', async () => (await discovered('PING')).length === 2);
+  await untilServedOverNats(nats.url, 2);
   expect(await viaBareParams('task.create', { id: TASK, text: 'over NATS' })).toHaveProperty('result');
 });
 
@@ -485,8 +486,7 @@ describe('a service with API keys on NATS', () => {
       API_KEYS_FILE: join(folder, 'keys.json'),
     });
     guardedClient = await connect({ servers: guardedNats.url });
-    const isServed = async () => (await requestMany(guardedClient, '$SRV.PING.dossier', 1)).length === 1;
-    await until('the service answers', isServed);
+    await untilServedOverNats(guardedNats.url);
   });
   afterAll(async () => {
     await guardedClient?.close();
