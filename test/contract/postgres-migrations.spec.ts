@@ -23,6 +23,7 @@ const LATER = [
   'EventsOfAnOrganization1763683200011',
   'JudgedByTheJournal1763683200020',
   'DrainAttachments1763683200021',
+  'EndedEpochs1763683200030',
 ];
 
 describe('migrations', () => {

@@ -104,6 +104,27 @@ describe('publishing events', () => {
     expect(await waiting()).toHaveLength(200);
   });
 
+  it('shows the operator which replica publishes, and what it could not publish', async () => {
+    const shown = () => [fixture.metrics.isPublisher, fixture.metrics.publishFailures];
+    await publish.execute();
+    expect(shown()).toEqual([true, 0]);
+    for (const id of ['bad', 'good']) await fixture.task(id);
+    bus.refused.add('bad');
+    await expect(publish.execute()).rejects.toThrow('refused');
+    expect(shown()).toEqual([false, 1]);
+    bus.refused.clear();
+    await publish.execute();
+    expect(shown()).toEqual([true, 1]);
+    const read = jest.spyOn(outbox, 'unpublished').mockResolvedValue(undefined as never);
+    await publish.execute();
+    expect(shown()).toEqual([false, 1]);
+    read.mockRestore();
+    await publish.execute();
+    jest.spyOn(outbox, 'unpublished').mockRejectedValue(new Error('the outbox is unavailable'));
+    await expect(publish.execute()).rejects.toThrow('unavailable');
+    expect(shown()).toEqual([false, 1]);
+  });
+
   it('notes what it could publish, and leaves the rest to another replica', async () => {
     const standDown = jest.spyOn(outbox, 'standDown');
     for (const id of ['bad', 'good']) await fixture.task(id);
