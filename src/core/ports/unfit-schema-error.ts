@@ -1,0 +1,12 @@
+import { StoreError } from './store-error';
+
+/**
+ * This version of the service cannot use the store: it is older or newer than what the store was set up for. What the
+ * reason says is for the operator.
+ */
+export class UnfitSchemaError extends StoreError {
+  constructor(readonly reason: string) {
+    super('postgres', 'failed', { cause: new Error(reason) });
+    this.name = 'UnfitSchemaError';
+  }
+}
