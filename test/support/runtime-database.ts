@@ -32,10 +32,9 @@ export async function createOwnedDatabase(server: PostgresServer): Promise<Runti
   const client = new Client({ connectionString: adminUrl });
   await client.connect();
   try {
-    for (const role of ROLES) {
-      const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [role]);
-      if (rowCount === 0) await client.query(`CREATE ROLE ${role} LOGIN`);
-    }
+    // Roles belong to the server: another database may have them already, or be about to.
+    const exists = 'EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL';
+    for (const role of ROLES) await client.query(`DO $$ BEGIN CREATE ROLE ${role} LOGIN; ${exists}; END $$`);
     await client.query(`ALTER DATABASE ${new URL(adminUrl).pathname.slice(1)} OWNER TO dossier_owner`);
   } finally {
     await client.end();
