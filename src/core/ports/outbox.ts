@@ -88,7 +88,7 @@ export abstract class Outbox {
   /**
    * The changes from the position `from` up to where a transaction that is still under way could
    * add to them; about `limit`, if there are more. If `from` is undefined, or a position that this outbox has not
-   * reached, the changes of the last `lookBackMs`. Reaches any server, as `StoreServer.look`.
+   * reached, the changes of the last `lookBackMs`. Reaches any server, and throws, as `StoreServer.look`.
    */
   abstract changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges>;
 

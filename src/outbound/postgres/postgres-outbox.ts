@@ -7,6 +7,7 @@ import type { Query } from './pooled-session';
 import type { PostgresConnection } from './postgres-connection';
 import { IDENTITY_COLUMNS, identityOf, PostgresStoreServer, type IdentityRow } from './postgres-store-server';
 import type { PublisherSession } from './publisher-session';
+import { readFit } from './schema-fitness';
 
 const UNPUBLISHED = 'SELECT seq, task_id, event FROM outbox WHERE NOT published ORDER BY seq LIMIT $1';
 /** By the op as well: after a change of servers another event may have the number. */
@@ -109,7 +110,7 @@ export class PostgresOutbox implements Outbox {
 
   async changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
     type Row = { xmin: string; xmax: string } & IdentityRow & (ChangeRow | { xid: null });
-    const rows = (await this.connection.queryAnyServer<Row>(CHANGES, [from, limit, lookBackMs])) as [Row, ...Row[]];
+    const rows = await readFit<Row>(this.connection, CHANGES, [from, limit, lookBackMs]);
     const [{ xmin, xmax, ...row }] = rows;
     // The rows that were read are of an epoch that had to end: the caller finds that its positions are of another one.
     const identity = identityOf(row) ?? (await new PostgresStoreServer(this.connection).look());
