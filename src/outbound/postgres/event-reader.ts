@@ -9,9 +9,13 @@ const SCANNED_PER_EVENT = 5;
 
 const MAX_SEQ = '9223372036854775807';
 
-/** Compared as pairs and in the order of both, for which no plan reads the rows of all organisations by `seq`. */
+/**
+ * Compared as pairs and in the order of both, for which no plan reads the rows of all organisations by `seq`. With values
+ * that the planner does not know: it takes the pairs for a range with nothing in it, and would sort all of the rows.
+ */
 function ofOrganization(organization: string, seq: string): string {
-  return `(organization, seq) > (${organization}, ${seq}) AND (organization, seq) < (${organization}, ${MAX_SEQ})`;
+  const [of, from] = [`(SELECT ${organization}::text)`, `(SELECT ${seq}::bigint)`];
+  return `(organization, seq) > (${of}, ${from}) AND (organization, seq) < (${of}, ${MAX_SEQ})`;
 }
 
 const KEY = 'SELECT key FROM event_position_key';
