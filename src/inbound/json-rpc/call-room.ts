@@ -29,6 +29,10 @@ export class CallRoom extends Room {
     this.reserve(bytes);
   }
 
+  get unshown(): Room {
+    return new UnshownRoom((bytes) => this.reserve(bytes));
+  }
+
   /** To be called when the result has been written: what was read for it is garbage then. */
   end(): void {
     this.reply.unexpect(this.expectedBytes);
@@ -38,5 +42,25 @@ export class CallRoom extends Room {
   private reserve(bytes: number): void {
     if (this.reservation && !this.reservation.take(bytes)) throw overloaded();
     this.takenBytes += bytes;
+  }
+}
+
+class UnshownRoom extends Room {
+  constructor(private readonly reserve: (bytes: number) => void) {
+    super();
+  }
+
+  guess(bodies: number): number {
+    const bytes = guessBytes(bodies);
+    this.reserve(bytes);
+    return bytes;
+  }
+
+  take(bytes: number): void {
+    this.reserve(bytes);
+  }
+
+  get unshown(): Room {
+    return this;
   }
 }
