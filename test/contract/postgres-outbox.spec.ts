@@ -67,7 +67,7 @@ describe('PostgresOutbox', () => {
 
     const record = (client: Client, taskId: string, name: string) =>
       client.query(
-        `INSERT INTO outbox (op_id, task_id, kind, event) VALUES ($1, $2, 'task', json_build_object('type', $3::text))`,
+        `INSERT INTO outbox_history (op_id, task_id, kind, event) VALUES ($1, $2, 'task', json_build_object('type', $3::text))`,
         [randomUUID(), taskId, name],
       );
     const types = (page: Awaited<ReturnType<typeof read>>) => page?.events.map(({ event }) => event.type);
@@ -102,7 +102,7 @@ describe('PostgresOutbox', () => {
       type Row = { 'QUERY PLAN': [{ Plan: PlanNode }] };
       const [row] = await connection.query<Row>(`EXPLAIN (ANALYZE, FORMAT JSON) ${asked[0]}`, asked[1]);
       const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-      return nodesOf((row as Row)['QUERY PLAN'][0].Plan).filter((node) => node['Relation Name'] === 'outbox');
+      return nodesOf((row as Row)['QUERY PLAN'][0].Plan).filter((node) => node['Relation Name']?.startsWith('outbox'));
     }
 
     it('reads no rows of other organisations, and few of its own', async () => {
@@ -119,20 +119,20 @@ describe('PostgresOutbox', () => {
         [id, 20_000],
       ] as const) {
         await crowded.connection.query(
-          `INSERT INTO outbox (op_id, task_id, kind, event)
+          `INSERT INTO outbox_history (op_id, task_id, kind, event)
            SELECT gen_random_uuid(), $1, 'task', '{"type":"crowd"}' FROM generate_series(1, $2::integer)`,
           [taskId, count],
           TIMEOUT_MS,
         );
       }
-      await crowded.connection.query('ANALYZE outbox');
+      await crowded.connection.query('ANALYZE outbox_history');
       const page = await read(after);
       expect([page.events.length, page.more]).toEqual([100, true]);
       for (const position of [after, page.position, (await read()).position]) {
         const nodes = await planOf(crowded.connection, position);
         expect(nodes.map((node) => node['Index Name'])).toContain('outbox_by_organization');
         for (const node of nodes) {
-          expect(['outbox_by_organization', 'outbox_pkey']).toContain(node['Index Name']);
+          expect(node['Index Name']).toMatch(/^outbox_(by_organization|(\w+_)?pkey|\w+_organization_seq_idx)$/);
           expect(node['Actual Rows'] * node['Actual Loops']).toBeLessThanOrEqual(500);
           expect(node['Rows Removed by Filter'] ?? 0).toBe(0);
         }
@@ -343,7 +343,7 @@ describe('PostgresOutbox', () => {
     const keysOf = ({ changes }: OutboxChanges) => changes.map((change) => 'key' in change && change.key);
     const recordChange = (client: Client, taskId: string, key: string) =>
       client.query(
-        `INSERT INTO outbox (op_id, task_id, key, version, kind, event)
+        `INSERT INTO outbox_history (op_id, task_id, key, version, kind, event)
          VALUES ($1, $2, $3, 1000, 'attachment', '{"type":"task.attachment_created"}')`,
         [randomUUID(), taskId, key],
       );
@@ -387,11 +387,11 @@ describe('PostgresOutbox', () => {
       'reads no more of the outbox than it must, at its start and after it: %s',
       async (mode) => {
         await harness.connection.query(`
-        INSERT INTO outbox (op_id, task_id, key, version, kind, event, at, xid)
+        INSERT INTO outbox_history (op_id, task_id, key, version, kind, event, at, xid)
         SELECT gen_random_uuid(), 't', 'k', 1000, 'attachment', '{"type":"task.attachment_created"}',
           now() - interval '1 day', '1'::xid8
         FROM generate_series(1, 50000)`);
-        await harness.connection.query('VACUUM ANALYZE outbox');
+        await harness.connection.query('VACUUM ANALYZE outbox_history');
         const explain = (text: string, values: readonly unknown[] = []) =>
           harness.connection.transaction(async (query) => {
             await query(`SET LOCAL plan_cache_mode = ${mode}`);
@@ -409,7 +409,7 @@ describe('PostgresOutbox', () => {
         await outbox.changes(to, 100, LOOK_BACK_MS);
         expect(plans).toHaveLength(2);
         for (const plan of plans) expect(plan).toContain('outbox_by_xid');
-        for (const plan of plans) expect(plan).not.toMatch(/"Node Type":"Seq Scan"[^}]*"Relation Name":"outbox"/);
+        for (const plan of plans) expect(plan).not.toMatch(/"Node Type":"Seq Scan"[^}]*"Relation Name":"outbox_earlier"/);
       },
     );
   });

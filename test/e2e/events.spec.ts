@@ -6,6 +6,7 @@ import { startFaultProxy, type FaultProxy } from '../support/fault-proxy';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import { startService, type Service } from '../support/service';
 import { SETUPS, type Setup } from '../support/setups';
 
@@ -51,7 +52,7 @@ describe('events on NATS', () => {
       });
     }
     await subscriber.flush();
-    const databaseUrl = await postgres.createDatabase();
+    const { url: databaseUrl } = await createRuntimeDatabase(postgres);
     for (let nth = 1; nth <= count; nth++) {
       const natsUrl = nth === 1 ? `nats://127.0.0.1:${toNats.port}` : nats.url;
       const environment = { DATABASE_URL: databaseUrl, NATS_URL: natsUrl, INSTANCE_ID: `instance-${nth}` };

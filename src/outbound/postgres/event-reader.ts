@@ -11,9 +11,13 @@ const MAX_SEQ = '9223372036854775807';
 /** Shows whatever is there: of an epoch that has ended, nothing is in progress. */
 const EVERYTHING = '999999999999999999:999999999999999999:';
 
-/** Compared as pairs and in the order of both, for which no plan reads the rows of all organisations by `seq`. */
+/**
+ * Compared as pairs and in the order of both, for which no plan reads the rows of all organisations by `seq`. With values
+ * that the planner does not know: it takes the pairs for a range with nothing in it, and would sort all of the rows.
+ */
 function ofOrganization(organization: string, seq: string, end: string): string {
-  return `(organization, seq) > (${organization}, ${seq}) AND (organization, seq) < (${organization}, ${end})`;
+  const [of, from, to] = [`(SELECT ${organization}::text)`, `(SELECT ${seq}::bigint)`, `(SELECT ${end}::bigint)`];
+  return `(organization, seq) > (${of}, ${from}) AND (organization, seq) < (${of}, ${to})`;
 }
 
 const KEY = 'SELECT key FROM event_position_key';

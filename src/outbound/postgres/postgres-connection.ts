@@ -7,7 +7,7 @@ import { isOutage, StoreError } from '../../core/ports/store-error';
 import { AdmittedServer, OtherServerError } from './admitted-server';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { FairQueue } from './fair-queue';
-import { runMigrations } from './migrate';
+import { demandMigrated, runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { PooledSession, type Query } from './pooled-session';
 import { isStale, storeErrorOf } from './postgres-error';
@@ -46,9 +46,14 @@ export class PostgresConnection implements OnApplicationShutdown {
     return this.database.serverUrl === undefined;
   }
 
-  /** Brings the schema up to date, in a session of its own; returns the names of the migrations that this took. */
-  migrate(): Promise<readonly string[]> {
-    return runMigrations(this.database);
+  /**
+   * Brings the schema up to date, in a session of its own; returns the names of the migrations that this took. If the
+   * schema may not be changed, throws `UnfitSchemaError` unless it is up to date.
+   */
+  async migrate(mayChange: boolean): Promise<readonly string[]> {
+    if (mayChange) return runMigrations(this.database);
+    await demandMigrated(this.database);
+    return [];
   }
 
   /** Until `admit`, every call finds the server unavailable, unless it may reach any server. */

@@ -106,6 +106,7 @@ describe('probes', () => {
     [503, 'unknown-epoch'],
     [503, 'other-database'],
     [503, 'unknown-address'],
+    [503, 'unfit-schema'],
   ] as const)('readiness is %i if database and cache are %s', async (status, standing) => {
     await start();
     lifecycle.started();
