@@ -200,7 +200,7 @@ describe('PostgresOutbox', () => {
     const record = async (...names: string[]) => {
       for (const name of names) {
         await own.connection.query(
-          `INSERT INTO outbox (op_id, task_id, kind, event)
+          `INSERT INTO outbox_history (op_id, task_id, kind, event)
            VALUES (gen_random_uuid(), $1, 'task', json_build_object('type', $2::text))`,
           [task, name],
         );
@@ -238,8 +238,8 @@ describe('PostgresOutbox', () => {
     };
     /** As on a server that was restored: its rows are gone, and their numbers are used again. */
     async function restore({ seq, epoch, ended }: Awaited<ReturnType<typeof backUp>>): Promise<void> {
-      await own.connection.query('DELETE FROM outbox WHERE seq > $1', [seq]);
-      await own.connection.query("SELECT setval(pg_get_serial_sequence('outbox', 'seq'), $1)", [seq]);
+      await own.connection.query('DELETE FROM outbox_history WHERE seq > $1', [seq]);
+      await own.connection.query("SELECT setval(pg_get_serial_sequence('outbox_history', 'seq'), $1)", [seq]);
       await own.connection.query('UPDATE database_identity SET epoch = $1', [epoch]);
       await own.connection.query('UPDATE database_identity SET ended_epochs = $1', [JSON.stringify(ended)]);
       await beginEpoch();
@@ -307,7 +307,7 @@ describe('PostgresOutbox', () => {
 
     it('gets nothing again when the transactions of the new server pass those of the rows that were restored', async () => {
       await record('old 1', 'old 2');
-      await own.connection.query('UPDATE outbox SET xid = (pg_current_xact_id()::text::bigint + 20)::text::xid8');
+      await own.connection.query('UPDATE outbox_history SET xid = (pg_current_xact_id()::text::bigint + 20)::text::xid8');
       await beginEpoch();
       // While it is open, no reader knows that all transactions below it have ended.
       const client = new Client({
