@@ -7,6 +7,7 @@ import { openMemoryDatabase } from '../../src/outbound/postgres/embedded-databas
 import { revertMigrations, runMigrations } from '../../src/outbound/postgres/migrate';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { PublisherSession } from '../../src/outbound/postgres/publisher-session';
+import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { sqlMigrations } from '../../src/outbound/postgres/sql-migrations';
 import { until } from '../support/poll';
@@ -25,7 +26,9 @@ const LATER = [
   'EventsOfAnOrganization1763683200011',
   'JudgedByTheJournal1763683200020',
   'DrainAttachments1763683200021',
+  'EndedEpochs1763683200030',
   'SchemaCompatibility1763683200040',
+  'OutboxByDay1763683200050',
 ];
 
 describe('migrations', () => {
@@ -114,6 +117,33 @@ describe('migrations', () => {
         // A replica of the earlier release that starts beside this one.
         await expect(runEarlierRelease(database)).resolves.toEqual([]);
         expect(await recordsIn(connection, 'migrations')).toEqual(EARLIER.map(recordOf));
+      } finally {
+        await connection.close();
+      }
+    });
+
+    it('keep the events of an earlier release, and what of them waits to be published', async () => {
+      const database = await open();
+      const connection = new PostgresConnection(database);
+      try {
+        await runEarlierRelease(database);
+        const harness = postgresHarness(connection);
+        const { id: taskId } = await storedTask(harness);
+        // The clock of the server was ahead when the last one was recorded.
+        await connection.query(
+          `INSERT INTO outbox (op_id, task_id, kind, event, published, at)
+           SELECT gen_random_uuid(), $1, 'task', json_build_object('nth', nth), nth = 2, now() + days * interval '1 day'
+           FROM (VALUES (2, -9), (3, -8), (4, 5)) AS events(nth, days) ORDER BY nth`,
+          [taskId],
+        );
+        await runMigrations(database);
+
+        const next = await storedTask(harness);
+        const events = await connection.query<{ published: boolean }>('SELECT published FROM outbox ORDER BY seq');
+        expect(events.map(({ published }) => published)).toEqual([false, true, false, false, false]);
+        const waiting = (await new PostgresOutbox(connection).unpublished(10)) ?? [];
+        expect(waiting.map((one) => one.taskId)).toEqual([taskId, taskId, taskId, next.id]);
+        expect(waiting.slice(1, 3).map(({ event }) => event)).toEqual([{ nth: 3 }, { nth: 4 }]);
       } finally {
         await connection.close();
       }

@@ -200,7 +200,7 @@ describe('the migration command', () => {
     });
 
   it('migrates up, does nothing the second time, migrates down, and up once more', async () => {
-    const expected = expect.arrayContaining(['tasks', 'task_attachments', 'outbox']) as unknown;
+    const expected = expect.arrayContaining(['tasks', 'task_attachments', 'outbox_history']) as unknown;
     expect(await migrate()).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('migrated: ') as unknown,

@@ -92,6 +92,9 @@ export abstract class Outbox {
    */
   abstract changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges>;
 
-  /** Forgets at most `limit` published events recorded before `beforeMs`; returns how many. */
-  abstract purge(beforeMs: number, limit: number): Promise<number>;
+  /**
+   * Forgets the events of whole days, in UTC, that ended before `beforeMs`, unless one of the day still waits to be
+   * published. Takes one step, which does not take longer the more events there are; `more` if steps are left.
+   */
+  abstract purge(beforeMs: number): Promise<{ readonly more: boolean }>;
 }

@@ -5,8 +5,12 @@ import { StoreError } from './store-error';
  * reason says is for the operator.
  */
 export class UnfitSchemaError extends StoreError {
-  constructor(readonly reason: string) {
-    super('postgres', 'failed', { cause: new Error(reason) });
+  constructor(private readonly explanation: string) {
+    super('postgres', 'failed', { cause: new Error(explanation) });
     this.name = 'UnfitSchemaError';
+  }
+
+  override get reason(): string {
+    return this.explanation;
   }
 }

@@ -32,9 +32,8 @@ export class FrontDoor {
       if (this.admits(request, reply)) next();
     });
     fastify.addHook('onSend', ({ raw: { socket } }, _reply, payload, next) => {
-      // Only while the reply is being sent: afterwards Node replaces it with the time-out of an idle connection. It starts
-      // anew whenever the reader takes a part.
-      if (socket instanceof Socket) socket.setTimeout(READER_CHECK_MS);
+      // Nearly every reply has left by then: setting a time-out for each would cost more than looking.
+      setImmediate(() => limitReader(socket));
       next(null, payload);
     });
   }
@@ -52,6 +51,14 @@ export class FrontDoor {
     void reply.code(204).headers(preflight).send();
     return false;
   }
+}
+
+/**
+ * Bounds the time in which a reader takes no part of what is being sent to it. Afterwards Node replaces the time-out
+ * with that of an idle connection.
+ */
+function limitReader(socket: Socket): void {
+  if (socket instanceof Socket && socket.writableLength > 0) socket.setTimeout(READER_CHECK_MS);
 }
 
 /** Node takes the first one, and a proxy in front of it may take the other. */

@@ -80,11 +80,11 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     reply: FastifyReply,
     answer: (origin: CallOrigin) => Promise<T>,
   ): Promise<T> {
-    const { origin, limits } = this.identified.get(request) ?? (await this.identify(request, reply));
+    const { origin, limits, sent } = this.identified.get(request) ?? (await this.identify(request, reply));
     const share = shareOf(origin);
     if (this.load.isOverloadedFor(share)) throw OVERLOADED.error;
     const answering = answer(origin);
-    void this.inFlight.track(untilSent(answering, reply.raw), share);
+    void this.inFlight.track(Promise.allSettled([answering, sent]), share);
     try {
       return await answering;
     } finally {
@@ -152,8 +152,8 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     const limits = new RateLimitHeaders();
     const origin = await httpOrigin(request, this.authenticator, limits.add);
     const reservation = this.load.bytes.open(shareOf(origin));
-    void untilSent(Promise.resolve(), reply.raw).then(() => reservation.end());
-    const identified = { origin: { ...origin, reservation }, limits };
+    const sent = untilSent(reply.raw).then(() => reservation.end());
+    const identified = { origin: { ...origin, reservation }, limits, sent };
     this.identified.set(request, identified);
     return identified;
   }
@@ -181,6 +181,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
 interface Identified {
   readonly origin: CallOrigin;
   readonly limits: RateLimitHeaders;
+  readonly sent: Promise<void>;
 }
 
 function refuse(reply: FastifyReply, { status, error, headers = {} }: HttpRefusal): FastifyReply {

@@ -1,7 +1,7 @@
-import { validateSync } from 'class-validator';
 import type { FieldError } from '../../core/domain/domain-error';
 import { jsonElements, jsonMembers, JsonText } from '../../core/domain/json-text';
 import type { CoreSettings } from '../../core/ports/core-settings';
+import { brokenRules } from './compiled-rules';
 import { nearName } from './near-name';
 import { declaredMembers, isObject, type CrossChecked, type MemberKind, type ParamsClass } from './params-rules';
 import { RawParams } from '../json-rpc/raw-params';
@@ -44,7 +44,7 @@ function bindObject(declared: ParamsClass, given: RawParams, path: string, bindi
     if (!member) binding.problems.push({ field: path + name, message: unknownName(name, members, binding) });
     else if (value !== null || member.takesNull) params[name] = value;
   }
-  binding.problems.push(...ruleProblems(params, path));
+  checkRules(declared, params, path, binding);
   let texts: Map<string, string> | undefined;
   for (const [name, { kind }] of members) {
     if (kind === 'plain' || params[name] === undefined) continue;
@@ -84,12 +84,12 @@ function bindMember(
   });
 }
 
-/** What class-validator says of each member. A wrong member becomes undefined, so that no further rule sees it. */
-function ruleProblems(params: Members, path: string): FieldError[] {
-  return validateSync(params, { stopAtFirstError: true }).map(({ property, constraints }) => {
-    params[property] = undefined;
-    return { field: path + property, message: Object.values(constraints ?? {})[0] as string };
-  });
+/** A member that breaks a rule becomes undefined, so that no further rule sees it. */
+function checkRules(declared: ParamsClass, params: Members, path: string, { problems }: Binding): void {
+  for (const { name, message } of brokenRules(declared, params)) {
+    params[name] = undefined;
+    problems.push({ field: path + name, message });
+  }
 }
 
 function crossProblems(params: object, settings: CoreSettings, path: string): FieldError[] {

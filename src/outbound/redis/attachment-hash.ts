@@ -18,8 +18,8 @@ const BODY: Record<AttachmentType, 'value' | 'content' | 'url' | 'mimeType'> = {
   binary: 'mimeType',
 };
 
-/** Fields and values in turn. A member that the attachment lacks has no field. */
-export function toHash(attachment: Attachment): string[] {
+/** A member that the attachment lacks has no field. */
+export function toHash(attachment: Attachment): HashFields {
   const { value, createdAtMs, updatedAtMs, expiresAtMs, bytes: _bytes, ...members } = attachment;
   const fields = {
     ...members,
@@ -28,13 +28,16 @@ export function toHash(attachment: Attachment): string[] {
     updatedAt: isoTime(updatedAtMs),
     expiresAt: expiresAtMs === undefined ? undefined : isoTime(expiresAtMs),
   };
-  return Object.entries(fields).flatMap(([field, text]) => (text === undefined ? [] : [field, String(text)]));
+  const texts: Record<string, string> = {};
+  for (const [field, text] of Object.entries(fields)) if (text !== undefined) texts[field] = String(text);
+  return texts;
 }
 
-/** Takes fields and values in turn. */
-export function fieldsOf(hash: readonly string[]): HashFields {
+/** Of fields and values in turn, joined with U+0000, from a place in the text on. */
+export function fieldsOf(packed: string, from = 0): HashFields {
+  const parts = (from === 0 ? packed : packed.slice(from)).split('\0');
   const fields: Record<string, string> = {};
-  for (let i = 0; i + 1 < hash.length; i += 2) fields[hash[i] as string] = hash[i + 1] as string;
+  for (let i = 0; i + 1 < parts.length; i += 2) fields[parts[i] as string] = parts[i + 1] as string;
   return fields;
 }
 

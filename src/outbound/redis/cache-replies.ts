@@ -1,13 +1,12 @@
 import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
-import type { CachedAttachment, CachedTask, JournaledChange } from '../../core/ports/attachment-cache';
+import type { CachedAttachment, CachedPage, CachedTask, JournaledChange } from '../../core/ports/attachment-cache';
 import { fieldsOf, fromHash, toHash } from './attachment-hash';
-import type { JournaledReply, PageReply, ReadReply, RecordReply } from './cache-scripts';
+import type { JournaledReply, PageReply } from './cache-scripts';
+
+type PageEntry = NonNullable<CachedPage['page']>['entries'][number];
 
 /** `generation` is the generation in which the reply was requested. */
-export function cachedTask(
-  [floor, deleted, organization, cursor]: ReadReply | PageReply,
-  generation: number,
-): CachedTask {
+export function cachedTask([floor, deleted, organization, cursor]: PageReply, generation: number): CachedTask {
   return {
     token: { floor: Number(floor), generation },
     cursor: Number(cursor),
@@ -16,11 +15,29 @@ export function cachedTask(
   };
 }
 
-export function cachedAttachment(about: CachedTask, ref: AttachmentRef, record: RecordReply): CachedAttachment {
-  const [hash, journaled, version] = record;
-  const attachment = fromHash(ref, fieldsOf(hash));
-  const deletedVersion = version === undefined ? undefined : Number(version);
-  const isKnown = attachment !== undefined || deletedVersion !== undefined;
+export interface TaskHead {
+  readonly about: CachedTask;
+  /** Of the records; they follow unless these are more than was asked for. */
+  readonly bytes: number;
+}
+
+/** The first string of read.lua about a task. */
+export function taskHead(packed: string, generation: number): TaskHead {
+  const [floor, deleted, cursor, bytes, organization] = packed.split('\0');
+  const about = {
+    token: { floor: Number(floor), generation },
+    cursor: Number(cursor),
+    organization,
+    deleted: deleted === '1',
+  };
+  return { about, bytes: Number(bytes) };
+}
+
+/** A record of read.lua. */
+export function cachedAttachment(about: CachedTask, ref: AttachmentRef, packed: string): CachedAttachment {
+  const mark = packed[0];
+  const attachment = mark === '=' || mark === '+' ? fromHash(ref, fieldsOf(packed, 1)) : undefined;
+  const deletedVersion = mark === '-' ? Number(packed.slice(1)) : undefined;
   const { token, cursor, organization, deleted } = about;
   // Written out like the attachment: spreading is slow, and every cached read does this.
   return {
@@ -30,14 +47,24 @@ export function cachedAttachment(about: CachedTask, ref: AttachmentRef, record: 
     deleted,
     attachment,
     deletedVersion,
-    journaled: isKnown && journaled === '1',
+    journaled: deletedVersion !== undefined || (attachment !== undefined && mark === '+'),
   };
+}
+
+/** A hash that cannot be read leaves its entry without an attachment. */
+export function pageEntries(taskId: string, listed: readonly string[], areOutlines: boolean): PageEntry[] {
+  const entries: PageEntry[] = [];
+  for (let i = 0; i < listed.length; i += 3) {
+    const [key, , hash] = listed.slice(i, i + 3) as [string, string, string];
+    entries.push({ key, attachment: fromHash({ taskId, key }, fieldsOf(hash), areOutlines) });
+  }
+  return entries;
 }
 
 /** Leaves out records that cannot be read. */
 export function journaledChanges(taskId: string, records: readonly JournaledReply[]): JournaledChange[] {
   return records.flatMap(([key, version, outline]) => {
-    const attachment = outline && fromHash({ taskId, key }, fieldsOf(outline), true);
+    const attachment = outline === null ? null : fromHash({ taskId, key }, fieldsOf(outline), true);
     return attachment === undefined ? [] : [{ key, version: Number(version), attachment }];
   });
 }
@@ -45,6 +72,6 @@ export function journaledChanges(taskId: string, records: readonly JournaledRepl
 /** The arguments by which an attachment is passed to the scripts. */
 export function scriptArguments(attachment: Attachment, withBody: boolean): (string | number)[] {
   const { key, version, op, expiresAtMs, createdAtMs } = attachment;
-  const hash = withBody ? toHash(attachment) : [];
+  const hash = withBody ? Object.entries(toHash(attachment)).flat() : [];
   return [key, version, op, expiresAtMs ?? 0, createdAtMs, hash.length, ...hash];
 }

@@ -4,12 +4,16 @@ import { defineChangingScripts, definePlainScripts, defineReadingScripts, type S
 
 /** The organisation is null if it is not known. */
 type AboutTask = [floor: string, deleted: '0' | '1', organization: string | null, cursor: string];
-export type RecordReply = [hash: string[], journaled: '0' | '1', deletedVersion?: string];
-/** A number stands for bodies that are larger than the reply may be. */
-export type ReadReply = [...AboutTask, ...(RecordReply[] | [bytes: string])];
-export type EntryReply = [key: string, op: string, outline: string[], bytes?: number];
-export type JournaledReply = [key: string, version: string, outline: string[] | null];
-export type PageReply = [...AboutTask, total: string, entries: EntryReply[], journaled?: JournaledReply[]];
+/** A hash is fields and values, joined with U+0000; an outline is one. */
+export type JournaledReply = [key: string, version: string, outline: string | null];
+/** `entries` are a key, an op and a hash in turn. A number stands for journaled records that are larger than they may be. */
+export type PageReply = [
+  ...AboutTask,
+  total: string,
+  entries: string[],
+  bytes: number,
+  journaled?: JournaledReply[] | string,
+];
 
 type TaskKeys = [owner: string, control: string, index: string, attachmentPrefix: string];
 /** Null for what is not known. */
@@ -24,7 +28,7 @@ type ReadKeys = [...TaskKeys, cursor: string];
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    cacheRead(...args: [...ReadKeys, ScriptArguments]): Result<ReadReply, Context>;
+    cacheRead(keyCount: number, keys: readonly string[], args: ScriptArguments): Result<string[], Context>;
     cacheReadPage(...args: [...ReadKeys, ScriptArguments]): Result<PageReply, Context>;
     cacheApplyPut(...args: [...TaskKeys, ScriptArguments]): Result<string | null, Context>;
     cacheApplyDeletion(...args: [...TaskKeys, ScriptArguments]): Result<string | null, Context>;
@@ -38,7 +42,7 @@ declare module 'ioredis' {
 
 export function defineCacheScripts(client: Redis | Cluster): void {
   defineReadingScripts(client, {
-    cacheRead: ['read.lua', 5],
+    cacheRead: ['read.lua'],
     cacheReadPage: ['read-page.lua', 5],
   });
   defineChangingScripts(client, {

@@ -2,7 +2,7 @@ import type { AttachmentRef } from '../../core/domain/attachment';
 import { DOMAIN_EVENT_TYPES, ofStored, type DomainEvent } from '../../core/domain/domain-event';
 import type { JournalEntry, JournaledWrite } from '../../core/ports/attachment-journal';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
-import { fieldsOf, fromHash, toHash, type HashFields } from './attachment-hash';
+import { fromHash, toHash, type HashFields } from './attachment-hash';
 
 /**
  * Of the text of an entry. A format with a higher number also has `taskId` and `key`, and begins with op and id: a replica
@@ -29,7 +29,7 @@ export function toText(write: JournaledWrite): string {
       format: FORMAT,
       ...ref,
       organization,
-      put: { attachment: fieldsOf(toHash(attachment)), event },
+      put: { attachment: toHash(attachment), event },
     });
   }
   const { stamp, force, event } = write.deletion;

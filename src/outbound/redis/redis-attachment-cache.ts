@@ -15,26 +15,25 @@ import {
   type PageRequest,
   type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
-import { UNBOUNDED, type Room } from '../../core/ports/room';
+import { readWithin, UNBOUNDED, type Room } from '../../core/ports/room';
 import type { OutboxChange } from '../../core/ports/outbox';
 import { anyAnswers, inTime } from './answers';
-import { fieldsOf, fromHash, type HashFields } from './attachment-hash';
-import { cachedAttachment, cachedTask, journaledChanges, scriptArguments } from './cache-replies';
-import { defineCacheScripts, type EntryReply, type RecordReply } from './cache-scripts';
+import { fromHash, type HashFields } from './attachment-hash';
+import { cachedTask, journaledChanges, pageEntries, scriptArguments } from './cache-replies';
+import { defineCacheScripts, type PageReply } from './cache-scripts';
 import { cursorsOf, projections, type Projection } from './projection';
 import type { RedisConnection } from './redis-connection';
 import { RedisEpoch } from './redis-epoch';
 import { nothingIfWrongType, orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
+import { SharedReads, type TaskFound, type TaskRead } from './shared-reads';
 
 /** How many attachments one script writes. Redis serves no other command while a script runs. */
 const FILL_CHUNK = 500;
-
-interface KeysRead {
-  readonly taskId: string;
-  readonly organization: string;
-  readonly keys: readonly string[];
-}
+/** Few tasks have more journaled changes. */
+const USUAL_JOURNALED = 16;
+/** The bodies that the script of a page reads. Those of a larger page are read one by one. */
+const MAX_PAGE_BYTES = 1024 * 1024;
 
 /**
  * Attachments in Redis, shared by all replicas. In one round trip all commands of a call are sent at once, each to the
@@ -42,6 +41,7 @@ interface KeysRead {
  */
 export class RedisAttachmentCache extends AttachmentCache {
   private readonly client: Redis | Cluster;
+  private readonly reads: SharedReads;
 
   constructor(
     connection: RedisConnection,
@@ -54,6 +54,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     super();
     this.client = connection.client;
     defineCacheScripts(this.client);
+    this.reads = new SharedReads(this.client, keys, epoch);
   }
 
   async read(refs: readonly AttachmentRef[], organization: string, room?: Room): Promise<readonly CachedAttachment[]> {
@@ -61,14 +62,15 @@ export class RedisAttachmentCache extends AttachmentCache {
     for (const { taskId, key } of refs) {
       keysByTask.set(taskId, (keysByTask.get(taskId) ?? new Set()).add(key));
     }
-    const reads = [...keysByTask].map(([taskId, keys]): KeysRead => ({ taskId, organization, keys: [...keys] }));
-    const found = new Map(await this.readTasks(reads, refs.length, room));
-    return refs.map(({ taskId, key }) => found.get(taskId)?.get(key) as CachedAttachment);
+    const tasks = [...keysByTask].map(([taskId, keys]) => ({ taskId, organization, keys: [...keys] }));
+    const found = await this.readTasks(tasks, refs.length, room);
+    const byRef = new Map(found.map(({ taskId, byKey }) => [taskId, byKey]));
+    return refs.map(({ taskId, key }) => byRef.get(taskId)?.get(key) as CachedAttachment);
   }
 
   async readTask(taskId: string): Promise<CachedTask> {
-    const { generation, name } = this.epoch;
-    return cachedTask(await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), [name])), generation);
+    const { about } = await this.reads.read({ taskId, organization: '', keys: [], maxBytes: 0 });
+    return about;
   }
 
   readPage(request: PageRequest): Promise<CachedPage> {
@@ -120,67 +122,74 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   /** Every task has its part of the guess. What turns out to be larger is read again as soon as all of it has room. */
-  private async readTasks(reads: readonly KeysRead[], bodies: number, room = UNBOUNDED) {
+  private async readTasks(tasks: readonly Omit<TaskRead, 'maxBytes'>[], bodies: number, room = UNBOUNDED) {
     const guessBytes = room.guess(bodies);
-    const first = await Promise.all(
-      reads.map((read) => this.readKeys(read, Math.floor((guessBytes * read.keys.length) / bodies))),
-    );
-    const tooLarge = first.filter((found) => typeof found === 'number');
-    if (tooLarge.length > 0) room.take(tooLarge.reduce((sum, bytes) => sum + bytes, 0));
+    const reads = tasks.map((task) => ({ ...task, maxBytes: Math.floor((guessBytes * task.keys.length) / bodies) }));
+    const first = await Promise.all(reads.map((read) => this.reads.read(read)));
+    const missing = first.reduce((sum, { attachments, bytes }) => (attachments ? sum : sum + bytes), 0);
+    if (missing > 0) room.take(missing);
     return Promise.all(
       reads.map(async (read, i) => {
-        let found = first[i] as (typeof first)[number];
-        while (typeof found === 'number') {
-          const maxBytes: number = found;
-          found = await this.readKeys(read, maxBytes);
-          if (typeof found === 'number') room.take(found);
+        let found = first[i] as TaskFound;
+        while (!found.attachments) {
+          const { bytes } = found;
+          found = await this.reads.read({ ...read, maxBytes: bytes });
+          if (!found.attachments) room.take(found.bytes);
         }
-        return [read.taskId, found] as const;
+        const { attachments } = found;
+        return { taskId: read.taskId, byKey: new Map(read.keys.map((key, at) => [key, attachments[at]])) };
       }),
     );
   }
 
-  /** Of bodies with more than `maxBytes`, their number instead. */
-  private async readKeys(
-    { taskId, organization, keys }: KeysRead,
-    maxBytes: number,
-  ): Promise<ReadonlyMap<string, CachedAttachment> | number> {
-    const { generation, name } = this.epoch;
-    const args = [name, organization, Math.min(maxBytes, Number.MAX_SAFE_INTEGER), ...keys];
-    const reply = await orStoreError(this.client.cacheRead(...this.readKeysOf(taskId), args));
-    const [, , , , ...records] = reply;
-    if (typeof records[0] === 'string') return Number(records[0]);
-    const about = cachedTask(reply, generation);
-    return new Map(
-      keys.map((key, i) => [
-        key,
-        cachedAttachment(about, { taskId, key }, (records[i] as RecordReply | undefined) ?? [[], '0']),
-      ]),
-    );
-  }
-
-  private async askForPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
-    const { generation, name } = this.epoch;
-    const args: (string | number)[] = [name, organization, nowMs];
-    if (page) {
-      args.push(page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1);
-      args.push(...page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]));
-    }
-    const reply = await orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args));
-    const [, , , , total, listed, journaled] = reply;
-    const about = cachedTask(reply, generation);
+  private async askForPage(request: PageRequest): Promise<CachedPage> {
+    const { taskId, page, room = UNBOUNDED } = request;
+    if (!page) return readWithin(room, USUAL_JOURNALED, (maxBytes) => this.askForJournaled(request, maxBytes));
+    const { generation } = this.epoch;
+    const guessBytes = page.includeBodies ? Math.min(room.guess(page.limit), MAX_PAGE_BYTES) : 0;
+    const pageArgs = [page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1];
+    const known = page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]);
+    const reply = await this.askScript(request, guessBytes, [...pageArgs, ...known]);
+    const [, , , , total, listed, bytes, journaled] = reply;
+    // Either there are none, or a page must not wait for them.
+    const about = { ...cachedTask(reply, generation), journaled: journaled === undefined ? undefined : [] };
     const totalCount = Number(total);
-    const changes = journaled && journaledChanges(taskId, journaled);
-    if (totalCount < 0) return { ...about, journaled: changes };
-    if (page?.includeBodies) page.room?.take(listed.reduce((sum, [, , , bytes = 0]) => sum + bytes, 0));
-    const entries = await Promise.all(listed.map((entry) => this.pageEntry(taskId, entry, page?.includeBodies)));
-    return { ...about, page: { totalCount, entries }, journaled: changes };
+    if (totalCount < 0) return about;
+    const entries =
+      bytes > guessBytes
+        ? await this.largeEntries(taskId, listed, bytes, room)
+        : pageEntries(taskId, listed, !page.includeBodies);
+    return { ...about, page: { totalCount, entries } };
   }
 
-  private async pageEntry(taskId: string, [key, op, outline]: EntryReply, includeBody = false) {
-    const ref = { taskId, key };
-    const attachment = includeBody ? await this.readBody(ref, op) : fromHash(ref, fieldsOf(outline), true);
-    return { key, attachment };
+  /** Of changes that are larger than `maxBytes`, their size instead. */
+  private async askForJournaled(request: PageRequest, maxBytes: number): Promise<CachedPage | number> {
+    const { generation } = this.epoch;
+    const reply = await this.askScript(request, maxBytes);
+    const journaled = reply[7] ?? [];
+    if (typeof journaled === 'string') return Number(journaled);
+    return { ...cachedTask(reply, generation), journaled: journaledChanges(request.taskId, journaled) };
+  }
+
+  private askScript(
+    { taskId, organization, nowMs }: PageRequest,
+    maxBytes: number,
+    page: readonly (string | number)[] = [],
+  ): Promise<PageReply> {
+    const args = [this.epoch.name, organization, nowMs, Math.min(maxBytes, Number.MAX_SAFE_INTEGER), ...page];
+    return orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args));
+  }
+
+  /** Bodies that the page could not carry are read one by one, as soon as all of them have room. */
+  private largeEntries(taskId: string, listed: readonly string[], bytes: number, room: Room) {
+    room.take(bytes);
+    const keys = listed.filter((_, i) => i % 3 === 0);
+    return Promise.all(
+      keys.map(async (key, i) => ({
+        key,
+        attachment: await this.readBody({ taskId, key }, listed[3 * i + 1] as string),
+      })),
+    );
   }
 
   /** Undefined if the hash does not belong to the record, or if the key is not a hash. */

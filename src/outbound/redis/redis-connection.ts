@@ -5,6 +5,7 @@ import { firstAnswer, inTime } from './answers';
 import { redisAddress } from './redis-address';
 import { limitSilence } from './limit-silence';
 import { orStoreError } from './redis-error';
+import { sendTogether } from './send-together';
 import { unfitnessOf } from './server-fitness';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -48,8 +49,12 @@ export class RedisConnection implements OnApplicationShutdown {
     this.client.on('close', () => this.changeTo('down', cause));
     this.countConnections();
     const limits = { commandTimeoutMs: options.commandTimeoutMs ?? 5000, connectionTimeoutMs: SILENCE_TIMEOUT_MS };
-    if (this.client instanceof Redis) limitSilence(this.client, limits);
-    this.client.on('+node', (node: Redis) => limitSilence(node, limits));
+    const prepare = (node: Redis) => {
+      sendTogether(node);
+      limitSilence(node, limits);
+    };
+    if (this.client instanceof Redis) prepare(this.client);
+    this.client.on('+node', prepare);
   }
 
   /**
@@ -98,6 +103,8 @@ export class RedisConnection implements OnApplicationShutdown {
   /** Waits for the replies to what has been sent, if Redis is available. */
   async close(): Promise<void> {
     this.isClosing = true;
+    // Reads of this turn of the event loop are sent at its end.
+    await new Promise((resolve) => setImmediate(resolve));
     if (this.client.status === 'ready') await this.client.quit().catch(() => undefined);
     this.client.disconnect();
   }

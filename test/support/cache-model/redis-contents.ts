@@ -85,7 +85,7 @@ function taskContents(task: TaskState, keys: readonly string[], nowMs: number): 
   return {
     control: controlFields(task),
     index: Object.fromEntries([...(task.index?.scores ?? [])].map(([key, score]) => [key, String(score)])),
-    hashes: Object.fromEntries(keys.map((key, i) => [key, hashes[i] ? pairs(toHash(hashes[i].attachment)) : {}])),
+    hashes: Object.fromEntries(keys.map((key, i) => [key, hashes[i] ? toHash(hashes[i].attachment) : {}])),
     lifetimes: [task.control, task.index, ...hashes].map((piece) => {
       if (!piece) return -2;
       return piece.endsAtMs === Infinity ? -1 : minutes(piece.endsAtMs - nowMs);

@@ -1,25 +1,30 @@
 -- One page of a task's attachments, by its index; if there is none, the writes that the database may not know yet.
 --
 -- KEYS    as in task.lua, then the cursor
--- ARGV    the caller's organisation, nowMs, and if a page is requested: offset, limit, '1' for descending, '1' for
---         outlines, then changes that the page must include, each as key, version, '1' for a deletion
--- Reply   { floor, '1' if the task is deleted else '0', organisation or nil, cursor or 0, total, entries, journaled }
+-- ARGV    the caller's organisation, nowMs, how many bytes the reply may have of values and contents, or of journaled
+--         records, and if a page is requested: offset, limit, '1' for descending, '1' for outlines, then changes that the
+--         page must include, each as key, version, '1' for a deletion
+-- Reply   { floor, '1' if the task is deleted else '0', organisation or nil, cursor or 0, total, entries, bytes, journaled }
 --         total    number of attachments, -1 if there is no page: it was not requested, the index is not complete, or
 --                  the task belongs to another organisation
---         entries  of the page, each { key, op, outline, bytes }. An outline is the hash without value and content, as fields
---                  and values, with `bytes`, their length; it is empty if it was not requested or no usable hash exists.
---                  `bytes` is what value and content have in the hash, left out with outlines
+--         entries  of the page, each as three strings: key, op, hash. The hash is fields and values, joined with U+0000;
+--                  it is empty if no usable hash exists. In an outline `bytes`, their length, takes the place of value
+--                  and content. Without outlines, all hashes are empty if there are more bytes than the reply may have
+--         bytes    of all values and contents of the page, 0 with outlines
 --         journaled  all journaled records, each { key, version, outline, or nil for a deletion }; left out if the
---                    database has not seen everything and a page was requested
+--                    database has not seen everything and a page was requested. If they have more bytes than they may
+--                    have, their number
 -- Atomic, so that the index and the records belong to the same moment.
 
 local OUTLINE = {
   'id', 'taskId', 'key', 'type', 'url', 'size', 'mimeType', 'createdBy', 'createdAt', 'updatedAt', 'expiresAt',
   'version', 'op',
 }
-local FIRST_KNOWN = 7
-local organization, nowMs, offset, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local descending, withOutlines = ARGV[5] == '1', ARGV[6] == '1'
+-- What a record needs in the memory of a replica, roughly, beside its url: OUTLINE_BYTES of the core.
+local RECORD_BYTES = 1024
+local FIRST_KNOWN = 8
+local organization, nowMs, maxBytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local offset, limit, descending, withOutlines = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] == '1'
 local task = openTask()
 
 local function outlineOf(key)
@@ -36,14 +41,7 @@ local function outlineOf(key)
       outline[#outline + 1] = digits(redis.call('HSTRLEN', name, body))
     end
   end
-  return outline
-end
-
-local function bytesOf(key)
-  local value = redis.pcall('HSTRLEN', HASHES .. key, 'value')
-  -- A key of a wrong type is not read.
-  if type(value) ~= 'number' then return 0 end
-  return value + redis.call('HSTRLEN', HASHES .. key, 'content')
+  return table.concat(outline, '\0')
 end
 
 local function holds(key, version, isDeletion)
@@ -62,38 +60,58 @@ local function isUsable()
 end
 
 -- Nil if the index holds a foreign key: only a new index can be trusted.
-local function pageEntries()
-  local entries = {}
-  local range = descending and 'ZREVRANGE' or 'ZRANGE'
-  for _, key in ipairs(redis.call(range, INDEX, offset, offset + limit - 1)) do
-    local record = findRecord(key)
-    if not record or not record.live then
+local function pageKeys()
+  local range, records = descending and 'ZREVRANGE' or 'ZRANGE', {}
+  local keys = redis.call(range, INDEX, offset, offset + limit - 1)
+  for i, key in ipairs(keys) do
+    records[i] = findRecord(key)
+    if not records[i] or not records[i].live then
       redis.call('DEL', INDEX)
       return nil
     end
-    local outline = withOutlines and hasBody(key, record) and outlineOf(key) or {}
-    entries[#entries + 1] = { key, record.op, outline, not withOutlines and bytesOf(key) or nil }
   end
-  return entries
+  return keys, records
+end
+
+local function pageEntries()
+  local keys, records = pageKeys()
+  if not keys then return nil end
+  local bytes, entries = 0, {}
+  if not withOutlines then
+    for _, key in ipairs(keys) do bytes = bytes + bytesOf(key) end
+  end
+  for i, key in ipairs(keys) do
+    local record, packed = records[i], nil
+    if withOutlines then
+      packed = hasBody(key, record) and outlineOf(key)
+    elseif bytes <= maxBytes then
+      packed = packedHash(key, record)
+    end
+    entries[3 * i - 2], entries[3 * i - 1], entries[3 * i] = key, record.op, packed or ''
+  end
+  return entries, bytes
 end
 
 local function journaledRecords()
-  local journaled = {}
+  local journaled, bytes = {}, 0
   for key, record in pairs(allRecords()) do
     if record.mark == 'journaled' and (not record.live or hasBody(key, record)) then
-      journaled[#journaled + 1] = { key, digits(record.version), record.live and outlineOf(key) }
+      bytes = bytes + RECORD_BYTES + (record.live and redis.call('HSTRLEN', HASHES .. key, 'url') or 0)
+      journaled[#journaled + 1] = bytes <= maxBytes and { key, digits(record.version), record.live and outlineOf(key) }
     end
   end
-  return journaled
+  return bytes <= maxBytes and journaled or digits(bytes)
 end
 
-local entries = isUsable() and pageEntries()
+local entries, bytes
+if isUsable() then entries, bytes = pageEntries() end
 local reply = aboutTask(task, KEYS[4])
 reply[5] = entries and digits(task.live) or '-1'
 reply[6] = entries or {}
+reply[7] = bytes or 0
 if task.undrained == 0 or isForeign(task, organization) then
-  reply[7] = {}
+  reply[8] = {}
 elseif not offset then
-  reply[7] = journaledRecords()
+  reply[8] = journaledRecords()
 end
 return reply

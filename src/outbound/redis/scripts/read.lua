@@ -1,40 +1,58 @@
--- What is known of a task and of some of its attachments.
+-- What is known of some tasks of one part of the cache, and of some of the attachments of each.
 --
--- KEYS    as in task.lua, then the cursor
--- ARGV    the caller's organisation, how many bytes of values and contents the reply may have, keys of attachments
--- Reply   { floor, '1' if the task is deleted else '0', organisation or nil, cursor or 0, record, ... }: one record
---         for each key, { hash, '1' if it is journaled else '0', version of a journaled deletion }. A hash is fields
---         and values; it is empty if no usable hash exists or the task belongs to another organisation. If there are
---         more bytes than the reply may have, their number takes the place of the records.
+-- KEYS    for each task the three of task.lua, then the cursor
+-- ARGV    for each task the caller's organisation, how many bytes of values and contents its records may have, how
+--         many keys of attachments follow, and these keys
+-- Reply   strings. For each task { floor, '1' if the task is deleted else '0', cursor or 0, bytes, organisation if it
+--         is known }, joined. Unless these are more bytes than its records may have, they follow, one for each key:
+--         '=' or, if it is journaled, '+', and fields and values of the hash, joined; or '-' and the version of a
+--         journaled deletion; or '' if no usable hash exists or the task belongs to another organisation.
+--         Joined is with U+0000, which no member contains: one string costs the caller much less than a list.
 -- Atomic, so that the floor and the records belong to the same moment, and so that two first readers
 -- get the same floor.
 
-local maxBytes = tonumber(ARGV[2])
-local task = openTask()
-
-local function bytesOf(key)
-  return redis.call('HSTRLEN', HASHES .. key, 'value') + redis.call('HSTRLEN', HASHES .. key, 'content')
-end
-
-local total = 0
-local function reveal(key)
-  local record = not isForeign(task, ARGV[1]) and findRecord(key)
-  local journaled = record and record.mark == 'journaled'
-  if record and record.live and hasBody(key, record) then
-    total = total + bytesOf(key)
-    local hash = total <= maxBytes and redis.call('HGETALL', HASHES .. key) or {}
-    return { hash, journaled and '1' or '0' }
+-- Appends the records of the selected task, and returns their bytes. Beyond `maxBytes` they are only counted.
+local function appendRecords(reply, keys, maxBytes)
+  local names, bytes = {}, 0
+  for i, key in ipairs(keys) do names[i] = 'r:' .. key end
+  local texts = redis.call('HMGET', CONTROL, unpack(names))
+  for i, key in ipairs(keys) do
+    local record, packed = texts[i] and parseRecord(texts[i]), nil
+    local journaled = record and record.mark == 'journaled'
+    if record and record.live then
+      local size = bytesOf(key)
+      packed = bytes + size <= maxBytes and packedHash(key, record)
+      if packed ~= nil then bytes = bytes + size end
+      if packed then packed = (journaled and '+' or '=') .. packed end
+    elseif journaled then
+      packed = '-' .. digits(record.version)
+    end
+    reply[#reply + 1] = packed or ''
   end
-  if journaled and not record.live then return { {}, '1', digits(record.version) } end
-  return { {}, '0' }
+  return bytes
 end
 
-local reply = aboutTask(task, KEYS[4])
-local records = {}
-for i = 3, #ARGV do records[i - 2] = reveal(ARGV[i]) end
-if total > (maxBytes or 0) then
-  reply[5] = digits(total)
-else
-  for i, record in ipairs(records) do reply[4 + i] = record end
+local function appendNothing(reply, keys)
+  for _ = 1, #keys do reply[#reply + 1] = '' end
+  return 0
+end
+
+local reply, at = {}, 1
+for first = 1, #KEYS - 1, 3 do
+  selectTask(first)
+  local organization, maxBytes, count = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local keys = {}
+  for i = 1, count do keys[i] = ARGV[at + 2 + i] end
+  at = at + 3 + count
+
+  local task, head = openTask(), #reply + 1
+  reply[head] = ''
+  local isHidden = count == 0 or isForeign(task, organization)
+  local bytes = (isHidden and appendNothing or appendRecords)(reply, keys, maxBytes)
+  if bytes > maxBytes then
+    for i = #reply, head + 1, -1 do reply[i] = nil end
+  end
+  local floor, deleted, owner, cursor = unpack(aboutTask(task, KEYS[#KEYS]))
+  reply[head] = table.concat({ floor, deleted, cursor, digits(bytes), owner or nil }, '\0')
 end
 return reply

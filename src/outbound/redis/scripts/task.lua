@@ -179,3 +179,21 @@ local function hasBody(key, record)
   local found = redis.pcall('HMGET', HASHES .. key, 'op', 'version')
   return found[1] == record.op and found[2] == digits(record.version)
 end
+
+-- What value and content of the attachment have; 0 if its key is of a wrong type.
+local function bytesOf(key)
+  local value = redis.pcall('HSTRLEN', HASHES .. key, 'value')
+  if type(value) ~= 'number' then return 0 end
+  return value + redis.call('HSTRLEN', HASHES .. key, 'content')
+end
+
+-- Fields and values of the hash, joined with U+0000; nil unless the hash belongs to the record.
+local function packedHash(key, record)
+  local hash = redis.pcall('HGETALL', HASHES .. key)
+  local op, version
+  for i = 1, #hash, 2 do
+    if hash[i] == 'op' then op = hash[i + 1] elseif hash[i] == 'version' then version = hash[i + 1] end
+  end
+  if op ~= record.op or version ~= digits(record.version) then return nil end
+  return table.concat(hash, '\0')
+end
