@@ -165,8 +165,9 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   }
 
   private async originOf(sent: MsgHdrs | undefined): Promise<CallOrigin> {
+    // Several values make one wrong one, as over HTTP: of two keys neither counts.
     const readHeader = (name: string) =>
-      sent?.has(name, Match.IgnoreCase) ? sent.get(name, Match.IgnoreCase) : undefined;
+      sent?.has(name, Match.IgnoreCase) ? sent.values(name, Match.IgnoreCase).join(', ') : undefined;
     const claimedName = readHeader('x-instance-id');
     const peer = isPrintableName(claimedName) ? claimedName : '';
     const identity = await this.authenticator.identify(readHeader, `NATS client ${JSON.stringify(peer)}`);
