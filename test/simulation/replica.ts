@@ -69,6 +69,8 @@ class NoMetrics extends Metrics {
   override listQuery(): void {}
   override attachmentCreated(): void {}
   override eventPublished(): void {}
+  override publishingFailed(): void {}
+  override publisher(): void {}
   override outboxBacklog(): void {}
   override journalBacklog(): void {}
 }

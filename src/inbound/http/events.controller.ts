@@ -87,7 +87,8 @@ export class EventsController implements OnModuleDestroy {
     );
     const stream = new EventStream(response, SLOW_READER_MS);
     try {
-      await stream.open(first.position, signal);
+      // Not the position behind the first page: the reader may disconnect before it has that page.
+      await stream.open(command.after ?? first.position, signal);
       for (let page = first; ; page = await this.nextPage({ ...command, after: page.position }, caller, signal)) {
         if (page.events.length > 0) await stream.sendEvents(page.events, signal);
         else if (stream.silentForMs >= HEARTBEAT_MS) await stream.sendHeartbeat(page.position, signal);

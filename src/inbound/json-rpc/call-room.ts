@@ -26,14 +26,21 @@ export class CallRoom extends Room {
     const more = Math.max(0, bytes - this.expectedBytes);
     if (!this.reply.expect(more)) throw this.reply.error;
     this.expectedBytes += more;
-    this.reserve(bytes);
+    // With the part of the reply: calls that had all read, and found no room to reply, would have worked for nothing.
+    this.reserve(bytes + more);
   }
 
   get unshown(): Room {
     return new UnshownRoom((bytes) => this.reserve(bytes));
   }
 
-  /** To be called when the result has been written: what was read for it is garbage then. */
+  /** The result, which the message holds until it has been sent, takes the place of what was read for it. */
+  show(resultBytes: number): void {
+    if (this.reservation?.exchange(this.takenBytes, resultBytes) === false) throw overloaded();
+    this.takenBytes = 0;
+  }
+
+  /** What was read, and has not been shown, is garbage. */
   end(): void {
     this.reply.unexpect(this.expectedBytes);
     this.reservation?.giveBack(this.takenBytes);

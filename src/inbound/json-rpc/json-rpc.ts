@@ -60,7 +60,7 @@ export class JsonRpc {
     try {
       if (!method) throw methodNotFound();
       const result = budget.write(await settled(method(params, new CallContext(origin, name, room))));
-      if (origin.reservation?.take(result.length) === false) throw overloaded();
+      room.show(result.length);
       finish();
       return { result };
     } catch (error) {

@@ -48,6 +48,13 @@ export class Reservation {
     this.bytes -= bytes;
   }
 
+  /** Holds `bytes` in place of `held` that it holds already: only what is more can be refused, and then nothing changes. */
+  exchange(held: number, bytes: number): boolean {
+    if (bytes > held) return this.take(bytes - held);
+    this.giveBack(held - bytes);
+    return !this.isOver;
+  }
+
   /** Gives all of it back. A call that goes on, because its caller has hung up, gets no more. */
   end(): void {
     if (this.isOver) return;

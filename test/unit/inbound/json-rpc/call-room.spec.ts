@@ -38,11 +38,30 @@ describe('CallRoom', () => {
     const others = bytes.open('b');
     others.take(600_000);
     const room = new CallRoom(new ReplyBudget(MAX_REPLY_BYTES), bytes.open('a'));
-    expect(() => room.take(300_000)).toThrow(overloaded as Error);
-    room.take(200_000);
+    expect(() => room.take(150_000)).toThrow(overloaded as Error);
+    room.take(100_000);
     room.end();
     others.end();
     expect(bytes.open('c').take(625_000)).toBe(true);
+  });
+
+  it('takes room for its part of the reply with what it reads, so that of several calls one can be shown', () => {
+    const bytes = new ByteBudget(1_000_000);
+    const room = () => new CallRoom(new ReplyBudget(MAX_REPLY_BYTES), bytes.open('a'));
+    const [first, second] = [room(), room()];
+    first.take(250_000);
+    expect(() => second.take(250_000)).toThrow(overloaded as Error);
+    second.end();
+    bytes.open('b').take(300_000);
+    first.show(260_000);
+    first.end();
+    expect(bytes.open('b').take(100_000)).toBe(true);
+  });
+
+  it('a result that finds no room is not shown', () => {
+    const room = new CallRoom(new ReplyBudget(MAX_REPLY_BYTES), new ByteBudget(1_000_000).open('a'));
+    room.take(250_000);
+    expect(() => room.show(900_000)).toThrow(overloaded as Error);
   });
 
   it('takes room for what is not shown from the process alone, and gives it back with the rest', () => {
