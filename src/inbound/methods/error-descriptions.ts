@@ -180,6 +180,12 @@ const COMMON: readonly ErrorWord[] = [
   'INTERNAL_ERROR',
 ];
 
+export const ERROR_WORDS = Object.keys(ROWS) as readonly ErrorWord[];
+
+export function isErrorWord(word: unknown): word is ErrorWord {
+  return typeof word === 'string' && Object.hasOwn(ROWS, word);
+}
+
 /** The messages that a method has of its own. */
 export type ErrorMessages = Partial<Record<ErrorWord, string>>;
 
