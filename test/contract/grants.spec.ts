@@ -64,7 +64,7 @@ describe('deploy/grants.sql', () => {
     const events = await outbox.unpublished(100);
     expect(events?.length).toBeGreaterThan(4);
     await outbox.markPublished(events ?? []);
-    await outbox.purge(Date.now() + 60_000, 100);
+    await outbox.purge(Date.now() + 60_000);
     expect(await outbox.backlog()).toMatchObject({ count: 0 });
 
     const identity = new PostgresStoreServer(role);
