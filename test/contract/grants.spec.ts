@@ -80,7 +80,7 @@ describe('deploy/grants.sql', () => {
     'ALTER TABLE tasks ADD COLUMN mine integer',
     'CREATE OR REPLACE FUNCTION task_lock(p_task_id text) RETURNS bigint LANGUAGE sql AS $$ SELECT 1 $$',
     'DELETE FROM tasks',
-    'TRUNCATE outbox',
+    'TRUNCATE outbox_history',
     'UPDATE database_identity SET database_id = gen_random_uuid()',
     'DELETE FROM database_identity',
     'UPDATE schema_compatibility SET compatible_from = 0',
