@@ -8,19 +8,19 @@
 --
 -- It may be repeated. For a role of another name: GRANT dossier_app TO other_name.
 --
--- The functions that create and drop the tables of the days of the outbox act for the owner (SECURITY DEFINER): only an
--- owner can. All others act for this role. It may change every task anyway, so that to do so for the owner would protect
--- nothing.
+-- Two functions are SECURITY DEFINER: `create_outbox_days` and `purge_outbox`, because only the owner may create and drop
+-- the tables of the days. Their search_path is fixed. No other function is: this role may change every task anyway.
 
 BEGIN;
 
 -- A deleted task stays as a row without data.
 GRANT SELECT, INSERT, UPDATE ON tasks TO dossier_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON task_attachments, unfinished_deletions TO dossier_app;
--- No event is changed: UPDATE is for the lock under which a new epoch begins. The parts of the history need no grants.
+
+-- An event is never changed: whoever may update the history may lock it, which a new epoch does. The view is changed by
+-- replicas of the previous release.
 GRANT SELECT, INSERT, UPDATE ON outbox_history TO dossier_app;
 GRANT SELECT, INSERT, DELETE ON outbox_waiting TO dossier_app;
--- The view through which replicas of the previous release see both.
 GRANT SELECT, UPDATE, DELETE ON outbox TO dossier_app;
 
 -- Never the identity itself, nor what the owner notes about the schema.
