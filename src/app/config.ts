@@ -3,6 +3,7 @@ import { IPv4, IPv6 } from 'ipaddr.js';
 import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from '../core/domain/limits';
 import { describeNats, natsAddress } from '../outbound/nats/nats-address';
 import { describePostgres } from '../outbound/postgres/postgres-address';
+import { withoutStartUpParameters } from '../outbound/postgres/start-up-parameters';
 import { describeRedis, redisAddress } from '../outbound/redis/redis-address';
 import { accessConfig, type AccessConfig } from './access-config';
 import { ConfigError, Environment, quote, type Variables } from './environment';
@@ -40,7 +41,7 @@ export interface Config extends AccessConfig {
   readonly trustedProxies: readonly string[];
   readonly maxInFlight: number;
   readonly maxEventLoopDelayMs: number;
-  /** Of variables that seem to be misspelt. */
+  /** Of variables that seem to be misspelt, and of parameters that mean nothing. */
   readonly warnings: readonly string[];
 }
 
@@ -52,6 +53,8 @@ interface ServerAddress {
 
 interface PostgresStore extends ServerAddress {
   readonly kind: 'postgres';
+  /** Past the pooler in `url`, if there is one. */
+  readonly directUrl?: string;
 }
 
 export interface RateLimitConfig {
@@ -97,7 +100,7 @@ export function loadConfig(variables: Variables = process.env): Config {
     maxInFlight: env.integer('MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
     maxEventLoopDelayMs: env.integer('MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),
     // The last one: every name has been asked for by now.
-    warnings: env.warnings,
+    warnings: [...ignoredParameters(env), ...env.warnings],
   };
 }
 
@@ -110,12 +113,32 @@ function store(env: Environment): Config['store'] {
       'DATABASE_URL must be set in production: DATABASE_URL=embedded asks for the embedded database',
     );
   }
+  const isEmbedded = address === undefined || ['embedded', 'memory'].includes(address);
+  if (isEmbedded && env.text('DATABASE_DIRECT_URL')) {
+    throw new ConfigError('DATABASE_DIRECT_URL needs a DATABASE_URL of PostgreSQL');
+  }
   if (address === 'memory') return { kind: 'embedded', dataDir: undefined };
-  if (address === undefined || address === 'embedded') {
+  if (isEmbedded) {
     return { kind: 'embedded', dataDir: dataDir === 'memory' ? undefined : dataDir };
   }
-  const url = env.url('DATABASE_URL', ['postgres:', 'postgresql:']) as string;
-  return { kind: 'postgres', url, description: named('DATABASE_URL', () => describePostgres(url)) };
+  const { url, description } = postgres(env, 'DATABASE_URL') as ServerAddress;
+  const direct = postgres(env, 'DATABASE_DIRECT_URL');
+  if (!direct) return { kind: 'postgres', url, description };
+  const directly = `${description}; past the pooler: ${direct.description}`;
+  return { kind: 'postgres', url, directUrl: direct.url, description: directly };
+}
+
+function postgres(env: Environment, name: string): ServerAddress | undefined {
+  const url = env.url(name, ['postgres:', 'postgresql:']);
+  return url === undefined ? undefined : { url, description: named(name, () => describePostgres(url)) };
+}
+
+function ignoredParameters(env: Environment): readonly string[] {
+  return ['DATABASE_URL', 'DATABASE_DIRECT_URL'].flatMap((name) => {
+    const url = env.text(name);
+    const ignored = url && URL.canParse(url) ? withoutStartUpParameters(url).ignored : [];
+    return ignored.length > 0 ? [`${name} has parameters without a meaning here: ${ignored.join(', ')}`] : [];
+  });
 }
 
 function redis(env: Environment): Config['redis'] {

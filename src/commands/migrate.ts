@@ -14,6 +14,7 @@ export const migrate: Command = {
     refuseMore(more);
     const database = await openDatabase(loadConfig());
     try {
+      await database.check();
       process.stdout.write(`${direction === 'up' ? await migrateUp(database) : await migrateDown(database)}\n`);
     } finally {
       await database.close();

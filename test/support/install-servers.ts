@@ -11,6 +11,7 @@ export default function installServers({ testPathPatterns }: { testPathPatterns:
   if (!needsServers) return;
   findOrInstall('redis-server');
   findOrInstall('nats-server');
+  findOrInstall('pgbouncer');
   ensurePostgres();
   buildServiceFor(patterns);
 }

@@ -37,15 +37,16 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   constructor(private readonly database: Database) {
     this.dataSource = new DataSource(database.serving);
-    if (database.serverUrl !== undefined) this.pings = new PingSession(database.serverUrl);
+    if (database.server) this.pings = new PingSession(database.server.url);
   }
 
   get isEmbedded(): boolean {
-    return this.database.serverUrl === undefined;
+    return this.database.server === undefined;
   }
 
   /** Brings the schema up to date, in a session of its own; returns the names of the migrations that this took. */
-  migrate(): Promise<readonly string[]> {
+  async migrate(): Promise<readonly string[]> {
+    await this.database.check();
     return runMigrations(this.database);
   }
 

@@ -162,6 +162,30 @@ describe('configuration', () => {
     expect([store, redis, nats]).toContainEqual(expect.objectContaining({ description }));
   });
 
+  it('says of a pooler also what is past it', () => {
+    const env = { DATABASE_URL: 'postgres://u:secret@pool:6432/x', DATABASE_DIRECT_URL: 'postgres://o:secret@db/x' };
+    expect(loadConfig(env).store).toEqual({
+      kind: 'postgres',
+      url: env.DATABASE_URL,
+      directUrl: env.DATABASE_DIRECT_URL,
+      description:
+        'PostgreSQL at pool:6432, database x, user u, TLS off; ' +
+        'past the pooler: PostgreSQL at db:5432, database x, user o, TLS off',
+    });
+    for (const DATABASE_URL of ['', 'embedded', 'memory']) {
+      expect(() => loadConfig({ ...env, DATABASE_URL })).toThrow(
+        /^DATABASE_DIRECT_URL needs a DATABASE_URL of PostgreSQL$/,
+      );
+    }
+  });
+
+  it('warns of parameters of a URL that mean nothing', () => {
+    const DATABASE_URL = 'postgres://db/x?pgbouncer=true&sslmode=disable&schema=secret&options=-c%20jit=off';
+    expect(loadConfig({ DATABASE_URL }).warnings).toEqual([
+      'DATABASE_URL has parameters without a meaning here: pgbouncer, schema',
+    ]);
+  });
+
   it('says it of a cluster, too', () => {
     const REDIS_URL = 'rediss://me:secret@a:1, rediss://b:2';
     const { redis } = loadConfig({ REDIS_CLUSTER: 'true', REDIS_URL });
@@ -177,6 +201,8 @@ describe('configuration', () => {
     ['DATABASE_URL', 'postgres://u:1#secret@db/x'],
     ['DATABASE_URL', 'postgres://u:1/secret@db/x'],
     ['DATABASE_URL', 'postgres://u:secret@db/x?sslmode=verify-full&sslrootcert=/missing/ca.pem'],
+    ['DATABASE_URL', 'postgres://u:secret@db/x?options=-B%20secret'],
+    ['DATABASE_DIRECT_URL', 'postgres://u:se%cret@db/x'],
     ['REDIS_URL', 'redis:///1'],
     ['REDIS_URL', 'redis://:secret@cache/one'],
     ['REDIS_URL', 'redis://:secret%@cache'],
@@ -185,7 +211,7 @@ describe('configuration', () => {
     ['NATS_URL', 'nats://u:secret@a/subject'],
     ['NATS_URL', 'nats://u:sec%ret@a'],
   ])('refuses %s=%s without repeating it', (name, value) => {
-    const load = () => loadConfig({ [name]: value });
+    const load = () => loadConfig({ DATABASE_URL: 'postgres://db/x', [name]: value });
     expect(load).toThrow(ConfigError);
     expect(load).toThrow(new RegExp(`^${name} ((?!sec)[^\\n])+$`));
   });
