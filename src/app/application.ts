@@ -8,7 +8,7 @@ import { httpServerOptions } from '../inbound/http/http-server-options';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
 import { isMethod } from '../inbound/methods/role.guard';
 import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
-import { holdsCredentials } from '../outbound/nats/credentials-file';
+import { holdsCredentials, holdsNkey } from '../outbound/nats/credentials-file';
 import { AppModule } from './app.module';
 import { causeOf } from './cause-of';
 import { loadConfig, type Config } from './config';
@@ -69,6 +69,9 @@ async function refuseUnusable({ rateLimits, nats, host, port }: Config): Promise
   if (unknown !== undefined) throw new ConfigError(`RATE_LIMITS names a method that does not exist: ${unknown}`);
   if (nats?.credsFile !== undefined && !holdsCredentials(nats.credsFile)) {
     throw new ConfigError(`NATS_CREDS must be a file that holds credentials, is ${JSON.stringify(nats.credsFile)}`);
+  }
+  if (nats?.nkeyFile !== undefined && !holdsNkey(nats.nkeyFile)) {
+    throw new ConfigError(`NATS_NKEY must be a file with the seed of a user, is ${JSON.stringify(nats.nkeyFile)}`);
   }
   const server = createServer().listen(port, host);
   try {

@@ -12,6 +12,7 @@ export default function installServers({ testPathPatterns }: { testPathPatterns:
   findOrInstall('redis-server');
   findOrInstall('nats-server');
   findOrInstall('pgbouncer');
+  findOrInstall('openssl');
   ensurePostgres();
   buildServiceFor(patterns);
 }
