@@ -12,6 +12,7 @@ import { holdsCredentials, holdsNkey } from '../outbound/nats/credentials-file';
 import { AppModule } from './app.module';
 import { causeOf } from './cause-of';
 import { loadConfig, type Config } from './config';
+import { descriptorShortage } from './descriptor-shortage';
 import { ConfigError } from './environment';
 import { JsonLogger } from './json-logger';
 import { ReadableLog } from './readable-log';
@@ -33,6 +34,8 @@ export async function serve(signals: StopSignals): Promise<void> {
   process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
   for (const line of setupLines(config)) logger.log(line, 'main');
   for (const warning of config.warnings) logger.warn(warning, 'config');
+  const shortage = descriptorShortage(config);
+  if (shortage !== undefined) logger.warn(shortage, 'main');
 
   const app = await createApplication(config, logger);
   app.get(Shutdown).onSignal(signals, app);

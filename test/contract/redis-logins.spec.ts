@@ -11,6 +11,8 @@ import { sampleAttachment } from '../support/sample-attachment';
 import { withRedis } from '../support/setups';
 
 const TIMEOUT_MS = 15_000;
+/** In which the client tries to connect again. */
+const SEVERAL_ATTEMPTS_MS = 500;
 const SECRET = 'a/b#c%d@e:f';
 
 describe('a login to Redis', () => {
@@ -44,7 +46,9 @@ describe('a login to Redis', () => {
   const isRefused = async (options: Partial<RedisConnectionOptions>, why: RegExp) => {
     const { connection, changes } = open(options);
     await until('it is refused', () => changes.length > 0);
-    expect(changes[0]).toMatch(why);
+    await expect(connection.client.set('cb:x', 'x')).rejects.toThrow();
+    await expect(connection.waitUntilReady(SEVERAL_ATTEMPTS_MS)).rejects.toMatchObject({ outcome: 'unavailable' });
+    expect(changes).toEqual([expect.stringMatching(why)]);
     await connection.close();
   };
   const whoAmI = async (options: Partial<RedisConnectionOptions>) => {
@@ -59,6 +63,17 @@ describe('a login to Redis', () => {
     const url = (password: string) => `redis://u%40x:${encodeURIComponent(password)}@127.0.0.1:${server.port}`;
     expect(await whoAmI({ url: url(SECRET) })).toBe('u@x');
     await isRefused({ url: url('wrong') }, /WRONGPASS/);
+  });
+
+  it('is to a database, and never to another one than that', async () => {
+    const url = (user: string, database: number) => `redis://${user}127.0.0.1:${server.port}/${database}`;
+    await withRedis(server.url, (admin) => admin.acl('SETUSER', 'stuck', 'on', '>p', '~*', '+@all', '-select'));
+    const { connection } = open({ url: url('', 3) });
+    await connection.waitUntilReady(TIMEOUT_MS);
+    expect(await connection.client.client('INFO')).toContain(' db=3 ');
+    await connection.close();
+    await isRefused({ url: url('', 99) }, /^down: ERR DB index is out of range/);
+    await isRefused({ url: url('stuck:p@', 3) }, /^down: NOPERM/);
   });
 
   it('is a user with the documented rights on a cluster, too', async () => {

@@ -21,6 +21,11 @@ const MEANING: Readonly<Record<string, string>> = {
 /** How soon the server cancels the statement of a client that has gone: a call that timed out must not hold locks. */
 const CONNECTION_CHECK_MS = 500;
 
+/** An acknowledged write must outlive a crash of the server. How many servers must have it is the operator's choice. */
+const DURABLE = `DO $$ BEGIN
+  IF current_setting('synchronous_commit') = 'off' THEN SET synchronous_commit = 'on'; END IF;
+END $$`;
+
 /** In ms; 0 for no limit. */
 export interface SessionLimits {
   readonly statement_timeout: number;
@@ -58,7 +63,7 @@ export async function prepareSession(
   const question = "SELECT current_database() AS database, current_setting('server_encoding') AS encoding";
   // The client returns one result for each of several statements, which its types do not know.
   const results = (await session.query(
-    [...wanted, ...settings, ...optional, question].join(';'),
+    [...wanted, ...settings, DURABLE, ...optional, question].join(';'),
   )) as unknown as QueryResult[];
   const { database, encoding } = results.at(-1)?.rows[0] as { database: string; encoding: string };
   if (encoding === ENCODING) return;

@@ -44,12 +44,7 @@ export class RedisConnection implements OnApplicationShutdown {
 
   constructor(private readonly options: RedisConnectionOptions) {
     this.client = clientOf(options);
-    let cause: Error | undefined;
-    this.client.on('ready', () => this.changeTo('up'));
-    // Without a listener the client would print errors, or end the process.
-    this.client.on('error', (error: Error) => (cause = error));
-    this.client.on('node error', (error: Error) => (cause = error));
-    this.client.on('close', () => this.changeTo('down', cause));
+    this.reportChanges();
     this.countConnections();
     const limits = { commandTimeoutMs: options.commandTimeoutMs ?? 5000, connectionTimeoutMs: SILENCE_TIMEOUT_MS };
     const prepare = (node: Redis) => {
@@ -118,6 +113,21 @@ export class RedisConnection implements OnApplicationShutdown {
     return this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
   }
 
+  private reportChanges(): void {
+    let cause: Error | undefined;
+    // The first error of a connection: others follow from it. Without a listener the client would print them, or end the
+    // process.
+    const onError = (error: Error) => {
+      cause ??= error;
+      if (isRefusedDatabase(error) && this.client instanceof Redis) this.client.stream.destroy();
+    };
+    this.client.on('connect', () => (cause = undefined));
+    this.client.on('ready', () => this.changeTo('up'));
+    this.client.on('error', onError);
+    this.client.on('node error', onError);
+    this.client.on('close', () => this.changeTo('down', cause));
+  }
+
   /** Counts a connection before it is ready, so that no command can be sent before the count. */
   private countConnections(): void {
     const count = () => (this.connections += 1);
@@ -134,6 +144,11 @@ export class RedisConnection implements OnApplicationShutdown {
     this.state = state;
     this.options.onChange(state, cause);
   }
+}
+
+/** The client would go on with database 0, which may be that of another deployment. It sends nothing else before this reply. */
+function isRefusedDatabase(error: Error & { command?: { name: string } }): boolean {
+  return error.command?.name === 'select';
 }
 
 function redisOptions(): RedisOptions {
