@@ -111,7 +111,7 @@ describe('PostgreSQL behind PgBouncer', () => {
       await expect(database(url, directUrl).check()).rejects.toMatchObject(refusal('DATABASE_URL'));
       await expect(database(directUrl, url).check()).rejects.toMatchObject(refusal('DATABASE_DIRECT_URL'));
       const connection = new PostgresConnection(database(url));
-      await expect(connection.migrate())
+      await expect(connection.migrate(true))
         .rejects.toMatchObject(refusal('DATABASE_URL'))
         .finally(() => connection.close());
       expect(await tablesOf(directUrl)).toBe(0);

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { StoreError } from '../../core/ports/store-error';
 import { OwnSession } from './own-session';
-import { storeErrorOf } from './postgres-error';
+import { startErrorOf } from './postgres-error';
 
 const TIMEOUT_MS = 2500;
 /** Other clients of a pooler may hide in one round, and in hardly any two, that sessions are shared. */
@@ -21,7 +21,8 @@ interface Backend {
  * and that a connection to `directUrl` has one in the same database. Writes nothing. Throws `StoreError`.
  */
 export async function demandOwnSessions(url: string, directUrl: string): Promise<void> {
-  const config = { application_name: 'dossier start', query_timeout: TIMEOUT_MS };
+  // Not a name of those by which replicas are counted: a pooler keeps the session for some time.
+  const config = { application_name: 'start of dossier', query_timeout: TIMEOUT_MS };
   const sessions = [url, url, directUrl, directUrl].map((one) => new OwnSession(one, config));
   try {
     const [one, other, direct, otherDirect] = (await Promise.all(
@@ -32,7 +33,7 @@ export async function demandOwnSessions(url: string, directUrl: string): Promise
     await demandApart('DATABASE_DIRECT_URL', direct, otherDirect);
     await demandSameDatabase(one, direct);
   } catch (error) {
-    throw storeErrorOf(error);
+    throw startErrorOf(error);
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }
