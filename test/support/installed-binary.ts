@@ -6,6 +6,9 @@ import { join } from 'node:path';
 const PACKAGES = {
   'redis-server': { apt: 'redis-server', brew: 'redis' },
   'nats-server': { apt: 'nats-server', brew: 'nats-server' },
+  haproxy: { apt: 'haproxy', brew: 'haproxy' },
+  promtool: { apt: 'prometheus', brew: 'prometheus' },
+  unzip: { apt: 'unzip', brew: 'unzip' },
   initdb: { apt: 'postgresql', brew: 'postgresql@17' },
 };
 
