@@ -5,7 +5,7 @@ const NEIGHBOURS = {
   auth: ['load'],
   'json-rpc': ['auth', 'load'],
   methods: ['auth', 'json-rpc'],
-  nats: ['auth', 'json-rpc', 'load'],
+  nats: ['auth', 'health', 'json-rpc', 'load'],
   http: ['auth', 'health', 'json-rpc', 'load', 'methods'],
   health: ['background'],
 };

@@ -59,7 +59,7 @@ export class AppModule {
         HealthModule,
         ...(config.nats ? [natsRequests({ ...config, maxReplyBytes })] : []),
       ],
-      providers: [...shared, startUp, shutdown(config)],
+      providers: [...shared, startUp(config), shutdown(config)],
       exports: shared,
     };
   }
@@ -140,19 +140,29 @@ function shutdown({ shutdownDelayMs }: Config): Provider {
   };
 }
 
-const startUp: Provider = {
-  provide: StartUp,
-  useFactory: (...given: ConstructorParameters<typeof StartUp>) => new StartUp(...given),
-  inject: [
-    PostgresConnection,
-    Lifecycle,
-    LoadShedder,
-    DependencyWatch,
-    BackgroundJobs,
-    ProjectChanges,
-    optional(RedisConnection),
-  ],
-};
+function startUp({ migrates }: Config): Provider {
+  return {
+    provide: StartUp,
+    useFactory: (
+      postgres: PostgresConnection,
+      lifecycle: Lifecycle,
+      load: LoadShedder,
+      watch: DependencyWatch,
+      jobs: BackgroundJobs,
+      project: ProjectChanges,
+      redis?: RedisConnection,
+    ) => new StartUp(postgres, lifecycle, load, watch, jobs, project, migrates, redis),
+    inject: [
+      PostgresConnection,
+      Lifecycle,
+      LoadShedder,
+      DependencyWatch,
+      BackgroundJobs,
+      ProjectChanges,
+      optional(RedisConnection),
+    ],
+  };
+}
 
 type Token<T> = abstract new (...args: never[]) => T;
 

@@ -25,6 +25,8 @@ export interface Config extends AccessConfig {
   readonly cacheTtlMs: number;
   readonly store: PostgresStore | EmbeddedStore;
   readonly postgresPoolSize: number;
+  /** Whether the service changes the schema by itself. */
+  readonly migrates: boolean;
   /** For how long calls are still served after a signal, until the endpoints are known to be gone. */
   readonly shutdownDelayMs: number;
   /** Undefined: an in-process cache. */
@@ -89,6 +91,7 @@ export function loadConfig(variables: Variables = process.env): Config {
     cacheTtlMs: 1000 * env.integer('CACHE_TTL_SECONDS', { min: 1, max: 30 * 24 * 60 * 60, otherwise: 3600 }),
     store: store(env),
     postgresPoolSize: env.integer('POSTGRES_POOL_SIZE', { min: 1, max: 1000, otherwise: 16 }),
+    migrates: migrates(env),
     shutdownDelayMs: env.integer('SHUTDOWN_DELAY_MS', { min: 0, max: 600_000, otherwise: 0 }),
     redis: redis(env),
     nats: nats(env),
@@ -117,6 +120,16 @@ function store(env: Environment): Config['store'] {
   }
   const url = env.url('DATABASE_URL', ['postgres:', 'postgresql:']) as string;
   return { kind: 'postgres', url, description: named('DATABASE_URL', () => describePostgres(url)) };
+}
+
+function migrates(env: Environment): boolean {
+  const migrates = env.oneOf('MIGRATE', ['on', 'off'], 'on') === 'on';
+  if (!migrates && store(env).kind === 'embedded') {
+    throw new ConfigError(
+      'MIGRATE cannot be off without a PostgreSQL in DATABASE_URL: what is embedded has no other process',
+    );
+  }
+  return migrates;
 }
 
 function redis(env: Environment): Config['redis'] {

@@ -13,6 +13,7 @@ import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import { startService, type Members, type RpcError, type Service } from '../support/service';
 
 const CALLER = { 'x-instance-id': 'tester' };
@@ -53,7 +54,7 @@ beforeAll(async () => {
   // Nest's client would log its connection.
   Logger.overrideLogger(false);
   [postgres, redis, nats] = await Promise.all([startPostgres(), startRedis(), startNats()]);
-  const databaseUrl = await postgres.createDatabase();
+  const { url: databaseUrl } = await createRuntimeDatabase(postgres);
   const start = (instanceId: string) =>
     startService({
       INSTANCE_ID: instanceId,
@@ -480,7 +481,7 @@ describe('a service with API keys on NATS', () => {
     writeFileSync(join(folder, 'keys.json'), JSON.stringify([entry('read'), entry('write')]));
     guardedNats = await startNats();
     guarded = await startService({
-      DATABASE_URL: await postgres.createDatabase(),
+      DATABASE_URL: (await createRuntimeDatabase(postgres)).url,
       NATS_URL: guardedNats.url,
       API_KEYS_FILE: join(folder, 'keys.json'),
     });

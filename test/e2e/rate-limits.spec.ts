@@ -5,6 +5,7 @@ import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import {
   runProgram,
   startService,
@@ -30,7 +31,7 @@ const STORES = [
 
 async function openServers(): Promise<Stores & { postgres: PostgresServer; redis: RedisServer }> {
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
-  const environment = { DATABASE_URL: await postgres.createDatabase(), REDIS_URL: redis.url };
+  const environment = { DATABASE_URL: (await createRuntimeDatabase(postgres)).url, REDIS_URL: redis.url };
   return { environment, postgres, redis, close: () => Promise.all([postgres.stop(), redis.stop()]) };
 }
 

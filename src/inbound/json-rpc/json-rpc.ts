@@ -5,7 +5,7 @@ import { inParallel } from '../../core/consistency/in-parallel';
 import { CallContext, type CallOrigin } from './call-context';
 import { CallRoom } from './call-room';
 import type { CallDurations } from './call-durations';
-import { invalidRequest, JsonRpcError, methodNotFound, overloaded, parseError, unexpected } from './json-rpc-error';
+import { invalidRequest, JsonRpcError, methodNotFound, parseError, unexpected } from './json-rpc-error';
 import { writeJson } from './json-writer';
 import type { RawParams } from './raw-params';
 import { idText, isObject, readCall, type Call } from './read-call';
@@ -56,7 +56,7 @@ export class JsonRpc {
     try {
       if (!method) throw methodNotFound();
       const result = budget.write(await settled(method(params, new CallContext(origin, name, room))));
-      if (origin.reservation?.take(result.length) === false) throw overloaded();
+      room.show(result.length);
       finish();
       return { result };
     } catch (error) {

@@ -32,8 +32,8 @@ export class AttachmentsRpc {
   ) {}
 
   @MessagePattern('task.create_attachment')
-  async create(@Payload() params: CreateAttachmentParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return writtenAttachmentView(await this.createAttachment.execute(params.toCommand(), caller));
+  async create(@Payload() params: CreateAttachmentParams, @Ctx() { caller, room }: CallContext): Promise<object> {
+    return writtenAttachmentView(await this.createAttachment.execute(params.toCommand(), caller, room));
   }
 
   @MessagePattern('task.get_attachment')
@@ -53,7 +53,7 @@ export class AttachmentsRpc {
   }
 
   @MessagePattern('task.delete_attachment')
-  async delete(@Payload() params: DeleteAttachmentParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return deletedAttachmentView(await this.deleteAttachment.execute(params, caller));
+  async delete(@Payload() params: DeleteAttachmentParams, @Ctx() { caller, room }: CallContext): Promise<object> {
+    return deletedAttachmentView(await this.deleteAttachment.execute(params, caller, room));
   }
 }

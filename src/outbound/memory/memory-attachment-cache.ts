@@ -81,7 +81,7 @@ export class MemoryAttachmentCache extends AttachmentCache implements CacheEpoch
     return Promise.resolve(this.about(this.open(taskId)));
   }
 
-  async readPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
+  async readPage({ taskId, organization, nowMs, room, page }: PageRequest): Promise<CachedPage> {
     const task = this.open(taskId);
     const ascending = task.keysAt(nowMs);
     if (!page || !ascending || task.isForeignTo(organization) || !task.includesAll(page.known)) {
@@ -94,7 +94,7 @@ export class MemoryAttachmentCache extends AttachmentCache implements CacheEpoch
       const attachment = this.body(task, { taskId, key });
       return { key, attachment: attachment && !includeBodies ? outlineOf(attachment) : attachment };
     });
-    if (includeBodies) takeRoom(page.room, entries);
+    if (includeBodies) takeRoom(room, entries);
     return Promise.resolve({ ...this.about(task), page: { totalCount: ascending.length, entries }, journaled: [] });
   }
 

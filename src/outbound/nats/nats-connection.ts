@@ -3,6 +3,8 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import { connect, type ConnectionOptions, type NatsConnection as NatsClient } from '@nats-io/transport-node';
 import { credentialsIn } from './credentials-file';
 import { natsAddress } from './nats-address';
+import { NatsNames } from './nats-names';
+import { streamProblem } from './task-events-stream';
 
 const CONNECT_TIMEOUT_MS = 2000;
 const RETRY_MS = 250;
@@ -17,6 +19,8 @@ export interface NatsConnectionOptions {
   readonly credsFile?: string;
   /** The name under which operators see this process among the server's clients. */
   readonly clientName: string;
+  /** Before every name that this deployment uses on the server. */
+  readonly prefix?: string;
   /** Called once for each change, with the error that ended the connection. */
   readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
 }
@@ -44,6 +48,12 @@ export class NatsConnection implements OnApplicationShutdown {
   async ping(timeoutMs: number): Promise<void> {
     if (!this.connected || this.state !== 'up') throw new Error('not connected to NATS');
     await within(timeoutMs, this.connected.flush());
+  }
+
+  /** Why events wait although the server responds: the stream of the operator does not take them all. */
+  async unfitness(timeoutMs: number): Promise<string | undefined> {
+    if (!this.connected || this.state !== 'up') return undefined;
+    return streamProblem(this.connected, new NatsNames(this.options.prefix), timeoutMs);
   }
 
   /** Ends the subscriptions, sends what is still queued if NATS is available, and closes. */

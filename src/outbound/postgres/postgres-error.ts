@@ -45,6 +45,11 @@ export function isRefusal(error: unknown): boolean {
   return /^(28...|3D000|42501)$/.test(sqlStateOf(error) ?? '');
 }
 
+/** Whether the role lacks a privilege. */
+export function isForbidden(error: unknown): error is Error {
+  return sqlStateOf(error) === '42501';
+}
+
 function outcomeOf(error: unknown): StoreError['outcome'] {
   if (!types.isNativeError(error) || error.name === 'TypeError') return 'failed';
   const code = sqlStateOf(error);

@@ -8,7 +8,7 @@ import { storeErrorOf } from './postgres-error';
 import { prepareSession, type SessionLimits } from './session-settings';
 
 /** Any number that no other user of the database's advisory locks has taken. */
-const PUBLISHER_LOCK = '7234017283807667301';
+export const PUBLISHER_LOCK = '7234017283807667301';
 const TRY_LOCK = `SELECT pg_try_advisory_lock(${PUBLISHER_LOCK}) AS locked, ${RUN_COLUMNS}`;
 const UNLOCK = `SELECT pg_advisory_unlock(${PUBLISHER_LOCK})`;
 const CONNECT_TIMEOUT_MS = 2000;

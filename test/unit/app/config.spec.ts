@@ -25,6 +25,7 @@ describe('configuration', () => {
       maxInFlight: 1000,
       maxEventLoopDelayMs: 1000,
       postgresPoolSize: 16,
+      migrates: true,
       shutdownDelayMs: 0,
       warnings: [],
     });
@@ -53,6 +54,7 @@ describe('configuration', () => {
       MAX_IN_FLIGHT: '50',
       POSTGRES_POOL_SIZE: '3',
       SHUTDOWN_DELAY_MS: '5000',
+      MIGRATE: 'off',
       REDIS_PREFIX: 'staging:',
       NATS_PREFIX: 'staging',
       MAX_EVENT_LOOP_DELAY_MS: '200',
@@ -79,6 +81,7 @@ describe('configuration', () => {
       trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1'],
       maxInFlight: 50,
       postgresPoolSize: 3,
+      migrates: false,
       shutdownDelayMs: 5000,
       maxEventLoopDelayMs: 200,
     });
@@ -254,6 +257,8 @@ describe('configuration', () => {
     ['JWT_AUDIENCE', ''],
     ['POSTGRES_POOL_SIZE', '0'],
     ['SHUTDOWN_DELAY_MS', '5s'],
+    ['MIGRATE', 'no'],
+    ['MIGRATE', 'off'],
     ['REDIS_PREFIX', 'a{b}'],
     ['NATS_PREFIX', 'a.b'],
     ['NATS_PREFIX', 'a b'],
