@@ -7,6 +7,7 @@ import { accessConfig, type AccessConfig } from './access-config';
 import { ConfigError, Environment, named, quote, type ServerAddress, type Variables } from './environment';
 import { natsConfig, type NatsConfig } from './nats-config';
 import { redisConfig, type RedisConfig } from './redis-config';
+import { SECRET_FILE_VARIABLES, withSecretFiles } from './secret-files';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -68,7 +69,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600
 
 /** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */
 export function loadConfig(variables: Variables = process.env): Config {
-  const env = new Environment(variables);
+  const env = new Environment(withSecretFiles(variables), SECRET_FILE_VARIABLES);
   return {
     ...accessConfig(env),
     port: env.integer('PORT', { min: 0, max: 65_535, otherwise: 3000 }),

@@ -19,9 +19,15 @@ export type Variables = Readonly<Record<string, string | undefined>>;
  * empty variable counts as unset, as in a compose file that passes one on. Every method throws `ConfigError`.
  */
 export class Environment {
-  private readonly known = new Set<string>();
+  private readonly known: Set<string>;
 
-  constructor(private readonly variables: Variables) {}
+  /** `readElsewhere` are names that have a meaning, and that nothing here asks for. */
+  constructor(
+    private readonly variables: Variables,
+    readElsewhere: readonly string[] = [],
+  ) {
+    this.known = new Set(readElsewhere);
+  }
 
   text(name: string): string | undefined {
     this.known.add(name);
