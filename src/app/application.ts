@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { httpServerOptions } from '../inbound/http/http-server-options';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
-import { isMethod } from '../inbound/methods/role.guard';
+import { rpcMethod } from '../inbound/methods/rpc-method';
 import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
 import { holdsCredentials, holdsNkey } from '../outbound/nats/credentials-file';
 import { AppModule } from './app.module';
@@ -68,7 +68,7 @@ async function createApplication(config: Config, logger: JsonLogger): Promise<Ne
 
 /** Before anything is opened or logged, so that the operator reads one line. Throws `ConfigError`. */
 async function refuseUnusable({ rateLimits, nats, host, port }: Config): Promise<void> {
-  const unknown = [...rateLimits.perMethod.keys()].find((method) => !isMethod(method));
+  const unknown = [...rateLimits.perMethod.keys()].find((method) => !rpcMethod(method));
   if (unknown !== undefined) throw new ConfigError(`RATE_LIMITS names a method that does not exist: ${unknown}`);
   if (nats?.credsFile !== undefined && !holdsCredentials(nats.credsFile)) {
     throw new ConfigError(`NATS_CREDS must be a file that holds credentials, is ${JSON.stringify(nats.credsFile)}`);

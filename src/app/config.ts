@@ -39,6 +39,8 @@ export interface Config extends AccessConfig {
   readonly trustedProxies: readonly string[];
   readonly maxInFlight: number;
   readonly maxEventLoopDelayMs: number;
+  /** Whether the machine-readable contracts are served. */
+  readonly docs: boolean;
   /** Of variables that seem to be misspelt, and of parameters that mean nothing. */
   readonly warnings: readonly string[];
 }
@@ -92,6 +94,7 @@ export function loadConfig(variables: Variables = process.env): Config {
     trustedProxies: trustedProxies(env),
     maxInFlight: env.integer('MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
     maxEventLoopDelayMs: env.integer('MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),
+    docs: env.oneOf('DOCS', ['on', 'off'], 'on') === 'on',
     // The last one: every name has been asked for by now.
     warnings: [...ignoredParameters(env), ...env.warnings],
   };

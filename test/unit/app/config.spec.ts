@@ -18,6 +18,7 @@ describe('configuration', () => {
       nats: undefined,
       apiKeysFile: undefined,
       corsOrigins: [],
+      docs: true,
       maxConnectionsPerPeer: 1000,
       accessTokens: undefined,
       rateLimits: { perMinute: 0, perMethod: new Map() },
