@@ -9,6 +9,7 @@ import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transp
 import { ClientProxyFactory, NatsRecordBuilder, Transport, type ClientProxy } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { version } from '../../package.json';
+import { checkOutcome } from '../support/described-replies';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -87,7 +88,12 @@ function send(subject: string, payload: unknown, sentHeaders: Record<string, str
 }
 
 async function replyTo(subject: string, payload: unknown): Promise<Members> {
-  return (await send(subject, payload)).json<Members>();
+  const reply = (await send(subject, payload)).json<Members>();
+  checkOutcome(subject, {
+    result: reply['result'] ?? reply['response'],
+    error: (reply['error'] ?? reply['err']) as RpcError,
+  });
+  return reply;
 }
 
 const viaHttp: Call = async (method, params) => (replicas[0] as Service).rpc(method, params, CALLER);

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { checkReplies } from './described-replies';
 import { pauseProcesses, resumeProcesses } from './pause-processes';
 import { until } from './poll';
 import { spawnMortal } from './spawn-mortal';
@@ -83,8 +84,12 @@ export class Service {
     return error;
   }
 
-  post(body: string | Uint8Array<ArrayBuffer>, headers: Environment = {}): Promise<HttpReply> {
-    return this.fetch('/rpc', { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+  /** Throws if the reply is not as the method is described. */
+  async post(body: string | Uint8Array<ArrayBuffer>, headers: Environment = {}): Promise<HttpReply> {
+    const allHeaders = { 'content-type': 'application/json', ...headers };
+    const reply = await this.fetch('/rpc', { method: 'POST', body, headers: allHeaders });
+    checkReplies(body.toString(), reply.text);
+    return reply;
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<HttpReply> {

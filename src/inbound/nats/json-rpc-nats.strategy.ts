@@ -16,6 +16,7 @@ import { isLargeMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
 import { BoundedLog } from '../load/bounded-log';
 import { LoadShedder } from '../load/load-shedder';
+import { endpointMetadata } from './endpoint-metadata';
 import { EndpointTally } from './endpoint-tally';
 import { errorHeaders, natsReply } from './nats-reply';
 import { readNatsRequest, unreadNatsRequest, type NatsRequest } from './nats-request';
@@ -23,6 +24,7 @@ import { ReplyGuard } from './reply-guard';
 
 /** The name of the service, and of its queue group. */
 const SERVICE = 'dossier';
+const RESERVED = 'rpc.';
 const RETRY_AFTER_DENIAL_MS = 3000;
 /** How soon a change of the readiness is noticed; the beginning of the shutdown is noticed at once. */
 const LOOK_MS = 100;
@@ -120,11 +122,14 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     });
     const tallies = new Map<string, EndpointTally>();
     for (const method of this.messageHandlers.keys()) {
+      // Other services may serve the reserved names on the same subjects; here, $SRV.INFO is what describes the methods.
+      if (method.startsWith(RESERVED)) continue;
       const tally = new EndpointTally();
       const subject = prefix === undefined ? method : `${prefix}.${method}`;
       tallies.set(subject, tally);
       service.addEndpoint(endpointName(method), {
         subject,
+        metadata: endpointMetadata(method),
         handler: (_error, message) => {
           const answering = this.inFlight.track(this.answer(method, message, client, tally));
           answering.catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`));
