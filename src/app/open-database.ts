@@ -1,18 +1,28 @@
 import type { Config } from './config';
 import { ConfigError } from './environment';
-import { openEmbeddedDatabase, openMemoryDatabase } from '../outbound/postgres/embedded-database';
 import type { Database } from '../outbound/postgres/database';
 import { serverDatabase } from '../outbound/postgres/server-database';
 
 /** Opens what the configuration says; a server may still be away then. Throws `ConfigError` for a bad data directory. */
 export async function openDatabase({ store, postgresPoolSize }: Config): Promise<Database> {
   if (store.kind === 'postgres') {
-    return serverDatabase({ url: store.url, poolSize: postgresPoolSize });
+    return serverDatabase({ url: store.url, directUrl: store.directUrl, poolSize: postgresPoolSize });
   }
+  const { openEmbeddedDatabase, openMemoryDatabase } = await embeddedDatabase();
   if (store.dataDir === undefined) return openMemoryDatabase();
   try {
     return await openEmbeddedDatabase(store.dataDir);
   } catch (error) {
     throw new ConfigError(`DATA_DIR cannot be used: ${(error as Error).message}`);
+  }
+}
+
+/** Loaded only if it is asked for: an installation for servers, such as the image, does without its package. */
+async function embeddedDatabase() {
+  try {
+    return await import('../outbound/postgres/embedded-database.js');
+  } catch (error) {
+    if (!/MODULE_NOT_FOUND$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    throw new ConfigError('DATABASE_URL must be a PostgreSQL: this installation has no embedded database');
   }
 }

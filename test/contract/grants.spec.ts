@@ -45,10 +45,10 @@ describe('deploy/grants.sql', () => {
     await server?.stop();
   });
 
-  it('names every table of the schema', async () => {
+  it('names every table and view of the schema', async () => {
     const grants = readFileSync(join(__dirname, '../../deploy/grants.sql'), 'utf8').replaceAll(/--.*/g, '');
     const tables = await owner.query<{ name: string }>(
-      "SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition",
+      "SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition",
     );
     expect(tables.length).toBeGreaterThan(5);
     expect(tables.filter(({ name }) => !new RegExp(`\\b${name}\\b`).test(grants))).toEqual([]);
@@ -80,7 +80,9 @@ describe('deploy/grants.sql', () => {
     'ALTER TABLE tasks ADD COLUMN mine integer',
     'CREATE OR REPLACE FUNCTION task_lock(p_task_id text) RETURNS bigint LANGUAGE sql AS $$ SELECT 1 $$',
     'DELETE FROM tasks',
-    'TRUNCATE outbox',
+    'TRUNCATE outbox_history',
+    'DELETE FROM outbox_history',
+    'DROP TABLE outbox_default',
     'UPDATE database_identity SET database_id = gen_random_uuid()',
     'DELETE FROM database_identity',
     'UPDATE schema_compatibility SET compatible_from = 0',

@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { DomainEvent } from '../../src/core/domain/domain-event';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import { putParameters, type WriteRow } from '../../src/outbound/postgres/attachment-row';
+import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { SqlFunction } from '../../src/outbound/postgres/sql-function';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -17,7 +19,7 @@ import {
   type PostgresHarness,
 } from './attachment-store.harness';
 
-const CALLED = ['write_attachment', 'lock_task_tree'];
+const CALLED = ['write_attachment', 'lock_task_tree', 'change_outbox'];
 const RETIRED = join(__dirname, '../../migrations/functions/retired');
 
 /** As the previous release calls them. */
@@ -27,6 +29,9 @@ const WRITE_ATTACHMENT = new SqlFunction('write_attachment', [
   ...['organization', 'mode', 'if_absent', 'if_version', 'now', 'max_attachments'],
 ]);
 const LOCK_TREE = 'SELECT id FROM lock_task_tree($1, $2) WITH ORDINALITY AS t ORDER BY t.ordinality';
+const UNPUBLISHED = 'SELECT seq, task_id, event FROM outbox WHERE NOT published ORDER BY seq LIMIT $1';
+const MARK_PUBLISHED = 'UPDATE outbox SET published = true WHERE seq = ANY ($1) AND op_id = ANY ($2)';
+const PURGE = 'DELETE FROM outbox WHERE published';
 const DELETE_TASKS = 'SELECT delete_tasks($1)';
 
 describe('a function that replicas of the previous release call', () => {
@@ -96,6 +101,24 @@ describe('a function that replicas of the previous release call', () => {
     }, TIMEOUT_MS);
     expect(await putByPresent(aPut({ taskId: child.id }))).toEqual({ state: 'task-missing' });
     expect((await harness.eventsOf(child.id)).map(({ type }) => type)).toEqual(['task.created', 'task.deleted']);
+  });
+
+  it('`change_outbox` lets the publishers of both take turns, and no event is lost', async () => {
+    const { id: taskId } = await storedTask(harness);
+    const outbox = new PostgresOutbox(harness.connection);
+    const previous = await harness.connection.query<{ seq: string; event: DomainEvent }>(UNPUBLISHED, [1000]);
+    const present = await outbox.unpublished(1000);
+    expect(previous.map(({ seq }) => Number(seq))).toEqual(present?.map(({ seq }) => seq));
+    const ops = previous.map(({ event }) => event.metadata.eventId);
+    expect(ops).toEqual(present?.map(({ event }) => event.metadata.eventId));
+    await harness.connection.query(MARK_PUBLISHED, [previous.map(({ seq }) => seq), ops]);
+    await harness.connection.query(PURGE);
+    expect(await outbox.unpublished(1000)).toEqual([]);
+    expect(await harness.eventsOf(taskId)).toHaveLength(1);
+
+    await putByPresent(aPut({ taskId }));
+    await outbox.markPublished((await outbox.unpublished(1000)) ?? []);
+    expect(await harness.connection.query(UNPUBLISHED, [1000])).toEqual([]);
   });
 
   it('has a test here, each of them', () => {

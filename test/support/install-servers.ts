@@ -1,5 +1,6 @@
 import { buildServiceFor } from './build-service';
 import { findOrInstall } from './installed-binary';
+import { findOrFetch } from './kubernetes-tools';
 import { ensurePostgres } from './postgres-binaries';
 
 const NEEDS_NO_SERVER = /^test\/(unit|simulation|architecture)/;
@@ -11,6 +12,12 @@ export default function installServers({ testPathPatterns }: { testPathPatterns:
   if (!needsServers) return;
   findOrInstall('redis-server');
   findOrInstall('nats-server');
+  findOrInstall('pgbouncer');
+  findOrInstall('openssl');
+  findOrInstall('haproxy');
+  findOrInstall('promtool');
+  findOrFetch('helm');
+  findOrFetch('kubectl');
   ensurePostgres();
   buildServiceFor(patterns);
 }
