@@ -19,7 +19,7 @@ describe('the documents', () => {
     const document = documentOf<{ openrpc: '1.4.1' } & Parameters<typeof validateOpenRPCDocument>[0]>('openrpc');
     expect(document.openrpc).toBe('1.4.1');
     expect(validateOpenRPCDocument(document)).toBe(true);
-    const { methods } = await parseOpenRPCDocument(document as never);
+    const { methods } = await parseOpenRPCDocument(document);
     expect(methods.map((method) => ('name' in method ? method.name : undefined))).toEqual(
       METHODS.map(({ name }) => name),
     );
