@@ -6,7 +6,7 @@ const NEIGHBOURS = {
   'json-rpc': ['auth', 'load'],
   methods: ['auth', 'json-rpc'],
   docs: ['methods'],
-  nats: ['auth', 'json-rpc', 'load', 'methods'],
+  nats: ['auth', 'health', 'json-rpc', 'load', 'methods'],
   http: ['auth', 'health', 'json-rpc', 'load', 'methods'],
   health: ['background'],
 };

@@ -8,15 +8,15 @@
 CREATE OR REPLACE FUNCTION begin_epoch(p_after uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-  sequence regclass := pg_get_serial_sequence('outbox', 'seq')::regclass;
+  sequence regclass := pg_get_serial_sequence('outbox_history', 'seq')::regclass;
 BEGIN
   PERFORM pg_advisory_xact_lock(7234017283807667302);
   PERFORM FROM database_identity WHERE epoch = p_after;
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  LOCK TABLE outbox IN SHARE ROW EXCLUSIVE MODE;
-  PERFORM setval(sequence, greatest(nextval(sequence), (SELECT max(seq) FROM outbox)));
+  LOCK TABLE outbox_history IN SHARE ROW EXCLUSIVE MODE;
+  PERFORM setval(sequence, greatest(nextval(sequence), (SELECT max(seq) FROM outbox_history)));
   UPDATE database_identity
   SET epoch = gen_random_uuid(), first_seq = nextval(sequence), server = present_server(), began_at = now();
 END

@@ -40,7 +40,7 @@ BEGIN
     RETURN 'id-taken';
   END IF;
 
-  INSERT INTO outbox (op_id, task_id, kind, event)
+  INSERT INTO outbox_history (op_id, task_id, kind, event)
   VALUES ((p_event #>> '{metadata,eventId}')::uuid, p_id, 'task', p_event);
 
   IF json_array_length(p_puts) > 0 THEN
@@ -52,7 +52,7 @@ BEGIN
       key text, id text, type text, value text, content text, url text, mime_type text, size bigint, bytes integer,
       created_by text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz, version bigint, op_id uuid);
 
-    INSERT INTO outbox (op_id, task_id, key, version, kind, event)
+    INSERT INTO outbox_history (op_id, task_id, key, version, kind, event)
     SELECT (put ->> 'op_id')::uuid, p_id, put ->> 'key', (put ->> 'version')::bigint, 'attachment', put -> 'event'
     FROM json_array_elements(p_puts) WITH ORDINALITY AS puts(put, position) ORDER BY position;
   END IF;

@@ -7,7 +7,7 @@
 CREATE OR REPLACE FUNCTION delete_tasks(p_deletions json) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO outbox (op_id, task_id, version, kind, event)
+  INSERT INTO outbox_history (op_id, task_id, version, kind, event)
   SELECT event_id, task_id, CASE WHEN event_id = op_id THEN version END,
     CASE WHEN event_id = op_id THEN 'task_deleted' ELSE 'task' END, event
   FROM (

@@ -64,9 +64,11 @@ BEGIN
     UPDATE tasks SET attachment_count = attachment_count + added
     FROM (SELECT task_id, count(*) AS added FROM alone GROUP BY task_id) AS additions WHERE tasks.id = task_id
   ), recorded AS (
-    INSERT INTO outbox (op_id, task_id, key, version, kind, event)
-    SELECT op_id, task_id, key, version, 'attachment', event FROM alone ORDER BY position
-    ON CONFLICT (op_id) DO NOTHING
+    INSERT INTO outbox_history (op_id, task_id, key, version, kind, event)
+    SELECT op_id, task_id, key, version, 'attachment', event FROM alone
+    -- As `is_recorded`, for all at once.
+    WHERE NOT EXISTS (SELECT FROM outbox_history AS recorded WHERE recorded.op_id = alone.op_id)
+    ORDER BY position
   )
   SELECT array_agg(position) INTO fresh FROM alone;
 

@@ -64,7 +64,7 @@ BEGIN
     cancelled_at = p_cancelled_at, cancelled_by = p_cancelled_by, error = p_error, revision = p_revision,
     result_fingerprint = coalesce(sha256(convert_to(p_put ->> 'value', 'UTF8')), result_fingerprint)
   WHERE id = p_id;
-  INSERT INTO outbox (op_id, task_id, kind, event)
+  INSERT INTO outbox_history (op_id, task_id, kind, event)
   VALUES ((p_event #>> '{metadata,eventId}')::uuid, p_id, 'task', p_event);
   state := 'updated';
   RETURN NEXT;

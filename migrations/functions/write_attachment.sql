@@ -55,9 +55,11 @@ BEGIN
   IF NOT FOUND THEN
     IF p_mode = 'drain' THEN
       -- Nothing of a task is announced after its deletion.
-      INSERT INTO outbox (op_id, task_id, key, version, kind, event, superseded, published)
-      VALUES (p_op_id, p_task_id, p_key, p_version, 'attachment', p_event, true, true)
-      ON CONFLICT (op_id) DO NOTHING;
+      PERFORM pg_advisory_xact_lock(key_lock(p_task_id, p_key));
+      IF NOT is_recorded(p_op_id) THEN
+        INSERT INTO outbox_history (op_id, task_id, key, version, kind, event, superseded, unannounced)
+        VALUES (p_op_id, p_task_id, p_key, p_version, 'attachment', p_event, true, true);
+      END IF;
     END IF;
     state := 'task-missing';
     RETURN NEXT;
@@ -139,10 +141,12 @@ BEGIN
   IF state = 'applied' OR state = 'superseded' AND p_mode = 'drain' THEN
     -- Readers of events rely on it that a transaction has its number before its rows get theirs.
     PERFORM pg_current_xact_id();
-    INSERT INTO outbox (op_id, task_id, key, version, kind, superseded, event)
-    VALUES (p_op_id, p_task_id, p_key, p_version, 'attachment', state = 'superseded',
-      CASE WHEN state = 'applied' AND live THEN event_of_stored(p_event, standing.id) ELSE p_event END)
-    ON CONFLICT (op_id) DO NOTHING;
+    -- Only an entry of the journal can come twice with one op: any other attempt finds its own version stored.
+    IF p_mode <> 'drain' OR NOT is_recorded(p_op_id) THEN
+      INSERT INTO outbox_history (op_id, task_id, key, version, kind, superseded, event)
+      VALUES (p_op_id, p_task_id, p_key, p_version, 'attachment', state = 'superseded',
+        CASE WHEN state = 'applied' AND live THEN event_of_stored(p_event, standing.id) ELSE p_event END);
+    END IF;
   END IF;
   RETURN NEXT;
 END

@@ -62,7 +62,7 @@ export class AppModule {
         ...(config.docs ? [DocsModule.register(serviceFacts(config, maxReplyBytes))] : []),
         ...(config.nats ? [natsRequests({ ...config, maxReplyBytes })] : []),
       ],
-      providers: [...shared, startUp, shutdown(config)],
+      providers: [...shared, startUp(config), shutdown(config)],
       exports: shared,
     };
   }
@@ -118,7 +118,7 @@ function serviceFacts(config: Config, maxReplyBytes: number): ServiceFacts {
   const { host, port, maxAttachmentBytes, maxBodyBytes, nats } = config;
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const limits = { maxAttachmentBytes, maxBodyBytes, maxReplyBytes };
-  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats);
+  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats && { prefix: nats.prefix });
 }
 
 function frontDoor(config: Config): FrontDoorOptions {
@@ -154,19 +154,29 @@ function shutdown({ shutdownDelayMs }: Config): Provider {
   };
 }
 
-const startUp: Provider = {
-  provide: StartUp,
-  useFactory: (...given: ConstructorParameters<typeof StartUp>) => new StartUp(...given),
-  inject: [
-    PostgresConnection,
-    Lifecycle,
-    LoadShedder,
-    DependencyWatch,
-    BackgroundJobs,
-    ProjectChanges,
-    optional(RedisConnection),
-  ],
-};
+function startUp({ migrates }: Config): Provider {
+  return {
+    provide: StartUp,
+    useFactory: (
+      postgres: PostgresConnection,
+      lifecycle: Lifecycle,
+      load: LoadShedder,
+      watch: DependencyWatch,
+      jobs: BackgroundJobs,
+      project: ProjectChanges,
+      redis?: RedisConnection,
+    ) => new StartUp(postgres, lifecycle, load, watch, jobs, project, migrates, redis),
+    inject: [
+      PostgresConnection,
+      Lifecycle,
+      LoadShedder,
+      DependencyWatch,
+      BackgroundJobs,
+      ProjectChanges,
+      optional(RedisConnection),
+    ],
+  };
+}
 
 type Token<T> = abstract new (...args: never[]) => T;
 

@@ -3,7 +3,7 @@ import type { OnStanding, Standing } from '../core/consistency/epoch-watch';
 
 const logger = new Logger('epochs');
 
-const TEXTS: Readonly<Record<Exclude<Standing, 'starting' | 'home'>, string>> = {
+const TEXTS: Readonly<Record<Exclude<Standing, 'starting' | 'home' | 'unfit-schema'>, string>> = {
   replaced:
     'PostgreSQL is a server that has been replaced: it is counted as unavailable until the present one is reached',
   'unknown-epoch':
@@ -19,15 +19,16 @@ const UNTOLD =
 let hasStrayed = false;
 
 /** One line for each change, which names both databases if there are two. */
-export const reportStanding: OnStanding = (standing, identity, owner) => {
+export const reportStanding: OnStanding = (standing, { identity, owner, reason }) => {
   if (standing === 'starting') return;
   if (standing === 'home') {
-    if (hasStrayed) logger.log('PostgreSQL and Redis belong together again');
+    if (hasStrayed) logger.log('the database is used again');
     hasStrayed = false;
     if (identity && identity.server === undefined) logger.warn(UNTOLD);
     return;
   }
   hasStrayed = true;
+  if (standing === 'unfit-schema') return logger.error(`not ready: ${reason}`);
   const here = identity ? [`PostgreSQL: database ${identity.databaseId}, epoch ${identity.epoch}`] : [];
   const there = owner ? [`Redis: database ${owner.databaseId}, epoch ${owner.epoch}`] : [];
   const which = [...here, ...there].join('; ');

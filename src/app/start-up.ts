@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { isOutage, StoreError } from '../core/ports/store-error';
+import { UnfitSchemaError } from '../core/ports/unfit-schema-error';
 import type { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import type { BackgroundJobs } from '../inbound/background/background-jobs';
 import type { DependencyWatch } from '../inbound/health/dependency-watch';
@@ -26,6 +27,8 @@ export class StartUp {
     private readonly watch: DependencyWatch,
     private readonly jobs: BackgroundJobs,
     private readonly project: ProjectChanges,
+    /** Whether this replica may change the schema. Otherwise it waits until that is done. */
+    private readonly migrates: boolean,
     private readonly redis?: RedisConnection,
   ) {}
 
@@ -52,20 +55,27 @@ export class StartUp {
     let warning: string | undefined;
     while (!this.lifecycle.isLeaving) {
       try {
-        const migrated = await this.postgres.migrate();
+        const migrated = await this.postgres.migrate(this.migrates);
         if (migrated.length > 0) this.postgresLogger.log(`migrated: ${migrated.join(', ')}`);
         if (warning !== undefined) this.postgresLogger.log('the schema is there');
         if (await this.isAtHome()) return this.lifecycle.started();
         await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
       } catch (error) {
-        const servesWithout = this.redis !== undefined && isOutage(error) && (await this.isAtHome());
-        if (servesWithout) this.serveWithoutPostgres();
-        const known = warning;
-        warning = `cannot migrate yet${servesWithout ? ', serving without PostgreSQL' : ''}: ${causeOf(error)}`;
-        if (warning !== known) this.postgresLogger.warn(warning);
+        // The projection reports it, and uses no store until it has found the schema fit.
+        if (error instanceof UnfitSchemaError) this.project.refuse(error);
+        else warning = await this.goOnWithout(error, warning);
         await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
       }
     }
+  }
+
+  /** Returns the warning about it, which is not repeated. */
+  private async goOnWithout(error: unknown, known: string | undefined): Promise<string> {
+    const servesWithout = this.redis !== undefined && isOutage(error) && (await this.isAtHome());
+    if (servesWithout) this.serveWithoutPostgres();
+    const warning = `cannot migrate yet${servesWithout ? ', serving without PostgreSQL' : ''}: ${causeOf(error)}`;
+    if (warning !== known) this.postgresLogger.warn(warning);
+    return warning;
   }
 
   /** Whether Redis, if it can be reached, belongs to the database that is reached, or was reached under its address. */

@@ -8,6 +8,7 @@ import { isoTime } from '../core/domain/domain-event';
 import { ReplayWrite, type ReplayOutcome } from '../core/use-cases/upkeep/replay-write';
 import { versionOf } from '../outbound/redis/journal-entry';
 import type { DeadLetter, DeadLetters } from '../outbound/redis/dead-letters';
+import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { RedisConnection } from '../outbound/redis/redis-connection';
 import { refuseMore, UsageError, type Command } from './command';
 import { eventOf } from './event-of';
@@ -43,6 +44,8 @@ export const replayDeadLetters: Command = {
     const module = UseCasesModule.register({ ...config, nats: undefined }, await openDatabase(config));
     const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
     try {
+      // Another version must not write.
+      await context.get(PostgresConnection).migrate(false);
       await context.get(RedisConnection).waitUntilReady(REDIS_TIMEOUT_MS);
       const replay = context.get(ReplayWrite);
       await forEach(chosen, async ({ entry }) => {

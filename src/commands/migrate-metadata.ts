@@ -24,7 +24,7 @@ export const migrateMetadata: Command = {
     const module = UseCasesModule.register({ ...config, nats: undefined }, await openDatabase(config));
     const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
     try {
-      await context.get(PostgresConnection).migrate();
+      await context.get(PostgresConnection).migrate(config.migrates);
       // A cache that is not told would go on answering without the new attachments.
       if (config.redis) await context.get(RedisConnection).waitUntilReady(REDIS_TIMEOUT_MS);
       const project = context.get(ProjectChanges);

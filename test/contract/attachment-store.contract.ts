@@ -47,6 +47,9 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
       return harness.attachments.list({ taskId, organization: ORGANIZATION, ...defaults, ...query }, TIMEOUT_MS);
     };
 
+    const outlines = (id = taskId, nowMs = NOW_MS) =>
+      harness.attachments.outlines({ taskId: id, organization: ORGANIZATION, nowMs }, TIMEOUT_MS);
+
     describe('an attachment that is put', () => {
       const bodies: Omit<AttachmentDraft, 'taskId' | 'key'>[] = [
         { type: 'markdown', content: '# Größe 𝒳\n' },
@@ -305,7 +308,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         expect(await list({ nowMs: EXPIRES_MS - 1 })).toMatchObject({ totalCount: 2 });
         expect(await list({ nowMs: EXPIRES_MS })).toEqual({ attachments: [other.attachment], totalCount: 1 });
         expect(await list({ nowMs: EXPIRES_MS, type: 'text' })).toEqual({ attachments: [], totalCount: 0 });
-        expect(await harness.attachments.outlines(taskId, ORGANIZATION, EXPIRES_MS, TIMEOUT_MS)).toHaveLength(1);
+        expect(await outlines(taskId, EXPIRES_MS)).toHaveLength(1);
         expect((await harness.tasks.get(taskId, ORGANIZATION, EXPIRES_MS, TIMEOUT_MS))?.attachmentCount).toBe(1);
       });
 
@@ -371,7 +374,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
             found: [],
           });
           expect(await list({ taskId: id })).toBeUndefined();
-          expect(await harness.attachments.outlines(id, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toBeUndefined();
+          expect(await outlines(id, NOW_MS)).toBeUndefined();
           expect(await harness.eventsOf(id)).toEqual(before);
         },
       );
@@ -434,7 +437,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
           { ...text.attachment, content: undefined, bytes: 2 },
         ];
         expect((await list({ includeBodies: false }))?.attachments).toEqual(bare);
-        expect(await harness.attachments.outlines(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual(bare);
+        expect(await outlines(taskId, NOW_MS)).toEqual(bare);
       });
 
       it('returns the total count even beyond the last page', async () => {
@@ -478,8 +481,8 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
               expect(await list({ taskId: task.id, ...one })).toEqual(expected);
             }
             const inKeyOrder = puts.map(({ attachment }) => attachment.key).sort(byBytes);
-            const outlines = await harness.attachments.outlines(task.id, ORGANIZATION, NOW_MS, TIMEOUT_MS);
-            expect(outlines?.map(({ key }) => key)).toEqual(inKeyOrder);
+            const found = await outlines(task.id, NOW_MS);
+            expect(found?.map(({ key }) => key)).toEqual(inKeyOrder);
           }),
           { numRuns: 25 },
         );

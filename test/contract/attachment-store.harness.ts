@@ -14,7 +14,7 @@ import type { JournaledWrite } from '../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { TaskStore } from '../../src/core/ports/task-store';
-import type { TaskDeletion } from '../../src/core/ports/tree-deletion';
+import type { DoomedTask, TaskDeletion } from '../../src/core/ports/tree-deletion';
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
 import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
 import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
@@ -116,7 +116,7 @@ export async function storedTask(
 }
 
 /** The deletion of each task of a tree, as a use case describes it. */
-export function describeDeletion(tasks: readonly Task[]): TaskDeletion[] {
+export function describeDeletion(tasks: readonly DoomedTask[]): TaskDeletion[] {
   return tasks.map(({ id, status }) => {
     const stamp = { version: 2000, op: randomUUID() };
     const deleted = taskDeleted(id, { by: 'bob', nowMs: NOW_MS, instanceId: 'replica-1', eventId: stamp.op });

@@ -51,7 +51,11 @@ async function onDatabase(database: Database, publisher?: PublisherSession): Pro
     outbox: new PostgresOutbox(connection, publisher),
     expired: new PostgresExpiredAttachmentStore(connection),
     nowMs: () => Date.now(),
-    age: (ms) => connection.query("UPDATE outbox SET at = at - $1 * interval '1 ms'", [ms]),
+    age: async (ms) => {
+      for (const table of ['outbox_history', 'outbox_waiting']) {
+        await connection.query(`UPDATE ${table} SET at = at - $1 * interval '1 ms'`, [ms]);
+      }
+    },
     close: async () => {
       await publisher?.close();
       await connection.close();

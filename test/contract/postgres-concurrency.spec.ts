@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { taskCompleted, taskCreated } from '../../src/core/domain/domain-event';
-import { completeTask, type Task } from '../../src/core/domain/task';
+import { completeTask } from '../../src/core/domain/task';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import { StoreError } from '../../src/core/ports/store-error';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
@@ -148,7 +148,7 @@ describe('writers that meet on PostgreSQL', () => {
   it('wait for a deletion, and find the task missing after it', async () => {
     const { id } = await storedTask(harness);
     const blocked: Promise<unknown>[] = [];
-    const describe = (tasks: readonly Task[]) => {
+    const describe = (tasks: Parameters<typeof describeDeletion>[0]) => {
       blocked.push(put(id, 'k'), insertBelow(id));
       return describeDeletion(tasks);
     };

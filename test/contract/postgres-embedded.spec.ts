@@ -57,7 +57,10 @@ describe('the embedded database', () => {
 
     const harness = await databaseHarness(await openEmbeddedDatabase(directory));
     try {
-      const stored = await harness.attachments.outlines('t', 'acme', Date.now(), TIMEOUT_MS);
+      const stored = await harness.attachments.outlines(
+        { taskId: 't', organization: 'acme', nowMs: Date.now() },
+        TIMEOUT_MS,
+      );
       const keys = new Set(stored?.map(({ key }) => key));
       expect(acknowledged.filter((key) => !keys.has(key))).toEqual([]);
       expect((await harness.eventsOf('t')).length).toBe(1 + keys.size);

@@ -6,8 +6,11 @@ import type { Database } from '../../src/outbound/postgres/database';
 import { openMemoryDatabase } from '../../src/outbound/postgres/embedded-database';
 import { revertMigrations, runMigrations } from '../../src/outbound/postgres/migrate';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
+import { PublisherSession } from '../../src/outbound/postgres/publisher-session';
+import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { sqlMigrations } from '../../src/outbound/postgres/sql-migrations';
+import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
 
@@ -23,6 +26,9 @@ const LATER = [
   'EventsOfAnOrganization1763683200011',
   'JudgedByTheJournal1763683200020',
   'DrainAttachments1763683200021',
+  'EndedEpochs1763683200030',
+  'SchemaCompatibility1763683200040',
+  'OutboxByDay1763683200050',
 ];
 
 describe('migrations', () => {
@@ -32,7 +38,9 @@ describe('migrations', () => {
   });
   afterAll(() => server?.stop());
 
-  const emptyDatabase = async () => serverDatabase({ url: await server.createDatabase(), poolSize: 2 });
+  /** Sessions of the test are none of the service. */
+  const emptyDatabase = async () =>
+    serverDatabase({ url: `${await server.createDatabase()}?application_name=test`, poolSize: 2 });
   const objects = (connection: PostgresConnection) =>
     connection.query(`
       SELECT relname AS name FROM pg_class
@@ -114,6 +122,33 @@ describe('migrations', () => {
       }
     });
 
+    it('keep the events of an earlier release, and what of them waits to be published', async () => {
+      const database = await open();
+      const connection = new PostgresConnection(database);
+      try {
+        await runEarlierRelease(database);
+        const harness = postgresHarness(connection);
+        const { id: taskId } = await storedTask(harness);
+        // The clock of the server was ahead when the last one was recorded.
+        await connection.query(
+          `INSERT INTO outbox (op_id, task_id, kind, event, published, at)
+           SELECT gen_random_uuid(), $1, 'task', json_build_object('nth', nth), nth = 2, now() + days * interval '1 day'
+           FROM (VALUES (2, -9), (3, -8), (4, 5)) AS events(nth, days) ORDER BY nth`,
+          [taskId],
+        );
+        await runMigrations(database);
+
+        const next = await storedTask(harness);
+        const events = await connection.query<{ published: boolean }>('SELECT published FROM outbox ORDER BY seq');
+        expect(events.map(({ published }) => published)).toEqual([false, true, false, false, false]);
+        const waiting = (await new PostgresOutbox(connection).unpublished(10)) ?? [];
+        expect(waiting.map((one) => one.taskId)).toEqual([taskId, taskId, taskId, next.id]);
+        expect(waiting.slice(1, 3).map(({ event }) => event)).toEqual([{ nth: 3 }, { nth: 4 }]);
+      } finally {
+        await connection.close();
+      }
+    });
+
     it('are undone if an earlier release recorded them, and no release takes them for done after that', async () => {
       const database = await open();
       const connection = new PostgresConnection(database);
@@ -177,7 +212,7 @@ describe('migrations', () => {
   });
 
   it('ignore a table `migrations` that they may not read', async () => {
-    const url = await server.createDatabase();
+    const url = `${await server.createDatabase()}?application_name=test`;
     const owner = new PostgresConnection(serverDatabase({ url, poolSize: 2 }));
     try {
       await owner.query(
@@ -229,6 +264,58 @@ describe('migrations', () => {
       await connection.query('CREATE TABLE outbox (seq bigint)');
       await expect(runMigrations(database)).rejects.toMatchObject({ store: 'postgres', outcome: 'failed' });
       expect(await objects(connection)).toEqual([{ name: 'outbox' }]);
+    } finally {
+      await connection.close();
+    }
+  });
+
+  it('are not undone while a session of a replica is there, whatever its name', async () => {
+    const url = await server.createDatabase();
+    const database = serverDatabase({ url, poolSize: 1 });
+    await runMigrations(database);
+    const replica = new PostgresConnection(serverDatabase({ url, poolSize: 1 }));
+    const renamed = new PublisherSession(`${url}?application_name=mine`);
+    const inUse = {
+      name: 'UnfitSchemaError',
+      reason: 'the service is connected to the database (sessions: 1, from 127.0.0.1): stop it first',
+    };
+    try {
+      await replica.query('SELECT FROM tasks');
+      await expect(revertMigrations(database)).rejects.toMatchObject(inUse);
+      await replica.close();
+      await renamed.lead(() => Promise.resolve());
+      await expect(revertMigrations(database)).rejects.toMatchObject(inUse);
+      await renamed.close();
+      await until('the session has ended', () =>
+        revertMigrations(database).then(
+          () => true,
+          () => false,
+        ),
+      );
+    } finally {
+      await replica.close();
+      await renamed.close();
+    }
+  });
+
+  it('are undone all or none: not one, if a later release has made another, or if one cannot be undone', async () => {
+    const database = await emptyDatabase();
+    const connection = new PostgresConnection(database);
+    try {
+      await runMigrations(database);
+      const created = await objects(connection);
+      await connection.query(`INSERT INTO dossier_migrations ("timestamp", name) VALUES (9999999999999, 'Later')`);
+      await expect(revertMigrations(database)).rejects.toMatchObject({
+        reason: expect.stringContaining('Later') as unknown,
+      });
+      await connection.query(`DELETE FROM dossier_migrations WHERE name = 'Later'`);
+      await connection.query('CREATE VIEW mine AS SELECT id FROM tasks');
+      await expect(revertMigrations(database)).rejects.toMatchObject({ outcome: 'failed' });
+      expect(await objects(connection)).toEqual(created);
+      expect(await recordsIn(connection, 'dossier_migrations')).toHaveLength(EARLIER.length + LATER.length);
+      await connection.query('DROP VIEW mine');
+      await revertMigrations(database);
+      expect(await objects(connection)).toEqual([]);
     } finally {
       await connection.close();
     }

@@ -198,6 +198,29 @@ describe('PostgresConnection', () => {
     }
   });
 
+  it('pings a server that refuses the pool its sessions as one that is unavailable', async () => {
+    const limit = (connections: number) =>
+      connected(server.port, (connection) => connection.query(`ALTER ROLE limited CONNECTION LIMIT ${connections}`));
+    await connected(server.port, (connection) => connection.query('CREATE ROLE limited LOGIN'));
+    await limit(1);
+    const url = `postgres://limited@127.0.0.1:${server.port}/postgres`;
+    const connection = new PostgresConnection(serverDatabase({ url, poolSize: 3 }));
+    try {
+      // The session of the pings is the only one that the role may have.
+      await connection.ping(PING_TIMEOUT_MS);
+      const refused = {
+        outcome: 'unavailable',
+        reason: expect.stringContaining('too many connections for role') as unknown,
+      };
+      await expect(connection.query('SELECT 1')).rejects.toMatchObject(refused);
+      await expect(connection.ping(PING_TIMEOUT_MS)).rejects.toMatchObject(refused);
+      await limit(10);
+      await connection.ping(PING_TIMEOUT_MS);
+    } finally {
+      await connection.close();
+    }
+  });
+
   it('takes a ping of seconds for a response, and ends no session of the pool after one that takes too long', async () => {
     const proxy = await startFaultProxy(server.port);
     const sessions = () =>

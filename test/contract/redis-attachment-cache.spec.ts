@@ -5,6 +5,7 @@ import { versionAt } from '../../src/core/domain/version';
 import { putChange, type Fill, type PageRequest, type ProjectionCursor } from '../../src/core/ports/attachment-cache';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
+import { CountingRoom } from '../support/counting-room';
 import { startCountingProxy } from '../support/counting-proxy';
 import { openRedisHarness, type RedisCacheHarness } from '../support/redis-cache-harness';
 import { oneOfEachType, sampleAttachment } from '../support/sample-attachment';
@@ -366,8 +367,7 @@ describe('attachment cache in Redis', () => {
       ).toBe(1);
       expect(await roundTrips(counted.readTask(taskId))).toBe(1);
       expect(await roundTrips(counted.readPage(requestFor()))).toBe(1);
-      const noGuess = { guess: () => 0, take: () => undefined };
-      expect(await roundTrips(counted.readPage(requestFor({ room: noGuess })))).toBe(2);
+      expect(await roundTrips(counted.readPage({ ...requestFor(), room: new CountingRoom() }))).toBe(2);
       expect(await roundTrips(counted.readPage(requestFor({ includeBodies: false })))).toBe(1);
       expect(await roundTrips(counted.readPage(requestFor({ offset: 3 })))).toBe(1);
       expect(await roundTrips(counted.apply(putChange({ ...a, version: floor + 2 })))).toBe(1);

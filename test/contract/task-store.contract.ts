@@ -6,6 +6,7 @@ import { MAX_ATTACHMENTS_PER_TASK } from '../../src/core/domain/limits';
 import { cancelTask, completeTask, updateTask, type Task, type TaskUpdates } from '../../src/core/domain/task';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { TaskListQuery } from '../../src/core/ports/task-store';
+import type { DoomedTask } from '../../src/core/ports/tree-deletion';
 import {
   aDeletion,
   aPut,
@@ -447,15 +448,17 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         }
         const before = (await harness.eventsOf(...tree.map(({ id }) => id))).length;
 
-        const seen: Task[] = [];
-        const describe = (tasks: readonly Task[]) => {
+        const seen: DoomedTask[] = [];
+        const describe = (tasks: readonly DoomedTask[]) => {
           seen.push(...tasks);
           return describeDeletion(tasks);
         };
         const deletions = await deleteTree(harness, root.id, { describe });
 
-        expect(seen).toEqual([root, expect.anything(), expect.anything(), working]);
-        expect(seen).toEqual(expect.arrayContaining(tree));
+        // No more: the metadata of all tasks of a step may be larger than the memory.
+        const doomed = (task: Task) => ({ id: task.id, status: task.status });
+        expect(seen).toEqual([doomed(root), expect.anything(), expect.anything(), doomed(working)]);
+        expect(seen).toEqual(expect.arrayContaining(tree.map(doomed)));
         expect(deletions?.map(({ taskId }) => taskId)).toEqual(seen.map(({ id }) => id));
         for (const { id } of tree) {
           expect(await get(id)).toBeUndefined();

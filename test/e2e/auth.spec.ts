@@ -8,6 +8,7 @@ import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import { runProgram, startService, type Environment, type RpcReply, type Service } from '../support/service';
 import { withRedis } from '../support/setups';
 
@@ -60,7 +61,7 @@ beforeAll(async () => {
   writeKeys(ENTRIES);
   [postgres, redis, nats] = await Promise.all([startPostgres(), startRedis(), startNats()]);
   service = await startService({
-    DATABASE_URL: await postgres.createDatabase(),
+    DATABASE_URL: (await createRuntimeDatabase(postgres)).url,
     REDIS_URL: redis.url,
     NATS_URL: nats.url,
     API_KEYS_FILE: keysFile,

@@ -1,20 +1,18 @@
-import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
 import { startNats } from '../support/nats-server';
+import { keyOf, writeOrganizationKeys } from '../support/organization-keys';
 import { until } from '../support/poll';
 import { SETUPS, type Setup } from '../support/setups';
 import type { RpcReply, Service } from '../support/service';
+import { untilServedOverNats } from '../support/until-served-over-nats';
 
-const ORGANIZATIONS = ['greedy', 'modest'];
-const GREEDY = { 'x-api-key': 'key of greedy' };
-const MODEST = { 'x-api-key': 'key of modest' };
+const GREEDY = keyOf('greedy');
+const MODEST = keyOf('modest');
 
 const MIB = 1024 * 1024;
-const BODY = 'x'.repeat(MIB - 1);
+/** One character that Latin-1 lacks: in memory the text takes twice its bytes. */
+const BODY = `€${'x'.repeat(MIB - 3)}`;
 const SMALL_HEAP = { NODE_OPTIONS: '--max-old-space-size=192' };
 const TYPED = ['REPLY_TOO_LARGE', 'OVERLOADED'];
 const list = (limit: number, id = 1) => ({
@@ -31,17 +29,11 @@ async function codesOf(service: Service, message: object): Promise<unknown[]> {
 }
 
 describe.each(SETUPS)('what callers may hold of a small heap, $name', ({ open }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'dossier-keys-'));
+  const keys = writeOrganizationKeys('greedy', 'modest');
   let setup: Setup;
 
   beforeAll(async () => {
-    const keys = ORGANIZATIONS.map((organization) => {
-      const sha256 = createHash('sha256').update(`key of ${organization}`).digest('hex');
-      return { id: organization, name: 'tester', organization, role: 'admin', sha256 };
-    });
-    const path = join(folder, 'keys.json');
-    writeFileSync(path, JSON.stringify(keys));
-    setup = await open({ ...SMALL_HEAP, API_KEYS_FILE: path });
+    setup = await open({ ...SMALL_HEAP, API_KEYS_FILE: keys.path });
     await setup.service.result('task.create', { id: 'large', text: 'x' }, GREEDY);
     await setup.service.result('task.create', { id: 'small', text: 'x' }, MODEST);
     for (let i = 0; i < 100; i++) {
@@ -51,7 +43,7 @@ describe.each(SETUPS)('what callers may hold of a small heap, $name', ({ open })
   }, 120_000);
   afterAll(async () => {
     await setup?.close();
-    rmSync(folder, { recursive: true, force: true });
+    keys.remove();
   });
 
   /** Meanwhile another caller is served all the time. */
@@ -120,6 +112,7 @@ it('replies over NATS are bounded, too', async () => {
   const setup = await (SETUPS[0] as (typeof SETUPS)[0]).open({ ...SMALL_HEAP, NATS_URL: nats.url });
   const client = await connect({ servers: nats.url });
   try {
+    await untilServedOverNats(nats.url);
     await setup.service.result('task.create', { id: 'large', text: 'x' });
     for (let i = 0; i < 40; i++) {
       await setup.service.result('task.create_attachment', {

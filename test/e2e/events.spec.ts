@@ -6,6 +6,7 @@ import { startFaultProxy, type FaultProxy } from '../support/fault-proxy';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import { startService, type Service } from '../support/service';
 import { SETUPS, type Setup } from '../support/setups';
 
@@ -51,7 +52,7 @@ describe('events on NATS', () => {
       });
     }
     await subscriber.flush();
-    const databaseUrl = await postgres.createDatabase();
+    const { url: databaseUrl } = await createRuntimeDatabase(postgres);
     for (let nth = 1; nth <= count; nth++) {
       const natsUrl = nth === 1 ? `nats://127.0.0.1:${toNats.port}` : nats.url;
       const environment = { DATABASE_URL: databaseUrl, NATS_URL: natsUrl, INSTANCE_ID: `instance-${nth}` };
@@ -198,6 +199,43 @@ describe('events on NATS', () => {
     await until('the alert is over', async () => (await waiting()) === '0');
   });
 
+  it('wait if the stream of the operator lacks their subjects, and log, readiness and metrics name the cause', async () => {
+    await open(0);
+    const { streams } = await jetstreamManager(subscriber);
+    await streams.add({ name: 'TASK_EVENTS', subjects: ['task.updated'] });
+    const environment = { DATABASE_URL: await postgres.createDatabase(), NATS_URL: nats.url };
+    for (const INSTANCE_ID of ['one', 'two']) replicas.push(await startService({ ...environment, INSTANCE_ID }));
+    const [one, two] = replicas as [Service, Service];
+    await one.result('task.create', { id: 'a', text: 'x' });
+    const cause = /the stream TASK_EVENTS lacks the subjects task\.attachment_created, [^"]*task\.created/;
+    await until('the log names it', () =>
+      replicas.some(({ logLines }) => logLines.some((line) => line.includes('publish events') && cause.test(line))),
+    );
+    for (const replica of replicas) {
+      const { status, text: details } = await until('readiness names it', async () => {
+        const reply = await replica.fetch('/readyz');
+        return cause.test(reply.text) && reply;
+      });
+      expect([status, JSON.parse(details)]).toMatchObject([
+        200,
+        { details: { nats: { status: 'degraded', state: 'up' } } },
+      ]);
+    }
+    const sampleOf = async (replica: Service, name: string) =>
+      Number(new RegExp(`^${name} (\\d+)$`, 'm').exec((await replica.fetch('/metrics')).text)?.[1]);
+    const totalOf = async (name: string) => (await sampleOf(one, name)) + (await sampleOf(two, name));
+    expect(await totalOf('dossier_publish_failures_total')).toBeGreaterThan(0);
+    expect(replicas.flatMap(({ logLines }) => logLines).join()).not.toMatch(/jetstream is not enabled/i);
+
+    await streams.update('TASK_EVENTS', { subjects: ['task.*', 'task.attachment.*'] });
+    await until('it is stored', async () => (await streams.info('TASK_EVENTS')).state.messages > 0);
+    await until('one of them publishes', async () => (await totalOf('dossier_publisher_leader')) === 1);
+    const leader = (await sampleOf(one, 'dossier_publisher_leader')) === 1 ? one : two;
+    await leader.kill();
+    const next = leader === one ? two : one;
+    await until('the other one publishes', async () => (await sampleOf(next, 'dossier_publisher_leader')) === 1);
+  });
+
   it('are sent without JetStream, with one warning, if the server does not enable it', async () => {
     await open(1, { jetStream: false });
     const [service] = replicas as [Service];
@@ -309,6 +347,21 @@ describe('GET /events of the embedded service', () => {
     }
     reader = await EventReader.open(setup.service.url, { query: `?lastEventId=${encodeURIComponent(before)}` });
     expect(keys(await reader.events(4))).toEqual(expected);
+  });
+
+  it('begins with the id that the reader gave: it may disconnect before the events that follow', async () => {
+    await create('given');
+    reader = await EventReader.open(setup.service.url, { query: '?taskId=given' });
+    const given = reader.lastEventId as string;
+    await attach('given', 'k');
+    await reader.events(1);
+    const { body } = await fetch(`${setup.service.url}/events?taskId=given`, { headers: { 'last-event-id': given } });
+    let received = '';
+    for await (const chunk of body as ReadableStream<Uint8Array>) {
+      received += Buffer.from(chunk).toString();
+      if (received.includes('data: ')) break;
+    }
+    expect(received.split('\n\n')[0]).toBe(`: following\nid: ${given}`);
   });
 
   it.each([

@@ -200,7 +200,7 @@ describe('the migration command', () => {
     });
 
   it('migrates up, does nothing the second time, migrates down, and up once more', async () => {
-    const expected = expect.arrayContaining(['tasks', 'task_attachments', 'outbox']) as unknown;
+    const expected = expect.arrayContaining(['tasks', 'task_attachments', 'outbox_history']) as unknown;
     expect(await migrate()).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('migrated: ') as unknown,
@@ -208,8 +208,29 @@ describe('the migration command', () => {
     });
     expect(await tables()).toEqual(expected);
     expect(await migrate('up')).toEqual({ code: 0, stdout: 'up: nothing left to do\n', stderr: '' });
-    expect(await migrate('down')).toMatchObject({ code: 0, stderr: '' });
+    await withPostgres(databaseUrl, (client) =>
+      client.query(
+        "INSERT INTO tasks (id, deleted_version, deleted_op, deleted_at) VALUES ('t', 2, gen_random_uuid(), now())",
+      ),
+    );
+    const all = '0 tasks, 0 attachments and 0 unpublished events of the database test_1';
+    expect(await migrate('down')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `migrate: down would delete the schema and ${all}, for good. To do so, add --yes-delete-everything\n`,
+    });
+    expect(await tables()).toEqual(expected);
+    expect(await migrate('down', '--yes-delete-everything')).toEqual({
+      code: 0,
+      stdout: `down: the schema is gone, and ${all}\n`,
+      stderr: '',
+    });
     expect(await tables()).toEqual([]);
+    expect(await migrate('down', '--yes-delete-everything')).toEqual({
+      code: 0,
+      stdout: 'down: nothing left to do\n',
+      stderr: '',
+    });
     expect(await migrate('up')).toMatchObject({ code: 0, stderr: '' });
     expect(await tables()).toEqual(expected);
   });
@@ -219,11 +240,24 @@ describe('the migration command', () => {
     async (word) => {
       await migrate('up');
       const { code, stdout, stderr } = await migrate('down', word);
-      expect(stdout + stderr).toContain('usage: dossier migrate [up|down]');
+      expect(stdout + stderr).toContain('usage: dossier migrate [up|down --yes-delete-everything]');
       expect(code).toBe(word === '--help' || word === '-h' ? 0 : 1);
       expect(await migrate('up')).toEqual({ code: 0, stdout: 'up: nothing left to do\n', stderr: '' });
     },
   );
+
+  it('removes nothing while a replica is there, and says from where', async () => {
+    const replica = await startService({ DATABASE_URL: databaseUrl });
+    try {
+      await replica.result('task.create', { id: 'kept', text: 'x' });
+      const { code, stdout, stderr } = await migrate('down', '--yes-delete-everything');
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(/^migrate: the service is connected .*127\.0\.0\.1\): stop it first\n$/);
+      expect(await replica.result('task.get', { id: 'kept' })).toMatchObject({ id: 'kept' });
+    } finally {
+      await replica.kill();
+    }
+  });
 
   it('reports an unknown direction or an unavailable database in one line, with an exit code', async () => {
     const wrongWay = await migrate('sideways');

@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import { startService, type HttpReply, type RpcReply, type Service } from '../support/service';
 
 const PING = JSON.stringify({ jsonrpc: '2.0', method: 'task.get', params: { id: 'missing' }, id: 1 });
@@ -31,11 +32,11 @@ describe('load shedding by the number of calls in flight', () => {
 
   beforeAll(async () => {
     [postgres, nats] = await Promise.all([startPostgres(), startNats({ jetStream: false })]);
-    const databaseUrl = await postgres.createDatabase();
-    const environment = { DATABASE_URL: databaseUrl, NATS_URL: nats.url, MAX_IN_FLIGHT: '2' };
+    const { url, adminUrl } = await createRuntimeDatabase(postgres);
+    const environment = { DATABASE_URL: url, NATS_URL: nats.url, MAX_IN_FLIGHT: '2' };
     [service, client] = await Promise.all([startService(environment), connect({ servers: nats.url })]);
     await service.result('task.create', { id: 'locked', text: 'x' });
-    lock = new Client({ connectionString: databaseUrl });
+    lock = new Client({ connectionString: adminUrl });
     await lock.connect();
     await until('the service listens to NATS', () => requestOverNats().catch(() => undefined));
   });

@@ -6,6 +6,7 @@ import { connect, nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { startNats, startNatsCluster, type NatsCluster, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import { startService, type Environment, type Members, type Service } from '../support/service';
 
 /** Requests must get replies again within this time after an outage. */
@@ -19,7 +20,7 @@ const started: { stop(): Promise<unknown> }[] = [];
 
 beforeAll(async () => {
   postgres = await startPostgres();
-  databaseUrl = await postgres.createDatabase();
+  ({ url: databaseUrl } = await createRuntimeDatabase(postgres));
 });
 afterEach(async () => {
   for (const one of started.splice(0).reverse()) await one.stop();

@@ -15,7 +15,9 @@ import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import { startService, type Members, type RpcError, type Service } from '../support/service';
+import { untilServedOverNats } from '../support/until-served-over-nats';
 
 const CALLER = { 'x-instance-id': 'tester' };
 /** Below the server's own limit of 1 MiB, so that some payloads lie between the two limits. */
@@ -55,7 +57,7 @@ beforeAll(async () => {
   // Nest's client would log its connection.
   Logger.overrideLogger(false);
   [postgres, redis, nats] = await Promise.all([startPostgres(), startRedis(), startNats()]);
-  const databaseUrl = await postgres.createDatabase();
+  const { url: databaseUrl } = await createRuntimeDatabase(postgres);
   const start = (instanceId: string) =>
     startService({
       INSTANCE_ID: instanceId,
@@ -68,7 +70,7 @@ beforeAll(async () => {
   client = await connect({ servers: nats.url });
   nest = ClientProxyFactory.create({ transport: Transport.NATS, options: { servers: [nats.url] } });
   await nest.connect();
-  await until('both replicas answer', async () => (await discovered('PING')).length === 2);
+  await untilServedOverNats(nats.url, 2);
   expect(await viaBareParams('task.create', { id: TASK, text: 'over NATS' })).toHaveProperty('result');
 });
 
@@ -498,13 +500,12 @@ describe('a service with API keys on NATS', () => {
     writeFileSync(join(folder, 'keys.json'), JSON.stringify([entry('read'), entry('write')]));
     guardedNats = await startNats();
     guarded = await startService({
-      DATABASE_URL: await postgres.createDatabase(),
+      DATABASE_URL: (await createRuntimeDatabase(postgres)).url,
       NATS_URL: guardedNats.url,
       API_KEYS_FILE: join(folder, 'keys.json'),
     });
     guardedClient = await connect({ servers: guardedNats.url });
-    const isServed = async () => (await requestMany(guardedClient, '$SRV.PING.dossier', 1)).length === 1;
-    await until('the service answers', isServed);
+    await untilServedOverNats(guardedNats.url);
   });
   afterAll(async () => {
     await guardedClient?.close();

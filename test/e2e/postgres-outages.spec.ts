@@ -1,5 +1,6 @@
 import { nextMillisecond, until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import { launchService, startService, type Environment, type Service } from '../support/service';
 import { openOnServers, untilCached, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
@@ -308,7 +309,7 @@ describe('a service with an in-process cache whose PostgreSQL goes down', () => 
 
   beforeAll(async () => {
     postgres = await startPostgres();
-    environment = { DATABASE_URL: await postgres.createDatabase() };
+    environment = { DATABASE_URL: (await createRuntimeDatabase(postgres)).url };
     service = await startService(environment);
     await service.result('task.create', { id: 't', text: 'x' });
     await put(service, 't', 'a', 1);

@@ -5,6 +5,7 @@ import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import {
   runProgram,
   startService,
@@ -13,6 +14,7 @@ import {
   type RpcReply,
   type Service,
 } from '../support/service';
+import { untilServedOverNats } from '../support/until-served-over-nats';
 
 const RATE_LIMITS = 'task.get=3/60s,task.list=2/60s,task.cancel=1/3s,task.delete=2/60s';
 const MISSING = { id: 'missing' };
@@ -30,7 +32,7 @@ const STORES = [
 
 async function openServers(): Promise<Stores & { postgres: PostgresServer; redis: RedisServer }> {
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
-  const environment = { DATABASE_URL: await postgres.createDatabase(), REDIS_URL: redis.url };
+  const environment = { DATABASE_URL: (await createRuntimeDatabase(postgres)).url, REDIS_URL: redis.url };
   return { environment, postgres, redis, close: () => Promise.all([postgres.stop(), redis.stop()]) };
 }
 
@@ -250,6 +252,7 @@ describe('rate limits of several replicas', () => {
       startService({ ...shared, API_KEYS_FILE: keys.path, REDIS_URL: `redis://127.0.0.1:${proxy.port}` }),
       startService({ ...shared, API_KEYS_FILE: keys.path }),
     ]);
+    await untilServedOverNats(nats.url, 2);
   });
   afterAll(async () => {
     await Promise.all(replicas.map((replica) => replica.kill()));

@@ -4,6 +4,7 @@ import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
+import { createRuntimeDatabase, type RuntimeDatabase } from '../support/runtime-database';
 import { startService, type Service } from '../support/service';
 import { untilCached, withPostgres, withRedis } from '../support/setups';
 
@@ -16,14 +17,14 @@ let postgres: PostgresServer;
 let redis: RedisServer;
 let nats: NatsServer;
 let service: Service;
-let databaseUrl: string;
+let database: RuntimeDatabase;
 let client: NatsConnection;
 const events: TaskEvent[] = [];
 
 beforeAll(async () => {
   [postgres, redis, nats] = await Promise.all([startPostgres(), startRedis(), startNats()]);
-  databaseUrl = await postgres.createDatabase();
-  service = await startService({ DATABASE_URL: databaseUrl, REDIS_URL: redis.url, NATS_URL: nats.url });
+  database = await createRuntimeDatabase(postgres);
+  service = await startService({ DATABASE_URL: database.url, REDIS_URL: redis.url, NATS_URL: nats.url });
   client = await connect({ servers: nats.url });
   for (const subject of ['task.cancelled', 'task.deleted']) {
     client.subscribe(subject, { callback: (_error, message) => void events.push(message.json<TaskEvent>()) });
@@ -57,7 +58,7 @@ function attachmentsInRedis(): Promise<string> {
 }
 
 function tasksInPostgres(): Promise<string> {
-  return withPostgres(databaseUrl, async (connection) => {
+  return withPostgres(database.adminUrl, async (connection) => {
     const tables = ['tasks', 'task_attachments'].map((table) => connection.query(`SELECT * FROM ${table}`));
     return JSON.stringify((await Promise.all(tables)).map(({ rows }) => rows as unknown[]));
   });

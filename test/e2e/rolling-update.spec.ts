@@ -1,9 +1,13 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findBinary } from '../support/installed-binary';
 import { until } from '../support/poll';
 import { openConnection, rawRequest } from '../support/raw-http';
+import { startRoundRobin } from '../support/round-robin';
 import { runProgram, startService, type Service } from '../support/service';
+import { spawnMortal } from '../support/spawn-mortal';
 
 const DATABASE_URL = 'memory';
 
@@ -41,6 +45,21 @@ it('a signal that comes before anything is opened ends the process with 0', asyn
   expect(exit).toEqual({ code: 0, stdout: '', stderr: '' });
 });
 
+it('a signal that comes so early ends the first process of a container, too', async () => {
+  const unshare = process.getuid?.() === 0 ? findBinary('unshare') : undefined;
+  // A machine that cannot do that runs it as any process.
+  const command = [...(unshare ? [unshare, '--pid', '--fork', '--mount-proc', '--kill-child'] : []), process.execPath];
+  const preloaded = ['--require', join(__dirname, '../support/signal-at-first-listener.js')];
+  const child = spawnMortal(command[0] as string, [...command.slice(1), ...preloaded, 'dist/main.js'], {
+    cwd: join(__dirname, '../..'),
+    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL, PORT: '0' },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => (output += text.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  expect([code, output]).toEqual([0, '']);
+});
+
 it('calls are served as always for the delay after SIGTERM, while /readyz is 503; then the port closes', async () => {
   service = await startService({ DATABASE_URL, SHUTDOWN_DELAY_MS: '3000' });
   await service.result('task.create', { id: 'kept', text: 'x' });
@@ -64,6 +83,48 @@ it('calls are served as always for the delay after SIGTERM, while /readyz is 503
   await until('the port is closed', async () => !(await isListening(url)));
   expect((await service.exit).code).toBe(0);
   expect(reader.received.text).toMatch(/retry: \d+\n\n/);
+});
+
+it('0 of 10,000 calls fail if one of two replicas stops, and load balancers notice it three seconds late', async () => {
+  service = await startService({ DATABASE_URL });
+  const leaving = await startService({ DATABASE_URL, SHUTDOWN_DELAY_MS: '5000' });
+  const balancer = await startRoundRobin([service.url, leaving.url]);
+  const body = '{"jsonrpc":"2.0","method":"task.list","params":{},"id":1}';
+  const outcomes = new Map<string, number>();
+  let calls = 0;
+  let hasExited = false;
+  const call = async () => {
+    const response = await fetch(`${balancer.url}/rpc`, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    });
+    return `${response.status} ${(await response.text()).includes('"result"')}`;
+  };
+  const caller = async () => {
+    while (calls < 10_000 || !hasExited) {
+      calls++;
+      const outcome = await call().catch((error: Error) => String(error.cause));
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    }
+  };
+  try {
+    const callers = Promise.all(Array.from({ length: 8 }, caller));
+    await until('they are at it', () => calls > 500);
+    leaving.signal('SIGTERM');
+    await leaving.until('/readyz', 503);
+    // The lag of the load balancer.
+    await sleep(3000);
+    balancer.remove(leaving.url);
+    expect((await leaving.exit).code).toBe(0);
+    hasExited = true;
+    await callers;
+    expect(Object.fromEntries(outcomes)).toEqual({ '200 true': calls });
+    expect(calls).toBeGreaterThanOrEqual(10_000);
+  } finally {
+    await leaving.kill();
+    await balancer.close();
+  }
 });
 
 it('a refusal has the form of the protocol to the last moment', async () => {

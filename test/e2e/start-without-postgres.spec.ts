@@ -156,3 +156,42 @@ it('a replica whose database does not exist on the server does not complete its 
     await service.kill();
   }
 });
+
+describe('a replica whose DATABASE_URL cannot work is not ready, and names the cause in one line:', () => {
+  const change = (change: (url: URL) => void) => {
+    const url = new URL(servers.databaseUrl);
+    change(url);
+    return url.href;
+  };
+
+  it.each<[string, RegExp, () => string]>([
+    ['a wrong host', /getaddrinfo \w+ nowhere\.invalid/, () => change((url) => (url.hostname = 'nowhere.invalid'))],
+    [
+      'sslmode=require against a server without TLS',
+      /The server does not support SSL connections/,
+      () => change((url) => (url.search = '?sslmode=require')),
+    ],
+    [
+      'a role that has all the connections it may have',
+      /too many connections for role/,
+      () => change((url) => (url.username = 'limited')),
+    ],
+  ])('%s', async (_, cause, databaseUrl) => {
+    const createRole = `
+      DO $$ BEGIN CREATE ROLE limited LOGIN CONNECTION LIMIT 0; EXCEPTION WHEN duplicate_object THEN NULL; END $$`;
+    await withPostgres(servers.databaseUrl, (client) => client.query(createRole));
+    const service = await launchService({ DATABASE_URL: databaseUrl() });
+    try {
+      await until('it has tried', () => warningsOf(service).length > 0);
+      // It asks the server for its health, too, and both go on.
+      await until('it has asked', () =>
+        service.logLines.some((line) => /"ask postgres"/.test(line) && cause.test(line)),
+      );
+      expect(warningsOf(service)).toEqual([expect.stringMatching(cause)]);
+      expect((await service.fetch('/startupz')).status).toBe(503);
+      expect((await service.fetch('/readyz')).status).toBe(503);
+    } finally {
+      await service.kill();
+    }
+  });
+});

@@ -4,6 +4,7 @@ import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
+import { createRuntimeDatabase } from '../support/runtime-database';
 import { startService, type RpcReply, type Service } from '../support/service';
 import { withRedis } from '../support/setups';
 
@@ -25,7 +26,7 @@ describe('two deployments with prefixes on one Redis and one NATS server', () =>
     const start = async (name: string) =>
       startService({
         INSTANCE_ID: name,
-        DATABASE_URL: await postgres.createDatabase(),
+        DATABASE_URL: (await createRuntimeDatabase(postgres)).url,
         REDIS_URL: redis.url,
         REDIS_PREFIX: `${name}:`,
         NATS_URL: nats.url.replace('://', '://p%25ss@'),

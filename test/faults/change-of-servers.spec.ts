@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { EventReader } from '../support/event-reader';
 import { startForwarder, type Forwarder } from '../support/forwarder';
 import { until } from '../support/poll';
 import { startCopy, startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -118,7 +119,10 @@ it('after a dump was restored into a new cluster, with Redis kept, every answer 
   await writeWhatStays(one);
   const dump = execFileSync(join(first().binaries, 'pg_dump'), [urlOn(first().port)], { encoding: 'utf8' });
   await start();
+  const reader = await EventReader.open(one.url);
   await writeWhatIsLost(one);
+  const [lastLost] = (await reader.events(6)).slice(-1);
+  reader.close();
 
   const second = await startPostgres();
   servers.push(second);
@@ -129,6 +133,11 @@ it('after a dump was restored into a new cluster, with Redis kept, every answer 
   forwarder.leadTo(second.port);
   await expectWhatStays();
   await expectToWork();
+  for (const { url } of services) {
+    const resumed = await EventReader.open(url, { lastEventId: lastLost?.id });
+    expect((await resumed.events(3)).map(({ data }) => data.payload['key'])).toEqual(['after', 'after', 'after']);
+    resumed.close();
+  }
   await withPostgres(urlOn(second.port), async (client) => {
     await until('every event is published', async () => {
       const { rowCount } = await client.query('SELECT FROM outbox WHERE NOT published');

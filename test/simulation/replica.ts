@@ -69,6 +69,8 @@ class NoMetrics extends Metrics {
   override listQuery(): void {}
   override attachmentCreated(): void {}
   override eventPublished(): void {}
+  override publishingFailed(): void {}
+  override publisher(): void {}
   override outboxBacklog(): void {}
   override journalBacklog(): void {}
 }
@@ -271,8 +273,8 @@ export class Replica {
           here.attachments.find(refs, organization, nowMs),
         ),
       list: (query, timeoutMs) => this.query('list', witness, timeoutMs, (here) => here.attachments.list(query)),
-      outlines: (taskId, organization, nowMs, timeoutMs) =>
-        this.query('outlines', witness, timeoutMs, (here) => here.attachments.outlines(taskId, organization, nowMs)),
+      outlines: (query, timeoutMs) =>
+        this.query('outlines', witness, timeoutMs, (here) => here.attachments.outlines(query)),
     };
   }
 

@@ -8,6 +8,12 @@ export interface ServerSentEvent {
   readonly data: DomainEvent;
 }
 
+export interface EventReaderOptions {
+  readonly query?: string;
+  readonly lastEventId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Reads server-sent events as a browser does. */
 export class EventReader {
   lastEventId?: string;
@@ -24,9 +30,10 @@ export class EventReader {
   }
 
   /** Resolves when the stream has begun: all later events are received. */
-  static async open(url: string, options: { query?: string; lastEventId?: string } = {}): Promise<EventReader> {
+  static async open(url: string, options: EventReaderOptions = {}): Promise<EventReader> {
     const aborter = new AbortController();
-    const headers = options.lastEventId === undefined ? undefined : { 'last-event-id': options.lastEventId };
+    const headers = { ...options.headers };
+    if (options.lastEventId !== undefined) headers['last-event-id'] = options.lastEventId;
     const response = await fetch(`${url}/events${options.query ?? ''}`, { headers, signal: aborter.signal });
     if (response.status !== 200 || !response.body) throw new Error(`GET /events answered ${response.status}`);
     const reader = new EventReader(response.headers, response.body, aborter);

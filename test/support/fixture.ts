@@ -76,6 +76,8 @@ class CountingMetrics extends Metrics {
   lists = 0;
   readonly created: AttachmentType[] = [];
   readonly published: DomainEventType[] = [];
+  publishFailures = 0;
+  isPublisher?: boolean;
   backlog?: { count: number; oldestAgeMs: number };
   journaled?: { waiting: number; deadLetters: number };
 
@@ -97,6 +99,14 @@ class CountingMetrics extends Metrics {
 
   eventPublished(type: DomainEventType): void {
     this.published.push(type);
+  }
+
+  publishingFailed(): void {
+    this.publishFailures += 1;
+  }
+
+  publisher(isPublisher: boolean): void {
+    this.isPublisher = isPublisher;
   }
 
   journalBacklog(backlog: { waiting: number; deadLetters: number }): void {

@@ -11,6 +11,8 @@ export default function installServers({ testPathPatterns }: { testPathPatterns:
   if (!needsServers) return;
   findOrInstall('redis-server');
   findOrInstall('nats-server');
+  findOrInstall('pgbouncer');
+  findOrInstall('openssl');
   ensurePostgres();
   buildServiceFor(patterns);
 }

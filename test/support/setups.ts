@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { until } from './poll';
 import { startPostgres, type PostgresServer } from './postgres-server';
 import { startRedis, type RedisServer } from './redis-server';
+import { createRuntimeDatabase } from './runtime-database';
 import { startService, type Environment, type Service } from './service';
 
 /** The name of the service's process in a test. */
@@ -28,6 +29,7 @@ export interface Setup {
 export interface Servers {
   readonly postgres: PostgresServer;
   readonly redis: RedisServer;
+  /** Of the superuser: the service has a role of its own. */
   readonly databaseUrl: string;
 }
 
@@ -47,9 +49,9 @@ async function openEmbedded(more: Environment = {}): Promise<Setup> {
 export async function openOnServers(more: Environment = {}): Promise<Setup> {
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis({ appendOnly: true })]);
   const close = async () => void (await Promise.all([postgres.stop(), redis.stop()]));
-  const databaseUrl = await postgres.createDatabase();
+  const { url, adminUrl: databaseUrl } = await createRuntimeDatabase(postgres);
   const servers = { postgres, redis, databaseUrl };
-  return open({ INSTANCE_ID, DATABASE_URL: databaseUrl, REDIS_URL: redis.url, ...more }, { servers, close });
+  return open({ INSTANCE_ID, DATABASE_URL: url, REDIS_URL: redis.url, ...more }, { servers, close });
 }
 
 async function open(

@@ -65,17 +65,17 @@ export class AttachmentLookup {
   }
 
   /** As the store has it, or the journal if that is newer; from the cache only if the store is unavailable. */
-  async findStored(ref: AttachmentRef, caller: Caller, deadline: Deadline): Promise<FoundAttachment> {
+  async findStored(ref: AttachmentRef, caller: Caller, deadline: Deadline, room?: Room): Promise<FoundAttachment> {
     const ownVersion = this.acknowledged.of(caller).versionOf(ref);
-    const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
-    const [answer] = await this.askStore([{ ref, cached, ownVersion }], caller, deadline);
+    const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization, room)))?.[0];
+    const [answer] = await this.askStore([{ ref, cached, ownVersion }], caller, deadline, room);
     return answer as FoundAttachment;
   }
 
   /** What the cache can say while the store is unavailable; undefined if it does not know. */
-  async findWithoutStore(ref: AttachmentRef, caller: Caller): Promise<FoundAttachment | undefined> {
+  async findWithoutStore(ref: AttachmentRef, caller: Caller, room?: Room): Promise<FoundAttachment | undefined> {
     const ownVersion = this.acknowledged.of(caller).versionOf(ref);
-    const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization)))?.[0];
+    const cached = (await unlessCacheIsDown(this.cache.read([ref], caller.organization, room)))?.[0];
     return this.degradedAnswer({ ref, cached, ownVersion }, caller);
   }
 

@@ -6,6 +6,7 @@ import type { AttachmentStore, DeleteOutcome, WriteCondition } from '../ports/at
 import type { AttachmentDeletion } from '../ports/attachment-write';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
+import type { Room } from '../ports/room';
 import { isOutage, StoreError } from '../ports/store-error';
 import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
 import type { AttachmentLookup, FoundAttachment } from './attachment-lookup';
@@ -28,6 +29,7 @@ const RESERVE_MS = 2 * CACHE_TIMEOUT_MS;
 /** What one call has learned from its attempts so far. */
 interface Progress {
   readonly condition: WriteCondition;
+  readonly room?: Room;
   attachmentId?: string;
   force: boolean;
   outage?: StoreError;
@@ -43,15 +45,20 @@ export class AttachmentRemover {
     private readonly ids: IdSource,
   ) {}
 
-  /** Throws `DomainError` and `StoreError`. */
-  async remove({ taskId, key }: AttachmentRef, condition: WriteCondition, caller: Caller): Promise<DeletedAttachment> {
-    const progress: Progress = { force: false, condition };
+  /** `room` is for what is read to judge the deletion. Throws `DomainError` and `StoreError`. */
+  async remove(
+    { taskId, key }: AttachmentRef,
+    condition: WriteCondition,
+    caller: Caller,
+    room?: Room,
+  ): Promise<DeletedAttachment> {
+    const progress: Progress = { force: false, condition, room };
     return writeVersioned<DeletedAttachment>(this.clock, this.ids, async (stamp, nowMs, deadline) => {
       const { attachmentId, force } = progress;
       const event = causedBy(attachmentDeleted({ taskId, key }, stamp, caller.name, nowMs), caller);
       const deletion = { taskId, key, stamp, force, event: attachmentId ? ofStored(event, attachmentId) : event };
       if (!progress.outage) {
-        const over = await this.writer.journaledState(deletion, caller);
+        const over = await this.writer.journaledState(deletion, caller, room);
         const timeoutMs = deadline.leftMs(RESERVE_MS);
         const asked = { ...deletion, over };
         const stored = await orOutage(this.store.delete(asked, caller.organization, condition, nowMs, timeoutMs));
@@ -60,7 +67,7 @@ export class AttachmentRemover {
         if (condition) throw stored;
         progress.outage = stored;
       }
-      return this.deleteInJournal(deletion, caller, nowMs, progress.outage);
+      return this.deleteInJournal(deletion, caller, nowMs, progress.outage, room);
     });
   }
 
@@ -75,7 +82,7 @@ export class AttachmentRemover {
     if (outcome.state === 'superseded') return new Overtaken(outcome.version);
     if (outcome.state === 'attachment-missing') {
       // The journal may have it.
-      const found = await this.lookup.findStored(deletion, caller, deadline);
+      const found = await this.lookup.findStored(deletion, caller, deadline, progress.room);
       const { id, version } = attachmentOf(found, deletion);
       progress.attachmentId = id;
       progress.force = found.journaled === true;
@@ -98,12 +105,13 @@ export class AttachmentRemover {
     caller: Caller,
     nowMs: number,
     outage: StoreError,
+    room?: Room,
   ): Promise<DeletedAttachment | Overtaken> {
     const { organization } = caller;
     const outcome = await this.writer.append({ organization, deletion }, nowMs, outage);
     if (outcome.state === 'superseded') return new Overtaken(outcome.version);
     if (outcome.state === 'unknown') {
-      const found = await this.lookup.findWithoutStore(deletion, caller);
+      const found = await this.lookup.findWithoutStore(deletion, caller, room);
       if (found) attachmentOf(found, deletion);
       throw new StoreError('postgres', 'unavailable', { cause: outage });
     }

@@ -8,6 +8,7 @@ import type { AttachmentStore, WriteCondition } from '../ports/attachment-store'
 import type { AttachmentPut, JournaledState } from '../ports/attachment-write';
 import type { Clock } from '../ports/clock';
 import type { IdSource } from '../ports/id-source';
+import type { Room } from '../ports/room';
 import { isOutage, StoreError } from '../ports/store-error';
 import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
 import type { AcknowledgedChanges } from './acknowledged-changes';
@@ -24,6 +25,8 @@ export interface PutCommand {
   /** A version that this put has to exceed. */
   readonly floor?: number;
   readonly deadline?: Deadline;
+  /** For what is read to judge the put. */
+  readonly room?: Room;
 }
 
 export interface WrittenAttachment {
@@ -49,12 +52,12 @@ export class AttachmentWriter {
   ) {}
 
   /** Puts an attachment over whatever is there. Throws `DomainError` and `StoreError`. */
-  async put({ draft, condition, floor, deadline }: PutCommand, caller: Caller): Promise<WrittenAttachment> {
+  async put({ draft, condition, floor, deadline, room }: PutCommand, caller: Caller): Promise<WrittenAttachment> {
     let outage: StoreError | undefined;
     const attempt = async (stamp: WriteStamp, nowMs: number, left: Deadline) => {
       const put = draft(stamp, nowMs);
       if (outage) return this.putInJournal(put, caller, nowMs, outage);
-      const over = await this.journaledState(put.attachment, caller);
+      const over = await this.journaledState(put.attachment, caller, room);
       const timeoutMs = left.leftMs(CACHE_TIMEOUT_MS);
       try {
         return await this.putInStore({ ...put, over }, caller, condition, nowMs, timeoutMs);
@@ -72,9 +75,9 @@ export class AttachmentWriter {
    * What the journal holds under a key and the store may not have yet. The cache is asked only if entries may wait: a
    * write that knows of none must not take a round trip more.
    */
-  async journaledState(ref: AttachmentRef, { organization }: Caller): Promise<JournaledState | undefined> {
+  async journaledState(ref: AttachmentRef, { organization }: Caller, room?: Room): Promise<JournaledState | undefined> {
     if (!this.backlog.mayExist) return undefined;
-    const found = (await unlessCacheIsDown(this.cache.read([ref], organization)))?.[0];
+    const found = (await unlessCacheIsDown(this.cache.read([ref], organization, room)))?.[0];
     const version = found?.attachment?.version ?? found?.deletedVersion;
     return found?.journaled && version !== undefined ? { version, attachment: found.attachment } : undefined;
   }
@@ -89,7 +92,7 @@ export class AttachmentWriter {
     const { stamp, attachment } = change;
     const { version } = stamp;
     const known = { version, deleted: !attachment, journaled: false };
-    this.acknowledged.of(caller).remember(change, known, reply?.generation);
+    this.acknowledged.remember(caller, change, known, reply?.generation);
     return undefined;
   }
 
@@ -104,8 +107,7 @@ export class AttachmentWriter {
   ): Promise<Exclude<JournalOutcome, { state: 'task-missing' }>> {
     const ref = 'put' in write ? write.put.attachment : write.deletion;
     // The cache may not have been told: the write would be acknowledged, and lost when the store is back.
-    const changes = this.acknowledged.of(write);
-    if (changes.isDeleted(ref.taskId)) throw taskNotFound(ref.taskId);
+    if (this.acknowledged.of(write).isDeleted(ref.taskId)) throw taskNotFound(ref.taskId);
     let outcome: JournalOutcome;
     try {
       outcome = await this.journal.append(write, nowMs);
@@ -117,7 +119,8 @@ export class AttachmentWriter {
     if (outcome.state === 'task-missing') throw taskNotFound(ref.taskId);
     if (outcome.state === 'journaled') {
       const { version } = 'put' in write ? write.put.attachment : write.deletion.stamp;
-      changes.remember(ref, { version, deleted: !('put' in write), journaled: true }, outcome.generation);
+      const change = { version, deleted: !('put' in write), journaled: true };
+      this.acknowledged.remember(write, ref, change, outcome.generation);
     }
     return outcome;
   }

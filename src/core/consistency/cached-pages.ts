@@ -26,7 +26,8 @@ export class CachedPages {
       taskId,
       organization,
       nowMs,
-      page: isFiltered(query) ? UNUSED_PAGE : { limit, offset, descending, includeBodies, known, room },
+      room,
+      page: isFiltered(query) ? UNUSED_PAGE : { limit, offset, descending, includeBodies, known },
     });
   }
 

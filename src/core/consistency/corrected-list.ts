@@ -47,8 +47,9 @@ export class CorrectedList {
     if (corrections.length === 0) return undefined;
 
     const { taskId, organization, nowMs } = query;
+    const room = query.room?.unshown;
     const timeoutMs = deadline.leftMs(CACHE_TIMEOUT_MS);
-    const stored = await this.store.outlines(taskId, organization, nowMs, timeoutMs);
+    const stored = await this.store.outlines({ taskId, organization, nowMs, room }, timeoutMs);
     if (!stored) throw taskNotFound(taskId);
     const outlines = new Map(stored.map((outline) => [outline.key, outline]));
     const gone = new Map<string, number>();
@@ -93,12 +94,14 @@ export class CorrectedList {
   ): Promise<readonly StoredAttachment[]> {
     const refs = changes.flatMap(({ key }) => (listed.has(key) ? [] : [{ taskId, key }]));
     if (refs.length === 0) return [];
-    return (await this.store.find(refs, organization, nowMs, deadline.leftMs(CACHE_TIMEOUT_MS), room)).found;
+    const timeoutMs = deadline.leftMs(CACHE_TIMEOUT_MS);
+    return (await this.store.find(refs, organization, nowMs, timeoutMs, room?.unshown)).found;
   }
 
   /** Undefined if the cache is unavailable. */
-  private async journaled({ taskId, organization, nowMs }: AttachmentListQuery) {
-    return (await unlessCacheIsDown(this.cache.readPage({ taskId, organization, nowMs })))?.journaled;
+  private async journaled({ taskId, organization, nowMs, room }: AttachmentListQuery) {
+    const request = { taskId, organization, nowMs, room: room?.unshown };
+    return (await unlessCacheIsDown(this.cache.readPage(request)))?.journaled;
   }
 
   /** Without those that have been deleted in between. */

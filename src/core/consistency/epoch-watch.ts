@@ -3,6 +3,7 @@ import type { CacheEpoch } from '../ports/cache-epoch';
 import type { OutboxChanges } from '../ports/outbox';
 import type { StoreIdentity } from '../ports/store-identity';
 import type { StoreServer } from '../ports/store-server';
+import type { UnfitSchemaError } from '../ports/unfit-schema-error';
 import type { AcknowledgedChanges } from './acknowledged-changes';
 
 /**
@@ -11,11 +12,22 @@ import type { AcknowledgedChanges } from './acknowledged-changes';
  * - `replaced`: the store that is reached is in an epoch that has ended; the cache goes on without it.
  * - `unknown-epoch`, `other-database`: the cache belongs to another store. Neither is used.
  * - `unknown-address`: the store is unavailable, and nothing shows that the cache belongs to it. Neither is used.
+ * - `unfit-schema`: the store is for another version of the service. Neither is used.
  */
-export type Standing = 'starting' | 'home' | 'replaced' | 'unknown-epoch' | 'other-database' | 'unknown-address';
+export type Standing =
+  'starting' | 'home' | 'replaced' | 'unknown-epoch' | 'other-database' | 'unknown-address' | 'unfit-schema';
 
-/** Told of each change of the standing, with what the store says, and with the owner of the cache if that is another. */
-export type OnStanding = (standing: Standing, identity?: StoreIdentity, owner?: CacheOwner) => void;
+/** What a change of the standing is due to, as far as it is known. */
+export interface StandingFacts {
+  readonly identity?: StoreIdentity;
+  /** The owner of the cache, if it is another. */
+  readonly owner?: CacheOwner;
+  /** Why the schema is unfit. */
+  readonly reason?: string;
+}
+
+/** Told of each change of the standing. */
+export type OnStanding = (standing: Standing, facts: StandingFacts) => void;
 
 const REFUSED: Readonly<Record<Exclude<EpochVerdict, 'entered'>, Standing>> = {
   ended: 'replaced',
@@ -87,14 +99,21 @@ export class EpochWatch {
     // What the cache has refused it has not admitted by becoming unavailable.
     if (this.standing === 'other-database' || this.standing === 'unknown-epoch') return;
     const identity = await this.server.look();
-    if (this.ended.has(identity.epoch)) return this.refuse('replaced', identity);
+    if (this.ended.has(identity.epoch)) return this.refuse('replaced', { identity });
     this.settle(identity);
     this.server.use(identity);
-    this.change('home', identity);
+    this.change('home', { identity });
+  }
+
+  /** Until the store has been read without this error, neither store nor cache is used. */
+  leaveUnfit({ reason }: UnfitSchemaError): void {
+    this.refuse('unfit-schema', { reason });
   }
 
   /** The store is unavailable: the replica goes where the others are, if it is sure that they have the same store. */
   async follow(cursors: readonly ProjectionCursor[]): Promise<void> {
+    // An outage does not change the schema.
+    if (this.standing === 'unfit-schema') return;
     for (const { owner, parts } of cursors) {
       if (owner === undefined || this.ended.has(owner.epoch)) {
         // The cache has come back with less than it had.
@@ -106,7 +125,7 @@ export class EpochWatch {
           });
       } else if (owner.epoch !== this.identity?.epoch) {
         const isSame = this.identity === undefined || this.identity.databaseId === owner.databaseId;
-        if (!owner.isFamiliar || !isSame) return this.refuse('unknown-address', undefined, owner);
+        if (!owner.isFamiliar || !isSame) return this.refuse('unknown-address', { owner });
         this.server.use(undefined);
         this.settle({ databaseId: owner.databaseId, epoch: owner.epoch });
         this.hasReached = false;
@@ -129,20 +148,20 @@ export class EpochWatch {
     if (verdict !== 'entered') return this.leave(REFUSED[verdict], cursors, identity);
     this.settle(identity);
     this.server.use(identity);
-    this.change('home', identity);
+    this.change('home', { identity });
     return 'changed';
   }
 
   private async leave(standing: Standing, cursors: readonly ProjectionCursor[], identity: StoreIdentity) {
     const owner = cursors.find((cursor) => cursor.owner && cursor.owner.epoch !== identity.epoch)?.owner;
     if (standing !== 'replaced') {
-      this.refuse(standing, identity, owner);
+      this.refuse(standing, { identity, owner });
       return 'refused' as const;
     }
     this.ended.add(identity.epoch);
     this.server.use(undefined);
     await this.follow(cursors);
-    if (this.standing === 'home' || this.standing === 'starting') this.change('replaced', identity, owner);
+    if (this.standing === 'home' || this.standing === 'starting') this.change('replaced', { identity, owner });
     return 'refused' as const;
   }
 
@@ -161,15 +180,15 @@ export class EpochWatch {
     this.cacheEpoch.use(epoch);
   }
 
-  private refuse(standing: Standing, identity?: StoreIdentity, owner?: CacheOwner): void {
+  private refuse(standing: Standing, facts: StandingFacts): void {
     this.server.use(undefined);
     if (standing !== 'replaced') this.cacheEpoch.use(undefined);
-    this.change(standing, identity, owner);
+    this.change(standing, facts);
   }
 
-  private change(standing: Standing, identity?: StoreIdentity, owner?: CacheOwner): void {
+  private change(standing: Standing, facts: StandingFacts = {}): void {
     if (this.standing === standing) return;
     this.standing = standing;
-    this.onStanding(standing, identity, owner);
+    this.onStanding(standing, facts);
   }
 }

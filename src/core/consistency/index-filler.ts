@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock';
 import { StoreError } from '../ports/store-error';
 
 const MAX_FILLS_UNDER_WAY = 4;
-/** How many attachments are filled at a time. */
+/** How many attachments are read and filled at a time: the outlines of a whole task may be larger than the memory. */
 export const CHUNK_SIZE = 500;
 
 /** Fills every attachment of a task into the cache, in the background, if the task is too large for one page. */
@@ -40,11 +40,15 @@ export class IndexFiller {
 
   private async fill(taskId: string, organization: string): Promise<void> {
     const { token } = await this.cache.readTask(taskId);
-    const outlines = await this.store.outlines(taskId, organization, this.clock.nowMs(), OPERATION_TIMEOUT_MS);
-    for (let from = 0; outlines && from < outlines.length; from += this.chunkSize) {
-      const attachments = outlines.slice(from, from + this.chunkSize);
-      const complete = from + this.chunkSize >= outlines.length;
+    let after: string | undefined;
+    for (let complete = false; !complete;) {
+      // What changes between two chunks is in no other case than what changes after the last one: the cache is told of it.
+      const query = { taskId, organization, nowMs: this.clock.nowMs(), after, limit: this.chunkSize };
+      const attachments = await this.store.outlines(query, OPERATION_TIMEOUT_MS);
+      if (!attachments) return;
+      complete = attachments.length < this.chunkSize;
       await this.cache.fill([{ taskId, organization, token, attachments, withBodies: false, complete }]);
+      after = attachments.at(-1)?.key;
     }
   }
 }

@@ -2,7 +2,7 @@ import type { AttachmentRef } from '../domain/attachment';
 import type { CachedTask, KnownChange } from '../ports/attachment-cache';
 import type { CacheTrust } from './cache-trust';
 
-interface AcknowledgedChange extends KnownChange {
+export interface AcknowledgedChange extends KnownChange {
   /** Only the journal has it, as far as this replica knows. */
   readonly journaled: boolean;
 }
@@ -23,22 +23,24 @@ interface DeletedTask {
 export class OrganizationChanges {
   private readonly tasks = new Map<string, ChangedTask | DeletedTask>();
   private count = 0;
-  /** The highest version that was forgotten. */
-  private forgottenVersion = 0;
 
   constructor(
     private readonly trust: CacheTrust,
     /** Called after the size has changed, with the difference. */
     private readonly onResize: (difference: number) => void,
+    /** The highest version that was forgotten. */
+    private forgottenVersion: number,
   ) {}
+
+  get highestForgotten(): number {
+    return this.forgottenVersion;
+  }
 
   get size(): number {
     return this.count;
   }
 
-  /**
-   * To be called before a change is acknowledged; `generation` is the one in which the cache was told of it, if at all.
-   */
+  /** As `AcknowledgedChanges` has it. */
   remember({ taskId, key }: AttachmentRef, change: Omit<AcknowledgedChange, 'key'>, generation?: number): void {
     const task = this.open(taskId);
     if (!task || (task.changes.get(key)?.version ?? 0) >= change.version) return;
@@ -50,7 +52,7 @@ export class OrganizationChanges {
     if (isNew) this.resize(1);
   }
 
-  /** To be called before the deletion of a task is acknowledged; `version` is that of the deletion. */
+  /** As `AcknowledgedChanges` has it. */
   rememberDeleted(taskId: string, version: number): void {
     const deletedVersion = Math.max(version, this.drop(taskId));
     this.renew(taskId, { deletedVersion });

@@ -1,11 +1,10 @@
 import { causedBy, taskCancelled, taskDeleted } from '../domain/domain-event';
-import type { Task } from '../domain/task';
 import type { AttachmentCache } from '../ports/attachment-cache';
 import type { Clock } from '../ports/clock';
 import type { CoreSettings } from '../ports/core-settings';
 import type { IdSource } from '../ports/id-source';
 import type { TaskStore } from '../ports/task-store';
-import type { TaskDeletion, TreeDeletion } from '../ports/tree-deletion';
+import type { DoomedTask, TaskDeletion, TreeDeletion } from '../ports/tree-deletion';
 import type { AcknowledgedChanges } from './acknowledged-changes';
 import { unlessCacheIsDown } from './unless-cache-is-down';
 import { mintStamp } from './write-versioned';
@@ -28,18 +27,19 @@ export class TreeRemover {
   /** Takes one step. `none`: there is nothing to delete. Throws `StoreError`. */
   async step(tree: TreeDeletion, timeoutMs: number): Promise<'none' | 'more' | 'done'> {
     const nowMs = this.clock.nowMs();
-    const describe = (tasks: readonly Task[]) => tasks.map((task) => this.deletionOf(task, tree, nowMs));
+    const describe = (tasks: readonly DoomedTask[]) => tasks.map((task) => this.deletionOf(task, tree, nowMs));
     const step = await this.store.deleteTree(tree, describe, this.stepSize, timeoutMs);
     if (!step) return 'none';
-    const changes = this.acknowledged.of(tree.caller);
-    for (const { taskId, stamp } of step.deletions) changes.rememberDeleted(taskId, stamp.version);
+    for (const { taskId, stamp } of step.deletions) {
+      this.acknowledged.rememberDeleted(tree.caller, taskId, stamp.version);
+    }
     const wipes = step.deletions.map(({ taskId, stamp }) => this.cache.wipe(taskId, stamp.version));
     await unlessCacheIsDown(Promise.all(wipes));
     return step.more ? 'more' : 'done';
   }
 
   /** A task in progress is cancelled first. */
-  private deletionOf({ id, status }: Task, { caller }: TreeDeletion, nowMs: number): TaskDeletion {
+  private deletionOf({ id, status }: DoomedTask, { caller }: TreeDeletion, nowMs: number): TaskDeletion {
     const stamp = mintStamp(this.ids, nowMs);
     const { instanceId } = this.settings;
     const deleted = taskDeleted(id, { by: caller.name, nowMs, instanceId, eventId: stamp.op });

@@ -68,14 +68,14 @@ export interface PageRequest {
   readonly taskId: string;
   readonly organization: string;
   readonly nowMs: number;
+  /** For the bodies of the page, or for the journaled changes; undefined for any size. */
+  readonly room?: Room;
   /** Undefined asks for the journaled changes alone. */
   readonly page?: {
     readonly limit: number;
     readonly offset: number;
     readonly descending: boolean;
     readonly includeBodies: boolean;
-    /** For the bodies; undefined for any size. */
-    readonly room?: Room;
     /** There is no page unless each of these, or something newer under its key, is in it. */
     readonly known: readonly KnownChange[];
   };
@@ -174,7 +174,7 @@ export abstract class AttachmentCache {
   /** What is known of a task, without any attachment. One round trip. */
   abstract readTask(taskId: string): Promise<CachedTask>;
 
-  /** At most two round trips, whatever the number of attachments. */
+  /** At most two round trips, whatever the number of attachments; more if journaled changes come in while it reads. */
   abstract readPage(request: PageRequest): Promise<CachedPage>;
 
   /** One round trip. Until the cache is told of a change, it may return what was there before. */

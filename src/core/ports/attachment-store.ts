@@ -48,6 +48,17 @@ export interface AttachmentListQuery {
   readonly room?: Room;
 }
 
+export interface OutlinesQuery {
+  readonly taskId: string;
+  readonly organization: string;
+  readonly nowMs: number;
+  /** Those with higher keys; undefined for all. */
+  readonly after?: string;
+  /** Undefined for any number. */
+  readonly limit?: number;
+  readonly room?: Room;
+}
+
 /**
  * The durable truth about attachments. A write that is applied is durable, together with its event, when the call
  * returns; a write that is refused has left nothing behind. Writes are ordered by version, whatever the order in which
@@ -106,11 +117,6 @@ export abstract class AttachmentStore {
     timeoutMs: number,
   ): Promise<{ attachments: readonly Attachment[]; totalCount: number } | undefined>;
 
-  /** The outlines of all live attachments of a task, in the order of their keys; undefined if the task is missing. */
-  abstract outlines(
-    taskId: string,
-    organization: string,
-    nowMs: number,
-    timeoutMs: number,
-  ): Promise<readonly Attachment[] | undefined>;
+  /** The outlines of live attachments of a task, in the order of their keys; undefined if the task is missing. */
+  abstract outlines(query: OutlinesQuery, timeoutMs: number): Promise<readonly Attachment[] | undefined>;
 }

@@ -88,10 +88,13 @@ export abstract class Outbox {
   /**
    * The changes from the position `from` up to where a transaction that is still under way could
    * add to them; about `limit`, if there are more. If `from` is undefined, or a position that this outbox has not
-   * reached, the changes of the last `lookBackMs`. Reaches any server, as `StoreServer.look`.
+   * reached, the changes of the last `lookBackMs`. Reaches any server, and throws, as `StoreServer.look`.
    */
   abstract changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges>;
 
-  /** Forgets at most `limit` published events recorded before `beforeMs`; returns how many. */
-  abstract purge(beforeMs: number, limit: number): Promise<number>;
+  /**
+   * Forgets the events of whole days, in UTC, that ended before `beforeMs`, unless one of the day still waits to be
+   * published. Takes one step, which does not take longer the more events there are; `more` if steps are left.
+   */
+  abstract purge(beforeMs: number): Promise<{ readonly more: boolean }>;
 }

@@ -14,14 +14,26 @@ export abstract class Room {
 
   /** Takes room for bodies of a known size. Throws what the caller is to be told if there is none. */
   abstract take(bytes: number): void;
+
+  /** The same room for what the call reads, but does not show: the size of the reply is no bound for it. */
+  abstract get unshown(): Room;
 }
+
+/** What an outline needs, roughly, beside its url. */
+export const OUTLINE_BYTES = 1024;
 
 export function guessBytes(bodies: number): number {
   return Math.min(MAX_GUESS_BYTES, Math.max(MIN_GUESS_BYTES, bodies * GUESS_BYTES_PER_BODY));
 }
 
 /** For reads that no caller asked for. */
-export const UNBOUNDED: Room = { guess: () => Infinity, take: () => undefined };
+export const UNBOUNDED: Room = {
+  guess: () => Infinity,
+  take: () => undefined,
+  get unshown() {
+    return this;
+  },
+};
 
 /**
  * Reads with the bound of a guess; if the bodies are larger, `read` returns their size instead, and is called again as

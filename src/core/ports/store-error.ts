@@ -22,6 +22,14 @@ export class StoreError extends Error {
     const { cause } = this;
     return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
   }
+
+  /** What the store or its driver said, for the log. Only if the call had nothing to store: it may quote that. */
+  get reason(): string {
+    const { cause } = this;
+    // It holds one error for each address of a host name, and has no message of its own.
+    const said: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+    return said instanceof Error && said.message !== '' ? `${this.message}: ${said.message}` : this.message;
+  }
 }
 
 /** Whether the store is unavailable or silent; one that replies with an error of its own is neither. */

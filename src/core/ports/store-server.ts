@@ -4,7 +4,7 @@ import type { StoreIdentity } from './store-identity';
 export abstract class StoreServer {
   /**
    * The identity of the server that is reached now. If it is another one than that of the present epoch, a new epoch has
-   * begun. Throws `StoreError`.
+   * begun. Throws `StoreError`: `UnfitSchemaError` if this version of the service must not use it.
    */
   abstract look(): Promise<StoreIdentity>;
 

@@ -4,7 +4,7 @@ import type { Task, TaskStatus } from '../domain/task';
 import type { PutOutcome } from './attachment-store';
 import type { AttachmentPut } from './attachment-write';
 import type { Room } from './room';
-import type { DeletionStep, TaskDeletion, TreeDeletion } from './tree-deletion';
+import type { DeletionStep, DoomedTask, TaskDeletion, TreeDeletion } from './tree-deletion';
 
 export interface CountedTask {
   readonly task: Task;
@@ -109,7 +109,7 @@ export abstract class TaskStore {
    */
   abstract deleteTree(
     tree: TreeDeletion,
-    describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
+    describe: (tasks: readonly DoomedTask[]) => readonly TaskDeletion[],
     limit: number,
     timeoutMs: number,
   ): Promise<DeletionStep | undefined>;

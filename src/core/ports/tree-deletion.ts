@@ -1,5 +1,6 @@
 import type { Caller } from '../domain/caller';
 import type { DomainEvent } from '../domain/domain-event';
+import type { Task } from '../domain/task';
 import type { WriteStamp } from '../domain/version';
 
 /** A task that is to be deleted with everything below it. */
@@ -8,6 +9,9 @@ export interface TreeDeletion {
   /** On whose behalf. A task of another organisation is missing. */
   readonly caller: Caller;
 }
+
+/** What the deletion of a task depends on. */
+export type DoomedTask = Pick<Task, 'id' | 'status'>;
 
 /** What is kept and announced of one deleted task. */
 export interface TaskDeletion {

@@ -2,6 +2,8 @@ import { Logger } from '@nestjs/common';
 import { StoreError } from '../../core/ports/store-error';
 
 const FIRST_RETRY_MS = 250;
+/** A failure whose cause changes with every attempt is not logged more often. */
+const CHANGED_CAUSE_QUIET_MS = 10_000;
 
 /** The pause before the next run. */
 type DelayMs = number;
@@ -22,7 +24,8 @@ export interface PeriodicJobOptions {
 
 /**
  * Runs again and again, never twice at once. The pauses vary by a tenth, so that replicas do not march in step. The first
- * failure after a success is logged, at the end of the quiet time if it happens within one; so is the next success.
+ * failure after a success is logged, at the end of the quiet time if it happens within one; so are the next success, and a
+ * failure that has another cause than the one before.
  */
 export class PeriodicJob {
   private readonly logger: Logger;
@@ -30,8 +33,9 @@ export class PeriodicJob {
   private underWay: Promise<void> = Promise.resolve();
   private isStopped = false;
   private failures = 0;
-  private isFailureLogged = false;
-  private quietUntilMs = 0;
+  /** The one that was logged last, until a run succeeds. */
+  private loggedFailure?: string;
+  private loggedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: PeriodicJobOptions) {
     this.logger = new Logger(options.name);
@@ -59,8 +63,8 @@ export class PeriodicJob {
   private async run(): Promise<void> {
     try {
       const delayMs = await this.options.run();
-      if (this.isFailureLogged) this.logger.log('works again');
-      this.isFailureLogged = false;
+      if (this.loggedFailure !== undefined) this.logger.log('works again');
+      this.loggedFailure = undefined;
       this.failures = 0;
       this.runIn(delayMs);
     } catch (error) {
@@ -73,10 +77,13 @@ export class PeriodicJob {
 
   private logFailure(error: unknown): void {
     const nowMs = performance.now();
-    if (this.isFailureLogged || nowMs < this.quietUntilMs) return;
-    this.logger.warn(`fails, and is tried again: ${messageOf(error)}`);
-    this.isFailureLogged = true;
-    this.quietUntilMs = nowMs + (this.options.quietMs ?? 0);
+    const failure = messageOf(error);
+    const { quietMs = 0 } = this.options;
+    const waitMs = this.loggedFailure === undefined ? quietMs : Math.max(quietMs, CHANGED_CAUSE_QUIET_MS);
+    if (failure === this.loggedFailure || nowMs < this.loggedAtMs + waitMs) return;
+    this.logger.warn(`fails, and is tried again: ${failure}`);
+    this.loggedAtMs = nowMs;
+    this.loggedFailure = failure;
   }
 }
 

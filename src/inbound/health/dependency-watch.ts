@@ -1,6 +1,6 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import { PING_TIMEOUT_MS, type Dependency } from './dependency';
-import type { StoreError } from '../../core/ports/store-error';
+import { StoreError } from '../../core/ports/store-error';
 import { PeriodicJob } from '../background/periodic-job';
 
 const PING_PAUSE_MS = 1000;
@@ -63,7 +63,8 @@ export class DependencyWatch implements OnModuleDestroy {
       } catch (error) {
         hasFailed = true;
         this.healths[name] = DOWN;
-        throw error;
+        // A question to a server holds nothing of a caller: the operator may read all that the server said.
+        throw error instanceof StoreError ? new Error(error.reason) : error;
       }
       if (name !== 'nats') this.listener[hasFailed ? 'recovered' : 'reachable'](name);
       hasFailed = false;

@@ -3,6 +3,7 @@ import { HealthCheck, HealthCheckService, type HealthCheckResult, type HealthInd
 import { DependencyWatch, type DependencyHealth } from './dependency-watch';
 import { ProjectChanges } from '../../core/use-cases/upkeep/project-changes';
 import { Lifecycle } from './lifecycle';
+import { Readiness } from './readiness';
 
 /** The probes of an orchestrator. */
 @Controller()
@@ -12,6 +13,7 @@ export class HealthController {
     private readonly dependencies: DependencyWatch,
     private readonly lifecycle: Lifecycle,
     private readonly project: ProjectChanges,
+    private readonly readiness: Readiness,
   ) {}
 
   /** Does not depend on any store: a restart would not bring a store back. */
@@ -43,25 +45,18 @@ export class HealthController {
     return { lifecycle: { status: phase === 'started' ? 'up' : 'down', phase } };
   }
 
-  /** Store and cache of two databases must not serve together. A server that was replaced is only an unavailable one. */
   private databaseHealth(): HealthIndicatorResult {
-    const { standing } = this.project;
-    const isServing = standing === 'home' || standing === 'replaced' || standing === 'starting';
-    return { database: { status: isServing ? 'up' : 'down', standing } };
+    return { database: { status: this.readiness.isAtHome ? 'up' : 'down', standing: this.project.standing } };
   }
 
-  /**
-   * Either store can answer for the other, and events wait: the service is only degraded if one server is down. A cache
-   * in the process is no store: it has no journal, and forgets.
-   */
+  /** Either store can answer for the other, and events wait: the service is only degraded if one server is down. */
   private dependencyHealth(): HealthIndicatorResult {
     const { postgres, redis, nats } = this.dependencies.health;
-    const canAnswer = postgres.state !== 'down' || redis.state === 'up';
     const indicator = ({ state, reason }: DependencyHealth, whenDown: 'down' | 'degraded') => {
       const whenUp = reason === undefined ? ('up' as const) : ('degraded' as const);
       return { status: state === 'down' ? whenDown : whenUp, state, reason };
     };
-    const store = canAnswer ? 'degraded' : 'down';
+    const store = this.readiness.canAnswer ? 'degraded' : 'down';
     return {
       postgres: indicator(postgres, store),
       redis: indicator(redis, store),

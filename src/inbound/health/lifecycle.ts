@@ -2,6 +2,7 @@
 export class Lifecycle {
   private phase: 'starting' | 'started' | 'leaving' | 'stopping' = 'starting';
   private startUpComplete = false;
+  private readonly departing = new AbortController();
 
   get current(): 'starting' | 'started' | 'leaving' | 'stopping' {
     return this.phase;
@@ -10,6 +11,11 @@ export class Lifecycle {
   /** No new connections are wanted; those that come are served until the process stops. */
   get isLeaving(): boolean {
     return this.phase === 'leaving' || this.phase === 'stopping';
+  }
+
+  /** Aborted by `leaving`. */
+  get departure(): AbortSignal {
+    return this.departing.signal;
   }
 
   /** No new calls are taken. */
@@ -29,6 +35,7 @@ export class Lifecycle {
 
   leaving(): void {
     if (this.phase !== 'stopping') this.phase = 'leaving';
+    this.departing.abort();
   }
 
   stopping(): void {

@@ -26,6 +26,8 @@ const HEARTBEAT_MS = 15_000;
 const SLOW_READER_MS = 10_000;
 /** Each follower asks the database a few times a second. */
 const MAX_FOLLOWERS = 100;
+/** Of the places that the others leave, for one caller. */
+const PART_OF_CALLER = 3 / 4;
 
 /** `GET /events`: what happens to the tasks of the caller's organisation, as server-sent events. */
 @Controller()
@@ -34,7 +36,7 @@ const MAX_FOLLOWERS = 100;
 export class EventsController implements OnModuleDestroy {
   private readonly logger = new Logger(EventsController.name);
   private readonly shutdown = new AbortController();
-  private readonly followers = new FairShare(MAX_FOLLOWERS, 3);
+  private readonly followers = new FairShare(MAX_FOLLOWERS, PART_OF_CALLER);
 
   constructor(
     private readonly followEvents: FollowEvents,
@@ -85,7 +87,8 @@ export class EventsController implements OnModuleDestroy {
     );
     const stream = new EventStream(response, SLOW_READER_MS);
     try {
-      await stream.open(first.position, signal);
+      // Not the position behind the first page: the reader may disconnect before it has that page.
+      await stream.open(command.after ?? first.position, signal);
       for (let page = first; ; page = await this.nextPage({ ...command, after: page.position }, caller, signal)) {
         if (page.events.length > 0) await stream.sendEvents(page.events, signal);
         else if (stream.silentForMs >= HEARTBEAT_MS) await stream.sendHeartbeat(page.position, signal);

@@ -14,8 +14,9 @@ export interface BodyBounds {
 }
 
 /**
- * Reads a body of at most `maxBytes`. If it is larger, or if there is no room for it, the rest is received without being kept, because a client that is
- * still sending might not read why it is refused.
+ * Reads a body of at most `maxBytes`. If it is larger, or if there is no room for it, the rest is received without being
+ * kept, because a client that is still sending might not read why it is refused. An error that comes after the reply is
+ * that of a client that hangs up.
  */
 export function readBody(
   body: Readable,
@@ -23,22 +24,21 @@ export function readBody(
   { maxBytes, hasRoom }: BodyBounds,
   done: (error: BodyError | null, bytes?: Buffer) => void,
 ): void {
-  const chunks: Buffer[] = [];
+  let chunks: Buffer[] | undefined = [];
   let receivedBytes = 0;
-  const settle = (error: BodyError | null, bytes?: Buffer) => {
-    body.off('data', onData).off('end', onEnd).off('error', onError);
-    // An error that comes after the reply is that of a client that hangs up.
-    body.on('error', () => undefined).resume();
-    done(error, bytes);
+  const refuse = (problem: BodyError['problem']) => {
+    if (!chunks) return;
+    chunks = undefined;
+    done(new BodyError(problem));
   };
-  const onData = (chunk: Buffer) => {
+  body.on('data', (chunk: Buffer) => {
+    if (!chunks) return;
     receivedBytes += chunk.length;
-    if (receivedBytes > maxBytes) settle(new BodyError('too large'));
-    else if (!hasRoom(chunk.length)) settle(new BodyError('no room'));
+    if (receivedBytes > maxBytes) refuse('too large');
+    else if (!hasRoom(chunk.length)) refuse('no room');
     else chunks.push(chunk);
-  };
-  const onEnd = () => settle(null, Buffer.concat(chunks, receivedBytes));
-  const onError = () => settle(new BodyError('broken off'));
-  if (announcedBytes > maxBytes) settle(new BodyError('too large'));
-  else body.on('data', onData).on('end', onEnd).on('error', onError);
+  });
+  body.on('end', () => chunks && done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, receivedBytes)));
+  body.on('error', () => refuse('broken off'));
+  if (announcedBytes > maxBytes) refuse('too large');
 }

@@ -26,10 +26,21 @@ export class CallRoom extends Room {
     const more = Math.max(0, bytes - this.expectedBytes);
     if (!this.reply.expect(more)) throw this.reply.error;
     this.expectedBytes += more;
-    this.reserve(bytes);
+    // With the part of the reply: calls that had all read, and found no room to reply, would have worked for nothing.
+    this.reserve(bytes + more);
   }
 
-  /** To be called when the result has been written: what was read for it is garbage then. */
+  get unshown(): Room {
+    return new UnshownRoom((bytes) => this.reserve(bytes));
+  }
+
+  /** The result, which the message holds until it has been sent, takes the place of what was read for it. */
+  show(resultBytes: number): void {
+    if (this.reservation?.exchange(this.takenBytes, resultBytes) === false) throw overloaded();
+    this.takenBytes = 0;
+  }
+
+  /** What was read, and has not been shown, is garbage. */
   end(): void {
     this.reply.unexpect(this.expectedBytes);
     this.reservation?.giveBack(this.takenBytes);
@@ -38,5 +49,25 @@ export class CallRoom extends Room {
   private reserve(bytes: number): void {
     if (this.reservation && !this.reservation.take(bytes)) throw overloaded();
     this.takenBytes += bytes;
+  }
+}
+
+class UnshownRoom extends Room {
+  constructor(private readonly reserve: (bytes: number) => void) {
+    super();
+  }
+
+  guess(bodies: number): number {
+    const bytes = guessBytes(bodies);
+    this.reserve(bytes);
+    return bytes;
+  }
+
+  take(bytes: number): void {
+    this.reserve(bytes);
+  }
+
+  get unshown(): Room {
+    return this;
   }
 }

@@ -3,18 +3,18 @@ import { FairShare } from './fair-share';
 
 /** A body is in memory several times on its way: as it was read, as a string, in the reply, and in what is sent. */
 const HEAP_PART = 1 / 6;
-/** As much as a caller holds must be left for others. */
-const FACTOR = 1;
+/** Of what the others leave, for one caller: a largest reply and the bodies that it is made of, and some more. */
+const PART_OF_CALLER = 5 / 8;
 
 /** The bytes of requests, bodies and replies that this process may hold at the same time, for all callers together. */
 export class ByteBudget {
   private readonly shares: FairShare;
 
   constructor(private readonly totalBytes = Math.floor(getHeapStatistics().heap_size_limit * HEAP_PART)) {
-    this.shares = new FairShare(totalBytes, FACTOR);
+    this.shares = new FairShare(totalBytes, PART_OF_CALLER);
   }
 
-  /** What a caller that is alone can have: half of all, for the bodies and for the reply that is made of them. */
+  /** A caller that is alone can have it twice: for the bodies, and for the reply that is made of them. */
   get maxReplyBytes(): number {
     return Math.floor(this.totalBytes / 4);
   }
@@ -46,6 +46,13 @@ export class Reservation {
     if (this.isOver) return;
     this.shares.giveBack(this.caller, bytes);
     this.bytes -= bytes;
+  }
+
+  /** Holds `bytes` in place of `held` that it holds already: only what is more can be refused, and then nothing changes. */
+  exchange(held: number, bytes: number): boolean {
+    if (bytes > held) return this.take(bytes - held);
+    this.giveBack(held - bytes);
+    return !this.isOver;
   }
 
   /** Gives all of it back. A call that goes on, because its caller has hung up, gets no more. */

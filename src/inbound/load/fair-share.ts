@@ -1,6 +1,6 @@
 /**
- * Shares a fixed amount among callers without knowing how many there will be: a caller holds at most
- * `factor` times what is free when it takes more. Alone it may hold nearly all; something is left for the next one.
+ * Shares a fixed amount among callers without knowing how many there will be: a caller holds at most `part` of what the
+ * others leave. So something is left for the next one.
  */
 export class FairShare {
   private readonly heldBy = new Map<string, number>();
@@ -8,7 +8,7 @@ export class FairShare {
 
   constructor(
     private readonly total: number,
-    private readonly factor: number,
+    private readonly part: number,
   ) {}
 
   get isExhausted(): boolean {
@@ -16,8 +16,9 @@ export class FairShare {
   }
 
   mayTake(caller: string, amount: number): boolean {
-    const free = this.total - this.held;
-    return amount <= free && (this.heldBy.get(caller) ?? 0) + amount <= this.factor * free;
+    const own = this.heldBy.get(caller) ?? 0;
+    const left = this.total - (this.held - own);
+    return this.held + amount <= this.total && own + amount <= Math.ceil(this.part * left);
   }
 
   /** Takes nothing if the caller may not have all of it. */

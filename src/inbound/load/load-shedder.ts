@@ -1,11 +1,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { ByteBudget } from './byte-budget';
 import { FairShare } from './fair-share';
+import { LoopTime } from './loop-time';
 
 const RESOLUTION_MS = 20;
 const SAMPLE_INTERVAL_MS = 1000;
-/** A caller that is alone may have three quarters of the messages in flight. */
-const FACTOR = 3;
+/** Of the messages that the others leave, for one caller. */
+const PART_OF_CALLER = 3 / 4;
 
 export interface LoadBounds {
   /** Messages in flight at the same time; a batch is one message. */
@@ -25,8 +26,9 @@ export class LoadShedder {
   constructor(
     private readonly bounds: LoadBounds,
     readonly bytes = new ByteBudget(),
+    readonly loopTime = new LoopTime(),
   ) {
-    this.inFlight = new FairShare(bounds.maxInFlight, FACTOR);
+    this.inFlight = new FairShare(bounds.maxInFlight, PART_OF_CALLER);
   }
 
   /** Whatever the caller. */

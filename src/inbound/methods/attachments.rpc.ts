@@ -54,8 +54,8 @@ export class AttachmentsRpc {
     failure: 'Failed to create attachment',
     examples: examples.CREATE_ATTACHMENT,
   })
-  async create(@Payload() params: CreateAttachmentParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return writtenAttachmentView(await this.createAttachment.execute(params.toCommand(), caller));
+  async create(@Payload() params: CreateAttachmentParams, @Ctx() { caller, room }: CallContext): Promise<object> {
+    return writtenAttachmentView(await this.createAttachment.execute(params.toCommand(), caller, room));
   }
 
   @RpcMethod('task.get_attachment', {
@@ -116,7 +116,7 @@ export class AttachmentsRpc {
     notFound: "Attachment '{key}' not found for task {taskId}",
     examples: examples.DELETE_ATTACHMENT,
   })
-  async delete(@Payload() params: DeleteAttachmentParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return deletedAttachmentView(await this.deleteAttachment.execute(params, caller));
+  async delete(@Payload() params: DeleteAttachmentParams, @Ctx() { caller, room }: CallContext): Promise<object> {
+    return deletedAttachmentView(await this.deleteAttachment.execute(params, caller, room));
   }
 }

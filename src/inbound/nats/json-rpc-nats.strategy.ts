@@ -4,24 +4,30 @@ import { Match, type MsgHdrs, type NatsConnection } from '@nats-io/transport-nod
 import { Injectable, Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { Authenticator } from '../auth/authenticator';
+import { AuthenticationFailure } from '../auth/credential';
 import { isPrintableName } from '../auth/printable-name';
+import { Readiness } from '../health/readiness';
 import { CallDurations } from '../json-rpc/call-durations';
 import { shareOf, type CallOrigin } from '../json-rpc/call-context';
 import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded } from '../json-rpc/json-rpc-error';
 import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
+import { isLargeMessage } from '../json-rpc/parse-message';
+import { RawParams } from '../json-rpc/raw-params';
 import { BoundedLog } from '../load/bounded-log';
 import { LoadShedder } from '../load/load-shedder';
 import { endpointMetadata } from './endpoint-metadata';
 import { EndpointTally } from './endpoint-tally';
 import { errorHeaders, natsReply } from './nats-reply';
-import { readNatsRequest, type NatsRequest } from './nats-request';
+import { readNatsRequest, unreadNatsRequest, type NatsRequest } from './nats-request';
 import { ReplyGuard } from './reply-guard';
 
 /** The name of the service, and of its queue group. */
 const SERVICE = 'dossier';
 const RESERVED = 'rpc.';
 const RETRY_AFTER_DENIAL_MS = 3000;
+/** How soon a change of the readiness is noticed; the beginning of the shutdown is noticed at once. */
+const LOOK_MS = 100;
 /** A larger reply counts as held by this process until the server has it. */
 const MAX_UNFLUSHED_BYTES = 64 * 1024;
 
@@ -42,51 +48,66 @@ export class JsonRpcNatsOptions {
 }
 
 /**
- * The methods over NATS: each is a subject of its own name, and the whole is one NATS service. Requests that come in
- * before the shutdown get their reply. Nothing here waits for the connection; the subscriptions come and go with it.
+ * The methods over NATS: each is a subject of its own name, and the whole is one NATS service. It is there while this
+ * replica is ready: the queue group sends the requests to the other replicas otherwise. Every request that has come in
+ * gets its reply. Nothing here waits for the connection; the subscriptions come and go with it.
  */
 @Injectable()
 export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   protected override readonly logger = new Logger(JsonRpcNatsStrategy.name);
-  private service?: Promise<Service>;
-  private isClosing = false;
   private readonly replies: ReplyGuard;
+  private readonly closing = new AbortController();
+  private readonly over: AbortSignal;
+  private serving?: Promise<void>;
 
   constructor(
     private readonly options: JsonRpcNatsOptions,
     private readonly authenticator: Authenticator,
     private readonly load: LoadShedder,
+    private readonly readiness: Readiness,
     durations: CallDurations,
     registry: Registry,
   ) {
     super(load, durations, options.maxReplyBytes);
+    this.over = AbortSignal.any([readiness.isOver, this.closing.signal]);
     this.replies = new ReplyGuard(options.inboxPrefix, registry, new BoundedLog((line) => this.logger.warn(line)));
   }
 
   listen(listening: (error?: unknown) => void): void {
-    void this.options.client.then((client) => this.keepServing(client));
+    void this.options.client.then((client) => (this.serving = this.keepServing(client)));
     listening();
   }
 
   /** Takes no more requests, and resolves when those that were taken on have got their replies. */
   override async close(): Promise<void> {
-    this.isClosing = true;
-    await (await this.service?.catch(() => undefined))?.stop();
+    this.closing.abort();
+    await this.serving;
     await super.close();
   }
 
-  /** If the server denies one subject, the library ends the whole service; the subject may be allowed later. */
   private async keepServing(client: NatsConnection): Promise<void> {
-    while (!this.isClosing) {
-      this.service = this.serve(client);
-      const error = await this.service.then(
-        ({ stopped }) => stopped,
-        (reason: Error) => reason,
-      );
-      if (!error) return;
-      this.logger.error(`no requests over NATS for now: ${error.message}`);
-      await sleep(RETRY_AFTER_DENIAL_MS, undefined, { ref: false });
+    while (!this.over.aborted) {
+      if (this.readiness.isReady) await this.serveWhileReady(client);
+      else await this.pause(LOOK_MS);
     }
+  }
+
+  /** If the server denies one subject, the library ends the whole service; the subject may be allowed later. */
+  private async serveWhileReady(client: NatsConnection): Promise<void> {
+    try {
+      const service = await this.serve(client);
+      while (this.readiness.isReady && !this.over.aborted && !service.isStopped) await this.pause(LOOK_MS);
+      // The subscriptions are drained: what the server has sent before it knew is received, and gets its reply.
+      const error = await service.stop();
+      if (error) throw error;
+    } catch (error) {
+      this.logger.error(`no requests over NATS for now: ${(error as Error).message}`);
+      await this.pause(RETRY_AFTER_DENIAL_MS);
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { ref: false, signal: this.over }).catch(() => undefined);
   }
 
   private async serve(client: NatsConnection): Promise<Service> {
@@ -130,7 +151,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     const reservation = this.load.bytes.open(shareOf(origin));
     try {
       const hasRoom = reservation.take(message.data.length);
-      const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
+      const request = await this.read(method, message.data, origin);
       const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : { error: overloaded() };
       const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
       const reply = message.reply ? natsReply(request, outcome, limits) : undefined;
@@ -144,6 +165,20 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     }
   }
 
+  /** A large request waits for its turn; of a caller that has proved nothing it is not read. */
+  private async read(method: string, data: Uint8Array, origin: CallOrigin): Promise<NatsRequest> {
+    const read = () => readNatsRequest(method, data, this.options.maxBodyBytes);
+    if (!isLargeMessage(data)) return read();
+    const id = 'null';
+    if (origin.identity instanceof AuthenticationFailure) {
+      return unreadNatsRequest(data, { id, method, params: RawParams.NONE });
+    }
+    const share = shareOf(origin);
+    const { loopTime } = this.load;
+    if (!(await loopTime.turnOf(share))) return unreadNatsRequest(data, { id, error: overloaded() });
+    return loopTime.take(share, read);
+  }
+
   /** The request is read even if it is refused: the form of the reply depends on it. */
   private outcomeOf({ call }: NatsRequest, origin: CallOrigin): Promise<Outcome> {
     if ('error' in call) return Promise.resolve(call);
@@ -153,8 +188,9 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   }
 
   private async originOf(sent: MsgHdrs | undefined): Promise<CallOrigin> {
+    // Several values make one wrong one, as over HTTP: of two keys neither counts.
     const readHeader = (name: string) =>
-      sent?.has(name, Match.IgnoreCase) ? sent.get(name, Match.IgnoreCase) : undefined;
+      sent?.has(name, Match.IgnoreCase) ? sent.values(name, Match.IgnoreCase).join(', ') : undefined;
     const claimedName = readHeader('x-instance-id');
     const peer = isPrintableName(claimedName) ? claimedName : '';
     const identity = await this.authenticator.identify(readHeader, `NATS client ${JSON.stringify(peer)}`);

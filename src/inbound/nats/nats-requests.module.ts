@@ -1,4 +1,5 @@
 import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import { HealthModule } from '../health/health.module';
 import { JsonRpcNatsOptions, JsonRpcNatsStrategy } from './json-rpc-nats.strategy';
 
 /**
@@ -10,6 +11,7 @@ export class NatsRequestsModule {
   static register(options: Omit<FactoryProvider<JsonRpcNatsOptions>, 'provide'>): DynamicModule {
     return {
       module: NatsRequestsModule,
+      imports: [HealthModule],
       providers: [JsonRpcNatsStrategy, { ...options, provide: JsonRpcNatsOptions }],
       exports: [JsonRpcNatsStrategy],
     };

@@ -3,13 +3,14 @@ import type {
   AttachmentListQuery,
   AttachmentStore,
   DeleteOutcome,
+  OutlinesQuery,
   PutOutcome,
   StoredAttachment,
   WriteCondition,
 } from '../../core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
-import type { Room } from '../../core/ports/room';
+import { OUTLINE_BYTES, type Room } from '../../core/ports/room';
 import { inListOrder } from '../../core/domain/list-order';
 import type { MemoryDatabase } from './memory-database';
 import { identityOf, isTombstone } from './stored-attachment';
@@ -67,10 +68,12 @@ export class MemoryAttachmentStore implements AttachmentStore {
     return Promise.resolve({ attachments, totalCount: matching.length });
   }
 
-  outlines(taskId: string, organization: string, nowMs: number): Promise<readonly Attachment[] | undefined> {
-    if (!this.database.task(taskId, organization)) return Promise.resolve(undefined);
-    const attachments = this.database.liveAttachments(taskId, nowMs).map(outlineOf);
-    return Promise.resolve(attachments.sort((a, b) => compareBytes(a.key, b.key)));
+  async outlines({ taskId, organization, nowMs, after = '', limit, room }: OutlinesQuery) {
+    if (!this.database.task(taskId, organization)) return undefined;
+    const inKeyOrder = this.database.liveAttachments(taskId, nowMs).sort((a, b) => compareBytes(a.key, b.key));
+    const asked = inKeyOrder.filter(({ key }) => compareBytes(key, after) > 0).slice(0, limit);
+    room?.take(asked.reduce((sum, { url = '' }) => sum + OUTLINE_BYTES + Buffer.byteLength(url), 0));
+    return Promise.resolve(asked.map(outlineOf));
   }
 
   private drainNow(write: JournaledWrite): DrainOutcome {

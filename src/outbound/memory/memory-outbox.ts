@@ -3,6 +3,8 @@ import type { EventPage, EventQuery, Outbox, OutboxChange, OutboxChanges, Outbox
 import type { MemoryDatabase } from './memory-database';
 import type { OutboxRow } from './memory-outbox-rows';
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 /** A position of `read` is a `seq`. Rows get theirs in the order in which transactions commit. */
 export class MemoryOutbox implements Outbox {
   constructor(
@@ -68,12 +70,16 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve({ changes, to, horizon, identity });
   }
 
-  purge(beforeMs: number, limit: number): Promise<number> {
-    const old = this.database.rows.all.filter(({ published, atMs }) => published && atMs < beforeMs);
-    const purged = old.slice(0, limit);
-    this.database.rows.forget(new Set(purged));
-    return Promise.resolve(purged.length);
+  purge(beforeMs: number): Promise<{ more: boolean }> {
+    const days = new Set([...this.database.rows.unpublished].map(dayOf));
+    const old = this.database.rows.all.filter((row) => (dayOf(row) + 1) * DAY_MS <= beforeMs && !days.has(dayOf(row)));
+    this.database.rows.forget(new Set(old));
+    return Promise.resolve({ more: false });
   }
+}
+
+function dayOf({ atMs }: OutboxRow): number {
+  return Math.floor(atMs / DAY_MS);
 }
 
 /** Empty if the change does not concern the cache. */

@@ -97,7 +97,7 @@ export class MemoryTaskStore implements TaskStore {
     treeDeletions.add(
       tasks.map(({ id }) => ({ taskId: id, ancestors: this.database.ancestorsOf(id), tree, begunAtMs })),
     );
-    const deletions = tasks.length > 0 ? describe(tasks) : [];
+    const deletions = tasks.length > 0 ? describe(tasks.map(({ id, status }) => ({ id, status }))) : [];
     for (const { taskId, stamp, events } of deletions) {
       for (const event of events) {
         if (event.metadata.eventId !== stamp.op) this.database.recordOfTask(taskId, event);

@@ -2,7 +2,7 @@ import { headers, type NatsConnection as NatsClient } from '@nats-io/transport-n
 import type { DomainEvent } from '../../core/domain/domain-event';
 import { EventBus } from '../../core/ports/event-bus';
 import type { NatsNames } from './nats-names';
-import { isWithoutJetStream, openTaskEventsStream, type TaskEventsStream } from './task-events-stream';
+import { isWithoutJetStream, lackOf, openTaskEventsStream, type TaskEventsStream } from './task-events-stream';
 
 const PUBLISH_TIMEOUT_MS = 2000;
 /** How often a server without JetStream is asked whether it has it by now. */
@@ -37,26 +37,38 @@ export class NatsEventBus extends EventBus {
     if (!client) throw new Error('not connected to NATS');
     const stream = await this.openedStream(client);
     const subject = this.options.names.subject(event.type);
-    await (stream ? this.publishToStream(stream, subject, event) : publishPlainly(client, subject, event));
+    await (stream ? this.publishToStream(client, stream, subject, event) : publishPlainly(client, subject, event));
   }
 
-  private async publishToStream(stream: TaskEventsStream, subject: string, event: DomainEvent): Promise<void> {
-    const { name, client, missingSubjects } = stream;
+  private async publishToStream(
+    client: NatsClient,
+    stream: TaskEventsStream,
+    subject: string,
+    event: DomainEvent,
+  ): Promise<void> {
     try {
-      if (missingSubjects.includes(subject)) {
-        throw new Error(`the stream ${name} lacks the subjects ${missingSubjects.join(', ')}`);
-      }
-      await client.publish(subject, JSON.stringify(event), {
+      demand(stream, subject);
+      await stream.client.publish(subject, JSON.stringify(event), {
         msgID: event.metadata.eventId,
-        expect: { streamName: name },
+        expect: { streamName: stream.name },
         timeout: PUBLISH_TIMEOUT_MS,
       });
     } catch (error) {
       // The stream may have been deleted or changed, or JetStream disabled.
       this.stream = undefined;
-      // So says the client when no stream takes the subject.
-      if (!isWithoutJetStream(error)) throw error;
-      throw new Error(`no stream takes the subject ${subject}`, { cause: error });
+      throw isWithoutJetStream(error) ? await this.causeOf(error, client, subject) : error;
+    }
+  }
+
+  /** The client says that JetStream is not enabled if no stream takes the subject. The operator needs the cause. */
+  private async causeOf(error: unknown, client: NatsClient, subject: string): Promise<Error> {
+    try {
+      const stream = await this.openedStream(client);
+      if (!stream) return new Error('JetStream is not enabled any more', { cause: error });
+      demand(stream, subject);
+      return new Error(`the stream ${stream.name} was not there`, { cause: error });
+    } catch (cause) {
+      return cause as Error;
     }
   }
 
@@ -93,6 +105,11 @@ export class NatsEventBus extends EventBus {
     }
     this.connected = undefined;
   }
+}
+
+/** Throws if the stream would not take the subject. */
+function demand({ name, missingSubjects }: TaskEventsStream, subject: string): void {
+  if (missingSubjects.includes(subject)) throw new Error(lackOf(name, missingSubjects));
 }
 
 async function publishPlainly(client: NatsClient, subject: string, event: DomainEvent): Promise<void> {

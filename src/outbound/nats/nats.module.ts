@@ -4,10 +4,7 @@ import { NatsConnection, type NatsConnectionOptions } from './nats-connection';
 import { NatsEventBus } from './nats-event-bus';
 import { NatsNames } from './nats-names';
 
-export interface NatsModuleOptions extends Omit<NatsConnectionOptions, 'onChange'> {
-  /** Before every name that this deployment uses on the server. */
-  readonly prefix?: string;
-}
+export type NatsModuleOptions = Omit<NatsConnectionOptions, 'onChange'>;
 
 /** The connection to NATS, and the events that go out through it. */
 @Module({})

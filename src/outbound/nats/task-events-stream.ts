@@ -38,15 +38,46 @@ export interface TaskEventsStream {
 export async function openTaskEventsStream(client: NatsClient, names: NatsNames): Promise<TaskEventsStream> {
   const manager = await jetstreamManager(client, { timeout: API_TIMEOUT_MS });
   const { stream: name } = names;
-  // Each by name: a wildcard would also capture the requests, whose subjects begin with the same token.
-  const subjects = DOMAIN_EVENT_TYPES.map((type) => names.subject(type));
+  const subjects = eventSubjects(names);
   const { config } = await manager.streams.info(name).catch((error: unknown) => {
     if (!(error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)) throw error;
     const isCluster = client.info?.cluster !== undefined;
     return manager.streams.add({ ...SETTINGS, name, subjects, num_replicas: isCluster ? REPLICAS_IN_A_CLUSTER : 1 });
   });
-  const missingSubjects = subjects.filter((subject) => !config.subjects.some((pattern) => matches(pattern, subject)));
-  return { name, client: manager.jetstream(), missingSubjects };
+  return { name, client: manager.jetstream(), missingSubjects: missingIn(config, subjects) };
+}
+
+/**
+ * Why the stream does not take all events although the server responds; undefined if it does, if it is not there yet, or
+ * if the server does not tell. Takes no longer than `timeoutMs`.
+ */
+export async function streamProblem(
+  client: NatsClient,
+  names: NatsNames,
+  timeoutMs: number,
+): Promise<string | undefined> {
+  try {
+    const manager = await jetstreamManager(client, { timeout: timeoutMs, checkAPI: false });
+    const { config } = await manager.streams.info(names.stream);
+    const missing = missingIn(config, eventSubjects(names));
+    return missing.length > 0 ? lackOf(names.stream, missing) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** In words for the operator. */
+export function lackOf(streamName: string, missingSubjects: readonly string[]): string {
+  return `the stream ${streamName} lacks the subjects ${missingSubjects.join(', ')}`;
+}
+
+/** Each by name: a wildcard would also capture the requests, whose subjects begin with the same token. */
+function eventSubjects(names: NatsNames): string[] {
+  return DOMAIN_EVENT_TYPES.map((type) => names.subject(type));
+}
+
+function missingIn({ subjects: patterns }: StreamConfig, subjects: readonly string[]): string[] {
+  return subjects.filter((subject) => !patterns.some((pattern) => matches(pattern, subject)));
 }
 
 /** `*` stands for one token, `>` for all that follow. */

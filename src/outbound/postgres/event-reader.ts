@@ -1,6 +1,6 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
 import type { EventPage, EventQuery } from '../../core/ports/outbox';
-import { isPast, parsePosition, positionAt, printPosition, type OutboxPosition } from './outbox-position';
+import { beginningOf, isPast, parsePosition, positionAt, printPosition, type OutboxPosition } from './outbox-position';
 import type { PostgresConnection } from './postgres-connection';
 import { SealedText } from './sealed-text';
 
@@ -8,25 +8,37 @@ import { SealedText } from './sealed-text';
 const SCANNED_PER_EVENT = 5;
 
 const MAX_SEQ = '9223372036854775807';
+/** Shows whatever is there: of an epoch that has ended, nothing is in progress. */
+const EVERYTHING = '999999999999999999:999999999999999999:';
 
-/** Compared as pairs and in the order of both, for which no plan reads the rows of all organisations by `seq`. */
-function ofOrganization(organization: string, seq: string): string {
-  return `(organization, seq) > (${organization}, ${seq}) AND (organization, seq) < (${organization}, ${MAX_SEQ})`;
+/**
+ * Compared as pairs and in the order of both, for which no plan reads the rows of all organisations by `seq`. With values
+ * that the planner does not know: it takes the pairs for a range with nothing in it, and would sort all of the rows.
+ */
+function ofOrganization(organization: string, seq: string, end: string): string {
+  const [of, from, to] = [`(SELECT ${organization}::text)`, `(SELECT ${seq}::bigint)`, `(SELECT ${end}::bigint)`];
+  return `(organization, seq) > (${of}, ${from}) AND (organization, seq) < (${of}, ${to})`;
 }
 
 const KEY = 'SELECT key FROM event_position_key';
 
 /**
  * The present. No transaction that is still open has drawn a `seq` more than ten minutes ago: all of ours end within
- * seconds.
+ * seconds. None of an earlier epoch is open, and their transaction ids mean nothing in this one.
  */
 const START = `
-  SELECT pg_current_snapshot()::text AS now,
+  SELECT epoch, pg_current_snapshot()::text AS now,
     coalesce((SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1), 0) AS last,
-    coalesce((
-      SELECT seq FROM outbox WHERE ${ofOrganization('$1', '0')} AND at < now() - interval '10 minutes'
+    greatest(first_seq - 1, 0, (
+      SELECT seq FROM outbox WHERE ${ofOrganization('$1', '0', MAX_SEQ)} AND at < now() - interval '10 minutes'
       ORDER BY organization DESC, seq DESC LIMIT 1
-    ), 0) AS low`;
+    )) AS low
+  FROM database_identity`;
+
+/** Where an epoch that has ended is followed by the next one. Undefined if it is not of the history of this database. */
+const END = `
+  SELECT epoch AS present, ended ->> 'next' AS next, (ended ->> 'first_seq')::bigint - 1 AS end
+  FROM database_identity, LATERAL (SELECT ended_epochs -> $1::text AS ended) AS noted WHERE ended IS NOT NULL`;
 
 /**
  * What became visible between two snapshots, in the order of `seq`. A transaction that commits late is in a later
@@ -38,19 +50,19 @@ const READ = `
     SELECT $1::pg_snapshot AS since, coalesce($2::pg_snapshot, pg_current_snapshot()) AS until
   ), scanned AS MATERIALIZED (
     SELECT seq, xid, task_id, ancestors, event FROM outbox
-    WHERE ${ofOrganization('$4', '$3')} ORDER BY organization, seq LIMIT $7
+    WHERE ${ofOrganization('$4', '$3', '$9')} ORDER BY organization, seq LIMIT $7
   ), found AS (
     SELECT seq, event FROM scanned, bounds
     WHERE NOT pg_visible_in_snapshot(xid, since) AND pg_visible_in_snapshot(xid, until)
       AND ($5::text IS NULL OR task_id = $5) AND ($8::text IS NULL OR task_id = $8 OR $8 = ANY (ancestors))
     ORDER BY seq LIMIT $6
   )
-  SELECT pg_current_snapshot()::text AS now, until::text, seq, event,
+  SELECT (SELECT epoch FROM database_identity), pg_current_snapshot()::text AS now, until::text, seq, event,
     coalesce((SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1), 0) AS last,
     (SELECT seq FROM scanned ORDER BY seq OFFSET $7 - 1) AS scanned_to
   FROM bounds LEFT JOIN found ON true ORDER BY seq`;
 
-type Row = { now: string; until: string; last: string; scanned_to: string | null } & (
+type Row = { epoch: string; now: string; until: string; last: string; scanned_to: string | null } & (
   { seq: string; event: DomainEvent } | { seq: null }
 );
 
@@ -62,25 +74,54 @@ export class EventReader {
 
   /** As `Outbox.read`. */
   async read(query: EventQuery, timeoutMs: number): Promise<EventPage | undefined> {
-    const { organization, taskId, parentId, after, limit } = query;
+    const { organization, after, limit } = query;
     if (after === undefined) return this.start(organization, timeoutMs);
     const position = await this.opened(after, timeoutMs);
     if (!position) return undefined;
-    const { seen, low, within } = position;
-    const values = [seen, within?.until, within?.seq ?? low, organization, taskId, limit];
-    const more = [limit * SCANNED_PER_EVENT, parentId];
-    const rows = (await this.connection.query<Row>(READ, [...values, ...more], timeoutMs, organization)) as [
-      Row,
-      ...Row[],
-    ];
+    const { epoch, seen, low, within } = position;
+    const rows = await this.rows(query, { since: seen, until: within?.until, low: within?.seq ?? low }, timeoutMs);
+    if (rows[0].epoch !== epoch) return this.readEnded(query, position, timeoutMs);
     if (!isPast(within?.until ?? seen, rows[0].now)) return undefined;
     return this.pageOf(rows, position, limit, await this.sealer(timeoutMs));
   }
 
+  /**
+   * What is left of an epoch that has ended, and then on to the next one. What the reader had of a page is not known to be
+   * complete any more: it may get events of that page again.
+   */
+  private async readEnded(query: EventQuery, position: OutboxPosition, timeoutMs: number) {
+    const { epoch, seen, low } = position;
+    type End = { present: string; next: string; end: string };
+    const [ended] = await this.connection.query<End>(END, [epoch], timeoutMs, query.organization);
+    if (!ended) return undefined;
+    const bounds = { since: seen, until: EVERYTHING, low, end: String(Number(ended.end) + 1) };
+    const rows = await this.rows(query, bounds, timeoutMs);
+    // Another epoch has begun in between: both are to be read again.
+    if (rows[0].epoch !== ended.present) return { events: [], position: query.after as string, more: true };
+    const sealer = await this.sealer(timeoutMs);
+    const at = (seq: number) => sealer.seal(printPosition({ epoch, seen, low: seq, last: seq }));
+    const found = rows.filter((row) => row.seq !== null);
+    const end = found.length === query.limit ? found.at(-1)?.seq : rows[0].scanned_to;
+    return {
+      events: found.map(({ event, seq }) => ({ event, position: at(Number(seq)) })),
+      position: end ? at(Number(end)) : sealer.seal(printPosition(beginningOf(ended.next, Number(ended.end)))),
+      more: true,
+    };
+  }
+
+  private async rows(
+    { organization, taskId, parentId, limit }: EventQuery,
+    { since, until, low, end = MAX_SEQ }: { since: string; until?: string; low: number; end?: string },
+    timeoutMs: number,
+  ): Promise<readonly [Row, ...Row[]]> {
+    const values = [since, until, low, organization, taskId, limit, limit * SCANNED_PER_EVENT, parentId, end];
+    return (await this.connection.query<Row>(READ, values, timeoutMs, organization)) as [Row, ...Row[]];
+  }
+
   private async start(organization: string, timeoutMs: number): Promise<EventPage> {
-    type Start = { now: string; last: string; low: string };
+    type Start = { epoch: string; now: string; last: string; low: string };
     const [row] = (await this.connection.query<Start>(START, [organization], timeoutMs, organization)) as [Start];
-    const position = { seen: row.now, last: Number(row.last), low: Number(row.low) };
+    const position = { epoch: row.epoch, seen: row.now, last: Number(row.last), low: Number(row.low) };
     return { events: [], position: (await this.sealer(timeoutMs)).seal(printPosition(position)), more: false };
   }
 

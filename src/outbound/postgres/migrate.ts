@@ -1,45 +1,95 @@
 import { DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
-import { StoreError } from '../../core/ports/store-error';
 import type { Database } from './database';
 import { adoptMigrationRecords, forgetEarlierRecords, MIGRATIONS_TABLE } from './migration-records';
-import { isRefusal, storeErrorOf } from './postgres-error';
+import type { Query } from './pooled-session';
+import { isForbidden, startErrorOf } from './postgres-error';
+import { demandNotLater, exist, outdated, unreadable } from './schema-fitness';
+import { contentsOf, demandNoReplicas, demandNothingLater, type Contents } from './schema-removal';
 import { sqlMigrations } from './sql-migrations';
 
 /** Any number that no other user of the database's advisory locks has taken. */
 const MIGRATION_LOCK = '7234017283807667300';
+const DONE = `SELECT name FROM ${MIGRATIONS_TABLE}`;
 
 /**
  * Brings the schema up to date; returns the names of the migrations that this took. Replicas that start at once wait
- * for each other, unless nothing is left to do. Throws `StoreError`.
+ * for each other, unless nothing is left to do. Throws `StoreError`: `UnfitSchemaError` if the schema is for later
+ * versions, or if the role may not change it.
  */
 export function runMigrations(database: Database): Promise<readonly string[]> {
   return withExecutor(database, async (executor, session) => {
-    const pending = await executor.getPendingMigrations();
+    const pending = await pendingIn(session);
     if (pending.length === 0) return [];
-    return alone(session, async () => {
+    const forward = alone(session, async () => {
+      // Another version may have migrated meanwhile.
+      await demandNotLater(queryOf(session));
       await adoptMigrationRecords(session, namesOf(session));
       executor.transaction = 'all';
       const done = await executor.executePendingMigrations();
       return done.map(({ name }) => name);
     });
+    return forward.catch((error: unknown) => {
+      throw isForbidden(error) ? outdated(`the role may not change it: ${error.message}`) : error;
+    });
   });
 }
 
-/** Undoes every migration, and with them everything that is stored. Throws `StoreError`. */
+/** Throws `StoreError`: `UnfitSchemaError` unless the schema is up to date. Writes nothing. */
+export function demandMigrated(database: Database): Promise<void> {
+  return withExecutor(database, async (_, session) => {
+    const pending = await pendingIn(session);
+    if (pending.length > 0) throw outdated(`it lacks ${pending.join(', ')}, and MIGRATE is off`);
+  });
+}
+
+/** What `revertMigrations` deletes; undefined if there is no schema. Throws `StoreError`. */
+export function storedIn(database: Database): Promise<Contents | undefined> {
+  return withExecutor(database, (_, session) => contentsOf(queryOf(session)));
+}
+
+/**
+ * Undoes every migration, and with them everything that is stored, or nothing. Throws `StoreError`: `UnfitSchemaError` if
+ * replicas are connected, or if the schema is that of a later version.
+ */
 export function revertMigrations(database: Database): Promise<void> {
   return withExecutor(database, (executor, session) =>
     alone(session, async () => {
       const names = namesOf(session);
-      await adoptMigrationRecords(session, names);
-      await forgetEarlierRecords(session, names);
-      const done = await executor.getExecutedMigrations();
-      for (let left = done.length; left > 0; left--) await executor.undoLastMigration();
+      await demandNoReplicas(queryOf(session));
+      await session.startTransaction();
+      try {
+        await adoptMigrationRecords(session, names);
+        await forgetEarlierRecords(session, names);
+        const done = await executor.getExecutedMigrations();
+        demandNothingLater(done, names);
+        for (let left = done.length; left > 0; left--) await executor.undoLastMigration();
+        await session.commitTransaction();
+      } catch (error) {
+        await session.rollbackTransaction();
+        throw error;
+      }
     }),
   );
 }
 
+/** Throws `UnfitSchemaError` if the schema is for later versions, or cannot be read. */
+async function pendingIn(session: QueryRunner): Promise<readonly string[]> {
+  try {
+    const query = queryOf(session);
+    await demandNotLater(query);
+    const done = (await exist(query, MIGRATIONS_TABLE)) ? await query<{ name: string }>(DONE) : [];
+    return namesOf(session).filter((name) => !done.some((one) => one.name === name));
+  } catch (error) {
+    throw isForbidden(error) ? unreadable(error.message) : error;
+  }
+}
+
 function namesOf({ dataSource }: QueryRunner): string[] {
   return dataSource.migrations.map(({ name }) => name as string);
+}
+
+function queryOf(session: QueryRunner): Query {
+  return (text, values) => session.query(text, values as unknown[]);
 }
 
 async function alone<T>(session: QueryRunner, work: () => Promise<T>): Promise<T> {
@@ -66,7 +116,7 @@ async function withExecutor<T>(
       await session.release();
     }
   } catch (error) {
-    throw isRefusal(error) ? new StoreError('postgres', 'failed', { cause: error }) : storeErrorOf(error);
+    throw startErrorOf(error);
   } finally {
     if (dataSource.isInitialized) await dataSource.destroy();
   }

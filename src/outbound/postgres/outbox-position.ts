@@ -1,9 +1,11 @@
 /**
- * How far a reader of the outbox has come. A late commit cannot slip behind it: everything that the snapshot `seen`
+ * How far a reader of the outbox has come, in one epoch of the database: snapshots of another one mean nothing. A late commit cannot slip behind it: everything that the snapshot `seen`
  * shows has been read, and what it does not show has a `seq` above `low`. Snapshots have the text form of
  * `pg_snapshot`: `xmin:xmax:` and the transactions between them that were in progress.
  */
 export interface OutboxPosition {
+  /** A UUID. */
+  readonly epoch: string;
   readonly seen: string;
   readonly low: number;
   /** The highest `seq` of all that `seen` shows. */
@@ -17,8 +19,12 @@ export interface OutboxPosition {
 const SNAPSHOT = /^(\d{1,18}):(\d{1,18}):((?:\d{1,18}(?:,\d{1,18})*)?)$/;
 const SEQ = /^\d{1,15}$/;
 const XID = /^\d{1,18}$/;
-/** Comes first in the text, so that another form of it, with the epoch of the database, say, can be told apart. */
-const FORM = '1';
+/** 16 bytes as text. */
+const EPOCH = /^[\w-]{22}$/;
+/** Comes first in the text, so that another form of it can be told apart. */
+const FORM = '2';
+/** Shows nothing. */
+const BEGINNING = '1:1:';
 const NOTHING = '-';
 
 /**
@@ -26,9 +32,10 @@ const NOTHING = '-';
  * number: what a transaction that began after a snapshot writes lies above every `seq` that was there before it.
  */
 export function positionAt(until: string, last: number, before: OutboxPosition): OutboxPosition {
-  const { fence, low } = before;
+  const { epoch, fence, low } = before;
   const isPassed = fence !== undefined && xmin(until) >= fence.xid;
   return {
+    epoch,
     seen: until,
     last,
     low: isPassed ? Math.max(low, fence.seq) : low,
@@ -36,20 +43,25 @@ export function positionAt(until: string, last: number, before: OutboxPosition):
   };
 }
 
-export function printPosition({ seen, low, last, fence, within }: OutboxPosition): string {
+/** The position at which nothing of the epoch is read whose first row is the one after `low`. */
+export function beginningOf(epoch: string, low: number): OutboxPosition {
+  return { epoch, seen: BEGINNING, low, last: low };
+}
+
+export function printPosition({ epoch, seen, low, last, fence, within }: OutboxPosition): string {
   const ofFence = fence ? [fence.xid, fence.seq] : [NOTHING, NOTHING];
   const ofPage = within ? [within.until, within.last, within.seq] : [];
-  return [FORM, seen, low, last, ...ofFence, ...ofPage].join('/');
+  return [FORM, shortOf(epoch), seen, low, last, ...ofFence, ...ofPage].join('/');
 }
 
 /** Undefined if the text is not a position. */
 export function parsePosition(text: string): OutboxPosition | undefined {
-  const [form, seen = '', low = '', last = '', xid = '', fenceSeq = '', ...ofPage] = text.split('/');
-  if (form !== FORM || !isSnapshot(seen) || !SEQ.test(low) || !SEQ.test(last)) return undefined;
+  const [form, epoch = '', seen = '', low = '', last = '', xid = '', fenceSeq = '', ...ofPage] = text.split('/');
+  if (form !== FORM || !EPOCH.test(epoch) || !isSnapshot(seen) || !SEQ.test(low) || !SEQ.test(last)) return undefined;
   const hasFence = XID.test(xid) && SEQ.test(fenceSeq);
   if (!hasFence && (xid !== NOTHING || fenceSeq !== NOTHING)) return undefined;
   const fence = hasFence ? { xid: BigInt(xid), seq: Number(fenceSeq) } : undefined;
-  const position = { seen, low: Number(low), last: Number(last), fence };
+  const position = { epoch: uuidOf(epoch), seen, low: Number(low), last: Number(last), fence };
   if (ofPage.length === 0) return position;
   const [until = '', untilLast = '', seq = '', ...rest] = ofPage;
   if (!isSnapshot(until) || !SEQ.test(untilLast) || !SEQ.test(seq) || rest.length > 0) return undefined;
@@ -59,6 +71,15 @@ export function parsePosition(text: string): OutboxPosition | undefined {
 /** Whether a database whose present is the snapshot `now` can have printed the snapshot. */
 export function isPast(snapshot: string, now: string): boolean {
   return xmax(snapshot) <= xmax(now);
+}
+
+function shortOf(uuid: string): string {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url');
+}
+
+function uuidOf(short: string): string {
+  const digits = Buffer.from(short, 'base64url').toString('hex');
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 function xmin(snapshot: string): bigint {

@@ -4,11 +4,12 @@ import type {
   AttachmentListQuery,
   AttachmentStore,
   DeleteOutcome,
+  OutlinesQuery,
   PutOutcome,
   StoredAttachment,
   WriteCondition,
 } from '../../core/ports/attachment-store';
-import { readWithin, type Room } from '../../core/ports/room';
+import { OUTLINE_BYTES, readWithin, type Room } from '../../core/ports/room';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { DrainDelay, DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import {
@@ -45,9 +46,18 @@ const FIND = `
   JOIN tasks t ON t.id = ref.task_id AND t.organization = $3 AND t.deleted_version IS NULL
   LEFT JOIN task_attachments a ON a.task_id = t.id AND a.key = ref.key`;
 
+/** If they are larger than $6, one row says so. */
 const OUTLINES = `
-  SELECT ${attachmentColumns('false')}
-  FROM tasks t LEFT JOIN task_attachments a ON a.task_id = t.id AND ${isLiveRow('$3')}
+  SELECT a.outline_bytes, ${attachmentColumns('false')}
+  FROM tasks t LEFT JOIN LATERAL (
+    SELECT p.*, row_number() OVER () AS nth,
+      sum(${OUTLINE_BYTES} + coalesce(octet_length(p.url), 0)) OVER ()::float8 AS outline_bytes
+    FROM (
+      SELECT a.* FROM task_attachments a
+      WHERE a.task_id = t.id AND a.key > $4 AND ${isLiveRow('$3')}
+      ORDER BY a.key LIMIT $5
+    ) p
+  ) a ON a.outline_bytes <= $6::float8 OR a.nth = 1
   WHERE ${LIVE_TASK}
   ORDER BY a.key`;
 
@@ -124,14 +134,15 @@ export class PostgresAttachmentStore implements AttachmentStore {
     return rows[0] && { attachments: attachmentsOf(rows), totalCount: rows[0].total };
   }
 
-  async outlines(
-    taskId: string,
-    organization: string,
-    nowMs: number,
-    timeoutMs: number,
-  ): Promise<readonly Attachment[] | undefined> {
-    const values = [taskId, organization, timestamp(nowMs)];
-    const rows = await this.connection.query<LeftJoined<AttachmentRow>>(OUTLINES, values, timeoutMs, organization);
+  async outlines(query: OutlinesQuery, timeoutMs: number): Promise<readonly Attachment[] | undefined> {
+    const { taskId, organization, nowMs, after = '', limit, room } = query;
+    const values = [taskId, organization, timestamp(nowMs), after, limit ?? null];
+    type Row = { outline_bytes: number | null } & LeftJoined<AttachmentRow>;
+    const rows = await readWithin(room, limit ?? MAX_ATTACHMENTS_PER_TASK, async (maxBytes) => {
+      const found = await this.connection.query<Row>(OUTLINES, [...values, maxBytes], timeoutMs, organization);
+      const bytes = found[0]?.outline_bytes ?? 0;
+      return bytes > maxBytes ? bytes : found;
+    });
     return rows[0] && attachmentsOf(rows);
   }
 

@@ -7,7 +7,7 @@ import { isOutage, StoreError } from '../../core/ports/store-error';
 import { AdmittedServer, OtherServerError } from './admitted-server';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { FairQueue } from './fair-queue';
-import { runMigrations } from './migrate';
+import { demandMigrated, runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { PooledSession, type Query } from './pooled-session';
 import { isStale, storeErrorOf } from './postgres-error';
@@ -33,20 +33,28 @@ export class PostgresConnection implements OnApplicationShutdown {
   private places?: FairQueue;
   private waiting = 0;
   private servedAtMs = Number.NEGATIVE_INFINITY;
+  /** Whether the server has refused the pool the last session that it wanted. */
+  private isRefused = false;
   private readonly admitted = new AdmittedServer();
 
   constructor(private readonly database: Database) {
     this.dataSource = new DataSource(database.serving);
-    if (database.serverUrl !== undefined) this.pings = new PingSession(database.serverUrl);
+    if (database.server) this.pings = new PingSession(database.server.url);
   }
 
   get isEmbedded(): boolean {
-    return this.database.serverUrl === undefined;
+    return this.database.server === undefined;
   }
 
-  /** Brings the schema up to date, in a session of its own; returns the names of the migrations that this took. */
-  migrate(): Promise<readonly string[]> {
-    return runMigrations(this.database);
+  /**
+   * Brings the schema up to date, in a session of its own; returns the names of the migrations that this took. If the
+   * schema may not be changed, throws `UnfitSchemaError` unless it is up to date.
+   */
+  async migrate(mayChange: boolean): Promise<readonly string[]> {
+    await this.database.check();
+    if (mayChange) return runMigrations(this.database);
+    await demandMigrated(this.database);
+    return [];
   }
 
   /** Until `admit`, every call finds the server unavailable, unless it may reach any server. */
@@ -64,10 +72,13 @@ export class PostgresConnection implements OnApplicationShutdown {
     return this.admitted.includes(run);
   }
 
+  /** A server that responds is of no use to calls if it refuses their sessions: it may have too many connections. */
   async ping(timeoutMs: number): Promise<void> {
+    const endsAtMs = performance.now() + timeoutMs;
     const isInUse = (startedAt: string) => this.admitted.includesRunSince(startedAt);
     if (!this.admitted.isNone) await this.pings?.ping(timeoutMs, isInUse);
     if (this.admitted.isNone) throw new StoreError('postgres', 'unavailable');
+    if (this.isRefused) await this.query('SELECT 1', [], Math.max(endsAtMs - performance.now(), 1));
   }
 
   /** Takes no longer than `timeoutMs`, the wait for a session included. */
@@ -183,9 +194,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   private async initialize(): Promise<void> {
     if (this.dataSource.isInitialized) return;
     this.initializing ??= this.dataSource.initialize().finally(() => (this.initializing = undefined));
-    await this.initializing.catch((error: unknown) => {
-      throw storeErrorOf(error);
-    });
+    await this.notingRefusal(this.initializing);
   }
 
   /** Resolves with the function that gives it back. */
@@ -206,9 +215,16 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** For every place there is a session, which the server may have to open first. */
   private async connect(): Promise<PooledSession> {
+    return new PooledSession(await this.notingRefusal(this.pool.connect()), (text) => this.statementName(text));
+  }
+
+  private async notingRefusal<T>(opening: Promise<T>): Promise<T> {
     try {
-      return new PooledSession(await this.pool.connect(), (text) => this.statementName(text));
+      const opened = await opening;
+      this.isRefused = false;
+      return opened;
     } catch (error) {
+      this.isRefused = true;
       throw storeErrorOf(error);
     }
   }

@@ -10,11 +10,12 @@ const FIND = `
 const PURGE_TOMBSTONES = `
   WITH purged AS (
     DELETE FROM task_attachments WHERE (task_id, key) IN (
-      SELECT task_id, key FROM task_attachments WHERE deleted AND version < $1 ORDER BY version LIMIT $2
+      SELECT task_id, key FROM task_attachments
+      WHERE deleted AND version < $1 AND version >= $3 ORDER BY version LIMIT $2
     ) AND deleted AND version < $1
-    RETURNING 1
+    RETURNING version
   )
-  SELECT count(*)::integer AS count FROM purged`;
+  SELECT count(*)::integer AS count, max(version) AS last FROM purged`;
 
 interface ExpiredRow {
   task_id: string;
@@ -26,6 +27,9 @@ interface ExpiredRow {
 }
 
 export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
+  /** No tombstone below is left of this round: until a vacuum, each step would pass by those that are gone. */
+  private purgedTo = 0;
+
   constructor(private readonly connection: PostgresConnection) {}
 
   async find(nowMs: number, limit: number): Promise<readonly ExpiredAttachment[]> {
@@ -43,8 +47,11 @@ export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
   }
 
   async purgeTombstones(version: number, limit: number): Promise<number> {
-    const [row] = await this.connection.query<{ count: number }>(PURGE_TOMBSTONES, [version, limit]);
-    return row?.count ?? 0;
+    type Purged = { count: number; last: string | null };
+    const [row] = await this.connection.query<Purged>(PURGE_TOMBSTONES, [version, limit, this.purgedTo]);
+    const { count = 0, last } = row ?? {};
+    this.purgedTo = count === limit ? Number(last) : 0;
+    return count;
   }
 }
 

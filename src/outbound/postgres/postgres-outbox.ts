@@ -7,14 +7,21 @@ import type { Query } from './pooled-session';
 import type { PostgresConnection } from './postgres-connection';
 import { IDENTITY_COLUMNS, identityOf, PostgresStoreServer, type IdentityRow } from './postgres-store-server';
 import type { PublisherSession } from './publisher-session';
+import { readFit } from './schema-fitness';
 
-const UNPUBLISHED = 'SELECT seq, task_id, event FROM outbox WHERE NOT published ORDER BY seq LIMIT $1';
+/** One by one, by the time as well, which tells in which part of the history an event is: no plan reads all of it. */
+const UNPUBLISHED = `
+  SELECT waiting.seq, found.* FROM (SELECT seq, at FROM outbox_waiting ORDER BY seq LIMIT $1) AS waiting, LATERAL (
+    SELECT task_id, event FROM outbox_history AS history
+    WHERE history.seq = waiting.seq AND history.at = waiting.at LIMIT 1
+  ) AS found
+  ORDER BY waiting.seq`;
 /** By the op as well: after a change of servers another event may have the number. */
-const MARK_PUBLISHED = 'UPDATE outbox SET published = true WHERE seq = ANY ($1) AND op_id = ANY ($2)';
+const MARK_PUBLISHED = 'DELETE FROM outbox_waiting WHERE seq = ANY ($1) AND op_id = ANY ($2)';
 
 const BACKLOG = `
-  SELECT (SELECT count(*)::integer FROM outbox WHERE NOT published) AS count, extract(epoch FROM clock_timestamp() - (
-    SELECT at FROM outbox WHERE NOT published ORDER BY seq LIMIT 1
+  SELECT (SELECT count(*)::integer FROM outbox_waiting) AS count, extract(epoch FROM clock_timestamp() - (
+    SELECT at FROM outbox_waiting ORDER BY seq LIMIT 1
   ))::float * 1000 AS age`;
 
 /**
@@ -39,17 +46,11 @@ const CHANGES = `
   ) AS change ON true
   ORDER BY xid, seq`;
 
-/** Stops at the first younger row: the order of `seq` is about that of `at`. */
-const PURGE = `
-  WITH purged AS (
-    DELETE FROM outbox WHERE seq IN (
-      SELECT seq FROM outbox WHERE published AND at < $1
-        AND seq < coalesce((SELECT seq FROM outbox WHERE at >= $1 ORDER BY seq LIMIT 1), 9223372036854775807)
-      ORDER BY seq LIMIT $2
-    )
-    RETURNING 1
-  )
-  SELECT count(*)::integer AS count FROM purged`;
+/** Apart from each other, so that the parts of the next days are there even if none can be dropped now. */
+const CREATE_DAYS = 'SELECT create_outbox_days()';
+const PURGE = 'SELECT purge_outbox($1, $2) AS more';
+/** Of the part for rows that have no day of their own. */
+const PURGED_ROWS = 1000;
 
 interface OutboxRow {
   seq: string;
@@ -109,7 +110,7 @@ export class PostgresOutbox implements Outbox {
 
   async changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
     type Row = { xmin: string; xmax: string } & IdentityRow & (ChangeRow | { xid: null });
-    const rows = (await this.connection.queryAnyServer<Row>(CHANGES, [from, limit, lookBackMs])) as [Row, ...Row[]];
+    const rows = await readFit<Row>(this.connection, CHANGES, [from, limit, lookBackMs]);
     const [{ xmin, xmax, ...row }] = rows;
     // The rows that were read are of an epoch that had to end: the caller finds that its positions are of another one.
     const identity = identityOf(row) ?? (await new PostgresStoreServer(this.connection).look());
@@ -123,9 +124,10 @@ export class PostgresOutbox implements Outbox {
     };
   }
 
-  async purge(beforeMs: number, limit: number): Promise<number> {
-    const [row] = await this.connection.query<{ count: number }>(PURGE, [timestamp(beforeMs), limit]);
-    return row?.count ?? 0;
+  async purge(beforeMs: number): Promise<{ more: boolean }> {
+    await this.connection.query(CREATE_DAYS);
+    const [row] = await this.connection.query<{ more: boolean }>(PURGE, [timestamp(beforeMs), PURGED_ROWS]);
+    return { more: row?.more === true };
   }
 
   private asPublisher<T>(work: (query: Query) => Promise<T>): Promise<T | undefined> {

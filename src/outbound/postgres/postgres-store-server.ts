@@ -2,15 +2,16 @@ import type { StoreIdentity } from '../../core/ports/store-identity';
 import { StoreServer } from '../../core/ports/store-server';
 import { runName } from './admitted-server';
 import type { PostgresConnection } from './postgres-connection';
+import { readFit, SCHEMA_COLUMNS, type SchemaRow } from './schema-fitness';
 
-/** What `identityOf` needs, with the columns of `database_identity` under the name `identity`. */
+/** What `readFit` and `identityOf` need, with the columns of `database_identity` under the name `identity`. */
 export const IDENTITY_COLUMNS =
   'identity.database_id, identity.epoch, identity.server AS epoch_server, present_server() AS present_server, ' +
-  'pg_postmaster_start_time()::text AS run';
+  `pg_postmaster_start_time()::text AS run, ${SCHEMA_COLUMNS}`;
 const LOOK = `SELECT ${IDENTITY_COLUMNS} FROM database_identity AS identity`;
 const BEGIN_EPOCH = 'SELECT begin_epoch($1)';
 
-export interface IdentityRow {
+export interface IdentityRow extends SchemaRow {
   database_id: string;
   epoch: string;
   epoch_server: string | null;
@@ -30,7 +31,7 @@ export class PostgresStoreServer extends StoreServer {
   }
 
   async look(): Promise<StoreIdentity> {
-    const [row] = (await this.connection.queryAnyServer<IdentityRow>(LOOK)) as [IdentityRow];
+    const [row] = await readFit<IdentityRow>(this.connection, LOOK);
     const identity = identityOf(row);
     if (identity) return identity;
     await this.beginEpoch(row.epoch);

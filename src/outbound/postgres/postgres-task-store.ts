@@ -5,7 +5,7 @@ import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
 import { readWithin } from '../../core/ports/room';
 import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
-import type { DeletionStep, TaskDeletion, TreeDeletion } from '../../core/ports/tree-deletion';
+import type { DeletionStep, DoomedTask, TaskDeletion, TreeDeletion } from '../../core/ports/tree-deletion';
 import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
 import {
@@ -36,7 +36,8 @@ const HAS_RESULT = `
 const ORGANIZATION = 'SELECT t.organization FROM tasks t WHERE t.id = $1 AND t.deleted_version IS NULL';
 const IN_ID_ORDER = `
   SELECT ${TASK_COLUMNS} FROM tasks t WHERE t.id > $1 AND t.deleted_version IS NULL ORDER BY t.id LIMIT $2`;
-const LOCK_STEP = `SELECT ${TASK_COLUMNS} FROM lock_tree_step($1, $2, $3) WITH ORDINALITY AS t ORDER BY t.ordinality`;
+/** Without their metadata: that of all tasks of a step may be larger than the memory. */
+const LOCK_STEP = 'SELECT t.id, t.status FROM lock_tree_step($1, $2, $3) WITH ORDINALITY AS t ORDER BY t.ordinality';
 const DELETE_STEP = 'SELECT delete_tree_step($1, $2, $3, $4, $5) AS more';
 const UNFINISHED = `
   SELECT root_id, organization, deleted_by, credential_id FROM unfinished_deletions
@@ -138,14 +139,14 @@ export class PostgresTaskStore implements TaskStore {
 
   deleteTree(
     { taskId, caller: { organization, name, credentialId } }: TreeDeletion,
-    describe: (tasks: readonly Task[]) => readonly TaskDeletion[],
+    describe: (tasks: readonly DoomedTask[]) => readonly TaskDeletion[],
     limit: number,
     timeoutMs: number,
   ): Promise<DeletionStep | undefined> {
     return this.connection.transaction(
       async (query) => {
-        const rows = await query<TaskRow>(LOCK_STEP, [taskId, organization, limit]);
-        const deletions = rows.length > 0 ? describe(rows.map(taskOfRow)) : [];
+        const tasks = await query<DoomedTask>(LOCK_STEP, [taskId, organization, limit]);
+        const deletions = tasks.length > 0 ? describe(tasks) : [];
         const json = JSON.stringify(deletions.map(deletionRow));
         const values = [taskId, organization, name, credentialId, json];
         const [step] = await query<{ more: boolean }>(DELETE_STEP, values);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 const FOLDER = join(__dirname, '../../../migrations');
+let last: number | undefined;
 const UP_FILE = /^(\d{13})-([a-z0-9-]+)\.up\.sql$/;
 
 /**
@@ -16,6 +17,12 @@ export function sqlMigrations(folder = FOLDER): (new () => MigrationInterface)[]
       const [, timestamp, name] = UP_FILE.exec(file) ?? [];
       return timestamp && name ? [sqlMigration(folder, timestamp, name)] : [];
     });
+}
+
+/** The digits of the last one: they tell the versions of the service apart. */
+export function lastMigration(): number {
+  last ??= Math.max(...readdirSync(FOLDER).map((file) => Number(UP_FILE.exec(file)?.[1] ?? 0)));
+  return last;
 }
 
 function sqlMigration(folder: string, timestamp: string, name: string): new () => MigrationInterface {

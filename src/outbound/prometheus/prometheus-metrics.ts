@@ -9,6 +9,8 @@ export class PrometheusMetrics extends Metrics {
   private readonly lists: Counter;
   private readonly created: Counter<'type'>;
   private readonly published: Counter<'type'>;
+  private readonly publishFailures: Counter;
+  private readonly leader: Gauge;
   private readonly unpublished: Gauge;
   private readonly oldestSeconds: Gauge;
   private readonly journaled: Gauge;
@@ -32,7 +34,12 @@ export class PrometheusMetrics extends Metrics {
       labelNames: ['type'],
       registers: [registry],
     });
+    this.publishFailures = counter(
+      'dossier_publish_failures_total',
+      'Attempts of this replica to publish an event that failed',
+    );
     const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
+    this.leader = gauge('dossier_publisher_leader', '1 on the replica that publishes events, 0 on the others');
     this.unpublished = gauge('dossier_outbox_unpublished', 'Events that wait to be published');
     this.oldestSeconds = gauge('dossier_outbox_oldest_seconds', 'How long the oldest unpublished event has waited');
     this.journaled = gauge('dossier_journal_waiting', 'Acknowledged writes that the database has not seen yet');
@@ -57,6 +64,14 @@ export class PrometheusMetrics extends Metrics {
 
   eventPublished(type: DomainEventType): void {
     this.published.inc({ type });
+  }
+
+  publishingFailed(): void {
+    this.publishFailures.inc();
+  }
+
+  publisher(isPublisher: boolean): void {
+    this.leader.set(isPublisher ? 1 : 0);
   }
 
   outboxBacklog({ count, oldestAgeMs }: { readonly count: number; readonly oldestAgeMs: number }): void {

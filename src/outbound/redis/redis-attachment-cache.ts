@@ -15,12 +15,12 @@ import {
   type PageRequest,
   type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
-import { UNBOUNDED, type Room } from '../../core/ports/room';
+import { readWithin, UNBOUNDED, type Room } from '../../core/ports/room';
 import type { OutboxChange } from '../../core/ports/outbox';
 import { anyAnswers, inTime } from './answers';
 import { fromHash, type HashFields } from './attachment-hash';
 import { cachedTask, journaledChanges, pageEntries, scriptArguments } from './cache-replies';
-import { defineCacheScripts } from './cache-scripts';
+import { defineCacheScripts, type PageReply } from './cache-scripts';
 import { cursorsOf, projections, type Projection } from './projection';
 import type { RedisConnection } from './redis-connection';
 import { RedisEpoch } from './redis-epoch';
@@ -30,6 +30,8 @@ import { SharedReads, type TaskFound, type TaskRead } from './shared-reads';
 
 /** How many attachments one script writes. Redis serves no other command while a script runs. */
 const FILL_CHUNK = 500;
+/** Few tasks have more journaled changes. */
+const USUAL_JOURNALED = 16;
 /** The bodies that the script of a page reads. Those of a larger page are read one by one. */
 const MAX_PAGE_BYTES = 1024 * 1024;
 
@@ -140,30 +142,46 @@ export class RedisAttachmentCache extends AttachmentCache {
     );
   }
 
-  private async askForPage({ taskId, organization, nowMs, page }: PageRequest): Promise<CachedPage> {
-    const { generation, name } = this.epoch;
-    const args: (string | number)[] = [name, organization, nowMs];
-    let guessBytes = 0;
-    if (page) {
-      if (page.includeBodies) guessBytes = Math.min((page.room ?? UNBOUNDED).guess(page.limit), MAX_PAGE_BYTES);
-      args.push(page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1, guessBytes);
-      args.push(...page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]));
-    }
-    const reply = await orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args));
+  private async askForPage(request: PageRequest): Promise<CachedPage> {
+    const { taskId, page, room = UNBOUNDED } = request;
+    if (!page) return readWithin(room, USUAL_JOURNALED, (maxBytes) => this.askForJournaled(request, maxBytes));
+    const { generation } = this.epoch;
+    const guessBytes = page.includeBodies ? Math.min(room.guess(page.limit), MAX_PAGE_BYTES) : 0;
+    const pageArgs = [page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1];
+    const known = page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]);
+    const reply = await this.askScript(request, guessBytes, [...pageArgs, ...known]);
     const [, , , , total, listed, bytes, journaled] = reply;
-    const about = cachedTask(reply, generation);
+    // Either there are none, or a page must not wait for them.
+    const about = { ...cachedTask(reply, generation), journaled: journaled === undefined ? undefined : [] };
     const totalCount = Number(total);
-    const changes = journaled && journaledChanges(taskId, journaled);
-    if (!page || totalCount < 0) return { ...about, journaled: changes };
+    if (totalCount < 0) return about;
     const entries =
       bytes > guessBytes
-        ? await this.largeEntries(taskId, listed, bytes, page.room)
+        ? await this.largeEntries(taskId, listed, bytes, room)
         : pageEntries(taskId, listed, !page.includeBodies);
-    return { ...about, page: { totalCount, entries }, journaled: changes };
+    return { ...about, page: { totalCount, entries } };
+  }
+
+  /** Of changes that are larger than `maxBytes`, their size instead. */
+  private async askForJournaled(request: PageRequest, maxBytes: number): Promise<CachedPage | number> {
+    const { generation } = this.epoch;
+    const reply = await this.askScript(request, maxBytes);
+    const journaled = reply[7] ?? [];
+    if (typeof journaled === 'string') return Number(journaled);
+    return { ...cachedTask(reply, generation), journaled: journaledChanges(request.taskId, journaled) };
+  }
+
+  private askScript(
+    { taskId, organization, nowMs }: PageRequest,
+    maxBytes: number,
+    page: readonly (string | number)[] = [],
+  ): Promise<PageReply> {
+    const args = [this.epoch.name, organization, nowMs, Math.min(maxBytes, Number.MAX_SAFE_INTEGER), ...page];
+    return orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args));
   }
 
   /** Bodies that the page could not carry are read one by one, as soon as all of them have room. */
-  private largeEntries(taskId: string, listed: readonly string[], bytes: number, room = UNBOUNDED) {
+  private largeEntries(taskId: string, listed: readonly string[], bytes: number, room: Room) {
     room.take(bytes);
     const keys = listed.filter((_, i) => i % 3 === 0);
     return Promise.all(

@@ -1,4 +1,4 @@
-import type { AttachmentRef } from '../../../src/core/domain/attachment';
+import type { Attachment, AttachmentRef } from '../../../src/core/domain/attachment';
 import {
   AttachmentCache,
   type AppliedChange,
@@ -13,6 +13,7 @@ import {
   type ProjectionCursor,
 } from '../../../src/core/ports/attachment-cache';
 import type { OutboxChange } from '../../../src/core/ports/outbox';
+import { OUTLINE_BYTES, type Room } from '../../../src/core/ports/room';
 import type { CacheModel, KeyAnswer, TaskAnswer } from './cache-model';
 import { inEpoch, ModelEpoch, type UsedEpoch } from './model-epoch';
 
@@ -27,12 +28,13 @@ export class ModelAttachmentCache extends AttachmentCache {
     super();
   }
 
-  read(refs: readonly AttachmentRef[], organization: string): Promise<readonly CachedAttachment[]> {
+  read(refs: readonly AttachmentRef[], organization: string, room?: Room): Promise<readonly CachedAttachment[]> {
     return inEpoch(this.epoch, () => {
       const found = refs.map(({ taskId, key }) => {
         const { found: answers, ...about } = this.model.read(taskId, organization, [key]);
         return { ...this.cachedTask(about), ...(answers[0] as KeyAnswer) };
       });
+      room?.take(bytesOf(found));
       return found;
     });
   }
@@ -46,6 +48,8 @@ export class ModelAttachmentCache extends AttachmentCache {
   readPage(request: PageRequest): Promise<CachedPage> {
     return inEpoch(this.epoch, () => {
       const { page, journaled, ...about } = this.model.readPage(request);
+      if (!request.page) request.room?.take(outlineBytesOf(journaled));
+      else if (request.page.includeBodies) request.room?.take(bytesOf(page?.entries));
       return { ...this.cachedTask(about), page, journaled };
     });
   }
@@ -87,4 +91,12 @@ export class ModelAttachmentCache extends AttachmentCache {
   private cachedTask({ floor, ...about }: TaskAnswer): CachedTask {
     return { ...about, token: { floor, generation: this.epoch.generation } };
   }
+}
+
+function bytesOf(found: readonly { readonly attachment?: Attachment }[] = []): number {
+  return found.reduce((sum, { attachment }) => sum + (attachment?.bytes ?? 0), 0);
+}
+
+function outlineBytesOf(changes: CachedPage['journaled'] = []): number {
+  return changes.reduce((sum, { attachment }) => sum + OUTLINE_BYTES + Buffer.byteLength(attachment?.url ?? ''), 0);
 }

@@ -37,5 +37,5 @@ export class ModelEpoch extends CacheEpoch {
 /** What the work returns, unless Redis must not be used or is in another epoch. The work is done when this returns. */
 export function inEpoch<T>(epoch: UsedEpoch, work: () => T): Promise<T> {
   const refusal = epoch.refusal;
-  return refusal ? Promise.reject(refusal) : Promise.resolve(work());
+  return refusal ? Promise.reject(refusal) : new Promise((resolve) => resolve(work()));
 }

@@ -2,6 +2,7 @@ import type { AttachmentDraft } from '../../domain/attachment';
 import type { Caller } from '../../domain/caller';
 import type { WriteCondition } from '../../ports/attachment-store';
 import type { Metrics } from '../../ports/metrics';
+import type { Room } from '../../ports/room';
 import type { AttachmentFactory } from '../../consistency/attachment-factory';
 import type { AttachmentWriter, WrittenAttachment } from '../../consistency/attachment-writer';
 
@@ -17,8 +18,12 @@ export class CreateAttachment {
     private readonly metrics: Metrics,
   ) {}
 
-  async execute({ condition, ...draft }: CreateAttachmentCommand, caller: Caller): Promise<WrittenAttachment> {
-    const put = { draft: this.factory.draft(draft, caller), condition };
+  async execute(
+    { condition, ...draft }: CreateAttachmentCommand,
+    caller: Caller,
+    room?: Room,
+  ): Promise<WrittenAttachment> {
+    const put = { draft: this.factory.draft(draft, caller), condition, room: room?.unshown };
     const written = await this.writer.put(put, caller);
     this.metrics.attachmentCreated(written.attachment.type);
     return written;

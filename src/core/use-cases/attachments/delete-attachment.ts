@@ -1,5 +1,6 @@
 import type { AttachmentRef } from '../../domain/attachment';
 import type { Caller } from '../../domain/caller';
+import type { Room } from '../../ports/room';
 import type { AttachmentRemover, DeletedAttachment } from '../../consistency/attachment-remover';
 
 export interface DeleteAttachmentCommand extends AttachmentRef {
@@ -11,8 +12,8 @@ export interface DeleteAttachmentCommand extends AttachmentRef {
 export class DeleteAttachment {
   constructor(private readonly remover: AttachmentRemover) {}
 
-  execute({ ifVersion, ...ref }: DeleteAttachmentCommand, caller: Caller): Promise<DeletedAttachment> {
+  execute({ ifVersion, ...ref }: DeleteAttachmentCommand, caller: Caller, room?: Room): Promise<DeletedAttachment> {
     const condition = ifVersion === undefined ? undefined : { ifVersion };
-    return this.remover.remove(ref, condition, caller);
+    return this.remover.remove(ref, condition, caller, room?.unshown);
   }
 }

@@ -5,6 +5,9 @@ import type { EventPage, EventQuery, Outbox } from '../../ports/outbox';
 const PAGE_SIZE = 200;
 /** A page is a matter of milliseconds: a database that needs longer has other things to do first. */
 const TIMEOUT_MS = 2000;
+const UNKNOWN =
+  'is not the id of an event of this service, or is one from before the database was restored: ' +
+  'follow without it, and then read again what you need';
 
 export type FollowEventsCommand = Pick<EventQuery, 'taskId' | 'parentId' | 'after'>;
 
@@ -14,7 +17,7 @@ export class FollowEvents {
 
   async execute(command: FollowEventsCommand, { organization }: Caller): Promise<EventPage> {
     const page = await this.outbox.read({ ...command, organization, limit: PAGE_SIZE }, TIMEOUT_MS);
-    if (!page) throw invalid('lastEventId', 'is not the id of an event of this service');
+    if (!page) throw invalid('lastEventId', UNKNOWN);
     return page;
   }
 }

@@ -23,6 +23,16 @@ export class PublishEvents {
    * one may reach the bus, and throws the reason. Safe to call again at any time.
    */
   async execute(): Promise<PublishOutcome> {
+    let outcome: PublishOutcome | undefined;
+    try {
+      outcome = await this.publishWaiting();
+      return outcome;
+    } finally {
+      this.metrics.publisher(outcome === 'idle' || outcome === 'published');
+    }
+  }
+
+  private async publishWaiting(): Promise<PublishOutcome> {
     const waiting = await this.outbox.unpublished(BATCH_SIZE);
     if (!waiting) return 'standby';
     if (waiting.length === 0) return 'idle';
@@ -50,7 +60,10 @@ export class PublishEvents {
 
   private async publishInOrder(events: readonly OutboxEvent[], published: OutboxEvent[]): Promise<void> {
     for (const one of events) {
-      await this.bus.publish(one.event);
+      await this.bus.publish(one.event).catch((error: unknown) => {
+        this.metrics.publishingFailed();
+        throw error;
+      });
       published.push(one);
       this.metrics.eventPublished(one.event.type);
     }

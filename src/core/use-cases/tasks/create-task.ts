@@ -63,9 +63,8 @@ export class CreateTask {
     }
 
     for (const { attachment } of puts) {
-      this.acknowledged
-        .of(caller)
-        .remember(attachment, { version: attachment.version, deleted: false, journaled: false });
+      const { version } = attachment;
+      this.acknowledged.remember(caller, attachment, { version, deleted: false, journaled: false });
     }
     // More attachments would take more time than the call may have left; the first list fills them in.
     if (cached && puts.length <= CHUNK_SIZE) await this.fill(task, puts, cached.token);

@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock';
 import type { CoreSettings } from '../../ports/core-settings';
 import type { Outbox, OutboxChanges } from '../../ports/outbox';
 import { isOutage } from '../../ports/store-error';
+import { UnfitSchemaError } from '../../ports/unfit-schema-error';
 import type { CacheTrust } from '../../consistency/cache-trust';
 import type { EpochWatch, Standing } from '../../consistency/epoch-watch';
 import { ProjectionLag } from '../../consistency/projection-lag';
@@ -40,8 +41,23 @@ export class ProjectChanges {
     return this.epochs.current;
   }
 
-  /** Takes one batch. */
+  /** Takes one batch. An unfit schema only changes the standing. */
   async execute(): Promise<{ more: boolean }> {
+    try {
+      return await this.takeTurns();
+    } catch (error) {
+      if (!(error instanceof UnfitSchemaError)) throw error;
+      this.refuse(error);
+      return { more: false };
+    }
+  }
+
+  /** Found by another reading of the store. The next turn that finds a fit schema ends it. */
+  refuse(error: UnfitSchemaError): void {
+    this.epochs.leaveUnfit(error);
+  }
+
+  private async takeTurns(): Promise<{ more: boolean }> {
     let turn: Turn = 'changed';
     for (let reading = 0; turn === 'changed' && reading < MAX_READINGS; reading++) {
       turn = await this.take();

@@ -13,11 +13,11 @@ export class PurgeHistory {
     private readonly clock: Clock,
   ) {}
 
-  /** Takes one batch of each. */
+  /** Takes one step of each. */
   async execute(): Promise<{ more: boolean }> {
     const beforeMs = this.clock.nowMs() - HISTORY_RETENTION_MS;
-    const events = await this.outbox.purge(beforeMs, BATCH_SIZE);
+    const events = await this.outbox.purge(beforeMs);
     const tombstones = await this.store.purgeTombstones(versionAt(beforeMs), BATCH_SIZE);
-    return { more: events === BATCH_SIZE || tombstones === BATCH_SIZE };
+    return { more: events.more || tombstones === BATCH_SIZE };
   }
 }

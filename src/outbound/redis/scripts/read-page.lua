@@ -1,9 +1,9 @@
 -- One page of a task's attachments, by its index; if there is none, the writes that the database may not know yet.
 --
 -- KEYS    as in task.lua, then the cursor
--- ARGV    the caller's organisation, nowMs, and if a page is requested: offset, limit, '1' for descending, '1' for
---         outlines, how many bytes of values and contents the reply may have, then changes that the page must include,
---         each as key, version, '1' for a deletion
+-- ARGV    the caller's organisation, nowMs, how many bytes the reply may have of values and contents, or of journaled
+--         records, and if a page is requested: offset, limit, '1' for descending, '1' for outlines, then changes that the
+--         page must include, each as key, version, '1' for a deletion
 -- Reply   { floor, '1' if the task is deleted else '0', organisation or nil, cursor or 0, total, entries, bytes, journaled }
 --         total    number of attachments, -1 if there is no page: it was not requested, the index is not complete, or
 --                  the task belongs to another organisation
@@ -12,16 +12,19 @@
 --                  and content. Without outlines, all hashes are empty if there are more bytes than the reply may have
 --         bytes    of all values and contents of the page, 0 with outlines
 --         journaled  all journaled records, each { key, version, outline, or nil for a deletion }; left out if the
---                    database has not seen everything and a page was requested
+--                    database has not seen everything and a page was requested. If they have more bytes than they may
+--                    have, their number
 -- Atomic, so that the index and the records belong to the same moment.
 
 local OUTLINE = {
   'id', 'taskId', 'key', 'type', 'url', 'size', 'mimeType', 'createdBy', 'createdAt', 'updatedAt', 'expiresAt',
   'version', 'op',
 }
+-- What a record needs in the memory of a replica, roughly, beside its url: OUTLINE_BYTES of the core.
+local RECORD_BYTES = 1024
 local FIRST_KNOWN = 8
-local organization, nowMs, offset, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local descending, withOutlines, maxBytes = ARGV[5] == '1', ARGV[6] == '1', tonumber(ARGV[7])
+local organization, nowMs, maxBytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local offset, limit, descending, withOutlines = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] == '1'
 local task = openTask()
 
 local function outlineOf(key)
@@ -90,13 +93,14 @@ local function pageEntries()
 end
 
 local function journaledRecords()
-  local journaled = {}
+  local journaled, bytes = {}, 0
   for key, record in pairs(allRecords()) do
     if record.mark == 'journaled' and (not record.live or hasBody(key, record)) then
-      journaled[#journaled + 1] = { key, digits(record.version), record.live and outlineOf(key) }
+      bytes = bytes + RECORD_BYTES + (record.live and redis.call('HSTRLEN', HASHES .. key, 'url') or 0)
+      journaled[#journaled + 1] = bytes <= maxBytes and { key, digits(record.version), record.live and outlineOf(key) }
     end
   end
-  return journaled
+  return bytes <= maxBytes and journaled or digits(bytes)
 end
 
 local entries, bytes

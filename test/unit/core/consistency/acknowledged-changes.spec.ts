@@ -10,8 +10,8 @@ const saidInGeneration = (generation: number) => ({ token: { floor: 0, generatio
 describe('the changes that a replica has acknowledged', () => {
   it('belong to an organisation: those of another one do not exist', () => {
     const acknowledged = new AcknowledgedChanges(new CacheTrust());
-    acknowledged.of(FOREIGN_CALLER).remember({ taskId: 't-1', key: 'k' }, change(2));
-    acknowledged.of(FOREIGN_CALLER).rememberDeleted('t-2', 4);
+    acknowledged.remember(FOREIGN_CALLER, { taskId: 't-1', key: 'k' }, change(2));
+    acknowledged.rememberDeleted(FOREIGN_CALLER, 't-2', 4);
     expect(acknowledged.of(CALLER).versionOf({ taskId: 't-1', key: 'k' })).toBe(0);
     expect(acknowledged.of(CALLER).uncheckedChanges('t-1')).toEqual([]);
     expect(acknowledged.of(CALLER).isDeleted('t-2')).toBe(false);
@@ -20,10 +20,10 @@ describe('the changes that a replica has acknowledged', () => {
 
   it('make room for others of the organisation that has most', () => {
     const acknowledged = new AcknowledgedChanges(new CacheTrust(), 10);
-    acknowledged.of(CALLER).remember({ taskId: 't-1', key: 'k' }, change(2));
-    for (let i = 0; i < 11; i++) acknowledged.of(FOREIGN_CALLER).remember({ taskId: `f-${i}`, key: 'k' }, change(4));
-    for (let i = 0; i < 11; i++) acknowledged.of(FOREIGN_CALLER).remember({ taskId: 'f', key: `k-${i}` }, change(4));
-    for (let i = 0; i < 11; i++) acknowledged.of(FOREIGN_CALLER).rememberDeleted(`d-${i}`, 4);
+    acknowledged.remember(CALLER, { taskId: 't-1', key: 'k' }, change(2));
+    for (let i = 0; i < 11; i++) acknowledged.remember(FOREIGN_CALLER, { taskId: `f-${i}`, key: 'k' }, change(4));
+    for (let i = 0; i < 11; i++) acknowledged.remember(FOREIGN_CALLER, { taskId: 'f', key: `k-${i}` }, change(4));
+    for (let i = 0; i < 11; i++) acknowledged.rememberDeleted(FOREIGN_CALLER, `d-${i}`, 4);
     expect(acknowledged.of(CALLER).versionOf({ taskId: 't-1', key: 'k' })).toBe(2);
     expect(acknowledged.of(FOREIGN_CALLER).size).toBe(9);
     expect(acknowledged.of(FOREIGN_CALLER).isDeleted('d-10')).toBe(true);
@@ -32,11 +32,12 @@ describe('the changes that a replica has acknowledged', () => {
 
   it('leave their version when they are forgotten: a cache that is not believed may lack them', () => {
     const trust = new CacheTrust();
-    const changes = new AcknowledgedChanges(trust, 1).of(CALLER);
+    const acknowledged = new AcknowledgedChanges(trust, 1);
     trust.learnHorizon(1, 0);
-    changes.remember({ taskId: 't-1', key: 'k' }, change(6));
+    acknowledged.remember(CALLER, { taskId: 't-1', key: 'k' }, change(6));
+    const changes = acknowledged.of(CALLER);
     expect(changes.mayHaveForgotten(saidInGeneration(2))).toBe(false);
-    changes.remember({ taskId: 't-2', key: 'k' }, change(2));
+    acknowledged.remember(CALLER, { taskId: 't-2', key: 'k' }, change(2));
     expect(changes.versionOf({ taskId: 't-1', key: 'k' })).toBe(0);
     for (const version of [undefined, 4]) expect(changes.mayHaveForgotten(saidInGeneration(2), version)).toBe(true);
     expect(changes.mayHaveForgotten(saidInGeneration(2), 6)).toBe(false);
@@ -45,12 +46,36 @@ describe('the changes that a replica has acknowledged', () => {
   });
 
   it('count with the deletion of their task, whichever has the higher version', () => {
-    const changes = new AcknowledgedChanges(new CacheTrust(), 1).of(CALLER);
-    changes.remember({ taskId: 't-1', key: 'k' }, change(6));
-    changes.rememberDeleted('t-1', 4);
+    const acknowledged = new AcknowledgedChanges(new CacheTrust(), 1);
+    acknowledged.remember(CALLER, { taskId: 't-1', key: 'k' }, change(6));
+    acknowledged.rememberDeleted(CALLER, 't-1', 4);
+    const changes = acknowledged.of(CALLER);
     expect(changes.size).toBe(1);
-    changes.rememberDeleted('t-2', 2);
+    acknowledged.rememberDeleted(CALLER, 't-2', 2);
     expect(changes.mayHaveForgotten(saidInGeneration(1), 5)).toBe(true);
+  });
+
+  it('take no memory for organisations that only read, or whose changes were all forgotten', () => {
+    const acknowledged = new AcknowledgedChanges(new CacheTrust(), 10);
+    for (let i = 0; i < 1000; i++) {
+      expect(acknowledged.of({ organization: `reads-${i}` }).isDeleted('t-1')).toBe(false);
+      acknowledged.remember({ organization: `writes-${i}` }, { taskId: `t-${i}`, key: 'k' }, change(i + 1));
+    }
+    expect(acknowledged.organizationCount).toBe(10);
+    expect(acknowledged.of({ organization: 'writes-999' }).versionOf({ taskId: 't-999', key: 'k' })).toBe(1000);
+    // An organisation that is kept no longer has left its version to all that are not known.
+    const forgotten = acknowledged.of({ organization: 'writes-0' });
+    expect(forgotten.mayHaveForgotten(saidInGeneration(1), 989)).toBe(true);
+    expect(forgotten.mayHaveForgotten(saidInGeneration(1), 990)).toBe(false);
+  });
+
+  it('are gone with their organisation when the store has been replaced, but for those in the journal', () => {
+    const acknowledged = new AcknowledgedChanges(new CacheTrust());
+    acknowledged.remember(CALLER, { taskId: 't-1', key: 'k' }, { ...change(2), journaled: true });
+    acknowledged.remember(FOREIGN_CALLER, { taskId: 't-2', key: 'k' }, change(2));
+    acknowledged.forgetStored();
+    expect(acknowledged.organizationCount).toBe(1);
+    expect(acknowledged.of(CALLER).versionOf({ taskId: 't-1', key: 'k' })).toBe(2);
   });
 });
 

@@ -104,6 +104,27 @@ describe('publishing events', () => {
     expect(await waiting()).toHaveLength(200);
   });
 
+  it('shows the operator which replica publishes, and what it could not publish', async () => {
+    const shown = () => [fixture.metrics.isPublisher, fixture.metrics.publishFailures];
+    await publish.execute();
+    expect(shown()).toEqual([true, 0]);
+    for (const id of ['bad', 'good']) await fixture.task(id);
+    bus.refused.add('bad');
+    await expect(publish.execute()).rejects.toThrow('refused');
+    expect(shown()).toEqual([false, 1]);
+    bus.refused.clear();
+    await publish.execute();
+    expect(shown()).toEqual([true, 1]);
+    const read = jest.spyOn(outbox, 'unpublished').mockResolvedValue(undefined as never);
+    await publish.execute();
+    expect(shown()).toEqual([false, 1]);
+    read.mockRestore();
+    await publish.execute();
+    jest.spyOn(outbox, 'unpublished').mockRejectedValue(new Error('the outbox is unavailable'));
+    await expect(publish.execute()).rejects.toThrow('unavailable');
+    expect(shown()).toEqual([false, 1]);
+  });
+
   it('notes what it could publish, and leaves the rest to another replica', async () => {
     const standDown = jest.spyOn(outbox, 'standDown');
     for (const id of ['bad', 'good']) await fixture.task(id);
@@ -184,21 +205,25 @@ describe('the sweep', () => {
 });
 
 describe('the purge', () => {
-  it('forgets published events and tombstones after seven days', async () => {
+  it('forgets tombstones after seven days, and the published events of a day seven days after its end', async () => {
     const expired = new MemoryExpiredAttachmentStore(fixture.database);
     const purge = new PurgeHistory(outbox, expired, fixture.clock);
     await fixture.task('a');
     await fixture.text('a', 'k', 'x');
     await fixture.useCases.deleteAttachment.execute({ taskId: 'a', key: 'k' }, CALLER);
     await publish.execute();
+    fixture.clock.advance(DAY_MS);
     await fixture.task('unpublished');
 
-    fixture.clock.advance(7 * DAY_MS - 5000);
+    const endOfDayMs = Math.ceil((fixture.clock.nowMs() - DAY_MS) / DAY_MS) * DAY_MS;
+    fixture.clock.advance(endOfDayMs + 7 * DAY_MS - 5000 - fixture.clock.nowMs());
     await purge.execute();
     expect(fixture.database.events).toHaveLength(4);
-    fixture.clock.advance(10_000);
-    await expect(purge.execute()).resolves.toEqual({ more: false });
-    expect(fixture.database.events.map(taskIdOf)).toEqual(['unpublished']);
     expect(await expired.purgeTombstones(Number.MAX_SAFE_INTEGER, 10)).toBe(0);
+    for (const ms of [10_000, 30 * DAY_MS]) {
+      fixture.clock.advance(ms);
+      await expect(purge.execute()).resolves.toEqual({ more: false });
+      expect(fixture.database.events.map(taskIdOf)).toEqual(['unpublished']);
+    }
   });
 });

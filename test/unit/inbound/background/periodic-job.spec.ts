@@ -86,6 +86,22 @@ describe('PeriodicJob', () => {
     expect(log).toHaveBeenCalledTimes(2);
   });
 
+  it('logs another cause of a failure that lasts, at most every ten seconds', async () => {
+    let cause = 'not connected';
+    run.mockImplementation(() => Promise.reject(new Error(cause)));
+    job.start();
+    await jest.advanceTimersByTimeAsync(12_000);
+    cause = 'the stream lacks subjects';
+    await jest.advanceTimersByTimeAsync(2000);
+    const logged = () => warn.mock.calls.map(([line]) => String(line).split(': ')[1]);
+    expect(logged()).toEqual(['not connected', 'the stream lacks subjects']);
+    let attempts = 0;
+    run.mockImplementation(() => Promise.reject(new Error(`cause ${++attempts}`)));
+    await jest.advanceTimersByTimeAsync(11_000);
+    expect(attempts).toBeGreaterThan(3);
+    expect(warn).toHaveBeenCalledTimes(3);
+  });
+
   it.each(JITTERS)('waits for as long as it is told before it tries again (jitter %d)', async (jitter) => {
     job = jobWith({ firstRetryMs: PAUSE_MS, maxRetryMs: PAUSE_MS, jitter: () => jitter });
     run.mockRejectedValue(new Error('unavailable'));

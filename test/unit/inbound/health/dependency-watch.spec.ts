@@ -4,6 +4,7 @@ import { DependencyWatch } from '../../../../src/inbound/health/dependency-watch
 
 describe('DependencyWatch', () => {
   const silenced = (['warn', 'log'] as const).map((level) => jest.spyOn(Logger.prototype, level).mockImplementation());
+  const [warn] = silenced as [jest.SpyInstance, jest.SpyInstance];
   const ping = jest.fn<Promise<void>, []>();
   const unfitness = jest.fn<Promise<string | undefined>, []>();
   const told: string[] = [];
@@ -46,6 +47,19 @@ describe('DependencyWatch', () => {
     expect(told[0]).toBe('postgres recovered');
     await pass(5000);
     expect(told.slice(1)).toEqual(told.slice(1).map(() => 'postgres reachable'));
+  });
+
+  it('the log names the cause of an outage in the words of the server', async () => {
+    warn.mockClear();
+    const cause = new AggregateError(
+      [new Error('connect ECONNREFUSED 127.0.0.1:5432'), new Error('other address')],
+      '',
+    );
+    ping.mockRejectedValue(new StoreError('postgres', 'unavailable', { cause }));
+    await pass(1200);
+    expect(warn.mock.calls).toEqual([
+      [expect.stringContaining('postgres unavailable: connect ECONNREFUSED 127.0.0.1')],
+    ]);
   });
 
   it('the health of a server is that of its last answer', async () => {

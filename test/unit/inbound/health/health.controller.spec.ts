@@ -7,6 +7,7 @@ import { DependencyWatch, type DependencyHealth } from '../../../../src/inbound/
 import { ProjectChanges } from '../../../../src/core/use-cases/upkeep/project-changes';
 import { HealthModule } from '../../../../src/inbound/health/health.module';
 import { Lifecycle } from '../../../../src/inbound/health/lifecycle';
+import { Readiness } from '../../../../src/inbound/health/readiness';
 
 import type { Standing } from '../../../../src/core/consistency/epoch-watch';
 
@@ -61,12 +62,16 @@ const stateOf = (postgres: string, redis: string, nats: string) => ({
 describe('probes', () => {
   it('the probes follow the phases of the process', async () => {
     await start();
+    const readiness = app?.get(Readiness) as Readiness;
     const statuses = async () =>
       [await get('/livez'), await get('/startupz'), await get('/readyz')].map((p) => p.status);
     expect(await statuses()).toEqual([200, 503, 503]);
+    expect(readiness.isReady).toBe(false);
     lifecycle.started();
     expect(await statuses()).toEqual([200, 200, 200]);
+    expect([readiness.isReady, readiness.isOver.aborted]).toEqual([true, false]);
     lifecycle.leaving();
+    expect([readiness.isReady, readiness.isOver.aborted]).toEqual([false, true]);
     expect(await statuses()).toEqual([200, 200, 503]);
     lifecycle.stopping();
     lifecycle.leaving();
@@ -91,6 +96,7 @@ describe('probes', () => {
     lifecycle.started();
     healthIs(postgres, redis, nats);
     expect(await get('/readyz')).toMatchObject({ status, body: stateOf(postgres, redis, nats) });
+    expect(app?.get(Readiness).isReady).toBe(status === 200);
     expect((await get('/livez')).status).toBe(200);
   });
 
@@ -100,11 +106,13 @@ describe('probes', () => {
     [503, 'unknown-epoch'],
     [503, 'other-database'],
     [503, 'unknown-address'],
+    [503, 'unfit-schema'],
   ] as const)('readiness is %i if database and cache are %s', async (status, standing) => {
     await start();
     lifecycle.started();
     projection.standing = standing;
     expect((await get('/readyz')).status).toBe(status);
+    expect(app?.get(Readiness).isReady).toBe(status === 200);
     projection.standing = 'home';
   });
 

@@ -384,6 +384,7 @@ describe('results', () => {
     expect(execute(CreateAttachment)).toHaveBeenCalledWith(
       { taskId: 't-1', key: 'k', type: 'json', value: JsonText.of(null), condition: { ifVersion: 6 } },
       { organization: 'default', name: 'replica-1' },
+      expect.anything(),
     );
   });
 

@@ -15,7 +15,7 @@ describe('CallRoom', () => {
     const bytes = new ByteBudget(10_000_000);
     const room = new CallRoom(new ReplyBudget(MAX_REPLY_BYTES), bytes.open('a'));
     expect(() => room.take(MAX_REPLY_BYTES + 1)).toThrow(tooLarge as Error);
-    expect(bytes.open('b').take(10_000_000)).toBe(true);
+    expect(bytes.open('b').take(6_250_000)).toBe(true);
   });
 
   it('the calls of a batch share what their reply can carry while they read', () => {
@@ -36,13 +36,44 @@ describe('CallRoom', () => {
   it('refuses a call that finds no room in the process, and gives back what it took when it ends', () => {
     const bytes = new ByteBudget(1_000_000);
     const others = bytes.open('b');
-    others.take(900_000);
+    others.take(600_000);
     const room = new CallRoom(new ReplyBudget(MAX_REPLY_BYTES), bytes.open('a'));
-    expect(() => room.take(200_000)).toThrow(overloaded as Error);
+    expect(() => room.take(150_000)).toThrow(overloaded as Error);
     room.take(100_000);
     room.end();
     others.end();
-    expect(bytes.open('c').take(1_000_000)).toBe(true);
+    expect(bytes.open('c').take(625_000)).toBe(true);
+  });
+
+  it('takes room for its part of the reply with what it reads, so that of several calls one can be shown', () => {
+    const bytes = new ByteBudget(1_000_000);
+    const room = () => new CallRoom(new ReplyBudget(MAX_REPLY_BYTES), bytes.open('a'));
+    const [first, second] = [room(), room()];
+    first.take(250_000);
+    expect(() => second.take(250_000)).toThrow(overloaded as Error);
+    second.end();
+    bytes.open('b').take(300_000);
+    first.show(260_000);
+    first.end();
+    expect(bytes.open('b').take(100_000)).toBe(true);
+  });
+
+  it('a result that finds no room is not shown', () => {
+    const room = new CallRoom(new ReplyBudget(MAX_REPLY_BYTES), new ByteBudget(1_000_000).open('a'));
+    room.take(250_000);
+    expect(() => room.show(900_000)).toThrow(overloaded as Error);
+  });
+
+  it('takes room for what is not shown from the process alone, and gives it back with the rest', () => {
+    const bytes = new ByteBudget(1_000_000);
+    const reply = new ReplyBudget(1000);
+    const room = new CallRoom(reply, bytes.open('a'));
+    room.unshown.take(400_000);
+    expect(room.unshown.guess(1)).toBe(64 * 1024);
+    expect(() => room.unshown.take(200_000)).toThrow(overloaded as Error);
+    room.take(1000);
+    room.end();
+    expect(bytes.open('a').take(625_000)).toBe(true);
   });
 
   it('guesses no more than the reply can carry', () => {

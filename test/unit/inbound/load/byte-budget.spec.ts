@@ -12,7 +12,9 @@ describe('ByteBudget', () => {
     first.end();
     first.end();
     expect(second.take(50 * KIB)).toBe(true);
-    expect(budget.open('b').take(50 * KIB + 1)).toBe(false);
+    // Five eighths of the other half.
+    expect(budget.open('b').take(32 * KIB + 1)).toBe(false);
+    expect(budget.open('b').take(31 * KIB)).toBe(true);
   });
 
   it('a call that goes on after its message has ended gets nothing, and gives nothing back', () => {
@@ -22,14 +24,18 @@ describe('ByteBudget', () => {
     gone.end();
     expect(gone.take(1)).toBe(false);
     gone.giveBack(10 * KIB);
-    expect(budget.open('b').take(100 * KIB + 1)).toBe(false);
+    expect(budget.open('b').take(63 * KIB)).toBe(false);
+    expect(budget.open('b').take(62 * KIB)).toBe(true);
   });
 
-  it('a caller that holds much leaves room for another', () => {
-    const budget = new ByteBudget(100 * KIB);
-    const greedy = budget.open('a');
-    while (greedy.take(KIB));
-    expect(budget.open('b').take(20 * KIB)).toBe(true);
+  it('a caller that takes all it can, in however large parts, leaves three eighths to the others', () => {
+    for (const part of [1, 10, 25, 62]) {
+      const budget = new ByteBudget(100 * KIB);
+      const greedy = budget.open('a');
+      while (greedy.take(part * KIB));
+      while (budget.open('a').take(KIB));
+      expect(budget.open('b').take(23 * KIB)).toBe(true);
+    }
   });
 
   it('the largest reply, and what is read for it, have room if the caller is alone', () => {

@@ -8,7 +8,7 @@ describe('FairShare', () => {
   };
 
   it('a caller that is alone may have most of it, and leaves room for the next ones', () => {
-    const shares = new FairShare(1000, 3);
+    const shares = new FairShare(1000, 3 / 4);
     const [first, second, third] = ['a', 'b', 'c'].map((caller) => takeAll(shares, caller)) as [number, number, number];
     expect(first).toBe(750);
     expect(second).toBeGreaterThan(150);
@@ -16,17 +16,23 @@ describe('FairShare', () => {
   });
 
   it('what is given back can be taken again', () => {
-    const shares = new FairShare(8, 1);
+    const shares = new FairShare(8, 1 / 2);
     const taken = takeAll(shares, 'a');
     shares.giveBack('a', taken);
     expect(takeAll(shares, 'a')).toBe(taken);
   });
 
-  it('more than there is cannot be taken, even by a caller that has nothing', () => {
-    const shares = new FairShare(8, 3);
-    expect(shares.take('a', 9)).toBe(false);
-    expect(shares.take('a', 8)).toBe(true);
+  it('more than its part of what the others leave no caller can have, even at once', () => {
+    const shares = new FairShare(8, 3 / 4);
+    expect(shares.take('a', 7)).toBe(false);
+    expect(shares.take('a', 6)).toBe(true);
+    expect(shares.take('b', 3)).toBe(false);
+    expect(shares.take('b', 2)).toBe(true);
     expect(shares.isExhausted).toBe(true);
-    expect(shares.take('b', 1)).toBe(false);
+    expect(shares.take('c', 1)).toBe(false);
+  });
+
+  it('however little there is, a caller that is alone can have some', () => {
+    expect(new FairShare(1, 3 / 4).take('a', 1)).toBe(true);
   });
 });

@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { startNats, type NatsServer } from '../support/nats-server';
+import { keyOf, writeOrganizationKeys } from '../support/organization-keys';
+import { until } from '../support/poll';
+import type { RpcReply } from '../support/service';
+import { openOnServers, type Setup } from '../support/setups';
+
+const MIB = 1024 * 1024;
+const HEAP_MIB = 192;
+/** Beside its heap, the process has its code and its stacks, and what it receives and sends outside of the heap. */
+const MAX_MEMORY_MIB = HEAP_MIB + 256;
+/** One character that Latin-1 lacks: in memory the text takes twice its bytes. */
+const BODY = `€${'x'.repeat(MIB - 3)}`;
+/** `TIMEOUT` on a machine that other work keeps busy. */
+const REFUSALS = ['REPLY_TOO_LARGE', 'OVERLOADED', 'TIMEOUT'];
+const KEY = keyOf('greedy');
+const MODEST_KEY = keyOf('modest');
+
+const list = (limit: number) => ['task.list_attachments', { taskId: 'large', limit }] as const;
+const sameKey = (count: number) => {
+  const requests = Array.from({ length: count }, () => ({ taskId: 'large', key: 'k1' }));
+  return ['task.get_attachments_batch', { requests }] as const;
+};
+type Call = ReturnType<typeof list> | ReturnType<typeof sameKey>;
+
+/** Messages that are sent at once, each a batch or one call. */
+const ATTACKS: readonly { name: string; messages: readonly (readonly Call[])[] }[] = [
+  { name: 'a batch of 50 lists of 100 MiB', messages: [Array(50).fill(list(100))] },
+  { name: 'one attachment that is named a hundred times', messages: [[sameKey(100)]] },
+  { name: 'eight lists of 100 MiB', messages: Array(8).fill([list(100)]) },
+  { name: 'eight batches of 50 lists that a reply could carry', messages: Array(8).fill(Array(50).fill(list(7))) },
+  { name: '32 calls that name one attachment seven times', messages: Array(32).fill([sameKey(7)]) },
+  { name: '64 lists that a reply could carry', messages: Array(64).fill([list(3)]) },
+];
+
+describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dossier-nats-'));
+  const keys = writeOrganizationKeys('greedy', 'modest');
+  let nats: NatsServer;
+  let client: NatsConnection;
+  let setup: Setup;
+
+  beforeAll(async () => {
+    const configuration = join(folder, 'nats.conf');
+    writeFileSync(configuration, `max_payload: ${8 * MIB}`);
+    nats = await startNats({ jetStream: false, args: ['--config', configuration] });
+    client = await connect({ servers: nats.url });
+    const NODE_OPTIONS = `--max-old-space-size=${HEAP_MIB}`;
+    setup = await openOnServers({ NODE_OPTIONS, API_KEYS_FILE: keys.path, NATS_URL: nats.url });
+    await setup.service.result('task.create', { id: 'large', text: 'x' }, KEY);
+    await setup.service.result('task.create', { id: 'small', text: 'x' }, MODEST_KEY);
+    for (let i = 0; i < 100; i++) {
+      const params = { taskId: 'large', key: `k${i}`, type: 'text', content: BODY };
+      await setup.service.result('task.create_attachment', params, KEY);
+    }
+    await until('the service listens to NATS', () => overNats(list(1)).catch(() => undefined));
+  }, 120_000);
+  afterAll(async () => {
+    await client?.close();
+    await setup?.close();
+    await nats?.stop();
+    keys.remove();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const overHttp = async (calls: readonly Call[]): Promise<RpcReply[]> => {
+    const requests = calls.map(([method, params], id) => ({ jsonrpc: '2.0', method, params, id }));
+    const { text } = await setup.service.post(JSON.stringify(requests.length === 1 ? requests[0] : requests), KEY);
+    return [JSON.parse(text) as RpcReply | RpcReply[]].flat();
+  };
+  const overNats = async ([method, params]: Call): Promise<RpcReply> => {
+    const sent = headers();
+    sent.set('x-api-key', KEY['x-api-key']);
+    return (await client.request(method, JSON.stringify(params), { headers: sent, timeout: 30_000 })).json<RpcReply>();
+  };
+  /** The most memory that the process has while the attack runs, and the bodies of the replies that carry any. */
+  const under = async (attack: Promise<readonly RpcReply[][]>) => {
+    let isOver = false;
+    const replies = attack.finally(() => (isOver = true));
+    let peakMib = 0;
+    while (!isOver) {
+      peakMib = Math.max(peakMib, await memoryMib(setup.service.pid));
+      expect((await setup.service.rpc('task.get', { id: 'small' }, MODEST_KEY)).error).toBeUndefined();
+    }
+    return { peakMib, replies: (await replies).flat() };
+  };
+  const expectTyped = (replies: readonly RpcReply[]) => {
+    const refused = replies.flatMap(({ error }) => (error ? [error.data?.['code'] as string] : []));
+    expect(refused.filter((code) => !REFUSALS.includes(code))).toEqual([]);
+    const served = replies.flatMap(({ result }) => (result ? [result['attachments'] as { content: string }[]] : []));
+    expect(refused.length + served.length).toBe(replies.length);
+    for (const attachments of served) {
+      expect(attachments.length).toBeGreaterThan(0);
+      expect(attachments.every(({ content }) => content === BODY)).toBe(true);
+    }
+  };
+
+  it.each(ATTACKS)(`over HTTP $name leave it below ${MAX_MEMORY_MIB} MiB`, async ({ messages }) => {
+    const { peakMib, replies } = await under(Promise.all(messages.map(overHttp)));
+    expectTyped(replies);
+    expect(replies).toHaveLength(messages.flat().length);
+    expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
+  });
+
+  it.each(ATTACKS)(`over NATS $name leave it below ${MAX_MEMORY_MIB} MiB`, async ({ messages }) => {
+    const calls = messages.flat().slice(0, 64);
+    const { peakMib, replies } = await under(Promise.all([Promise.all(calls.map(overNats))]));
+    expectTyped(replies);
+    expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
+  });
+});
+
+async function memoryMib(pid: number): Promise<number> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);
+  return Number(stdout) / 1024;
+}

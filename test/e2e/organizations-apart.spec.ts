@@ -1,0 +1,75 @@
+import { Client } from 'pg';
+import { EventReader } from '../support/event-reader';
+import { keyOf, writeOrganizationKeys } from '../support/organization-keys';
+import { until } from '../support/poll';
+import { openOnServers, type Setup } from '../support/setups';
+
+const GREEDY = keyOf('greedy');
+const MODEST = keyOf('modest');
+/** How many can follow events at the same time, and how many of them for one organisation. */
+const PLACES = 100;
+const PLACES_OF_ONE = 75;
+
+describe('what one organisation cannot take from another', () => {
+  const keys = writeOrganizationKeys('greedy', 'modest');
+  let setup: Setup;
+
+  beforeAll(async () => {
+    setup = await openOnServers({ API_KEYS_FILE: keys.path });
+    await setup.service.result('task.create', { id: 'hot', text: 'x' }, GREEDY);
+    await setup.service.result('task.create', { id: 'own', text: 'x' }, MODEST);
+  });
+  afterAll(async () => {
+    await setup?.close();
+    keys.remove();
+  });
+
+  const put = (headers: typeof GREEDY, taskId: string) =>
+    setup.service.rpc('task.create_attachment', { taskId, key: 'k', type: 'text', content: 'x' }, headers);
+
+  it('the places of those that follow events', async () => {
+    const open = (headers: typeof GREEDY) => EventReader.open(setup.service.url, { headers });
+    const opened = await Promise.allSettled(Array.from({ length: PLACES }, () => open(GREEDY)));
+    const readers = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    try {
+      expect(readers).toHaveLength(PLACES_OF_ONE);
+      readers.push(await open(MODEST));
+      await put(MODEST, 'own');
+      expect(await readers.at(-1)?.events(1)).toMatchObject([{ data: { payload: { taskId: 'own' } } }]);
+
+      readers.shift()?.close();
+      readers.push(await until('a place is free again', () => open(GREEDY).catch(() => undefined)));
+    } finally {
+      for (const reader of readers) reader.close();
+    }
+  });
+
+  it('the database: a hundred writes at once that wait for one of its own tasks open no breaker', async () => {
+    const lock = new Client({ connectionString: setup.servers?.databaseUrl });
+    await lock.connect();
+    try {
+      await lock.query('BEGIN');
+      await lock.query("SELECT pg_advisory_xact_lock(task_lock('hot'))");
+      const waiting = Promise.all(Array.from({ length: 100 }, () => put(GREEDY, 'hot')));
+      let isOver = false;
+      void waiting.finally(() => (isOver = true));
+      const replies = [];
+      while (!isOver)
+        replies.push(await put(MODEST, 'own'), await setup.service.rpc('task.get', { id: 'own' }, MODEST));
+      expect(replies.filter(({ result }) => result === undefined || result['degraded'] === true)).toEqual([]);
+      const codes = (await waiting).map(({ error }) => error?.data?.['code']);
+      expect(new Set(codes)).toEqual(new Set(['TIMEOUT']));
+    } finally {
+      await lock.query('ROLLBACK');
+      await lock.end();
+    }
+    expect((await setup.service.fetch('/metrics')).text).not.toMatch(/^dossier_breaker_open.* 1$/m);
+    for (const [headers, taskId] of [
+      [GREEDY, 'hot'],
+      [MODEST, 'own'],
+    ] as const) {
+      const { result } = await put(headers, taskId);
+      expect([result?.['key'], result?.['degraded']]).toEqual(['k', undefined]);
+    }
+  });
+});
