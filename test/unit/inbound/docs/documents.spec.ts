@@ -1,11 +1,19 @@
 import { Parser } from '@asyncapi/parser';
-import { parseOpenRPCDocument, validateOpenRPCDocument } from '@open-rpc/schema-utils-js';
 import { validate } from '@readme/openapi-parser';
 import { DOMAIN_EVENT_TYPES } from '../../../../src/core/domain/domain-event';
 import { Documents, type DocumentName } from '../../../../src/inbound/docs/documents';
 import { ServiceFacts } from '../../../../src/inbound/docs/service-facts';
 import { METHODS } from '../../../../src/inbound/methods/method-descriptions';
 import { endpointMetadata, MIN_PAYLOAD_WITH_SCHEMAS } from '../../../../src/inbound/nats/endpoint-metadata';
+
+interface OpenRpcSchemaUtils {
+  validateOpenRPCDocument(document: object): true | Error;
+  /** With all references resolved. */
+  parseOpenRPCDocument(document: object): Promise<{ readonly methods: readonly { readonly name: string }[] }>;
+}
+
+/** Not imported: the compiler would read its types, and refuses them. */
+const openRpc = jest.requireActual<OpenRpcSchemaUtils>('@open-rpc/schema-utils-js');
 
 const LIMITS = { maxAttachmentBytes: 1000, maxBodyBytes: 2000, maxReplyBytes: 3000 };
 const FACTS = new ServiceFacts('1.2.3', '127.0.0.1:3000', true, LIMITS, { prefix: 'staging' });
@@ -16,13 +24,11 @@ function documentOf<T>(name: DocumentName): T {
 
 describe('the documents', () => {
   it('OpenRPC is valid against the schema of its version, and all references in it resolve', async () => {
-    const document = documentOf<{ openrpc: '1.4.1' } & Parameters<typeof validateOpenRPCDocument>[0]>('openrpc');
+    const document = documentOf<{ openrpc: string }>('openrpc');
     expect(document.openrpc).toBe('1.4.1');
-    expect(validateOpenRPCDocument(document)).toBe(true);
-    const { methods } = await parseOpenRPCDocument(document);
-    expect(methods.map((method) => ('name' in method ? method.name : undefined))).toEqual(
-      METHODS.map(({ name }) => name),
-    );
+    expect(openRpc.validateOpenRPCDocument(document)).toBe(true);
+    const { methods } = await openRpc.parseOpenRPCDocument(document);
+    expect(methods.map(({ name }) => name)).toEqual(METHODS.map(({ name }) => name));
   });
 
   it('OpenAPI 3.1 is valid', async () => {
