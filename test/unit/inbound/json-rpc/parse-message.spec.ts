@@ -16,6 +16,7 @@ describe('parseMessage', () => {
     ['arrays', '[]'],
     ['objects', '{}'],
     ['names', '{"":0}'],
+    ['objects in objects', '{"":'.repeat(60) + '0' + '}'.repeat(60)],
     ['numbers', '1'],
     ['strings', '"[{:"'],
     ['strings with quotes', '"\\"[{:\\\\"'],
