@@ -43,7 +43,7 @@ export class CreateAttachmentParams extends AttachmentRefParams implements Cross
     },
   };
 
-  @Rule(isOneOf(ATTACHMENT_TYPES), { description: 'Decides which of the members below are needed.' })
+  @Rule(isOneOf(ATTACHMENT_TYPES), { description: 'Decides which members are needed.' })
   type!: AttachmentType;
 
   @Json(

@@ -43,7 +43,7 @@ export class AttachmentsRpc {
     summary: 'Writes an attachment of a task, or overwrites it.',
     description:
       'Keeps data that belongs to a task: a JSON value, a text, a link, or what is known of a file that is kept elsewhere. ' +
-      'An overwrite replaces everything except `id`, `createdBy` and `createdAt`. The call is safe to repeat. Each ' +
+      'An overwrite replaces everything except `id`, `createdBy` and `createdAt`. Each ' +
       '`type` needs its own member, and a member that the type does not take is refused. A task holds at most ' +
       `${MAX_ATTACHMENTS_PER_TASK} attachments.`,
     role: 'write',
