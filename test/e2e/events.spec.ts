@@ -110,10 +110,13 @@ describe('events on NATS', () => {
     const versions = await overwrite(300, replicas, ['a', 'b']);
     expect(versions).toHaveLength(300);
     for (const id of ['a', 'b']) await second.result('task.delete', { id });
-    await until('all are announced', () => received.length >= 304, 15_000);
+    const distinct = () => new Set(idsOf(received)).size;
+    await until('all are announced', () => distinct() >= 304, 15_000);
 
-    expect(new Set(idsOf(received)).size).toBe(304);
-    expect(received).toHaveLength(304);
+    expect(distinct()).toBe(304);
+    // An event whose acknowledgement comes too late is sent again, with the same id: the stream has it once.
+    const { state } = await (await jetstreamManager(subscriber)).streams.info('TASK_EVENTS');
+    expect(state.messages).toBe(304);
     expectOrder(received);
     for (const id of ['a', 'b']) {
       const types = received.filter((event) => taskIdOf(event) === id).map(({ type }) => type);
