@@ -305,7 +305,9 @@ describe('migrations', () => {
       await runMigrations(database);
       const created = await objects(connection);
       await connection.query(`INSERT INTO dossier_migrations ("timestamp", name) VALUES (9999999999999, 'Later')`);
-      await expect(revertMigrations(database)).rejects.toMatchObject({ reason: expect.stringContaining('Later') as unknown });
+      await expect(revertMigrations(database)).rejects.toMatchObject({
+        reason: expect.stringContaining('Later') as unknown,
+      });
       await connection.query(`DELETE FROM dossier_migrations WHERE name = 'Later'`);
       await connection.query('CREATE VIEW mine AS SELECT id FROM tasks');
       await expect(revertMigrations(database)).rejects.toMatchObject({ outcome: 'failed' });

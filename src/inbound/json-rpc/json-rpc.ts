@@ -37,7 +37,7 @@ export class JsonRpc {
     try {
       message = JSON.parse(text);
     } catch {
-      return errorReply(parseError(), 'null');
+      return this.reject(parseError());
     }
     try {
       return await (Array.isArray(message)
@@ -55,7 +55,9 @@ export class JsonRpc {
     const room = new CallRoom(budget, origin.reservation);
     try {
       if (!method) throw methodNotFound();
-      const result = budget.write(await settled(method(params, new CallContext(origin, name, room))));
+      const value = await settled(method(params, new CallContext(origin, name, room)));
+      if (isObject(value) && value['degraded'] === true) this.durations.answeredDegraded(name);
+      const result = budget.write(value);
       room.show(result.length);
       finish();
       return { result };
@@ -97,10 +99,16 @@ export class JsonRpc {
     return budget.takes(reply) ? reply : errorReply(budget.error, call.id);
   }
 
+  private reject(error: JsonRpcError): string {
+    this.durations.rejected(error);
+    return errorReply(error, 'null');
+  }
+
   /** Clients wait for every id that they sent, so each gets the refusal; notifications get nothing. */
   private refuseBatch(batch: readonly unknown[], text: string): string {
     const reason = `a batch has at most ${MAX_BATCH_CALLS} calls`;
     const error = invalidRequest({ code: 'BATCH_TOO_LONG', maxCalls: MAX_BATCH_CALLS, reason });
+    this.durations.rejected(error);
     const errorText = writeJson(bodyOf(error));
     let texts: readonly string[] | undefined;
     let bytesLeft = this.maxReplyBytes;
