@@ -5,7 +5,8 @@ const NEIGHBOURS = {
   auth: ['load'],
   'json-rpc': ['auth', 'load'],
   methods: ['auth', 'json-rpc'],
-  nats: ['auth', 'health', 'json-rpc', 'load'],
+  docs: ['methods'],
+  nats: ['auth', 'health', 'json-rpc', 'load', 'methods'],
   http: ['auth', 'health', 'json-rpc', 'load', 'methods'],
   health: ['background'],
 };

@@ -8,14 +8,20 @@
 --
 -- It may be repeated. For a role of another name: GRANT dossier_app TO other_name.
 --
--- No function is SECURITY DEFINER: this role may change every task anyway, so that rights of the owner inside a function
--- would protect nothing, and would need a search_path that no caller can change.
+-- Two functions are SECURITY DEFINER: `create_outbox_days` and `purge_outbox`, because only the owner may create and drop
+-- the tables of the days. Their search_path is fixed. No other function is: this role may change every task anyway.
 
 BEGIN;
 
 -- A deleted task stays as a row without data.
 GRANT SELECT, INSERT, UPDATE ON tasks TO dossier_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON task_attachments, outbox, unfinished_deletions TO dossier_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON task_attachments, unfinished_deletions TO dossier_app;
+
+-- An event is never changed: whoever may update the history may lock it, which a new epoch does. The view is changed by
+-- replicas of the previous release.
+GRANT SELECT, INSERT, UPDATE ON outbox_history TO dossier_app;
+GRANT SELECT, INSERT, DELETE ON outbox_waiting TO dossier_app;
+GRANT SELECT, UPDATE, DELETE ON outbox TO dossier_app;
 
 -- Never the identity itself, nor what the owner notes about the schema.
 GRANT SELECT ON database_identity, event_position_key, schema_compatibility, dossier_migrations TO dossier_app;
@@ -25,7 +31,7 @@ GRANT UPDATE (epoch, first_seq, server, began_at, uses_nats) ON database_identit
 DO $$
 BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA %I TO dossier_app', current_schema());
-  EXECUTE format('GRANT USAGE, UPDATE ON SEQUENCE %s TO dossier_app', pg_get_serial_sequence('outbox', 'seq'));
+  EXECUTE format('GRANT USAGE, UPDATE ON SEQUENCE %s TO dossier_app', pg_get_serial_sequence('outbox_history', 'seq'));
   EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA %I TO dossier_app', current_schema());
 
   -- A later migration serves replicas of this release from its first moment, before this file is run again.

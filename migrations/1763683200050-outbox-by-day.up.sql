@@ -103,7 +103,7 @@ LANGUAGE sql STABLE AS $$
   WHERE inhparent = 'outbox_history'::regclass AND bounds <> 'DEFAULT'
 $$;
 
--- Creates the parts of the outbox for the days to come, in UTC: today, if it has none, and the next two. Until a day has
+-- Creates the parts of the outbox for the days to come, in UTC, if today or one of the next two has none. Until a day has
 -- its part, its rows are in the default one, and stay there: then the part begins after them.
 --
 -- It runs with the rights of the owner of the tables, as only the owner may create parts.
@@ -115,6 +115,7 @@ CREATE OR REPLACE FUNCTION create_outbox_days() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '100ms' AS $$
 DECLARE
   today     timestamptz := date_trunc('day', now(), 'UTC');
+  ahead     interval := '72 hours';
   begins_at timestamptz;
   ends_at   timestamptz;
   part      text;
@@ -123,7 +124,15 @@ BEGIN
     RETURN;
   END IF;
   begins_at := greatest(today, (SELECT max(days.ends_at) FROM outbox_days() AS days));
-  WHILE begins_at < today + interval '72 hours' LOOP
+  IF begins_at >= today + ahead THEN
+    RETURN;
+  END IF;
+  -- A new part makes PostgreSQL read all of the default one. While that has rows, there are parts for longer than it keeps
+  -- them.
+  IF EXISTS (SELECT FROM outbox_default) THEN
+    ahead := '240 hours';
+  END IF;
+  WHILE begins_at < today + ahead LOOP
     -- With time for the rows of transactions that are under way.
     begins_at := greatest(begins_at, (
       SELECT greatest(max(at), now()) + interval '1 minute' FROM outbox_default HAVING max(at) >= begins_at));

@@ -9,6 +9,8 @@ import { ReportBacklog } from '../core/use-cases/upkeep/report-backlog';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
 import { Authenticator } from '../inbound/auth/authenticator';
 import { BackgroundJobs } from '../inbound/background/background-jobs';
+import { DocsModule } from '../inbound/docs/docs.module';
+import { ServiceFacts } from '../inbound/docs/service-facts';
 import { DependencyWatch } from '../inbound/health/dependency-watch';
 import { HealthModule } from '../inbound/health/health.module';
 import { Lifecycle } from '../inbound/health/lifecycle';
@@ -58,6 +60,7 @@ export class AppModule {
         MethodsModule.register(new RateLimitRules(perMinute, perMethod)),
         HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, maxReplyBytes), frontDoor(config)),
         HealthModule,
+        ...(config.docs ? [DocsModule.register(serviceFacts(config, maxReplyBytes))] : []),
         ...(config.nats ? [natsRequests({ ...config, maxReplyBytes })] : []),
       ],
       providers: [...shared, replicaMetrics(), startUp(config), shutdown(config)],
@@ -108,12 +111,23 @@ function dependencyWatch({ store }: Config): Provider {
   };
 }
 
-function frontDoor({ host, apiKeysFile, accessTokens, ...config }: Config): FrontDoorOptions {
-  const isOpen = apiKeysFile === undefined && accessTokens === undefined;
+function needsCredential({ apiKeysFile, accessTokens }: Config): boolean {
+  return apiKeysFile !== undefined || accessTokens !== undefined;
+}
+
+function serviceFacts(config: Config, maxReplyBytes: number): ServiceFacts {
+  const { host, port, maxAttachmentBytes, maxBodyBytes, nats } = config;
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const limits = { maxAttachmentBytes, maxBodyBytes, maxReplyBytes };
+  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats);
+}
+
+function frontDoor(config: Config): FrontDoorOptions {
+  const { host } = config;
   const own = host.includes(':') ? `[${host}]` : host;
   // On another interface the name by which callers reach the service is not known.
   const hosts = (name: string) => isLoopback(name.replace(/^\[(.*)\]$/, '$1')) || name === own.toLowerCase();
-  return { ...config, isOpen, hosts: isLoopback(host) ? hosts : undefined };
+  return { ...config, isOpen: !needsCredential(config), hosts: isLoopback(host) ? hosts : undefined };
 }
 
 function natsRequests({ maxBodyBytes, maxReplyBytes, instanceId, nats }: Config): DynamicModule {

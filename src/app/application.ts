@@ -6,12 +6,13 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { httpServerOptions } from '../inbound/http/http-server-options';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
-import { isMethod } from '../inbound/methods/role.guard';
+import { rpcMethod } from '../inbound/methods/rpc-method';
 import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
-import { holdsCredentials } from '../outbound/nats/credentials-file';
+import { holdsCredentials, holdsNkey } from '../outbound/nats/credentials-file';
 import { AppModule } from './app.module';
 import { causeOf } from './cause-of';
 import { loadConfig, type Config } from './config';
+import { descriptorShortage } from './descriptor-shortage';
 import { ConfigError } from './environment';
 import { JsonLogger } from './json-logger';
 import { ReadableLog } from './readable-log';
@@ -33,6 +34,8 @@ export async function serve(signals: StopSignals): Promise<void> {
   process.on('unhandledRejection', (reason) => logger.error(reason, 'unhandledRejection'));
   for (const line of setupLines(config)) logger.log(line, 'main');
   for (const warning of config.warnings) logger.warn(warning, 'config');
+  const shortage = descriptorShortage(config);
+  if (shortage !== undefined) logger.warn(shortage, 'main');
 
   const app = await createApplication(config, logger);
   app.get(Shutdown).onSignal(signals, app);
@@ -65,10 +68,13 @@ async function createApplication(config: Config, logger: JsonLogger): Promise<Ne
 
 /** Before anything is opened or logged, so that the operator reads one line. Throws `ConfigError`. */
 async function refuseUnusable({ rateLimits, nats, host, port }: Config): Promise<void> {
-  const unknown = [...rateLimits.perMethod.keys()].find((method) => !isMethod(method));
+  const unknown = [...rateLimits.perMethod.keys()].find((method) => !rpcMethod(method));
   if (unknown !== undefined) throw new ConfigError(`RATE_LIMITS names a method that does not exist: ${unknown}`);
   if (nats?.credsFile !== undefined && !holdsCredentials(nats.credsFile)) {
     throw new ConfigError(`NATS_CREDS must be a file that holds credentials, is ${JSON.stringify(nats.credsFile)}`);
+  }
+  if (nats?.nkeyFile !== undefined && !holdsNkey(nats.nkeyFile)) {
+    throw new ConfigError(`NATS_NKEY must be a file with the seed of a user, is ${JSON.stringify(nats.nkeyFile)}`);
   }
   const server = createServer().listen(port, host);
   try {

@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
 import { IPv4, IPv6 } from 'ipaddr.js';
 import { DEFAULT_MAX_ATTACHMENT_BYTES, MAX_ACTOR_LENGTH } from '../core/domain/limits';
-import { describeNats, natsAddress } from '../outbound/nats/nats-address';
 import { describePostgres } from '../outbound/postgres/postgres-address';
-import { describeRedis, redisAddress } from '../outbound/redis/redis-address';
+import { withoutStartUpParameters } from '../outbound/postgres/start-up-parameters';
 import { accessConfig, type AccessConfig } from './access-config';
-import { ConfigError, Environment, quote, type Variables } from './environment';
+import { ConfigError, Environment, named, quote, type ServerAddress, type Variables } from './environment';
+import { natsConfig, type NatsConfig } from './nats-config';
+import { redisConfig, type RedisConfig } from './redis-config';
 import { SECRET_FILE_VARIABLES, withSecretFiles } from './secret-files';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -30,31 +31,25 @@ export interface Config extends AccessConfig {
   /** For how long calls are still served after a signal, until the endpoints are known to be gone. */
   readonly shutdownDelayMs: number;
   /** Undefined: an in-process cache. */
-  readonly redis?: ServerAddress & { readonly cluster: boolean; readonly prefix: string };
+  readonly redis?: RedisConfig;
   /** Undefined: no requests over NATS, and events stay in this process. */
-  readonly nats?: ServerAddress & {
-    readonly credsFile?: string;
-    readonly inboxPrefix?: string;
-    readonly prefix?: string;
-  };
+  readonly nats?: NatsConfig;
   readonly maxConnectionsPerPeer: number;
   readonly rateLimits: RateLimitConfig;
   /** Addresses and CIDR ranges of proxies; only these are believed about the origin of a request. */
   readonly trustedProxies: readonly string[];
   readonly maxInFlight: number;
   readonly maxEventLoopDelayMs: number;
-  /** Of variables that seem to be misspelt. */
+  /** Whether the machine-readable contracts are served. */
+  readonly docs: boolean;
+  /** Of variables that seem to be misspelt, and of parameters that mean nothing. */
   readonly warnings: readonly string[];
-}
-
-/** `description` is what the URL means, without its secrets. */
-interface ServerAddress {
-  readonly url: string;
-  readonly description: string;
 }
 
 interface PostgresStore extends ServerAddress {
   readonly kind: 'postgres';
+  /** Past the pooler in `url`, if there is one. */
+  readonly directUrl?: string;
 }
 
 export interface RateLimitConfig {
@@ -93,15 +88,16 @@ export function loadConfig(variables: Variables = process.env): Config {
     postgresPoolSize: env.integer('POSTGRES_POOL_SIZE', { min: 1, max: 1000, otherwise: 16 }),
     migrates: migrates(env),
     shutdownDelayMs: env.integer('SHUTDOWN_DELAY_MS', { min: 0, max: 600_000, otherwise: 0 }),
-    redis: redis(env),
-    nats: nats(env),
+    redis: redisConfig(env),
+    nats: natsConfig(env),
     maxConnectionsPerPeer: env.integer('MAX_CONNECTIONS_PER_PEER', { min: 1, max: 1_000_000, otherwise: 1000 }),
     rateLimits: rateLimits(env),
     trustedProxies: trustedProxies(env),
     maxInFlight: env.integer('MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
     maxEventLoopDelayMs: env.integer('MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),
+    docs: env.oneOf('DOCS', ['on', 'off'], 'on') === 'on',
     // The last one: every name has been asked for by now.
-    warnings: env.warnings,
+    warnings: [...ignoredParameters(env), ...env.warnings],
   };
 }
 
@@ -114,12 +110,19 @@ function store(env: Environment): Config['store'] {
       'DATABASE_URL must be set in production: DATABASE_URL=embedded asks for the embedded database',
     );
   }
+  const isEmbedded = address === undefined || ['embedded', 'memory'].includes(address);
+  if (isEmbedded && env.text('DATABASE_DIRECT_URL')) {
+    throw new ConfigError('DATABASE_DIRECT_URL needs a DATABASE_URL of PostgreSQL');
+  }
   if (address === 'memory') return { kind: 'embedded', dataDir: undefined };
-  if (address === undefined || address === 'embedded') {
+  if (isEmbedded) {
     return { kind: 'embedded', dataDir: dataDir === 'memory' ? undefined : dataDir };
   }
-  const url = env.url('DATABASE_URL', ['postgres:', 'postgresql:']) as string;
-  return { kind: 'postgres', url, description: named('DATABASE_URL', () => describePostgres(url)) };
+  const { url, description } = postgres(env, 'DATABASE_URL') as ServerAddress;
+  const direct = postgres(env, 'DATABASE_DIRECT_URL');
+  if (!direct) return { kind: 'postgres', url, description };
+  const directly = `${description}; past the pooler: ${direct.description}`;
+  return { kind: 'postgres', url, directUrl: direct.url, description: directly };
 }
 
 function migrates(env: Environment): boolean {
@@ -132,51 +135,17 @@ function migrates(env: Environment): boolean {
   return migrates;
 }
 
-function redis(env: Environment): Config['redis'] {
-  const cluster = env.isTrue('REDIS_CLUSTER');
-  const protocols = ['redis:', 'rediss:'];
-  const url = cluster ? env.urls('REDIS_URL', protocols).join() : env.url('REDIS_URL', protocols);
-  if (cluster && !url) throw new ConfigError('REDIS_CLUSTER needs REDIS_URL');
-  const prefix = matching(env, 'REDIS_PREFIX', /^[\w:.-]{1,64}$/, 'letters, digits, _, :, . and -') ?? '';
-  if (!url) return undefined;
-  return {
-    url,
-    cluster,
-    prefix,
-    description: named('REDIS_URL', () => describeRedis(redisAddress(url, cluster), cluster)),
-  };
+function postgres(env: Environment, name: string): ServerAddress | undefined {
+  const url = env.url(name, ['postgres:', 'postgresql:']);
+  return url === undefined ? undefined : { url, description: named(name, () => describePostgres(url)) };
 }
 
-function nats(env: Environment): Config['nats'] {
-  const url = env.urls('NATS_URL', ['nats:', 'tls:']).join();
-  const credsFile = env.file('NATS_CREDS');
-  if (credsFile && !url) throw new ConfigError('NATS_CREDS needs NATS_URL');
-  const inboxPrefix = env.text('NATS_INBOX_PREFIX');
-  // Never below "$", nor below the subjects of methods and events: a reply must not be taken for a request.
-  if (inboxPrefix !== undefined && !/^(?!task(?:\.|$))[\w-]+(?:\.[\w-]+)*$/.test(inboxPrefix)) {
-    throw new ConfigError(`NATS_INBOX_PREFIX must be a subject such as inbox.callers, is ${quote(inboxPrefix)}`);
-  }
-  const prefix = matching(env, 'NATS_PREFIX', /^[\w-]{1,64}$/, 'letters, digits, _ and -');
-  if (prefix !== undefined && inboxPrefix?.split('.')[0] === prefix) {
-    throw new ConfigError('NATS_INBOX_PREFIX must not be below NATS_PREFIX, where requests and events are');
-  }
-  if (!url) return undefined;
-  return { url, credsFile, inboxPrefix, prefix, description: named('NATS_URL', () => describeNats(natsAddress(url))) };
-}
-
-function matching(env: Environment, name: string, pattern: RegExp, characters: string): string | undefined {
-  const text = env.text(name);
-  if (text === undefined || pattern.test(text)) return text;
-  throw new ConfigError(`${name} must be at most 64 ${characters}, is ${quote(text)}`);
-}
-
-/** What the parser of a URL refuses, with the name of the variable. */
-function named<T>(name: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new ConfigError(`${name} ${(error as Error).message}`);
-  }
+function ignoredParameters(env: Environment): readonly string[] {
+  return ['DATABASE_URL', 'DATABASE_DIRECT_URL'].flatMap((name) => {
+    const url = env.text(name);
+    const ignored = url && URL.canParse(url) ? withoutStartUpParameters(url).ignored : [];
+    return ignored.length > 0 ? [`${name} has parameters without a meaning here: ${ignored.join(', ')}`] : [];
+  });
 }
 
 function rateLimits(env: Environment): RateLimitConfig {

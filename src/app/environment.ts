@@ -6,6 +6,12 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** `description` is what the URL means, without its secrets. */
+export interface ServerAddress {
+  readonly url: string;
+  readonly description: string;
+}
+
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -54,6 +60,13 @@ export class Environment {
     return this.oneOf(name, ['true', 'false'], 'false') === 'true';
   }
 
+  /** At most 64 of the `characters`. */
+  matching(name: string, pattern: RegExp, characters: string): string | undefined {
+    const text = this.text(name);
+    if (text === undefined || pattern.test(text)) return text;
+    throw new ConfigError(`${name} must be at most 64 ${characters}, is ${quote(text)}`);
+  }
+
   list(name: string): readonly string[] {
     return (
       this.text(name)
@@ -96,6 +109,15 @@ export class Environment {
 
 export function quote(text: string): string {
   return JSON.stringify(text);
+}
+
+/** What the parser of a value refuses, with the name of the variable. */
+export function named<T>(name: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new ConfigError(`${name} ${(error as Error).message}`);
+  }
 }
 
 /** No message repeats the value: it may carry a password. */

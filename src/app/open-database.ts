@@ -6,7 +6,7 @@ import { serverDatabase } from '../outbound/postgres/server-database';
 /** Opens what the configuration says; a server may still be away then. Throws `ConfigError` for a bad data directory. */
 export async function openDatabase({ store, postgresPoolSize }: Config): Promise<Database> {
   if (store.kind === 'postgres') {
-    return serverDatabase({ url: store.url, poolSize: postgresPoolSize });
+    return serverDatabase({ url: store.url, directUrl: store.directUrl, poolSize: postgresPoolSize });
   }
   const { openEmbeddedDatabase, openMemoryDatabase } = await embeddedDatabase();
   if (store.dataDir === undefined) return openMemoryDatabase();

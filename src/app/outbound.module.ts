@@ -32,8 +32,8 @@ export class OutboundModule {
 
 function cacheModule({ redis, store, cacheTtlMs }: Config): DynamicModule {
   if (redis) {
-    const { url, prefix, cluster: isCluster } = redis;
-    return RedisModule.register({ url, isCluster, prefix, cacheTtlMs, storeAddress: addressOf(store) });
+    const { cluster: isCluster, ...server } = redis;
+    return RedisModule.register({ ...server, isCluster, cacheTtlMs, storeAddress: addressOf(store) });
   }
   return MemoryModule.cache({ ttlMs: cacheTtlMs, isStoreShared: store.kind === 'postgres' });
 }

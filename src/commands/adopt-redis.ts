@@ -18,9 +18,9 @@ export const adoptRedis: Command = {
     const givenUp = givenUpBy(args);
     const config = loadConfig();
     if (!config.redis) throw new UsageError('REDIS_URL is not set');
-    const { url, cluster: isCluster, prefix } = config.redis;
+    const { url, cluster: isCluster, tlsFiles, prefix } = config.redis;
     const postgres = new PostgresConnection(await openDatabase(config));
-    const redis = new RedisConnection({ url, isCluster, onChange: () => undefined });
+    const redis = new RedisConnection({ url, isCluster, tlsFiles, onChange: () => undefined });
     try {
       const identity = await new PostgresStoreServer(postgres).look();
       redis.connect();

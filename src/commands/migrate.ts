@@ -17,6 +17,7 @@ export const migrate: Command = {
     refuseMore(isConfirmed ? more.slice(1) : more);
     const database = await openDatabase(loadConfig());
     try {
+      await database.check();
       process.stdout.write(
         `${direction === 'up' ? await migrateUp(database) : await migrateDown(database, isConfirmed)}\n`,
       );

@@ -8,9 +8,9 @@ const REDIS_TIMEOUT_MS = 2000;
 
 /** The journal that the configuration names, without PostgreSQL: an operator looks at it while that is unavailable. */
 export async function withDeadLetters<T>(work: (letters: DeadLetters) => Promise<T>): Promise<T> {
-  const { url, cluster, prefix } = journalOf(loadConfig());
+  const { url, cluster, tlsFiles, prefix } = journalOf(loadConfig());
   Logger.overrideLogger(false);
-  const connection = new RedisConnection({ url, isCluster: cluster, onChange: () => undefined });
+  const connection = new RedisConnection({ url, isCluster: cluster, tlsFiles, onChange: () => undefined });
   connection.connect();
   try {
     await connection.waitUntilReady(REDIS_TIMEOUT_MS);

@@ -17,6 +17,7 @@ const STRANGE_DEFAULTS = [
   'transform_null_equals = on',
   'extra_float_digits = -15',
   "default_transaction_isolation = 'serializable'",
+  'synchronous_commit = off',
   'statement_timeout = 500',
   'lock_timeout = 500',
   'idle_session_timeout = 500',
@@ -55,6 +56,7 @@ describe('a session of PostgreSQL', () => {
         expect(await found(harness, taskId)).toEqual(put.attachment);
         const limits = "name LIKE '%timeout' AND setting = '500'";
         await expect(connection.query(`SELECT name FROM pg_settings WHERE ${limits}`)).resolves.toEqual([]);
+        await expect(connection.query('SHOW synchronous_commit')).resolves.toEqual([{ synchronous_commit: 'on' }]);
       });
       const read = 'SELECT timestamptz $1::text AS at';
       await expect(

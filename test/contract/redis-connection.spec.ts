@@ -239,10 +239,13 @@ describe('fitness for a journal', () => {
     );
   });
 
-  it('is assumed if the server does not report its settings', async () => {
+  it('is unknown if the server does not report its settings', async () => {
     await set('appendonly', 'no');
     await connection.client.acl('SETUSER', 'default', '-info');
-    expect(await connection.unfitness(PING_TIMEOUT_MS)).toBeUndefined();
+    expect(await connection.unfitness(PING_TIMEOUT_MS)).toBe(
+      'fitness unknown: whether the server keeps writes that only Redis holds cannot be seen, ' +
+        'as INFO is refused (NOPERM). The ACL of the user needs +info.',
+    );
     await connection.client.acl('SETUSER', 'default', '+info');
   });
 });

@@ -9,6 +9,7 @@ import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
 import { startService, type Environment, type Service } from '../support/service';
+import { untilServedOverNats } from '../support/until-served-over-nats';
 
 /** Part of everything that a caller sends or an operator keeps secret; it must not appear in any log line. */
 const CANARY = `canary${randomUUID().replaceAll('-', '')}`;
@@ -107,6 +108,7 @@ function token(): Promise<string> {
 }
 
 async function callOverNats(): Promise<void> {
+  await untilServedOverNats(nats.url);
   const client = await connect({ servers: nats.url });
   const headers = natsHeaders();
   headers.set('x-api-key', API_KEY);

@@ -9,12 +9,14 @@ import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transp
 import { ClientProxyFactory, NatsRecordBuilder, Transport, type ClientProxy } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { version } from '../../package.json';
+import { checkOutcome } from '../support/described-replies';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
 import { createRuntimeDatabase } from '../support/runtime-database';
 import { startService, type Members, type RpcError, type Service } from '../support/service';
+import { untilServedOverNats } from '../support/until-served-over-nats';
 
 const CALLER = { 'x-instance-id': 'tester' };
 /** Below the server's own limit of 1 MiB, so that some payloads lie between the two limits. */
@@ -67,7 +69,7 @@ beforeAll(async () => {
   client = await connect({ servers: nats.url });
   nest = ClientProxyFactory.create({ transport: Transport.NATS, options: { servers: [nats.url] } });
   await nest.connect();
-  await until('both replicas answer', async () => (await discovered('PING')).length === 2);
+  await untilServedOverNats(nats.url, 2);
   expect(await viaBareParams('task.create', { id: TASK, text: 'over NATS' })).toHaveProperty('result');
 });
 
@@ -86,7 +88,12 @@ function send(subject: string, payload: unknown, sentHeaders: Record<string, str
 }
 
 async function replyTo(subject: string, payload: unknown): Promise<Members> {
-  return (await send(subject, payload)).json<Members>();
+  const reply = (await send(subject, payload)).json<Members>();
+  checkOutcome(subject, {
+    result: reply['result'] ?? reply['response'],
+    error: (reply['error'] ?? reply['err']) as RpcError,
+  });
+  return reply;
 }
 
 const viaHttp: Call = async (method, params) => (replicas[0] as Service).rpc(method, params, CALLER);
@@ -486,8 +493,7 @@ describe('a service with API keys on NATS', () => {
       API_KEYS_FILE: join(folder, 'keys.json'),
     });
     guardedClient = await connect({ servers: guardedNats.url });
-    const isServed = async () => (await requestMany(guardedClient, '$SRV.PING.dossier', 1)).length === 1;
-    await until('the service answers', isServed);
+    await untilServedOverNats(guardedNats.url);
   });
   afterAll(async () => {
     await guardedClient?.close();

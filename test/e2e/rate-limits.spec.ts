@@ -14,6 +14,7 @@ import {
   type RpcReply,
   type Service,
 } from '../support/service';
+import { untilServedOverNats } from '../support/until-served-over-nats';
 
 const RATE_LIMITS = 'task.get=3/60s,task.list=2/60s,task.cancel=1/3s,task.delete=2/60s';
 const MISSING = { id: 'missing' };
@@ -251,6 +252,7 @@ describe('rate limits of several replicas', () => {
       startService({ ...shared, API_KEYS_FILE: keys.path, REDIS_URL: `redis://127.0.0.1:${proxy.port}` }),
       startService({ ...shared, API_KEYS_FILE: keys.path }),
     ]);
+    await untilServedOverNats(nats.url, 2);
   });
   afterAll(async () => {
     await Promise.all(replicas.map((replica) => replica.kill()));

@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findBinary } from '../support/installed-binary';
 import { until } from '../support/poll';
 import { openConnection, rawRequest } from '../support/raw-http';
 import { startRoundRobin } from '../support/round-robin';
 import { runProgram, startService, type Service } from '../support/service';
+import { spawnMortal } from '../support/spawn-mortal';
 
 const DATABASE_URL = 'memory';
 
@@ -40,6 +43,21 @@ it('a signal that comes before anything is opened ends the process with 0', asyn
   const NODE_OPTIONS = `--require ${join(__dirname, '../support/signal-at-first-listener.js')}`;
   const exit = await runProgram('dist/main.js', [], { DATABASE_URL, PORT: '0', NODE_OPTIONS });
   expect(exit).toEqual({ code: 0, stdout: '', stderr: '' });
+});
+
+it('a signal that comes so early ends the first process of a container, too', async () => {
+  const unshare = process.getuid?.() === 0 ? findBinary('unshare') : undefined;
+  // A machine that cannot do that runs it as any process.
+  const command = [...(unshare ? [unshare, '--pid', '--fork', '--mount-proc', '--kill-child'] : []), process.execPath];
+  const preloaded = ['--require', join(__dirname, '../support/signal-at-first-listener.js')];
+  const child = spawnMortal(command[0] as string, [...command.slice(1), ...preloaded, 'dist/main.js'], {
+    cwd: join(__dirname, '../..'),
+    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL, PORT: '0' },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => (output += text.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  expect([code, output]).toEqual([0, '']);
 });
 
 it('calls are served as always for the delay after SIGTERM, while /readyz is 503; then the port closes', async () => {

@@ -12,6 +12,8 @@ export default function installServers({ testPathPatterns }: { testPathPatterns:
   if (!needsServers) return;
   findOrInstall('redis-server');
   findOrInstall('nats-server');
+  findOrInstall('pgbouncer');
+  findOrInstall('openssl');
   findOrInstall('haproxy');
   findOrInstall('promtool');
   findOrFetch('helm');

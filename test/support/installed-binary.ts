@@ -6,6 +6,8 @@ import { join } from 'node:path';
 const PACKAGES = {
   'redis-server': { apt: 'redis-server', brew: 'redis' },
   'nats-server': { apt: 'nats-server', brew: 'nats-server' },
+  openssl: { apt: 'openssl', brew: 'openssl@3' },
+  pgbouncer: { apt: 'pgbouncer', brew: 'pgbouncer' },
   haproxy: { apt: 'haproxy', brew: 'haproxy' },
   promtool: { apt: 'prometheus', brew: 'prometheus' },
   unzip: { apt: 'unzip', brew: 'unzip' },

@@ -143,7 +143,7 @@ function urlOf(port: number, database: string): string {
 }
 
 /** PostgreSQL refuses to run as root. */
-function unprivilegedUser(): Owner {
+export function unprivilegedUser(): Owner {
   if (process.getuid?.() !== 0) return undefined;
   const id = (option: string) => Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };

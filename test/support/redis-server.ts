@@ -16,6 +16,8 @@ export interface RedisServerOptions {
   readonly appendOnly?: boolean;
   /** One node that serves all slots. */
   readonly cluster?: boolean;
+  /** More of the server's command line. */
+  readonly args?: readonly string[];
 }
 
 export type RedisServer = Omit<PrivateServer, 'start'>;
@@ -31,8 +33,9 @@ export interface RedisCluster {
 export async function startRedis({
   appendOnly = false,
   cluster = false,
+  args = [],
 }: RedisServerOptions = {}): Promise<RedisServer> {
-  const node = new Node(await freePort(), appendOnly, cluster ? await freePort() : undefined);
+  const node = new Node(await freePort(), appendOnly, cluster ? await freePort() : undefined, args);
   await node.start();
   if (cluster) await orStop([node], formCluster([node]));
   return node;
@@ -55,6 +58,7 @@ class Node extends PrivateServer {
     private readonly appendOnly: boolean,
     /** Undefined outside a cluster. */
     readonly busPort?: number,
+    private readonly more: readonly string[] = [],
   ) {
     super('redis', port);
   }
@@ -106,7 +110,7 @@ class Node extends PrivateServer {
       // The default bus port, 10,000 above, may not exist; a lone node does not learn its own address from other nodes.
       args.push('--cluster-enabled', 'yes', '--cluster-port', this.busPort, '--cluster-announce-ip', '127.0.0.1');
     }
-    return args;
+    return [...args, ...this.more];
   }
 }
 

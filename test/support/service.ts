@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { checkReplies } from './described-replies';
 import { pauseProcesses, resumeProcesses } from './pause-processes';
 import { until } from './poll';
 import { spawnMortal } from './spawn-mortal';
@@ -83,8 +84,12 @@ export class Service {
     return error;
   }
 
-  post(body: string | Uint8Array<ArrayBuffer>, headers: Environment = {}): Promise<HttpReply> {
-    return this.fetch('/rpc', { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+  /** Throws if the reply is not as the method is described. */
+  async post(body: string | Uint8Array<ArrayBuffer>, headers: Environment = {}): Promise<HttpReply> {
+    const allHeaders = { 'content-type': 'application/json', ...headers };
+    const reply = await this.fetch('/rpc', { method: 'POST', body, headers: allHeaders });
+    checkReplies(body.toString(), reply.text);
+    return reply;
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<HttpReply> {
@@ -138,9 +143,9 @@ export class Service {
   }
 }
 
-/** Started, and ready for calls. */
-export async function startService(env: Environment): Promise<Service> {
-  const service = await launchService(env);
+/** Started, and ready for calls. `root` is the folder of another version of the service. */
+export async function startService(env: Environment, root?: string): Promise<Service> {
+  const service = await launchService(env, root);
   try {
     await service.until('/startupz', 200);
     return service;
@@ -151,9 +156,9 @@ export async function startService(env: Environment): Promise<Service> {
 }
 
 /** Listening, which is before start-up is complete. */
-export async function launchService(env: Environment): Promise<Service> {
+export async function launchService(env: Environment, root?: string): Promise<Service> {
   // On a busy machine the event loop may be late at any time: only the tests of load shedding want a reply to that.
-  const program = run('dist/main.js', [], { PORT: '0', MAX_EVENT_LOOP_DELAY_MS: '60000', ...env });
+  const program = run('dist/main.js', [], { PORT: '0', MAX_EVENT_LOOP_DELAY_MS: '60000', ...env }, root);
   let hasEnded = false;
   void program.exit.then(() => (hasEnded = true));
   const listens = until('the service listens', () => hasEnded || addressIn(program.stdout), START_TIMEOUT_MS);
@@ -167,8 +172,8 @@ export async function launchService(env: Environment): Promise<Service> {
 }
 
 /** Runs one of the built programs to its end. */
-export function runProgram(program: string, args: readonly string[], env: Environment): Promise<Exit> {
-  return run(program, args, env).exit;
+export function runProgram(program: string, args: readonly string[], env: Environment, root?: string): Promise<Exit> {
+  return run(program, args, env, root).exit;
 }
 
 interface Program {
@@ -179,10 +184,10 @@ interface Program {
 }
 
 /** In an environment of its own: variables of the test's process configure nothing. */
-function run(script: string, args: readonly string[], env: Environment): Program {
-  const child = spawnMortal(process.execPath, [join(ROOT, script), ...args], {
+function run(script: string, args: readonly string[], env: Environment, root = ROOT): Program {
+  const child = spawnMortal(process.execPath, [join(root, script), ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
-    cwd: ROOT,
+    cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };

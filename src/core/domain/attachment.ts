@@ -75,7 +75,8 @@ interface BodySizes {
 
 type BodyDraft = Partial<Omit<AttachmentDraft, 'taskId' | 'key'>>;
 type BodyMember = 'value' | 'content' | 'url' | 'mimeType';
-const TAKES: Record<AttachmentType, { needs: BodyMember; allows: readonly BodyMember[] }> = {
+/** Which of these members an attachment of each type needs, and which it may have. */
+export const TAKEN_BY_TYPE: Record<AttachmentType, { needs: BodyMember; allows: readonly BodyMember[] }> = {
   json: { needs: 'value', allows: ['value'] },
   markdown: { needs: 'content', allows: ['content'] },
   text: { needs: 'content', allows: ['content'] },
@@ -127,7 +128,7 @@ function problemsOfBody(draft: BodyDraft, sizes: BodySizes, maxBytes: number): F
   const problems: FieldError[] = [];
   const check = (field: string, problem: string | undefined) => problem && problems.push({ field, message: problem });
   const { type, value, content, url, mimeType, size, ttlSeconds } = draft;
-  const takes = type && TAKES[type];
+  const takes = type && TAKEN_BY_TYPE[type];
   const refusal = (member: BodyMember) =>
     takes && !takes.allows.includes(member) ? `is not taken by type ${type}` : undefined;
 
@@ -162,7 +163,7 @@ function sizeProblem(bytes = 0, maxBytes: number): string | undefined {
   return bytes > maxBytes ? `must be at most ${maxBytes} bytes, is ${bytes}` : undefined;
 }
 
-function urlProblem(url: string): string | undefined {
+export function urlProblem(url: string): string | undefined {
   if (url.length > MAX_URL_LENGTH) return `must be at most ${MAX_URL_LENGTH} characters long, is ${url.length}`;
   if (storableTextProblem(url)) return storableTextProblem(url);
   // The URL parser forgives white space, control characters and a missing "//"; a URL that is stored as given must not

@@ -5,6 +5,7 @@ import { types } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import { isRole, ROLES, type Credential } from './credential';
 import { isOrganizationName, isPrintableName } from './printable-name';
+import { SpareDescriptor } from './spare-descriptor';
 
 /** Well within the ten seconds in which a change must take effect; reading one small file costs next to nothing. */
 const REREAD_INTERVAL_MS = 1000;
@@ -26,18 +27,21 @@ export class ApiKeyFileError extends Error {}
  * lower-case hex. The service knows hashes only. With an empty array every key is refused.
  */
 export class ApiKeys {
+  private readonly spare = new SpareDescriptor();
+
   private constructor(
     private readonly path: string,
     private text: string | undefined,
     private keys: readonly ApiKey[],
     private readonly logger: LoggerService,
+    private readonly readFile: (path: string) => Promise<string>,
   ) {}
 
   /** Throws `ApiKeyFileError`. */
-  static open(path: string, logger: LoggerService): ApiKeys {
+  static open(path: string, logger: LoggerService, read = readText): ApiKeys {
     try {
       const text = readFileSync(path, 'utf8');
-      return new ApiKeys(path, text, parseApiKeys(text), logger);
+      return new ApiKeys(path, text, parseApiKeys(text), logger, read);
     } catch (error) {
       throw asFileError(error);
     }
@@ -56,11 +60,20 @@ export class ApiKeys {
     return found;
   }
 
+  private async read(): Promise<string> {
+    try {
+      return await this.readFile(this.path);
+    } catch (error) {
+      if (!isOutOfDescriptors(error)) throw error;
+      return this.spare.use(() => readFileSync(this.path, 'utf8'));
+    }
+  }
+
   /** Never rejects. Compares texts: a mounted or replaced file may keep its time and its size. */
   async reread(): Promise<void> {
     let text: string | undefined;
     try {
-      text = await readFile(this.path, 'utf8');
+      text = await this.read();
       if (text === this.text) return;
       this.keys = parseApiKeys(text);
       this.logger.log(`API_KEYS_FILE has changed: ${this.keys.length} keys are valid`, 'auth');
@@ -108,6 +121,14 @@ function parseEntry(entry: unknown, i: number): ApiKey {
   if (typeof hash !== 'string' || !SHA256_HEX.test(hash)) throw problem('sha256 must be 64 lower-case hex digits');
   if (hash === EMPTY_HASH) throw problem('sha256 must not be the hash of the empty string');
   return { hash: Buffer.from(hash, 'hex'), credential: { id: `key:${id}`, caller: { organization, name }, role } };
+}
+
+function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8');
+}
+
+function isOutOfDescriptors(error: unknown): boolean {
+  return types.isNativeError(error) && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
 }
 
 function asFileError(error: unknown): ApiKeyFileError {

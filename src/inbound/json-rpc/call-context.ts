@@ -19,10 +19,11 @@ export interface CallOrigin {
 
 /**
  * Whose work a message is, when callers share what the process has: an organisation's, or a peer's if nothing is proved.
+ * Over NATS a peer is a name that a sender claims, and could claim as many as it likes: all that prove nothing are one.
  */
 export function shareOf({ transport, identity, peer }: Pick<CallOrigin, 'transport' | 'identity' | 'peer'>): string {
-  const isProven = !(identity instanceof AuthenticationFailure) && identity.id !== undefined;
-  return isProven ? `organization:${identity.caller.organization}` : `${transport}:${peer}`;
+  if (identity instanceof AuthenticationFailure) return transport === 'nats' ? transport : `${transport}:${peer}`;
+  return identity.id === undefined ? `${transport}:${peer}` : `organization:${identity.caller.organization}`;
 }
 
 /** How much of its limit a caller has used after a call. */

@@ -11,7 +11,7 @@ export abstract class JsonRpcStrategy extends Server implements CustomTransportS
 
   constructor(load: LoadShedder, durations: CallDurations, maxReplyBytes: number) {
     super();
-    this.jsonRpc = new JsonRpc(this.messageHandlers, durations, maxReplyBytes);
+    this.jsonRpc = new JsonRpc(this.messageHandlers, durations, maxReplyBytes, load.loopTime);
     this.inFlight = new MessagesInFlight(load);
   }
 

@@ -2,11 +2,13 @@ import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
 import { inParallel } from '../../core/consistency/in-parallel';
-import { CallContext, type CallOrigin } from './call-context';
+import type { LoopTime } from '../load/loop-time';
+import { CallContext, shareOf, type CallOrigin } from './call-context';
 import { CallRoom } from './call-room';
 import type { CallDurations } from './call-durations';
-import { invalidRequest, JsonRpcError, methodNotFound, parseError, unexpected } from './json-rpc-error';
+import { invalidRequest, JsonRpcError, methodNotFound, overloaded, unexpected } from './json-rpc-error';
 import { writeJson } from './json-writer';
+import { isLargeMessage, parseMessage } from './parse-message';
 import type { RawParams } from './raw-params';
 import { idText, isObject, readCall, type Call } from './read-call';
 import { ReplyBudget } from './reply-budget';
@@ -29,23 +31,25 @@ export class JsonRpc {
     private readonly methods: ReadonlyMap<string, RpcMethod>,
     private readonly durations: CallDurations,
     private readonly maxReplyBytes: number,
+    private readonly loopTime: LoopTime,
   ) {}
 
   /** Undefined if the message gets no reply. Never rejects. */
   async reply(text: string, origin: CallOrigin): Promise<string | undefined> {
-    let message: unknown;
     try {
-      message = JSON.parse(text);
-    } catch {
-      return this.reject(parseError());
-    }
-    try {
+      const message = isLargeMessage(text) ? await this.parseInTurn(text, origin) : parseMessage(text);
       return await (Array.isArray(message)
         ? this.replyToBatch(message, text, origin)
         : this.replyToOne(message, text, origin, this.budget()));
     } catch (error) {
-      return errorReply(unexpected(error, this.logger), 'null');
+      return this.reject(error instanceof JsonRpcError ? error : unexpected(error, this.logger));
     }
+  }
+
+  private async parseInTurn(text: string, origin: CallOrigin): Promise<unknown> {
+    const share = shareOf(origin);
+    if (!(await this.loopTime.turnOf(share))) throw overloaded();
+    return this.loopTime.take(share, () => parseMessage(text));
   }
 
   /** Runs one call. Never rejects. */

@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { ByteBudget } from './byte-budget';
 import { FairShare } from './fair-share';
+import { LoopTime } from './loop-time';
 
 const RESOLUTION_MS = 20;
 const SAMPLE_INTERVAL_MS = 1000;
@@ -25,6 +26,7 @@ export class LoadShedder {
   constructor(
     private readonly bounds: LoadBounds,
     readonly bytes = new ByteBudget(),
+    readonly loopTime = new LoopTime(),
   ) {
     this.inFlight = new FairShare(bounds.maxInFlight, PART_OF_CALLER);
   }

@@ -5,6 +5,88 @@ import type { DeletedAttachment } from '../../core/consistency/attachment-remove
 import type { WrittenAttachment } from '../../core/consistency/attachment-writer';
 import type { GetAttachmentResult } from '../../core/use-cases/attachments/get-attachment';
 import type { AttachmentBatch } from '../../core/use-cases/attachments/get-attachments-batch';
+import { objectOf, type JsonSchema, type ObjectSchema } from './json-schema';
+import {
+  ACTOR_NAME,
+  ATTACHMENT_ID,
+  ATTACHMENT_TYPE,
+  COUNT,
+  DEGRADED,
+  JSON_VALUE,
+  KEY,
+  MIME_TYPE,
+  SIZE,
+  TASK_ID,
+  TIME,
+  VERSION,
+} from './wire-schemas';
+
+const REF = { taskId: TASK_ID, key: KEY };
+const BYTES: JsonSchema = {
+  ...COUNT,
+  description: 'In a list without bodies: the UTF-8 length of the JSON text of `value`, or of `content`.',
+};
+const ALWAYS = {
+  id: ATTACHMENT_ID,
+  ...REF,
+  type: ATTACHMENT_TYPE,
+  createdBy: ACTOR_NAME,
+  createdAt: { ...TIME, description: 'Of the first write under this key.' },
+  updatedAt: TIME,
+  version: VERSION,
+};
+const SOMETIMES = {
+  value: { ...JSON_VALUE, description: 'Of type json: exactly as it was sent.' },
+  content: { type: 'string', description: 'Of type markdown or text.' },
+  url: { type: 'string', description: 'Of type url, and perhaps of type binary.' },
+  size: SIZE,
+  mimeType: MIME_TYPE,
+  expiresAt: { ...TIME, description: 'Present if the attachment was written with a TTL.' },
+} as const satisfies Readonly<Record<string, JsonSchema>>;
+const ATTACHMENT = objectOf('Attachment', ALWAYS, { ...SOMETIMES, bytes: BYTES });
+
+export const WRITTEN_ATTACHMENT: ObjectSchema = objectOf(
+  'WrittenAttachment',
+  {
+    id: ATTACHMENT_ID,
+    ...REF,
+    type: ATTACHMENT_TYPE,
+    createdAt: { ...TIME, description: 'Of the first write under this key.' },
+    version: VERSION,
+    replaced: { type: 'boolean', description: 'Whether there was an attachment under this key.' },
+  },
+  { degraded: DEGRADED },
+);
+
+export const FOUND_ATTACHMENT: ObjectSchema = objectOf('FoundAttachment', ALWAYS, { ...SOMETIMES, degraded: DEGRADED });
+
+export const ATTACHMENT_PAGE: ObjectSchema = objectOf(
+  'AttachmentPage',
+  {
+    attachments: { type: 'array', items: ATTACHMENT },
+    totalCount: { ...COUNT, description: 'Of all attachments that match the filters.' },
+    hasMore: { type: 'boolean' },
+  },
+  { degraded: DEGRADED },
+);
+
+export const ATTACHMENT_BATCH: ObjectSchema = objectOf(
+  'AttachmentBatch',
+  {
+    attachments: {
+      type: 'array',
+      items: { anyOf: [ATTACHMENT, { type: 'null' }] },
+      description: 'In the order of the requests. Null, with `allowMissing`, in place of one that is missing.',
+    },
+  },
+  { degraded: DEGRADED },
+);
+
+export const DELETED_ATTACHMENT: ObjectSchema = objectOf(
+  'DeletedAttachment',
+  { id: ATTACHMENT_ID, ...REF, deleted: { const: true }, deletedAt: TIME },
+  { degraded: DEGRADED },
+);
 
 export function writtenAttachmentView({ attachment, replaced, degraded }: WrittenAttachment): object {
   const { id, taskId, key, type, createdAtMs, version } = attachment;

@@ -2,8 +2,9 @@ import type { FieldError } from '../../core/domain/domain-error';
 import { jsonElements, jsonMembers, JsonText } from '../../core/domain/json-text';
 import type { CoreSettings } from '../../core/ports/core-settings';
 import { brokenRules } from './compiled-rules';
+import { isObject } from './member-rules';
 import { nearName } from './near-name';
-import { declaredMembers, isObject, type CrossChecked, type MemberKind, type ParamsClass } from './params-rules';
+import { declaredMembers, type CrossChecked, type MemberKind, type ParamsClass } from './params-rules';
 import { RawParams } from '../json-rpc/raw-params';
 
 interface Bound {
@@ -74,7 +75,7 @@ function bindMember(
   if (!Array.isArray(value)) return bindObject(kind, new RawParams(value as Members, readText), `${field}.`, binding);
   let texts: string[] | undefined;
   return value.map((element: unknown, i) => {
-    const problem = isObject(element);
+    const problem = isObject.problemOf(element);
     if (problem) {
       binding.problems.push({ field: `${field}[${i}]`, message: problem });
       return element;

@@ -13,27 +13,8 @@ import {
   UNAUTHORIZED,
 } from '../json-rpc/json-rpc-error';
 import type { RawParams } from '../json-rpc/raw-params';
-
-/** What a method says if a store failed it. */
-const FAILURES: Readonly<Record<string, string>> = {
-  'task.create_attachment': 'Failed to create attachment',
-  'task.get_attachment': 'Failed to retrieve attachment',
-  'task.list_attachments': 'Failed to retrieve attachments',
-  'task.get_attachments_batch': 'Failed to retrieve attachments',
-  'task.delete_attachment': 'Failed to delete attachment',
-  'task.create': 'Failed to create task',
-  'task.get': 'Failed to retrieve task',
-  'task.update': 'Failed to update task',
-  'task.complete': 'Failed to complete task',
-  'task.cancel': 'Failed to cancel task',
-  'task.list': 'Failed to retrieve tasks',
-  'task.delete': 'Failed to delete task',
-};
-
-const ATTACHMENT_NOT_FOUND: Readonly<Record<string, (ref: AttachmentRef) => string>> = {
-  'task.delete_attachment': ({ taskId, key }) => `Attachment '${key}' not found for task ${taskId}`,
-  'task.get_attachments_batch': ({ taskId, key }) => `Attachment not found: ${taskId}/${key}`,
-};
+import { errorMessage } from './error-descriptions';
+import { rpcMethod } from './rpc-method';
 
 /** Exhaustive: a kind of refusal without a row does not compile. */
 const REFUSALS: {
@@ -107,11 +88,12 @@ function storeErrorOf({ store, outcome }: StoreError, method: string, params: Ra
   if (outcome === 'unavailable') return serviceUnavailable('STORE_UNAVAILABLE', `${STORES[store]} unavailable`);
   const [code, words] = STORE_FAILURES[outcome];
   const data = { code, taskId: taskIdOf(params), reason: `${STORES[store]} ${words}` };
-  return new JsonRpcError(METHOD_FAILED, FAILURES[method] ?? 'Failed', data);
+  return new JsonRpcError(METHOD_FAILED, errorMessage('STORE_FAILED', rpcMethod(method)?.messages), data);
 }
 
 function attachmentNotFound(method: string, ref: AttachmentRef): string {
-  return ATTACHMENT_NOT_FOUND[method]?.(ref) ?? `Attachment with key '${ref.key}' not found for task ${ref.taskId}`;
+  const message = errorMessage('ATTACHMENT_NOT_FOUND', rpcMethod(method)?.messages);
+  return message.replaceAll(/\{(taskId|key)\}/g, (_, name: keyof AttachmentRef) => ref[name]);
 }
 
 /** Undefined if the call is not about a single task. */

@@ -1,15 +1,16 @@
 import 'reflect-metadata';
 import { Allow, getMetadataStorage, ValidateBy, ValidateIf } from 'class-validator';
 import type { FieldError } from '../../core/domain/domain-error';
-import { lengthProblem, storableTextProblem } from '../../core/domain/identifiers';
-import { integerProblem } from '../../core/domain/integer-problem';
-import { MAX_ACTOR_LENGTH } from '../../core/domain/limits';
 import type { CoreSettings } from '../../core/ports/core-settings';
+import type { JsonSchema } from './json-schema';
+import type { MemberRule } from './member-rules';
 
-/** Says what is wrong with a value; undefined if it is valid. */
-export type Problem = (value: unknown) => string | undefined;
+export type CrossSchema = Pick<JsonSchema, 'anyOf' | 'oneOf' | 'not' | 'x-equal'>;
 
-export type ParamsClass = new () => object;
+export type ParamsClass = (new () => object) & {
+  /** What `problems` refuses, as far as no member says it: keywords for the schema of the whole object. */
+  readonly crossSchema?: CrossSchema;
+};
 
 /** Params whose members depend on each other, or that the domain checks as a whole. */
 export interface CrossChecked {
@@ -25,20 +26,33 @@ export interface Member {
   readonly kind: MemberKind;
   /** Null is a value of the member; of all other members, null counts as left out. */
   readonly takesNull: boolean;
+  /** Whether it may be left out, as far as its own rules go. */
+  readonly isOptional: boolean;
+  /** The value of a member that is left out, if there is one. */
+  readonly default: unknown;
+  /** Without null as a way to leave it out. */
+  readonly schema: JsonSchema;
 }
 
 const KIND = Symbol('how a member is read');
 const TAKES_NULL = Symbol('whether null is a value');
+const SCHEMA = Symbol('what the schema of a member says');
 
-/** Validates a member with a rule of the domain, or with one of the same form. */
-export function Rule(problemOf: Problem): PropertyDecorator {
-  return ValidateBy({
-    name: 'rule',
-    validator: {
-      validate: (value) => problemOf(value) === undefined,
-      defaultMessage: (given) => problemOf(given?.value) as string,
-    },
-  });
+/**
+ * Validates a member with a rule of the domain, or with one of the same form. `more` is what the schema says besides: a
+ * description, and what only `problems` checks.
+ */
+export function Rule({ problemOf, schema }: MemberRule, more: JsonSchema = {}): PropertyDecorator {
+  return (target, name) => {
+    ValidateBy({
+      name: 'rule',
+      validator: {
+        validate: (value) => problemOf(value) === undefined,
+        defaultMessage: (given) => problemOf(given?.value) as string,
+      },
+    })(target, name);
+    Reflect.defineMetadata(SCHEMA, { ...schema, ...more }, target, name);
+  };
 }
 
 /** May be left out; null counts as left out, unless `orNull` says that it means something. */
@@ -49,11 +63,15 @@ export function MayBeOmitted({ orNull = false } = {}): PropertyDecorator {
   };
 }
 
-/** A JSON value that may be left out: reaches the handler as `JsonText`. Null is one only if `orNull` says so. */
-export function Json({ orNull = false } = {}): PropertyDecorator {
+/**
+ * A JSON value that may be left out: reaches the handler as `JsonText`. Null is one only if `orNull` says so. `schema` is
+ * what `problems` checks.
+ */
+export function Json(schema: JsonSchema, { orNull = false } = {}): PropertyDecorator {
   return (target, name) => {
     Allow()(target, name);
     Reflect.defineMetadata(KIND, 'json', target, name);
+    Reflect.defineMetadata(SCHEMA, schema, target, name);
     Reflect.defineMetadata(TAKES_NULL, orNull, target, name);
   };
 }
@@ -72,42 +90,21 @@ export function declaredMembers(params: ParamsClass): ReadonlyMap<string, Member
     const rules = getMetadataStorage().getTargetValidationMetadatas(params, '', false, false);
     const about = (what: symbol, name: string) =>
       Reflect.getMetadata(what, params.prototype as object, name) as unknown;
+    const defaults = new params() as Record<string, unknown>;
+    const conditional = new Set(rules.filter(({ type }) => type === 'conditionalValidation').map(nameOf));
     const memberOf = (name: string): Member => ({
       kind: (about(KIND, name) ?? 'plain') as MemberKind,
       takesNull: about(TAKES_NULL, name) === true,
+      isOptional: about(KIND, name) === 'json' || conditional.has(name) || defaults[name] !== undefined,
+      default: defaults[name],
+      schema: about(SCHEMA, name) as JsonSchema,
     });
-    members = new Map(rules.map(({ propertyName }) => [propertyName, memberOf(propertyName)]));
+    members = new Map(rules.map(nameOf).map((name) => [name, memberOf(name)]));
     membersByClass.set(params, members);
   }
   return members;
 }
 
-export const isString: Problem = (value) => (typeof value === 'string' ? undefined : 'must be a string');
-/** Of a parameter that is optional, as all numbers are; its range is another rule. */
-export const isNumber: Problem = (value) => (typeof value === 'number' ? undefined : 'must be a number, or left out');
-/** Of a parameter that is optional, as all booleans are. */
-export const isBoolean: Problem = (value) =>
-  typeof value === 'boolean' ? undefined : 'must be true or false, or left out';
-export const isObject: Problem = (value) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'must be an object';
-
-export function isOneOf(words: readonly string[]): Problem {
-  return (value) => (words.includes(value as string) ? undefined : `must be one of ${words.join(', ')}`);
+function nameOf({ propertyName }: { readonly propertyName: string }): string {
+  return propertyName;
 }
-
-export function isIntegerFrom(min: number, max = Number.MAX_SAFE_INTEGER): Problem {
-  return (value) => integerProblem(value, min, max);
-}
-
-export function isArrayOf(min: number, max: number): Problem {
-  return (value) => {
-    if (!Array.isArray(value)) return `must be an array of ${min} to ${max} elements`;
-    const { length } = value;
-    return length >= min && length <= max ? undefined : `must be an array of ${min} to ${max} elements, has ${length}`;
-  };
-}
-
-export const isActor: Problem = (value) => {
-  if (typeof value !== 'string' || value === '') return `must be a string of 1 to ${MAX_ACTOR_LENGTH} characters`;
-  return lengthProblem(value, MAX_ACTOR_LENGTH) ?? storableTextProblem(value);
-};

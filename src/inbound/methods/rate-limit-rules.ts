@@ -1,3 +1,5 @@
+import { rpcMethod } from './rpc-method';
+
 const MINUTE_MS = 60_000;
 
 export interface RateLimit {
@@ -6,13 +8,8 @@ export interface RateLimit {
   readonly windowMs: number;
 }
 
-/** Deletions cannot be undone, so they are limited unless the operator says otherwise. */
-const DEFAULTS: ReadonlyMap<string, RateLimit> = new Map([
-  ['task.delete_attachment', { limit: 100, windowMs: MINUTE_MS }],
-  ['task.delete', { limit: 100, windowMs: MINUTE_MS }],
-  // Never limited: a reader opens its stream again each time that a connection breaks.
-  ['events', { limit: 0, windowMs: MINUTE_MS }],
-]);
+/** Of HTTP endpoints that are no methods. A reader opens its stream again each time that a connection breaks. */
+const NEVER_LIMITED: readonly string[] = ['events'];
 
 /** How often a caller may call each method. */
 export class RateLimitRules {
@@ -24,7 +21,11 @@ export class RateLimitRules {
 
   /** Undefined if the method is not limited. */
   of(method: string): RateLimit | undefined {
-    const rule = this.perMethod.get(method) ?? DEFAULTS.get(method) ?? { limit: this.perMinute, windowMs: MINUTE_MS };
+    if (NEVER_LIMITED.includes(method)) return undefined;
+    const rule = this.perMethod.get(method) ?? {
+      limit: rpcMethod(method)?.callsPerMinute ?? this.perMinute,
+      windowMs: MINUTE_MS,
+    };
     return rule.limit > 0 ? rule : undefined;
   }
 }

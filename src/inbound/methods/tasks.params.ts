@@ -1,31 +1,28 @@
 import { ValidateIf } from 'class-validator';
 import { bodyProblems } from '../../core/domain/attachment';
 import type { FieldError } from '../../core/domain/domain-error';
-import { taskIdProblem } from '../../core/domain/identifiers';
 import type { JsonText } from '../../core/domain/json-text';
-import { DEFAULT_TASKS_PER_PAGE, MAX_TASKS_PER_PAGE } from '../../core/domain/limits';
+import {
+  DEFAULT_PRIORITY,
+  DEFAULT_TASKS_PER_PAGE,
+  MAX_TASK_JSON_BYTES,
+  MAX_TASKS_PER_PAGE,
+} from '../../core/domain/limits';
 import { TASK_STATUSES, taskProblems, type TaskDraft, type TaskStatus, type TaskUpdates } from '../../core/domain/task';
 import type { CoreSettings } from '../../core/ports/core-settings';
 import type { CompleteTaskCommand } from '../../core/use-cases/tasks/complete-task';
 import type { ListTasksCommand } from '../../core/use-cases/tasks/list-tasks';
 import type { UpdateTaskCommand } from '../../core/use-cases/tasks/update-task';
-import {
-  isActor,
-  isIntegerFrom,
-  isNumber,
-  isObject,
-  isOneOf,
-  isString,
-  Json,
-  MayBeOmitted,
-  Nested,
-  Rule,
-  type CrossChecked,
-} from './params-rules';
+import { isActor, isIntegerFrom, isNumber, isObject, isOneOf, isOneOrSomeOf, isString, isTaskId } from './member-rules';
+import { Json, MayBeOmitted, Nested, Rule, type CrossChecked, type CrossSchema } from './params-rules';
+import { JSON_VALUE, METADATA, PRIORITY, TASK_TEXT } from './wire-schemas';
 
 const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
 
 type EitherId = Readonly<Record<'id' | 'taskId', string | null | undefined>>;
+
+/** For what `idProblems` refuses. */
+const EQUAL_IDS: CrossSchema = { 'x-equal': ['id', 'taskId'] };
 
 /** Of two names that mean the same. */
 function idProblems({ id, taskId }: Partial<EitherId>): FieldError[] {
@@ -35,12 +32,17 @@ function idProblems({ id, taskId }: Partial<EitherId>): FieldError[] {
 
 /** The task of a method, by either name. */
 export class TaskIdParams implements CrossChecked {
+  static readonly crossSchema: CrossSchema = {
+    ...EQUAL_IDS,
+    anyOf: ['id', 'taskId'].map((name) => ({ properties: { [name]: { type: 'string' } }, required: [name] })),
+  };
+
   @ValidateIf(({ id, taskId }: TaskIdParams) => isGiven(id) || !isGiven(taskId))
-  @Rule(taskIdProblem)
+  @Rule(isTaskId, { description: 'The id of the task: needed, unless `taskId` is given.' })
   id?: string | null;
 
   @ValidateIf((_, taskId) => isGiven(taskId))
-  @Rule(taskIdProblem)
+  @Rule(isTaskId, { description: 'The same as `id`.' })
   taskId?: string | null;
 
   problems(_settings: CoreSettings): FieldError[] {
@@ -57,26 +59,28 @@ function isGiven(member: unknown): boolean {
 }
 
 export class CreateTaskParams implements CrossChecked {
+  static readonly crossSchema: CrossSchema = EQUAL_IDS;
+
   @MayBeOmitted()
-  @Rule(taskIdProblem)
+  @Rule(isTaskId, { description: 'An id that was never used. With it, the call is safe to repeat.' })
   id?: string;
 
   @MayBeOmitted()
-  @Rule(taskIdProblem)
+  @Rule(isTaskId, { description: 'The same as `id`.' })
   taskId?: string;
 
-  @Rule(isString)
+  @Rule(isString, TASK_TEXT)
   text!: string;
 
   @MayBeOmitted()
-  @Rule(isNumber)
+  @Rule(isNumber, { ...PRIORITY, description: `${PRIORITY.description} ${DEFAULT_PRIORITY} if it is left out.` })
   priority?: number;
 
-  @Json()
+  @Json(METADATA)
   metadata?: JsonText;
 
   @MayBeOmitted({ orNull: true })
-  @Rule(taskIdProblem)
+  @Rule(isTaskId, { description: 'The task of which this is a sub-task.' })
   parentId?: string | null;
 
   problems(): FieldError[] {
@@ -91,18 +95,21 @@ export class CreateTaskParams implements CrossChecked {
 
 export class TaskUpdatesParams implements CrossChecked {
   @MayBeOmitted()
-  @Rule(isString)
+  @Rule(isString, TASK_TEXT)
   text?: string;
 
   @MayBeOmitted()
-  @Rule(isOneOf(TASK_STATUSES))
+  @Rule(isOneOf(TASK_STATUSES), { description: 'Of a finished task it cannot be changed.' })
   status?: TaskStatus;
 
   @MayBeOmitted()
-  @Rule(isNumber)
+  @Rule(isNumber, PRIORITY)
   priority?: number;
 
-  @Json()
+  @Json({
+    ...METADATA,
+    description: 'Is merged into what is stored, member by member; a member that is null is removed.',
+  })
   metadata?: JsonText;
 
   problems(): FieldError[] {
@@ -118,7 +125,7 @@ export class TaskUpdatesParams implements CrossChecked {
 
 export class UpdateTaskParams extends TaskIdParams implements CrossChecked {
   @Nested(TaskUpdatesParams)
-  @Rule(isObject)
+  @Rule(isObject, { not: { additionalProperties: { type: 'null' } }, description: 'At least one member.' })
   updates!: TaskUpdatesParams;
 
   override problems(settings: CoreSettings): FieldError[] {
@@ -134,14 +141,22 @@ export class UpdateTaskParams extends TaskIdParams implements CrossChecked {
 
 export class CompleteTaskParams extends TaskIdParams implements CrossChecked {
   @MayBeOmitted()
-  @Rule(isActor)
+  @Rule(isActor, { description: 'The worker that has done it. If it is left out: the name of the caller.' })
   workerId?: string;
 
-  @Json()
+  @Json({
+    ...JSON_VALUE,
+    'x-maxJsonBytes': 'MAX_ATTACHMENT_BYTES',
+    description:
+      'Is stored as the json attachment `result`. At most MAX_ATTACHMENT_BYTES of JSON text. Null counts as left out.',
+  })
   result?: JsonText;
 
   /** Null is no error. */
-  @Json()
+  @Json({
+    ...JSON_VALUE,
+    description: `Makes the task \`failed\`. At most ${MAX_TASK_JSON_BYTES} bytes of JSON text. Null is no error.`,
+  })
   error?: JsonText;
 
   override problems(settings: CoreSettings): FieldError[] {
@@ -159,42 +174,33 @@ export class CompleteTaskParams extends TaskIdParams implements CrossChecked {
   }
 }
 
-function isStatusFilter(value: unknown): string | undefined {
-  const statuses: unknown[] = Array.isArray(value) ? value : [value];
-  const areKnown = statuses.every((status) => isOneOf(TASK_STATUSES)(status) === undefined);
-  if (areKnown && statuses.length > 0 && new Set(statuses).size === statuses.length) return undefined;
-  return `must be one of ${TASK_STATUSES.join(', ')}, or an array of some of them, each once`;
-}
-
 export class ListTasksParams implements CrossChecked {
-  /** One, or several of which any will do. */
   @MayBeOmitted()
-  @Rule(isStatusFilter)
+  @Rule(isOneOrSomeOf(TASK_STATUSES), { description: 'One, or several of which any will do.' })
   status?: TaskStatus | TaskStatus[];
 
   @MayBeOmitted()
-  @Rule(isActor)
+  @Rule(isActor, { description: 'Only tasks of this worker.' })
   assignedTo?: string;
 
   @MayBeOmitted()
-  @Rule(isNumber)
+  @Rule(isNumber, { ...PRIORITY, description: 'Only tasks of exactly this priority.' })
   priority?: number;
 
-  /** Null for tasks without a parent. */
   @MayBeOmitted({ orNull: true })
-  @Rule(taskIdProblem)
+  @Rule(isTaskId, { description: 'Only sub-tasks of this task; null: only tasks without a parent.' })
   parentId?: string | null;
 
-  @Rule(isIntegerFrom(1, MAX_TASKS_PER_PAGE))
+  @Rule(isIntegerFrom(1, MAX_TASKS_PER_PAGE), { description: 'The most tasks to return.' })
   limit = DEFAULT_TASKS_PER_PAGE;
 
-  @Rule(isIntegerFrom(0))
+  @Rule(isIntegerFrom(0), { description: 'How many tasks to skip.' })
   offset = 0;
 
-  @Rule(isOneOf(ORDERS))
+  @Rule(isOneOf(ORDERS), { description: 'Ties are ordered by id.' })
   orderBy: (typeof ORDERS)[number] = 'createdAt';
 
-  @Rule(isOneOf(['asc', 'desc']))
+  @Rule(isOneOf(['asc', 'desc']), { description: 'With `orderBy: "priority"`, `desc` begins with the most urgent.' })
   order = 'asc';
 
   problems(): FieldError[] {

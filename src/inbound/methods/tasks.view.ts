@@ -3,6 +3,78 @@ import type { Task } from '../../core/domain/task';
 import type { CountedTask } from '../../core/ports/task-store';
 import type { CreatedTask } from '../../core/use-cases/tasks/create-task';
 import type { TaskPage } from '../../core/use-cases/tasks/list-tasks';
+import { objectOf, orNull, type JsonSchema, type ObjectSchema } from './json-schema';
+import { ACTOR_NAME, COUNT, METADATA, PRIORITY, TASK_ID, TASK_STATUS, TASK_TEXT, TIME } from './wire-schemas';
+
+const PARENT_ID: JsonSchema = { ...orNull(TASK_ID), description: 'Null if the task has no parent.' };
+const OF_A_NEW_TASK = {
+  id: TASK_ID,
+  text: TASK_TEXT,
+  status: TASK_STATUS,
+  priority: PRIORITY,
+  metadata: METADATA,
+  parentId: PARENT_ID,
+  createdAt: TIME,
+};
+
+export const CREATED_TASK: ObjectSchema = objectOf('CreatedTask', OF_A_NEW_TASK, {
+  warnings: { type: 'array', items: { type: 'string' }, minItems: 1, description: 'Of retired parameters.' },
+  replayed: { const: true, description: 'Present if an earlier call has created the task.' },
+});
+
+export const TASK: ObjectSchema = objectOf(
+  'Task',
+  {
+    ...OF_A_NEW_TASK,
+    organization: { type: 'string' },
+    createdBy: ACTOR_NAME,
+    updatedAt: TIME,
+    attachmentCount: { ...COUNT, description: 'Of the attachments that have not expired.' },
+  },
+  {
+    updatedBy: ACTOR_NAME,
+    assignedTo: { ...ACTOR_NAME, description: 'The `workerId` of `task.complete`.' },
+    completedAt: { ...TIME, description: 'Of a completed or failed task.' },
+    completedBy: ACTOR_NAME,
+    error: { description: 'Any JSON value: why a failed task failed.' },
+    cancelledAt: TIME,
+    cancelledBy: ACTOR_NAME,
+  },
+);
+
+export const UPDATED_TASK: ObjectSchema = objectOf('UpdatedTask', {
+  id: TASK_ID,
+  text: TASK_TEXT,
+  status: TASK_STATUS,
+  priority: PRIORITY,
+  metadata: METADATA,
+  createdAt: TIME,
+  updatedAt: TIME,
+});
+
+export const COMPLETED_TASK: ObjectSchema = objectOf('CompletedTask', {
+  id: TASK_ID,
+  status: { type: 'string', enum: ['completed', 'failed'] },
+  completedAt: TIME,
+});
+
+export const CANCELLED_TASK: ObjectSchema = objectOf(
+  'CancelledTask',
+  { id: TASK_ID, status: { type: 'string', enum: ['cancelled', 'completed', 'failed'] } },
+  { cancelledAt: { ...TIME, description: 'Absent if the task had completed or failed before.' } },
+);
+
+export const TASK_PAGE: ObjectSchema = objectOf('TaskPage', {
+  tasks: { type: 'array', items: TASK },
+  totalCount: { ...COUNT, description: 'Of all tasks that match the filters.' },
+  hasMore: { type: 'boolean' },
+});
+
+export const DELETED_TASK: ObjectSchema = objectOf('DeletedTask', {
+  id: TASK_ID,
+  deleted: { const: true },
+  deletedAt: TIME,
+});
 
 export function createdTaskView({ task, warnings, replayed }: CreatedTask): object {
   const { id, text, status, priority, metadata, parentId, createdAtMs } = task;

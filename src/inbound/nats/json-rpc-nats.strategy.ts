@@ -4,6 +4,7 @@ import { Match, type MsgHdrs, type NatsConnection } from '@nats-io/transport-nod
 import { Injectable, Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { Authenticator } from '../auth/authenticator';
+import { AuthenticationFailure } from '../auth/credential';
 import { isPrintableName } from '../auth/printable-name';
 import { Readiness } from '../health/readiness';
 import { CallDurations } from '../json-rpc/call-durations';
@@ -11,15 +12,19 @@ import { shareOf, type CallOrigin } from '../json-rpc/call-context';
 import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded } from '../json-rpc/json-rpc-error';
 import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
+import { isLargeMessage } from '../json-rpc/parse-message';
+import { RawParams } from '../json-rpc/raw-params';
 import { BoundedLog } from '../load/bounded-log';
 import { LoadShedder } from '../load/load-shedder';
+import { endpointMetadata } from './endpoint-metadata';
 import { EndpointTally } from './endpoint-tally';
 import { errorHeaders, natsReply } from './nats-reply';
-import { readNatsRequest, type NatsRequest } from './nats-request';
+import { readNatsRequest, unreadNatsRequest, type NatsRequest } from './nats-request';
 import { ReplyGuard } from './reply-guard';
 
 /** The name of the service, and of its queue group. */
 const SERVICE = 'dossier';
+const RESERVED = 'rpc.';
 const RETRY_AFTER_DENIAL_MS = 3000;
 /** How soon a change of the readiness is noticed; the beginning of the shutdown is noticed at once. */
 const LOOK_MS = 100;
@@ -117,11 +122,14 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     });
     const tallies = new Map<string, EndpointTally>();
     for (const method of this.messageHandlers.keys()) {
+      // Other services may serve the reserved names on the same subjects; here, $SRV.INFO is what describes the methods.
+      if (method.startsWith(RESERVED)) continue;
       const tally = new EndpointTally();
       const subject = prefix === undefined ? method : `${prefix}.${method}`;
       tallies.set(subject, tally);
       service.addEndpoint(endpointName(method), {
         subject,
+        metadata: endpointMetadata(method),
         handler: (_error, message) => {
           const answering = this.inFlight.track(this.answer(method, message, client, tally));
           answering.catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`));
@@ -143,7 +151,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     const reservation = this.load.bytes.open(shareOf(origin));
     try {
       const hasRoom = reservation.take(message.data.length);
-      const request = readNatsRequest(method, message.data, this.options.maxBodyBytes);
+      const request = await this.read(method, message.data, origin);
       const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : this.overloaded();
       const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
       const reply = message.reply ? natsReply(request, outcome, limits) : undefined;
@@ -157,9 +165,26 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     }
   }
 
+  /** A large request waits for its turn; of a caller that has proved nothing it is not read. */
+  private async read(method: string, data: Uint8Array, origin: CallOrigin): Promise<NatsRequest> {
+    const read = () => readNatsRequest(method, data, this.options.maxBodyBytes);
+    if (!isLargeMessage(data)) return read();
+    const id = 'null';
+    if (origin.identity instanceof AuthenticationFailure) {
+      return unreadNatsRequest(data, { id, method, params: RawParams.NONE });
+    }
+    const share = shareOf(origin);
+    const { loopTime } = this.load;
+    if (!(await loopTime.turnOf(share))) return unreadNatsRequest(data, { id, error: overloaded() });
+    return loopTime.take(share, read);
+  }
+
   /** The request is read even if it is refused: the form of the reply depends on it. */
   private outcomeOf({ call }: NatsRequest, origin: CallOrigin): Promise<Outcome> {
-    if ('error' in call) return Promise.resolve(call);
+    if ('error' in call) {
+      this.durations.rejected(call.error);
+      return Promise.resolve(call);
+    }
     const share = shareOf(origin);
     if (this.load.isOverloadedFor(share)) return Promise.resolve(this.overloaded());
     return this.load.track(this.jsonRpc.run(call, origin), share);
@@ -172,8 +197,9 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   }
 
   private async originOf(sent: MsgHdrs | undefined): Promise<CallOrigin> {
+    // Several values make one wrong one, as over HTTP: of two keys neither counts.
     const readHeader = (name: string) =>
-      sent?.has(name, Match.IgnoreCase) ? sent.get(name, Match.IgnoreCase) : undefined;
+      sent?.has(name, Match.IgnoreCase) ? sent.values(name, Match.IgnoreCase).join(', ') : undefined;
     const claimedName = readHeader('x-instance-id');
     const peer = isPrintableName(claimedName) ? claimedName : '';
     const identity = await this.authenticator.identify(readHeader, `NATS client ${JSON.stringify(peer)}`);

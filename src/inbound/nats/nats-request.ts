@@ -1,4 +1,4 @@
-import { bodyTooLarge, parseError, type JsonRpcError } from '../json-rpc/json-rpc-error';
+import { bodyTooLarge, JsonRpcError, parseError } from '../json-rpc/json-rpc-error';
 import { replyOf, type Outcome } from '../json-rpc/json-rpc';
 import {
   idProblemOf,
@@ -11,6 +11,7 @@ import {
   type Call,
   type InvalidCall,
 } from '../json-rpc/read-call';
+import { parseMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
 import { writeJson } from '../json-rpc/json-writer';
 
@@ -35,10 +36,7 @@ const NEST_START = Buffer.from('{"pattern":');
  */
 export function readNatsRequest(method: string, payload: Uint8Array, maxBodyBytes: number): NatsRequest {
   if (payload.length > maxBodyBytes) {
-    return refused(
-      bodyTooLarge(maxBodyBytes),
-      NEST_START.equals(payload.subarray(0, NEST_START.length)) ? nestReplyOf : replyOf,
-    );
+    return unreadNatsRequest(payload, { id: 'null', error: bodyTooLarge(maxBodyBytes) });
   }
   const withoutParams: NatsRequest = { call: { id: 'null', method, params: RawParams.NONE }, replyOf };
   if (payload.length === 0) return withoutParams;
@@ -46,15 +44,21 @@ export function readNatsRequest(method: string, payload: Uint8Array, maxBodyByte
   let message: unknown;
   try {
     text = UTF_8.decode(payload);
-    message = JSON.parse(text);
-  } catch {
-    return refused(parseError());
+    message = parseMessage(text);
+  } catch (error) {
+    return refused(error instanceof JsonRpcError ? error : parseError());
   }
   if (message === null || (Array.isArray(message) && message.length === 0)) return withoutParams;
   if (!isObject(message)) return { call: invalidCall(NOT_AN_OBJECT), replyOf };
   if (message['jsonrpc'] !== undefined) return { call: jsonRpcCall(method, message, text), replyOf };
   if (isNestPacket(message)) return { call: nestCall(method, message, text), replyOf: nestReplyOf };
   return { call: { id: 'null', method, params: new RawParams(message, () => text) }, replyOf };
+}
+
+/** For a request that is too large to be read: only its form is known. */
+export function unreadNatsRequest(payload: Uint8Array, call: NatsRequest['call']): NatsRequest {
+  const isNest = NEST_START.equals(payload.subarray(0, NEST_START.length));
+  return { call, replyOf: isNest ? nestReplyOf : replyOf };
 }
 
 function jsonRpcCall(subject: string, members: Members, text: string): Call | InvalidCall {
@@ -85,6 +89,6 @@ function nestReplyOf(outcome: Outcome, id: string): string {
   return `{"err":${writeJson({ code, message, data })},"isDisposed":true,"id":${id}}`;
 }
 
-function refused(error: JsonRpcError, write: NatsRequest['replyOf'] = replyOf): NatsRequest {
-  return { call: { id: 'null', error }, replyOf: write };
+function refused(error: JsonRpcError): NatsRequest {
+  return { call: { id: 'null', error }, replyOf };
 }

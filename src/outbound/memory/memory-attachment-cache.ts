@@ -21,7 +21,7 @@ import type { Room } from '../../core/ports/room';
 import type { OutboxChange } from '../../core/ports/outbox';
 import { TaskRecords } from './task-records';
 
-/** The approximate size of an attachment without its body: its members, its record and its entries in the maps. */
+/** The approximate size of an attachment without its body and its url: its members, its record and its entries in the maps. */
 const ENTRY_OVERHEAD_BYTES = 1024;
 /**
  * The clock of this process may step back, and those of other replicas may differ from it. Neither should exceed this.
@@ -63,7 +63,7 @@ export class MemoryAttachmentCache extends AttachmentCache implements CacheEpoch
       max: maxTasks,
       sizeCalculation: (task) => (task.size + 1) * ENTRY_OVERHEAD_BYTES,
     });
-    this.bodies = new LRUCache({ ...limits, sizeCalculation: ({ bytes = 0 }) => bytes + ENTRY_OVERHEAD_BYTES });
+    this.bodies = new LRUCache({ ...limits, sizeCalculation: sizeOf });
   }
 
   /** Asynchronous, as all that take room: what that throws becomes a rejection. */
@@ -184,6 +184,10 @@ export class MemoryAttachmentCache extends AttachmentCache implements CacheEpoch
   private keepBody(task: TaskRecords, attachment: Attachment): void {
     if (task.has(attachment)) this.bodies.set(refName(attachment), attachment);
   }
+}
+
+function sizeOf({ bytes = 0, url = '' }: Attachment): number {
+  return bytes + url.length + ENTRY_OVERHEAD_BYTES;
 }
 
 /** The bodies are in memory already, but the reply that is made of them is not. */

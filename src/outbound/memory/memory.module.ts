@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AttachmentCache } from '../../core/ports/attachment-cache';
 import { AttachmentJournal } from '../../core/ports/attachment-journal';
@@ -8,7 +9,10 @@ import { MemoryAttachmentCache, type MemoryAttachmentCacheOptions } from './memo
 import { MemoryEventBus } from './memory-event-bus';
 import { NoAttachmentJournal } from './no-attachment-journal';
 
-const CACHE_LIMITS = { maxTasks: 10_000, maxBytes: 128 * 1024 * 1024 };
+/** Text with one character that Latin-1 lacks takes twice its bytes, and the records may take as much as the bodies. */
+const MAX_HEAP_PART = 1 / 16;
+const MAX_BYTES = Math.min(128 * 1024 * 1024, Math.floor(getHeapStatistics().heap_size_limit * MAX_HEAP_PART));
+const CACHE_LIMITS = { maxTasks: 10_000, maxBytes: MAX_BYTES };
 
 /** What serves instead of a server that is not configured. */
 @Module({})

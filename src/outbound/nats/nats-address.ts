@@ -28,9 +28,23 @@ export function natsAddress(urls: string): NatsAddress {
   };
 }
 
+/** Files are read for each connection: what they hold may be renewed. */
+export interface LoginFiles {
+  /** With the credentials of a user in the format of `nsc`. */
+  readonly credsFile?: string;
+  /** With the seed of a user's nkey. */
+  readonly nkeyFile?: string;
+}
+
 /** As one line, without the password or the token. */
-export function describeNats({ servers, user, token, tls }: NatsAddress): string {
-  const login = token === undefined ? (user === undefined ? 'no user' : `user ${user}`) : 'a token';
+export function describeNats({ servers, user, token, tls, credsFile, nkeyFile }: NatsAddress & LoginFiles): string {
+  const logins = [
+    ...(token === undefined ? [] : ['a token']),
+    ...(user === undefined ? [] : [`user ${user}`]),
+    ...(credsFile === undefined ? [] : [`the credentials in ${credsFile}`]),
+    ...(nkeyFile === undefined ? [] : [`the nkey in ${nkeyFile}`]),
+  ];
+  const login = logins[0] ?? 'no user';
   // A server that offers TLS is believed even if the URL does not ask for it.
   return `NATS at ${servers.join(', ')}, ${login}, TLS ${tls ? 'on' : 'if the server asks for it'}`;
 }

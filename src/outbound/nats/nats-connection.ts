@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { connect, type ConnectionOptions, type NatsConnection as NatsClient } from '@nats-io/transport-node';
-import { credentialsIn } from './credentials-file';
-import { natsAddress } from './nats-address';
+import { credentialsIn, nkeyIn } from './credentials-file';
+import { natsAddress, type LoginFiles } from './nats-address';
 import { NatsNames } from './nats-names';
 import { streamProblem } from './task-events-stream';
 
@@ -13,10 +13,13 @@ const DRAIN_TIMEOUT_MS = 2000;
 /** A server that disappears silently is given up within three seconds. */
 const HEARTBEAT = { pingInterval: 1000, maxPingOut: 2 };
 
-export interface NatsConnectionOptions {
+export interface NatsConnectionOptions extends LoginFiles {
   /** As `natsAddress` takes them. */
   readonly url: string;
-  readonly credsFile?: string;
+  /** Or a token, or user and password. */
+  readonly token?: string;
+  readonly user?: string;
+  readonly password?: string;
   /** The name under which operators see this process among the server's clients. */
   readonly clientName: string;
   /** Before every name that this deployment uses on the server. */
@@ -105,12 +108,16 @@ export class NatsConnection implements OnApplicationShutdown {
   }
 }
 
-function clientOptions({ url, credsFile, clientName }: NatsConnectionOptions): ConnectionOptions {
-  const { servers, ...login } = natsAddress(url);
+function clientOptions({ url, credsFile, nkeyFile, clientName, ...own }: NatsConnectionOptions): ConnectionOptions {
+  const { servers, tls, ...inUrl } = natsAddress(url);
+  const credentials = credsFile === undefined ? undefined : credentialsIn(credsFile);
   return {
     servers: [...servers],
-    ...login,
-    authenticator: credsFile === undefined ? undefined : credentialsIn(credsFile),
+    tls,
+    token: own.token ?? inUrl.token,
+    user: own.user ?? inUrl.user,
+    pass: own.password ?? inUrl.pass,
+    authenticator: nkeyFile === undefined ? credentials : nkeyIn(nkeyFile),
     name: clientName,
     timeout: CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,

@@ -4,6 +4,13 @@ import { OPERATION_TIMEOUT_MS } from '../../core/ports/time-limits';
 /** Longer than the server's own limits: only a server that has fallen silent runs into it. */
 export const SILENCE_TIMEOUT_MS = OPERATION_TIMEOUT_MS + 500;
 
+export interface ServerUrls {
+  /** For calls: that of the server, or of a pooler in front of it. */
+  readonly url: string;
+  /** For what holds a lock as long as its session lives. */
+  readonly directUrl: string;
+}
+
 /** A PostgreSQL database, on a server or embedded in this process. */
 export interface Database {
   /** For the service's own statements: each has a time limit. */
@@ -11,9 +18,11 @@ export interface Database {
   /** One session without time limits: migrations wait for each other, and rewrite tables. */
   readonly migrating: PostgresDataSourceOptions;
   /** Undefined if it is embedded. */
-  readonly serverUrl?: string;
+  readonly server?: ServerUrls;
   /** Whether closing its session stops a statement. Otherwise it runs to its end, and its result is dropped. */
   readonly isInterruptible: boolean;
+  /** Makes sure that its sessions do what the service relies on. Writes nothing. Throws `StoreError`. */
+  check(): Promise<void>;
   /** To be called after every connection has been closed. */
   close(): Promise<void>;
 }

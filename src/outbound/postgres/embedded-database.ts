@@ -45,6 +45,7 @@ async function openPGlite(folder?: string): Promise<Database> {
     serving: dataSource(),
     migrating: dataSource(),
     isInterruptible: false,
+    check: () => Promise.resolve(),
     close: () => pglite.close(),
   };
 }

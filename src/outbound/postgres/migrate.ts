@@ -1,9 +1,8 @@
 import { DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
-import { StoreError } from '../../core/ports/store-error';
 import type { Database } from './database';
 import { adoptMigrationRecords, forgetEarlierRecords, MIGRATIONS_TABLE } from './migration-records';
 import type { Query } from './pooled-session';
-import { isForbidden, isRefusal, storeErrorOf } from './postgres-error';
+import { isForbidden, startErrorOf } from './postgres-error';
 import { demandNotLater, exist, outdated, unreadable } from './schema-fitness';
 import { contentsOf, demandNoReplicas, demandNothingLater, type Contents } from './schema-removal';
 import { sqlMigrations } from './sql-migrations';
@@ -117,7 +116,7 @@ async function withExecutor<T>(
       await session.release();
     }
   } catch (error) {
-    throw isRefusal(error) ? new StoreError('postgres', 'failed', { cause: error }) : storeErrorOf(error);
+    throw startErrorOf(error);
   } finally {
     if (dataSource.isInitialized) await dataSource.destroy();
   }

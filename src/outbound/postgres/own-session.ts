@@ -1,4 +1,5 @@
 import { Client, type ClientConfig } from 'pg';
+import { withoutStartUpParameters } from './start-up-parameters';
 
 /** One session beside those of the pool. It is opened on demand, and forgotten as soon as it breaks. */
 export class OwnSession {
@@ -16,7 +17,8 @@ export class OwnSession {
   }
 
   async open(timeoutMs: number): Promise<Client> {
-    const client = new Client({ ...this.config, connectionString: this.url, connectionTimeoutMillis: timeoutMs });
+    const { connectionString } = withoutStartUpParameters(this.url);
+    const client = new Client({ ...this.config, connectionString, connectionTimeoutMillis: timeoutMs });
     this.client = client;
     // An error event without a listener would end the process.
     client.on('error', () => {

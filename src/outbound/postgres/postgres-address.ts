@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { withoutStartUpParameters } from './start-up-parameters';
 
 /**
  * What the URL means to the client that will use it, as one line without the password. Throws an error that says what
@@ -8,6 +9,7 @@ export function describePostgres(url: string): string {
   const { host, port, user, database, ssl } = clientOf(url);
   if (new URL(url).hostname === '' && !new URL(url).searchParams.has('host')) throw new Error('must name a host');
   if (host.includes(',')) throw new Error('must name one host');
+  withoutStartUpParameters(url);
   const where = host.startsWith('/') ? `the socket in ${host}` : `${host}:${port}`;
   return `PostgreSQL at ${where}, database ${database}, user ${user}, TLS ${ssl ? 'on' : 'off'}`;
 }

@@ -39,7 +39,7 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   constructor(private readonly database: Database) {
     this.dataSource = new DataSource(database.serving);
-    if (database.serverUrl !== undefined) this.pings = new PingSession(database.serverUrl);
+    if (database.server) this.pings = new PingSession(database.server.url);
   }
 
   /** Of the pool: how many sessions it may have, how many calls use one, and how many wait for one. */
@@ -50,7 +50,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   }
 
   get isEmbedded(): boolean {
-    return this.database.serverUrl === undefined;
+    return this.database.server === undefined;
   }
 
   /**
@@ -58,6 +58,7 @@ export class PostgresConnection implements OnApplicationShutdown {
    * schema may not be changed, throws `UnfitSchemaError` unless it is up to date.
    */
   async migrate(mayChange: boolean): Promise<readonly string[]> {
+    await this.database.check();
     if (mayChange) return runMigrations(this.database);
     await demandMigrated(this.database);
     return [];

@@ -14,6 +14,15 @@ const REFUSED = /^(22...|23502|23514)$/;
  */
 const UNAVAILABLE = /^(08...|28...|3D000|53...|57P..|42501|25006)$/;
 
+/**
+ * If the server refuses the role or does not have the database, that is an outage for a running replica. At the start it may
+ * be the wrong server.
+ */
+export function startErrorOf(error: unknown): StoreError {
+  const isRefusal = /^(28...|3D000|42501)$/.test(sqlStateOf(error) ?? '');
+  return isRefusal ? new StoreError('postgres', 'failed', { cause: error }) : storeErrorOf(error);
+}
+
 export function storeErrorOf(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   return new StoreError('postgres', outcomeOf(error), { cause: error });
@@ -35,14 +44,6 @@ export function isStale(error: unknown): boolean {
   // The first code also stands for everything that PostgreSQL cannot do.
   if (code === '0A000') return (cause as { routine?: string }).routine === 'RevalidateCachedQuery';
   return ['26000', '42P05'].includes(code);
-}
-
-/**
- * Whether the server refused the role or does not have the database. For a running replica this is an outage; at the
- * start it may be the wrong server.
- */
-export function isRefusal(error: unknown): boolean {
-  return /^(28...|3D000|42501)$/.test(sqlStateOf(error) ?? '');
 }
 
 /** Whether the role lacks a privilege. */

@@ -19,14 +19,14 @@ import { PublisherSession } from './publisher-session';
 export class PostgresModule {
   /** The module closes the database. */
   static register(database: Database, { hasNats }: { hasNats: boolean }): DynamicModule {
-    const { serverUrl } = database;
-    const usePublisher = { provide: PublisherSession, useFactory: () => new PublisherSession(serverUrl as string) };
+    const url = database.server?.directUrl;
+    const usePublisher = { provide: PublisherSession, useFactory: () => new PublisherSession(url as string) };
     return {
       module: PostgresModule,
       providers: [
         { provide: PostgresConnection, useFactory: () => new PostgresConnection(database) },
         // Nobody else can open an embedded database: this replica is the only one that publishes.
-        ...(serverUrl === undefined ? [] : [usePublisher]),
+        ...(url === undefined ? [] : [usePublisher]),
         {
           provide: AttachmentStore,
           useFactory: (connection: PostgresConnection) => new PostgresAttachmentStore(connection),

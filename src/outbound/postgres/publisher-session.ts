@@ -6,6 +6,7 @@ import { OwnSession } from './own-session';
 import type { Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
 import { prepareSession, type SessionLimits } from './session-settings';
+import { withoutStartUpParameters } from './start-up-parameters';
 
 /** Any number that no other user of the database's advisory locks has taken. */
 export const PUBLISHER_LOCK = '7234017283807667301';
@@ -33,7 +34,7 @@ export class PublisherSession implements OnApplicationShutdown {
   private run = '';
 
   /** `url` is that of the server. */
-  constructor(url: string) {
+  constructor(private readonly url: string) {
     this.session = new OwnSession(url, {
       application_name: 'dossier publisher',
       query_timeout: QUERY_TIMEOUT_MS,
@@ -87,7 +88,7 @@ export class PublisherSession implements OnApplicationShutdown {
 
   private async open(): Promise<Client> {
     const client = await this.session.open(CONNECT_TIMEOUT_MS);
-    await prepareSession(client, LIMITS);
+    await prepareSession(client, LIMITS, withoutStartUpParameters(this.url).settings);
     return client;
   }
 }

@@ -1,7 +1,9 @@
 import type { ClientBase } from 'pg';
 import { OPERATION_TIMEOUT_MS } from '../../core/ports/time-limits';
 import { SILENT_LOGGER, type Database } from './database';
+import { demandOwnSessions } from './demand-own-sessions';
 import { NO_LIMITS, prepareSession, type SessionLimits } from './session-settings';
+import { withoutStartUpParameters } from './start-up-parameters';
 
 const CONNECT_TIMEOUT_MS = 2000;
 /**
@@ -21,40 +23,43 @@ const SERVING_LIMITS: SessionLimits = {
 export interface ServerSettings {
   /** `postgres://user:password@host:port/database` */
   readonly url: string;
+  /** Past a pooler that `url` names. */
+  readonly directUrl?: string;
   readonly poolSize: number;
 }
 
-export function serverDatabase({ url, poolSize }: ServerSettings): Database {
+export function serverDatabase({ url, directUrl = url, poolSize }: ServerSettings): Database {
   const common = {
     type: 'postgres',
     applicationName: 'dossier',
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     logger: SILENT_LOGGER,
   } as const;
-  // Not as TypeORM's `url`, which TypeORM would take apart by itself, and differently from the client.
-  const connection = { connectionString: url, keepAlive: true };
   return {
     serving: {
       ...common,
       poolSize,
       extra: {
-        ...connection,
+        ...connectionTo(url, SERVING_LIMITS),
         query_timeout: OPENING_TIMEOUT_MS,
-        onConnect: (session: ClientBase) => prepareSession(session, SERVING_LIMITS),
       },
     },
     migrating: {
       ...common,
       poolSize: 1,
       // Nothing is sent while another replica's migrations run: only keep-alive shows that the server has gone.
-      extra: {
-        ...connection,
-        keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-        onConnect: (session: ClientBase) => prepareSession(session, NO_LIMITS),
-      },
+      extra: { ...connectionTo(directUrl, NO_LIMITS), keepAliveInitialDelayMillis: KEEP_ALIVE_MS },
     },
-    serverUrl: url,
+    server: { url, directUrl },
     isInterruptible: true,
+    check: () => demandOwnSessions(url, directUrl),
     close: () => Promise.resolve(),
   };
+}
+
+/** Not as TypeORM's `url`, which TypeORM would take apart by itself, and differently from the client. */
+function connectionTo(url: string, limits: SessionLimits) {
+  const { connectionString, settings } = withoutStartUpParameters(url);
+  const onConnect = (session: ClientBase) => prepareSession(session, limits, settings);
+  return { connectionString, keepAlive: true, onConnect };
 }

@@ -1,4 +1,4 @@
-import type { ClientBase, QueryResult } from 'pg';
+import { escapeLiteral, type ClientBase, type QueryResult } from 'pg';
 import { StoreError } from '../../core/ports/store-error';
 
 const ENCODING = 'UTF8';
@@ -21,6 +21,11 @@ const MEANING: Readonly<Record<string, string>> = {
 /** How soon the server cancels the statement of a client that has gone: a call that timed out must not hold locks. */
 const CONNECTION_CHECK_MS = 500;
 
+/** An acknowledged write must outlive a crash of the server. How many servers must have it is the operator's choice. */
+const DURABLE = `DO $$ BEGIN
+  IF current_setting('synchronous_commit') = 'off' THEN SET synchronous_commit = 'on'; END IF;
+END $$`;
+
 /** In ms; 0 for no limit. */
 export interface SessionLimits {
   readonly statement_timeout: number;
@@ -39,9 +44,17 @@ export const NO_LIMITS: SessionLimits = {
 
 /**
  * Sets all of it in one round trip. Not as parameters of the start-up: poolers refuse most of them. Throws `StoreError`
- * if the database cannot hold our texts.
+ * if the database cannot hold our texts. What the URL of the server asks for gives way to what we need.
  */
-export async function prepareSession(session: ClientBase, limits: SessionLimits): Promise<void> {
+export async function prepareSession(
+  session: ClientBase,
+  limits: SessionLimits,
+  ofTheUrl: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const wanted = Object.entries(ofTheUrl).map((setting) => {
+    // Unlike SET, it takes a list as the server's own configuration does.
+    return `SELECT set_config(${setting.map(escapeLiteral).join(', ')}, false)`;
+  });
   const settings = Object.entries({ ...MEANING, ...limits }).map(([name, value]) => `SET ${name} = '${value}'`);
   const optional = [
     orNothing(`SET client_connection_check_interval = ${CONNECTION_CHECK_MS}`),
@@ -49,7 +62,9 @@ export async function prepareSession(session: ClientBase, limits: SessionLimits)
   ];
   const question = "SELECT current_database() AS database, current_setting('server_encoding') AS encoding";
   // The client returns one result for each of several statements, which its types do not know.
-  const results = (await session.query([...settings, ...optional, question].join(';'))) as unknown as QueryResult[];
+  const results = (await session.query(
+    [...wanted, ...settings, DURABLE, ...optional, question].join(';'),
+  )) as unknown as QueryResult[];
   const { database, encoding } = results.at(-1)?.rows[0] as { database: string; encoding: string };
   if (encoding === ENCODING) return;
   const cause = new Error(`the database ${database} has the encoding ${encoding}: it must be ${ENCODING}`);

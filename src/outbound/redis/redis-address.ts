@@ -36,6 +36,7 @@ export function describeRedis({ nodes, db, username, hasTls }: RedisAddress, isC
 /** As the client reads them. Opens nothing. */
 function optionsOf(url: string) {
   if (new URL(url).hostname === '') throw new Error('must name a host');
+  if (new URL(url).search !== '') throw new Error('must end with the number of a database, or with nothing');
   const { host, port, username, password, db, tls } = new Redis(url, { lazyConnect: true }).options;
   if (!Number.isInteger(Number(db ?? 0))) throw new Error('must end with the number of a database, or with nothing');
   return {

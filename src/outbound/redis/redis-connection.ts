@@ -2,11 +2,12 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
 import { firstAnswer, inTime } from './answers';
-import { redisAddress } from './redis-address';
+import { redisAddress, type RedisAddress } from './redis-address';
 import { limitSilence } from './limit-silence';
 import { orStoreError } from './redis-error';
 import { sendTogether } from './send-together';
-import { unfitnessOf } from './server-fitness';
+import { unfitnessOf, unknownFitness } from './server-fitness';
+import { tlsOptions, type TlsFiles } from './tls-files';
 
 const CONNECT_TIMEOUT_MS = 2000;
 /** How long a connection that is being closed may delay the end of the process. */
@@ -23,6 +24,8 @@ export interface RedisConnectionOptions {
    */
   readonly url: string;
   readonly isCluster: boolean;
+  /** For `rediss://`. */
+  readonly tlsFiles?: TlsFiles;
   readonly commandTimeoutMs?: number;
   /** Called once for each change, with the error that ended the connection. Not called for `close`. */
   readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
@@ -40,13 +43,8 @@ export class RedisConnection implements OnApplicationShutdown {
   private connections = 0;
 
   constructor(private readonly options: RedisConnectionOptions) {
-    this.client = options.isCluster ? clusterClient(options) : new Redis(options.url, redisOptions());
-    let cause: Error | undefined;
-    this.client.on('ready', () => this.changeTo('up'));
-    // Without a listener the client would print errors, or end the process.
-    this.client.on('error', (error: Error) => (cause = error));
-    this.client.on('node error', (error: Error) => (cause = error));
-    this.client.on('close', () => this.changeTo('down', cause));
+    this.client = clientOf(options);
+    this.reportChanges();
     this.countConnections();
     const limits = { commandTimeoutMs: options.commandTimeoutMs ?? 5000, connectionTimeoutMs: SILENCE_TIMEOUT_MS };
     const prepare = (node: Redis) => {
@@ -92,12 +90,10 @@ export class RedisConnection implements OnApplicationShutdown {
     await firstAnswer(this.masters().map((node) => inTime(orStoreError(node.ping()), timeoutMs)));
   }
 
-  /**
-   * Why the server may lose what the journal holds. Undefined if nothing is wrong, or if the server does not report it.
-   */
+  /** Why the server may lose what the journal holds. Undefined if nothing is wrong, or if it does not respond. */
   async unfitness(timeoutMs: number): Promise<string | undefined> {
-    const reports = await Promise.all(this.masters().map((node) => inTime(node.info(), timeoutMs).catch(() => '')));
-    return reports.map(unfitnessOf).find((reason) => reason !== undefined);
+    const reasons = this.masters().map((node) => inTime(node.info(), timeoutMs).then(unfitnessOf, unknownFitness));
+    return (await Promise.all(reasons)).find((reason) => reason !== undefined);
   }
 
   /** Waits for the replies to what has been sent, if Redis is available. */
@@ -115,6 +111,21 @@ export class RedisConnection implements OnApplicationShutdown {
 
   private masters(): readonly Redis[] {
     return this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
+  }
+
+  private reportChanges(): void {
+    let cause: Error | undefined;
+    // The first error of a connection: others follow from it. Without a listener the client would print them, or end the
+    // process.
+    const onError = (error: Error) => {
+      cause ??= error;
+      if (isRefusedDatabase(error) && this.client instanceof Redis) this.client.stream.destroy();
+    };
+    this.client.on('connect', () => (cause = undefined));
+    this.client.on('ready', () => this.changeTo('up'));
+    this.client.on('error', onError);
+    this.client.on('node error', onError);
+    this.client.on('close', () => this.changeTo('down', cause));
   }
 
   /** Counts a connection before it is ready, so that no command can be sent before the count. */
@@ -135,6 +146,11 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 }
 
+/** The client would go on with database 0, which may be that of another deployment. It sends nothing else before this reply. */
+function isRefusedDatabase(error: Error & { command?: { name: string } }): boolean {
+  return error.command?.name === 'select';
+}
+
 function redisOptions(): RedisOptions {
   return {
     lazyConnect: true,
@@ -149,20 +165,21 @@ function redisOptions(): RedisOptions {
   };
 }
 
-function clusterClient(options: RedisConnectionOptions): Cluster {
-  const { nodes, username, password, hasTls } = redisAddress(options.url, true);
+function clientOf({ url, isCluster, tlsFiles = {} }: RedisConnectionOptions): Redis | Cluster {
+  const { nodes, username, password, db, hasTls } = redisAddress(url, isCluster);
+  const tls = hasTls ? tlsOptions(tlsFiles) : undefined;
+  const options = { ...redisOptions(), username, password, tls };
+  return isCluster ? clusterClient(nodes, options) : new Redis({ ...options, ...nodes[0], db });
+}
+
+function clusterClient(nodes: RedisAddress['nodes'], redisOptions: RedisOptions): Cluster {
   const clusterOptions: ClusterOptions = {
     lazyConnect: true,
     enableOfflineQueue: false,
     clusterRetryStrategy: retryDelayMs,
     // Above 0, commands in progress when the connection to a node broke would be sent again.
     retryDelayOnFailover: 0,
-    redisOptions: {
-      ...redisOptions(),
-      username,
-      password,
-      tls: hasTls ? {} : undefined,
-    },
+    redisOptions,
   };
   return new Cluster([...nodes], clusterOptions);
 }

@@ -14,7 +14,7 @@ import { RedisKeys } from './redis-keys';
 const FITNESS_TIMEOUT_MS = 3000;
 const KEY_HASH_LENGTH = 16;
 
-export interface RedisModuleOptions extends Pick<RedisConnectionOptions, 'url' | 'isCluster'> {
+export interface RedisModuleOptions extends Pick<RedisConnectionOptions, 'url' | 'isCluster' | 'tlsFiles'> {
   readonly cacheTtlMs: number;
   /** Before the name of every key. */
   readonly prefix: string;
@@ -25,12 +25,12 @@ export interface RedisModuleOptions extends Pick<RedisConnectionOptions, 'url' |
 /** The cache that all replicas share, and the journal in it. */
 @Module({})
 export class RedisModule {
-  static register({ url, isCluster, prefix, cacheTtlMs, storeAddress }: RedisModuleOptions): DynamicModule {
-    const keys = new RedisKeys(isCluster, prefix);
+  static register({ prefix, cacheTtlMs, storeAddress, ...server }: RedisModuleOptions): DynamicModule {
+    const keys = new RedisKeys(server.isCluster, prefix);
     return {
       module: RedisModule,
       providers: [
-        { provide: RedisConnection, useFactory: () => connect({ url, isCluster }) },
+        { provide: RedisConnection, useFactory: () => connect(server) },
         {
           provide: CacheEpoch,
           // Nothing is believed, journaled or drained before it is known to whom this Redis belongs.
@@ -73,7 +73,7 @@ function textOf({ ref, write }: JournalEntry): string {
   return `task ${ref.taskId}, key with the SHA-256 ${keyHash}…, version ${version ?? 'unknown'}`;
 }
 
-function connect(options: Pick<RedisConnectionOptions, 'url' | 'isCluster'>): RedisConnection {
+function connect(options: Pick<RedisConnectionOptions, 'url' | 'isCluster' | 'tlsFiles'>): RedisConnection {
   const logger = new Logger('redis');
   const warnIfUnfit = async () => {
     const reason = await connection.unfitness(FITNESS_TIMEOUT_MS);

@@ -1,11 +1,24 @@
-/** Takes the server's reply to INFO. Undefined if nothing is wrong, or if the reply does not contain the settings. */
+import { ReplyError } from 'ioredis';
+
+const UNKNOWN = 'fitness unknown: whether the server keeps writes that only Redis holds cannot be seen';
+
+/** Takes the server's reply to INFO. Undefined if nothing is wrong. */
 export function unfitnessOf(info: string): string | undefined {
   const setting = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  if (setting('redis_mode') === 'sentinel') return 'REDIS_URL leads to a Sentinel, not to the server that it watches.';
   const policy = setting('maxmemory_policy');
   const evictsAnything = Number(setting('maxmemory')) > 0 && policy?.startsWith('allkeys-');
+  const keepsWrites = setting('aof_enabled');
   const reasons = [
     ...(evictsAnything ? [`maxmemory-policy ${policy} may evict writes that only Redis holds.`] : []),
-    ...(setting('aof_enabled') === '0' ? ['appendonly is off: a restart loses writes that only Redis holds.'] : []),
+    ...(keepsWrites === '0' ? ['appendonly is off: a restart loses writes that only Redis holds.'] : []),
+    ...(policy === undefined || keepsWrites === undefined ? [`${UNKNOWN}, as INFO does not tell its settings.`] : []),
   ];
   return reasons.length > 0 ? reasons.join(' ') : undefined;
+}
+
+/** Takes the error in place of the reply. Undefined if there was none: an outage is reported elsewhere. */
+export function unknownFitness(error: unknown): string | undefined {
+  if (!(error instanceof ReplyError)) return undefined;
+  return `${UNKNOWN}, as INFO is refused (${(error as Error).message.split(' ')[0]}). The ACL of the user needs +info.`;
 }

@@ -1,5 +1,6 @@
 import { startNats, type NatsServer } from '../../support/nats-server';
 import type { Service } from '../../support/service';
+import { untilServedOverNats } from '../../support/until-served-over-nats';
 import type { Client } from './client';
 import type { ClientSuite } from './describe-client';
 import { startEmbedded } from './start-embedded';
@@ -13,7 +14,9 @@ export function natsSuite(open: (natsUrl: string) => Promise<Client>): ClientSui
   return {
     async startService(): Promise<Service> {
       nats = await startNats();
-      return startEmbedded({ NATS_URL: nats.url });
+      const service = await startEmbedded({ NATS_URL: nats.url });
+      await untilServedOverNats(nats.url);
+      return service;
     },
     async open(): Promise<Client> {
       const client = await open(nats.url);

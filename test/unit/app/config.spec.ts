@@ -18,6 +18,7 @@ describe('configuration', () => {
       nats: undefined,
       apiKeysFile: undefined,
       corsOrigins: [],
+      docs: true,
       maxConnectionsPerPeer: 1000,
       accessTokens: undefined,
       rateLimits: { perMinute: 0, perMethod: new Map() },
@@ -43,7 +44,7 @@ describe('configuration', () => {
       DATABASE_URL: 'postgres://u:p@db:5432/dossier',
       REDIS_URL: 'rediss://cache-1:6380,rediss://cache-2:6380',
       REDIS_CLUSTER: 'true',
-      NATS_URL: 'nats://u:p@nats-1:4222,tls://nats-2:4222',
+      NATS_URL: 'nats://nats-1:4222,tls://nats-2:4222',
       NATS_CREDS: __filename,
       CACHE_TTL_SECONDS: '60',
       LOG_LEVEL: 'debug',
@@ -159,10 +160,35 @@ describe('configuration', () => {
     ['REDIS_URL', 'rediss://me:secret@cache:6380', 'Redis at cache:6380, database 0, user me, TLS on'],
     ['NATS_URL', 'nats://u:secret@a,nats://b:4223', 'NATS at a:4222, b:4223, user u, TLS if the server asks for it'],
     ['NATS_URL', 'tls://secret@a', 'NATS at a:4222, a token, TLS on'],
+    ['NATS_URL', 'nats://a:1,nats://u:se%2Fcret@b', 'NATS at a:1, b:4222, user u, TLS if the server asks for it'],
     ['NATS_URL', 'nats://a', 'NATS at a:4222, no user, TLS if the server asks for it'],
   ])('says what the clients understand, without the secret: %s=%s', (name, value, description) => {
     const { store, redis, nats } = loadConfig({ [name]: value });
     expect([store, redis, nats]).toContainEqual(expect.objectContaining({ description }));
+  });
+
+  it('says of a pooler also what is past it', () => {
+    const env = { DATABASE_URL: 'postgres://u:secret@pool:6432/x', DATABASE_DIRECT_URL: 'postgres://o:secret@db/x' };
+    expect(loadConfig(env).store).toEqual({
+      kind: 'postgres',
+      url: env.DATABASE_URL,
+      directUrl: env.DATABASE_DIRECT_URL,
+      description:
+        'PostgreSQL at pool:6432, database x, user u, TLS off; ' +
+        'past the pooler: PostgreSQL at db:5432, database x, user o, TLS off',
+    });
+    for (const DATABASE_URL of ['', 'embedded', 'memory']) {
+      expect(() => loadConfig({ ...env, DATABASE_URL })).toThrow(
+        /^DATABASE_DIRECT_URL needs a DATABASE_URL of PostgreSQL$/,
+      );
+    }
+  });
+
+  it('warns of parameters of a URL that mean nothing', () => {
+    const DATABASE_URL = 'postgres://db/x?pgbouncer=true&sslmode=disable&schema=secret&options=-c%20jit=off';
+    expect(loadConfig({ DATABASE_URL }).warnings).toEqual([
+      'DATABASE_URL has parameters without a meaning here: pgbouncer, schema',
+    ]);
   });
 
   it('says it of a cluster, too', () => {
@@ -180,15 +206,19 @@ describe('configuration', () => {
     ['DATABASE_URL', 'postgres://u:1#secret@db/x'],
     ['DATABASE_URL', 'postgres://u:1/secret@db/x'],
     ['DATABASE_URL', 'postgres://u:secret@db/x?sslmode=verify-full&sslrootcert=/missing/ca.pem'],
+    ['DATABASE_URL', 'postgres://u:secret@db/x?options=-B%20secret'],
+    ['DATABASE_DIRECT_URL', 'postgres://u:se%cret@db/x'],
     ['REDIS_URL', 'redis:///1'],
     ['REDIS_URL', 'redis://:secret@cache/one'],
     ['REDIS_URL', 'redis://:secret%@cache'],
     ['REDIS_URL', 'redis-sentinel://:secret@cache'],
+    ['REDIS_URL', 'redis+sentinel://:secret@cache/mymaster'],
+    ['REDIS_URL', 'redis://cache?password=secret'],
     ['NATS_URL', 'nats://u:secret@a,nats://u:other@b'],
     ['NATS_URL', 'nats://u:secret@a/subject'],
     ['NATS_URL', 'nats://u:sec%ret@a'],
   ])('refuses %s=%s without repeating it', (name, value) => {
-    const load = () => loadConfig({ [name]: value });
+    const load = () => loadConfig({ DATABASE_URL: 'postgres://db/x', [name]: value });
     expect(load).toThrow(ConfigError);
     expect(load).toThrow(new RegExp(`^${name} ((?!sec)[^\\n])+$`));
   });
@@ -197,6 +227,48 @@ describe('configuration', () => {
     for (const REDIS_URL of ['redis://:x@a,redis://:y@b', 'redis://a,rediss://b', 'redis://a/1,redis://b/1']) {
       expect(() => loadConfig({ REDIS_CLUSTER: 'true', REDIS_URL })).toThrow(/^REDIS_URL [^\n]+$/);
     }
+  });
+
+  it.each([
+    [{ NATS_TOKEN: 'se/cret' }, { token: 'se/cret' }, 'a token'],
+    [{ NATS_USER: 'u', NATS_PASSWORD: 's#cret' }, { user: 'u', password: 's#cret' }, 'user u'],
+    [{ NATS_CREDS: __filename }, { credsFile: __filename }, `the credentials in ${__filename}`],
+    [{ NATS_NKEY: __filename }, { nkeyFile: __filename }, `the nkey in ${__filename}`],
+  ])('logs in to NATS with %o, and says how', (env, login, how) => {
+    const { nats } = loadConfig({ NATS_URL: 'nats://a', ...env });
+    expect(nats).toMatchObject({
+      ...login,
+      description: `NATS at a:4222, ${how}, TLS if the server asks for it`,
+    });
+  });
+
+  it.each([
+    [{ NATS_URL: 'nats://u:p@a', NATS_TOKEN: 't' }, 'NATS_TOKEN cannot be used together with a login in NATS_URL'],
+    [{ NATS_URL: 'nats://t@a', NATS_CREDS: __filename }, 'NATS_CREDS cannot be used together with a login in NATS_URL'],
+    [
+      { NATS_URL: 'nats://a', NATS_CREDS: __filename, NATS_NKEY: __filename },
+      'NATS_NKEY cannot be used together with NATS_CREDS',
+    ],
+    [{ NATS_URL: 'nats://a', NATS_USER: 'u' }, 'NATS_USER needs NATS_PASSWORD'],
+    [{ NATS_URL: 'nats://a', NATS_PASSWORD: 'p' }, 'NATS_PASSWORD needs NATS_USER'],
+    [{ NATS_URL: 'nats://a', NATS_TOKEN: '' }, 'NATS_TOKEN is set, but empty'],
+    [{ NATS_NKEY: __filename }, 'NATS_NKEY needs NATS_URL'],
+    [{ NATS_TOKEN: 't' }, 'NATS_TOKEN needs NATS_URL'],
+    [{ REDIS_URL: 'redis://a', REDIS_TLS_CA: __filename }, 'REDIS_TLS_CA needs a REDIS_URL that begins with rediss://'],
+    [{ REDIS_TLS_KEY: __filename }, 'REDIS_TLS_KEY needs a REDIS_URL that begins with rediss://'],
+    [{ REDIS_URL: 'rediss://a', REDIS_TLS_KEY: __filename }, 'REDIS_TLS_KEY needs REDIS_TLS_CERT'],
+    [{ REDIS_URL: 'rediss://a', REDIS_TLS_CERT: __filename }, 'REDIS_TLS_CERT needs REDIS_TLS_KEY'],
+    [
+      { REDIS_URL: 'rediss://a', REDIS_TLS_CA: '/missing' },
+      'REDIS_TLS_CA must be a file that can be read, is "/missing"',
+    ],
+    [
+      { REDIS_URL: 'rediss://a', REDIS_TLS_CERT: __filename, REDIS_TLS_KEY: __filename },
+      'REDIS_TLS_CERT cannot be used: ERR_OSSL_PEM_NO_START_LINE',
+    ],
+    [{ REDIS_URL: 'rediss://a', REDIS_TLS_CA: __filename }, 'REDIS_TLS_CA cannot be used: ERR_OSSL_PEM_NO_START_LINE'],
+  ])('refuses %o in one line', (env, line) => {
+    expect(() => loadConfig(env)).toThrow(new ConfigError(line));
   });
 
   it.each([
@@ -220,6 +292,8 @@ describe('configuration', () => {
     ['NATS_URL', 'nats://nats-1,nats-2'],
     ['NATS_CREDS', '/missing/user.creds'],
     ['NATS_CREDS', __filename],
+    ['NATS_NKEY', __filename],
+    ['NATS_PASSWORD', ' '],
     ['JWT_JWKS_URL', 'keys.json'],
     ['JWT_PUBLIC_KEY', 'rubbish'],
     ['JWT_ISSUER', 'https://issuer.test'],

@@ -108,6 +108,19 @@ describe('the keys of a file', () => {
     expect([keys.find('aaa'), keys.find('bbb')]).toEqual([undefined, credentialOf('bbb')]);
   });
 
+  it('a removed key is refused even if connections have used up all descriptors', async () => {
+    write([entry('removed')]);
+    const outOfDescriptors = Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+    const keys = ApiKeys.open(path, logger, () => Promise.reject(outOfDescriptors));
+    for (const key of ['kept', 'newer']) {
+      write([entry(key)]);
+      await keys.reread();
+      expect(keys.find('removed')).toBeUndefined();
+      expect(keys.find(key)).toEqual(credentialOf(key));
+    }
+    expect(logged.filter((line) => line.includes('stay valid'))).toEqual([]);
+  });
+
   it('the file is read again within ten seconds', async () => {
     jest.useFakeTimers();
     try {

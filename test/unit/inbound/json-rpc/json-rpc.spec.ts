@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { of, throwError } from 'rxjs';
+import { LoopTime } from '../../../../src/inbound/load/loop-time';
 import { CallDurations } from '../../../../src/inbound/json-rpc/call-durations';
 import type { CallContext } from '../../../../src/inbound/json-rpc/call-context';
 import { JsonRpc, type RpcMethod } from '../../../../src/inbound/json-rpc/json-rpc';
@@ -59,7 +60,9 @@ const methods: Record<string, RpcMethod> = {
       gates.set(name, () => resolve(name));
     }),
 };
-const jsonRpc = new JsonRpc(new Map(Object.entries(methods)), new CallDurations(registry), MAX_REPLY_BYTES);
+/** Large messages take no time here. */
+const loopTime = new LoopTime({ monotonicMs: () => 0, workedMs: () => 0, sleep: () => Promise.resolve() });
+const jsonRpc = new JsonRpc(new Map(Object.entries(methods)), new CallDurations(registry), MAX_REPLY_BYTES, loopTime);
 
 async function reply(message: unknown): Promise<unknown> {
   const text = await jsonRpc.reply(typeof message === 'string' ? message : JSON.stringify(message), origin);
@@ -367,6 +370,19 @@ describe('JsonRpc', () => {
     it('there is one refusal with the id null if the refusals would be larger than a reply may be', async () => {
       expect(await reply(batch(10_000))).toEqual(refusal(null));
     });
+  });
+
+  it('a caller whose large messages have taken much time is refused, and another one is not', async () => {
+    let nowMs = 0;
+    const clock = { monotonicMs: () => nowMs, workedMs: () => (nowMs += 3000), sleep: () => Promise.resolve() };
+    const durations = new CallDurations(new Registry());
+    const slow = new JsonRpc(new Map(Object.entries(methods)), durations, MAX_REPLY_BYTES, new LoopTime(clock));
+    const large = JSON.stringify({ foo: 'x'.repeat(20_000) });
+    const replyTo = async (peer: string) =>
+      JSON.parse((await slow.reply(large, { ...origin, peer })) as string) as unknown;
+    expect(await replyTo('a')).toEqual(INVALID_REQUEST);
+    expect(await replyTo('a')).toMatchObject({ error: { data: { code: 'OVERLOADED' } }, id: null });
+    expect(await replyTo('b')).toEqual(INVALID_REQUEST);
   });
 
   it('a message may be nested to any depth', async () => {

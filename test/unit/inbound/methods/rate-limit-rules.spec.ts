@@ -1,3 +1,4 @@
+import '../../../../src/inbound/methods/method-descriptions';
 import { RateLimitRules, type RateLimit } from '../../../../src/inbound/methods/rate-limit-rules';
 
 const MINUTE_MS = 60_000;

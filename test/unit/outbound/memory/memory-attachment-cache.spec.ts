@@ -44,6 +44,18 @@ describe('the attachment cache in memory', () => {
     expect(entries?.map(({ attachment }) => attachment !== undefined)).toEqual([false, false, true, true, true]);
   });
 
+  it('counts urls as bodies', async () => {
+    const cache = open(10, 10 * KIB);
+    const url = `https://example.org/${'x'.repeat(2 * KIB)}`;
+    const attachments = Array.from({ length: 5 }, (_, i) =>
+      sampleAttachment({ taskId: 't-1', key: `k${i}`, type: 'url', url }),
+    );
+    const { token } = await cache.readTask('t-1');
+    await cache.fill([{ taskId: 't-1', organization: 'acme', token, attachments, withBodies: true, complete: true }]);
+    const entries = (await page(cache, 't-1'))?.entries;
+    expect(entries?.map(({ attachment }) => attachment !== undefined)).toEqual([false, false, true, true, true]);
+  });
+
   it('forgets a task that has too many records', async () => {
     const cache = open(10, 100 * KIB);
     await fill(

@@ -1,0 +1,57 @@
+import { Parser } from '@asyncapi/parser';
+import { validateOpenRPCDocument, type OpenrpcDocument, parseOpenRPCDocument } from '@open-rpc/schema-utils-js';
+import { validate } from '@readme/openapi-parser';
+import { DOMAIN_EVENT_TYPES } from '../../../../src/core/domain/domain-event';
+import { Documents, type DocumentName } from '../../../../src/inbound/docs/documents';
+import { ServiceFacts } from '../../../../src/inbound/docs/service-facts';
+import { METHODS } from '../../../../src/inbound/methods/method-descriptions';
+
+const LIMITS = { maxAttachmentBytes: 1000, maxBodyBytes: 2000, maxReplyBytes: 3000 };
+const FACTS = new ServiceFacts('1.2.3', '127.0.0.1:3000', true, LIMITS, { prefix: 'staging' });
+
+function documentOf<T>(name: DocumentName): T {
+  return JSON.parse(new Documents(FACTS).get(name).text) as T;
+}
+
+describe('the documents', () => {
+  it('OpenRPC is valid against the schema of its version, and all references in it resolve', async () => {
+    const document = documentOf<OpenrpcDocument>('openrpc');
+    expect(document.openrpc).toBe('1.4.1');
+    expect(validateOpenRPCDocument(document)).toBe(true);
+    const { methods } = await parseOpenRPCDocument(document as never);
+    expect(methods.map((method) => ('name' in method ? method.name : undefined))).toEqual(
+      METHODS.map(({ name }) => name),
+    );
+  });
+
+  it('OpenAPI 3.1 is valid', async () => {
+    const document = documentOf<Parameters<typeof validate>[0]>('openapi');
+    expect(await validate(document)).toEqual({ valid: true, specification: 'OpenAPI', warnings: [] });
+  });
+
+  it('AsyncAPI 3.1 is valid, and has every event and every method under the prefix of the deployment', async () => {
+    const { document, diagnostics } = await new Parser().parse(new Documents(FACTS).get('asyncapi').text);
+    expect(diagnostics.filter(({ severity }) => severity <= 1)).toEqual([]);
+    expect(document?.version()).toBe('3.1.0');
+    const addresses = document!
+      .channels()
+      .all()
+      .map((channel) => channel.address());
+    const subjects = [...DOMAIN_EVENT_TYPES, ...METHODS.map(({ name }) => name)].map((name) => `staging.${name}`);
+    expect(addresses).toEqual(expect.arrayContaining(subjects));
+  });
+
+  it('a document is built once', () => {
+    const documents = new Documents(FACTS);
+    expect(documents.get('openrpc')).toBe(documents.get('openrpc'));
+    expect(documents.get('openrpc').etag).toMatch(/^"[\w-]{22}"$/);
+  });
+
+  it.each<[DocumentName, number]>([
+    ['openrpc', 100_000],
+    ['openapi', 30_000],
+    ['asyncapi', 60_000],
+  ])('%s has at most %d bytes', (name, bytes) => {
+    expect(Buffer.byteLength(new Documents(FACTS).get(name).text)).toBeLessThan(bytes);
+  });
+});

@@ -1,0 +1,20 @@
+import { ReplyError } from 'ioredis';
+import { unfitnessOf, unknownFitness } from '../../../../src/outbound/redis/server-fitness';
+
+const ReplyErrorOf = ReplyError as unknown as new (message: string) => Error;
+
+describe('the fitness of Redis', () => {
+  it('is unknown if INFO lacks a setting, whatever else it says', () => {
+    const unknown = expect.stringMatching(/fitness unknown: .*, as INFO does not tell its settings\.$/) as string;
+    expect(unfitnessOf('')).toEqual(unknown);
+    expect(unfitnessOf('aof_enabled:1\r\n')).toEqual(unknown);
+    expect(unfitnessOf('maxmemory_policy:noeviction\r\naof_enabled:1\r\n')).toBeUndefined();
+    expect(unfitnessOf('aof_enabled:0\r\n')).toMatch(/^appendonly is off: .* fitness unknown: /);
+  });
+
+  it('is unknown if INFO is refused, and not spoken of if there is no reply', () => {
+    const refusal = new ReplyErrorOf("NOPERM User secret has no permissions to run the 'info' command");
+    expect(unknownFitness(refusal)).toMatch(/^fitness unknown: ((?!secret).)*\(NOPERM\)/);
+    expect(unknownFitness(new Error('Command timed out'))).toBeUndefined();
+  });
+});
