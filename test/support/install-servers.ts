@@ -16,6 +16,7 @@ export default function installServers({ testPathPatterns }: { testPathPatterns:
   findOrInstall('openssl');
   findOrInstall('haproxy');
   findOrInstall('promtool');
+  findOrInstall('psql');
   findOrFetch('helm');
   findOrFetch('kubectl');
   ensurePostgres();
