@@ -6,6 +6,8 @@ const esmOnly =
 module.exports = {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
+  // They have a configuration of their own.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/deploy/'],
   testEnvironment: 'node',
   globalSetup: '<rootDir>/test/support/install-servers.ts',
   setupFiles: ['<rootDir>/test/support/unref-parser-timer.ts'],

@@ -1,6 +1,7 @@
 import { measureDrain } from './drain';
 import { measureFairness } from './fairness';
 import { measureEvents } from './events';
+import { measureGrowth } from './growth';
 import { measureLoad } from './load';
 import { measureRoundTrips } from './round-trips';
 
@@ -10,6 +11,7 @@ const MEASUREMENTS = {
   events: measureEvents,
   drain: measureDrain,
   fairness: measureFairness,
+  growth: measureGrowth,
 };
 
 /** Takes the names of measurements and runs them in that order; without names, runs all of them. Prints Markdown. */

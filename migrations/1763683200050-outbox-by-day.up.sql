@@ -5,8 +5,7 @@
 -- `outbox` with the columns of the table. Only what they do to forget old events has no effect.
 --
 -- The table that is there becomes the first part of the history. That reads it once, while no event can be recorded: about
--- half a second for each million rows that are in memory, and as long as the disk takes otherwise. docs/scaling.md has
--- what was measured.
+-- a second for each million rows that are in memory, and as long as the disk takes otherwise; see docs/scaling.md.
 
 LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE;
 

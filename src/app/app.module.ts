@@ -119,7 +119,7 @@ function serviceFacts(config: Config, maxReplyBytes: number): ServiceFacts {
   const { host, port, maxAttachmentBytes, maxBodyBytes, nats } = config;
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const limits = { maxAttachmentBytes, maxBodyBytes, maxReplyBytes };
-  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats);
+  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats && { prefix: nats.prefix });
 }
 
 function frontDoor(config: Config): FrontDoorOptions {

@@ -9,6 +9,7 @@ import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transp
 import { ClientProxyFactory, NatsRecordBuilder, Transport, type ClientProxy } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { version } from '../../package.json';
+import { METHODS as DESCRIPTIONS } from '../../src/inbound/methods/method-descriptions';
 import { checkOutcome } from '../support/described-replies';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
@@ -417,6 +418,17 @@ describe('service discovery', () => {
       for (const { name, queue_group } of found) {
         expect(name).toMatch(/^[\w-]+$/);
         expect(queue_group).toBe('dossier');
+      }
+    }
+  });
+
+  it('describes each method with the schemas of its params and its result', async () => {
+    for (const { endpoints } of await discovered('INFO')) {
+      for (const { subject, metadata } of endpoints as { subject: string; metadata: Record<string, string> }[]) {
+        const { summary, role, params, result } = DESCRIPTIONS.find(({ name }) => name === subject)!;
+        expect(metadata).toMatchObject({ summary, role, format: 'application/json' });
+        expect(JSON.parse(metadata['request_schema']!)).toEqual(params);
+        expect(JSON.parse(metadata['response_schema']!)).toEqual(result);
       }
     }
   });

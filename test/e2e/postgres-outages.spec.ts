@@ -213,6 +213,7 @@ describe('a service whose PostgreSQL comes and goes', () => {
     await withPostgres(servers.databaseUrl, async (client) => {
       await client.query('ALTER TABLE task_attachments RENAME TO stored');
       await client.query('CREATE VIEW task_attachments AS SELECT stored.* FROM stored, pg_sleep(60)');
+      await client.query('GRANT SELECT ON task_attachments TO dossier_app');
       const request = { jsonrpc: '2.0', method: 'task.get_attachment', params: { taskId: 'known', key: 'a' } };
       const answers = await Promise.all(
         Array.from({ length: 5 }, () => service.post(JSON.stringify({ ...request, id: 'req-013' }))),

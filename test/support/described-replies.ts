@@ -1,4 +1,5 @@
 import type { ValidateFunction } from 'ajv/dist/2020';
+import { EVENTS } from '../../src/inbound/docs/event-schemas';
 import { describeError, isErrorWord } from '../../src/inbound/methods/error-descriptions';
 import { METHODS } from '../../src/inbound/methods/method-descriptions';
 import { closed, schemaValidator } from './schema-validator';
@@ -13,6 +14,7 @@ type Members = Record<string, unknown>;
 
 const METHODS_BY_NAME = new Map(METHODS.map((method) => [method.name, method]));
 const isResult = new Map<string, ValidateFunction>();
+const isEvent = new Map<string, ValidateFunction>();
 const isData = new Map<string, ValidateFunction>();
 /** Those have no data, or belong to the message, not to a method. */
 const PROTOCOL_ERRORS = [-32700, -32600, -32601];
@@ -46,6 +48,14 @@ export function checkOutcome(name: string, { result, error }: CallOutcome): void
   }
   const schema = () => schemaValidator(closed(describeError(word).data));
   refuseUnless(of(isData, word, schema), error.data, `the data of ${word} are not as they are described`);
+}
+
+/** Throws if an event is not as its type is described. */
+export function checkEvent(event: { readonly type: string }): void {
+  const described = EVENTS.find(({ type }) => type === event.type);
+  if (!described) throw new Error(`an event has the type ${event.type}, which is not described`);
+  const schema = () => schemaValidator(closed(described.message));
+  refuseUnless(of(isEvent, event.type, schema), event, `the event ${event.type} is not as it is described`);
 }
 
 function elementsOf(text: string): readonly Members[] {

@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../../src/core/domain/domain-event';
+import { checkEvent } from './described-replies';
 import { until } from './poll';
 
 export interface ServerSentEvent {
@@ -40,9 +41,10 @@ export class EventReader {
     return reader;
   }
 
-  /** The first `count` events. */
+  /** The first `count` events. Throws if one of them is not as it is described. */
   async events(count: number): Promise<readonly ServerSentEvent[]> {
     await until(`${count} events`, () => this.received.length >= count);
+    for (const { data } of this.received) checkEvent(data);
     return this.received.slice(0, count);
   }
 

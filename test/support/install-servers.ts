@@ -1,6 +1,5 @@
 import { buildServiceFor } from './build-service';
 import { findOrInstall } from './installed-binary';
-import { findOrFetch } from './kubernetes-tools';
 import { ensurePostgres } from './postgres-binaries';
 
 const NEEDS_NO_SERVER = /^test\/(unit|simulation|architecture)/;
@@ -14,11 +13,6 @@ export default function installServers({ testPathPatterns }: { testPathPatterns:
   findOrInstall('nats-server');
   findOrInstall('pgbouncer');
   findOrInstall('openssl');
-  findOrInstall('haproxy');
-  findOrInstall('promtool');
-  findOrInstall('psql');
-  findOrFetch('helm');
-  findOrFetch('kubectl');
   ensurePostgres();
   buildServiceFor(patterns);
 }

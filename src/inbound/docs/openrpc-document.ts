@@ -28,7 +28,7 @@ export function openRpcDocument({ version, address, limits }: ServiceFacts): obj
     ],
     methods,
     components: { schemas: schemas.all },
-    'x-errors': Object.fromEntries(errors),
+    'x-errors': Object.fromEntries(errors) as object,
     'x-limits': {
       MAX_ATTACHMENT_BYTES: limits.maxAttachmentBytes,
       MAX_BODY_BYTES: limits.maxBodyBytes,

@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorReply } from '../json-rpc/json-rpc';
 import { ConnectionsPerPeer } from './connections-per-peer';
-import { forbiddenOrigin, TWO_HOSTS, type HttpRefusal } from './http-refusal';
+import { forbiddenOrigin, NO_HOST, TWO_HOSTS, type HttpRefusal } from './http-refusal';
 import { WebPages, type WebPageRules } from './web-pages';
 
 export interface FrontDoorOptions extends WebPageRules {
@@ -28,6 +28,10 @@ export class FrontDoor {
 
   install(fastify: FastifyInstance): void {
     this.connections.watch(fastify.server);
+    // Node's own refusal would lack the headers of every reply.
+    fastify.server.on('checkExpectation', (_request, response) => {
+      response.writeHead(417, { ...SAFE_HEADERS, connection: 'close' }).end();
+    });
     fastify.addHook('onRequest', (request, reply, next) => {
       if (this.admits(request, reply)) next();
     });
@@ -44,6 +48,7 @@ export class FrontDoor {
     const shared = this.pages.headers(headers.origin);
     if (shared) reply.headers(shared);
     if (hasTwoHosts(raw.rawHeaders)) return refuse(reply, url, TWO_HOSTS);
+    if (headers.host === undefined && raw.httpVersion === '1.1') return refuse(reply, url, NO_HOST);
     const problem = this.pages.refusal(method, headers);
     if (problem !== undefined) return refuse(reply, url, forbiddenOrigin(problem));
     const preflight = this.pages.preflight(method, headers);

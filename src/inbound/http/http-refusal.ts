@@ -71,3 +71,8 @@ export const TWO_HOSTS: HttpRefusal = {
   status: 400,
   error: invalidRequest({ code: 'ORIGIN_NOT_ALLOWED', reason: 'two Host headers' }),
 };
+
+export const NO_HOST: HttpRefusal = {
+  status: 400,
+  error: invalidRequest({ code: 'ORIGIN_NOT_ALLOWED', reason: 'no Host header' }),
+};

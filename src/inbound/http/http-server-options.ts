@@ -16,7 +16,12 @@ export function httpServerOptions(
     // Not Fastify's own lists: they do not know an address with a port.
     trustProxy: trustedProxies.length > 0 && addressRanges(trustedProxies),
     requestTimeout: requestTimeoutMs,
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: checkIntervalMs },
+    http: {
+      headersTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: checkIntervalMs,
+      // Such a request is refused by the front door, with the headers of every reply.
+      requireHostHeader: false,
+    },
     frameworkErrors: refuseUndecodableUrl,
     // Fastify's own refusal would not have the form of the protocol.
     return503OnClosing: false,

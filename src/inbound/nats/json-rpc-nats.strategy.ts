@@ -129,7 +129,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
       tallies.set(subject, tally);
       service.addEndpoint(endpointName(method), {
         subject,
-        metadata: endpointMetadata(method),
+        metadata: endpointMetadata(method, client.info?.max_payload),
         handler: (_error, message) => {
           const answering = this.inFlight.track(this.answer(method, message, client, tally));
           answering.catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`));

@@ -38,7 +38,8 @@ export function runMigrations(database: Database): Promise<readonly string[]> {
 export function demandMigrated(database: Database): Promise<void> {
   return withExecutor(database, async (_, session) => {
     const pending = await pendingIn(session);
-    if (pending.length > 0) throw outdated(`it lacks ${pending.join(', ')}, and MIGRATE is off`);
+    if (pending.length > 0)
+      throw outdated(`migrations that it lacks: ${pending.length}, from ${pending[0]} on; MIGRATE is off`);
   });
 }
 

@@ -51,6 +51,8 @@ const CREATE_DAYS = 'SELECT create_outbox_days()';
 const PURGE = 'SELECT purge_outbox($1, $2) AS more';
 /** Of the part for rows that have no day of their own. */
 const PURGED_ROWS = 1000;
+/** A day is gone within milliseconds; then PostgreSQL removes its files, which takes the disk a second for each GB. */
+const PURGE_TIMEOUT_MS = 30_000;
 
 interface OutboxRow {
   seq: string;
@@ -126,7 +128,11 @@ export class PostgresOutbox implements Outbox {
 
   async purge(beforeMs: number): Promise<{ more: boolean }> {
     await this.connection.query(CREATE_DAYS);
-    const [row] = await this.connection.query<{ more: boolean }>(PURGE, [timestamp(beforeMs), PURGED_ROWS]);
+    const [row] = await this.connection.query<{ more: boolean }>(
+      PURGE,
+      [timestamp(beforeMs), PURGED_ROWS],
+      PURGE_TIMEOUT_MS,
+    );
     return { more: row?.more === true };
   }
 

@@ -8,7 +8,7 @@ import { exist } from './schema-fitness';
  * name. A session knows nothing of those behind a pooler but what the pooler passes on, which includes both.
  */
 const REPLICAS = `
-  SELECT count(*)::integer AS count, string_agg(DISTINCT coalesce(host(client_addr), 'a local socket'), ', ') AS hosts
+  SELECT count(*)::integer AS count, string_agg(DISTINCT host(client_addr), ', ') AS hosts
   FROM pg_stat_activity
   WHERE datname = current_database() AND pid <> pg_backend_pid() AND (application_name LIKE 'dossier%' OR pid IN (
     SELECT pid FROM pg_locks
@@ -39,11 +39,11 @@ export async function contentsOf(query: Query): Promise<Contents | undefined> {
 
 /** Throws `UnfitSchemaError` if another session of the service is there. */
 export async function demandNoReplicas(query: Query): Promise<void> {
-  const [row] = await query<{ count: number; hosts: string }>(REPLICAS);
+  const [row] = await query<{ count: number; hosts: string | null }>(REPLICAS);
   if (!row || row.count === 0) return;
-  throw new UnfitSchemaError(
-    `the service is connected to the database (sessions: ${row.count}, from ${row.hosts}): stop it first`,
-  );
+  // A role sees the addresses of its own sessions only.
+  const from = row.hosts === null ? '' : `, from ${row.hosts}`;
+  throw new UnfitSchemaError(`the service is connected to the database (sessions: ${row.count}${from}): stop it first`);
 }
 
 /** Only the version that has made the last migration can undo it. */

@@ -172,6 +172,16 @@ describe('every HTTP reply', () => {
     );
   });
 
+  it.each([
+    ['no Host', 'GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n', 400],
+    ['an expectation that Node does not know', 'GET /livez HTTP/1.1\r\nhost: localhost\r\nexpect: more\r\n\r\n', 417],
+  ])('is a refusal with the headers of every reply if the request has %s', async (_name, request, status) => {
+    const reply = await exchange(await start(), request);
+    expect(reply).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    for (const header of ['x-content-type-options: nosniff', 'cache-control: no-store'])
+      expect(reply).toContain(header);
+  });
+
   it('is a refusal if the request has two Host headers', async () => {
     const url = await start({ hosts: undefined });
     for (const path of ['/livez', '/rpc']) {
