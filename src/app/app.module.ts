@@ -35,6 +35,7 @@ import type { Config } from './config';
 import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
 import { packageVersion } from './package-version';
+import { ReplicaMetrics } from './replica-metrics';
 import { Shutdown } from './shutdown';
 import { StartUp } from './start-up';
 import { UseCasesModule } from './use-cases.module';
@@ -62,7 +63,7 @@ export class AppModule {
         ...(config.docs ? [DocsModule.register(serviceFacts(config, maxReplyBytes))] : []),
         ...(config.nats ? [natsRequests({ ...config, maxReplyBytes })] : []),
       ],
-      providers: [...shared, startUp(config), shutdown(config)],
+      providers: [...shared, replicaMetrics(), startUp(config), shutdown(config)],
       exports: shared,
     };
   }
@@ -152,6 +153,11 @@ function shutdown({ shutdownDelayMs }: Config): Provider {
       new Shutdown(lifecycle, overHttp, shutdownDelayMs),
     inject: [Lifecycle, JsonRpcHttpStrategy],
   };
+}
+
+function replicaMetrics(): Provider {
+  const observed = [PostgresConnection, DependencyWatch, BackgroundJobs, DrainJournal, ProjectChanges] as const;
+  return wire(ReplicaMetrics, Registry, ...observed);
 }
 
 function startUp({ migrates }: Config): Provider {

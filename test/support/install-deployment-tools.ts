@@ -9,6 +9,7 @@ export default function installDeploymentTools(): void {
   findOrInstall('nats-server');
   findOrInstall('haproxy');
   findOrInstall('promtool');
+  findOrInstall('psql');
   findOrFetch('helm');
   findOrFetch('kubectl');
   ensurePostgres();

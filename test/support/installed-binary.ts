@@ -10,6 +10,7 @@ const PACKAGES = {
   pgbouncer: { apt: 'pgbouncer', brew: 'pgbouncer' },
   haproxy: { apt: 'haproxy', brew: 'haproxy' },
   promtool: { apt: 'prometheus', brew: 'prometheus' },
+  psql: { apt: 'postgresql-client', brew: 'postgresql@17' },
   unzip: { apt: 'unzip', brew: 'unzip' },
   initdb: { apt: 'postgresql', brew: 'postgresql@17' },
 };

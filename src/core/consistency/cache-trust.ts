@@ -16,7 +16,12 @@ export class CacheTrust {
   /** Whether everything that was committed before the present generation has been projected into the cache. */
   accepts({ token, cursor }: CachedTask): boolean {
     this.enter(token.generation);
-    return token.generation === this.current && cursor >= this.need;
+    return this.reaches(token.generation, cursor);
+  }
+
+  /** Whether the cache would be believed with its cursor there. */
+  reaches(generation: number, cursor: number): boolean {
+    return generation === this.current && cursor >= this.need;
   }
 
   /** `horizon` is from a read of the outbox that began after `generation` had begun. */

@@ -29,6 +29,11 @@ export function expiryStamp(expired: WriteStamp): WriteStamp {
   return { version: expired.version + 1, op: `${expired.op.slice(0, 14)}8${expired.op.slice(15)}` };
 }
 
+/** When a version was minted, unless it lies above a floor. */
+export function mintedAtMs(version: number): number {
+  return EPOCH_MS + version / VERSIONS_PER_MS;
+}
+
 export function versionAt(epochMs: number): number {
   return (epochMs - EPOCH_MS) * VERSIONS_PER_MS;
 }

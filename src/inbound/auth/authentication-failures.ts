@@ -20,7 +20,7 @@ export class AuthenticationFailures {
   ) {
     this.counter = new Counter({
       name: 'dossier_authentication_failures_total',
-      help: 'Messages whose sender proved no identity, by reason',
+      help: 'Messages whose sender proved no identity, by reason. Sum over replicas.',
       labelNames: ['reason'],
       registers: [registry],
     });

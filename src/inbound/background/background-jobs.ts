@@ -75,6 +75,11 @@ export class BackgroundJobs implements OnModuleDestroy {
     this.report.start();
   }
 
+  /** Of each job that has succeeded once: its name, and when it last did, in ms since the epoch. */
+  get lastSuccesses(): readonly (readonly [name: string, atMs: number])[] {
+    return this.jobs.flatMap(({ name, lastSuccessMs }) => (lastSuccessMs === undefined ? [] : [[name, lastSuccessMs]]));
+  }
+
   /** To be called once the database has its schema. */
   start(): void {
     for (const job of this.jobs) job.start();

@@ -36,9 +36,19 @@ export class PeriodicJob {
   /** The one that was logged last, until a run succeeds. */
   private loggedFailure?: string;
   private loggedAtMs = Number.NEGATIVE_INFINITY;
+  private succeededAtMs?: number;
 
   constructor(private readonly options: PeriodicJobOptions) {
     this.logger = new Logger(options.name);
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  /** Since the epoch, when the last run that succeeded ended; undefined if none has. */
+  get lastSuccessMs(): number | undefined {
+    return this.succeededAtMs;
   }
 
   /** Does nothing if it has been started before. */
@@ -63,6 +73,7 @@ export class PeriodicJob {
   private async run(): Promise<void> {
     try {
       const delayMs = await this.options.run();
+      this.succeededAtMs = Date.now();
       if (this.loggedFailure !== undefined) this.logger.log('works again');
       this.loggedFailure = undefined;
       this.failures = 0;

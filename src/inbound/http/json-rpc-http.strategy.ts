@@ -59,7 +59,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     private readonly authenticator: Authenticator,
     private readonly lifecycle: Lifecycle,
     private readonly load: LoadShedder,
-    durations: CallDurations,
+    private readonly durations: CallDurations,
   ) {
     super(load, durations, options.maxReplyBytes);
   }
@@ -82,7 +82,10 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   ): Promise<T> {
     const { origin, limits, sent } = this.identified.get(request) ?? (await this.identify(request, reply));
     const share = shareOf(origin);
-    if (this.load.isOverloadedFor(share)) throw OVERLOADED.error;
+    if (this.load.isOverloadedFor(share)) {
+      this.durations.rejected(OVERLOADED.error);
+      throw OVERLOADED.error;
+    }
     const answering = answer(origin);
     void this.inFlight.track(Promise.allSettled([answering, sent]), share);
     try {
@@ -120,21 +123,22 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       readBody(body, Number(request.headers['content-length'] ?? 0), { maxBytes: limit, hasRoom }, parsed);
     });
     scope.setErrorHandler((error: Error, request, reply) => {
-      if (!(error instanceof BodyError)) return refuse(reply, { status: 500, error: unexpected(error, this.logger) });
+      if (!(error instanceof BodyError))
+        return this.refuse(reply, { status: 500, error: unexpected(error, this.logger) });
       // Fastify would close the connection, and a client that is still sending might never read why.
       if (error.problem !== 'broken off') reply.removeHeader('connection');
-      if (error.problem === 'no room') return refuse(reply, OVERLOADED);
+      if (error.problem === 'no room') return this.refuse(reply, OVERLOADED);
       const failure = this.failureOf(request);
-      if (!failure || error.problem !== 'too large') return refuse(reply, refusalOfBody(error, maxBodyBytes));
+      if (!failure || error.problem !== 'too large') return this.refuse(reply, refusalOfBody(error, maxBodyBytes));
       setTimeout(() => request.raw.complete || request.raw.destroy(), LINGER_MS).unref();
-      return refuse(reply, { status: 200, error: failure });
+      return this.refuse(reply, { status: 200, error: failure });
     });
     scope.route({
       method: 'POST',
       url: PATH,
       onRequest: (request, reply, next) => {
         const refusal = this.refusal ?? refusalOfHeaders(request.headers);
-        if (refusal) refuse(reply, refusal);
+        if (refusal) this.refuse(reply, refusal);
         else void this.identify(request, reply).then(() => next());
       },
       handler: (request, reply) => this.answer(request, reply),
@@ -143,7 +147,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       method: scope.supportedMethods.filter((verb) => verb !== 'POST'),
       url: PATH,
       exposeHeadRoute: false,
-      onRequest: (_request, reply) => void refuse(reply, METHOD_NOT_ALLOWED),
+      onRequest: (_request, reply) => void this.refuse(reply, METHOD_NOT_ALLOWED),
       handler: () => undefined,
     });
   }
@@ -167,7 +171,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Other messages may have come in while the body did.
     const origin = this.identified.get(request)?.origin;
-    if (!origin || this.load.isOverloadedFor(shareOf(origin))) return refuse(reply, OVERLOADED);
+    if (!origin || this.load.isOverloadedFor(shareOf(origin))) return this.refuse(reply, OVERLOADED);
     const { body } = request;
     // A missing body, and bytes that are not UTF-8, become an empty text: it fails to parse.
     const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
@@ -176,14 +180,15 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     if (this.lifecycle.isLeaving) reply.header('connection', 'close');
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
   }
+
+  private refuse(reply: FastifyReply, { status, error, headers = {} }: HttpRefusal): FastifyReply {
+    this.durations.rejected(error);
+    return reply.code(status).headers(headers).type(JSON_UTF_8).send(errorReply(error, 'null'));
+  }
 }
 
 interface Identified {
   readonly origin: CallOrigin;
   readonly limits: RateLimitHeaders;
   readonly sent: Promise<void>;
-}
-
-function refuse(reply: FastifyReply, { status, error, headers = {} }: HttpRefusal): FastifyReply {
-  return reply.code(status).headers(headers).type(JSON_UTF_8).send(errorReply(error, 'null'));
 }

@@ -42,7 +42,7 @@ export class JsonRpc {
         ? this.replyToBatch(message, text, origin)
         : this.replyToOne(message, text, origin, this.budget()));
     } catch (error) {
-      return errorReply(error instanceof JsonRpcError ? error : unexpected(error, this.logger), 'null');
+      return this.reject(error instanceof JsonRpcError ? error : unexpected(error, this.logger));
     }
   }
 
@@ -59,7 +59,9 @@ export class JsonRpc {
     const room = new CallRoom(budget, origin.reservation);
     try {
       if (!method) throw methodNotFound();
-      const result = budget.write(await settled(method(params, new CallContext(origin, name, room))));
+      const value = await settled(method(params, new CallContext(origin, name, room)));
+      if (isObject(value) && value['degraded'] === true) this.durations.answeredDegraded(name);
+      const result = budget.write(value);
       room.show(result.length);
       finish();
       return { result };
@@ -101,10 +103,16 @@ export class JsonRpc {
     return budget.takes(reply) ? reply : errorReply(budget.error, call.id);
   }
 
+  private reject(error: JsonRpcError): string {
+    this.durations.rejected(error);
+    return errorReply(error, 'null');
+  }
+
   /** Clients wait for every id that they sent, so each gets the refusal; notifications get nothing. */
   private refuseBatch(batch: readonly unknown[], text: string): string {
     const reason = `a batch has at most ${MAX_BATCH_CALLS} calls`;
     const error = invalidRequest({ code: 'BATCH_TOO_LONG', maxCalls: MAX_BATCH_CALLS, reason });
+    this.durations.rejected(error);
     const errorText = writeJson(bodyOf(error));
     let texts: readonly string[] | undefined;
     let bytesLeft = this.maxReplyBytes;

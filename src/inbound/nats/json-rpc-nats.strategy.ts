@@ -65,7 +65,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     private readonly authenticator: Authenticator,
     private readonly load: LoadShedder,
     private readonly readiness: Readiness,
-    durations: CallDurations,
+    private readonly durations: CallDurations,
     registry: Registry,
   ) {
     super(load, durations, options.maxReplyBytes);
@@ -152,7 +152,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     try {
       const hasRoom = reservation.take(message.data.length);
       const request = await this.read(method, message.data, origin);
-      const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : { error: overloaded() };
+      const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : this.overloaded();
       const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
       const reply = message.reply ? natsReply(request, outcome, limits) : undefined;
       const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
@@ -181,10 +181,19 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
 
   /** The request is read even if it is refused: the form of the reply depends on it. */
   private outcomeOf({ call }: NatsRequest, origin: CallOrigin): Promise<Outcome> {
-    if ('error' in call) return Promise.resolve(call);
+    if ('error' in call) {
+      this.durations.rejected(call.error);
+      return Promise.resolve(call);
+    }
     const share = shareOf(origin);
-    if (this.load.isOverloadedFor(share)) return Promise.resolve({ error: overloaded() });
+    if (this.load.isOverloadedFor(share)) return Promise.resolve(this.overloaded());
     return this.load.track(this.jsonRpc.run(call, origin), share);
+  }
+
+  private overloaded(): Outcome {
+    const error = overloaded();
+    this.durations.rejected(error);
+    return { error };
   }
 
   private async originOf(sent: MsgHdrs | undefined): Promise<CallOrigin> {

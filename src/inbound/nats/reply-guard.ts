@@ -22,7 +22,7 @@ export class ReplyGuard {
     this.prefixes = [DEFAULT_PREFIX, ...(inboxPrefix === undefined ? [] : [inboxPrefix])].map((name) => `${name}.`);
     this.dropped = new Counter({
       name: 'dossier_nats_requests_dropped_total',
-      help: 'NATS requests that were dropped before they were read, by reason',
+      help: 'NATS requests that were dropped before they were read, by reason. Sum over replicas.',
       labelNames: ['reason'],
       registers: [registry],
     });

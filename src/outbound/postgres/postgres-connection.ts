@@ -42,6 +42,13 @@ export class PostgresConnection implements OnApplicationShutdown {
     if (database.server) this.pings = new PingSession(database.server.url);
   }
 
+  /** Of the pool: how many sessions it may have, how many calls use one, and how many wait for one. */
+  get sessions(): { readonly size: number; readonly inUse: number; readonly waiting: number } {
+    if (!this.dataSource.isInitialized) return { size: 0, inUse: 0, waiting: this.waiting };
+    const { totalCount, idleCount, options } = this.pool;
+    return { size: options.max, inUse: totalCount - idleCount, waiting: this.waiting };
+  }
+
   get isEmbedded(): boolean {
     return this.database.server === undefined;
   }

@@ -18,32 +18,28 @@ export class PrometheusMetrics extends Metrics {
 
   constructor(registry: Registry) {
     super();
-    const counter = (name: string, help: string) => new Counter({ name, help, registers: [registry] });
+    const registers = [registry];
+    const counter = (name: string, help: string) =>
+      new Counter({ name, help: `${help}. Sum over replicas.`, registers });
+    const byType = (name: string, help: string) =>
+      new Counter({ name, help: `${help}, by type. Sum over replicas.`, labelNames: ['type'] as const, registers });
+    const shared = (name: string, help: string) =>
+      new Gauge({ name, help: `${help}. The same for all replicas: max, never sum.`, registers });
     this.hits = counter('dossier_cache_hits_total', 'Attachments answered from the cache');
     this.misses = counter('dossier_cache_misses_total', 'Attachments that the cache could not answer');
     this.lists = counter('dossier_list_queries_total', 'Calls of task.list_attachments');
-    this.created = new Counter({
-      name: 'dossier_attachments_created_total',
-      help: 'Attachments created or replaced, by type',
-      labelNames: ['type'],
-      registers: [registry],
+    this.created = byType('dossier_attachments_created_total', 'Attachments created or replaced');
+    this.published = byType('dossier_events_published_total', 'Events published by this replica');
+    this.publishFailures = counter('dossier_publish_failures_total', 'Attempts to publish an event that failed');
+    this.leader = new Gauge({
+      name: 'dossier_publisher_leader',
+      help: '1 on the replica that publishes events, 0 on the others. Sum over replicas: 1.',
+      registers,
     });
-    this.published = new Counter({
-      name: 'dossier_events_published_total',
-      help: 'Events published by this replica, by type',
-      labelNames: ['type'],
-      registers: [registry],
-    });
-    this.publishFailures = counter(
-      'dossier_publish_failures_total',
-      'Attempts of this replica to publish an event that failed',
-    );
-    const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
-    this.leader = gauge('dossier_publisher_leader', '1 on the replica that publishes events, 0 on the others');
-    this.unpublished = gauge('dossier_outbox_unpublished', 'Events that wait to be published');
-    this.oldestSeconds = gauge('dossier_outbox_oldest_seconds', 'How long the oldest unpublished event has waited');
-    this.journaled = gauge('dossier_journal_waiting', 'Acknowledged writes that the database has not seen yet');
-    this.deadLetters = gauge('dossier_journal_dead_letters', 'Acknowledged writes that the database refused for good');
+    this.unpublished = shared('dossier_outbox_unpublished', 'Events that wait to be published');
+    this.oldestSeconds = shared('dossier_outbox_oldest_seconds', 'How long the oldest unpublished event has waited');
+    this.journaled = shared('dossier_journal_waiting', 'Acknowledged writes that the database has not seen yet');
+    this.deadLetters = shared('dossier_journal_dead_letters', 'Acknowledged writes that the database refused for good');
   }
 
   cacheHits(count: number): void {

@@ -17,5 +17,7 @@ export class PrometheusModule {}
 function openRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  // Gauges with the ending of counters; their parts, by type, stay.
+  for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   return registry;
 }

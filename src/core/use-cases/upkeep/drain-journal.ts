@@ -1,4 +1,4 @@
-import type { AttachmentJournal, ReadableEntry } from '../../ports/attachment-journal';
+import type { AttachmentJournal, JournalEntry, ReadableEntry } from '../../ports/attachment-journal';
 import type { AttachmentStore } from '../../ports/attachment-store';
 import { DrainBatch } from '../../consistency/drain-batch';
 import { groupedBy } from '../../consistency/grouped-by';
@@ -13,11 +13,18 @@ const MAX_CALLS_IN_FLIGHT = 2;
  * Writes to the store what the journal took while the store was unavailable. All replicas may drain at the same time.
  */
 export class DrainJournal {
+  private oldest?: number;
+
   constructor(
     private readonly journal: AttachmentJournal,
     private readonly store: AttachmentStore,
     private readonly backlog = new JournalBacklog(),
   ) {}
+
+  /** The version of the oldest entry, when the journal was read last; undefined if there was none that can be read. */
+  get oldestVersion(): number | undefined {
+    return this.oldest;
+  }
 
   /**
    * Takes the oldest entries, many with each call of the store. An entry that the store cannot take for now, because its
@@ -26,6 +33,7 @@ export class DrainJournal {
    */
   async execute(): Promise<{ more: boolean }> {
     const parts = await this.backlog.learnFrom(this.journal.oldest());
+    this.oldest = lowestVersion(parts);
     const batch = new DrainBatch(this.store);
     let more = false;
     try {
@@ -38,6 +46,15 @@ export class DrainJournal {
     if (batch.onlyNewerCanGoOn) throw new Error('the entries that wait are of a newer version of the service');
     return { more };
   }
+}
+
+/** Each part has its oldest entry at its head, unless that had to wait behind others. */
+function lowestVersion(parts: readonly (readonly JournalEntry[])[]): number | undefined {
+  const versions = parts.flatMap(([head]) => {
+    if (!head?.write) return [];
+    return 'put' in head.write ? head.write.put.attachment.version : head.write.deletion.stamp.version;
+  });
+  return versions.length > 0 ? Math.min(...versions) : undefined;
 }
 
 /** The entries of a task stay together: two calls that write to one task would wait for each other. */

@@ -7,6 +7,7 @@ import { UnfitSchemaError } from '../../ports/unfit-schema-error';
 import type { CacheTrust } from '../../consistency/cache-trust';
 import type { EpochWatch, Standing } from '../../consistency/epoch-watch';
 import { ProjectionLag } from '../../consistency/projection-lag';
+import { ProjectionProgress } from '../../consistency/projection-progress';
 
 const BATCH_SIZE = 1000;
 /** For transactions that stay open for long, and for clocks that differ. */
@@ -26,6 +27,7 @@ type Turn = 'changed' | 'more' | 'done';
 export class ProjectChanges {
   private lag = new ProjectionLag();
   private projectedAtMs = -Infinity;
+  private readonly progress = new ProjectionProgress();
 
   constructor(
     private readonly cache: AttachmentCache,
@@ -41,11 +43,22 @@ export class ProjectChanges {
     return this.epochs.current;
   }
 
+  /** Whether this replica believed the cache after the last turn. */
+  get isCacheTrusted(): boolean {
+    return this.progress.isCacheTrusted;
+  }
+
+  /** Since when the cache may lack a change, as far as this replica knows; undefined if it never had them all. */
+  get lagMs(): number | undefined {
+    return this.progress.lagMs(this.clock.monotonicMs());
+  }
+
   /** Takes one batch. An unfit schema only changes the standing. */
   async execute(): Promise<{ more: boolean }> {
     try {
       return await this.takeTurns();
     } catch (error) {
+      this.progress.fail();
       if (!(error instanceof UnfitSchemaError)) throw error;
       this.refuse(error);
       return { more: false };
@@ -60,9 +73,11 @@ export class ProjectChanges {
   private async takeTurns(): Promise<{ more: boolean }> {
     let turn: Turn = 'changed';
     for (let reading = 0; turn === 'changed' && reading < MAX_READINGS; reading++) {
+      this.progress.begin();
       turn = await this.take();
       if (turn === 'changed') this.startAnew();
     }
+    this.progress.end(this.clock.monotonicMs());
     return { more: turn !== 'done' };
   }
 
@@ -101,7 +116,10 @@ export class ProjectChanges {
     const from = positions.length > 0 ? Math.min(...positions) : undefined;
     const read = await this.read(cursors, from);
     const verdict = await this.epochs.judge(cursors, read);
-    if (verdict !== 'agreed') return verdict === 'changed' ? 'changed' : 'done';
+    if (verdict !== 'agreed') {
+      this.progress.stopped();
+      return verdict === 'changed' ? 'changed' : 'done';
+    }
 
     for (const { generation } of cursors) this.trust.learnHorizon(generation, read.horizon);
     const nowMs = this.clock.monotonicMs();
@@ -110,6 +128,10 @@ export class ProjectChanges {
     const isSilent = nowMs - this.projectedAtMs >= MAX_SILENCE_MS;
     for (const cursor of cursors) if (isSilent || isBehind(cursor, read)) await this.project(cursor, read);
     if (isSilent) this.projectedAtMs = nowMs;
+    this.progress.brought({
+      isTrusted: cursors.every(({ generation }) => this.trust.reaches(generation, read.to)),
+      isCaughtUp: read.to >= read.horizon,
+    });
     return read.changes.length >= BATCH_SIZE ? 'more' : 'done';
   }
 

@@ -1,6 +1,7 @@
 import type { AttachmentJournal, JournaledWrite } from '../../../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
 import { StoreError } from '../../../../src/core/ports/store-error';
+import { mintedAtMs } from '../../../../src/core/domain/version';
 import { DrainJournal } from '../../../../src/core/use-cases/upkeep/drain-journal';
 import { CALLER, JournalingFixture } from '../../../support/fixture';
 
@@ -68,6 +69,20 @@ const drainOnce = async () => {
     return (error as StoreError).outcome;
   }
 };
+
+it('the drain knows since when the oldest entry waits, also while the store is unavailable', async () => {
+  await drainOnce();
+  expect(drain.oldestVersion).toBeUndefined();
+  await journaled('t-1/a', 't-2/b');
+  const journaledAtMs = fixture.clock.nowMs() - 2;
+  failures.set('t-1', 'unavailable').set('t-2', 'unavailable');
+  expect(await drainOnce()).toBe('unavailable');
+  expect(Math.floor(mintedAtMs(drain.oldestVersion as number))).toBe(journaledAtMs);
+  failures.clear();
+  expect(await drainOnce()).toBe('more');
+  expect(await drainOnce()).toBe('done');
+  expect(drain.oldestVersion).toBeUndefined();
+});
 
 describe('an entry that the store cannot take for now', () => {
   it.each(['busy', 'failed', 'timeout'] as const)('delays no other entry: %s', async (outcome) => {

@@ -39,6 +39,17 @@ describe('PeriodicJob', () => {
     expect(run).toHaveBeenCalledTimes(2);
   });
 
+  it('knows when it last succeeded', async () => {
+    expect(job.lastSuccessMs).toBeUndefined();
+    job.start();
+    await jest.advanceTimersByTimeAsync(0);
+    const firstMs = Date.now();
+    expect(job.lastSuccessMs).toBe(firstMs);
+    run.mockRejectedValue(new Error('x'));
+    await jest.advanceTimersByTimeAsync(10 * PAUSE_MS);
+    expect(job.lastSuccessMs).toBe(firstMs);
+  });
+
   it('started again, goes on as before', async () => {
     job.start();
     job.start();

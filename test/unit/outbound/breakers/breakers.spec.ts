@@ -97,6 +97,24 @@ describe('breakers', () => {
     expect(port.asked).toBe(5);
   });
 
+  it('measure how long a store takes, and how it ends, also while they are open', async () => {
+    await wrapped.ask('?', 1);
+    port.fails('timeout');
+    await callTimes(5);
+    await callTimes(1);
+    const lines = (await registry.metrics()).split('\n');
+    expect(lines.filter((line) => line.startsWith('dossier_store_duration_seconds_count')).sort()).toEqual(
+      [
+        ['ok', 1],
+        ['timeout', 5],
+        ['unavailable', 1],
+      ].map(
+        ([outcome, count]) =>
+          `dossier_store_duration_seconds_count{store="postgres",operation="${GET}",outcome="${outcome}"} ${count}`,
+      ),
+    );
+  });
+
   it('open for a deletion only after ten failures', async () => {
     const deleting = breakers.wrap<Port>('postgres', DELETE, port);
     port.fails('unavailable');

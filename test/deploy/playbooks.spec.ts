@@ -1,0 +1,162 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { freePort } from '../support/free-port';
+import { findOrFetch } from '../support/kubernetes-tools';
+import { findOrInstall } from '../support/installed-binary';
+import { startNats, type NatsServer } from '../support/nats-server';
+import { openOnServers, type Setup } from '../support/setups';
+
+const ROOT = join(__dirname, '../..');
+const PARTS = ['**Meaning.**', '**Impact.**', '**Commands.**', '**When to call.**'];
+const COMMAND_TIMEOUT_MS = 60_000;
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly annotations: { readonly playbook: string };
+}
+interface Dashboard {
+  readonly uid: string;
+  readonly panels: readonly {
+    readonly id: number;
+    readonly title: string;
+    readonly targets?: readonly { readonly expr: string }[];
+  }[];
+}
+
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const rules = (parse(read('deploy/prometheus/alerts.yml')) as { groups: { rules: Rule[] }[] }).groups.flatMap(
+  (group) => group.rules,
+);
+const sections = new Map(
+  read('docs/playbooks.md')
+    .split('\n## ')
+    .slice(1)
+    .map((text) => [text.slice(0, text.indexOf('\n')), text]),
+);
+const commandsOf = (text: string) =>
+  [...text.matchAll(/```sh\n([^]*?)```/g)].flatMap(([, block = '']) => block.trim().split('\n'));
+const commands = [...new Set([...sections.values()].flatMap(commandsOf))];
+const dashboard = JSON.parse(read('deploy/grafana/dossier.json')) as Dashboard;
+
+describe('the playbooks', () => {
+  it('have one section for each alert, which its annotation names', () => {
+    expect([...sections.keys()]).toEqual(rules.map(({ alert }) => alert));
+    for (const { alert, annotations } of rules) {
+      expect(annotations.playbook).toBe(`docs/playbooks.md#${alert.toLowerCase()}`);
+    }
+  });
+
+  it.each([...sections])('%s says what it means, its impact, what to do and when to call', (_, text) => {
+    const positions = PARTS.map((part) => text.indexOf(part));
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+    expect(positions[0]).toBeGreaterThan(0);
+    expect(commandsOf(text).length).toBeGreaterThan(0);
+  });
+
+  it('name other sections and documents that exist', () => {
+    const text = read('docs/playbooks.md');
+    for (const [name] of text.matchAll(/\bDossier[A-Z]\w+/g)) expect([...sections.keys()]).toContain(name);
+    for (const [, file] of text.matchAll(/\]\(([^)#]+)\)/g))
+      expect(() => read(join('docs', file as string))).not.toThrow();
+  });
+});
+
+describe('with a replica on real servers', () => {
+  let setup: Setup;
+  let nats: NatsServer;
+  let folder: string;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    const monitorPort = await freePort();
+    nats = await startNats({ args: ['--http_port', String(monitorPort)] });
+    setup = await openOnServers({ NATS_URL: nats.url });
+    folder = mkdtempSync(join(tmpdir(), 'dossier-playbooks-'));
+    const { DATABASE_URL = '', REDIS_URL = '' } = setup.environment;
+    writeProgram('dossier', `exec ${process.execPath} ${ROOT}/dist/commands/dossier.js "$@"`);
+    // Without a cluster: whether kubectl knows the command and its flags.
+    writeProgram('kubectl', `exec ${findOrFetch('kubectl')} "$@" --help`);
+    env = {
+      PATH: `${folder}:${process.env['PATH']}`,
+      DOSSIER: setup.service.url,
+      DATABASE_URL,
+      REDIS_URL,
+      NATS_MONITOR: `http://127.0.0.1:${monitorPort}`,
+    };
+    findOrInstall('psql');
+  });
+  afterAll(async () => {
+    await setup?.close();
+    await nats?.stop();
+    if (folder) rmSync(folder, { recursive: true });
+  });
+
+  const writeProgram = (name: string, command: string) => {
+    writeFileSync(join(folder, name), `#!/bin/sh\n${command}\n`);
+    chmodSync(join(folder, name), 0o755);
+  };
+
+  it.each(commands)('the command of a playbook runs: %s', (command) => {
+    // A search may find nothing; every program before it must succeed.
+    const searchless = command.replace(/ \| grep .*$/, '');
+    const { status, stderr, stdout } = spawnSync('sh', ['-c', searchless], {
+      env,
+      encoding: 'utf8',
+      timeout: COMMAND_TIMEOUT_MS,
+    });
+    expect([status, stderr]).toEqual([0, '']);
+    // redis-cli does not fail if Redis refuses a command.
+    expect(stdout).not.toMatch(/^(?:ERR|NOAUTH|NOPERM) /);
+    const [, verb] = /^kubectl (?:--namespace dossier )?(\w+)/.exec(command) ?? [];
+    if (verb !== undefined) expect(stdout).toContain(`Usage:\n  kubectl ${verb}`);
+    const [, pattern] = /\/metrics" \| grep '\^(\w+)'$/.exec(command) ?? [];
+    if (pattern !== undefined) expect(stdout).toContain(`\n# HELP ${pattern.replace(/_(?:count|sum)$/, '')}`);
+  });
+
+  it('every metric of the alerts and of the dashboard is one that a replica has', async () => {
+    await setup.service.result('task.create', { id: 't', text: 'x' });
+    const { text } = await setup.service.fetch('/metrics');
+    const known = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name));
+    const expressions = [
+      ...rules.map(({ expr }) => expr),
+      ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+    ];
+    const used = expressions.flatMap((expr) =>
+      [...expr.matchAll(/\b(?:dossier|nodejs|process)_\w+/g)].map(([name]) => name),
+    );
+    expect(used.length).toBeGreaterThan(50);
+    const isKnown = (name: string) => known.has(name) || known.has(name.replace(/_(?:bucket|count|sum)$/, ''));
+    expect([...new Set(used)].filter((name) => !isKnown(name))).toEqual([]);
+  });
+
+  it('every query of the dashboard is one that Prometheus takes', () => {
+    const queries = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+    const groups = [
+      {
+        name: 'dashboard',
+        rules: queries.map((expr, i) => ({
+          record: `query_${i}`,
+          expr: expr.replaceAll('$__rate_interval', '1m').replaceAll('$job', 'dossier'),
+        })),
+      },
+    ];
+    const file = join(folder, 'queries.yml');
+    writeFileSync(file, JSON.stringify({ groups }));
+    const { status, stderr } = spawnSync(findOrInstall('promtool'), ['check', 'rules', '--lint=none', file], {
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([0, '']);
+  });
+});
+
+it('the dashboard has a stable uid, and panels with ids and titles of their own', () => {
+  expect(dashboard.uid).toBe('dossier-service');
+  for (const one of ['id', 'title'] as const) {
+    const values = dashboard.panels.map((panel) => panel[one]);
+    expect(new Set(values).size).toBe(values.length);
+  }
+});
