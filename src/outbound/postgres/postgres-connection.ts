@@ -9,7 +9,7 @@ import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { FairQueue } from './fair-queue';
 import { demandMigrated, runMigrations } from './migrate';
 import { PingSession } from './ping-session';
-import { PooledSession, type Query } from './pooled-session';
+import { inTransaction, PooledSession, type Query } from './pooled-session';
 import { isStale, storeErrorOf } from './postgres-error';
 
 /** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
@@ -103,21 +103,7 @@ export class PostgresConnection implements OnApplicationShutdown {
    * `work` may be called again.
    */
   transaction<T>(work: (query: Query) => Promise<T>, timeoutMs?: number, owner?: string): Promise<T> {
-    return this.withSession(
-      async (query) => {
-        await query('BEGIN');
-        try {
-          const result = await work(query);
-          await query('COMMIT');
-          return result;
-        } catch (error) {
-          await query('ROLLBACK').catch(() => undefined);
-          throw error;
-        }
-      },
-      timeoutMs,
-      owner,
-    );
+    return this.withSession((query) => inTransaction(query, work), timeoutMs, owner);
   }
 
   async close(): Promise<void> {
