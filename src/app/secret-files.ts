@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, quote, type Variables } from './environment';
 
 /** These may carry a password or a key. Each may be in a file instead, which `<name>_FILE` names. */
-const SECRET_VARIABLES = ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'REDIS_URL', 'NATS_URL', 'JWT_PUBLIC_KEY'];
+const SECRET_VARIABLES = [
+  'DATABASE_URL',
+  'DATABASE_DIRECT_URL',
+  'REDIS_URL',
+  'NATS_URL',
+  'NATS_TOKEN',
+  'NATS_PASSWORD',
+  'JWT_PUBLIC_KEY',
+];
 
 /** The variables that name such a file. */
 export const SECRET_FILE_VARIABLES = SECRET_VARIABLES.map((name) => `${name}_FILE`);

@@ -29,6 +29,14 @@ describe('secrets in files', () => {
     expect(config.warnings).toEqual([]);
   });
 
+  it('a token, or a password, for NATS may be in a file', () => {
+    const NATS_URL = 'nats://nats:4222';
+    const withToken = loadConfig({ NATS_URL, NATS_TOKEN_FILE: file('s3cret') });
+    expect(withToken.nats).toEqual(loadConfig({ NATS_URL, NATS_TOKEN: 's3cret' }).nats);
+    const withPassword = loadConfig({ NATS_URL, NATS_USER: 'u', NATS_PASSWORD_FILE: file('s3cret') });
+    expect(withPassword.nats).toEqual(loadConfig({ NATS_URL, NATS_USER: 'u', NATS_PASSWORD: 's3cret' }).nats);
+  });
+
   it('a database that is named in a file counts as set in production', () => {
     const DATABASE_URL_FILE = file('postgres://u:s3cret@db/x');
     expect(loadConfig({ NODE_ENV: 'production', DATABASE_URL_FILE }).store.kind).toBe('postgres');
