@@ -125,7 +125,7 @@ describe('the history of the outbox', () => {
     const [size] = await query<{ pages: number }>(
       `SELECT (pg_total_relation_size('outbox_earlier') / 8192)::integer AS pages`,
     );
-    expect(size?.pages).toBeGreaterThan(6000);
+    expect(size?.pages).toBeGreaterThan(5000);
     // What is read is of the catalogue, most of it because the session does so for the first time.
     expect(await buffersOf(PURGE, [isoIn(DAY_MS)])).toBeLessThan(2500);
     expect((await parts()).map(({ begins }) => begins)).toEqual([midnight(1), midnight(2)]);
