@@ -43,7 +43,7 @@ describe('PostgreSQL behind PgBouncer', () => {
         expect(await found(harness, taskId)).toEqual(put.attachment);
         await connection.ping(TIMEOUT_MS);
         const rows = await connection.query("SELECT setting FROM pg_settings WHERE name = 'lock_timeout'");
-        expect(rows).toEqual([{ setting: '2000' }]);
+        expect(rows).toEqual([{ setting: '1500' }]);
       } finally {
         await connection.close();
       }

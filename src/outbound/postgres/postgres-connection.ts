@@ -15,7 +15,7 @@ import { isStale, storeErrorOf } from './postgres-error';
 /** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
 const MAX_WAITING = 2000;
 /** How long a call waits for a session that others use: longer than the server lets any of them wait for a lock. */
-const MAX_WAIT_MS = 2500;
+const MAX_WAIT_MS = 2000;
 /** The jobs of the service itself. */
 const SERVICE = '';
 

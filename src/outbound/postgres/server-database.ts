@@ -14,8 +14,9 @@ const OPENING_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_MS = 10_000;
 const SERVING_LIMITS: SessionLimits = {
   statement_timeout: OPERATION_TIMEOUT_MS,
-  // Shorter than the time limit of any call: the server reports a lock that others hold before the call gives up.
-  lock_timeout: 2000,
+  // With the longest wait for a session, shorter than the time that a call leaves the store: the server reports a lock that
+  // others hold before the call gives up.
+  lock_timeout: 1500,
   idle_in_transaction_session_timeout: 10_000,
   idle_session_timeout: 0,
 };
