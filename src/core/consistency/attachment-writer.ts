@@ -3,7 +3,13 @@ import type { Attachment, AttachmentIdentity, AttachmentRef } from '../domain/at
 import { taskNotFound } from '../domain/task';
 import type { WriteStamp } from '../domain/version';
 import { putChange, type AppliedChange, type AttachmentCache } from '../ports/attachment-cache';
-import type { AttachmentJournal, JournaledWrite, JournalOutcome } from '../ports/attachment-journal';
+import {
+  refOf,
+  versionOf,
+  type AttachmentJournal,
+  type JournaledWrite,
+  type JournalOutcome,
+} from '../ports/attachment-journal';
 import type { AttachmentStore, WriteCondition } from '../ports/attachment-store';
 import type { AttachmentPut, JournaledState } from '../ports/attachment-write';
 import type { Clock } from '../ports/clock';
@@ -105,7 +111,7 @@ export class AttachmentWriter {
     nowMs: number,
     outage: StoreError,
   ): Promise<Exclude<JournalOutcome, { state: 'task-missing' }>> {
-    const ref = 'put' in write ? write.put.attachment : write.deletion;
+    const ref = refOf(write);
     // The cache may not have been told: the write would be acknowledged, and lost when the store is back.
     if (this.acknowledged.of(write).isDeleted(ref.taskId)) throw taskNotFound(ref.taskId);
     let outcome: JournalOutcome;
@@ -118,8 +124,7 @@ export class AttachmentWriter {
     }
     if (outcome.state === 'task-missing') throw taskNotFound(ref.taskId);
     if (outcome.state === 'journaled') {
-      const { version } = 'put' in write ? write.put.attachment : write.deletion.stamp;
-      const change = { version, deleted: !('put' in write), journaled: true };
+      const change = { version: versionOf(write), deleted: !('put' in write), journaled: true };
       this.acknowledged.remember(write, ref, change, outcome.generation);
     }
     return outcome;

@@ -6,6 +6,15 @@ export type JournaledWrite = { readonly organization: string } & (
   { readonly put: AttachmentPut } | { readonly deletion: AttachmentDeletion }
 );
 
+export function refOf(write: JournaledWrite): AttachmentRef {
+  const { taskId, key } = 'put' in write ? write.put.attachment : write.deletion;
+  return { taskId, key };
+}
+
+export function versionOf(write: JournaledWrite): number {
+  return 'put' in write ? write.put.attachment.version : write.deletion.stamp.version;
+}
+
 /** What came of a write that had been acknowledged before. */
 export type DrainOutcome =
   /** The store has it, now or since an earlier drain; a put has this identity. */

@@ -1,12 +1,21 @@
 import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
 import type { CachedAttachment, CachedPage, CachedTask, JournaledChange } from '../../core/ports/attachment-cache';
 import { fieldsOf, fromHash, toHash } from './attachment-hash';
-import type { JournaledReply, PageReply } from './cache-scripts';
+import type { JournaledReply } from './cache-scripts';
 
 type PageEntry = NonNullable<CachedPage['page']>['entries'][number];
 
+/** What every reply about a task begins with. */
+type TaskReply = readonly [
+  floor: string,
+  deleted: '0' | '1',
+  organization: string | null,
+  cursor: string,
+  ...rest: readonly unknown[],
+];
+
 /** `generation` is the generation in which the reply was requested. */
-export function cachedTask([floor, deleted, organization, cursor]: PageReply, generation: number): CachedTask {
+export function cachedTask([floor, deleted, organization, cursor]: TaskReply, generation: number): CachedTask {
   return {
     token: { floor: Number(floor), generation },
     cursor: Number(cursor),
@@ -23,13 +32,14 @@ export interface TaskHead {
 
 /** The first string of read.lua about a task. */
 export function taskHead(packed: string, generation: number): TaskHead {
-  const [floor, deleted, cursor, bytes, organization] = packed.split('\0');
-  const about = {
-    token: { floor: Number(floor), generation },
-    cursor: Number(cursor),
-    organization,
-    deleted: deleted === '1',
-  };
+  const [floor, deleted, cursor, bytes, organization = null] = packed.split('\0') as [
+    string,
+    '0' | '1',
+    string,
+    string,
+    string?,
+  ];
+  const about = cachedTask([floor, deleted, organization, cursor], generation);
   return { about, bytes: Number(bytes) };
 }
 

@@ -1,6 +1,6 @@
 import type { AttachmentRef } from '../../core/domain/attachment';
 import { DOMAIN_EVENT_TYPES, ofStored, type DomainEvent } from '../../core/domain/domain-event';
-import type { JournalEntry, JournaledWrite } from '../../core/ports/attachment-journal';
+import { refOf, type JournalEntry, type JournaledWrite } from '../../core/ports/attachment-journal';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import { fromHash, toHash, type HashFields } from './attachment-hash';
 
@@ -9,15 +9,6 @@ import { fromHash, toHash, type HashFields } from './attachment-hash';
  * that does not know the rest leaves the entry to those that do. Entries without a format are of the first one.
  */
 const FORMAT = 1;
-
-export function refOf(write: JournaledWrite): AttachmentRef {
-  const { taskId, key } = 'put' in write ? write.put.attachment : write.deletion;
-  return { taskId, key };
-}
-
-export function versionOf(write: JournaledWrite): number {
-  return 'put' in write ? write.put.attachment.version : write.deletion.stamp.version;
-}
 
 /** The entry without the op and the replaced id, which the script puts before it. */
 export function toText(write: JournaledWrite): string {

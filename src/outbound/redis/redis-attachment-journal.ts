@@ -4,6 +4,7 @@ import { isoTime } from '../../core/domain/domain-event';
 import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import {
   AttachmentJournal,
+  refOf,
   type JournalEntry,
   type JournalOutcome,
   type SettledEntry,
@@ -12,7 +13,7 @@ import {
 } from '../../core/ports/attachment-journal';
 import { anyAnswers, inTime } from './answers';
 import { scriptArguments } from './cache-replies';
-import { fromText, refOf, toText } from './journal-entry';
+import { fromText, toText } from './journal-entry';
 import { defineJournalScripts, type AppendReply } from './journal-scripts';
 import type { RedisConnection } from './redis-connection';
 import { RedisEpoch } from './redis-epoch';

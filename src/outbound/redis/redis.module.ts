@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import { AttachmentCache } from '../../core/ports/attachment-cache';
-import { AttachmentJournal, type JournalEntry } from '../../core/ports/attachment-journal';
+import { AttachmentJournal, versionOf, type JournalEntry } from '../../core/ports/attachment-journal';
 import { CacheEpoch } from '../../core/ports/cache-epoch';
 import { RedisAttachmentCache } from './redis-attachment-cache';
 import { RedisAttachmentJournal } from './redis-attachment-journal';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection';
 import { RedisEpoch } from './redis-epoch';
-import { versionOf } from './journal-entry';
 import { RedisKeys } from './redis-keys';
 
 const FITNESS_TIMEOUT_MS = 3000;

@@ -1,4 +1,9 @@
-import type { AttachmentJournal, JournalEntry, ReadableEntry } from '../../ports/attachment-journal';
+import {
+  versionOf,
+  type AttachmentJournal,
+  type JournalEntry,
+  type ReadableEntry,
+} from '../../ports/attachment-journal';
 import type { AttachmentStore } from '../../ports/attachment-store';
 import { DrainBatch } from '../../consistency/drain-batch';
 import { groupedBy } from '../../consistency/grouped-by';
@@ -29,7 +34,8 @@ export class DrainJournal {
   /**
    * Takes the oldest entries, many with each call of the store. An entry that the store cannot take for now, because its
    * task is locked, goes behind all others and delays none of them; then the reason is thrown. So does an entry in the
-   * format of a newer version of the service; if nothing else is left, this throws. `more` is false if another replica was faster: to drain the same entries at the same time would only slow it down.
+   * format of a newer version of the service; if nothing else is left, this throws. `more` is false if another replica was
+   * faster: to drain the same entries at the same time would only slow it down.
    */
   async execute(): Promise<{ more: boolean }> {
     const parts = await this.backlog.learnFrom(this.journal.oldest());
@@ -50,10 +56,7 @@ export class DrainJournal {
 
 /** Each part has its oldest entry at its head, unless that had to wait behind others. */
 function lowestVersion(parts: readonly (readonly JournalEntry[])[]): number | undefined {
-  const versions = parts.flatMap(([head]) => {
-    if (!head?.write) return [];
-    return 'put' in head.write ? head.write.put.attachment.version : head.write.deletion.stamp.version;
-  });
+  const versions = parts.flatMap(([head]) => (head?.write ? versionOf(head.write) : []));
   return versions.length > 0 ? Math.min(...versions) : undefined;
 }
 
