@@ -2,12 +2,13 @@ const OUTSIDE = '^(node:|node_modules/)|^[a-z_][a-z_0-9]*(/promises)?$';
 
 /** What a room of `src/inbound` may import of its neighbours: a request goes on from left to right, and never back. */
 const NEIGHBOURS = {
-  auth: ['load'],
-  'json-rpc': ['auth', 'load'],
-  methods: ['auth', 'json-rpc'],
+  load: ['correlation'],
+  auth: ['correlation', 'load'],
+  'json-rpc': ['auth', 'correlation', 'load'],
+  methods: ['auth', 'correlation', 'json-rpc'],
   docs: ['methods'],
-  nats: ['auth', 'health', 'json-rpc', 'load', 'methods'],
-  http: ['auth', 'health', 'json-rpc', 'load', 'methods'],
+  nats: ['auth', 'correlation', 'health', 'json-rpc', 'load', 'methods'],
+  http: ['auth', 'correlation', 'health', 'json-rpc', 'load', 'methods'],
   health: ['background'],
 };
 
@@ -39,6 +40,18 @@ module.exports = {
   allowedSeverity: 'error',
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'opentelemetry-in-its-room-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/outbound/telemetry/' },
+      to: { path: '(^|/)node_modules/@opentelemetry/' },
+    },
+    {
+      name: 'opentelemetry-only-if-asked-for',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/outbound/telemetry/' },
+      to: { path: '^src/outbound/telemetry/', dynamic: false },
+    },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'no-development-package-in-src',

@@ -1,6 +1,7 @@
-// Dependencies that ship only as ES modules are transformed with our own code: Jest runs CommonJS.
+// Dependencies that ship only as ES modules, or that import a module while they run, are transformed with our own code:
+// Jest runs CommonJS.
 const esmOnly =
-  '@nestjs|@electric-sql|file-type|@tokenizer|strtok3|token-types|uint8array-extras|load-esm|lru-cache|fast-check|pure-rand|jose|@open-rpc';
+  '@nestjs|@electric-sql|file-type|@tokenizer|strtok3|token-types|uint8array-extras|load-esm|lru-cache|fast-check|pure-rand|jose|@open-rpc|@opentelemetry/otlp-exporter-base';
 
 /** @type {import('jest').Config} */
 module.exports = {

@@ -3,9 +3,15 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+interface Violation {
+  readonly from: string;
+  readonly to: string;
+  readonly rule: { readonly name: string };
+}
+
 interface CruiseResult {
   readonly modules: readonly { readonly source: string }[];
-  readonly summary: { readonly violations: readonly { readonly from: string; readonly to: string }[] };
+  readonly summary: { readonly violations: readonly Violation[] };
 }
 
 const root = join(__dirname, '..');
@@ -66,10 +72,15 @@ describe('architecture', () => {
       write('src/outbound/redis/connection.ts', 'node:net');
       write('src/outbound/memory/to-sibling.ts', '../redis/connection');
       write('src/outbound/redis/to-inbound.ts', '../../inbound/methods/to-outbound');
+      write('src/outbound/redis/to-telemetry-packages.ts', '@opentelemetry/api');
+      write('src/outbound/telemetry/tracer.ts', 'node:net');
+      write('src/app/to-telemetry-at-every-start.ts', '../outbound/telemetry/tracer');
 
-      const refused = cruise(copy).summary.violations.map(({ from }) => from);
+      const { violations } = cruise(copy).summary;
+      const refused = [...new Set(violations.map(({ from }) => from))];
       expect(refused.sort()).toEqual([
         'src/app/to-command.ts',
+        'src/app/to-telemetry-at-every-start.ts',
         'src/core/consistency/to-use-case.ts',
         'src/core/domain/to-nest.ts',
         'src/core/domain/to-port.ts',
@@ -79,7 +90,11 @@ describe('architecture', () => {
         'src/main.ts',
         'src/outbound/memory/to-sibling.ts',
         'src/outbound/redis/to-inbound.ts',
+        'src/outbound/redis/to-telemetry-packages.ts',
       ]);
+      const byRule = (rule: string) => violations.filter((one) => one.rule.name === rule).map(({ from }) => from);
+      expect(byRule('opentelemetry-in-its-room-only')).toEqual(['src/outbound/redis/to-telemetry-packages.ts']);
+      expect(byRule('opentelemetry-only-if-asked-for')).toEqual(['src/app/to-telemetry-at-every-start.ts']);
     } finally {
       rmSync(copy, { recursive: true });
     }

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { Registry } from 'prom-client';
+import { Tracing } from '../core/ports/tracing';
 import { PublishEvents } from '../core/use-cases/events/publish-events';
 import { ContinueDeletions } from '../core/use-cases/upkeep/continue-deletions';
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
@@ -18,6 +19,7 @@ import type { FrontDoorOptions } from '../inbound/http/front-door';
 import { HttpModule } from '../inbound/http/http.module';
 import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
 import { CallDurations } from '../inbound/json-rpc/call-durations';
+import { CallLog } from '../inbound/json-rpc/call-log';
 import { LoadShedder } from '../inbound/load/load-shedder';
 import { MethodsModule } from '../inbound/methods/methods.module';
 import { RateLimitRules } from '../inbound/methods/rate-limit-rules';
@@ -34,6 +36,7 @@ import { isLoopback } from './access-config';
 import type { Config } from './config';
 import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
+import { openTracing } from './open-tracing';
 import { packageVersion } from './package-version';
 import { ReplicaMetrics } from './replica-metrics';
 import { Shutdown } from './shutdown';
@@ -51,7 +54,8 @@ export class AppModule {
     const maxReplyBytes = Math.min(config.maxReplyBytes, load.bytes.maxReplyBytes);
     const { perMinute, perMethod } = config.rateLimits;
     const authenticator = { provide: Authenticator, useFactory: openAuthenticator(config), inject: [Registry] };
-    const shared = [{ provide: LoadShedder, useValue: load }, ...sharedProviders(config), authenticator];
+    const tracing = { provide: Tracing, useValue: await openTracing(config) };
+    const shared = [{ provide: LoadShedder, useValue: load }, tracing, ...sharedProviders(config), authenticator];
     return {
       module: AppModule,
       global: true,
@@ -72,7 +76,8 @@ export class AppModule {
 /** What several rooms use. */
 function sharedProviders(config: Config): Provider[] {
   return [
-    wire(CallDurations, Registry),
+    { provide: CallLog, useValue: new CallLog() },
+    wire(CallDurations, Registry, CallLog),
     wire(
       BackgroundJobs,
       DrainJournal,

@@ -6,12 +6,14 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { httpServerOptions } from '../inbound/http/http-server-options';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
+import { CallLog } from '../inbound/json-rpc/call-log';
 import { rpcMethod } from '../inbound/methods/rpc-method';
 import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
 import { holdsCredentials, holdsNkey } from '../outbound/nats/credentials-file';
 import { AppModule } from './app.module';
 import { causeOf } from './cause-of';
 import { loadConfig, type Config } from './config';
+import type { DebugSignal } from './debug-signal';
 import { descriptorShortage } from './descriptor-shortage';
 import { ConfigError } from './environment';
 import { JsonLogger } from './json-logger';
@@ -25,7 +27,7 @@ import type { StopSignals } from './stop-signals';
  * Serves until a signal ends the process; one that has come before is enough. Throws `ConfigError` before anything is
  * logged.
  */
-export async function serve(signals: StopSignals): Promise<void> {
+export async function serve(signals: StopSignals, debugSignal: DebugSignal): Promise<void> {
   const config = loadConfig();
   await refuseUnusable(config);
   if (signals.isStopRequested) return;
@@ -38,6 +40,8 @@ export async function serve(signals: StopSignals): Promise<void> {
   if (shortage !== undefined) logger.warn(shortage, 'main');
 
   const app = await createApplication(config, logger);
+  const callLog = app.get(CallLog);
+  debugSignal.govern(logger, (level) => (callLog.logsCalls = level === 'debug' || level === 'trace'));
   app.get(Shutdown).onSignal(signals, app);
   // No transport may take a request before guards and pipes are initialised.
   await app.init();

@@ -8,6 +8,7 @@ import { ConfigError, Environment, named, quote, type ServerAddress, type Variab
 import { natsConfig, type NatsConfig } from './nats-config';
 import { redisConfig, type RedisConfig } from './redis-config';
 import { SECRET_FILE_VARIABLES, withSecretFiles } from './secret-files';
+import { tracingConfig, type TracingConfig } from './tracing-config';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -34,6 +35,8 @@ export interface Config extends AccessConfig {
   readonly redis?: RedisConfig;
   /** Undefined: no requests over NATS, and events stay in this process. */
   readonly nats?: NatsConfig;
+  /** Undefined: no traces. */
+  readonly tracing?: TracingConfig;
   readonly maxConnectionsPerPeer: number;
   readonly rateLimits: RateLimitConfig;
   /** Addresses and CIDR ranges of proxies; only these are believed about the origin of a request. */
@@ -90,6 +93,7 @@ export function loadConfig(variables: Variables = process.env): Config {
     shutdownDelayMs: env.integer('SHUTDOWN_DELAY_MS', { min: 0, max: 600_000, otherwise: 0 }),
     redis: redisConfig(env),
     nats: natsConfig(env),
+    tracing: tracingConfig(env),
     maxConnectionsPerPeer: env.integer('MAX_CONNECTIONS_PER_PEER', { min: 1, max: 1_000_000, otherwise: 1000 }),
     rateLimits: rateLimits(env),
     trustedProxies: trustedProxies(env),

@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import pino from 'pino';
+import type { CallIds } from '../inbound/correlation/call-ids';
 import type { LogLevel } from './config';
 
 /** Where Nest says which modules, routes and transports it has set up: news to developers of the service only. */
@@ -20,14 +21,23 @@ export class JsonLogger implements LoggerService {
     this.pino = pino({ level, base: { instanceId }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   }
 
+  get level(): LogLevel {
+    return this.pino.level as LogLevel;
+  }
+
+  set level(level: LogLevel) {
+    this.pino.level = level;
+  }
+
   log(message: unknown, ...rest: unknown[]): void {
     if (NEST_CONTEXTS.includes(rest.at(-1))) this.debug(message, ...rest);
     else this.pino.info(fields(rest), text(message));
   }
 
-  /** Nest passes a stack, then the context, behind the message. */
+  /** Nest passes a stack, then the context, behind the message; the ids of a call may come between these. */
   error(message: unknown, ...rest: unknown[]): void {
-    const stack = message instanceof Error ? message.stack : rest.length > 1 ? rest[0] : undefined;
+    const stack =
+      message instanceof Error ? message.stack : rest.length > 1 && !isCallIds(rest[0]) ? rest[0] : undefined;
     this.pino.error({ ...fields(rest), stack }, text(message));
   }
 
@@ -44,8 +54,13 @@ export class JsonLogger implements LoggerService {
   }
 }
 
-function fields(rest: readonly unknown[]): { context?: unknown } {
-  return { context: rest.at(-1) };
+function fields(rest: readonly unknown[]): { context?: unknown; traceId?: string; requestId?: string } {
+  const { traceId, requestId } = rest.find(isCallIds) ?? {};
+  return { context: rest.at(-1), traceId, requestId };
+}
+
+function isCallIds(given: unknown): given is CallIds {
+  return typeof given === 'object' && given !== null && 'requestId' in given;
 }
 
 function text(message: unknown): string {

@@ -20,7 +20,7 @@ export function openAuthenticator(config: Config): (registry: Registry) => Authe
   if (accessTokens && !accessTokens.audience)
     logger.warn('JWT_AUDIENCE is not set: tokens for every audience are accepted');
   const means = { apiKeys, accessTokens: accessTokens && new AccessTokens(accessTokens) };
-  const log = new BoundedLog((line) => logger.warn(line));
+  const log = new BoundedLog((line, ids) => logger.warn(line, ids));
   return (registry) => new Authenticator(means, instanceId, new AuthenticationFailures(registry, log).add);
 }
 

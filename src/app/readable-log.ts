@@ -5,6 +5,8 @@ interface LogLine {
   readonly time: string;
   readonly context?: string;
   readonly msg: string;
+  readonly traceId?: string;
+  readonly requestId?: string;
   readonly stack?: string;
 }
 
@@ -17,10 +19,15 @@ export class ReadableLog implements pino.DestinationStream {
   }
 }
 
-function readable({ level, time, context, msg, stack }: LogLine): string {
+function readable({ level, time, context, msg, stack, ...ids }: LogLine): string {
   const about = context === undefined || context === 'main' ? '' : `${context}: `;
-  const text = `${timeOfDay(time)} ${pino.levels.labels[level] ?? level} ${about}${msg}`;
+  const text = `${timeOfDay(time)} ${pino.levels.labels[level] ?? level} ${about}${msg}${namesOf(ids)}`;
   return stack === undefined ? text : `${text}\n${stack}`;
+}
+
+function namesOf({ traceId, requestId }: Pick<LogLine, 'traceId' | 'requestId'>): string {
+  if (requestId === undefined) return '';
+  return traceId === undefined ? ` [request ${requestId}]` : ` [request ${requestId}, trace ${traceId}]`;
 }
 
 /** By the clock of the terminal's reader. */

@@ -10,6 +10,7 @@ const SECRET_VARIABLES = [
   'NATS_TOKEN',
   'NATS_PASSWORD',
   'JWT_PUBLIC_KEY',
+  'OTEL_EXPORTER_OTLP_HEADERS',
 ];
 
 /** The variables that name such a file. */

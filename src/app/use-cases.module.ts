@@ -12,6 +12,7 @@ import { Metrics } from '../core/ports/metrics';
 import { Outbox } from '../core/ports/outbox';
 import { StoreServer } from '../core/ports/store-server';
 import { TaskStore } from '../core/ports/task-store';
+import { Tracing } from '../core/ports/tracing';
 import { Breakers } from '../outbound/breakers/breakers';
 import { BreakersModule } from '../outbound/breakers/breakers.module';
 import type { Database } from '../outbound/postgres/database';
@@ -58,12 +59,12 @@ function useCases(config: Config): FactoryProvider<UseCases> {
   const names = Object.keys(PORT_TOKENS);
   return {
     provide: UseCases,
-    useFactory: (breakers: Breakers, ...adapters: unknown[]) => {
+    useFactory: (breakers: Breakers, tracing: Tracing, ...adapters: unknown[]) => {
       const ports = Object.fromEntries(names.map((name, i) => [name, adapters[i]])) as unknown as Ports;
       const state = newReplicaState(ports, reportStanding);
-      return composeUseCases(ports, { withBreaker: breakersOf(config, breakers), state });
+      return composeUseCases(ports, { withBreaker: breakersOf(config, breakers), state, tracing });
     },
-    inject: [Breakers, ...Object.values(PORT_TOKENS)],
+    inject: [Breakers, Tracing, ...Object.values(PORT_TOKENS)],
   };
 }
 

@@ -2,6 +2,7 @@ import type { AttachmentCache } from '../core/ports/attachment-cache';
 import type { AttachmentStore } from '../core/ports/attachment-store';
 import type { StoreError } from '../core/ports/store-error';
 import type { TaskStore } from '../core/ports/task-store';
+import { TRACING_OFF, type Tracing } from '../core/ports/tracing';
 import { AttachmentFactory } from '../core/consistency/attachment-factory';
 import { AttachmentLookup } from '../core/consistency/attachment-lookup';
 import { AttachmentRemover } from '../core/consistency/attachment-remover';
@@ -102,9 +103,9 @@ const WITHOUT_BREAKER: WithBreaker = (_store, _method, port) => port;
 /** Each method of the API has breakers of its own; what goes on in the background has none. */
 export function composeUseCases(
   ports: Ports,
-  { withBreaker = WITHOUT_BREAKER, state = newReplicaState(ports) } = {},
+  { withBreaker = WITHOUT_BREAKER, state = newReplicaState(ports), tracing = TRACING_OFF } = {},
 ): UseCases {
-  const composition = new Composition(ports, withBreaker, state);
+  const composition = new Composition(ports, withBreaker, state, tracing);
   return { ...attachmentUseCases(composition), ...taskUseCases(composition), ...backgroundUseCases(composition) };
 }
 
@@ -116,6 +117,7 @@ class Composition {
     readonly ports: Ports,
     private readonly withBreaker: WithBreaker,
     readonly state: ReplicaState,
+    readonly tracing: Tracing,
   ) {
     this.factory = new AttachmentFactory(ports.ids, ports.settings);
   }
@@ -199,7 +201,7 @@ function taskUseCases(composition: Composition) {
 }
 
 function backgroundUseCases(composition: Composition) {
-  const { ports, state, factory } = composition;
+  const { ports, state, factory, tracing } = composition;
   const { store, tasks, cache, journal, expired, outbox, bus, clock, ids, metrics, settings } = ports;
   const { trust, acknowledged, backlog, epochs } = state;
   const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged, backlog);
@@ -208,7 +210,7 @@ function backgroundUseCases(composition: Composition) {
   return {
     publishEvents: new PublishEvents(outbox, bus, metrics),
     followEvents: new FollowEvents(outbox),
-    drainJournal: new DrainJournal(journal, store, backlog),
+    drainJournal: new DrainJournal(journal, store, backlog, tracing),
     projectChanges: new ProjectChanges(cache, outbox, trust, epochs, clock, settings),
     sweepExpired: new SweepExpired(expired, cache, clock),
     continueDeletions: new ContinueDeletions(tasks, composition.treeRemover(tasks, cache)),

@@ -4,6 +4,7 @@ import { refName, type AttachmentRef } from '../../src/core/domain/attachment';
 import { attachmentCreated, ofStored } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
 import type { JournalEntry, JournaledWrite } from '../../src/core/ports/attachment-journal';
+import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
 import { NoAttachmentJournal } from '../../src/outbound/memory/no-attachment-journal';
@@ -486,6 +487,20 @@ describe.each([
         write: task.putOf(put),
         generation: harness.epoch.generation,
       });
+    });
+
+    it('keep the trace of the call; one that is not valid, and members that are not known, are ignored', async () => {
+      const put = task.putOf(task.sample('traced', floor + 2)) as JournaledWrite & { readonly put: AttachmentPut };
+      const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'vendor=value' };
+      const traced = { ...put, put: { ...put.put, event: { ...put.put.event, trace } } };
+      await task.append(traced);
+      expect((await task.head()).write).toEqual(traced);
+      const text = (await harness.client.lindex(journalName(), 0)) as string;
+      const others = ['"garbage"', '{"traceparent":"garbage"}', '{"tracestate":"vendor=value"}', 'null,"unheard":[1]'];
+      for (const other of others) {
+        await harness.client.lset(journalName(), 0, text.replace(JSON.stringify(trace), other));
+        expect((await task.head()).write).toEqual(put);
+      }
     });
 
     it('are five hundred at most', async () => {

@@ -50,6 +50,29 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     return put.event;
   }
 
+  it('keeps the trace of the call beside the event, which is announced without it', async () => {
+    const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'vendor=a "quoted" value' };
+    const { taskId, event } = await newTask();
+    const from = await position();
+    const put = aPut({ taskId, key: 'a' });
+    const overwrite = aPut({ taskId, key: 'a' }, { version: 1002 });
+    for (const one of [put, overwrite]) {
+      const traced = { ...one, event: { ...one.event, trace } };
+      await harness.attachments.put(traced, organization, undefined, NOW_MS, TIMEOUT_MS);
+    }
+    const untraced = await newAttachment(taskId, 'b');
+    const drained = aPut({ taskId, key: 'c' });
+    await drainOne(harness, { organization, put: { ...drained, event: { ...drained.event, trace } } });
+
+    const waiting = await unpublished();
+    expect(waiting.map((one) => one.trace)).toEqual([undefined, trace, trace, undefined, trace]);
+    expect(waiting.map((one) => 'trace' in one.event)).toEqual(Array(5).fill(false));
+    const ids = [event, put.event, overwrite.event, untraced, drained.event].map(({ metadata }) => metadata.eventId);
+    expect(waiting.map((one) => one.event.metadata.eventId)).toEqual(ids);
+    expect(waiting[1]?.event).toEqual(put.event);
+    expect(await eventsAfter(from)).toEqual(waiting.slice(1).map((one) => one.event));
+  });
+
   it('returns unpublished events in the order of the changes until they are marked', async () => {
     const { taskId, event } = await newTask();
     const events = [event, await newAttachment(taskId, 'a'), await newAttachment(taskId, 'b')];

@@ -1,6 +1,7 @@
 import type { Attachment, AttachmentRef, ExpiredAttachment } from './attachment';
 import type { Caller } from './caller';
 import type { Task } from './task';
+import type { TraceContext } from './trace-context';
 import { expiryStamp, type WriteStamp } from './version';
 
 export const DOMAIN_EVENT_TYPES = [
@@ -22,11 +23,17 @@ export interface DomainEvent {
   readonly metadata: Readonly<Record<string, unknown>> & { readonly eventId: string };
   /** Milliseconds since the epoch. */
   readonly timestamp: number;
+  /** Of the call that made the change. It is no part of what is announced: the store keeps it beside the event. */
+  readonly trace?: TraceContext;
 }
 
-/** With the id of the credential that has caused it: two callers may have the same name. */
-export function causedBy(event: DomainEvent, { credentialId }: Pick<Caller, 'credentialId'>): DomainEvent {
-  return credentialId === undefined ? event : { ...event, metadata: { ...event.metadata, credentialId } };
+/** With the id of the credential that has caused it: two callers may have the same name. And with the trace of the call. */
+export function causedBy(
+  event: DomainEvent,
+  { credentialId, trace }: Pick<Caller, 'credentialId' | 'trace'>,
+): DomainEvent {
+  const caused = credentialId === undefined ? event : { ...event, metadata: { ...event.metadata, credentialId } };
+  return trace ? { ...caused, trace } : caused;
 }
 
 /** As if the key were new: if the store finds an older attachment there, it corrects the event with `ofStored`. */

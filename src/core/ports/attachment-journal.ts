@@ -1,4 +1,5 @@
 import type { AttachmentIdentity, AttachmentRef } from '../domain/attachment';
+import type { DomainEvent } from '../domain/domain-event';
 import type { AttachmentDeletion, AttachmentPut } from './attachment-write';
 
 /** A write that was acknowledged while the store was unavailable. */
@@ -13,6 +14,11 @@ export function refOf(write: JournaledWrite): AttachmentRef {
 
 export function versionOf(write: JournaledWrite): number {
   return 'put' in write ? write.put.attachment.version : write.deletion.stamp.version;
+}
+
+/** What is announced of the write once the store has it. */
+export function eventOf(write: JournaledWrite): DomainEvent {
+  return 'put' in write ? write.put.event : write.deletion.event;
 }
 
 /** What came of a write that had been acknowledged before. */

@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../domain/domain-event';
+import type { TraceContext } from '../domain/trace-context';
 import type { StoreIdentity } from './store-identity';
 
 /** How long published events and tombstones are kept: longer than any absence of Redis or of a reader of events. */
@@ -12,6 +13,8 @@ export interface OutboxEvent {
   readonly seq: number;
   readonly taskId: string;
   readonly event: DomainEvent;
+  /** That of the event when it was recorded, if it had one. */
+  readonly trace?: TraceContext;
 }
 
 /** A change that the cache must be told of. */

@@ -1,4 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
+import type { CallIds } from '../correlation/call-ids';
 import type { BoundedLog } from '../load/bounded-log';
 import type { AuthenticationFailure, FailureReason } from './credential';
 
@@ -27,8 +28,8 @@ export class AuthenticationFailures {
     for (const reason of Object.keys(REASONS)) this.counter.inc({ reason }, 0);
   }
 
-  readonly add = ({ reason }: AuthenticationFailure, peer: string): void => {
+  readonly add = ({ reason }: AuthenticationFailure, peer: string, ids?: CallIds): void => {
     this.counter.inc({ reason });
-    this.log.add(`authentication failed: ${REASONS[reason]}, from ${peer}`);
+    this.log.add(`authentication failed: ${REASONS[reason]}, from ${peer}`, ids);
   };
 }

@@ -1,3 +1,4 @@
+import type { CallIds } from '../correlation/call-ids';
 import type { AccessTokens } from './access-tokens';
 import type { ApiKeys } from './api-keys';
 import { AuthenticationFailure, type Identity } from './credential';
@@ -21,7 +22,7 @@ export class Authenticator {
     private readonly means: AuthenticationMeans,
     /** While authentication is off, the name of a caller that gives none. */
     private readonly instanceId: string,
-    private readonly onFailure: (failure: AuthenticationFailure, peer: string) => void = () => undefined,
+    private readonly onFailure: (failure: AuthenticationFailure, peer: string, ids?: CallIds) => void = () => undefined,
   ) {}
 
   get isOff(): boolean {
@@ -29,13 +30,13 @@ export class Authenticator {
   }
 
   /**
-   * `peer` names the sender in the log if it proves nothing. Never rejects. If an `x-api-key` is sent, it alone decides: a
+   * `peer` and `ids` name the sender and the message in the log if it proves nothing. Never rejects. If an `x-api-key` is sent, it alone decides: a
    * token does not make up for a wrong key.
    */
-  async identify(readHeader: ReadHeader, peer: string): Promise<Identity> {
+  async identify(readHeader: ReadHeader, peer: string, ids?: CallIds): Promise<Identity> {
     if (this.isOff) return this.unauthenticated(readHeader('x-instance-id'));
     const identity = await this.proven(readHeader('x-api-key'), readHeader('authorization'));
-    if (identity instanceof AuthenticationFailure) this.onFailure(identity, peer);
+    if (identity instanceof AuthenticationFailure) this.onFailure(identity, peer, ids);
     return identity;
   }
 

@@ -15,6 +15,7 @@ import { FairShare } from '../load/fair-share';
 import { RateLimitGuard } from '../methods/rate-limit.guard';
 import { RoleGuard } from '../methods/role.guard';
 import { EVENT_STREAM, EventStream } from './event-stream';
+import { idsOf } from './http-origin';
 import { untilRevoked } from './until-revoked';
 import { CallName, HttpCall, HttpCallGuard } from './http-call.guard';
 import { RestErrorFilter } from './rest-error.filter';
@@ -95,7 +96,7 @@ export class EventsController implements OnModuleDestroy {
         if (!page.more) await sleep(POLL_MS, undefined, { signal });
       }
     } catch (error) {
-      if (!isAbort(error)) this.logger.error(error);
+      if (!isAbort(error)) this.logger.error(error, idsOf(request));
       if (this.shutdown.signal.aborted || over.signal.aborted) stream.end();
       else response.destroy();
     }

@@ -1,7 +1,11 @@
 import { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { CallIds } from '../correlation/call-ids';
+import { REQUEST_ID_HEADER, requestIdOf } from '../correlation/request-id';
 import { errorReply } from '../json-rpc/json-rpc';
+import type { JsonRpcError } from '../json-rpc/json-rpc-error';
 import { ConnectionsPerPeer } from './connections-per-peer';
+import { idsOf } from './http-origin';
 import { forbiddenOrigin, NO_HOST, TWO_HOSTS, type HttpRefusal } from './http-refusal';
 import { WebPages, type WebPageRules } from './web-pages';
 
@@ -21,7 +25,10 @@ export class FrontDoor {
   private readonly pages: WebPages;
   private readonly connections: ConnectionsPerPeer;
 
-  constructor(options: FrontDoorOptions) {
+  constructor(
+    options: FrontDoorOptions,
+    private readonly onRefusal: (error: JsonRpcError, ids: CallIds) => void = () => undefined,
+  ) {
     this.pages = new WebPages(options);
     this.connections = new ConnectionsPerPeer(options.maxConnectionsPerPeer, options.trustedProxies);
   }
@@ -29,8 +36,9 @@ export class FrontDoor {
   install(fastify: FastifyInstance): void {
     this.connections.watch(fastify.server);
     // Node's own refusal would lack the headers of every reply.
-    fastify.server.on('checkExpectation', (_request, response) => {
-      response.writeHead(417, { ...SAFE_HEADERS, connection: 'close' }).end();
+    fastify.server.on('checkExpectation', ({ headers }, response) => {
+      const requestId = requestIdOf(headers[REQUEST_ID_HEADER]);
+      response.writeHead(417, { ...SAFE_HEADERS, [REQUEST_ID_HEADER]: requestId, connection: 'close' }).end();
     });
     fastify.addHook('onRequest', (request, reply, next) => {
       if (this.admits(request, reply)) next();
@@ -43,17 +51,29 @@ export class FrontDoor {
   }
 
   /** Otherwise the reply has been sent. */
-  private admits({ method, headers, raw, url }: FastifyRequest, reply: FastifyReply): boolean {
-    reply.headers(SAFE_HEADERS);
+  private admits(request: FastifyRequest, reply: FastifyReply): boolean {
+    const { method, headers, raw } = request;
+    reply.headers(SAFE_HEADERS).header(REQUEST_ID_HEADER, request.id);
     const shared = this.pages.headers(headers.origin);
     if (shared) reply.headers(shared);
-    if (hasTwoHosts(raw.rawHeaders)) return refuse(reply, url, TWO_HOSTS);
-    if (headers.host === undefined && raw.httpVersion === '1.1') return refuse(reply, url, NO_HOST);
+    if (hasTwoHosts(raw.rawHeaders)) return this.refuse(request, reply, TWO_HOSTS);
+    if (headers.host === undefined && raw.httpVersion === '1.1') return this.refuse(request, reply, NO_HOST);
     const problem = this.pages.refusal(method, headers);
-    if (problem !== undefined) return refuse(reply, url, forbiddenOrigin(problem));
+    if (problem !== undefined) return this.refuse(request, reply, forbiddenOrigin(problem));
     const preflight = this.pages.preflight(method, headers);
     if (!preflight) return true;
     void reply.code(204).headers(preflight).send();
+    return false;
+  }
+
+  private refuse(request: FastifyRequest, reply: FastifyReply, { status, error }: HttpRefusal): false {
+    this.onRefusal(error, idsOf(request));
+    const { url } = request;
+    const isRpc = url === '/rpc' || url.startsWith('/rpc?');
+    const { reason } = error.data as unknown as { readonly reason: string };
+    const detail = `${error.message}: ${reason}`;
+    const body = isRpc ? errorReply(error, 'null') : JSON.stringify({ detail });
+    void reply.code(status).type('application/json; charset=utf-8').send(body);
     return false;
   }
 }
@@ -74,13 +94,4 @@ function hasTwoHosts(rawHeaders: readonly string[]): boolean {
     if (name.length === 4 && name.toLowerCase() === 'host') count += 1;
   }
   return count > 1;
-}
-
-function refuse(reply: FastifyReply, url: string, { status, error }: HttpRefusal): false {
-  const isRpc = url === '/rpc' || url.startsWith('/rpc?');
-  const { reason } = error.data as unknown as { readonly reason: string };
-  const detail = `${error.message}: ${reason}`;
-  const body = isRpc ? errorReply(error, 'null') : JSON.stringify({ detail });
-  void reply.code(status).type('application/json; charset=utf-8').send(body);
-  return false;
 }

@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
+import { callIds, type CallIds } from '../correlation/call-ids';
 import type { CallOrigin } from '../json-rpc/call-context';
+import { traceOf } from './http-span';
 import { peerNetwork } from './peer-network';
 
 /** Never rejects. */
@@ -11,8 +13,14 @@ export async function httpOrigin(
 ): Promise<CallOrigin> {
   const { headers } = request;
   const peer = peerNetwork(request);
-  const identity = await authenticator.identify((name) => utf8(headers[name]), peer);
-  return { transport: 'http', identity, peer, onRateLimit };
+  const ids = idsOf(request);
+  const identity = await authenticator.identify((name) => utf8(headers[name]), peer, ids);
+  return { transport: 'http', identity, peer, ids, onRateLimit };
+}
+
+export function idsOf(request: FastifyRequest): CallIds {
+  const { traceparent } = traceOf(request) ?? request.headers;
+  return callIds(request.id, traceparent);
 }
 
 /** Node decodes header values as Latin-1, but clients send UTF-8. */

@@ -1,6 +1,7 @@
 import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyHttpOptions } from 'fastify';
+import { REQUEST_ID_HEADER, requestIdOf } from '../correlation/request-id';
 import { SAFE_HEADERS } from './front-door';
 import { addressRanges } from './peer-network';
 import { refuseUndecodableUrl } from './refuse-undecodable-url';
@@ -22,6 +23,7 @@ export function httpServerOptions(
       // Such a request is refused by the front door, with the headers of every reply.
       requireHostHeader: false,
     },
+    genReqId: ({ headers }) => requestIdOf(headers[REQUEST_ID_HEADER]),
     frameworkErrors: refuseUndecodableUrl,
     // Fastify's own refusal would not have the form of the protocol.
     return503OnClosing: false,

@@ -3,9 +3,12 @@ import { Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
+import { Tracing } from '../../core/ports/tracing';
 import { HealthModule } from '../health/health.module';
+import { CallDurations } from '../json-rpc/call-durations';
 import { EventsController } from './events.controller';
 import { FrontDoor, type FrontDoorOptions } from './front-door';
+import { traceRequests } from './http-span';
 import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from './json-rpc-http.strategy';
 import { TasksController } from './tasks.controller';
 
@@ -14,13 +17,14 @@ const MAX_UNREAD_BYTES = 64 * 1024;
 
 /**
  * `POST /rpc`, and every other endpoint that callers use. The application provides, globally, the use cases,
- * `Authenticator`, `LoadShedder` and `CallDurations`, and hands the strategy to `connectMicroservice`.
+ * `Authenticator`, `LoadShedder`, `CallDurations` and `Tracing`, and hands the strategy to `connectMicroservice`.
  */
 @Module({})
 export class HttpModule implements OnModuleInit {
   constructor(
     private readonly adapterHost: HttpAdapterHost<FastifyAdapter>,
     private readonly frontDoor: FrontDoor,
+    private readonly tracing: Tracing,
   ) {}
 
   static register(options: JsonRpcHttpOptions, frontDoor: FrontDoorOptions): DynamicModule {
@@ -31,7 +35,12 @@ export class HttpModule implements OnModuleInit {
       providers: [
         JsonRpcHttpStrategy,
         { provide: JsonRpcHttpOptions, useValue: options },
-        { provide: FrontDoor, useValue: new FrontDoor(frontDoor) },
+        {
+          provide: FrontDoor,
+          useFactory: (durations: CallDurations) =>
+            new FrontDoor(frontDoor, (error, ids) => durations.rejected(error, ids)),
+          inject: [CallDurations],
+        },
       ],
       exports: [JsonRpcHttpStrategy],
     };
@@ -40,6 +49,7 @@ export class HttpModule implements OnModuleInit {
   /** Clients announce a content type, or send a body, with every verb: no endpoint but `POST /rpc` reads either. */
   onModuleInit(): void {
     const fastify = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    if (this.tracing.isOn) traceRequests(fastify, this.tracing);
     this.frontDoor.install(fastify);
     fastify.removeAllContentTypeParsers();
     fastify.addContentTypeParser('*', (_request, body, parsed) => {

@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Tracing } from '../../core/ports/tracing';
 import { Authenticator } from '../auth/authenticator';
 import { AuthenticationFailure } from '../auth/credential';
 import { Lifecycle } from '../health/lifecycle';
@@ -16,7 +17,7 @@ import type { Call } from '../json-rpc/read-call';
 import { RawParams } from '../json-rpc/raw-params';
 import { LoadShedder } from '../load/load-shedder';
 import { knownErrorOf } from '../methods/error-table';
-import { httpOrigin } from './http-origin';
+import { httpOrigin, idsOf } from './http-origin';
 import {
   METHOD_NOT_ALLOWED,
   OVERLOADED,
@@ -60,8 +61,9 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     private readonly lifecycle: Lifecycle,
     private readonly load: LoadShedder,
     private readonly durations: CallDurations,
+    tracing: Tracing,
   ) {
-    super(load, durations, options.maxReplyBytes);
+    super(load, durations, options.maxReplyBytes, tracing);
   }
 
   /** Undefined while messages are taken on. */
@@ -83,7 +85,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     const { origin, limits, sent } = this.identified.get(request) ?? (await this.identify(request, reply));
     const share = shareOf(origin);
     if (this.load.isOverloadedFor(share)) {
-      this.durations.rejected(OVERLOADED.error);
+      this.durations.rejected(OVERLOADED.error, origin.ids);
       throw OVERLOADED.error;
     }
     const answering = answer(origin);
@@ -124,7 +126,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     });
     scope.setErrorHandler((error: Error, request, reply) => {
       if (!(error instanceof BodyError))
-        return this.refuse(reply, { status: 500, error: unexpected(error, this.logger) });
+        return this.refuse(reply, { status: 500, error: unexpected(error, this.logger, idsOf(request)) });
       // Fastify would close the connection, and a client that is still sending might never read why.
       if (error.problem !== 'broken off') reply.removeHeader('connection');
       if (error.problem === 'no room') return this.refuse(reply, OVERLOADED);
@@ -182,7 +184,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   }
 
   private refuse(reply: FastifyReply, { status, error, headers = {} }: HttpRefusal): FastifyReply {
-    this.durations.rejected(error);
+    this.durations.rejected(error, idsOf(reply.request));
     return reply.code(status).headers(headers).type(JSON_UTF_8).send(errorReply(error, 'null'));
   }
 }

@@ -11,12 +11,13 @@ export interface WebPageRules {
 
 const PORT = /:\d*$/;
 const SHARED_HEADERS = {
-  'access-control-expose-headers': 'retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset',
+  'access-control-expose-headers':
+    'retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id',
 };
 const PREFLIGHT_HEADERS = {
   'access-control-allow-methods': 'GET, POST, DELETE',
   'access-control-allow-headers':
-    'authorization, content-type, last-event-id, traceparent, tracestate, x-api-key, x-instance-id',
+    'authorization, content-type, last-event-id, traceparent, tracestate, x-api-key, x-instance-id, x-request-id',
   'access-control-max-age': '600',
 };
 

@@ -1,6 +1,8 @@
 import type { Caller } from '../../core/domain/caller';
+import type { TraceContext } from '../../core/domain/trace-context';
 import type { Room } from '../../core/ports/room';
 import { AuthenticationFailure, type Credential, type Identity } from '../auth/credential';
+import type { CallIds } from '../correlation/call-ids';
 import type { Reservation } from '../load/byte-budget';
 
 export type Transport = 'http' | 'nats';
@@ -11,6 +13,9 @@ export interface CallOrigin {
   readonly identity: Identity;
   /** Tells apart callers without a credential. */
   readonly peer: string;
+  readonly ids: CallIds;
+  /** What the message, or the call, is part of. Undefined unless traces are recorded. */
+  readonly trace?: TraceContext;
   /** What the message holds in memory, until its reply has been sent; undefined for one that carries little. */
   readonly reservation?: Reservation;
   /** Is called for every limited call. */
@@ -54,13 +59,18 @@ export class CallContext {
     return identity;
   }
 
+  get ids(): CallIds {
+    return this.origin.ids;
+  }
+
   get share(): string {
     return shareOf(this.origin);
   }
 
   get caller(): Caller {
     const { id, caller } = this.credential;
-    return { ...caller, credentialId: id };
+    const { trace } = this.origin;
+    return trace ? { ...caller, credentialId: id, trace } : { ...caller, credentialId: id };
   }
 
   /** Tells callers apart, in the same way on all replicas. */

@@ -1,5 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { CallIds } from '../correlation/call-ids';
 import type { Transport } from './call-context';
+import { CallLog } from './call-log';
 import {
   FORBIDDEN,
   INTERNAL_ERROR,
@@ -35,7 +37,10 @@ export class CallDurations {
   private readonly degraded: Counter<'method'>;
   private readonly rejections: Counter<'reason'>;
 
-  constructor(registry: Registry) {
+  constructor(
+    registry: Registry,
+    private readonly log = new CallLog(),
+  ) {
     const registers = [registry];
     this.histogram = new Histogram({
       name: 'dossier_request_duration_seconds',
@@ -62,14 +67,14 @@ export class CallDurations {
   }
 
   /** An unknown method has no name here: a name that a caller made up must not become a label. */
-  start(method = 'unknown', transport: Transport): (error?: JsonRpcError) => void {
+  start(method = 'unknown', transport: Transport, ids?: CallIds): (error?: JsonRpcError) => void {
     const startedAtMs = performance.now();
     return (error) => {
-      if (REJECTIONS.includes(error?.data?.code) && error) this.rejected(error);
-      this.histogram.observe(
-        { method, transport, outcome: outcomeOf(error) },
-        (performance.now() - startedAtMs) / 1000,
-      );
+      if (REJECTIONS.includes(error?.data?.code) && error) this.rejected(error, ids);
+      const outcome = outcomeOf(error);
+      const durationMs = performance.now() - startedAtMs;
+      this.histogram.observe({ method, transport, outcome }, durationMs / 1000);
+      if (this.log.logsCalls) this.log.ended(method, transport, outcome, durationMs, ids);
     };
   }
 
@@ -79,9 +84,11 @@ export class CallDurations {
   }
 
   /** No method was called. */
-  rejected({ code, data }: JsonRpcError): void {
+  rejected({ code, data }: JsonRpcError, ids?: CallIds): void {
     const word = code === PARSE_ERROR ? 'PARSE_ERROR' : (data?.code ?? (code === INVALID_REQUEST && 'INVALID_REQUEST'));
-    this.rejections.inc({ reason: (word || 'other').toLowerCase() });
+    const reason = (word || 'other').toLowerCase();
+    this.rejections.inc({ reason });
+    this.log.refused(reason, ids);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { FieldError } from '../../core/domain/domain-error';
+import type { CallIds } from '../correlation/call-ids';
 
 /** Tells machines what went wrong, in the same words on every transport. A word never changes its meaning. */
 export type ErrorWord =
@@ -94,9 +95,9 @@ export function replyTooLarge(limit: { maxReplyBytes: number } | { maxPayloadByt
   return new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'REPLY_TOO_LARGE', ...limit, reason });
 }
 
-/** Logs an error that the code does not foresee; the caller learns nothing of it. */
-export function unexpected(error: unknown, logger: LoggerService): JsonRpcError {
-  if (error instanceof Error) logger.error(error.message, error.stack);
-  else logger.error('a value that is no error was thrown');
+/** Logs an error that the code does not foresee; the caller learns nothing of it. `ids` are those of the call. */
+export function unexpected(error: unknown, logger: LoggerService, ids?: CallIds): JsonRpcError {
+  if (error instanceof Error) logger.error(error.message, error.stack, ids);
+  else logger.error('a value that is no error was thrown', undefined, ids);
   return new JsonRpcError(INTERNAL_ERROR, 'Internal error', { code: 'INTERNAL_ERROR' });
 }

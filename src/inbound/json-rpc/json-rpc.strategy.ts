@@ -1,4 +1,5 @@
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
+import type { Tracing } from '../../core/ports/tracing';
 import type { LoadShedder } from '../load/load-shedder';
 import { MessagesInFlight } from '../load/messages-in-flight';
 import type { CallDurations } from './call-durations';
@@ -9,9 +10,9 @@ export abstract class JsonRpcStrategy extends Server implements CustomTransportS
   protected readonly jsonRpc: JsonRpc;
   protected readonly inFlight: MessagesInFlight;
 
-  constructor(load: LoadShedder, durations: CallDurations, maxReplyBytes: number) {
+  constructor(load: LoadShedder, durations: CallDurations, maxReplyBytes: number, tracing: Tracing) {
     super();
-    this.jsonRpc = new JsonRpc(this.messageHandlers, durations, maxReplyBytes, load.loopTime);
+    this.jsonRpc = new JsonRpc(this.messageHandlers, durations, maxReplyBytes, load.loopTime, tracing);
     this.inFlight = new MessagesInFlight(load);
   }
 

@@ -2,6 +2,8 @@ import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
 import { inParallel } from '../../core/consistency/in-parallel';
+import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
+import { callIds } from '../correlation/call-ids';
 import type { LoopTime } from '../load/loop-time';
 import { CallContext, shareOf, type CallOrigin } from './call-context';
 import { CallRoom } from './call-room';
@@ -12,6 +14,7 @@ import { isLargeMessage, parseMessage } from './parse-message';
 import type { RawParams } from './raw-params';
 import { idText, isObject, readCall, type Call } from './read-call';
 import { ReplyBudget } from './reply-budget';
+import { noteError, rpcSpan } from './rpc-span';
 
 const MAX_BATCH_CALLS = 100;
 /** Calls of one batch that run at the same time: each may read a hundred large attachments. */
@@ -32,6 +35,7 @@ export class JsonRpc {
     private readonly durations: CallDurations,
     private readonly maxReplyBytes: number,
     private readonly loopTime: LoopTime,
+    private readonly tracing: Tracing = TRACING_OFF,
   ) {}
 
   /** Undefined if the message gets no reply. Never rejects. */
@@ -42,7 +46,7 @@ export class JsonRpc {
         ? this.replyToBatch(message, text, origin)
         : this.replyToOne(message, text, origin, this.budget()));
     } catch (error) {
-      return this.reject(error instanceof JsonRpcError ? error : unexpected(error, this.logger));
+      return this.reject(error instanceof JsonRpcError ? error : unexpected(error, this.logger, origin.ids), origin);
     }
   }
 
@@ -53,9 +57,25 @@ export class JsonRpc {
   }
 
   /** Runs one call. Never rejects. */
-  async run({ method: name, params }: Omit<Call, 'id'>, origin: CallOrigin, budget = this.budget()): Promise<Outcome> {
+  run(call: Omit<Call, 'id'>, origin: CallOrigin, budget = this.budget()): Promise<Outcome> {
+    if (!this.tracing.isOn) return this.runUntraced(call, origin, budget);
+    const options = rpcSpan(this.methods.has(call.method) ? call.method : undefined, origin);
+    return this.tracing.span(options, async (span) => {
+      const { context: trace } = span;
+      const ids = callIds(origin.ids.requestId, trace.traceparent);
+      const outcome = await this.runUntraced(call, { ...origin, ids, trace }, budget);
+      if ('error' in outcome) noteError(span, outcome.error);
+      return outcome;
+    });
+  }
+
+  private async runUntraced(
+    { method: name, params }: Omit<Call, 'id'>,
+    origin: CallOrigin,
+    budget: ReplyBudget,
+  ): Promise<Outcome> {
     const method = this.methods.get(name);
-    const finish = this.durations.start(method ? name : undefined, origin.transport);
+    const finish = this.durations.start(method ? name : undefined, origin.transport, origin.ids);
     const room = new CallRoom(budget, origin.reservation);
     try {
       if (!method) throw methodNotFound();
@@ -66,7 +86,7 @@ export class JsonRpc {
       finish();
       return { result };
     } catch (error) {
-      const known = error instanceof JsonRpcError ? error : unexpected(error, this.logger);
+      const known = error instanceof JsonRpcError ? error : unexpected(error, this.logger, origin.ids);
       finish(known);
       return { error: known };
     } finally {
@@ -76,7 +96,7 @@ export class JsonRpc {
 
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {
     if (batch.length === 0) return errorReply(invalidRequest(), 'null');
-    if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text);
+    if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text, origin);
     const texts = jsonElements(text);
     const budget = this.budget(batch.length);
     const replies: (string | undefined)[] = [];
@@ -103,16 +123,16 @@ export class JsonRpc {
     return budget.takes(reply) ? reply : errorReply(budget.error, call.id);
   }
 
-  private reject(error: JsonRpcError): string {
-    this.durations.rejected(error);
+  private reject(error: JsonRpcError, { ids }: CallOrigin): string {
+    this.durations.rejected(error, ids);
     return errorReply(error, 'null');
   }
 
   /** Clients wait for every id that they sent, so each gets the refusal; notifications get nothing. */
-  private refuseBatch(batch: readonly unknown[], text: string): string {
+  private refuseBatch(batch: readonly unknown[], text: string, { ids }: CallOrigin): string {
     const reason = `a batch has at most ${MAX_BATCH_CALLS} calls`;
     const error = invalidRequest({ code: 'BATCH_TOO_LONG', maxCalls: MAX_BATCH_CALLS, reason });
-    this.durations.rejected(error);
+    this.durations.rejected(error, ids);
     const errorText = writeJson(bodyOf(error));
     let texts: readonly string[] | undefined;
     let bytesLeft = this.maxReplyBytes;

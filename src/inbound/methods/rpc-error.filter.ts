@@ -13,13 +13,13 @@ import { knownErrorOf } from './error-table';
 export class RpcErrorFilter implements RpcExceptionFilter {
   private readonly logger = new Logger(RpcErrorFilter.name);
   /** By method: in an outage every call would write a line. */
-  private readonly storeFailures = new DeduplicatedLog((line) => this.logger.warn(line));
+  private readonly storeFailures = new DeduplicatedLog((line, ids) => this.logger.warn(line, ids));
 
   catch(error: unknown, host: ArgumentsHost): Observable<never> {
-    const { method } = callOf(host);
-    if (error instanceof StoreError) this.storeFailures.add(method, textOf(error));
+    const { method, ids } = callOf(host);
+    if (error instanceof StoreError) this.storeFailures.add(method, textOf(error), ids);
     const params = host.switchToRpc().getData<RawParams>();
-    return throwError(() => knownErrorOf(error, method, params) ?? unexpected(error, this.logger));
+    return throwError(() => knownErrorOf(error, method, params) ?? unexpected(error, this.logger, ids));
   }
 }
 

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Svcm, type Service, type ServiceMsg } from '@nats-io/services';
-import { Match, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Injectable, Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
+import { Tracing } from '../../core/ports/tracing';
 import { Authenticator } from '../auth/authenticator';
 import { AuthenticationFailure } from '../auth/credential';
-import { isPrintableName } from '../auth/printable-name';
+import type { CallIds } from '../correlation/call-ids';
 import { Readiness } from '../health/readiness';
 import { CallDurations } from '../json-rpc/call-durations';
 import { shareOf, type CallOrigin } from '../json-rpc/call-context';
@@ -18,7 +19,8 @@ import { BoundedLog } from '../load/bounded-log';
 import { LoadShedder } from '../load/load-shedder';
 import { endpointMetadata } from './endpoint-metadata';
 import { EndpointTally } from './endpoint-tally';
-import { errorHeaders, natsReply } from './nats-reply';
+import { natsOrigin } from './nats-origin';
+import { natsReply, replyHeaders } from './nats-reply';
 import { readNatsRequest, unreadNatsRequest, type NatsRequest } from './nats-request';
 import { ReplyGuard } from './reply-guard';
 
@@ -66,11 +68,16 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     private readonly load: LoadShedder,
     private readonly readiness: Readiness,
     private readonly durations: CallDurations,
+    private readonly tracing: Tracing,
     registry: Registry,
   ) {
-    super(load, durations, options.maxReplyBytes);
+    super(load, durations, options.maxReplyBytes, tracing);
     this.over = AbortSignal.any([readiness.isOver, this.closing.signal]);
-    this.replies = new ReplyGuard(options.inboxPrefix, registry, new BoundedLog((line) => this.logger.warn(line)));
+    this.replies = new ReplyGuard(
+      options.inboxPrefix,
+      registry,
+      new BoundedLog((line, ids) => this.logger.warn(line, ids)),
+    );
   }
 
   listen(listening: (error?: unknown) => void): void {
@@ -131,8 +138,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
         subject,
         metadata: endpointMetadata(method, client.info?.max_payload),
         handler: (_error, message) => {
-          const answering = this.inFlight.track(this.answer(method, message, client, tally));
-          answering.catch((error: unknown) => this.logger.warn(`a reply was lost: ${String(error)}`));
+          void this.inFlight.track(this.answer(method, message, client, tally));
         },
       });
     }
@@ -140,6 +146,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     return service;
   }
 
+  /** Never rejects. */
   private async answer(
     method: string,
     message: ServiceMsg,
@@ -147,19 +154,22 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     tally: EndpointTally,
   ): Promise<void> {
     const startedAtMs = performance.now();
-    const origin = await this.originOf(message.headers);
+    const origin = await natsOrigin(message.headers, this.authenticator, this.tracing.isOn);
+    const { ids, gaveId } = origin;
     const reservation = this.load.bytes.open(shareOf(origin));
     try {
       const hasRoom = reservation.take(message.data.length);
       const request = await this.read(method, message.data, origin);
-      const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : this.overloaded();
+      const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : this.overloaded(ids);
       const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
       const reply = message.reply ? natsReply(request, outcome, limits) : undefined;
       const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
       tally.count(performance.now() - startedAtMs, error);
       if (!reply) return;
-      message.respond(reply.payload, { headers: error && errorHeaders(error) });
+      message.respond(reply.payload, { headers: replyHeaders(error, ids, gaveId) });
       if (reply.payload.length > MAX_UNFLUSHED_BYTES) await client.flush();
+    } catch (error) {
+      this.logger.warn(`a reply was lost: ${String(error)}`, ids);
     } finally {
       reservation.end();
     }
@@ -182,28 +192,18 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   /** The request is read even if it is refused: the form of the reply depends on it. */
   private outcomeOf({ call }: NatsRequest, origin: CallOrigin): Promise<Outcome> {
     if ('error' in call) {
-      this.durations.rejected(call.error);
+      this.durations.rejected(call.error, origin.ids);
       return Promise.resolve(call);
     }
     const share = shareOf(origin);
-    if (this.load.isOverloadedFor(share)) return Promise.resolve(this.overloaded());
+    if (this.load.isOverloadedFor(share)) return Promise.resolve(this.overloaded(origin.ids));
     return this.load.track(this.jsonRpc.run(call, origin), share);
   }
 
-  private overloaded(): Outcome {
+  private overloaded(ids: CallIds): Outcome {
     const error = overloaded();
-    this.durations.rejected(error);
+    this.durations.rejected(error, ids);
     return { error };
-  }
-
-  private async originOf(sent: MsgHdrs | undefined): Promise<CallOrigin> {
-    // Several values make one wrong one, as over HTTP: of two keys neither counts.
-    const readHeader = (name: string) =>
-      sent?.has(name, Match.IgnoreCase) ? sent.values(name, Match.IgnoreCase).join(', ') : undefined;
-    const claimedName = readHeader('x-instance-id');
-    const peer = isPrintableName(claimedName) ? claimedName : '';
-    const identity = await this.authenticator.identify(readHeader, `NATS client ${JSON.stringify(peer)}`);
-    return { transport: 'nats', identity, peer };
   }
 }
 

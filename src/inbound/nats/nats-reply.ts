@@ -1,4 +1,6 @@
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import type { CallIds } from '../correlation/call-ids';
+import { REQUEST_ID_HEADER } from '../correlation/request-id';
 import type { Outcome } from '../json-rpc/json-rpc';
 import { replyTooLarge, type JsonRpcError } from '../json-rpc/json-rpc-error';
 import type { NatsRequest } from './nats-request';
@@ -30,10 +32,16 @@ export function natsReply(
   return { payload: Buffer.from(replyOf({ error }, id)), error };
 }
 
-/** Clients that do not read the payload see in the headers that a request failed. */
-export function errorHeaders({ code, message }: JsonRpcError): MsgHdrs {
-  const errorHeaders = headers();
-  errorHeaders.set('Nats-Service-Error', message);
-  errorHeaders.set('Nats-Service-Error-Code', String(code));
-  return errorHeaders;
+/**
+ * Clients that do not read the payload see in the headers that a request failed. A result has headers only if the sender
+ * asked for one, by giving the id of its request: they cost both sides more than a small result.
+ */
+export function replyHeaders(error: JsonRpcError | undefined, ids: CallIds, gaveId: boolean): MsgHdrs | undefined {
+  if (!error && !gaveId) return undefined;
+  const replyHeaders = headers();
+  replyHeaders.set(REQUEST_ID_HEADER, ids.requestId);
+  if (!error) return replyHeaders;
+  replyHeaders.set('Nats-Service-Error', error.message);
+  replyHeaders.set('Nats-Service-Error-Code', String(error.code));
+  return replyHeaders;
 }

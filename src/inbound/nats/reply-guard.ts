@@ -1,6 +1,7 @@
-import type { NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { Counter, type Registry } from 'prom-client';
 import type { BoundedLog } from '../load/bounded-log';
+import { natsIds } from './nats-origin';
 
 /** The prefix that every client library uses unless it is told otherwise. */
 const DEFAULT_PREFIX = '_INBOX';
@@ -41,10 +42,10 @@ export class ReplyGuard {
     return Object.create(client, { subscribe: { value: subscribe } }) as NatsConnection;
   }
 
-  private passes({ subject, reply }: { readonly subject: string; readonly reply?: string }): boolean {
+  private passes({ subject, reply, headers }: Pick<Msg, 'subject' | 'reply' | 'headers'>): boolean {
     if (reply === undefined || reply === '' || this.isInbox(reply)) return true;
     this.dropped.inc({ reason: 'reply_subject' });
-    this.log.add(`a request to ${subject} was dropped: its reply subject is not an inbox`);
+    this.log.add(`a request to ${subject} was dropped: its reply subject is not an inbox`, natsIds(headers));
     return false;
   }
 

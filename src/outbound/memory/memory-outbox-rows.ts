@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
+import type { TraceContext } from '../../core/domain/trace-context';
 
 export interface OutboxRow {
   /** Assigned when the row becomes visible. */
@@ -17,6 +18,8 @@ export interface OutboxRow {
   /** The nearest first. */
   readonly ancestors: readonly string[];
   readonly event: DomainEvent;
+  /** Of the event, which no longer has it. */
+  readonly trace?: TraceContext;
   /** A newer version was stored before this write, so it has changed nothing. */
   readonly superseded: boolean;
   published: boolean;
@@ -65,7 +68,8 @@ export class MemoryOutboxRows {
   /** Does nothing if the op already has a row. */
   add(unnumbered: Omit<OutboxRow, 'seq'>): void {
     if (this.ops.has(unnumbered.op)) return;
-    this.enter({ ...unnumbered, seq: ++this.seq });
+    const { trace, ...event } = unnumbered.event;
+    this.enter({ ...unnumbered, ...(trace && { event, trace }), seq: ++this.seq });
   }
 
   markPublished(seq: number, op: string): void {

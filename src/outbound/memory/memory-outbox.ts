@@ -14,9 +14,9 @@ export class MemoryOutbox implements Outbox {
 
   unpublished(limit: number): Promise<readonly OutboxEvent[]> {
     const waiting: OutboxEvent[] = [];
-    for (const { seq, taskId, event } of this.database.rows.unpublished) {
+    for (const { seq, taskId, event, trace } of this.database.rows.unpublished) {
       if (waiting.length === limit) break;
-      waiting.push({ seq, taskId, event });
+      waiting.push({ seq, taskId, event, ...(trace && { trace }) });
     }
     return Promise.resolve(waiting);
   }

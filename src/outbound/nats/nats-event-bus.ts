@@ -1,7 +1,10 @@
-import { headers, type NatsConnection as NatsClient } from '@nats-io/transport-node';
+import { headers as newHeaders, type MsgHdrs, type NatsConnection as NatsClient } from '@nats-io/transport-node';
 import type { DomainEvent } from '../../core/domain/domain-event';
+import type { TraceContext } from '../../core/domain/trace-context';
 import { EventBus } from '../../core/ports/event-bus';
+import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
 import type { NatsNames } from './nats-names';
+import { publishSpan, traceHeaders } from './publish-span';
 import { isWithoutJetStream, lackOf, openTaskEventsStream, type TaskEventsStream } from './task-events-stream';
 
 const PUBLISH_TIMEOUT_MS = 2000;
@@ -12,8 +15,14 @@ export interface NatsEventBusOptions {
   /** Pending until the first connection. */
   readonly client: Promise<NatsClient>;
   readonly names: NatsNames;
+  readonly tracing?: Tracing;
   /** Called once for as long as the server has no JetStream. */
   readonly onPlain: () => void;
+}
+
+interface EventMessage {
+  readonly event: DomainEvent;
+  readonly headers?: MsgHdrs;
 }
 
 /**
@@ -31,25 +40,33 @@ export class NatsEventBus extends EventBus {
     void options.client.then((client) => this.follow(client));
   }
 
-  async publish(event: DomainEvent): Promise<void> {
+  async publish(event: DomainEvent, trace?: TraceContext): Promise<void> {
     const client = this.connected;
     // While disconnected, the client would queue the message, and another copy for each attempt.
     if (!client) throw new Error('not connected to NATS');
+    const { tracing = TRACING_OFF, names } = this.options;
+    const subject = names.subject(event.type);
+    const send = (part?: TraceContext) => this.send(client, subject, { event, headers: part && traceHeaders(part) });
+    if (!trace || !tracing.isOn) return send(trace);
+    await tracing.span(publishSpan(subject, event, trace), ({ context }) => send(context));
+  }
+
+  private async send(client: NatsClient, subject: string, message: EventMessage): Promise<void> {
     const stream = await this.openedStream(client);
-    const subject = this.options.names.subject(event.type);
-    await (stream ? this.publishToStream(client, stream, subject, event) : publishPlainly(client, subject, event));
+    await (stream ? this.publishToStream(client, stream, subject, message) : publishPlainly(client, subject, message));
   }
 
   private async publishToStream(
     client: NatsClient,
     stream: TaskEventsStream,
     subject: string,
-    event: DomainEvent,
+    { event, headers }: EventMessage,
   ): Promise<void> {
     try {
       demand(stream, subject);
       await stream.client.publish(subject, JSON.stringify(event), {
         msgID: event.metadata.eventId,
+        headers,
         expect: { streamName: stream.name },
         timeout: PUBLISH_TIMEOUT_MS,
       });
@@ -112,9 +129,12 @@ function demand({ name, missingSubjects }: TaskEventsStream, subject: string): v
   if (missingSubjects.includes(subject)) throw new Error(lackOf(name, missingSubjects));
 }
 
-async function publishPlainly(client: NatsClient, subject: string, event: DomainEvent): Promise<void> {
-  const messageHeaders = headers();
-  messageHeaders.set('Nats-Msg-Id', event.metadata.eventId);
-  client.publish(subject, JSON.stringify(event), { headers: messageHeaders });
+async function publishPlainly(
+  client: NatsClient,
+  subject: string,
+  { event, headers = newHeaders() }: EventMessage,
+): Promise<void> {
+  headers.set('Nats-Msg-Id', event.metadata.eventId);
+  client.publish(subject, JSON.stringify(event), { headers });
   await client.flush();
 }

@@ -1,5 +1,6 @@
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { EventBus } from '../../core/ports/event-bus';
+import { Tracing } from '../../core/ports/tracing';
 import { NatsConnection, type NatsConnectionOptions } from './nats-connection';
 import { NatsEventBus } from './nats-event-bus';
 import { NatsNames } from './nats-names';
@@ -16,8 +17,9 @@ export class NatsModule {
         { provide: NatsConnection, useFactory: () => connect(options) },
         {
           provide: EventBus,
-          useFactory: (connection: NatsConnection) => openEventBus(connection, new NatsNames(options.prefix)),
-          inject: [NatsConnection],
+          useFactory: (connection: NatsConnection, tracing: Tracing) =>
+            openEventBus(connection, new NatsNames(options.prefix), tracing),
+          inject: [NatsConnection, Tracing],
         },
       ],
       exports: [NatsConnection, EventBus],
@@ -36,11 +38,11 @@ function connect(options: NatsModuleOptions): NatsConnection {
   return connection;
 }
 
-function openEventBus({ client }: NatsConnection, names: NatsNames): NatsEventBus {
+function openEventBus({ client }: NatsConnection, names: NatsNames, tracing: Tracing): NatsEventBus {
   const logger = new Logger(NatsEventBus.name);
   const onPlain = () =>
     logger.warn(
       'JETSTREAM IS NOT ENABLED on this NATS server: events are lost for every subscriber that is not connected',
     );
-  return new NatsEventBus({ client, names, onPlain });
+  return new NatsEventBus({ client, names, tracing, onPlain });
 }

@@ -6,7 +6,7 @@ import { withoutStartUpParameters } from './start-up-parameters';
  * is wrong with it, without a word of the URL.
  */
 export function describePostgres(url: string): string {
-  const { host, port, user, database, ssl } = clientOf(url);
+  const { host, port, user, database, ssl } = targetOf(url);
   if (new URL(url).hostname === '' && !new URL(url).searchParams.has('host')) throw new Error('must name a host');
   if (host.includes(',')) throw new Error('must name one host');
   withoutStartUpParameters(url);
@@ -16,12 +16,12 @@ export function describePostgres(url: string): string {
 
 /** Host, port, database and TLS: with the same ones the same database is reached, whoever logs in. */
 export function postgresIdentity(url: string): string {
-  const { host, port, database, ssl } = clientOf(url);
+  const { host, port, database, ssl } = targetOf(url);
   return JSON.stringify([host, port, database, Boolean(ssl)]);
 }
 
-/** Opens nothing. A certificate that the URL names is read. */
-function clientOf(url: string): { host: string; port: number; user: string; database: string; ssl: unknown } {
+/** What the client makes of the URL. Opens nothing. A certificate that the URL names is read. */
+export function targetOf(url: string): { host: string; port: number; user: string; database: string; ssl: unknown } {
   try {
     // The types know `ssl` only as an option.
     const client = new Client({ connectionString: url }) as Client & { ssl: unknown };

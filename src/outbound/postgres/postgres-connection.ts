@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { lateTimer } from '../../core/consistency/late-timer';
 import { isOutage, StoreError } from '../../core/ports/store-error';
+import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
 import { AdmittedServer, OtherServerError } from './admitted-server';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { FairQueue } from './fair-queue';
@@ -11,6 +12,7 @@ import { demandMigrated, runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { inTransaction, PooledSession, type Query } from './pooled-session';
 import { isStale, storeErrorOf } from './postgres-error';
+import { SqlSpans } from './sql-spans';
 
 /** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
 const MAX_WAITING = 2000;
@@ -37,7 +39,13 @@ export class PostgresConnection implements OnApplicationShutdown {
   private isRefused = false;
   private readonly admitted = new AdmittedServer();
 
-  constructor(private readonly database: Database) {
+  private readonly spans?: SqlSpans;
+
+  constructor(
+    private readonly database: Database,
+    tracing: Tracing = TRACING_OFF,
+  ) {
+    if (tracing.isOn) this.spans = new SqlSpans(tracing, database);
     this.dataSource = new DataSource(database.serving);
     if (database.server) this.pings = new PingSession(database.server.url);
   }
@@ -165,9 +173,10 @@ export class PostgresConnection implements OnApplicationShutdown {
     work: (query: Query) => Promise<T>,
     mayReachAny: boolean,
   ): Promise<T> {
-    if (mayReachAny) return this.noting(work(session.query));
+    const query = this.spans?.around(session.query) ?? session.query;
+    if (mayReachAny) return this.noting(work(query));
     await this.admitted.demand(session);
-    const result = await this.noting(work(session.query));
+    const result = await this.noting(work(query));
     this.admitted.confirm(session);
     return result;
   }

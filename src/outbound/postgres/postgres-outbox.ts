@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
+import type { TraceContext } from '../../core/domain/trace-context';
 import type { EventPage, EventQuery, Outbox, OutboxChange, OutboxChanges, OutboxEvent } from '../../core/ports/outbox';
 import { timestamp } from './attachment-row';
 import { EventReader } from './event-reader';
@@ -12,7 +13,7 @@ import { readFit } from './schema-fitness';
 /** One by one, by the time as well, which tells in which part of the history an event is: no plan reads all of it. */
 const UNPUBLISHED = `
   SELECT waiting.seq, found.* FROM (SELECT seq, at FROM outbox_waiting ORDER BY seq LIMIT $1) AS waiting, LATERAL (
-    SELECT task_id, event FROM outbox_history AS history
+    SELECT task_id, event, trace FROM outbox_history AS history
     WHERE history.seq = waiting.seq AND history.at = waiting.at LIMIT 1
   ) AS found
   ORDER BY waiting.seq`;
@@ -58,6 +59,7 @@ interface OutboxRow {
   seq: string;
   task_id: string;
   event: DomainEvent;
+  trace: TraceContext | null;
 }
 interface ChangeRow {
   xid: string;
@@ -88,7 +90,7 @@ export class PostgresOutbox implements Outbox {
       return undefined;
     }
     const rows = await this.asPublisher((query) => query<OutboxRow>(UNPUBLISHED, [limit]));
-    return rows?.map(({ seq, task_id, event }) => ({ seq: Number(seq), taskId: task_id, event }));
+    return rows?.map(outboxEventOfRow);
   }
 
   async standDown(): Promise<void> {
@@ -140,6 +142,10 @@ export class PostgresOutbox implements Outbox {
     if (!this.publisher) return work((text, values) => this.connection.query(text, values));
     return this.publisher.lead(work, (run) => this.connection.admits(run));
   }
+}
+
+function outboxEventOfRow({ seq, task_id, event, trace }: OutboxRow): OutboxEvent {
+  return { seq: Number(seq), taskId: task_id, event, ...(trace && { trace }) };
 }
 
 function changeOfRow({ kind, task_id, key, version, op_id, type }: ChangeRow): OutboxChange {

@@ -1,9 +1,10 @@
-import { Logger, Module, type DynamicModule } from '@nestjs/common';
+import { Logger, Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import { AttachmentStore } from '../../core/ports/attachment-store';
 import { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
 import { Outbox } from '../../core/ports/outbox';
 import { StoreServer } from '../../core/ports/store-server';
 import { TaskStore } from '../../core/ports/task-store';
+import { Tracing } from '../../core/ports/tracing';
 import type { Database } from './database';
 import { NatsUse } from './nats-use';
 import { PostgresAttachmentStore } from './postgres-attachment-store';
@@ -24,7 +25,7 @@ export class PostgresModule {
     return {
       module: PostgresModule,
       providers: [
-        { provide: PostgresConnection, useFactory: () => new PostgresConnection(database) },
+        connectionTo(database),
         // Nobody else can open an embedded database: this replica is the only one that publishes.
         ...(url === undefined ? [] : [usePublisher]),
         {
@@ -57,6 +58,14 @@ export class PostgresModule {
       exports: [PostgresConnection, AttachmentStore, TaskStore, ExpiredAttachmentStore, Outbox, StoreServer],
     };
   }
+}
+
+function connectionTo(database: Database): FactoryProvider<PostgresConnection> {
+  return {
+    provide: PostgresConnection,
+    useFactory: (tracing: Tracing) => new PostgresConnection(database, tracing),
+    inject: [Tracing],
+  };
 }
 
 function reportMissingNats(): void {

@@ -1,5 +1,6 @@
 import type { AttachmentRef } from '../../core/domain/attachment';
 import { DOMAIN_EVENT_TYPES, ofStored, type DomainEvent } from '../../core/domain/domain-event';
+import { isTraceparent, type TraceContext } from '../../core/domain/trace-context';
 import { refOf, type JournalEntry, type JournaledWrite } from '../../core/ports/attachment-journal';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import { fromHash, toHash, type HashFields } from './attachment-hash';
@@ -71,8 +72,16 @@ function eventOf(event: unknown, op: string, storedId?: string): DomainEvent | u
   const type = DOMAIN_EVENT_TYPES.find((known) => known === event['type']);
   const { payload, metadata, timestamp } = event;
   if (!type || !isRecord(payload) || !isRecord(metadata) || metadata['eventId'] !== op) return undefined;
-  const announced = { type, payload, metadata: { ...metadata, eventId: op }, timestamp };
+  const trace = traceOf(event['trace']);
+  const announced = { type, payload, metadata: { ...metadata, eventId: op }, timestamp, ...(trace && { trace }) };
   return storedId === undefined ? announced : ofStored(announced, storedId);
+}
+
+/** Earlier versions of the service ignore it. */
+function traceOf(trace: unknown): TraceContext | undefined {
+  if (!isRecord(trace) || !isTraceparent(trace['traceparent'])) return undefined;
+  const { traceparent, tracestate } = trace;
+  return typeof tracestate === 'string' ? { traceparent, tracestate } : { traceparent };
 }
 
 function isHash(value: unknown): value is HashFields {

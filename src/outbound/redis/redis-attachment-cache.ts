@@ -54,7 +54,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     super();
     this.client = connection.client;
     defineCacheScripts(this.client);
-    this.reads = new SharedReads(this.client, keys, epoch);
+    this.reads = new SharedReads(this.client, keys, epoch, connection.spans);
   }
 
   async read(refs: readonly AttachmentRef[], organization: string, room?: Room): Promise<readonly CachedAttachment[]> {

@@ -1,10 +1,12 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
+import type { Tracing } from '../../core/ports/tracing';
 import { firstAnswer, inTime } from './answers';
 import { redisAddress, type RedisAddress } from './redis-address';
 import { limitSilence } from './limit-silence';
 import { orStoreError } from './redis-error';
+import { RedisSpans } from './redis-spans';
 import { sendTogether } from './send-together';
 import { unfitnessOf, unknownFitness } from './server-fitness';
 import { tlsOptions, type TlsFiles } from './tls-files';
@@ -27,6 +29,7 @@ export interface RedisConnectionOptions {
   /** For `rediss://`. */
   readonly tlsFiles?: TlsFiles;
   readonly commandTimeoutMs?: number;
+  readonly tracing?: Tracing;
   /** Called once for each change, with the error that ended the connection. Not called for `close`. */
   readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
 }
@@ -38,12 +41,18 @@ export interface RedisConnectionOptions {
 export class RedisConnection implements OnApplicationShutdown {
   readonly name = 'redis';
   readonly client: Redis | Cluster;
+  /** Undefined unless traces are recorded. */
+  readonly spans?: RedisSpans;
   private state?: 'up' | 'down';
   private isClosing = false;
   private connections = 0;
 
   constructor(private readonly options: RedisConnectionOptions) {
     this.client = clientOf(options);
+    if (options.tracing?.isOn) {
+      this.spans = new RedisSpans(options.tracing, redisAddress(options.url, options.isCluster));
+      this.spans.install(this.client);
+    }
     this.reportChanges();
     this.countConnections();
     const limits = { commandTimeoutMs: options.commandTimeoutMs ?? 5000, connectionTimeoutMs: SILENCE_TIMEOUT_MS };

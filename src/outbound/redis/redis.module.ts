@@ -4,6 +4,7 @@ import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import { AttachmentCache } from '../../core/ports/attachment-cache';
 import { AttachmentJournal, versionOf, type JournalEntry } from '../../core/ports/attachment-journal';
 import { CacheEpoch } from '../../core/ports/cache-epoch';
+import { Tracing } from '../../core/ports/tracing';
 import { RedisAttachmentCache } from './redis-attachment-cache';
 import { RedisAttachmentJournal } from './redis-attachment-journal';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection';
@@ -29,7 +30,11 @@ export class RedisModule {
     return {
       module: RedisModule,
       providers: [
-        { provide: RedisConnection, useFactory: () => connect(server) },
+        {
+          provide: RedisConnection,
+          useFactory: (tracing: Tracing) => connect({ ...server, tracing }),
+          inject: [Tracing],
+        },
         {
           provide: CacheEpoch,
           // Nothing is believed, journaled or drained before it is known to whom this Redis belongs.
@@ -72,7 +77,7 @@ function textOf({ ref, write }: JournalEntry): string {
   return `task ${ref.taskId}, key with the SHA-256 ${keyHash}…, version ${version ?? 'unknown'}`;
 }
 
-function connect(options: Pick<RedisConnectionOptions, 'url' | 'isCluster' | 'tlsFiles'>): RedisConnection {
+function connect(options: Pick<RedisConnectionOptions, 'url' | 'isCluster' | 'tlsFiles' | 'tracing'>): RedisConnection {
   const logger = new Logger('redis');
   const warnIfUnfit = async () => {
     const reason = await connection.unfitness(FITNESS_TIMEOUT_MS);

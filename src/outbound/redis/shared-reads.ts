@@ -6,6 +6,7 @@ import type { RedisConnection } from './redis-connection';
 import type { RedisEpoch } from './redis-epoch';
 import { toStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
+import type { RedisSpans } from './redis-spans';
 
 /** Of one script: Redis serves no other command while it runs. A single read may exceed it. */
 const MAX_KEYS = 200;
@@ -44,10 +45,15 @@ export class SharedReads {
     private readonly client: RedisConnection['client'],
     private readonly keys: RedisKeys,
     private readonly epoch: RedisEpoch,
+    private readonly spans?: RedisSpans,
   ) {}
 
   /** Rejects with a `StoreError`. */
   read(read: TaskRead): Promise<TaskFound> {
+    return this.spans ? this.spans.ofScript('cacheRead', () => this.enter(read)) : this.enter(read);
+  }
+
+  private enter(read: TaskRead): Promise<TaskFound> {
     return new Promise((resolve, reject) => {
       if (this.waiting.size === 0) setImmediate(() => this.sendAll());
       const shard = this.keys.shardOf(read.taskId);

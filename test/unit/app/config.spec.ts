@@ -279,6 +279,8 @@ describe('configuration', () => {
     ['INSTANCE_ID', 'a\nb'],
     ['INSTANCE_ID', 'x'.repeat(129)],
     ['LOG_LEVEL', 'loud'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'grpc://collector:4317'],
     ['MAX_BODY_BYTES', '2MiB'],
     ['MAX_REPLY_BYTES', '1023'],
     ['MAX_ATTACHMENT_BYTES', '0'],
@@ -357,6 +359,49 @@ describe('configuration', () => {
     expect(loadConfig(guarded)).toMatchObject({ host: '0.0.0.0', apiKeysFile: 'keys.json' });
     expect(loadConfig({ HOST: '0.0.0.0', AUTH: 'off' }).host).toBe('0.0.0.0');
     expect(() => loadConfig({ ...guarded, AUTH: 'off' })).toThrow(/^AUTH=off cannot be used together with/);
+  });
+
+  describe('of traces', () => {
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:secret@collector:4318/otlp' };
+
+    it('asks for none unless a collector is named', () => {
+      expect(loadConfig({ OTEL_SERVICE_NAME: 'x', OTEL_TRACES_SAMPLER: 'sometimes' }).tracing).toBeUndefined();
+      expect(loadConfig({ ...endpoint, OTEL_SDK_DISABLED: 'TRUE' }).tracing).toBeUndefined();
+      expect(loadConfig({ ...endpoint, OTEL_TRACES_EXPORTER: 'none' }).tracing).toBeUndefined();
+    });
+
+    it('names the collector without credentials; variables for traces go before those for everything', () => {
+      const headers = 'x-api-key=secret';
+      expect(loadConfig({ ...endpoint, OTEL_EXPORTER_OTLP_HEADERS: headers }).tracing).toEqual({
+        collector: 'https://collector:4318',
+        protocol: 'http/protobuf',
+        headers,
+      });
+      const traces = {
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces:4318/v1/traces',
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+        OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json',
+      };
+      const expected = { collector: 'http://traces:4318', protocol: 'http/json' };
+      expect(loadConfig({ ...endpoint, ...traces }).tracing).toMatchObject(expected);
+    });
+
+    it.each([
+      ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
+      ['OTEL_TRACES_SAMPLER', 'sometimes'],
+    ])('refuses %s=%s', (name, value) => {
+      expect(() => loadConfig({ ...endpoint, [name]: value })).toThrow(new RegExp(`^${name} must be one of `));
+    });
+
+    it.each([undefined, 'half', '1.5', '-1', '50%'])('refuses the ratio %s', (ratio) => {
+      const sampler = { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: ratio };
+      expect(() => loadConfig({ ...endpoint, ...sampler })).toThrow(/^OTEL_TRACES_SAMPLER_ARG must be a number from 0/);
+    });
+
+    it.each(['0', '1', '0.01', '.5', '1.0'])('takes the ratio %s', (ratio) => {
+      const sampler = { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: ratio };
+      expect(loadConfig({ ...endpoint, ...sampler }).tracing).toBeDefined();
+    });
   });
 
   describe('of access tokens', () => {

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { JsonLogger } from '../../../src/app/json-logger';
 import type { LogLevel } from '../../../src/app/config';
 
@@ -5,6 +6,9 @@ interface Line {
   readonly level: number;
   readonly msg: string;
   readonly context?: string;
+  readonly requestId?: string;
+  readonly traceId?: string;
+  readonly stack?: string;
 }
 
 function jsonLog(level: LogLevel) {
@@ -30,5 +34,29 @@ describe('the log', () => {
     logger.warn('unsupported route', 'RouterExplorer');
     logger.error('no such module', 'a stack', 'InstanceLoader');
     expect(lines).toMatchObject([{ level: 40 }, { level: 50, stack: 'a stack' }]);
+  });
+
+  it('has the ids of the call that a line is about', () => {
+    const { lines, logger } = jsonLog('info');
+    const ids = { requestId: 'r-1', traceId: '4bf92f3577b34da6a3ce929d0e0e4736' };
+    Logger.overrideLogger(logger);
+    const nest = new Logger('auth');
+    nest.warn('refused', ids);
+    nest.error('broken', 'a stack', { requestId: 'r-2' });
+    nest.error(new Error('broken'), { requestId: 'r-3' });
+    nest.warn('of no call', undefined);
+    expect(lines).toMatchObject([
+      { msg: 'refused', context: 'auth', ...ids },
+      { msg: 'broken', context: 'auth', requestId: 'r-2', stack: 'a stack' },
+      {
+        msg: 'broken',
+        context: 'auth',
+        requestId: 'r-3',
+        stack: expect.stringContaining('json-logger.spec') as string,
+      },
+      { msg: 'of no call', context: 'auth' },
+    ]);
+    expect(lines.map((line) => 'traceId' in line)).toEqual([true, false, false, false]);
+    expect(lines.map((line) => 'requestId' in line)).toEqual([true, true, true, false]);
   });
 });

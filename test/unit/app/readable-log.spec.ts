@@ -18,6 +18,16 @@ describe('the log for a terminal', () => {
     );
   });
 
+  it('shows the ids of the call that a line is about', () => {
+    const { output, logger } = readableLog();
+    logger.warn('refused', { requestId: 'r-1' }, 'calls');
+    logger.warn('refused', { requestId: 'r-2', traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }, 'calls');
+    expect(output.map((line) => line.slice(9))).toEqual([
+      'warn calls: refused [request r-1]\n',
+      'warn calls: refused [request r-2, trace 4bf92f3577b34da6a3ce929d0e0e4736]\n',
+    ]);
+  });
+
   it('shows the stack of an error', () => {
     const { output, logger } = readableLog();
     const error = new Error('broken');

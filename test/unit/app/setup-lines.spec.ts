@@ -12,6 +12,11 @@ describe('the lines about the setup', () => {
     expect(setupLines(loadConfig({ DATA_DIR: 'memory' }))[0]).toContain('nothing is kept');
   });
 
+  it('name the collector of traces, if there is one', () => {
+    const config = loadConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:secret@collector:4318' });
+    expect(setupLines(config).at(-1)).toBe('OpenTelemetry: traces go to http://collector:4318 (http/protobuf)');
+  });
+
   it('say what the URLs of servers mean, without their passwords', () => {
     const config = loadConfig({
       DATABASE_URL: 'postgres://user:secret@db.example:5432/dossier?password=secret',

@@ -60,7 +60,7 @@ export class PublishEvents {
 
   private async publishInOrder(events: readonly OutboxEvent[], published: OutboxEvent[]): Promise<void> {
     for (const one of events) {
-      await this.bus.publish(one.event).catch((error: unknown) => {
+      await this.bus.publish(one.event, one.trace).catch((error: unknown) => {
         this.metrics.publishingFailed();
         throw error;
       });

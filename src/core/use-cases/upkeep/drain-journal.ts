@@ -1,10 +1,12 @@
 import {
+  eventOf,
   versionOf,
   type AttachmentJournal,
   type JournalEntry,
   type ReadableEntry,
 } from '../../ports/attachment-journal';
 import type { AttachmentStore } from '../../ports/attachment-store';
+import { TRACING_OFF, type SpanOptions, type Tracing } from '../../ports/tracing';
 import { DrainBatch } from '../../consistency/drain-batch';
 import { groupedBy } from '../../consistency/grouped-by';
 import { inParallel } from '../../consistency/in-parallel';
@@ -24,6 +26,7 @@ export class DrainJournal {
     private readonly journal: AttachmentJournal,
     private readonly store: AttachmentStore,
     private readonly backlog = new JournalBacklog(),
+    private readonly tracing: Tracing = TRACING_OFF,
   ) {}
 
   /** The version of the oldest entry, when the journal was read last; undefined if there was none that can be read. */
@@ -43,7 +46,9 @@ export class DrainJournal {
     const batch = new DrainBatch(this.store);
     let more = false;
     try {
-      await inParallel(callsOf(batch.readable(parts.flat())), MAX_CALLS_IN_FLIGHT, (entries) => batch.drain(entries));
+      await inParallel(callsOf(batch.readable(parts.flat())), MAX_CALLS_IN_FLIGHT, (entries) =>
+        this.tracing.isOn ? this.tracing.span(drainSpan(entries), () => batch.drain(entries)) : batch.drain(entries),
+      );
     } finally {
       const settled = parts.flatMap((entries) => batch.outcomesOf(entries));
       if (settled.length > 0) more = (await this.journal.settle(settled)) > 0;
@@ -52,6 +57,12 @@ export class DrainJournal {
     if (batch.onlyNewerCanGoOn) throw new Error('the entries that wait are of a newer version of the service');
     return { more };
   }
+}
+
+/** Linked to the calls that left the entries to the journal: they have ended long ago. */
+function drainSpan(entries: readonly ReadableEntry[]): SpanOptions {
+  const links = entries.flatMap(({ write }) => eventOf(write).trace ?? []);
+  return { name: 'drain the journal', kind: 'internal', attributes: { 'dossier.entries': entries.length }, links };
 }
 
 /** Each part has its oldest entry at its head, unless that had to wait behind others. */

@@ -61,6 +61,15 @@ describe('authentication that is off', () => {
 });
 
 describe('failed authentications', () => {
+  it('give a line with the ids of the message', async () => {
+    const ids: unknown[] = [];
+    const log = new BoundedLog((_line, ofMessage) => ids.push(ofMessage));
+    const failures = new AuthenticationFailures(new Registry(), log);
+    const authenticator = new Authenticator({ apiKeys }, 'replica-1', failures.add);
+    await authenticator.identify(() => undefined, '192.0.2.1', { requestId: 'r-1' });
+    expect(ids).toEqual([{ requestId: 'r-1' }]);
+  });
+
   it('are counted by reason, and give one log line with the peer', async () => {
     const registry = new Registry();
     const lines: string[] = [];

@@ -25,9 +25,13 @@ afterEach(() => {
   return server.close();
 });
 
-async function start(options: Partial<FrontDoorOptions> = {}, timeouts = {}): Promise<string> {
+async function start(
+  options: Partial<FrontDoorOptions> = {},
+  timeouts = {},
+  onRefusal?: ConstructorParameters<typeof FrontDoor>[1],
+): Promise<string> {
   server = fastify(httpServerOptions([], timeouts));
-  new FrontDoor({ ...OPEN, ...options }).install(server);
+  new FrontDoor({ ...OPEN, ...options }, onRefusal).install(server);
   for (const url of ['/rpc', '/events', '/livez']) {
     server.route({ method: ['GET', 'POST', 'DELETE'], url, handler: () => 'served' });
   }
@@ -170,6 +174,46 @@ describe('every HTTP reply', () => {
     expect(await exchange(`http://127.0.0.1:${port}`, 'no HTTP\r\n\r\n')).toMatch(
       /^HTTP\/1.1 400 .*nosniff.*no-store/s,
     );
+  });
+
+  it('has the id of its request, also if it is a refusal', async () => {
+    await start();
+    const ids = { 'x-request-id': 'r-1' };
+    const replies = [
+      await send('GET', '/livez', ids),
+      await send('GET', '/missing', ids),
+      await send('GET', '/%zz', ids),
+      await send('POST', '/rpc', { ...ids, origin: 'https://attacker.example' }),
+    ];
+    expect(replies.map(({ headers }) => headers['x-request-id'])).toEqual(Array(4).fill('r-1'));
+    const expecting = 'GET /livez HTTP/1.1\r\nhost: localhost\r\nexpect: more\r\nx-request-id: r-1\r\n\r\n';
+    const { port } = server.server.address() as AddressInfo;
+    expect(await exchange(`http://127.0.0.1:${port}`, expecting)).toMatch(/^HTTP\/1.1 417 .*x-request-id: r-1\r\n/s);
+  });
+
+  it.each(['none', '', 'x'.repeat(129), 'two words', 'pr\u00fcfung'])(
+    'has a new id if its request has no valid one: %s',
+    async (sent) => {
+      await start();
+      const { headers } = await send('GET', '/livez', sent === 'none' ? {} : { 'x-request-id': sent });
+      expect(headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    },
+  );
+
+  it('has a new id if its request has two', async () => {
+    const url = await start();
+    const request = 'GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n';
+    const reply = await exchange(url, `${request}x-request-id: a\r\nX-Request-Id: b\r\n\r\n`);
+    expect(reply).toMatch(/x-request-id: [0-9a-f-]{36}\r\n/);
+  });
+
+  it('that refuses a web page is counted with the id of its request', async () => {
+    const refused: unknown[] = [];
+    await start({}, {}, (error, ids) => refused.push([error.data?.code, ids]));
+    const ids = { requestId: 'r-1', traceId: '4bf92f3577b34da6a3ce929d0e0e4736' };
+    const traceparent = `00-${ids.traceId}-00f067aa0ba902b7-01`;
+    await send('POST', '/rpc', { origin: 'https://attacker.example', 'x-request-id': 'r-1', traceparent });
+    expect(refused).toEqual([['ORIGIN_NOT_ALLOWED', ids]]);
   });
 
   it.each([

@@ -9,6 +9,7 @@ import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
 import { taskNotFound, type Task } from '../../../../src/core/domain/task';
 import { StoreError } from '../../../../src/core/ports/store-error';
+import { Tracing, TRACING_OFF } from '../../../../src/core/ports/tracing';
 import { CoreSettings } from '../../../../src/core/ports/core-settings';
 import { CancelTask } from '../../../../src/core/use-cases/tasks/cancel-task';
 import { CompleteTask } from '../../../../src/core/use-cases/tasks/complete-task';
@@ -69,6 +70,7 @@ const provided = [
   { provide: LoadShedder, useValue: new LoadShedder({ maxInFlight: 100, maxEventLoopDelayMs: 10_000 }) },
   { provide: CallDurations, useValue: new CallDurations(new Registry()) },
   { provide: Registry, useValue: new Registry() },
+  { provide: Tracing, useValue: TRACING_OFF },
   { provide: DependencyWatch, useValue: {} },
   { provide: ProjectChanges, useValue: {} },
   ...useCases.map((useCase) => ({ provide: useCase, useValue: { execute: execute(useCase) } })),
@@ -86,6 +88,8 @@ const provided = [
 class TestModule {}
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
+/** Of the call, in the log. */
+const IDS: unknown = { requestId: expect.stringMatching(/./) as unknown };
 const AT_MS = Date.UTC(2025, 0, 19, 11);
 const AT = '2025-01-19T11:00:00.000Z';
 
@@ -646,7 +650,7 @@ describe('errors', () => {
       new TypeError('inside'),
     );
     expect(error).toEqual({ code: -32603, message: 'Internal error', data: { code: 'INTERNAL_ERROR' } });
-    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'));
+    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'), IDS);
     expect(JSON.stringify(logged.mock.calls)).not.toContain('hush');
     logged.mockRestore();
   });
@@ -655,7 +659,7 @@ describe('errors', () => {
     const logged = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
     const cause = Object.assign(new Error('quotes a value'), { code: '57P01' });
     await fail(GetTask, 'task.get', { id: 't-1' }, new StoreError('postgres', 'failed', { cause }));
-    expect(logged).toHaveBeenCalledWith('task.get: postgres failed (57P01)');
+    expect(logged).toHaveBeenCalledWith('task.get: postgres failed (57P01)', IDS);
     logged.mockRestore();
   });
 });
@@ -734,7 +738,7 @@ describe('DELETE /v1/tasks/{task_id}', () => {
     expect(await send()).toMatchObject(unavailable);
     execute(DeleteTask).mockRejectedValueOnce(new TypeError('inside'));
     expect(await send()).toMatchObject({ status: 500, body: { detail: 'Internal server error' } });
-    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'));
+    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'), IDS);
     logged.mockRestore();
   });
 
@@ -790,7 +794,7 @@ describe('GET /events', () => {
     execute(FollowEvents).mockRejectedValueOnce(new TypeError('inside'));
     const response = await open();
     expect([response.status, await response.json()]).toEqual([500, { detail: 'Internal server error' }]);
-    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'));
+    expect(logged).toHaveBeenCalledWith('inside', expect.stringContaining('TypeError'), IDS);
     logged.mockRestore();
   });
 });

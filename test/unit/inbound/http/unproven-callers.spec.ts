@@ -3,6 +3,7 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
+import { TRACING_OFF } from '../../../../src/core/ports/tracing';
 import type { ApiKeys } from '../../../../src/inbound/auth/api-keys';
 import type { AccessTokens } from '../../../../src/inbound/auth/access-tokens';
 import { Authenticator } from '../../../../src/inbound/auth/authenticator';
@@ -46,6 +47,7 @@ beforeEach(async () => {
     lifecycle,
     load,
     new CallDurations(new Registry()),
+    TRACING_OFF,
   );
   const guarded = (result: unknown) => (_params: unknown, context: CallContext) => {
     try {

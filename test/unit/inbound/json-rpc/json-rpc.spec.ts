@@ -8,7 +8,8 @@ import { JsonRpc, type RpcMethod } from '../../../../src/inbound/json-rpc/json-r
 import { JsonRpcError } from '../../../../src/inbound/json-rpc/json-rpc-error';
 
 const caller = { organization: 'default', name: 'tester' };
-const origin = { transport: 'http', identity: { caller, role: 'admin' }, peer: '127.0.0.1' } as const;
+const ids = { requestId: 'request-1' };
+const origin = { transport: 'http', identity: { caller, role: 'admin' }, peer: '127.0.0.1', ids } as const;
 const registry = new Registry();
 const calls: string[] = [];
 
@@ -317,7 +318,7 @@ describe('JsonRpc', () => {
       error: { code: -32603, message: 'Internal error', data: { code: 'INTERNAL_ERROR' } },
       id: 1,
     });
-    expect(logged).toHaveBeenCalledWith('secret of the inside', expect.stringContaining('json-rpc.spec'));
+    expect(logged).toHaveBeenCalledWith('secret of the inside', expect.stringContaining('json-rpc.spec'), ids);
     expect(JSON.stringify(logged.mock.calls)).not.toContain('confidential');
     logged.mockRestore();
   });

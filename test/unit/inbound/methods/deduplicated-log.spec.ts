@@ -28,6 +28,14 @@ describe('DeduplicatedLog', () => {
     expect(written).toEqual(['a: in the last 10 s 2x unavailable']);
   });
 
+  it('a line has the ids of the last call that it is about', () => {
+    const ids: unknown[] = [];
+    const withIds = new DeduplicatedLog((_line, ofCall) => ids.push(ofCall));
+    for (const requestId of ['1', '2', '3']) withIds.add('a', 'unavailable', { requestId });
+    jest.advanceTimersByTime(10_000);
+    expect(ids).toEqual([{ requestId: '1' }, { requestId: '3' }]);
+  });
+
   it('one line names all texts that came on a subject', () => {
     add('a', 'unavailable');
     for (const text of ['late', 'unavailable', 'late']) add('a', text);
