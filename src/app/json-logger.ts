@@ -55,8 +55,9 @@ function fields(rest: readonly unknown[]): { context?: unknown; traceId?: string
   return { context: rest.at(-1), traceId, requestId };
 }
 
-function isCallIds(given: unknown): given is CallIds {
-  return typeof given === 'object' && given !== null && 'requestId' in given;
+/** Of a call that has ended long ago only the trace may be known. */
+function isCallIds(given: unknown): given is Partial<CallIds> {
+  return typeof given === 'object' && given !== null && ('requestId' in given || 'traceId' in given);
 }
 
 function text(message: unknown): string {

@@ -26,8 +26,8 @@ function readable({ level, time, context, msg, stack, ...ids }: LogLine): string
 }
 
 function namesOf({ traceId, requestId }: Pick<LogLine, 'traceId' | 'requestId'>): string {
-  if (requestId === undefined) return '';
-  return traceId === undefined ? ` [request ${requestId}]` : ` [request ${requestId}, trace ${traceId}]`;
+  const names = [requestId && `request ${requestId}`, traceId && `trace ${traceId}`].filter(Boolean);
+  return names.length > 0 ? ` [${names.join(', ')}]` : '';
 }
 
 /** By the clock of the terminal's reader. */

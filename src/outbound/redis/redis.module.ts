@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
+import { traceIdOf } from '../../core/domain/trace-context';
 import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import { AttachmentCache } from '../../core/ports/attachment-cache';
-import { AttachmentJournal, versionOf, type JournalEntry } from '../../core/ports/attachment-journal';
+import { AttachmentJournal, eventOf, versionOf, type JournalEntry } from '../../core/ports/attachment-journal';
 import { CacheEpoch } from '../../core/ports/cache-epoch';
 import { Tracing } from '../../core/ports/tracing';
 import { RedisAttachmentCache } from './redis-attachment-cache';
@@ -67,7 +68,9 @@ function unusedEpoch(connection: RedisConnection): RedisEpoch {
 
 /** An acknowledged write is not in the store, and never will be by itself. */
 function reportDeadLetter(entry?: JournalEntry): void {
-  new Logger('journal').error(`a dead letter: ${entry ? textOf(entry) : 'an entry that cannot be read'}`);
+  const trace = entry?.write && eventOf(entry.write).trace;
+  const line = `a dead letter: ${entry ? textOf(entry) : 'an entry that cannot be read'}`;
+  new Logger('journal').error(line, undefined, trace && { traceId: traceIdOf(trace.traceparent) });
 }
 
 /** The key only as a hash: it may be a secret of the caller. */

@@ -51,6 +51,7 @@ describe('the log', () => {
     nest.error('broken', 'a stack', { requestId: 'r-2' });
     nest.error(new Error('broken'), { requestId: 'r-3' });
     nest.warn('of no call', undefined);
+    nest.error('of a call long ago', undefined, { traceId: ids.traceId });
     expect(lines).toMatchObject([
       { msg: 'refused', context: 'auth', ...ids },
       { msg: 'broken', context: 'auth', requestId: 'r-2', stack: 'a stack' },
@@ -61,8 +62,9 @@ describe('the log', () => {
         stack: expect.stringContaining('json-logger.spec') as string,
       },
       { msg: 'of no call', context: 'auth' },
+      { msg: 'of a call long ago', context: 'auth', traceId: ids.traceId },
     ]);
-    expect(lines.map((line) => 'traceId' in line)).toEqual([true, false, false, false]);
-    expect(lines.map((line) => 'requestId' in line)).toEqual([true, true, true, false]);
+    expect(lines.map((line) => 'traceId' in line)).toEqual([true, false, false, false, true]);
+    expect(lines.map((line) => 'requestId' in line)).toEqual([true, true, true, false, false]);
   });
 });
