@@ -23,10 +23,6 @@ const SDK_VARIABLES = [
   'OTEL_EXPORTER_OTLP_CERTIFICATE',
   'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
   'OTEL_EXPORTER_OTLP_CLIENT_KEY',
-  'OTEL_BSP_SCHEDULE_DELAY',
-  'OTEL_BSP_EXPORT_TIMEOUT',
-  'OTEL_BSP_MAX_QUEUE_SIZE',
-  'OTEL_BSP_MAX_EXPORT_BATCH_SIZE',
 ];
 
 /** Undefined if no traces are asked for: then nothing else of `OTEL_*` counts. Throws `ConfigError`. */

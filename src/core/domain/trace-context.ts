@@ -14,6 +14,11 @@ export function isTraceparent(sent: unknown): sent is string {
   return parts(sent) !== undefined;
 }
 
+/** Whether it can be passed on; what it says is for others to judge. */
+export function isTracestate(sent: unknown): sent is string {
+  return typeof sent === 'string' && /^[\x20-\x7e]{1,512}$/.test(sent);
+}
+
 /** The trace id, 32 lower-case hexadecimal digits; undefined if the text is not valid. */
 export function traceIdOf(traceparent: unknown): string | undefined {
   return parts(traceparent)?.[2];

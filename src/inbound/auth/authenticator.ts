@@ -30,8 +30,8 @@ export class Authenticator {
   }
 
   /**
-   * `peer` and `ids` name the sender and the message in the log if it proves nothing. Never rejects. If an `x-api-key` is sent, it alone decides: a
-   * token does not make up for a wrong key.
+   * `peer` and `ids` name the sender and the message in the log if it proves nothing. Never rejects. If an `x-api-key`
+   * is sent, it alone decides: a token does not make up for a wrong key.
    */
   async identify(readHeader: ReadHeader, peer: string, ids?: CallIds): Promise<Identity> {
     if (this.isOff) return this.unauthenticated(readHeader('x-instance-id'));

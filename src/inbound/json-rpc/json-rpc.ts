@@ -58,18 +58,18 @@ export class JsonRpc {
 
   /** Runs one call. Never rejects. */
   run(call: Omit<Call, 'id'>, origin: CallOrigin, budget = this.budget()): Promise<Outcome> {
-    if (!this.tracing.isOn) return this.runUntraced(call, origin, budget);
+    if (!this.tracing.isOn) return this.runCall(call, origin, budget);
     const options = rpcSpan(this.methods.has(call.method) ? call.method : undefined, origin);
     return this.tracing.span(options, async (span) => {
       const { context: trace } = span;
       const ids = callIds(origin.ids.requestId, trace.traceparent);
-      const outcome = await this.runUntraced(call, { ...origin, ids, trace }, budget);
+      const outcome = await this.runCall(call, { ...origin, ids, trace }, budget);
       if ('error' in outcome) noteError(span, outcome.error);
       return outcome;
     });
   }
 
-  private async runUntraced(
+  private async runCall(
     { method: name, params }: Omit<Call, 'id'>,
     origin: CallOrigin,
     budget: ReplyBudget,

@@ -1,6 +1,6 @@
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import type { DomainEvent } from '../../core/domain/domain-event';
-import type { TraceContext } from '../../core/domain/trace-context';
+import { isTraceparent, isTracestate, type TraceContext } from '../../core/domain/trace-context';
 import type { SpanOptions } from '../../core/ports/tracing';
 
 /** Of the message that announces a change, as a part of the call that made the change. */
@@ -15,10 +15,11 @@ export function publishSpan(subject: string, { metadata }: DomainEvent, parent: 
   return { name: `publish ${subject}`, kind: 'producer', attributes, parent };
 }
 
-/** The headers by which a receiver goes on with the trace. */
+/** The headers by which a receiver goes on with the trace. What is no trace must not keep an event from going out. */
 export function traceHeaders({ traceparent, tracestate }: TraceContext): MsgHdrs {
   const traceHeaders = headers();
+  if (!isTraceparent(traceparent)) return traceHeaders;
   traceHeaders.set('traceparent', traceparent);
-  if (tracestate !== undefined) traceHeaders.set('tracestate', tracestate);
+  if (isTracestate(tracestate)) traceHeaders.set('tracestate', tracestate);
   return traceHeaders;
 }

@@ -1,6 +1,6 @@
 import type { AttachmentRef } from '../../core/domain/attachment';
 import { DOMAIN_EVENT_TYPES, ofStored, type DomainEvent } from '../../core/domain/domain-event';
-import { isTraceparent, type TraceContext } from '../../core/domain/trace-context';
+import { isTraceparent, isTracestate, type TraceContext } from '../../core/domain/trace-context';
 import { refOf, type JournalEntry, type JournaledWrite } from '../../core/ports/attachment-journal';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import { fromHash, toHash, type HashFields } from './attachment-hash';
@@ -81,7 +81,7 @@ function eventOf(event: unknown, op: string, storedId?: string): DomainEvent | u
 function traceOf(trace: unknown): TraceContext | undefined {
   if (!isRecord(trace) || !isTraceparent(trace['traceparent'])) return undefined;
   const { traceparent, tracestate } = trace;
-  return typeof tracestate === 'string' ? { traceparent, tracestate } : { traceparent };
+  return isTracestate(tracestate) ? { traceparent, tracestate } : { traceparent };
 }
 
 function isHash(value: unknown): value is HashFields {

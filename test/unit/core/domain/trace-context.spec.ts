@@ -1,4 +1,4 @@
-import { isTraceparent, traceIdOf } from '../../../../src/core/domain/trace-context';
+import { isTraceparent, isTracestate, traceIdOf } from '../../../../src/core/domain/trace-context';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';
@@ -34,4 +34,17 @@ describe('a traceparent', () => {
     expect(isTraceparent(traceparent)).toBe(false);
     expect(traceIdOf(traceparent)).toBeUndefined();
   });
+});
+
+describe('a tracestate', () => {
+  it.each(['vendor=value', 'a=1, b=2', 'x'.repeat(512)])('can be passed on: %s', (sent) => {
+    expect(isTracestate(sent)).toBe(true);
+  });
+
+  it.each([undefined, '', 'x'.repeat(513), 'a=1\r\nNats-Msg-Id: other', 'a=\u00e4', ['a=1']])(
+    'is dropped: %s',
+    (sent) => {
+      expect(isTracestate(sent)).toBe(false);
+    },
+  );
 });
