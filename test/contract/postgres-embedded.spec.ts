@@ -112,7 +112,8 @@ describe('the embedded database', () => {
     mkdirSync(join(directory, 'postgres.incomplete'));
     writeFileSync(join(directory, 'postgres.incomplete', 'PG_VERSION'), '18\n');
 
-    await openEmbeddedDatabase(directory).then(({ close }) => close());
+    const database = await openEmbeddedDatabase(directory);
+    await database.close();
     expect(readdirSync(directory)).toEqual(['postgres']);
   });
 
