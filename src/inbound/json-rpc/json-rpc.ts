@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
@@ -8,6 +9,7 @@ import { CallRoom } from './call-room';
 import type { CallDurations } from './call-durations';
 import { invalidRequest, JsonRpcError, methodNotFound, overloaded, unexpected } from './json-rpc-error';
 import { writeJson } from './json-writer';
+import { completed } from './json-scanner';
 import { isLargeMessage, parseMessage } from './parse-message';
 import type { RawParams } from './raw-params';
 import { idText, isObject, readCall, type Call } from './read-call';
@@ -37,19 +39,19 @@ export class JsonRpc {
   /** Undefined if the message gets no reply. Never rejects. */
   async reply(text: string, origin: CallOrigin): Promise<string | undefined> {
     try {
-      const message = isLargeMessage(text) ? await this.parseInTurn(text, origin) : parseMessage(text);
+      const message = isLargeMessage(text) ? await this.parseInTurn(text, origin) : completed(parseMessage(text));
       return await (Array.isArray(message)
         ? this.replyToBatch(message, text, origin)
-        : this.replyToOne(message, text, origin, this.budget()));
+        : this.replyToOne(message, () => text, origin, this.budget()));
     } catch (error) {
       return this.reject(error instanceof JsonRpcError ? error : unexpected(error, this.logger));
     }
   }
 
   private async parseInTurn(text: string, origin: CallOrigin): Promise<unknown> {
-    const share = shareOf(origin);
-    if (!(await this.loopTime.turnOf(share))) throw overloaded();
-    return this.loopTime.take(share, () => parseMessage(text));
+    const message = await this.loopTime.take(shareOf(origin), parseMessage(text));
+    if (message === undefined) throw overloaded();
+    return message;
   }
 
   /** Runs one call. Never rejects. */
@@ -77,14 +79,16 @@ export class JsonRpc {
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {
     if (batch.length === 0) return errorReply(invalidRequest(), 'null');
     if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text);
-    const texts = jsonElements(text);
+    const readElement = elementsOf(text);
     const budget = this.budget(batch.length);
     const replies: (string | undefined)[] = [];
     await inParallel([...batch.entries()], MAX_CONCURRENT_CALLS, async ([i, request]) => {
       // The specification prints the reply to what is no object.
       replies[i] = isObject(request)
-        ? await this.replyToOne(request, texts[i] as string, origin, budget)
+        ? await this.replyToOne(request, readElement(i), origin, budget)
         : errorReply(invalidRequest(), 'null');
+      // The calls of a large message are looked into one after the other: others have their turn between two of them.
+      if (isLargeMessage(text)) await setImmediate();
     });
     const spoken = replies.filter((reply) => reply !== undefined);
     return spoken.length > 0 ? `[${spoken.join(',')}]` : undefined;
@@ -92,11 +96,11 @@ export class JsonRpc {
 
   private async replyToOne(
     request: unknown,
-    text: string,
+    readText: () => string,
     origin: CallOrigin,
     budget: ReplyBudget,
   ): Promise<string | undefined> {
-    const call = readCall(request, text);
+    const call = readCall(request, readText);
     const outcome = 'error' in call ? call : await this.run(call, origin, budget);
     if (call.id === undefined) return undefined;
     const reply = replyOf(outcome, call.id);
@@ -114,12 +118,11 @@ export class JsonRpc {
     const error = invalidRequest({ code: 'BATCH_TOO_LONG', maxCalls: MAX_BATCH_CALLS, reason });
     this.durations.rejected(error);
     const errorText = writeJson(bodyOf(error));
-    let texts: readonly string[] | undefined;
+    const readElement = elementsOf(text);
     let bytesLeft = this.maxReplyBytes;
     const refusals: string[] = [];
     for (const [i, request] of batch.entries()) {
-      const givenId = isObject(request) ? request['id'] : undefined;
-      const id = idText(givenId, () => (texts ??= jsonElements(text))[i] as string);
+      const id = isObject(request) ? idText(request, readElement(i)) : undefined;
       if (id === undefined) continue;
       const refusal = errorReplyOf(errorText, id);
       if ((bytesLeft -= Buffer.byteLength(refusal) + 1) < 1) return errorReply(error, 'null');
@@ -131,6 +134,12 @@ export class JsonRpc {
   private budget(calls?: number): ReplyBudget {
     return new ReplyBudget(this.maxReplyBytes, calls);
   }
+}
+
+/** Reads the texts of the elements of an array that has been parsed from `text`; cuts it only if one of them is needed. */
+function elementsOf(text: string): (i: number) => () => string {
+  let texts: readonly string[] | undefined;
+  return (i) => () => (texts ??= jsonElements(text))[i] as string;
 }
 
 async function settled(outcome: unknown): Promise<unknown> {

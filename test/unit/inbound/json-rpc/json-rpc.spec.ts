@@ -385,6 +385,28 @@ describe('JsonRpc', () => {
     expect(await replyTo('b')).toEqual(INVALID_REQUEST);
   });
 
+  it.each([
+    '{"jsonrpc":"2.0","method":"subtract","params":{"minuend":42,"subtrahend":23},"id":1.50}',
+    '{"jsonrpc":"2.0","method":"subtract","params":[ {"minuend":42,"subtrahend":23} ],"id":"a"}',
+    '{"jsonrpc":"2.0","method":"text","params": {"b":1e2, "b":[1.0]} ,"id":12345678901234567890}',
+    '[{"jsonrpc":"2.0","method":"text","params":{"a":1.0},"id":9007199254740993},1,{"jsonrpc":"2.0","method":"update"}]',
+    '{"jsonrpc":"2.0","method":"get_data","params":null,"id":null}',
+    '{"jsonrpc":"2.0","method":"get_data","params":[],"id":-0}',
+    '{"__proto__":{"id":2},"jsonrpc":"2.0","method":"get_data"}',
+    '{"jsonrpc":"2.0","method":1,"params":"bar"}',
+    '{"jsonrpc":"2.0","method":[1],"params":1,"id":{}}',
+    '{"jsonrpc":"2.0","method":"get_data","id":1e400}',
+    '{"foo":"boo"}',
+    '[]',
+    '"x"',
+    '{"jsonrpc":"2.0","method":"foobar, "params":"bar","baz]',
+    `[${'{"id":1.50},'.repeat(100)}{"id":2}]`,
+  ])('a large message gets the same reply as a small one: %s', async (text) => {
+    const small = await jsonRpc.reply(text, origin);
+    expect(await jsonRpc.reply(text + ' '.repeat(20_000), origin)).toBe(small);
+    expect(await jsonRpc.reply(' '.repeat(20_000) + text, origin)).toBe(small);
+  });
+
   it('a message may be nested to any depth', async () => {
     const deep = '['.repeat(1_000_000) + ']'.repeat(1_000_000);
     expect(await reply(deep)).toEqual([INVALID_REQUEST]);
