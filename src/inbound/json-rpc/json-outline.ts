@@ -1,10 +1,14 @@
 import { invalidRequest } from './json-rpc-error';
 import { BRACE, BRACKET, completed, JsonScanner, type Steps } from './json-scanner';
 
-/** Of a message: a hundred calls with all that they may have need a tenth of it. */
-const MAX_NAMES = 2 ** 15;
-/** Of a batch that is too long, so that it can be refused as one. */
+/** Of one object, and of all together: calls and params have far fewer. */
+const MAX_NAMES = 1000;
+const MAX_ALL_NAMES = 2 ** 15;
+/** Of a batch that is too long, so that it can be refused as one: calls, and all elements. */
+const MAX_OBJECTS = 2 ** 14;
 const MAX_ELEMENTS = 2 ** 18;
+/** Names, or objects: to keep one takes as long as to pass over hundreds of characters. */
+const PAUSE_EVERY = 512;
 /** Of arrays and objects that a method looks into: a list of the largest refs, and updates with the largest metadata. */
 const MAX_LOOKED_INTO = 2 ** 20;
 /** A smaller text is parsed as a whole. In UTF-16 units. */
@@ -14,7 +18,10 @@ const PARAMS = ['params', 'data'];
 /** Of these only the type counts if they are no scalars. */
 const SCALARS = ['id', 'jsonrpc', 'method', 'pattern'];
 
-const membersOf = new WeakMap<object, ReadonlyMap<string, Part>>();
+/** Where an object that has been outlined keeps what it was made of. */
+const MEMBERS = Symbol('members');
+
+type Outlined = object & { readonly [MEMBERS]?: ReadonlyMap<string, Part> };
 
 /**
  * As `JSON.parse`, in steps, but of objects only names and positions are read: a value is parsed when it is looked at, and a
@@ -28,12 +35,13 @@ export function* outline(text: string): Steps<unknown> {
 }
 
 /** The text of a member of an object that `outline` has read; undefined if it was read by other means, or has no such member. */
-export function outlinedText(object: object, name: string): string | undefined {
-  return membersOf.get(object)?.get(name)?.text;
+export function outlinedText(object: Outlined, name: string): string | undefined {
+  return object[MEMBERS]?.get(name)?.text;
 }
 
 class Outline {
   private names = 0;
+  private objects = 0;
   private elements = 0;
 
   constructor(private readonly scanner: JsonScanner) {}
@@ -59,18 +67,19 @@ class Outline {
     const { scanner } = this;
     const members = new Map<string, Part>();
     scanner.at += 1;
+    if (++this.objects > MAX_OBJECTS) throw tooManyParts();
+    if (this.objects % PAUSE_EVERY === 0) yield;
     for (let isFirst = true; scanner.hasNext(isFirst, true); isFirst = false) {
-      if (++this.names > MAX_NAMES) throw tooManyParts();
+      if (++this.names > MAX_ALL_NAMES || members.size === MAX_NAMES) throw tooManyParts();
       const { start, end } = scanner.passName();
       const name = JSON.parse(scanner.text.slice(start, end)) as string;
       members.set(name, yield* this.readMember(name, deep));
-      if (scanner.isPauseDue) yield;
+      if (scanner.isPauseDue || this.names % PAUSE_EVERY === 0) yield;
     }
-    const object = {};
+    const object = Object.defineProperty({}, MEMBERS, { value: members });
     for (const [name, part] of members) {
       Object.defineProperty(object, name, { enumerable: true, get: () => part.value });
     }
-    membersOf.set(object, members);
     return object;
   }
 

@@ -12,8 +12,6 @@ const MAX_CALLERS = 1000;
 /** A clock that also counts the time in which this process has worked: no other program is a caller's fault. */
 type WorkClock = Pick<Clock, 'monotonicMs' | 'sleep'> & { workedMs(): number };
 
-const NOTHING = () => undefined;
-
 const PROCESS_CLOCK: WorkClock = {
   monotonicMs: () => performance.now(),
   sleep: (ms) => (ms > 0 ? sleep(ms) : setImmediate()),
@@ -41,11 +39,10 @@ export class LoopTime {
    */
   async take<T>(caller: string, work: Iterator<unknown, T>): Promise<T | undefined> {
     const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;
-    const before = this.lastWork.get(caller);
-    const taking = before
-      ? before.then(() => this.takeSteps(caller, work, giveUpAtMs))
-      : this.takeSteps(caller, work, giveUpAtMs);
-    const ended = taking.then(NOTHING, NOTHING);
+    const takeSteps = () => this.takeSteps(caller, work, giveUpAtMs);
+    const taking = this.lastWork.get(caller)?.then(takeSteps) ?? takeSteps();
+    const pause = () => this.clock.sleep(0);
+    const ended = taking.then(pause, pause);
     this.lastWork.set(caller, ended);
     try {
       return await taking;

@@ -163,12 +163,13 @@ describe('outline', () => {
   });
 
   it.each([
-    ['names in params', `{"params":{${Array.from({ length: 50_000 }, (_, i) => `"${i}":1`).join(',')}}}`],
-    ['calls with a name', `[${'{"a":1},'.repeat(50_000)}1]`],
+    ['names in params', `{"params":{${Array.from({ length: 1001 }, (_, i) => `"${i}":1`).join(',')}}}`],
+    ['calls', `[${'{},'.repeat(20_000)}1]`],
+    ['names in calls', `[${'{"a":1,"b":2,"c":3},'.repeat(12_000)}1]`],
     ['elements of a batch', `[${'1,'.repeat(300_000)}1]`],
     [
       'names in nested params',
-      `{"params":{"updates":{${Array.from({ length: 50_000 }, (_, i) => `"${i}":1`).join(',')}}}}`,
+      `{"params":{"updates":{${Array.from({ length: 1001 }, (_, i) => `"${i}":1`).join(',')}}}}`,
     ],
     ['bytes to look into', `{"params":{"updates":[${' '.repeat(1024 * KIB)}]}}`],
   ])('refuses too many %s', (_, text) => {

@@ -24,8 +24,8 @@ const MAX_ATTACHMENT_BYTES = 1000;
 const pipe = new ParamsPipe(new CoreSettings('replica-1', MAX_ATTACHMENT_BYTES, 1000));
 
 type Read = (text: string) => unknown;
-/** A message with more names would be refused before. */
-const MAX_OUTLINED = 1_000_000;
+/** A message with so many names or objects would be refused before. */
+const MAX_OUTLINED = 500_000;
 
 /** Checks that the params of a large message are bound as those of a small one are. */
 function bindText<T>(declared: new () => T, text: string): T {
