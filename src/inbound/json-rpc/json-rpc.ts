@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
 import { inParallel } from '../../core/consistency/in-parallel';
+import { AuthenticationFailure } from '../auth/credential';
 import type { LoopTime } from '../load/loop-time';
 import { CallContext, shareOf, type CallOrigin } from './call-context';
 import { CallRoom } from './call-room';
@@ -18,6 +19,9 @@ import { ReplyBudget } from './reply-budget';
 const MAX_BATCH_CALLS = 100;
 /** Calls of one batch that run at the same time: each may read a hundred large attachments. */
 const MAX_CONCURRENT_CALLS = 8;
+
+/** To a caller that has proved nothing: enough for the description of the service, and not for a hundred of them. */
+const MAX_UNPROVEN_REPLY_BYTES = 256 * 1024;
 
 /** Returns a value, a promise of a value, or a promise of an observable of Nest; fails with a `JsonRpcError`. */
 export type RpcMethod = (params: RawParams, context: CallContext) => unknown;
@@ -42,7 +46,7 @@ export class JsonRpc {
       const message = isLargeMessage(text) ? await this.parseInTurn(text, origin) : completed(parseMessage(text));
       return await (Array.isArray(message)
         ? this.replyToBatch(message, text, origin)
-        : this.replyToOne(message, () => text, origin, this.budget()));
+        : this.replyToOne(message, () => text, origin, this.budget(origin)));
     } catch (error) {
       return this.reject(error instanceof JsonRpcError ? error : unexpected(error, this.logger));
     }
@@ -55,7 +59,11 @@ export class JsonRpc {
   }
 
   /** Runs one call. Never rejects. */
-  async run({ method: name, params }: Omit<Call, 'id'>, origin: CallOrigin, budget = this.budget()): Promise<Outcome> {
+  async run(
+    { method: name, params }: Omit<Call, 'id'>,
+    origin: CallOrigin,
+    budget = this.budget(origin),
+  ): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport);
     const room = new CallRoom(budget, origin.reservation);
@@ -78,9 +86,9 @@ export class JsonRpc {
 
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {
     if (batch.length === 0) return errorReply(invalidRequest(), 'null');
-    if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text);
+    if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text, origin);
     const readElement = elementsOf(text);
-    const budget = this.budget(batch.length);
+    const budget = this.budget(origin, batch.length);
     const replies: (string | undefined)[] = [];
     await inParallel([...batch.entries()], MAX_CONCURRENT_CALLS, async ([i, request]) => {
       // The specification prints the reply to what is no object.
@@ -113,13 +121,13 @@ export class JsonRpc {
   }
 
   /** Clients wait for every id that they sent, so each gets the refusal; notifications get nothing. */
-  private refuseBatch(batch: readonly unknown[], text: string): string {
+  private refuseBatch(batch: readonly unknown[], text: string, origin: CallOrigin): string {
     const reason = `a batch has at most ${MAX_BATCH_CALLS} calls`;
     const error = invalidRequest({ code: 'BATCH_TOO_LONG', maxCalls: MAX_BATCH_CALLS, reason });
     this.durations.rejected(error);
     const errorText = writeJson(bodyOf(error));
     const readElement = elementsOf(text);
-    let bytesLeft = this.maxReplyBytes;
+    let bytesLeft = this.maxReplyBytesTo(origin);
     const refusals: string[] = [];
     for (const [i, request] of batch.entries()) {
       const id = isObject(request) ? idText(request, readElement(i)) : undefined;
@@ -131,8 +139,13 @@ export class JsonRpc {
     return refusals.length > 0 ? `[${refusals.join(',')}]` : errorReply(error, 'null');
   }
 
-  private budget(calls?: number): ReplyBudget {
-    return new ReplyBudget(this.maxReplyBytes, calls);
+  private budget(origin: CallOrigin, calls?: number): ReplyBudget {
+    return new ReplyBudget(this.maxReplyBytesTo(origin), calls);
+  }
+
+  private maxReplyBytesTo({ identity }: CallOrigin): number {
+    const isProven = !(identity instanceof AuthenticationFailure);
+    return isProven ? this.maxReplyBytes : Math.min(MAX_UNPROVEN_REPLY_BYTES, this.maxReplyBytes);
   }
 }
 
