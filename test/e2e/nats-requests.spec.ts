@@ -361,6 +361,11 @@ describe('the author of a write over NATS', () => {
     expect(await authorOf({})).toMatch(/^replica-[12]$/);
     expect(await authorOf({ 'x-instance-id': 'x'.repeat(129) })).toMatch(/^replica-[12]$/);
   });
+
+  it('is the replica if the headers are too large to be read', async () => {
+    const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`x-${i}`, '1']));
+    expect(await authorOf({ 'x-instance-id': 'worker 7', ...many })).toMatch(/^replica-[12]$/);
+  });
 });
 
 /** What every replica reports about the service under `$SRV`. */
