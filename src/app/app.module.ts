@@ -115,16 +115,21 @@ function needsCredential({ apiKeysFile, accessTokens }: Config): boolean {
   return apiKeysFile !== undefined || accessTokens !== undefined;
 }
 
+/** As it stands in a URL: an IPv6 address in brackets. */
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 function serviceFacts(config: Config, maxReplyBytes: number): ServiceFacts {
   const { host, port, maxAttachmentBytes, maxBodyBytes, nats } = config;
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const address = `${urlHost(host)}:${port}`;
   const limits = { maxAttachmentBytes, maxBodyBytes, maxReplyBytes };
   return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats && { prefix: nats.prefix });
 }
 
 function frontDoor(config: Config): FrontDoorOptions {
   const { host } = config;
-  const own = host.includes(':') ? `[${host}]` : host;
+  const own = urlHost(host);
   // On another interface the name by which callers reach the service is not known.
   const hosts = (name: string) => isLoopback(name.replace(/^\[(.*)\]$/, '$1')) || name === own.toLowerCase();
   return { ...config, isOpen: !needsCredential(config), hosts: isLoopback(host) ? hosts : undefined };
