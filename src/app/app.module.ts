@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { PublishEvents } from '../core/use-cases/events/publish-events';
@@ -40,7 +41,8 @@ import { Shutdown } from './shutdown';
 import { StartUp } from './start-up';
 import { UseCasesModule } from './use-cases.module';
 
-const MAX_RATE_WINDOWS = 200_000;
+/** Of one length. One takes up to half a kilobyte: all of them a thirty-second of the heap. */
+const MAX_RATE_WINDOWS = Math.min(200_000, Math.floor(getHeapStatistics().heap_size_limit / 32 / 512));
 
 /** The service: what drives it, on top of its use cases and their adapters. Global: it holds what its rooms share. */
 @Module({})
