@@ -363,8 +363,7 @@ describe('the author of a write over NATS', () => {
   });
 
   it('is the replica if the headers are too large to be read', async () => {
-    const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`x-${i}`, '1']));
-    expect(await authorOf({ 'x-instance-id': 'worker 7', ...many })).toMatch(/^replica-[12]$/);
+    expect(await authorOf({ 'x-instance-id': 'worker 7', 'x-more': 'x'.repeat(9000) })).toMatch(/^replica-[12]$/);
   });
 });
 
