@@ -1,0 +1,44 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, chownSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { until } from './poll';
+import { unprivilegedUser, type PostgresServer } from './postgres-server';
+import { withPostgres } from './setups';
+
+const BACKUP = 'base';
+
+/** Backs up all that the server has now, beside its archive. */
+export function backUp({ url, binaries, archive }: PostgresServer): void {
+  const to = join(archive, BACKUP);
+  execFileSync('rm', ['-rf', to]);
+  const options = ['-d', url, '-D', to, '-X', 'none', '-c', 'fast', '--no-sync', '--no-manifest'];
+  execFileSync(join(binaries, 'pg_basebackup'), options, { ...unprivilegedUser(), cwd: archive, stdio: 'ignore' });
+}
+
+/** Resolves when all that was committed up to now is in the archive. */
+export function untilArchived({ url }: PostgresServer): Promise<boolean> {
+  return withPostgres(url, async (client) => {
+    const { rows } = await client.query<{ last: string }>('SELECT pg_walfile_name(pg_switch_wal()) AS last');
+    return until('the log is archived', async () => {
+      const archived = 'SELECT FROM pg_stat_archiver WHERE right(last_archived_wal, 16) >= right($1, 16)';
+      return (await client.query(archived, [rows[0]?.last])).rowCount === 1;
+    });
+  });
+}
+
+/** After `kill`: starts it with what the last backup and the archive have up to this restore point. */
+export async function recoverTo(server: PostgresServer, restorePoint: string): Promise<void> {
+  const { archive } = server;
+  await server.restartWith((data, owner) => {
+    execFileSync('cp', ['-a', `${join(archive, BACKUP)}/.`, data]);
+    const settings = [
+      `restore_command = 'cp ${archive}/%f "%p"'`,
+      `recovery_target_name = '${restorePoint}'`,
+      "recovery_target_action = 'promote'",
+    ];
+    appendFileSync(join(data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`);
+    const signal = join(data, 'recovery.signal');
+    writeFileSync(signal, '');
+    if (owner) chownSync(signal, owner.uid, owner.gid);
+  });
+}
