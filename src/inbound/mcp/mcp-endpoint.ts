@@ -15,7 +15,7 @@ import {
 } from '../json-rpc/json-rpc-error';
 import { McpMessage } from './mcp-message';
 import type { McpOptions } from './mcp-options';
-import type { McpServer } from './mcp-server';
+import { McpServer } from './mcp-server';
 
 /** What the SDK reads. It needs no credential. */
 const PROTOCOL_HEADERS = ['accept', 'mcp-protocol-version', 'mcp-method', 'mcp-name'];
@@ -25,12 +25,7 @@ const STATUSES: Readonly<Record<number, number>> = {
   [SERVICE_UNAVAILABLE]: 503,
 };
 
-type LoadServer = () => Promise<{ readonly McpServer: typeof McpServer }>;
-
-/**
- * `POST /mcp`: the methods as tools of the Model Context Protocol, without sessions. All behind it is loaded with the first
- * message: the SDK takes a tenth of a second and some megabytes, and most replicas never see a message.
- */
+/** `POST /mcp`: the methods as tools of the Model Context Protocol, without sessions. */
 export class McpEndpoint implements MessageEndpoint, OnModuleInit {
   readonly path = '/mcp';
   readonly needsProof = true;
@@ -41,7 +36,6 @@ export class McpEndpoint implements MessageEndpoint, OnModuleInit {
     private readonly overHttp: JsonRpcHttpStrategy,
     private readonly durations: CallDurations,
     private readonly options: McpOptions,
-    private readonly loadServer: LoadServer = () => import('./mcp-server.js'),
   ) {}
 
   onModuleInit(): void {
@@ -51,8 +45,8 @@ export class McpEndpoint implements MessageEndpoint, OnModuleInit {
   async answer(text: string, origin: CallOrigin, headers: IncomingHttpHeaders): Promise<MessageReply> {
     try {
       const message = McpMessage.from(await this.overHttp.parse(text, origin), text);
-      const server = this.server ?? (await this.openServer());
-      const reply = await server.answer(message, origin, protocolHeaders(headers));
+      this.server ??= await McpServer.open(this.overHttp, this.options);
+      const reply = await this.server.answer(message, origin, protocolHeaders(headers));
       if (reply.status >= 400) this.durations.rejected(invalidRequest());
       return reply;
     } catch (error) {
@@ -60,11 +54,6 @@ export class McpEndpoint implements MessageEndpoint, OnModuleInit {
       this.durations.rejected(known);
       return { status: STATUSES[known.code] ?? 500, text: errorReply(known, 'null') };
     }
-  }
-
-  private async openServer(): Promise<McpServer> {
-    const { McpServer } = await this.loadServer();
-    return (this.server ??= new McpServer(this.overHttp, this.options));
   }
 }
 

@@ -1,16 +1,9 @@
-import {
-  createMcpHandler,
-  isLegacyRequest,
-  Server,
-  WebStandardStreamableHTTPServerTransport,
-  type CallToolResult,
-  type Tool,
-} from '@modelcontextprotocol/server';
-import { ATTACHMENT_TEMPLATE } from './attachment-resources';
+import type { CallToolResult, Tool } from '@modelcontextprotocol/server';
 import { Logger } from '@nestjs/common';
 import type { MessageReply } from '../http/message-endpoint';
 import type { CallOrigin } from '../json-rpc/call-context';
 import { JsonRpcError, unexpected } from '../json-rpc/json-rpc-error';
+import { ATTACHMENT_TEMPLATE } from './attachment-resources';
 import { McpExchange, type MethodRunner } from './mcp-exchange';
 import type { McpMessage } from './mcp-message';
 import type { McpOptions } from './mcp-options';
@@ -25,16 +18,25 @@ attachment is found by the id of its task and by its key; both may be chosen by 
 was given although the database could not be asked. A failed call returns JSON with \`code\`, \`message\` and \`data\`:
 \`data.errors\` names each wrong argument, \`data.retryable\` says that the same call may succeed later.`;
 
+/** Not imported above: it takes a tenth of a second and some megabytes, and most replicas never see a message of MCP. */
+const loadSdk = () => import('@modelcontextprotocol/server');
+type Sdk = Awaited<ReturnType<typeof loadSdk>>;
+
 /** Answers messages with the SDK. Nothing outlives an exchange, so any replica can answer the next message of a client. */
 export class McpServer {
   private readonly logger = new Logger(McpServer.name);
   private readonly tools: Tools;
 
-  constructor(
+  private constructor(
+    private readonly sdk: Sdk,
     private readonly runner: MethodRunner,
     private readonly options: McpOptions,
   ) {
     this.tools = new Tools(options);
+  }
+
+  static async open(runner: MethodRunner, options: McpOptions): Promise<McpServer> {
+    return new McpServer(await loadSdk(), runner, options);
   }
 
   async answer(message: McpMessage, origin: CallOrigin, headers: Headers): Promise<MessageReply> {
@@ -46,6 +48,7 @@ export class McpServer {
   }
 
   private async respond(exchange: McpExchange, request: Request): Promise<Response> {
+    const { createMcpHandler, isLegacyRequest, WebStandardStreamableHTTPServerTransport } = this.sdk;
     const parsedBody = exchange.message.forSdk;
     const server = this.serverFor(exchange);
     if (!(await isLegacyRequest(request, parsedBody))) {
@@ -62,8 +65,8 @@ export class McpServer {
   }
 
   /** Not the SDK's `McpServer`: that one checks arguments by itself, and its errors would not be those of the methods. */
-  private serverFor(exchange: McpExchange): Server {
-    const server = new Server(
+  private serverFor(exchange: McpExchange): InstanceType<Sdk['Server']> {
+    const server = new this.sdk.Server(
       { name: 'dossier', title: 'Dossier', version: this.options.version },
       {
         capabilities: { tools: {}, resources: {} },

@@ -5,6 +5,7 @@ import { Test } from '@nestjs/testing';
 import fc from 'fast-check';
 import { AppModule } from '../../../src/app/app.module';
 import { loadConfig } from '../../../src/app/config';
+import { packageVersion } from '../../../src/app/package-version';
 import { AttachmentStore } from '../../../src/core/ports/attachment-store';
 import { ExpiredAttachmentStore } from '../../../src/core/ports/expired-attachment-store';
 import { Outbox } from '../../../src/core/ports/outbox';
@@ -13,11 +14,7 @@ import type { ApiKeys } from '../../../src/inbound/auth/api-keys';
 import { Authenticator } from '../../../src/inbound/auth/authenticator';
 import { isRole } from '../../../src/inbound/auth/credential';
 import { JsonRpcHttpStrategy } from '../../../src/inbound/http/json-rpc-http.strategy';
-import { CallDurations } from '../../../src/inbound/json-rpc/call-durations';
 import { LoadShedder } from '../../../src/inbound/load/load-shedder';
-import { McpEndpoint } from '../../../src/inbound/mcp/mcp-endpoint';
-import { McpOptions } from '../../../src/inbound/mcp/mcp-options';
-import * as mcpServer from '../../../src/inbound/mcp/mcp-server';
 import { MemoryAttachmentStore } from '../../../src/outbound/memory/memory-attachment-store';
 import { MemoryDatabase } from '../../../src/outbound/memory/memory-database';
 import { MemoryExpiredAttachmentStore } from '../../../src/outbound/memory/memory-expired-attachment-store';
@@ -31,7 +28,6 @@ const HEADERS = { 'content-type': 'application/json', accept: 'application/json,
 const MODERN = '2026-07-28';
 const LARGE = 'x'.repeat(70_000);
 
-type Loader = () => Promise<typeof mcpServer>;
 type Members = Record<string, unknown>;
 
 interface Running {
@@ -39,10 +35,25 @@ interface Running {
   readonly url: string;
 }
 
-/** The application on stores in memory. Its own way to load the SDK is a module that only Node loads. */
+/** Lists tasks only when the gate is open. */
+class GatedTaskStore extends MemoryTaskStore {
+  constructor(
+    database: MemoryDatabase,
+    private readonly gate?: Promise<void>,
+  ) {
+    super(database);
+  }
+
+  override async list(...query: Parameters<MemoryTaskStore['list']>): ReturnType<MemoryTaskStore['list']> {
+    await this.gate;
+    return super.list(...query);
+  }
+}
+
+/** The application on stores in memory. */
 async function start(
   settings: Record<string, string> = {},
-  { load = () => Promise.resolve(mcpServer), apiKeys }: { load?: Loader; apiKeys?: ApiKeys } = {},
+  { apiKeys, gate }: { apiKeys?: ApiKeys; gate?: Promise<void> } = {},
 ): Promise<Running> {
   Logger.overrideLogger(false);
   const database = new MemoryDatabase();
@@ -51,19 +62,13 @@ async function start(
     .overrideProvider(AttachmentStore)
     .useValue(new MemoryAttachmentStore(database))
     .overrideProvider(TaskStore)
-    .useValue(new MemoryTaskStore(database))
+    .useValue(new GatedTaskStore(database, gate))
     .overrideProvider(ExpiredAttachmentStore)
     .useValue(new MemoryExpiredAttachmentStore(database))
     .overrideProvider(Outbox)
     .useValue(new MemoryOutbox(database, { nowMs: () => Date.now() }))
     .overrideProvider(Authenticator)
     .useValue(new Authenticator({ apiKeys }, 'replica'))
-    .overrideProvider(McpEndpoint)
-    .useFactory({
-      factory: (overHttp: JsonRpcHttpStrategy, durations: CallDurations) =>
-        new McpEndpoint(overHttp, durations, new McpOptions('1.2.3', false), load),
-      inject: [JsonRpcHttpStrategy, CallDurations],
-    })
     .compile();
   const app = testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { bodyParser: false });
   app.connectMicroservice({ strategy: app.get(JsonRpcHttpStrategy) }, { inheritAppConfig: true });
@@ -118,7 +123,7 @@ describe('MCP without authentication', () => {
 
     it('learns what is served', () => {
       expect(client.getNegotiatedProtocolVersion()).toBe(version);
-      expect(client.getServerVersion()).toEqual({ name: 'dossier', title: 'Dossier', version: '1.2.3' });
+      expect(client.getServerVersion()).toEqual({ name: 'dossier', title: 'Dossier', version: packageVersion() });
       expect(client.getServerCapabilities()).toEqual({ tools: {}, resources: {} });
       expect(client.getInstructions()).toContain('degraded');
     });
@@ -442,13 +447,13 @@ describe('MCP with authentication', () => {
 describe('MCP on a replica with a bound on what is in flight', () => {
   let running: Running;
   let release: () => void;
-  const loaded = new Promise<typeof mcpServer>((resolve) => (release = () => resolve(mcpServer)));
+  const gate = new Promise<void>((resolve) => (release = resolve));
 
-  beforeAll(async () => void (running = await start({ MAX_IN_FLIGHT: '1' }, { load: () => loaded })));
+  beforeAll(async () => void (running = await start({ MAX_IN_FLIGHT: '1' }, { gate })));
   afterAll(() => running?.app.close());
 
   it('counts messages of MCP together with those of JSON-RPC, and refuses what is too much in the same way', async () => {
-    const waiting = post(running, message('ping'));
+    const waiting = post(running, toolCall('task__list', '{}'));
     const load = running.app.get(LoadShedder);
     await until('the message is in flight', () => Promise.resolve(load.isOverloaded));
     const [mcp, rpc] = [await post(running, message('ping')), await post(running, message('x'), {}, '/rpc')];

@@ -14,7 +14,7 @@ const ORIGIN: CallOrigin = {
 
 async function reply(result: string, method: string, params: object, origin = ORIGIN): Promise<unknown> {
   const runner = { run: () => Promise.resolve({ result }), maxReplyBytes: 1_000_000 };
-  const server = new McpServer(runner, new McpOptions('1.2.3', false));
+  const server = await McpServer.open(runner, new McpOptions('1.2.3', false));
   const text = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
   const { text: replyText } = await server.answer(McpMessage.from(JSON.parse(text), text), origin, HEADERS);
   return JSON.parse(replyText as string) as unknown;
