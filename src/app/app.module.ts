@@ -121,10 +121,11 @@ function needsCredential({ apiKeysFile, accessTokens }: Config): boolean {
 }
 
 function serviceFacts(config: Config, maxReplyBytes: number): ServiceFacts {
-  const { host, port, maxAttachmentBytes, maxBodyBytes, nats } = config;
+  const { host, port, maxAttachmentBytes, maxBodyBytes, mcp } = config;
+  const nats = config.nats && { prefix: config.nats.prefix };
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const limits = { maxAttachmentBytes, maxBodyBytes, maxReplyBytes };
-  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats && { prefix: nats.prefix });
+  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats, mcp !== undefined);
 }
 
 function mcpOptions({ allowsTaskDeletion }: McpConfig): McpOptions {
