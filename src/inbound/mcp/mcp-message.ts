@@ -9,6 +9,9 @@ type Members = Readonly<Record<string, unknown>>;
 
 /** A message of MCP, parsed and as text: methods read JSON values as they are spelt. */
 export class McpMessage {
+  /** It takes two scans of the message. */
+  private foundArguments?: string;
+
   private constructor(
     private readonly members: Members,
     private readonly text: string,
@@ -50,7 +53,8 @@ export class McpMessage {
   }
 
   private get argumentsText(): string {
-    return this.arguments === undefined ? '' : memberText(memberText(this.text, 'params'), 'arguments');
+    if (this.arguments === undefined) return '';
+    return (this.foundArguments ??= memberText(memberText(this.text, 'params'), 'arguments'));
   }
 }
 
