@@ -13,6 +13,7 @@ const VALIDATION_ERROR = objectOf('ValidationError', {
   type: TEXT,
 });
 const HTTP_VALIDATION_ERROR = objectOf('HTTPValidationError', { detail: { type: 'array', items: VALIDATION_ERROR } });
+
 /** OpenAPI 3.1: the HTTP endpoints. The methods behind `POST /rpc` are described in OpenRPC. */
 export function openApiDocument({ version, needsCredential, servesMcp }: ServiceFacts): object {
   const schemas = new NamedSchemas();

@@ -52,7 +52,7 @@ const UNSUPPORTED_MEDIA_TYPE: HttpRefusal = {
 
 const BROKEN_BODY: HttpRefusal = { status: 400, error: parseError(), headers: { connection: 'close' } };
 
-/** For a caller that has proved nothing, from an endpoint that reads no message of such a one. */
+/** For a caller that has proved nothing, if its message is not read. */
 export function refusalOfUnproven(failure: JsonRpcError): HttpRefusal {
   return failure.code === UNAUTHORIZED
     ? { status: 401, error: failure, headers: CHALLENGE }

@@ -4,7 +4,7 @@ import type { CallOrigin } from '../json-rpc/call-context';
 /** A path to which messages of a protocol on top of JSON-RPC are posted. */
 export interface MessageEndpoint {
   readonly path: string;
-  /** Whether a caller that has proved nothing is refused with 401. Otherwise its message is read, and refused under its id. */
+  /** Whether a caller that has proved nothing is refused before its message is read. */
   readonly needsProof: boolean;
   /** Never rejects. */
   answer(text: string, origin: CallOrigin, headers: IncomingHttpHeaders): Promise<MessageReply>;

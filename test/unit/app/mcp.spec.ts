@@ -11,8 +11,9 @@ import { ExpiredAttachmentStore } from '../../../src/core/ports/expired-attachme
 import { Outbox } from '../../../src/core/ports/outbox';
 import { TaskStore } from '../../../src/core/ports/task-store';
 import type { ApiKeys } from '../../../src/inbound/auth/api-keys';
-import { Authenticator } from '../../../src/inbound/auth/authenticator';
-import { isRole } from '../../../src/inbound/auth/credential';
+import { Authenticator, type AuthenticationMeans } from '../../../src/inbound/auth/authenticator';
+import type { AccessTokens } from '../../../src/inbound/auth/access-tokens';
+import { AuthenticationFailure, isRole } from '../../../src/inbound/auth/credential';
 import { JsonRpcHttpStrategy } from '../../../src/inbound/http/json-rpc-http.strategy';
 import { LoadShedder } from '../../../src/inbound/load/load-shedder';
 import { MemoryAttachmentStore } from '../../../src/outbound/memory/memory-attachment-store';
@@ -53,7 +54,7 @@ class GatedTaskStore extends MemoryTaskStore {
 /** The application on stores in memory. */
 async function start(
   settings: Record<string, string> = {},
-  { apiKeys, gate }: { apiKeys?: ApiKeys; gate?: Promise<void> } = {},
+  { gate, ...means }: AuthenticationMeans & { gate?: Promise<void> } = {},
 ): Promise<Running> {
   Logger.overrideLogger(false);
   const database = new MemoryDatabase();
@@ -68,7 +69,7 @@ async function start(
     .overrideProvider(Outbox)
     .useValue(new MemoryOutbox(database, { nowMs: () => Date.now() }))
     .overrideProvider(Authenticator)
-    .useValue(new Authenticator({ apiKeys }, 'replica'))
+    .useValue(new Authenticator(means, 'replica'))
     .compile();
   const app = testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { bodyParser: false });
   app.connectMicroservice({ strategy: app.get(JsonRpcHttpStrategy) }, { inheritAppConfig: true });
@@ -130,7 +131,8 @@ describe('MCP without authentication', () => {
 
     it('finds the tools, and calls one', async () => {
       const { tools } = await client.listTools();
-      expect(tools.map(({ name }) => name)).toContain('task__get');
+      const names = tools.map(({ name }) => name);
+      expect([names.includes('task__get'), names.includes('task__delete')]).toEqual([true, false]);
       const { content, structuredContent } = await client.callTool({ name: 'task__get', arguments: { id: 'task-1' } });
       expect(structuredContent).toMatchObject({
         id: 'task-1',
@@ -413,7 +415,13 @@ describe('MCP with authentication', () => {
   const apiKeys = { find: (key: string) => find(key) || undefined } as ApiKeys;
   let running: Running;
 
-  beforeAll(async () => void (running = await start({}, { apiKeys })));
+  /** The issuer does not answer. */
+  const verify = () => Promise.resolve(new AuthenticationFailure('unavailable'));
+  const accessTokens = {
+    verify: (token: string) => (token === 'x.y.z' ? verify() : undefined),
+  } as unknown as AccessTokens;
+
+  beforeAll(async () => void (running = await start({}, { apiKeys, accessTokens })));
   afterAll(() => running?.app.close());
 
   it('a caller without a valid credential is refused, whatever it asks', async () => {
@@ -431,6 +439,12 @@ describe('MCP with authentication', () => {
     }
   });
 
+  it('a caller whose token cannot be checked now is told to come again', async () => {
+    const { status, headers, text } = await post(running, message('ping'), { authorization: 'Bearer x.y.z' });
+    expect([status, headers.get('retry-after')]).toEqual([503, '1']);
+    expect(JSON.parse(text)).toMatchObject({ error: { code: -32001, data: { code: 'KEY_SET_UNAVAILABLE' } } });
+  });
+
   it("the SDK's client passes a key, and sees and calls what the role allows", async () => {
     const requestInit = { headers: { 'x-api-key': 'read' } };
     const client = new Client({ name: 'test', version: '1' });
@@ -444,13 +458,23 @@ describe('MCP with authentication', () => {
   });
 });
 
-describe('MCP on a replica with a bound on what is in flight', () => {
+describe('MCP on a replica with CORS_ORIGINS and a bound on what is in flight', () => {
   let running: Running;
   let release: () => void;
   const gate = new Promise<void>((resolve) => (release = resolve));
 
-  beforeAll(async () => void (running = await start({ MAX_IN_FLIGHT: '1' }, { gate })));
+  beforeAll(
+    async () => void (running = await start({ MAX_IN_FLIGHT: '1', CORS_ORIGINS: 'https://app.example' }, { gate })),
+  );
   afterAll(() => running?.app.close());
+
+  it('lets pages of these origins send the headers of the protocol', async () => {
+    const asked = { origin: 'https://app.example', 'access-control-request-method': 'POST' };
+    const { status, headers } = await fetch(`${running.url}/mcp`, { method: 'OPTIONS', headers: asked });
+    expect([status, headers.get('access-control-allow-origin')]).toEqual([204, 'https://app.example']);
+    const allowed = headers.get('access-control-allow-headers')?.split(', ');
+    expect(allowed).toEqual(expect.arrayContaining(['mcp-protocol-version', 'mcp-method', 'mcp-name', 'x-api-key']));
+  });
 
   it('counts messages of MCP together with those of JSON-RPC, and refuses what is too much in the same way', async () => {
     const waiting = post(running, toolCall('task__list', '{}'));
