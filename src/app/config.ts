@@ -5,6 +5,7 @@ import { describePostgres } from '../outbound/postgres/postgres-address';
 import { withoutStartUpParameters } from '../outbound/postgres/start-up-parameters';
 import { accessConfig, type AccessConfig } from './access-config';
 import { ConfigError, Environment, named, quote, type ServerAddress, type Variables } from './environment';
+import { mcpConfig, type McpConfig } from './mcp-config';
 import { natsConfig, type NatsConfig } from './nats-config';
 import { redisConfig, type RedisConfig } from './redis-config';
 import { SECRET_FILE_VARIABLES, withSecretFiles } from './secret-files';
@@ -42,6 +43,8 @@ export interface Config extends AccessConfig {
   readonly maxEventLoopDelayMs: number;
   /** Whether the machine-readable contracts are served. */
   readonly docs: boolean;
+  /** Undefined: not served. */
+  readonly mcp?: McpConfig;
   /** Of variables that seem to be misspelt, and of parameters that mean nothing. */
   readonly warnings: readonly string[];
 }
@@ -96,6 +99,7 @@ export function loadConfig(variables: Variables = process.env): Config {
     maxInFlight: env.integer('MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
     maxEventLoopDelayMs: env.integer('MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),
     docs: env.oneOf('DOCS', ['on', 'off'], 'on') === 'on',
+    mcp: mcpConfig(env),
     // The last one: every name has been asked for by now.
     warnings: [...ignoredParameters(env), ...env.warnings],
   };
