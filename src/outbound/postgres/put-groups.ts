@@ -1,0 +1,169 @@
+import { lateTimer } from '../../core/consistency/late-timer';
+import type { PutOutcome } from '../../core/ports/attachment-store';
+import { StoreError } from '../../core/ports/store-error';
+import { PutGroup, WaitingPut, type GroupTimer, type PlainPut } from './put-group';
+
+/** Statements at the same time. The fewer they are, the more puts share one. */
+const MAX_UNDER_WAY = 3;
+/** Of a body. Passing on a larger one costs more than sharing saves. */
+const MAX_SHARED_BYTES = 16 * 1024;
+/** How long puts wait for the statements under way, which may be waiting for locks. */
+const MAX_TURN_MS = 20;
+
+/** `task-held`: another transaction holds the task. `left-out`: the put has to be written alone. Nothing is written. */
+export type GroupedOutcome = PutOutcome | { readonly state: 'task-held' } | { readonly state: 'left-out' };
+
+/** How the store is asked. All of it throws `StoreError`. */
+export interface PutStatements {
+  /** May wait for locks. `isInTurn`: on behalf of all organisations, not of its own. */
+  alone(put: PlainPut, timeoutMs: number, isInTurn: boolean): Promise<PutOutcome>;
+  /**
+   * In one transaction, with the outcomes in the order of the puts. Those of one key are in the order of their versions, and
+   * only the last may expire. Waits for no lock unless `waits`, and then for that of the one task of them all.
+   */
+  together(puts: readonly PlainPut[], timeoutMs: number, waits: boolean): Promise<readonly GroupedOutcome[]>;
+  /** For a put that no statement has begun with. */
+  waitedInVain(sinceMs: number): StoreError;
+}
+
+const TIMER: GroupTimer = { nowMs: () => performance.now(), after: lateTimer };
+
+/**
+ * Puts that come while others are under way share one transaction: whatever waits when a statement ends. A put that meets
+ * no others has a statement of its own. Organisations take turns in what is written next. Each put has its own outcome and
+ * its own time limit; no put waits for a lock that only another one needs.
+ */
+export class PutGroups {
+  /** By organisation, in the order in which it is their turn. */
+  private readonly waiting = new Map<string, WaitingPut[]>();
+  /** By task that another transaction holds. All of a task's puts wait for it in one statement. */
+  private readonly ofHeldTasks = new Map<string, WaitingPut[]>();
+  private underWay = 0;
+  private stopWatching?: () => void;
+
+  constructor(
+    private readonly statements: PutStatements,
+    private readonly timer: GroupTimer = TIMER,
+  ) {}
+
+  /** Throws `StoreError`, within `timeoutMs`. If the statement of a group fails, its puts throw the same error. */
+  write(put: PlainPut, timeoutMs: number): Promise<PutOutcome> {
+    if ((put.put.attachment.bytes ?? 0) > MAX_SHARED_BYTES) return this.statements.alone(put, timeoutMs, false);
+    if (this.waiting.size === 0 && this.underWay < MAX_UNDER_WAY) {
+      return this.inTurn(() => this.statements.alone(put, timeoutMs, true));
+    }
+    const one = new WaitingPut(put, timeoutMs, this.timer, (sinceMs) => this.statements.waitedInVain(sinceMs));
+    append(this.waiting, put.organization, [one]);
+    if (!this.stopWatching) this.watch();
+    return one.outcome;
+  }
+
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.underWay += 1;
+    try {
+      return await work();
+    } finally {
+      this.underWay -= 1;
+      while (this.waiting.size > 0 && this.underWay < MAX_UNDER_WAY) this.writeNext(false);
+      this.watch();
+    }
+  }
+
+  /** Whatever holds up the statements under way does not hold up the others. */
+  private watch(): void {
+    this.stopWatching?.();
+    this.stopWatching = undefined;
+    if (this.waiting.size === 0) return;
+    this.stopWatching = this.timer.after(MAX_TURN_MS, () => {
+      this.writeNext(true);
+      this.watch();
+    });
+  }
+
+  private writeNext(isExtra: boolean): void {
+    const group = this.nextGroup();
+    const [first] = group;
+    if (!first) return;
+    const isAlone = group.length === 1 && !isExtra;
+    void this.inTurn(() => (isAlone ? this.writeAlone(first, true) : this.writeTogether(group)));
+  }
+
+  /** One of each organisation in turn. */
+  private nextGroup(): WaitingPut[] {
+    const group = new PutGroup();
+    const passedOver = new Map<string, WaitingPut[]>();
+    for (const [owner, puts] of this.waiting) {
+      if (group.isFull) break;
+      const one = puts.shift() as WaitingPut;
+      // Behind the others: the loop comes to it again.
+      this.waiting.delete(owner);
+      if (puts.length > 0) this.waiting.set(owner, puts);
+      if (!group.takes(one)) append(passedOver, owner, [one]);
+    }
+    for (const [owner, puts] of passedOver) this.waiting.set(owner, [...puts, ...(this.waiting.get(owner) ?? [])]);
+    return group.puts;
+  }
+
+  /** Never rejects. */
+  private async writeAlone(one: WaitingPut, isInTurn: boolean): Promise<void> {
+    one.leaveTimeTo();
+    await this.statements.alone(one.put, one.leftMs, isInTurn).then(one.resolve, one.reject);
+  }
+
+  /** Never rejects. */
+  private async writeTogether(group: readonly WaitingPut[], waits = false): Promise<void> {
+    let timeout: StoreError | undefined;
+    for (const one of group) one.leaveTimeTo(() => (timeout ??= new StoreError('postgres', 'timeout')));
+    const timeoutMs = Math.max(...group.map(({ leftMs }) => leftMs));
+    try {
+      const puts = group.map(({ put }) => put);
+      this.settle(group, await this.statements.together(puts, timeoutMs, waits));
+    } catch (error) {
+      // What the store does not take may be one of them: then the others are written.
+      const mayBeOne = error instanceof StoreError && ['refused', 'failed'].includes(error.outcome);
+      for (const one of group) {
+        if (mayBeOne) void this.writeAlone(one, false);
+        else one.reject(timeout ?? error);
+      }
+    }
+  }
+
+  private settle(group: readonly WaitingPut[], outcomes: readonly GroupedOutcome[]): void {
+    const held = new Map<string, WaitingPut[]>();
+    group.forEach((one, i) => {
+      const outcome = outcomes[i] as GroupedOutcome;
+      if (outcome.state === 'left-out') void this.writeAlone(one, false);
+      else if (outcome.state === 'task-held') append(held, one.put.put.attachment.taskId, [one]);
+      else one.resolve(outcome);
+    });
+    for (const [taskId, puts] of held) this.writeWhenFree(taskId, puts);
+  }
+
+  /** All of them would wait for the same. Those that come meanwhile come next. */
+  private writeWhenFree(taskId: string, puts: readonly WaitingPut[]): void {
+    for (const one of puts) one.leaveTimeTo((sinceMs) => this.statements.waitedInVain(sinceMs));
+    const isUnderWay = this.ofHeldTasks.has(taskId);
+    append(this.ofHeldTasks, taskId, puts);
+    if (!isUnderWay) void this.writeHeld(taskId);
+  }
+
+  private async writeHeld(taskId: string): Promise<void> {
+    for (let puts = this.ofHeldTasks.get(taskId) ?? []; puts.length > 0; puts = this.ofHeldTasks.get(taskId) ?? []) {
+      const group = new PutGroup();
+      this.ofHeldTasks.set(
+        taskId,
+        puts.filter((one) => group.isFull || !group.takes(one)),
+      );
+      const [first] = group.puts;
+      if (!first) continue;
+      await (group.puts.length === 1 ? this.writeAlone(first, false) : this.writeTogether(group.puts, true));
+    }
+    this.ofHeldTasks.delete(taskId);
+  }
+}
+
+function append<T>(lists: Map<string, T[]>, name: string, more: readonly T[]): void {
+  const list = lists.get(name);
+  if (list) list.push(...more);
+  else lists.set(name, [...more]);
+}
