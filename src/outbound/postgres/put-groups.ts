@@ -44,12 +44,13 @@ export class PutGroups {
   constructor(
     private readonly statements: PutStatements,
     private readonly timer: GroupTimer = TIMER,
+    private readonly maxUnderWay = MAX_UNDER_WAY,
   ) {}
 
   /** Throws `StoreError`, within `timeoutMs`. If the statement of a group fails, its puts throw the same error. */
   write(put: PlainPut, timeoutMs: number): Promise<PutOutcome> {
     if ((put.put.attachment.bytes ?? 0) > MAX_SHARED_BYTES) return this.statements.alone(put, timeoutMs, false);
-    if (this.waiting.size === 0 && this.underWay < MAX_UNDER_WAY) {
+    if (this.waiting.size === 0 && this.underWay < this.maxUnderWay) {
       return this.inTurn(() => this.statements.alone(put, timeoutMs, true));
     }
     const one = new WaitingPut(put, timeoutMs, this.timer, (sinceMs) => this.statements.waitedInVain(sinceMs));
@@ -64,7 +65,7 @@ export class PutGroups {
       return await work();
     } finally {
       this.underWay -= 1;
-      while (this.waiting.size > 0 && this.underWay < MAX_UNDER_WAY) this.writeNext(false);
+      while (this.waiting.size > 0 && this.underWay < this.maxUnderWay) this.writeNext(false);
       this.watch();
     }
   }
