@@ -304,9 +304,9 @@ export class Replica {
         const method = `puts ${puts.map((one) => stampOf(one.put.attachment)).join(', ')}`;
         return this.write(method, NOBODY, timeoutMs, (here) => {
           if (isRefused) return Promise.reject(new StoreError('postgres', 'refused'));
-          const outcomes = puts.map((one): GroupedOutcome | Promise<GroupedOutcome> => {
-            if (one.put.attachment.taskId === held) return { state: 'task-held' };
-            return one === leftOut ? { state: 'left-out' } : put(one, here);
+          const outcomes = puts.map((one): Promise<GroupedOutcome> => {
+            if (one.put.attachment.taskId === held) return Promise.resolve({ state: 'task-held' });
+            return one === leftOut ? Promise.resolve({ state: 'left-out' }) : put(one, here);
           });
           return Promise.all(outcomes);
         });
