@@ -15,6 +15,8 @@ import {
 } from './attachment-store.harness';
 
 const EXPIRES_MS = NOW_MS + 5000;
+/** More than have a statement of their own. */
+const BUSY = 12;
 
 /** A store may write puts together that come at the same time: nobody can tell. */
 export function describePutsTogether(here: () => { harness: StoreHarness; taskId: string }): void {
@@ -25,7 +27,7 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
   const put = (one: AttachmentPut, organization = ORGANIZATION, nowMs = NOW_MS) =>
     harness.attachments.put(one, organization, undefined, nowMs, TIMEOUT_MS);
   /** Keeps the store busy, so that the puts behind these meet. */
-  const busy = () => Array.from({ length: 6 }, (_, i) => put(aPut({ taskId, key: `busy-${i}` })));
+  const busy = () => Array.from({ length: BUSY }, (_, i) => put(aPut({ taskId, key: `busy-${i}` })));
   const identityOf = ({ attachment }: AttachmentPut) => {
     const { id, createdAtMs, createdBy } = attachment;
     return { id, createdAtMs, createdBy };
@@ -65,7 +67,7 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
         put(aPut({ taskId, key: 'buried' }, { version: 2002 })),
         put(revived),
       ]);
-      expect(outcomes.slice(6)).toEqual([
+      expect(outcomes.slice(BUSY)).toEqual([
         applied(fresh),
         applied(elsewhere),
         applied(theirs),
@@ -80,7 +82,7 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
       expect(await found(harness, taskId, 'buried')).toEqual(revived.attachment);
       expect(await eventsOf('stored')).toEqual([stored.event, ofStored(over.event, stored.attachment.id)]);
       expect(await harness.eventsOf(other.id)).toHaveLength(2);
-      expect(await countOf(taskId)).toBe(9);
+      expect(await countOf(taskId)).toBe(BUSY + 3);
       expect(await countOf(other.id)).toBe(1);
     });
 
@@ -90,12 +92,12 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
       );
       const [first, ...others] = puts as [AttachmentPut, ...AttachmentPut[]];
       const outcomes = await Promise.all([...busy(), ...puts.map((one) => put(one))]);
-      expect(outcomes.slice(6)).toEqual([applied(first), ...others.map(() => applied(first, true))]);
+      expect(outcomes.slice(BUSY)).toEqual([applied(first), ...others.map(() => applied(first, true))]);
       const last = puts[8] as AttachmentPut;
       expect(await found(harness, taskId, 'hot')).toEqual({ ...last.attachment, ...identityOf(first) });
       const { id } = first.attachment;
       expect(await eventsOf('hot')).toEqual([first.event, ...others.map(({ event }) => ofStored(event, id))]);
-      expect(await countOf(taskId)).toBe(7);
+      expect(await countOf(taskId)).toBe(BUSY + 1);
     });
 
     it('over an attachment that has expired record its expiry', async () => {
@@ -104,10 +106,10 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
       const next = aPut({ taskId, key: 'brief' }, { version: 1002, nowMs: EXPIRES_MS });
       const other = aPut({ taskId, key: 'other' });
       const puts = [...busy(), put(next, ORGANIZATION, EXPIRES_MS), put(other)];
-      expect((await Promise.all(puts)).slice(6)).toEqual([applied(next), applied(other)]);
+      expect((await Promise.all(puts)).slice(BUSY)).toEqual([applied(next), applied(other)]);
       const expiry = attachmentExpired({ ...brief.attachment, expiresAtMs: EXPIRES_MS });
       expect(await eventsOf('brief')).toEqual([brief.event, expiry, next.event]);
-      expect(await countOf(taskId)).toBe(8);
+      expect(await countOf(taskId)).toBe(BUSY + 2);
     });
 
     it('of one key that expires at once are each what was there', async () => {
@@ -119,7 +121,7 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
         put(first, ORGANIZATION, NOW_MS),
         put(second, ORGANIZATION, NOW_MS + 2000),
       ]);
-      expect(outcomes.slice(6)).toEqual([applied(first), applied(second)]);
+      expect(outcomes.slice(BUSY)).toEqual([applied(first), applied(second)]);
       const expiry = attachmentExpired({ ...first.attachment, expiresAtMs: NOW_MS + 1000 });
       expect(await eventsOf('k')).toEqual([first.event, expiry, second.event]);
     });

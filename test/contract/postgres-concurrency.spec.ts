@@ -207,7 +207,7 @@ describe('writers that meet on PostgreSQL', () => {
     await harness.connection.transaction(async (query) => {
       await query("SELECT pg_advisory_xact_lock(key_lock($1, 'locked'))", [free.id]);
       await query('SELECT id FROM tasks WHERE id = $1 FOR UPDATE', [held.id]);
-      const busy = Array.from({ length: 6 }, (_, i) => put(free.id, `busy-${i}`));
+      const busy = Array.from({ length: 12 }, (_, i) => put(free.id, `busy-${i}`));
       waiting = [
         noting('key', put(free.id, 'locked')),
         noting('task', put(held.id, 'a')),
@@ -223,7 +223,7 @@ describe('writers that meet on PostgreSQL', () => {
 
   it('have each its own outcome if PostgreSQL cannot take what one of them puts', async () => {
     const { id } = await storedTask(harness);
-    const busy = Array.from({ length: 6 }, (_, i) => put(id, `busy-${i}`));
+    const busy = Array.from({ length: 12 }, (_, i) => put(id, `busy-${i}`));
     const bad = aPut({ taskId: id, key: 'bad', type: 'text', content: 'a' }, { version: nextVersion() });
     const unstorable = { ...bad, attachment: { ...bad.attachment, content: 'a\u0000' } };
     const outcome = harness.attachments.put(unstorable, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);

@@ -669,7 +669,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a put that is left out of its group is taken for written',
     scenario: 'puts in groups',
     file: 'src/outbound/postgres/put-groups.ts',
-    find: `if (outcome.state === 'left-out') void this.writeAlone(one, false);`,
+    find: `if (outcome.state === 'left-out') void this.writeAlone(one);`,
     replace: `if (outcome.state === 'left-out') one.resolve({ state: 'applied', identity: one.put.put.attachment, replaced: false });`,
   },
   {

@@ -51,7 +51,7 @@ const STEP_SIZE = 2;
 /** So short that the background and a call meet. */
 const UNFINISHED_AFTER_MS = 300;
 /** So few that puts of a replica often share one. */
-const PUT_STATEMENTS = 1;
+const PUTS_UNDER_WAY = { statements: 1, puts: 1 };
 /** Between two runs of a job, about. */
 const TICK_MS = { drain: 400, project: 350, publish: 600, sweep: 1000, deletions: 150 };
 
@@ -117,7 +117,7 @@ export class Replica {
     this.cache = new ModelAttachmentCache(redis.model, this.epoch, postgres.addressOf(place));
     this.journal = new ModelAttachmentJournal(redis.model, this.epoch);
     const timer = { nowMs: () => timeline.nowMs, after: (ms: number, run: () => void) => this.after(ms, run) };
-    this.groups = new PutGroups(this.putStatements(), timer, PUT_STATEMENTS);
+    this.groups = new PutGroups(this.putStatements(), timer, PUTS_UNDER_WAY);
     this.state = this.newState(plan.scenario.memorySize);
     this.startJobs();
   }

@@ -80,8 +80,6 @@ interface WriteTerms {
   readonly condition?: WriteCondition;
   readonly nowMs: number;
   readonly timeoutMs?: number;
-  /** Whose session it takes: by default, one of the organisation. */
-  readonly owner?: string;
 }
 
 export class PostgresAttachmentStore implements AttachmentStore {
@@ -89,7 +87,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
 
   constructor(private readonly connection: PostgresConnection) {
     this.groups = new PutGroups({
-      alone: (put, timeoutMs, isInTurn) => this.putAlone(put, undefined, timeoutMs, isInTurn ? SERVICE : undefined),
+      alone: (put, timeoutMs) => this.putAlone(put, undefined, timeoutMs),
       together: (puts, timeoutMs, waits) => this.putTogether(puts, timeoutMs, waits),
       waitedInVain: (sinceMs) => connection.waitedInVain(sinceMs),
     });
@@ -162,9 +160,9 @@ export class PostgresAttachmentStore implements AttachmentStore {
     return rows[0] && attachmentsOf(rows);
   }
 
-  private async putAlone(one: PlainPut, condition: WriteCondition, timeoutMs: number, owner?: string) {
+  private async putAlone(one: PlainPut, condition: WriteCondition, timeoutMs: number) {
     const { put, organization, nowMs } = one;
-    const terms = { mode: 'direct', organization, condition, nowMs, timeoutMs, owner } as const;
+    const terms = { mode: 'direct', organization, condition, nowMs, timeoutMs } as const;
     return putOutcomeOf(await this.write(putParameters(put), terms));
   }
 
@@ -178,7 +176,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
   }
 
   private async write<Row = WriteRow>(written: Record<WrittenParameter, unknown>, terms: WriteTerms): Promise<Row> {
-    const { mode, organization, condition, nowMs, timeoutMs, owner = organization } = terms;
+    const { mode, organization, condition, nowMs, timeoutMs } = terms;
     const values = WRITE_ATTACHMENT.values({
       ...written,
       organization,
@@ -188,7 +186,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
       now: timestamp(nowMs),
       max_attachments: MAX_ATTACHMENTS_PER_TASK,
     });
-    const [row] = await this.connection.query<Row>(WRITE, values, timeoutMs, owner);
+    const [row] = await this.connection.query<Row>(WRITE, values, timeoutMs, organization);
     return row as Row;
   }
 }

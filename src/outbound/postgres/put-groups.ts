@@ -3,23 +3,27 @@ import type { PutOutcome } from '../../core/ports/attachment-store';
 import { StoreError } from '../../core/ports/store-error';
 import { PutGroup, WaitingPut, type GroupTimer, type PlainPut } from './put-group';
 
-/** Statements at the same time. The fewer they are, the more puts share one. */
-const MAX_UNDER_WAY = 3;
+/**
+ * Puts wait if so many statements, and so many puts, are under way. The fewer statements there are, the more puts share
+ * one, and the cheaper is each of them. Few puts do not wait: if the disk is slow, that would only take time.
+ */
+const LIMITS = { statements: 3, puts: 8 };
 /** Of a body. Passing on a larger one costs more than sharing saves. */
 const MAX_SHARED_BYTES = 16 * 1024;
 /** How long puts wait for the statements under way, which may be waiting for locks. */
-const MAX_TURN_MS = 20;
+const MAX_TURN_MS = 5;
 
 /** `task-held`: another transaction holds the task. `left-out`: the put has to be written alone. Nothing is written. */
 export type GroupedOutcome = PutOutcome | { readonly state: 'task-held' } | { readonly state: 'left-out' };
 
 /** How the store is asked. All of it throws `StoreError`. */
 export interface PutStatements {
-  /** May wait for locks. `isInTurn`: on behalf of all organisations, not of its own. */
-  alone(put: PlainPut, timeoutMs: number, isInTurn: boolean): Promise<PutOutcome>;
+  /** May wait for locks, in a session of the organisation. */
+  alone(put: PlainPut, timeoutMs: number): Promise<PutOutcome>;
   /**
    * In one transaction, with the outcomes in the order of the puts. Those of one key are in the order of their versions, and
-   * only the last may expire. Waits for no lock unless `waits`, and then for that of the one task of them all.
+   * only the last may expire. Waits for no lock, in a session of no organisation; unless `waits`, and then for that of the
+   * one task of them all.
    */
   together(puts: readonly PlainPut[], timeoutMs: number, waits: boolean): Promise<readonly GroupedOutcome[]>;
   /** For a put that no statement has begun with. */
@@ -29,8 +33,8 @@ export interface PutStatements {
 const TIMER: GroupTimer = { nowMs: () => performance.now(), after: lateTimer };
 
 /**
- * Puts that come while others are under way share one transaction: whatever waits when a statement ends. A put that meets
- * no others has a statement of its own. Organisations take turns in what is written next. Each put has its own outcome and
+ * Puts that come while many others are under way share one transaction: whatever waits when a statement ends. A put that
+ * meets few others has a statement of its own. Organisations take turns in what is written next. Each put has its own outcome and
  * its own time limit; no put waits for a lock that only another one needs.
  */
 export class PutGroups {
@@ -38,34 +42,40 @@ export class PutGroups {
   private readonly waiting = new Map<string, WaitingPut[]>();
   /** By task that another transaction holds. All of a task's puts wait for it in one statement. */
   private readonly ofHeldTasks = new Map<string, WaitingPut[]>();
-  private underWay = 0;
+  private readonly underWay = { statements: 0, puts: 0 };
   private stopWatching?: () => void;
 
   constructor(
     private readonly statements: PutStatements,
     private readonly timer: GroupTimer = TIMER,
-    private readonly maxUnderWay = MAX_UNDER_WAY,
+    private readonly limits = LIMITS,
   ) {}
 
   /** Throws `StoreError`, within `timeoutMs`. If the statement of a group fails, its puts throw the same error. */
   write(put: PlainPut, timeoutMs: number): Promise<PutOutcome> {
-    if ((put.put.attachment.bytes ?? 0) > MAX_SHARED_BYTES) return this.statements.alone(put, timeoutMs, false);
-    if (this.waiting.size === 0 && this.underWay < this.maxUnderWay) {
-      return this.inTurn(() => this.statements.alone(put, timeoutMs, true));
-    }
+    if ((put.put.attachment.bytes ?? 0) > MAX_SHARED_BYTES) return this.statements.alone(put, timeoutMs);
+    if (this.waiting.size === 0 && this.mayWrite) return this.inTurn(1, () => this.statements.alone(put, timeoutMs));
     const one = new WaitingPut(put, timeoutMs, this.timer, (sinceMs) => this.statements.waitedInVain(sinceMs));
     append(this.waiting, put.organization, [one]);
     if (!this.stopWatching) this.watch();
     return one.outcome;
   }
 
-  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    this.underWay += 1;
+  private get mayWrite(): boolean {
+    const { underWay, limits } = this;
+    return underWay.statements < limits.statements || underWay.puts < limits.puts;
+  }
+
+  private async inTurn<T>(puts: number, work: () => Promise<T>): Promise<T> {
+    const { underWay } = this;
+    underWay.statements += 1;
+    underWay.puts += puts;
     try {
       return await work();
     } finally {
-      this.underWay -= 1;
-      while (this.waiting.size > 0 && this.underWay < this.maxUnderWay) this.writeNext(false);
+      underWay.statements -= 1;
+      underWay.puts -= puts;
+      while (this.waiting.size > 0 && this.mayWrite) this.writeNext(false);
       this.watch();
     }
   }
@@ -86,7 +96,7 @@ export class PutGroups {
     const [first] = group;
     if (!first) return;
     const isAlone = group.length === 1 && !isExtra;
-    void this.inTurn(() => (isAlone ? this.writeAlone(first, true) : this.writeTogether(group)));
+    void this.inTurn(group.length, () => (isAlone ? this.writeAlone(first) : this.writeTogether(group)));
   }
 
   /** One of each organisation in turn. */
@@ -106,9 +116,9 @@ export class PutGroups {
   }
 
   /** Never rejects. */
-  private async writeAlone(one: WaitingPut, isInTurn: boolean): Promise<void> {
+  private async writeAlone(one: WaitingPut): Promise<void> {
     one.leaveTimeTo();
-    await this.statements.alone(one.put, one.leftMs, isInTurn).then(one.resolve, one.reject);
+    await this.statements.alone(one.put, one.leftMs).then(one.resolve, one.reject);
   }
 
   /** Never rejects. */
@@ -123,7 +133,7 @@ export class PutGroups {
       // What the store does not take may be one of them: then the others are written.
       const mayBeOne = error instanceof StoreError && ['refused', 'failed'].includes(error.outcome);
       for (const one of group) {
-        if (mayBeOne) void this.writeAlone(one, false);
+        if (mayBeOne) void this.writeAlone(one);
         else one.reject(timeout ?? error);
       }
     }
@@ -133,7 +143,7 @@ export class PutGroups {
     const held = new Map<string, WaitingPut[]>();
     group.forEach((one, i) => {
       const outcome = outcomes[i] as GroupedOutcome;
-      if (outcome.state === 'left-out') void this.writeAlone(one, false);
+      if (outcome.state === 'left-out') void this.writeAlone(one);
       else if (outcome.state === 'task-held') append(held, one.put.put.attachment.taskId, [one]);
       else one.resolve(outcome);
     });
@@ -157,7 +167,7 @@ export class PutGroups {
       );
       const [first] = group.puts;
       if (!first) continue;
-      await (group.puts.length === 1 ? this.writeAlone(first, false) : this.writeTogether(group.puts, true));
+      await (group.puts.length === 1 ? this.writeAlone(first) : this.writeTogether(group.puts, true));
     }
     this.ofHeldTasks.delete(taskId);
   }

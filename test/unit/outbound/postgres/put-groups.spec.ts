@@ -6,11 +6,11 @@ import type { PlainPut } from '../../../../src/outbound/postgres/put-group';
 import { PutGroups, type GroupedOutcome } from '../../../../src/outbound/postgres/put-groups';
 
 const TIMEOUT_MS = 4000;
-/** So many statements run at once; what comes then waits. */
-const STATEMENTS = 3;
+/** What comes then waits. */
+const LIMITS = { statements: 3, puts: 1 };
 
 type Settle<T> = { readonly resolve: (value: T) => void; readonly reject: (error: unknown) => void };
-type Alone = { readonly key: string; readonly isInTurn: boolean; readonly timeoutMs: number } & Settle<PutOutcome>;
+type Alone = { readonly key: string; readonly timeoutMs: number } & Settle<PutOutcome>;
 type Together = {
   readonly keys: readonly string[];
   readonly waits: boolean;
@@ -45,12 +45,12 @@ describe('PutGroups', () => {
     return [promise, { ...more, ...settle } as never];
   };
 
-  beforeEach(() => {
+  const start = (limits?: typeof LIMITS) => {
     [nowMs, timers, alone, together] = [0, [], [], []];
     groups = new PutGroups(
       {
-        alone: (put, timeoutMs, isInTurn) => {
-          const [promise, call] = called<PutOutcome>({ key: keyOf(put), timeoutMs, isInTurn });
+        alone: (put, timeoutMs) => {
+          const [promise, call] = called<PutOutcome>({ key: keyOf(put), timeoutMs });
           alone.push(call);
           return promise;
         },
@@ -62,8 +62,10 @@ describe('PutGroups', () => {
         waitedInVain: () => new StoreError('postgres', 'busy'),
       },
       { nowMs: () => nowMs, after },
+      limits,
     );
-  });
+  };
+  beforeEach(() => start(LIMITS));
 
   interface Options extends Partial<Pick<Attachment, 'version' | 'taskId' | 'expiresAtMs' | 'bytes'>> {
     readonly organization?: string;
@@ -78,7 +80,8 @@ describe('PutGroups', () => {
     return outcome;
   };
   /** Takes all statements, so that the puts behind it wait. */
-  const busy = () => Array.from({ length: STATEMENTS }, (_, i) => write(`busy-${i}`, { organization: `org-${i}` }));
+  const busy = () =>
+    Array.from({ length: LIMITS.statements }, (_, i) => write(`busy-${i}`, { organization: `org-${i}` }));
   const written = (id: string): PutOutcome => ({
     state: 'applied',
     identity: { id, createdAtMs: 1, createdBy: 'ada' },
@@ -99,10 +102,7 @@ describe('PutGroups', () => {
     await end(alone[0]);
     await expect(first).resolves.toEqual(written('a'));
     void write('b');
-    expect(alone).toMatchObject([
-      { key: 'a', isInTurn: true, timeoutMs: TIMEOUT_MS },
-      { key: 'b', isInTurn: true },
-    ]);
+    expect(alone).toMatchObject([{ key: 'a', timeoutMs: TIMEOUT_MS }, { key: 'b' }]);
     expect(together).toEqual([]);
   });
 
@@ -121,18 +121,35 @@ describe('PutGroups', () => {
     ]);
   });
 
+  it('few puts have each a statement of its own, and many share few', async () => {
+    start();
+    for (let i = 0; i < 8; i++) void write(`few-${i}`);
+    for (let i = 0; i < 24; i++) void write(`many-${i}`);
+    expect(alone).toHaveLength(8);
+    await end(alone[0]);
+    expect(together[0]?.keys).toHaveLength(24);
+    for (let i = 0; i < 5; i++) void write(`more-${i}`);
+    for (const call of alone.slice(1, 5)) await end(call);
+    expect(together).toHaveLength(1);
+    // Three statements are left, and now two.
+    await end(alone[5]);
+    expect(together).toHaveLength(1);
+    await end(alone[6]);
+    expect(together[1]?.keys).toHaveLength(5);
+  });
+
   it('a put that waits by itself has a statement of its own in its turn', async () => {
     void busy();
     void write('a');
     await end(alone[0]);
-    expect(alone[3]).toMatchObject({ key: 'a', isInTurn: true });
+    expect(alone[3]).toMatchObject({ key: 'a' });
     expect(together).toEqual([]);
   });
 
   it('a large body shares no statement, and waits for none', () => {
     void busy();
     void write('large', { bytes: 100_000 });
-    expect(alone[3]).toMatchObject({ key: 'large', isInTurn: false });
+    expect(alone[3]).toMatchObject({ key: 'large' });
   });
 
   it('organisations take turns, however many puts of one wait before those of another', async () => {
@@ -166,28 +183,28 @@ describe('PutGroups', () => {
     expect(keysOf(alone)).toEqual(['busy-0', 'busy-1', 'busy-2', 'k']);
   });
 
-  it('statements that wait for a lock hold up other puts for no more than 20 ms', async () => {
+  it('statements that wait for a lock hold up other puts for no more than 5 ms', async () => {
     void busy();
     void write('a');
-    await pass(19);
+    await pass(4);
     expect(together).toEqual([]);
     await pass(1);
     // Without a lock to wait for, although it is by itself.
     expect(together).toMatchObject([{ keys: ['a'], waits: false }]);
     void write('b');
     void write('c');
-    await pass(20);
+    await pass(5);
     expect(together[1]).toMatchObject({ keys: ['b', 'c'] });
   });
 
-  it('a put whose key is locked is written alone, in a session of its organisation; the others have their answers', async () => {
+  it('a put whose key is locked is written alone; the others have their answers', async () => {
     void busy();
     const [a, b] = [write('a'), write('b')];
     await end(alone[0]);
     await pass(100);
     await endGroup(together[0], { a: { state: 'left-out' } });
     await expect(b).resolves.toEqual(written('b'));
-    expect(alone[3]).toMatchObject({ key: 'a', isInTurn: false, timeoutMs: TIMEOUT_MS - 100 });
+    expect(alone[3]).toMatchObject({ key: 'a', timeoutMs: TIMEOUT_MS - 100 });
     await end(alone[3]);
     await expect(a).resolves.toEqual(written('a'));
   });
@@ -218,7 +235,7 @@ describe('PutGroups', () => {
     void write('b', { taskId: 'free' });
     await end(alone[0]);
     await endGroup(together[0], { a: { state: 'task-held' } });
-    expect(alone[3]).toMatchObject({ key: 'a', isInTurn: false });
+    expect(alone[3]).toMatchObject({ key: 'a' });
     expect(together).toHaveLength(1);
   });
 
