@@ -6,21 +6,22 @@
 -- p_writes           an array of the puts: members named as the parameters of `write_attachment`, without the prefix;
 --                    `value` is a string that holds the JSON text, times are in ISO 8601. Puts of one key are in the order
 --                    of their versions, no two of which are the same, and only the last of them may expire
--- p_wait             whether to wait for a task that another transaction holds. Only if all puts are of one task
+-- p_wait             whether to wait for a task that another transaction holds, and for a key if all puts are of one.
+--                    Only if all puts are of one task
 -- p_max_attachments  how many live attachments a task may have
 --
 -- Result, one row for each put:
 -- position           in the array, from 1
--- state              applied; task-missing; superseded, as in `write_attachment`; task-held: another transaction holds the
---                    task; left-out: another transaction holds the key, or the put is no plain one: it replaces an
---                    attachment that has expired, or its task is nearly full
+-- state              applied; task-missing; superseded, as in `write_attachment`; task-held, key-held: another transaction
+--                    holds the task, or the key; left-out: the put is no plain one, because it replaces an attachment
+--                    that has expired, or because its task is nearly full
 -- the other columns  those of `write_attachment`; identities of applied puts only
 --
 -- Puts of one key take effect one after the other: each is recorded, and the last one is stored.
 --
--- Locks: those of `write_attachment`, of all puts, kind by kind. Unless `p_wait`, it waits for none of them, so that no put
--- waits for the lock of another one. If `p_wait`, it waits for the task and for the task's row, and never for a key: all
--- puts wait for the same.
+-- Locks: those of `write_attachment`, of all puts, kind by kind. It waits for a lock only if all puts need the same: if
+-- `p_wait`, for the task and its row, and for the key if there is one. So no put waits for the lock of another one, and no
+-- transaction waits for one that waits.
 CREATE OR REPLACE FUNCTION write_attachments(p_writes json, p_wait boolean, p_max_attachments integer) RETURNS TABLE (
   "position" bigint, state text, stored_version bigint, id text, created_at timestamptz, created_by text, replaced boolean
 )
@@ -43,6 +44,9 @@ BEGIN
 
   IF p_wait THEN
     PERFORM pg_advisory_xact_lock_shared(task_lock(task_id)) FROM unnest(free) AS task_id;
+    IF keys[1] = ALL (keys) THEN
+      PERFORM pg_advisory_xact_lock(key_lock(task_id, keys[1])) FROM unnest(free) AS task_id;
+    END IF;
   ELSE
     SELECT array_agg(task_id) INTO free FROM unnest(free) AS task_id
     WHERE pg_try_advisory_xact_lock_shared(task_lock(task_id));
@@ -75,7 +79,7 @@ BEGIN
       CASE
         WHEN tasks.id IS NULL THEN 'task-missing'
         WHEN puts.task_id <> ALL (coalesce(free, '{}')) THEN 'task-held'
-        WHEN position <> ALL (coalesce(held, '{}')) THEN 'left-out'
+        WHEN position <> ALL (coalesce(held, '{}')) THEN 'key-held'
         WHEN stored.version >= puts.version THEN 'superseded'
         WHEN live THEN 'applied'
         WHEN NOT stored.deleted THEN 'left-out'

@@ -683,7 +683,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a group is acknowledged of which only a part was committed',
     scenario: 'puts in groups',
     file: 'test/simulation/replica.ts',
-    find: `one === leftOut ? Promise.resolve({ state: 'left-out' }) :`,
+    find: `one === leftOut ? Promise.resolve({ state }) :`,
     replace: `one === leftOut ? Promise.resolve({ state: 'applied', identity: one.put.attachment, replaced: false }) :`,
   },
 ];

@@ -300,13 +300,14 @@ export class Replica {
       together: (puts, timeoutMs, waits) => {
         const held = !waits && isLocked() ? puts[0]?.put.attachment.taskId : undefined;
         const leftOut = isLocked() ? puts.at(-1) : undefined;
+        const state = !waits && random.chance(0.5) ? 'key-held' : 'left-out';
         const isRefused = isLocked();
         const method = `puts ${puts.map((one) => stampOf(one.put.attachment)).join(', ')}`;
         return this.write(method, NOBODY, timeoutMs, (here) => {
           if (isRefused) return Promise.reject(new StoreError('postgres', 'refused'));
           const outcomes = puts.map((one): Promise<GroupedOutcome> => {
             if (one.put.attachment.taskId === held) return Promise.resolve({ state: 'task-held' });
-            return one === leftOut ? Promise.resolve({ state: 'left-out' }) : put(one, here);
+            return one === leftOut ? Promise.resolve({ state }) : put(one, here);
           });
           return Promise.all(outcomes);
         });

@@ -182,7 +182,7 @@ export function timestamp(epochMs: number | undefined): Date | undefined {
 
 export function groupedOutcomeOf(row: WriteRow): GroupedOutcome {
   const { state } = row;
-  return state === 'task-held' || state === 'left-out' ? { state } : putOutcomeOf(row);
+  return state === 'task-held' || state === 'key-held' || state === 'left-out' ? { state } : putOutcomeOf(row);
 }
 
 export function putOutcomeOf(row: WriteRow): PutOutcome {

@@ -1,3 +1,4 @@
+import { refName } from '../../core/domain/attachment';
 import { lateTimer } from '../../core/consistency/late-timer';
 import type { PutOutcome } from '../../core/ports/attachment-store';
 import { StoreError } from '../../core/ports/store-error';
@@ -13,8 +14,9 @@ const MAX_SHARED_BYTES = 16 * 1024;
 /** How long puts wait for the statements under way, which may be waiting for locks. */
 const MAX_TURN_MS = 5;
 
-/** `task-held`: another transaction holds the task. `left-out`: the put has to be written alone. Nothing is written. */
-export type GroupedOutcome = PutOutcome | { readonly state: 'task-held' } | { readonly state: 'left-out' };
+/** Another transaction holds the task or the key, or the put has to be written alone. Nothing is written. */
+export type GroupedOutcome =
+  PutOutcome | { readonly state: 'task-held' } | { readonly state: 'key-held' } | { readonly state: 'left-out' };
 
 /** How the store is asked. All of it throws `StoreError`. */
 export interface PutStatements {
@@ -22,8 +24,8 @@ export interface PutStatements {
   alone(put: PlainPut, timeoutMs: number): Promise<PutOutcome>;
   /**
    * In one transaction, with the outcomes in the order of the puts. Those of one key are in the order of their versions, and
-   * only the last may expire. Waits for no lock, in a session of no organisation; unless `waits`, and then for that of the
-   * one task of them all.
+   * only the last may expire. Waits for no lock, in a session of no organisation; unless `waits`, and then for what they
+   * all need: they are of one task, and perhaps of one key.
    */
   together(puts: readonly PlainPut[], timeoutMs: number, waits: boolean): Promise<readonly GroupedOutcome[]>;
   /** For a put that no statement has begun with. */
@@ -40,8 +42,8 @@ const TIMER: GroupTimer = { nowMs: () => performance.now(), after: lateTimer };
 export class PutGroups {
   /** By organisation, in the order in which it is their turn. */
   private readonly waiting = new Map<string, WaitingPut[]>();
-  /** By task that another transaction holds. All of a task's puts wait for it in one statement. */
-  private readonly ofHeldTasks = new Map<string, WaitingPut[]>();
+  /** By task or key that another transaction holds. All puts that need it wait for it in one statement. */
+  private readonly whileHeld = new Map<string, WaitingPut[]>();
   private readonly underWay = { statements: 0, puts: 0 };
   private stopWatching?: () => void;
 
@@ -117,6 +119,8 @@ export class PutGroups {
 
   /** Never rejects. */
   private async writeAlone(one: WaitingPut): Promise<void> {
+    // Its caller has stopped waiting: what was not begun must not take effect.
+    if (one.isOver) return;
     one.leaveTimeTo();
     await this.statements.alone(one.put, one.leftMs).then(one.resolve, one.reject);
   }
@@ -145,31 +149,32 @@ export class PutGroups {
       const outcome = outcomes[i] as GroupedOutcome;
       if (outcome.state === 'left-out') void this.writeAlone(one);
       else if (outcome.state === 'task-held') append(held, one.put.put.attachment.taskId, [one]);
+      else if (outcome.state === 'key-held') append(held, refName(one.put.put.attachment), [one]);
       else one.resolve(outcome);
     });
-    for (const [taskId, puts] of held) this.writeWhenFree(taskId, puts);
+    for (const [name, puts] of held) this.writeWhenFree(name, puts);
   }
 
   /** All of them would wait for the same. Those that come meanwhile come next. */
-  private writeWhenFree(taskId: string, puts: readonly WaitingPut[]): void {
+  private writeWhenFree(name: string, puts: readonly WaitingPut[]): void {
     for (const one of puts) one.leaveTimeTo((sinceMs) => this.statements.waitedInVain(sinceMs));
-    const isUnderWay = this.ofHeldTasks.has(taskId);
-    append(this.ofHeldTasks, taskId, puts);
-    if (!isUnderWay) void this.writeHeld(taskId);
+    const isUnderWay = this.whileHeld.has(name);
+    append(this.whileHeld, name, puts);
+    if (!isUnderWay) void this.writeHeld(name);
   }
 
-  private async writeHeld(taskId: string): Promise<void> {
-    for (let puts = this.ofHeldTasks.get(taskId) ?? []; puts.length > 0; puts = this.ofHeldTasks.get(taskId) ?? []) {
+  private async writeHeld(name: string): Promise<void> {
+    for (let puts = this.whileHeld.get(name) ?? []; puts.length > 0; puts = this.whileHeld.get(name) ?? []) {
       const group = new PutGroup();
-      this.ofHeldTasks.set(
-        taskId,
+      this.whileHeld.set(
+        name,
         puts.filter((one) => group.isFull || !group.takes(one)),
       );
       const [first] = group.puts;
       if (!first) continue;
       await (group.puts.length === 1 ? this.writeAlone(first) : this.writeTogether(group.puts, true));
     }
-    this.ofHeldTasks.delete(taskId);
+    this.whileHeld.delete(name);
   }
 }
 

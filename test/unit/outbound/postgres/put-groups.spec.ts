@@ -197,7 +197,7 @@ describe('PutGroups', () => {
     expect(together[1]).toMatchObject({ keys: ['b', 'c'] });
   });
 
-  it('a put whose key is locked is written alone; the others have their answers', async () => {
+  it('a put that its group leaves out is written alone; the others have their answers', async () => {
     void busy();
     const [a, b] = [write('a'), write('b')];
     await end(alone[0]);
@@ -227,6 +227,19 @@ describe('PutGroups', () => {
     expect(together[3]).toMatchObject({ keys: ['c', 'd'], waits: true });
     await endGroup(together[3]);
     expect(together).toHaveLength(4);
+  });
+
+  it('puts whose key is held wait for it in one statement, apart from those of another key', async () => {
+    void busy();
+    for (const version of [2, 4]) void write('a', { version });
+    for (const version of [2, 4]) void write('b', { version });
+    await end(alone[0]);
+    together[0]?.resolve(together[0].keys.map(() => ({ state: 'key-held' })));
+    await settled();
+    expect(together.slice(1)).toMatchObject([
+      { keys: ['a', 'a'], waits: true },
+      { keys: ['b', 'b'], waits: true },
+    ]);
   });
 
   it('a put that is the only one to wait for its task is written alone', async () => {
@@ -280,6 +293,16 @@ describe('PutGroups', () => {
     expect(failures[1]).toBe(failures[0]);
     await endGroup(together[0]);
     await expect(patient).resolves.toEqual(written('c'));
+  });
+
+  it('a put whose time is over before its group leaves it out is not written', async () => {
+    void busy();
+    void write('a', { timeoutMs: 50 });
+    void write('b');
+    await end(alone[0]);
+    await pass(50);
+    await endGroup(together[0], { a: { state: 'left-out' }, b: { state: 'left-out' } });
+    expect(keysOf(alone.slice(3))).toEqual(['b']);
   });
 
   it('a put that is given up while it waits is not written, and learns what it has waited for', async () => {
