@@ -51,6 +51,8 @@ class Follower {
       source.onopen = () => (this.hasConnected = true);
       for (const type of DOMAIN_EVENT_TYPES) {
         source.addEventListener(type, ({ data, lastEventId }: MessageEvent) => {
+          // More of them may have come with the last one that was asked for.
+          if (this.printed === this.options.limit) return;
           this.lastEventId = lastEventId;
           this.print(data as string);
           if (this.printed === this.options.limit) resolve(true);
