@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fchmodSync,
   fchownSync,
   fsyncSync,
@@ -61,10 +62,8 @@ function realPathOf(path: string): string {
 
 /** Two commands at once would lose one of the keys. */
 function openNew(path: string): number {
-  try {
-    return openSync(path, 'wx', MODE);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  if (existsSync(path)) {
     throw new Error(`${path} is there: another command is adding a key, or was interrupted. Then remove it`);
   }
+  return openSync(path, 'wx', MODE);
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, type CommanderError } from 'commander';
 import { addCallerCommands } from './caller-commands';
 import { EXIT } from './exit-code';
 import { addOperatorCommands } from './operator-commands';
