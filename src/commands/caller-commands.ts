@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander';
 import { lazily } from './lazily';
-import { numberFrom } from './remote/remote-options';
+import { numberFrom, positiveInteger } from './remote/remote-options';
 import { SHELLS, type Shell } from './shells';
 
 const URL_OPTION = [
@@ -73,7 +73,7 @@ function addEvents(program: Command): void {
     .option('--task <id>', 'only events of this task')
     .option('--parent <id>', 'only events of this task and of its sub-tasks')
     .option('--since <event>', 'continue behind the event whose position this is')
-    .option('--limit <n>', 'end after so many events', numberFrom(1, Number.MAX_SAFE_INTEGER))
+    .option('--limit <n>', 'end after so many events', positiveInteger)
     .option(...URL_OPTION)
     .option('--json', 'print each event as JSON, as the service has sent it')
     .addHelpText('after', CREDENTIALS)

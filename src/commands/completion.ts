@@ -11,7 +11,7 @@ interface Place {
 
 const WRITERS: Readonly<Record<Shell, (places: readonly Place[]) => string>> = { bash, zsh, fish };
 
-/** The script knows everything by itself: nothing is started when the shell completes a word. */
+/** For bash 3.2, too, which has no `compopt`. The script knows everything by itself: nothing is started when the shell completes a word. */
 export function printCompletion(shell: Shell, program: Command): void {
   process.stdout.write(WRITERS[shell](placesIn(program, '')));
 }
@@ -54,7 +54,7 @@ _dossier() {
   case "$path" in
 ${cases.join('')}  esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
-  if [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *= ]]; then compopt -o nospace; fi
+  if [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *= ]]; then compopt -o nospace 2>/dev/null; fi
 }
 complete -o default -F _dossier dossier
 `;

@@ -1,5 +1,6 @@
 import { loadRemoteConfig } from '../../app/config';
 import { taskIdProblem } from '../../core/domain/identifiers';
+import { SystemClock } from '../../outbound/system/system-clock';
 import { UsageError } from '../exit-code';
 import type { OutputOptions } from '../output';
 import type { RemoteOptions } from '../remote/remote-options';
@@ -32,7 +33,8 @@ export async function exportTask(taskId: string, options: ExportOptions): Promis
       : await ArchiveWriter.inFile(output, taskId, resume);
   const progress = showProgress('export');
   try {
-    const patient = new PatientService(service, new Pace(rate));
+    const clock = new SystemClock();
+    const patient = new PatientService(service, new Pace(rate, clock), clock);
     await new TaskExport(patient, archive, (done, total) => progress.set(done, total)).run(taskId);
   } catch (error) {
     archive.giveUp();

@@ -1,16 +1,13 @@
-import { Logger } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import type { INestApplicationContext } from '@nestjs/common';
 import { loadConfig } from '../../app/config';
-import { openDatabase } from '../../app/open-database';
-import { UseCasesModule } from '../../app/use-cases.module';
+import { Clock } from '../../core/ports/clock';
+import { StoreError } from '../../core/ports/store-error';
 import { ImportAttachment } from '../../core/use-cases/upkeep/import-attachment';
 import { ImportTask } from '../../core/use-cases/upkeep/import-task';
-import { ProjectChanges } from '../../core/use-cases/upkeep/project-changes';
-import { PostgresConnection } from '../../outbound/postgres/postgres-connection';
-import { RedisConnection } from '../../outbound/redis/redis-connection';
 import { isOrganizationName } from '../../inbound/auth/printable-name';
-import { EXIT, UsageError } from '../exit-code';
+import { CommandError, EXIT, UsageError } from '../exit-code';
 import { print, type OutputOptions } from '../output';
+import { withStores } from '../with-stores';
 import { checkArchive, readLines } from './archive-reader';
 import { Pace } from './pace';
 import { showProgress } from './progress';
@@ -22,8 +19,6 @@ export interface ImportOptions extends OutputOptions {
   /** Tasks and attachments in a second. */
   readonly rate: number;
 }
-
-const REDIS_TIMEOUT_MS = 2000;
 
 /** The archive is read to its end first: nothing of one that is cut off or changed is imported. */
 export async function importArchive(path: string, options: ImportOptions): Promise<void> {
@@ -38,44 +33,25 @@ export async function importArchive(path: string, options: ImportOptions): Promi
     withoutParent: withoutParent ? root : undefined,
     maxAttachmentBytes: config.maxAttachmentBytes,
   };
-  const counts = await withStores(config, (stores) => importLines(path, lineCount, stores, settings, new Pace(rate)));
+  const work = (context: INestApplicationContext) =>
+    importLines(path, lineCount, context, settings, new Pace(rate, context.get(Clock)));
+  const counts = await withStores(config, work).catch((error: unknown) => {
+    throw error instanceof StoreError ? new CommandError(error.message, EXIT.unavailable) : error;
+  });
   print(options, counts, textOf(counts));
   if (counts.refused > 0) process.exitCode = EXIT.refused;
-}
-
-interface Stores {
-  readonly importTask: ImportTask;
-  readonly importAttachment: ImportAttachment;
-}
-
-async function withStores<T>(config: ReturnType<typeof loadConfig>, work: (stores: Stores) => Promise<T>): Promise<T> {
-  Logger.overrideLogger(false);
-  // The command publishes no events: a replica does.
-  const module = UseCasesModule.register({ ...config, nats: undefined }, await openDatabase(config));
-  const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
-  try {
-    await context.get(PostgresConnection).migrate(config.migrates);
-    // A cache that is not told would go on answering without what is imported.
-    if (config.redis) await context.get(RedisConnection).waitUntilReady(REDIS_TIMEOUT_MS);
-    const project = context.get(ProjectChanges);
-    await project.execute();
-    if (project.standing !== 'home') throw new Error('Redis belongs to another database');
-    return await work({ importTask: context.get(ImportTask), importAttachment: context.get(ImportAttachment) });
-  } finally {
-    await context.close();
-  }
 }
 
 async function importLines(
   path: string,
   lineCount: number,
-  { importTask, importAttachment }: Stores,
+  context: INestApplicationContext,
   settings: ImportSettings,
   pace: Pace,
 ): Promise<ImportCounts> {
   const progress = showProgress('import');
   const refusals = (name: string, reason: string) => process.stderr.write(`${name}: ${reason}\n`);
-  const work = new TaskImport(importTask, importAttachment, settings, refusals);
+  const work = new TaskImport(context.get(ImportTask), context.get(ImportAttachment), settings, refusals);
   let done = 0;
   try {
     for await (const line of readLines(path)) {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../../core/ports/clock';
 
 const SECOND_MS = 1000;
 
@@ -6,13 +6,16 @@ const SECOND_MS = 1000;
 export class Pace {
   private nextAtMs = 0;
 
-  constructor(private readonly perSecond: number) {}
+  constructor(
+    private readonly perSecond: number,
+    private readonly clock: Clock,
+  ) {}
 
   /** Resolves when it is time for the next one. */
   async turn(): Promise<void> {
-    const nowMs = performance.now();
+    const nowMs = this.clock.monotonicMs();
     const atMs = Math.max(this.nextAtMs, nowMs);
     this.nextAtMs = atMs + SECOND_MS / this.perSecond;
-    if (atMs > nowMs) await sleep(atMs - nowMs);
+    if (atMs > nowMs) await this.clock.sleep(atMs - nowMs);
   }
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../../core/ports/clock';
 import { CommandError, EXIT } from '../exit-code';
 import { RemoteRefusal, type RemoteService } from '../remote/remote-service';
 import type { Pace } from './pace';
@@ -11,6 +11,7 @@ export class PatientService {
   constructor(
     private readonly service: RemoteService,
     private readonly pace: Pace,
+    private readonly clock: Clock,
   ) {}
 
   /** The JSON text of the result. Throws `CommandError`. */
@@ -23,7 +24,7 @@ export class PatientService {
         const mayPass = error instanceof CommandError && error.exitCode === EXIT.unavailable;
         if (!mayPass || attempt === MAX_ATTEMPTS) throw error;
         const askedForMs = error instanceof RemoteRefusal ? error.retryAfterMs : 0;
-        await sleep(Math.max(askedForMs, PAUSE_MS * attempt));
+        await this.clock.sleep(Math.max(askedForMs, PAUSE_MS * attempt));
       }
     }
   }

@@ -5,6 +5,12 @@ export interface RemoteOptions {
   readonly timeout: number;
 }
 
+/** The parser of an option that is an integer above 0. */
+export function positiveInteger(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be an integer above 0.');
+}
+
 /** The parser of an option that is a number in a range; both ends are allowed. */
 export function numberFrom(min: number, max: number): (text: string) => number {
   return (text) => {

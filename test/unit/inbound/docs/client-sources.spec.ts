@@ -4,6 +4,9 @@ import { clientSources } from '../../../../src/inbound/docs/client-sources';
 
 const CLIENT = join(__dirname, '../../../../client');
 
+const packageIn = (folder: string) =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>;
+
 describe('the sources of the client', () => {
   it('are what the description says now: npm run docs:api writes them', () => {
     const folder = join(CLIENT, 'src/generated');
@@ -21,6 +24,10 @@ describe('the sources of the client', () => {
     });
     expect(imported.length).toBeGreaterThan(10);
     expect(imported.filter((name) => !/^\.\.?\//.test(name ?? ''))).toEqual([]);
-    expect(JSON.parse(readFileSync(join(CLIENT, 'package.json'), 'utf8'))).not.toHaveProperty('dependencies');
+    expect(packageIn(CLIENT)).not.toHaveProperty('dependencies');
+  });
+
+  it('have the version of the service whose description they are made from', () => {
+    expect(packageIn(CLIENT)['version']).toBe(packageIn(join(CLIENT, '..'))['version']);
   });
 });
