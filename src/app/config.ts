@@ -8,6 +8,7 @@ import { ConfigError, Environment, named, quote, type ServerAddress, type Variab
 import { mcpConfig, type McpConfig } from './mcp-config';
 import { natsConfig, type NatsConfig } from './nats-config';
 import { redisConfig, type RedisConfig } from './redis-config';
+import { REMOTE_SECRETS, remoteConfig, type RemoteConfig } from './remote-config';
 import { SECRET_FILE_VARIABLES, withSecretFiles } from './secret-files';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -69,6 +70,11 @@ export interface EmbeddedStore {
 
 const RATE_LIMIT = /^([a-z_.]+)=(\d{1,9})\/(\d{1,5})(s|m|h)$/;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
+
+/** For commands that call a running service; `url` goes before `DOSSIER_URL`. Throws `ConfigError`. */
+export function loadRemoteConfig(url: string | undefined, variables: Variables = process.env): RemoteConfig {
+  return remoteConfig(new Environment(withSecretFiles(variables, REMOTE_SECRETS)), url);
+}
 
 /** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */
 export function loadConfig(variables: Variables = process.env): Config {
