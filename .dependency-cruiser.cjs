@@ -9,6 +9,7 @@ const NEIGHBOURS = {
   docs: ['methods'],
   nats: ['auth', 'correlation', 'health', 'json-rpc', 'load', 'methods'],
   http: ['auth', 'correlation', 'health', 'json-rpc', 'load', 'methods'],
+  mcp: ['auth', 'correlation', 'http', 'json-rpc', 'methods'],
   health: ['background'],
 };
 

@@ -12,6 +12,8 @@ const DRIVER = 'pg';
 const EMBEDDED_DATABASE = '@electric-sql/*';
 /** Needed only if traces are asked for: to read past them would cost every start. */
 const TRACING = ['exporter-*', 'resources', 'sdk-*'].map((name) => `@opentelemetry/${name}`);
+/** Is loaded with the first message of MCP. */
+const MCP_SDK = '@modelcontextprotocol/server';
 
 /** A package asks for others that are optional, and finds out when it runs that they are not installed. */
 const leaveOutWhatIsNotInstalled = {
@@ -46,7 +48,7 @@ await build({
   platform: 'node',
   target: 'node20.20',
   format: 'cjs',
-  external: [DRIVER, EMBEDDED_DATABASE, ...TRACING],
+  external: [DRIVER, EMBEDDED_DATABASE, MCP_SDK, ...TRACING],
   plugins: [leaveOutWhatIsNotInstalled, keepFolders],
   // What packages in ES modules take `createRequire` from.
   banner: { js: `const bundleUrl = require('node:url').pathToFileURL(__filename).href;` },

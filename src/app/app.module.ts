@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { Tracing } from '../core/ports/tracing';
@@ -21,6 +22,8 @@ import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from '../inbound/http/json-rp
 import { CallDurations } from '../inbound/json-rpc/call-durations';
 import { CallLog } from '../inbound/json-rpc/call-log';
 import { LoadShedder } from '../inbound/load/load-shedder';
+import { McpModule } from '../inbound/mcp/mcp.module';
+import { McpOptions } from '../inbound/mcp/mcp-options';
 import { MethodsModule } from '../inbound/methods/methods.module';
 import { RateLimitRules } from '../inbound/methods/rate-limit-rules';
 import { RateLimits } from '../inbound/methods/rate-limits';
@@ -34,6 +37,7 @@ import { RedisConnection } from '../outbound/redis/redis-connection';
 import { RedisRateLimits } from '../outbound/redis/redis-rate-limits';
 import { isLoopback } from './access-config';
 import type { Config } from './config';
+import type { McpConfig } from './mcp-config';
 import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
 import { openTracing } from './open-tracing';
@@ -43,7 +47,8 @@ import { Shutdown } from './shutdown';
 import { StartUp } from './start-up';
 import { UseCasesModule } from './use-cases.module';
 
-const MAX_RATE_WINDOWS = 200_000;
+/** Of one length. One takes up to half a kilobyte: all of them a thirty-second of the heap. */
+const MAX_RATE_WINDOWS = Math.min(200_000, Math.floor(getHeapStatistics().heap_size_limit / 32 / 512));
 
 /** The service: what drives it, on top of its use cases and their adapters. Global: it holds what its rooms share. */
 @Module({})
@@ -54,6 +59,7 @@ export class AppModule {
     const maxReplyBytes = Math.min(config.maxReplyBytes, load.bytes.maxReplyBytes);
     const { perMinute, perMethod } = config.rateLimits;
     const authenticator = { provide: Authenticator, useFactory: openAuthenticator(config), inject: [Registry] };
+    const http = HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, maxReplyBytes), frontDoor(config));
     const tracing = { provide: Tracing, useValue: await openTracing(config) };
     const shared = [{ provide: LoadShedder, useValue: load }, tracing, ...sharedProviders(config), authenticator];
     return {
@@ -62,8 +68,9 @@ export class AppModule {
       imports: [
         UseCasesModule.register(config, await openDatabase(config)),
         MethodsModule.register(new RateLimitRules(perMinute, perMethod)),
-        HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, maxReplyBytes), frontDoor(config)),
+        http,
         HealthModule,
+        ...(config.mcp ? [McpModule.register(http, mcpOptions(config.mcp))] : []),
         ...(config.docs ? [DocsModule.register(serviceFacts(config, maxReplyBytes))] : []),
         ...(config.nats ? [natsRequests({ ...config, maxReplyBytes })] : []),
       ],
@@ -120,16 +127,26 @@ function needsCredential({ apiKeysFile, accessTokens }: Config): boolean {
   return apiKeysFile !== undefined || accessTokens !== undefined;
 }
 
+/** As it stands in a URL: an IPv6 address in brackets. */
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 function serviceFacts(config: Config, maxReplyBytes: number): ServiceFacts {
-  const { host, port, maxAttachmentBytes, maxBodyBytes, nats } = config;
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const { host, port, maxAttachmentBytes, maxBodyBytes, mcp } = config;
+  const nats = config.nats && { prefix: config.nats.prefix };
+  const address = `${urlHost(host)}:${port}`;
   const limits = { maxAttachmentBytes, maxBodyBytes, maxReplyBytes };
-  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats && { prefix: nats.prefix });
+  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats, mcp !== undefined);
+}
+
+function mcpOptions({ allowsTaskDeletion }: McpConfig): McpOptions {
+  return new McpOptions(packageVersion(), allowsTaskDeletion);
 }
 
 function frontDoor(config: Config): FrontDoorOptions {
   const { host } = config;
-  const own = host.includes(':') ? `[${host}]` : host;
+  const own = urlHost(host);
   // On another interface the name by which callers reach the service is not known.
   const hosts = (name: string) => isLoopback(name.replace(/^\[(.*)\]$/, '$1')) || name === own.toLowerCase();
   return { ...config, isOpen: !needsCredential(config), hosts: isLoopback(host) ? hosts : undefined };

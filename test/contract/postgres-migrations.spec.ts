@@ -29,6 +29,7 @@ const LATER = [
   'EndedEpochs1763683200030',
   'SchemaCompatibility1763683200040',
   'OutboxByDay1763683200050',
+  'WriteAttachments1763683200070',
   'TracesOfEvents1763683200100',
 ];
 

@@ -64,6 +64,8 @@ describe('the documents of a service with authentication', () => {
     const document = await service.result('rpc.discover');
     expect(document).toEqual(JSON.parse((await service.fetch('/openrpc.json')).text));
     expect(document['x-limits']).toMatchObject({ MAX_ATTACHMENT_BYTES: 12345 });
+    expect(document['x-needsCredential']).toBe(true);
+    expect(document).not.toHaveProperty('x-nats');
     expect((await service.error('task.list')).code).toBe(-32002);
   });
 
@@ -92,8 +94,14 @@ describe('the documents of an open service', () => {
   });
 
   it('the pages of other origins may not read them', async () => {
-    const { status } = await service.fetch('/openrpc.json', { headers: { origin: 'https://evil.example' } });
-    expect(status).toBe(403);
+    for (const path of ['/openrpc.json', '/', '/docs', '/docs/page.js']) {
+      const { status } = await service.fetch(path, { headers: { origin: 'https://evil.example' } });
+      expect([path, status]).toEqual([path, 403]);
+    }
+  });
+
+  it('say that no credential is needed', async () => {
+    expect(await service.result('rpc.discover')).toMatchObject({ 'x-needsCredential': false });
   });
 
   describe('OpenAPI', () => {
@@ -153,6 +161,17 @@ describe('the documents of an open service', () => {
       await expectDescribed('/rpc', 'post', '/rpc', { headers: { 'content-type': 'text/plain' }, body: 'x' });
     });
 
+    it('describes what POST /mcp returns', async () => {
+      const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+      const call = { jsonrpc: '2.0', method: 'tools/list' };
+      for (const body of [{ ...call, id: 1 }, call, { ...call, id: 1, method: 'x' }, []]) {
+        await expectDescribed('/mcp', 'post', '/mcp', { headers, body: JSON.stringify(body) });
+      }
+      const html = { ...headers, accept: 'text/html' };
+      await expectDescribed('/mcp', 'post', '/mcp', { headers: html, body: JSON.stringify({ ...call, id: 1 }) });
+      await expectDescribed('/mcp', 'post', '/mcp', { headers: { 'content-type': 'text/plain' }, body: 'x' });
+    });
+
     it('describes what GET /events refuses', async () => {
       await expectDescribed('/events', 'get', '/events?taskId=a%20b');
     });
@@ -186,8 +205,12 @@ describe('a service with DOCS=off', () => {
   beforeAll(async () => void (service = await startService({ ...MEMORY, DOCS: 'off' })));
   afterAll(() => service?.kill());
 
-  it('has no documents', async () => {
-    for (const name of DOCUMENTS) expect((await service.fetch(`/${name}.json`)).status).toBe(404);
+  it('has no documents and no page', async () => {
+    const paths = [...DOCUMENTS.map((name) => `/${name}.json`), '/', '/docs', '/docs/page.js'];
+    for (const path of paths) {
+      const { status, text } = await service.fetch(path);
+      expect([status, JSON.parse(text)]).toEqual([404, expect.objectContaining({ message: `Cannot GET ${path}` })]);
+    }
     expect((await service.error('rpc.discover')).code).toBe(-32601);
   });
 });

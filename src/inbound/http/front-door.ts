@@ -7,6 +7,7 @@ import type { JsonRpcError } from '../json-rpc/json-rpc-error';
 import { ConnectionsPerPeer } from './connections-per-peer';
 import { idsOf } from './http-origin';
 import { forbiddenOrigin, NO_HOST, TWO_HOSTS, type HttpRefusal } from './http-refusal';
+import { PipelinedRequests } from './pipelined-requests';
 import { WebPages, type WebPageRules } from './web-pages';
 
 export interface FrontDoorOptions extends WebPageRules {
@@ -19,6 +20,8 @@ export interface FrontDoorOptions extends WebPageRules {
 export const SAFE_HEADERS = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' };
 /** Node looks twice before it sees that a reader takes nothing: the connection ends within ten seconds. */
 const READER_CHECK_MS = 5000;
+/** Clients of these paths read JSON-RPC only. */
+const SPEAKS_JSON_RPC = /^\/(?:rpc|mcp)(?:\?|$)/;
 
 /** What every HTTP request passes, whatever its path: rules for web pages, and bounds on what a peer may hold. */
 export class FrontDoor {
@@ -35,6 +38,7 @@ export class FrontDoor {
 
   install(fastify: FastifyInstance): void {
     this.connections.watch(fastify.server);
+    new PipelinedRequests().install(fastify.server);
     // Node's own refusal would lack the headers of every reply.
     fastify.server.on('checkExpectation', ({ headers }, response) => {
       const requestId = requestIdOf(headers[REQUEST_ID_HEADER]);
@@ -68,11 +72,9 @@ export class FrontDoor {
 
   private refuse(request: FastifyRequest, reply: FastifyReply, { status, error }: HttpRefusal): false {
     this.onRefusal(error, idsOf(request));
-    const { url } = request;
-    const isRpc = url === '/rpc' || url.startsWith('/rpc?');
     const { reason } = error.data as unknown as { readonly reason: string };
     const detail = `${error.message}: ${reason}`;
-    const body = isRpc ? errorReply(error, 'null') : JSON.stringify({ detail });
+    const body = SPEAKS_JSON_RPC.test(request.url) ? errorReply(error, 'null') : JSON.stringify({ detail });
     void reply.code(status).type('application/json; charset=utf-8').send(body);
     return false;
   }

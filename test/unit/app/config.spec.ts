@@ -19,6 +19,7 @@ describe('configuration', () => {
       apiKeysFile: undefined,
       corsOrigins: [],
       docs: true,
+      mcp: { allowsTaskDeletion: false },
       maxConnectionsPerPeer: 1000,
       accessTokens: undefined,
       rateLimits: { perMinute: 0, perMethod: new Map() },
@@ -56,6 +57,7 @@ describe('configuration', () => {
       POSTGRES_POOL_SIZE: '3',
       SHUTDOWN_DELAY_MS: '5000',
       MIGRATE: 'off',
+      MCP_ALLOW_TASK_DELETE: 'on',
       REDIS_PREFIX: 'staging:',
       NATS_PREFIX: 'staging',
       MAX_EVENT_LOOP_DELAY_MS: '200',
@@ -83,9 +85,11 @@ describe('configuration', () => {
       maxInFlight: 50,
       postgresPoolSize: 3,
       migrates: false,
+      mcp: { allowsTaskDeletion: true },
       shutdownDelayMs: 5000,
       maxEventLoopDelayMs: 200,
     });
+    expect(loadConfig({ MCP: 'off', MCP_ALLOW_TASK_DELETE: 'on' }).mcp).toBeUndefined();
     expect(loadConfig({ DATABASE_URL: 'memory', DATA_DIR: '/x' }).store).toEqual({
       kind: 'embedded',
       dataDir: undefined,
@@ -281,6 +285,8 @@ describe('configuration', () => {
     ['LOG_LEVEL', 'loud'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'],
     ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'grpc://collector:4317'],
+    ['MCP', 'yes'],
+    ['MCP_ALLOW_TASK_DELETE', 'true'],
     ['MAX_BODY_BYTES', '2MiB'],
     ['MAX_REPLY_BYTES', '1023'],
     ['MAX_ATTACHMENT_BYTES', '0'],
