@@ -180,6 +180,15 @@ it('a read has a span for what it asked Redis, also if it shares a script with o
   }
 });
 
+it('the events of creates that come in together have each the trace of its own call', async () => {
+  const traces = Array.from({ length: 40 }, newTrace);
+  await Promise.all(traces.map(({ headers }, i) => create(`together-${i}`, headers)));
+  for (const [i, { traceId }] of traces.entries()) {
+    const { headers } = await eventOf(`together-${i}`);
+    expect(headers?.get('traceparent').split('-')[1]).toBe(traceId);
+  }
+});
+
 it('a call without a trace begins one, and jobs that find nothing to do begin none', async () => {
   await service.result('task.get', { id: 'traced' }, { ...credential, 'x-request-id': 'alone' });
   const isAlone = ({ attributes, name }: ReceivedSpan) =>
