@@ -24,6 +24,8 @@ export interface Config extends AccessConfig {
   readonly maxReplyBytes: number;
   readonly maxAttachmentBytes: number;
   readonly cacheTtlMs: number;
+  /** How long finished tasks are kept; 0 for ever. */
+  readonly finishedRetentionMs: number;
   readonly store: PostgresStore | EmbeddedStore;
   readonly postgresPoolSize: number;
   /** Whether the service changes the schema by itself. */
@@ -65,6 +67,7 @@ export interface EmbeddedStore {
 }
 
 const RATE_LIMIT = /^([a-z_.]+)=(\d{1,9})\/(\d{1,5})(s|m|h)$/;
+const DAY_MS = 86_400_000;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 
 /** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */
@@ -84,6 +87,7 @@ export function loadConfig(variables: Variables = process.env): Config {
       otherwise: DEFAULT_MAX_ATTACHMENT_BYTES,
     }),
     cacheTtlMs: 1000 * env.integer('CACHE_TTL_SECONDS', { min: 1, max: 30 * 24 * 60 * 60, otherwise: 3600 }),
+    finishedRetentionMs: DAY_MS * env.integer('RETENTION_FINISHED_DAYS', { min: 0, max: 36_500, otherwise: 0 }),
     store: store(env),
     postgresPoolSize: env.integer('POSTGRES_POOL_SIZE', { min: 1, max: 1000, otherwise: 16 }),
     migrates: migrates(env),

@@ -5,6 +5,7 @@ import type { AttachmentStore } from '../core/ports/attachment-store';
 import type { CacheEpoch } from '../core/ports/cache-epoch';
 import type { Clock } from '../core/ports/clock';
 import type { CoreSettings } from '../core/ports/core-settings';
+import type { DueTaskStore } from '../core/ports/due-task-store';
 import type { EventBus } from '../core/ports/event-bus';
 import type { ExpiredAttachmentStore } from '../core/ports/expired-attachment-store';
 import type { IdSource } from '../core/ports/id-source';
@@ -27,6 +28,7 @@ export interface Ports {
   readonly journal: AttachmentJournal;
   readonly server: StoreServer;
   readonly expired: ExpiredAttachmentStore;
+  readonly dueTasks: DueTaskStore;
   readonly outbox: Outbox;
   readonly bus: EventBus;
   readonly clock: Clock;

@@ -5,6 +5,7 @@ import { AttachmentStore } from '../core/ports/attachment-store';
 import { CacheEpoch } from '../core/ports/cache-epoch';
 import { Clock } from '../core/ports/clock';
 import { CoreSettings } from '../core/ports/core-settings';
+import { DueTaskStore } from '../core/ports/due-task-store';
 import { EventBus } from '../core/ports/event-bus';
 import { ExpiredAttachmentStore } from '../core/ports/expired-attachment-store';
 import { IdSource } from '../core/ports/id-source';
@@ -30,6 +31,7 @@ const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: neve
   journal: AttachmentJournal,
   server: StoreServer,
   expired: ExpiredAttachmentStore,
+  dueTasks: DueTaskStore,
   outbox: Outbox,
   bus: EventBus,
   clock: Clock,
@@ -43,8 +45,8 @@ const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: neve
 @Module({})
 export class UseCasesModule {
   static register(config: Config, database: Database): DynamicModule {
-    const { instanceId, maxAttachmentBytes, cacheTtlMs } = config;
-    const settings = new CoreSettings(instanceId, maxAttachmentBytes, cacheTtlMs);
+    const { instanceId, maxAttachmentBytes, cacheTtlMs, finishedRetentionMs } = config;
+    const settings = new CoreSettings(instanceId, maxAttachmentBytes, cacheTtlMs, finishedRetentionMs);
     return {
       module: UseCasesModule,
       imports: [OutboundModule.register(config, database), BreakersModule],

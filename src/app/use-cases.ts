@@ -27,6 +27,7 @@ import { ListTasks } from '../core/use-cases/tasks/list-tasks';
 import { UpdateTask } from '../core/use-cases/tasks/update-task';
 import { ContinueDeletions } from '../core/use-cases/upkeep/continue-deletions';
 import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
+import { DeleteDueTasks } from '../core/use-cases/upkeep/delete-due-tasks';
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
@@ -59,6 +60,7 @@ export abstract class UseCases {
   abstract readonly projectChanges: ProjectChanges;
   abstract readonly sweepExpired: SweepExpired;
   abstract readonly continueDeletions: ContinueDeletions;
+  abstract readonly deleteDueTasks: DeleteDueTasks;
   abstract readonly reportBacklog: ReportBacklog;
   abstract readonly purgeHistory: PurgeHistory;
   abstract readonly convertRetiredData: ConvertRetiredData;
@@ -88,6 +90,7 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   projectChanges: ProjectChanges,
   sweepExpired: SweepExpired,
   continueDeletions: ContinueDeletions,
+  deleteDueTasks: DeleteDueTasks,
   reportBacklog: ReportBacklog,
   purgeHistory: PurgeHistory,
   convertRetiredData: ConvertRetiredData,
@@ -200,18 +203,20 @@ function taskUseCases(composition: Composition) {
 
 function backgroundUseCases(composition: Composition) {
   const { ports, state, factory } = composition;
-  const { store, tasks, cache, journal, expired, outbox, bus, clock, ids, metrics, settings } = ports;
+  const { store, tasks, cache, journal, expired, dueTasks, outbox, bus, clock, ids, metrics, settings } = ports;
   const { trust, acknowledged, backlog, epochs } = state;
   const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged, backlog);
   const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
   const remover = new AttachmentRemover(store, writer, lookup, clock, ids);
+  const treeRemover = composition.treeRemover(tasks, cache);
   return {
     publishEvents: new PublishEvents(outbox, bus, metrics),
     followEvents: new FollowEvents(outbox),
     drainJournal: new DrainJournal(journal, store, backlog),
     projectChanges: new ProjectChanges(cache, outbox, trust, epochs, clock, settings),
     sweepExpired: new SweepExpired(expired, cache, clock),
-    continueDeletions: new ContinueDeletions(tasks, composition.treeRemover(tasks, cache)),
+    continueDeletions: new ContinueDeletions(tasks, treeRemover),
+    deleteDueTasks: new DeleteDueTasks(dueTasks, treeRemover, clock, settings),
     reportBacklog: new ReportBacklog(outbox, journal, metrics),
     purgeHistory: new PurgeHistory(outbox, expired, clock),
     convertRetiredData: new ConvertRetiredData(tasks, factory, writer, clock, ids, settings),

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { ofStored, taskCompleted, taskCreated, taskUpdated } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
-import { MAX_ATTACHMENTS_PER_TASK } from '../../src/core/domain/limits';
+import { MAX_ATTACHMENTS_PER_TASK, MAX_TTL_SECONDS } from '../../src/core/domain/limits';
 import { cancelTask, completeTask, updateTask, type Task, type TaskUpdates } from '../../src/core/domain/task';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { TaskListQuery } from '../../src/core/ports/task-store';
 import type { DoomedTask } from '../../src/core/ports/tree-deletion';
+import { describeDueTaskStore } from './due-task-store.contract';
 import {
   aDeletion,
   aPut,
@@ -40,6 +41,8 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
       return harness.tasks.update(updated, taskUpdated(updated, [], randomUUID()), undefined, TIMEOUT_MS);
     };
 
+    describeDueTaskStore(() => harness);
+
     describe('insert', () => {
       it.each([
         '{}',
@@ -53,6 +56,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           priority: 0,
           metadata: JsonText.fromValid(metadata),
           parentId: parent.id,
+          ttlSeconds: MAX_TTL_SECONDS,
         };
         const task = await storedTask(harness, draft);
         expect(await get(task.id)).toEqual({ task, attachmentCount: 0 });
@@ -161,6 +165,18 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await repeated(task, [second, first])).toBeUndefined();
         const other = aPut({ taskId: task.id, key: 'b', type: 'json', value: JsonText.of('other') });
         expect(await repeated(task, [first, other])).toBeUndefined();
+      });
+
+      it('returns when the task expires, and tells one time to live from another', async () => {
+        const task = await storedTask(harness, { ttlSeconds: 7 });
+        const later = (ttlSeconds?: number) =>
+          aTask({ id: task.id, text: task.text, ttlSeconds }, ORGANIZATION, NOW_MS + 5);
+        expect(await repeated(later(7))).toEqual({ createdAtMs: NOW_MS, expiresAtMs: NOW_MS + 7000 });
+        expect(await repeated(later(8))).toBeUndefined();
+        expect(await repeated(later())).toBeUndefined();
+        const kept = await storedTask(harness);
+        expect(await repeated({ ...later(7), id: kept.id })).toBeUndefined();
+        expect(await repeated({ ...later(), id: kept.id })).toEqual({ createdAtMs: NOW_MS });
       });
 
       it('is undefined if the task is missing, deleted or of another organisation', async () => {

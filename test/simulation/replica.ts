@@ -9,6 +9,7 @@ import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../src/core/ports/time-limits';
 import type { StoreIdentity } from '../../src/core/ports/store-identity';
 import type { StoreServer } from '../../src/core/ports/store-server';
+import type { DueTaskStore } from '../../src/core/ports/due-task-store';
 import type { EventBus } from '../../src/core/ports/event-bus';
 import type { ExpiredAttachmentStore } from '../../src/core/ports/expired-attachment-store';
 import { Metrics } from '../../src/core/ports/metrics';
@@ -178,6 +179,7 @@ export class Replica {
       journal: this.attachmentJournal(witness),
       server: this.storeServer(),
       expired: this.expiredStore(witness),
+      dueTasks: this.dueTaskStore(witness),
       outbox: this.outbox(witness),
       bus: this.eventBus(witness),
       clock: this.clock,
@@ -400,6 +402,19 @@ export class Replica {
         this.write(`expire ${stampOf(one)}`, witness, OPERATION_TIMEOUT_MS, (here) => here.expired.remove(one)),
     };
     return port as typeof port & ExpiredAttachmentStore;
+  }
+
+  private dueTaskStore(witness: CallWitness): DueTaskStore {
+    return {
+      expired: (nowMs, limit) =>
+        this.query('expired tasks', witness, OPERATION_TIMEOUT_MS, (here) => here.dueTasks.expired(nowMs, limit)),
+      finished: (beforeMs, after, limit) =>
+        this.query('finished tasks', witness, OPERATION_TIMEOUT_MS, (here) =>
+          here.dueTasks.finished(beforeMs, after, limit),
+        ),
+      takeTurn: (lengthMs) =>
+        this.write('take turn', witness, OPERATION_TIMEOUT_MS, (here) => here.dueTasks.takeTurn(lengthMs)),
+    };
   }
 
   private eventBus(witness: CallWitness): EventBus {
