@@ -2,15 +2,11 @@ import type { LoggerService } from '@nestjs/common';
 import pino from 'pino';
 import type { LogLevel } from './config';
 
-/** Where Nest says which modules, routes and transports it has set up: news to developers of the service only. */
-const NEST_CONTEXTS: readonly unknown[] = [
-  'NestFactory',
-  'InstanceLoader',
-  'RoutesResolver',
-  'RouterExplorer',
-  'NestApplication',
-  'NestMicroservice',
-];
+/**
+ * Nest names its contexts after its classes. There it says which modules, routes and transports it has set up: news to
+ * developers of the service only. News of ours has a context that begins with a small letter.
+ */
+const NEST_CONTEXT = /^[A-Z_]/;
 
 /** JSON lines, to the standard output by default. What is logged are messages and stacks, never what a caller sent. */
 export class JsonLogger implements LoggerService {
@@ -21,7 +17,7 @@ export class JsonLogger implements LoggerService {
   }
 
   log(message: unknown, ...rest: unknown[]): void {
-    if (NEST_CONTEXTS.includes(rest.at(-1))) this.debug(message, ...rest);
+    if (NEST_CONTEXT.test(String(rest.at(-1)))) this.debug(message, ...rest);
     else this.pino.info(fields(rest), text(message));
   }
 

@@ -37,6 +37,16 @@ describe('the command line of the service', () => {
   });
 });
 
+describe('the built service', () => {
+  it('is one file, so that a start does not have to find and read the files of all packages', async () => {
+    const NODE_OPTIONS = `--require ${join(ROOT, 'test/support/count-modules.js')}`;
+    const { stdout } = await runProgram('dist/main.js', [], { ...EMBEDDED, LOG_FORMAT: 'xml', NODE_OPTIONS });
+    const [, modules] = /^(\d+) modules$/m.exec(stdout) ?? [];
+    expect(Number(modules)).toBeGreaterThan(1);
+    expect(Number(modules)).toBeLessThan(100);
+  });
+});
+
 describe('what a start prints', () => {
   it('elsewhere than on a terminal is JSON: the setup, and none of the lines of Nest', async () => {
     const service = await startService(EMBEDDED);

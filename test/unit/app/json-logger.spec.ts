@@ -25,6 +25,12 @@ describe('the log', () => {
     },
   );
 
+  it('has news of the service at the level info', () => {
+    const { lines, logger } = jsonLog('info');
+    logger.log('connected', 'redis');
+    expect(lines).toMatchObject([{ level: 30, context: 'redis', msg: 'connected' }]);
+  });
+
   it('keeps the warnings and errors of Nest at their level', () => {
     const { lines, logger } = jsonLog('info');
     logger.warn('unsupported route', 'RouterExplorer');
