@@ -38,6 +38,8 @@ export interface Config extends AccessConfig {
   readonly nats?: NatsConfig;
   readonly maxConnectionsPerPeer: number;
   readonly rateLimits: RateLimitConfig;
+  /** Undefined: no organisation has a quota. */
+  readonly quotasFile?: string;
   /** Addresses and CIDR ranges of proxies; only these are believed about the origin of a request. */
   readonly trustedProxies: readonly string[];
   readonly maxInFlight: number;
@@ -96,6 +98,7 @@ export function loadConfig(variables: Variables = process.env): Config {
     nats: natsConfig(env),
     maxConnectionsPerPeer: env.integer('MAX_CONNECTIONS_PER_PEER', { min: 1, max: 1_000_000, otherwise: 1000 }),
     rateLimits: rateLimits(env),
+    quotasFile: env.text('QUOTAS_FILE'),
     trustedProxies: trustedProxies(env),
     maxInFlight: env.integer('MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
     maxEventLoopDelayMs: env.integer('MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),

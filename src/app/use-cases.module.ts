@@ -11,12 +11,14 @@ import { ExpiredAttachmentStore } from '../core/ports/expired-attachment-store';
 import { IdSource } from '../core/ports/id-source';
 import { Metrics } from '../core/ports/metrics';
 import { Outbox } from '../core/ports/outbox';
+import { Quotas } from '../core/ports/quotas';
 import { StoreServer } from '../core/ports/store-server';
 import { TaskStore } from '../core/ports/task-store';
 import { Breakers } from '../outbound/breakers/breakers';
 import { BreakersModule } from '../outbound/breakers/breakers.module';
 import type { Database } from '../outbound/postgres/database';
 import type { Config } from './config';
+import { openQuotas } from './open-quotas';
 import { OutboundModule } from './outbound.module';
 import { reportStanding } from './report-standing';
 import { newReplicaState, type Ports } from './replica-state';
@@ -38,6 +40,7 @@ const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: neve
   ids: IdSource,
   metrics: Metrics,
   settings: CoreSettings,
+  quotas: Quotas,
 };
 
 /** Every use case, on the ports that the configuration chooses. Global: every room drives some of them. */
@@ -50,7 +53,12 @@ export class UseCasesModule {
     return {
       module: UseCasesModule,
       imports: [OutboundModule.register(config, database), BreakersModule],
-      providers: [{ provide: CoreSettings, useValue: settings }, useCases(config), ...EACH_USE_CASE],
+      providers: [
+        { provide: CoreSettings, useValue: settings },
+        { provide: Quotas, useValue: openQuotas(config) },
+        useCases(config),
+        ...EACH_USE_CASE,
+      ],
       exports: [BreakersModule, CoreSettings, UseCases, ...EACH_USE_CASE],
     };
   }

@@ -8,6 +8,7 @@ import { AttachmentRemover } from '../core/consistency/attachment-remover';
 import { AttachmentWriter } from '../core/consistency/attachment-writer';
 import { CachedPages } from '../core/consistency/cached-pages';
 import { CorrectedList } from '../core/consistency/corrected-list';
+import { QuotaGuard } from '../core/consistency/quota-guard';
 import { StoredPages } from '../core/consistency/stored-pages';
 import { TreeRemover } from '../core/consistency/tree-remover';
 import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
@@ -22,6 +23,7 @@ import { CompleteTask } from '../core/use-cases/tasks/complete-task';
 import { CreateTask } from '../core/use-cases/tasks/create-task';
 import { DeleteTask } from '../core/use-cases/tasks/delete-task';
 import { GetTask } from '../core/use-cases/tasks/get-task';
+import { GetUsage } from '../core/use-cases/tasks/get-usage';
 import { IsForeignTask } from '../core/use-cases/tasks/is-foreign-task';
 import { ListTasks } from '../core/use-cases/tasks/list-tasks';
 import { UpdateTask } from '../core/use-cases/tasks/update-task';
@@ -51,6 +53,7 @@ export abstract class UseCases {
   abstract readonly completeTask: CompleteTask;
   abstract readonly cancelTask: CancelTask;
   abstract readonly deleteTask: DeleteTask;
+  abstract readonly getUsage: GetUsage;
   abstract readonly isForeignTask: IsForeignTask;
 
   abstract readonly publishEvents: PublishEvents;
@@ -83,6 +86,7 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   completeTask: CompleteTask,
   cancelTask: CancelTask,
   deleteTask: DeleteTask,
+  getUsage: GetUsage,
   isForeignTask: IsForeignTask,
   publishEvents: PublishEvents,
   followEvents: FollowEvents,
@@ -156,6 +160,11 @@ class Composition {
     );
   }
 
+  quota(method: string): QuotaGuard {
+    const { quotas, clock } = this.ports;
+    return new QuotaGuard(quotas, this.state.usage, this.tasks(method), this.store(method), clock);
+  }
+
   treeRemover(tasks: TaskStore, cache: AttachmentCache): TreeRemover {
     const { clock, ids, settings } = this.ports;
     return new TreeRemover(tasks, cache, clock, ids, settings, this.state.acknowledged);
@@ -174,29 +183,45 @@ function attachmentUseCases(composition: Composition) {
   const writer = composition.writer(remove);
   const remover = new AttachmentRemover(composition.store(remove), writer, composition.lookup(remove), clock, ids);
   return {
-    createAttachment: new CreateAttachment(factory, composition.writer(create), metrics),
+    createAttachment: new CreateAttachment(
+      factory,
+      composition.writer(create),
+      metrics,
+      clock,
+      composition.quota(create),
+    ),
     getAttachment: new GetAttachment(composition.lookup('task.get_attachment')),
     getAttachmentsBatch: new GetAttachmentsBatch(composition.lookup('task.get_attachments_batch')),
     listAttachments: new ListAttachments(cachedPages, storedPages, clock, metrics, trust, acknowledged),
-    deleteAttachment: new DeleteAttachment(remover),
+    deleteAttachment: new DeleteAttachment(remover, state.usage),
   };
 }
 
 function taskUseCases(composition: Composition) {
   const { ports, state, factory } = composition;
   const { clock, ids, metrics } = ports;
-  const { acknowledged } = state;
+  const { acknowledged, usage } = state;
   const tasks = (method: string) => composition.tasks(method);
   const [create, complete, remove] = ['task.create', 'task.complete', 'task.delete'] as const;
   const createCache = composition.cache(create);
+  const quota = composition.quota(create);
   return {
-    createTask: new CreateTask(tasks(create), createCache, factory, clock, ids, metrics, acknowledged),
+    createTask: new CreateTask(tasks(create), createCache, factory, clock, ids, metrics, acknowledged, quota),
     getTask: new GetTask(tasks('task.get'), clock),
     listTasks: new ListTasks(tasks('task.list'), clock),
     updateTask: new UpdateTask(tasks('task.update'), clock, ids),
-    completeTask: new CompleteTask(tasks(complete), factory, composition.writer(complete), clock, ids, metrics),
+    completeTask: new CompleteTask(
+      tasks(complete),
+      factory,
+      composition.writer(complete),
+      clock,
+      ids,
+      metrics,
+      composition.quota(complete),
+    ),
     cancelTask: new CancelTask(tasks('task.cancel'), clock, ids),
-    deleteTask: new DeleteTask(composition.treeRemover(tasks(remove), composition.cache(remove)), clock),
+    deleteTask: new DeleteTask(composition.treeRemover(tasks(remove), composition.cache(remove)), clock, usage),
+    getUsage: new GetUsage(tasks('task.usage'), usage, ports.quotas, clock),
     isForeignTask: new IsForeignTask(tasks(remove)),
   };
 }

@@ -95,6 +95,30 @@ describe('on PostgreSQL', () => {
     }, TIMEOUT_MS);
   });
 
+  it('the use of an organisation with many tasks is counted page by page, each task once', async () => {
+    const organization = randomUUID();
+    const { id } = await storedTask(harness, {}, organization);
+    await harness.connection.query(
+      `INSERT INTO tasks (id, organization, text, status, priority, metadata, created_at, created_by, updated_at, revision,
+         attachment_count)
+       SELECT $1 || '-' || n, organization, text, status, priority, metadata, created_at + n / 3 * interval '1 ms',
+         created_by, updated_at, 1, CASE WHEN n <= 3 THEN 15000 ELSE 0 END
+       FROM tasks, generate_series(1, 2500) AS n WHERE id = $1`,
+      [id],
+      TIMEOUT_MS,
+    );
+    await harness.connection.query(
+      `INSERT INTO task_attachments (task_id, key, id, type, content, bytes, created_by, created_at, updated_at, version,
+         op_id, deleted)
+       SELECT $1 || '-' || n, k, 'ta', 'text', '', n, 'ada', now(), now(), 1, gen_random_uuid(), false
+       FROM generate_series(1, 2500) AS n, (VALUES ('a'), ('b')) AS keys(k)`,
+      [id],
+      TIMEOUT_MS,
+    );
+    const usage = await harness.tasks.usage(organization, NOW_MS, TIMEOUT_MS);
+    expect(usage).toEqual({ tasks: 2501, attachments: 5000, bytes: 2500 * 2501 });
+  });
+
   it('no call waits for the locks of a task of another organisation', async () => {
     const { id } = await storedTask(harness, {}, 'other');
     await harness.attachments.put(aPut({ taskId: id }), 'other', undefined, NOW_MS, TIMEOUT_MS);

@@ -9,6 +9,7 @@ import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../src/core/ports/time-limits';
 import type { StoreIdentity } from '../../src/core/ports/store-identity';
 import type { StoreServer } from '../../src/core/ports/store-server';
+import { NO_QUOTAS } from '../../src/core/ports/quotas';
 import type { DueTaskStore } from '../../src/core/ports/due-task-store';
 import type { EventBus } from '../../src/core/ports/event-bus';
 import type { ExpiredAttachmentStore } from '../../src/core/ports/expired-attachment-store';
@@ -24,6 +25,7 @@ import { CacheTrust } from '../../src/core/consistency/cache-trust';
 import { EpochWatch, type Standing } from '../../src/core/consistency/epoch-watch';
 import { IndexFiller } from '../../src/core/consistency/index-filler';
 import { JournalBacklog } from '../../src/core/consistency/journal-backlog';
+import { UsageByOrganization } from '../../src/core/consistency/usage-by-organization';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
 import { ModelAttachmentJournal } from '../support/cache-model/model-attachment-journal';
 import { BusError } from './bus-error';
@@ -167,6 +169,7 @@ export class Replica {
       ),
       filler: new IndexFiller(store, cache, this.clock, FILL_CHUNK_SIZE),
       backlog: new JournalBacklog(),
+      usage: new UsageByOrganization(this.clock),
     };
   }
 
@@ -186,6 +189,7 @@ export class Replica {
       ids: this.around.ids,
       metrics: METRICS,
       settings: this.settings,
+      quotas: NO_QUOTAS,
     };
   }
 

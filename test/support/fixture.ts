@@ -2,6 +2,7 @@ import { newReplicaState, type Ports } from '../../src/app/replica-state';
 import { composeUseCases, type UseCases } from '../../src/app/use-cases';
 import type { AttachmentType } from '../../src/core/domain/attachment';
 import type { DomainEventType } from '../../src/core/domain/domain-event';
+import type { Quota } from '../../src/core/domain/quota';
 import { versionAt } from '../../src/core/domain/version';
 import type { AttachmentCache } from '../../src/core/ports/attachment-cache';
 import type { AttachmentJournal } from '../../src/core/ports/attachment-journal';
@@ -152,6 +153,8 @@ export class Fixture {
   readonly metrics = new CountingMetrics();
   readonly settings = new CoreSettings('instance-1', 1000, HOUR_MS, RETENTION_MS);
   readonly database = new MemoryDatabase(this.clock);
+  /** None at first. */
+  readonly quotas = new Map<string, Quota>();
   readonly postgres = new Outage('postgres');
   readonly redis = new Outage('redis');
   readonly store: AttachmentStore = this.postgres.breakable(new MemoryAttachmentStore(this.database));
@@ -175,6 +178,7 @@ export class Fixture {
     ids: this.ids,
     metrics: this.metrics,
     settings: this.settings,
+    quotas: { of: (organization) => this.quotas.get(organization) ?? {} },
   };
   readonly state = newReplicaState(this.ports);
   readonly useCases: UseCases = composeUseCases(this.ports, { state: this.state });

@@ -1,5 +1,6 @@
 import type { DomainEvent } from '../domain/domain-event';
 import type { JsonText } from '../domain/json-text';
+import type { Usage } from '../domain/quota';
 import type { Task, TaskStatus } from '../domain/task';
 import type { PutOutcome } from './attachment-store';
 import type { AttachmentPut } from './attachment-write';
@@ -100,6 +101,12 @@ export abstract class TaskStore {
     query: TaskListQuery,
     timeoutMs: number,
   ): Promise<{ tasks: readonly CountedTask[]; totalCount: number }>;
+
+  /**
+   * What an organisation has stored. Takes as many round trips as it needs: what changes meanwhile may be counted or not.
+   * The cost grows with the attachments of the organisation.
+   */
+  abstract usage(organization: string, nowMs: number, timeoutMs: number): Promise<Usage>;
 
   /**
    * Deletes a task for ever, with all its sub-tasks to any depth and all their attachments, in steps: each deletes

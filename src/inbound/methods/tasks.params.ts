@@ -178,6 +178,9 @@ export class CompleteTaskParams extends TaskIdParams implements CrossChecked {
   }
 }
 
+/** The caller says it all. */
+export class UsageParams {}
+
 export class ListTasksParams implements CrossChecked {
   @MayBeOmitted()
   @Rule(isOneOrSomeOf(TASK_STATUSES), { description: 'One, or several of which any will do.' })

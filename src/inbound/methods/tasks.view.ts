@@ -77,6 +77,15 @@ export const TASK_PAGE: ObjectSchema = objectOf('TaskPage', {
   hasMore: { type: 'boolean' },
 });
 
+const LIMIT = { ...COUNT, description: 'Absent if there is no limit.' };
+
+export const USAGE: ObjectSchema = objectOf('Usage', {
+  tasks: COUNT,
+  attachments: { ...COUNT, description: 'Those that have not expired.' },
+  bytes: { ...COUNT, description: 'Of their values and contents, in UTF-8.' },
+  limits: objectOf('UsageLimits', {}, { attachments: LIMIT, bytes: LIMIT }),
+});
+
 export const DELETED_TASK: ObjectSchema = objectOf('DeletedTask', {
   id: TASK_ID,
   deleted: { const: true },

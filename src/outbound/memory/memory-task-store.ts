@@ -1,5 +1,6 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
 import type { JsonText } from '../../core/domain/json-text';
+import type { Usage } from '../../core/domain/quota';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
 import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
@@ -77,6 +78,13 @@ export class MemoryTaskStore implements TaskStore {
     query.room?.take(sizes.reduce((sum, bytes) => sum + bytes, 0));
     const tasks = page.map((task) => this.counted(task, query.nowMs));
     return Promise.resolve({ tasks, totalCount: matching.length });
+  }
+
+  usage(organization: string, nowMs: number): Promise<Usage> {
+    const tasks = this.database.liveTasks().filter((task) => task.organization === organization);
+    const attachments = tasks.flatMap(({ id }) => this.database.liveAttachments(id, nowMs));
+    const bytes = attachments.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
+    return Promise.resolve({ tasks: tasks.length, attachments: attachments.length, bytes });
   }
 
   /** Asynchronous, so that an exception from `describe` becomes a rejection. */

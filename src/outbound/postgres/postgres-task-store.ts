@@ -1,11 +1,13 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
 import type { JsonText } from '../../core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
+import type { Usage } from '../../core/domain/quota';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
 import { readWithin } from '../../core/ports/room';
 import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import type { DeletionStep, DoomedTask, TaskDeletion, TreeDeletion } from '../../core/ports/tree-deletion';
+import { countUsage } from './count-usage';
 import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
 import {
@@ -141,6 +143,10 @@ export class PostgresTaskStore implements TaskStore {
     });
     const found = rows.filter((row): row is Extract<Row, CountedRow> => row.id !== null);
     return { tasks: found.map(countedTaskOfRow), totalCount: rows[0]?.total ?? 0 };
+  }
+
+  usage(organization: string, nowMs: number, timeoutMs: number): Promise<Usage> {
+    return countUsage(this.connection, organization, nowMs, timeoutMs);
   }
 
   deleteTree(

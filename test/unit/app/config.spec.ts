@@ -18,6 +18,7 @@ describe('configuration', () => {
       redis: undefined,
       nats: undefined,
       apiKeysFile: undefined,
+      quotasFile: undefined,
       corsOrigins: [],
       docs: true,
       maxConnectionsPerPeer: 1000,

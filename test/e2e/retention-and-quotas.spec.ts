@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { EventReader } from '../support/event-reader';
 import { until } from '../support/poll';
 import type { Service } from '../support/service';
@@ -8,17 +11,30 @@ interface WireTask {
   readonly expiresAt?: string;
 }
 
+interface WireUsage {
+  readonly tasks: number;
+  readonly attachments: number;
+  readonly bytes: number;
+  readonly limits: object;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'dossier-quotas-'));
+const quotasFile = join(folder, 'quotas.json');
+const writeQuotas = (quota: object) => writeFileSync(quotasFile, JSON.stringify({ organizations: { default: quota } }));
+
 let setup: Setup;
 let service: Service;
 let reader: EventReader;
 beforeAll(async () => {
-  setup = await openOnServers({ RETENTION_FINISHED_DAYS: '30' });
+  writeQuotas({});
+  setup = await openOnServers({ RETENTION_FINISHED_DAYS: '30', QUOTAS_FILE: quotasFile });
   ({ service } = setup);
   reader = await EventReader.open(service.url);
 });
 afterAll(async () => {
   reader?.close();
   await setup?.close();
+  rmSync(folder, { recursive: true });
 });
 
 const call = (method: string, params: object) => service.result<WireTask>(method, params);
@@ -89,4 +105,33 @@ it('a finished task is deleted after the days that the operator has set, unless 
 it('the metrics show when the job has last succeeded', async () => {
   const { text } = await service.fetch('/metrics');
   expect(text).toMatch(/^dossier_job_last_success_timestamp_seconds\{job="delete_due_tasks"\} \d/m);
+});
+
+it('a quota refuses what exceeds it as soon as the file says so, and `task.usage` shows it', async () => {
+  const usage = () => service.result<WireUsage>('task.usage');
+  const put = (key: string, content: string) => ({ taskId: 'full', key, type: 'text', content });
+  await call('task.create', { id: 'full', text: 'x' });
+  const before = await usage();
+  expect(before.limits).toEqual({});
+  await call('task.create_attachment', put('a', 'äöü'));
+  const { tasks, attachments, bytes } = await usage();
+  expect([tasks, attachments, bytes]).toEqual([before.tasks, before.attachments + 1, before.bytes + 6]);
+
+  const limits = { attachments: attachments + 1, bytes: bytes + 10 };
+  writeQuotas(limits);
+  await until('the limits', async () => 'bytes' in (await usage()).limits);
+  expect(await usage()).toEqual({ tasks, attachments, bytes, limits });
+  expect(await service.error('task.create_attachment', put('b', '12345678901'))).toEqual({
+    code: -32602,
+    message: 'Quota exceeded',
+    data: { code: 'QUOTA_EXCEEDED', quota: 'bytes', limit: bytes + 10, use: bytes },
+  });
+  await call('task.create_attachment', put('b', '1234567890'));
+  expect(await service.error('task.create_attachment', put('c', ''))).toMatchObject({
+    data: { code: 'QUOTA_EXCEEDED', quota: 'attachments', limit: attachments + 1, use: attachments + 1 },
+  });
+  await call('task.create_attachment', put('a', 'aou'));
+  await call('task.delete_attachment', { taskId: 'full', key: 'b' });
+  await until('room', async () => (await service.rpc('task.create_attachment', put('c', ''))).result !== undefined);
+  expect(await usage()).toMatchObject({ attachments: attachments + 1, bytes: bytes - 3 });
 });
