@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,14 +10,20 @@ import { withServer, withStores } from './with-servers';
 const MEASURED_MS = 5000;
 const PAUSE_MS = 10;
 const LARGE_BODY = 'x'.repeat(1024 * 1024 - 1);
-/** As a batch it is too long, which is seen when it has been parsed. */
+/** As a batch it has too many calls to be refused one by one. */
 const COSTLY_JSON = JSON.stringify(Array.from({ length: 300_000 }, () => ({})));
+/** What takes longest to parse: each object has a name of its own. */
+const COSTLY_VALUE = `[${Array.from({ length: 90_000 }, (_, i) => `{"${i}":0}`).join(',')}]`;
 const CHILDREN = 14_000;
 const BATCH = 100;
 const SUFFERER = 'b';
 const ATTACKER = 'a';
 
 type Params = Readonly<Record<string, unknown>>;
+
+interface Reply {
+  readonly error?: { readonly message: string; readonly data?: { readonly code: string } };
+}
 
 /** What organisation A does meanwhile, again and again until the signal aborts. */
 interface Attack {
@@ -35,6 +42,7 @@ const ATTACKS: readonly Attack[] = [
     run: (a) => a.send(50, () => ['task.list_attachments', { taskId: 'large', limit: 100 }]),
   },
   { name: '30 loops of /events from the beginning', loops: 30, run: (a, signal) => a.followFromTheBeginning(signal) },
+  { name: 'JSON values of 1 MiB of small objects', loops: 4, run: (a) => a.putJson('hot', 'objects', COSTLY_VALUE) },
   { name: 'messages of 300,000 empty objects', loops: 4, run: (a) => a.post(COSTLY_JSON) },
   { name: 'the deletion of 14,000 sub-tasks', loops: 1, run: (a) => a.call('task.delete', { id: 'tree' }) },
 ];
@@ -58,6 +66,7 @@ export function measureFairness(): Promise<string> {
 }
 
 async function prepare(attacker: Organization, sufferer: Organization): Promise<void> {
+  await attacker.noteBeginning();
   for (const id of ['hot', 'large', 'tree']) await attacker.call('task.create', { id, text: 'x' });
   await sufferer.call('task.create', { id: 'own', text: 'x' });
   await sufferer.put('own', 'key', 'x');
@@ -69,16 +78,18 @@ async function prepare(attacker: Organization, sufferer: Organization): Promise<
 
 async function measure(attack: Attack, attacker: Organization, sufferer: Organization): Promise<string[]> {
   const over = new AbortController();
+  setMaxListeners(0, over.signal);
   const loops = Array.from({ length: attack.loops }, async () => {
     while (!over.signal.aborted) await attack.run(attacker, over.signal).catch(() => undefined);
   });
   const tookMs: number[] = [];
-  let refused = 0;
+  const refusals = new Map<string, number>();
   const endsAtMs = performance.now() + MEASURED_MS;
   for (let i = 0; performance.now() < endsAtMs; i++) {
     const startedAtMs = performance.now();
     const call = i % 2 ? sufferer.put('own', 'key', 'x') : sufferer.call('task.get', { id: 'own' });
-    if (!(await call.catch(() => false))) refused += 1;
+    const refusal = await call.catch(String);
+    if (refusal !== undefined) refusals.set(refusal, (refusals.get(refusal) ?? 0) + 1);
     tookMs.push(performance.now() - startedAtMs);
     await new Promise((wake) => setTimeout(wake, PAUSE_MS));
   }
@@ -86,7 +97,8 @@ async function measure(attack: Attack, attacker: Organization, sufferer: Organiz
   await Promise.all(loops);
   tookMs.sort((one, other) => one - other);
   const quantile = (part: number) => (tookMs[Math.floor(part * (tookMs.length - 1))] as number).toFixed(1);
-  return [quantile(0.5), quantile(0.99), String(tookMs.length), String(refused)];
+  const refused = [...refusals].map(([word, count]) => `${count} ${word}`).join(', ');
+  return [quantile(0.5), quantile(0.99), String(tookMs.length), refused || '0'];
 }
 
 function keyEntry(organization: string): object {
@@ -96,6 +108,8 @@ function keyEntry(organization: string): object {
 
 class Organization {
   private readonly headers: Record<string, string>;
+  /** Where its events begin. */
+  private beginning = '';
 
   constructor(
     private readonly url: string,
@@ -104,14 +118,20 @@ class Organization {
     this.headers = { 'content-type': 'application/json', 'x-api-key': `key of ${name}` };
   }
 
-  put(taskId: string, key: string, content: string): Promise<boolean> {
+  put(taskId: string, key: string, content: string): Promise<string | undefined> {
     return this.call('task.create_attachment', { taskId, key, type: 'text', content });
   }
 
-  /** Whether it was not refused. */
-  async call(method: string, params: Params): Promise<boolean> {
-    const reply = (await this.post(JSON.stringify({ jsonrpc: '2.0', method, params, id: 1 }))) as { result?: unknown };
-    return reply.result !== undefined;
+  /** `value` is JSON text. */
+  putJson(taskId: string, key: string, value: string): Promise<unknown> {
+    const params = `{"taskId":"${taskId}","key":"${key}","type":"json","value":${value}}`;
+    return this.post(`{"jsonrpc":"2.0","method":"task.create_attachment","params":${params},"id":1}`);
+  }
+
+  /** Why it was refused. */
+  async call(method: string, params: Params): Promise<string | undefined> {
+    const { error } = (await this.post(JSON.stringify({ jsonrpc: '2.0', method, params, id: 1 }))) as Reply;
+    return error && (error.data?.code ?? error.message);
   }
 
   /** One batch. */
@@ -127,11 +147,22 @@ class Organization {
     return Promise.all(Array.from({ length: count }, call));
   }
 
+  async noteBeginning(): Promise<void> {
+    this.beginning = /^id: (.+)$/m.exec(await this.firstPart(''))?.[1] as string;
+  }
+
   /** One page, and then again from the beginning. */
-  async followFromTheBeginning(signal: AbortSignal): Promise<void> {
-    const response = await fetch(`${this.url}/events?lastEventId=1:1:`, { headers: this.headers, signal });
-    await response.body?.getReader().read();
-    await response.body?.cancel().catch(() => undefined);
+  followFromTheBeginning(signal: AbortSignal): Promise<unknown> {
+    return this.firstPart(`?lastEventId=${this.beginning}`, signal);
+  }
+
+  private async firstPart(query: string, signal?: AbortSignal): Promise<string> {
+    const response = await fetch(`${this.url}/events${query}`, { headers: this.headers, signal });
+    if (!response.ok) throw new Error(`/events: ${response.status}`);
+    const reader = response.body?.getReader();
+    const part = await reader?.read();
+    await reader?.cancel().catch(() => undefined);
+    return Buffer.from(part?.value ?? '').toString();
   }
 
   async post(body: string): Promise<unknown> {

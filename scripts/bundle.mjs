@@ -8,8 +8,8 @@ const ENTRY = resolve('dist/app/application.js');
 const BUNDLE = resolve('dist/app/bundle.js');
 /** TypeORM loads the driver by its name: a second copy would have types and classes of its own. */
 const DRIVER = 'pg';
-/** Reads files that lie beside its own. */
-const EMBEDDED_DATABASE = '@electric-sql/pglite';
+/** Its packages read files that lie beside their own. */
+const EMBEDDED_DATABASE = '@electric-sql/*';
 
 /** A package asks for others that are optional, and finds out when it runs that they are not installed. */
 const leaveOutWhatIsNotInstalled = {
@@ -44,7 +44,7 @@ await build({
   platform: 'node',
   target: 'node20.20',
   format: 'cjs',
-  external: [DRIVER, EMBEDDED_DATABASE, `${EMBEDDED_DATABASE}/*`],
+  external: [DRIVER, EMBEDDED_DATABASE],
   plugins: [leaveOutWhatIsNotInstalled, keepFolders],
   // What packages in ES modules take `createRequire` from.
   banner: { js: `const bundleUrl = require('node:url').pathToFileURL(__filename).href;` },

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { PublishEvents } from '../core/use-cases/events/publish-events';
@@ -41,7 +42,8 @@ import { Shutdown } from './shutdown';
 import { StartUp } from './start-up';
 import { UseCasesModule } from './use-cases.module';
 
-const MAX_RATE_WINDOWS = 200_000;
+/** Of one length. One takes up to half a kilobyte: all of them a thirty-second of the heap. */
+const MAX_RATE_WINDOWS = Math.min(200_000, Math.floor(getHeapStatistics().heap_size_limit / 32 / 512));
 
 /** The service: what drives it, on top of its use cases and their adapters. Global: it holds what its rooms share. */
 @Module({})
@@ -117,16 +119,21 @@ function needsCredential({ apiKeysFile, accessTokens }: Config): boolean {
   return apiKeysFile !== undefined || accessTokens !== undefined;
 }
 
+/** As it stands in a URL: an IPv6 address in brackets. */
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 function serviceFacts(config: Config, maxReplyBytes: number): ServiceFacts {
   const { host, port, maxAttachmentBytes, maxBodyBytes, nats } = config;
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const address = `${urlHost(host)}:${port}`;
   const limits = { maxAttachmentBytes, maxBodyBytes, maxReplyBytes };
   return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats && { prefix: nats.prefix });
 }
 
 function frontDoor(config: Config): FrontDoorOptions {
   const { host } = config;
-  const own = host.includes(':') ? `[${host}]` : host;
+  const own = urlHost(host);
   // On another interface the name by which callers reach the service is not known.
   const hosts = (name: string) => isLoopback(name.replace(/^\[(.*)\]$/, '$1')) || name === own.toLowerCase();
   return { ...config, isOpen: !needsCredential(config), hosts: isLoopback(host) ? hosts : undefined };

@@ -108,6 +108,15 @@ describe('the embedded database', () => {
     expect(readdirSync(below)).toEqual(['postgres']);
   });
 
+  it('begins again if an earlier process ended before its database was complete', async () => {
+    mkdirSync(join(directory, 'postgres.incomplete'));
+    writeFileSync(join(directory, 'postgres.incomplete', 'PG_VERSION'), '18\n');
+
+    const database = await openEmbeddedDatabase(directory);
+    await database.close();
+    expect(readdirSync(directory)).toEqual(['postgres']);
+  });
+
   it('refuses files that are not those of a database, and gives up its lock', async () => {
     mkdirSync(join(directory, 'postgres'));
     writeFileSync(join(directory, 'postgres', 'PG_VERSION'), 'nonsense');

@@ -4,6 +4,7 @@ import type { EventPage, OutboxChanges } from '../../src/core/ports/outbox';
 import type { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { NatsUse } from '../../src/outbound/postgres/nats-use';
 import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
+import { PostgresStoreServer } from '../../src/outbound/postgres/postgres-store-server';
 import { PublisherSession } from '../../src/outbound/postgres/publisher-session';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { until } from '../support/poll';
@@ -182,6 +183,25 @@ describe('PostgresOutbox', () => {
       }
       expect(seen).toEqual(['earlier', 'later']);
     });
+  });
+
+  it('names the epochs of its history that have ended, whatever asks for the identity', async () => {
+    const own = await databaseHarness(serverDatabase({ url: await server.createDatabase(), poolSize: 2 }));
+    try {
+      const identities = new PostgresStoreServer(own.connection);
+      const ended: string[] = [];
+      for (const _ of [1, 2]) {
+        const { epoch, past } = await identities.look();
+        expect(past).toEqual(new Set(ended));
+        ended.push(epoch);
+        await identities.beginEpoch(epoch);
+      }
+      const { identity } = await new PostgresOutbox(own.connection).changes(undefined, 10, LOOK_BACK_MS);
+      expect(identity).toEqual(await identities.look());
+      expect(identity.past).toEqual(new Set(ended));
+    } finally {
+      await own.close();
+    }
   });
 
   describe('a reader whose position is of an epoch that has ended', () => {

@@ -1,12 +1,15 @@
-import { isOutage } from '../../src/core/ports/store-error';
+import { isOutage, type StoreError } from '../../src/core/ports/store-error';
 import { runMigrations } from '../../src/outbound/postgres/migrate';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { PublisherSession } from '../../src/outbound/postgres/publisher-session';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { startPgBouncer, type PgBouncer } from '../support/pgbouncer';
+import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { withPostgres } from '../support/setups';
 import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
+
+const SHARED = /DATABASE_URL leads to a pooler that takes sessions away after each transaction/;
 
 describe('PostgreSQL behind PgBouncer', () => {
   let postgres: PostgresServer;
@@ -44,6 +47,31 @@ describe('PostgreSQL behind PgBouncer', () => {
         await connection.ping(TIMEOUT_MS);
         const rows = await connection.query("SELECT setting FROM pg_settings WHERE name = 'lock_timeout'");
         expect(rows).toEqual([{ setting: '1500' }]);
+      } finally {
+        await connection.close();
+      }
+    });
+
+    it('does not count as available from the moment at which the pooler takes sessions away, until it no longer does', async () => {
+      const connection = new PostgresConnection(database(url));
+      try {
+        await connection.ping(TIMEOUT_MS);
+        const error = async () => {
+          // Other calls, so that the sessions of the server go round.
+          const calls = [1, 2].map(() => connection.query('SELECT pg_sleep(0.01)').catch(() => undefined));
+          const [failure] = await Promise.all([
+            connection.ping(TIMEOUT_MS).catch((reason: unknown) => reason),
+            ...calls,
+          ]);
+          return failure as StoreError | undefined;
+        };
+        await pooler?.reload({ pool_mode: 'transaction' });
+        await until('the ping fails', error);
+        for (let i = 0; i < 3; i++) {
+          expect(await error()).toMatchObject({ outcome: 'failed', reason: expect.stringMatching(SHARED) as string });
+        }
+        await pooler?.reload({ pool_mode: 'session' });
+        await until('the ping succeeds', async () => (await error()) === undefined);
       } finally {
         await connection.close();
       }

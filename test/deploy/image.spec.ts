@@ -73,7 +73,12 @@ describe('the image, each step of its Dockerfile run in an empty folder', () => 
     );
     const built = readdirSync(join(image.app, 'dist'), { recursive: true, encoding: 'utf8' });
     expect(built).toEqual(
-      expect.arrayContaining(['main.js', 'commands/dossier.js', 'outbound/redis/scripts/task.lua']),
+      expect.arrayContaining([
+        'main.js',
+        'commands/dossier.js',
+        'inbound/docs/page/page.html',
+        'outbound/redis/scripts/task.lua',
+      ]),
     );
     expect(built.filter((file) => /\.map$|\.ts$|\.spec\.|^(test|bench)\b/.test(file))).toEqual([]);
     for (const absent of ['@electric-sql', 'typescript', 'jest', 'eslint']) {

@@ -65,6 +65,8 @@ describe('the documents of a service with authentication', () => {
     const document = await service.result('rpc.discover');
     expect(document).toEqual(JSON.parse((await service.fetch('/openrpc.json')).text));
     expect(document['x-limits']).toMatchObject({ MAX_ATTACHMENT_BYTES: 12345 });
+    expect(document['x-needsCredential']).toBe(true);
+    expect(document).not.toHaveProperty('x-nats');
     expect((await service.error('task.list')).code).toBe(-32002);
   });
 
@@ -93,8 +95,14 @@ describe('the documents of an open service', () => {
   });
 
   it('the pages of other origins may not read them', async () => {
-    const { status } = await service.fetch('/openrpc.json', { headers: { origin: 'https://evil.example' } });
-    expect(status).toBe(403);
+    for (const path of ['/openrpc.json', '/', '/docs', '/docs/page.js']) {
+      const { status } = await service.fetch(path, { headers: { origin: 'https://evil.example' } });
+      expect([path, status]).toEqual([path, 403]);
+    }
+  });
+
+  it('say that no credential is needed', async () => {
+    expect(await service.result('rpc.discover')).toMatchObject({ 'x-needsCredential': false });
   });
 
   describe('OpenAPI', () => {
@@ -187,8 +195,12 @@ describe('a service with DOCS=off', () => {
   beforeAll(async () => void (service = await startService({ ...MEMORY, DOCS: 'off' })));
   afterAll(() => service?.kill());
 
-  it('has no documents', async () => {
-    for (const name of DOCUMENTS) expect((await service.fetch(`/${name}.json`)).status).toBe(404);
+  it('has no documents and no page', async () => {
+    const paths = [...DOCUMENTS.map((name) => `/${name}.json`), '/', '/docs', '/docs/page.js'];
+    for (const path of paths) {
+      const { status, text } = await service.fetch(path);
+      expect([status, JSON.parse(text)]).toEqual([404, expect.objectContaining({ message: `Cannot GET ${path}` })]);
+    }
     expect((await service.error('rpc.discover')).code).toBe(-32601);
   });
 });

@@ -364,6 +364,10 @@ describe('the author of a write over NATS', () => {
     expect(await authorOf({})).toMatch(/^replica-[12]$/);
     expect(await authorOf({ 'x-instance-id': 'x'.repeat(129) })).toMatch(/^replica-[12]$/);
   });
+
+  it('is the replica if the headers are too large to be read', async () => {
+    expect(await authorOf({ 'x-instance-id': 'worker 7', 'x-more': 'x'.repeat(9000) })).toMatch(/^replica-[12]$/);
+  });
 });
 
 /** What every replica reports about the service under `$SRV`. */

@@ -23,7 +23,7 @@ const AGREED_AFTER_MS = 20_000;
 const FRESH_AFTER_MS = 5000;
 /** How many answers there are before the fault, and again when all is well. */
 const ANSWERS_IN_CALM = 60;
-const TEST_TIMEOUT_MS = 90_000;
+const TEST_TIMEOUT_MS = 120_000;
 
 export interface SuiteOptions extends GroupOptions {
   /** The keys are spread over so many tasks; 2 by default. */
@@ -49,7 +49,7 @@ export function faultSuite(faults: readonly Fault[], { tasks = 2, ...options }: 
     async ({ fault, seed }) => {
       await untilRecovered(group);
       const workload = await prepareWorkload(group, seed, tasks);
-      const history = await workThrough(fault, workload, group);
+      const history = await workThrough(fault, workload, group, announced);
       const truth = await StoredTruth.open(group);
       try {
         expect(await disagreements(truth, workload.taskIds)).toEqual([]);
@@ -81,7 +81,12 @@ async function prepareWorkload({ replicas }: ReplicaGroup, seed: number, tasks: 
   return workload;
 }
 
-async function workThrough(fault: Fault, workload: Workload, group: ReplicaGroup): Promise<History> {
+async function workThrough(
+  fault: Fault,
+  workload: Workload,
+  group: ReplicaGroup,
+  heard: AnnouncedEvents,
+): Promise<History> {
   const beganAtMs = performance.now();
   workload.start();
   try {
@@ -89,14 +94,16 @@ async function workThrough(fault: Fault, workload: Workload, group: ReplicaGroup
     const before = { fromMs: beganAtMs, toMs: performance.now() };
     const end = await fault.begin(group);
     await sleep(fault.lastsMs);
-    const damage = await end();
+    const { undone, ...damage } = await end();
     const endedAtMs = performance.now();
     await untilCaughtUp(group, endedAtMs + AGREED_AFTER_MS);
     const calmAtMs = Math.min(performance.now(), endedAtMs + FRESH_AFTER_MS);
+    const announced = new Set(heard.idsOf(workload.taskIds));
     await answersIn(workload);
     const { attempts, reads, taskAttempts, sightings } = workload;
     const calm = [before, { fromMs: calmAtMs, toMs: Infinity }];
-    return { attempts, reads, taskAttempts, sightings, calm, ...damage };
+    const seen = undone && { ...undone, seenUntilMs: calmAtMs, announced };
+    return { attempts, reads, taskAttempts, sightings, calm, ...damage, undone: seen };
   } finally {
     await workload.stop();
   }

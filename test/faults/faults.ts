@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../support/poll';
 import { withRedis } from '../support/setups';
+import { backUp, createRestorePoint, recoverTo, untilArchived } from '../support/postgres-recovery';
 import { AppendOnlyFiles } from './append-only-files';
+import type { Span } from './history';
 import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './postgres-processes';
 import { RECOVERED_AFTER_MS, untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
 import { StoredTruth } from './stored-truth';
@@ -14,6 +16,7 @@ const MOMENT_MS = 1000;
 const LONG_MS = 6000;
 const DELAY_MS = 40;
 const DROP_EVERY_MS = 300;
+const RESTORE_POINT = 'a moment ago';
 
 export interface Fault {
   readonly name: string;
@@ -26,6 +29,8 @@ export interface Fault {
 export interface Damage {
   /** Lost is what only the journal had, up to this moment. */
   readonly lostUntilMs?: number;
+  /** Lost is what PostgreSQL committed from the beginning to the end of this time. */
+  readonly undone?: Span;
 }
 
 const POSTGRES_KILLED = fault('PostgreSQL is killed, and starts again', SHORT_MS, async ({ postgres }) => {
@@ -160,6 +165,19 @@ export const FAULTS: readonly Fault[] = [
       replica.toRedis.dropReplies();
     }, DROP_EVERY_MS);
     return () => clearInterval(timer);
+  }),
+  fault('PostgreSQL is restored to a moment ago', MOMENT_MS, async ({ postgres }) => {
+    await backUp(postgres);
+    const fromMs = performance.now();
+    await createRestorePoint(postgres, RESTORE_POINT);
+    await sleep(MOMENT_MS);
+    await untilArchived(postgres);
+    await killPostgres(postgres);
+    const undone = { fromMs, toMs: performance.now() };
+    return async () => {
+      await recoverTo(postgres, RESTORE_POINT);
+      return { undone };
+    };
   }),
 ];
 

@@ -221,6 +221,77 @@ describe('a Redis that has lost its data', () => {
   });
 });
 
+describe('a PostgreSQL that was restored to a moment ago', () => {
+  const TASK: StoredTask = { taskId: 't', isDeleted: false, isBlank: false };
+  const undone = { fromMs: 8, toMs: 30, seenUntilMs: 50, announced: new Set(['op-10', 'op-20']) };
+  const evidence = { stored: [stored(10, 'one')], outbox: [row(10)], tasks: [TASK], announced: ['op-10', 'op-20'] };
+  const made: TaskEventRow = { taskId: 't', op: 'made', type: 'task.created', published: true };
+  const checkRestored = (history: Partial<History>, more: Partial<Evidence> = {}) => {
+    const announced = [made.op, ...(more.announced ?? evidence.announced)];
+    return check({ undone, ...history }, { ...evidence, taskEvents: [made], ...more, announced });
+  };
+  const LOST = [put('one', 10, 0), put('two', 20, 10)];
+
+  it('may have lost what it acknowledged in that time, which clients may have seen, and events have told', () => {
+    const reads = [read(16, { version: 20, name: 'two' }), read(56, { version: 10, name: 'one' }, { replica: 'a' })];
+    expect(checkRestored({ attempts: LOST, reads })).toEqual([]);
+    const deleting = [put('one', 10, 0), deletion('gone', 10)];
+    expect(checkRestored({ attempts: deleting, reads: [read(16)] })).toEqual([]);
+    const drained = [put('one', 10, 0), put('two', 20, 1, { journaled: true })];
+    expect(checkRestored({ attempts: drained })).toEqual([]);
+  });
+
+  it('has lost nothing of any other time', () => {
+    const lost = [expect.stringMatching(/lost: 20/), expect.stringMatching(/acknowledged, and not in the outbox/)];
+    expect(checkRestored({ attempts: [put('one', 10, 0), put('two', 20, 2)] })).toEqual(lost);
+    expect(checkRestored({ attempts: [put('one', 10, 0), put('two', 20, 31)] })).toEqual(lost);
+    expect(checkRestored({ attempts: [put('one', 10, 0), put('two', 20, 31, { journaled: true })] })).toEqual(lost);
+  });
+
+  it('has lost it in every answer and event once all replicas have noticed', () => {
+    const found = { version: 20, name: 'two' };
+    expect(checkRestored({ attempts: LOST, reads: [read(56, found)] })).toEqual([
+      expect.stringMatching(/the restore has undone it/),
+    ]);
+    const deleting = [put('one', 10, 0), deletion('gone', 10)];
+    expect(checkRestored({ attempts: deleting, reads: [read(56)] })).toEqual([
+      expect.stringMatching(/not found, though 10 was acknowledged/),
+    ]);
+    expect(checkRestored({ attempts: LOST }, { announced: ['op-10', 'op-20', 'op-30'] })).toEqual([
+      expect.stringMatching(/announced, and not recorded: op-30/),
+    ]);
+  });
+
+  it('may have lost tasks of that time, and what was journaled for them later, and has none that it has not', () => {
+    const task = { taskId: 't', replica: 'a', outcome: 'acknowledged' } as const;
+    const creation: TaskAttempt = { ...task, kind: 'create', name: 'maker', startedAtMs: 10, endedAtMs: 15 };
+    const deletedTask: TaskAttempt = { ...task, kind: 'delete', name: 'ender', startedAtMs: 10, endedAtMs: 15 };
+    const sightings = [{ ...task, seen: 'missing', startedAtMs: 56, endedAtMs: 60 } as const];
+    const nothing = { stored: [], tasks: [], taskEvents: [], outbox: [row(20, { superseded: true })] };
+    const attempts = [put('two', 20, 31, { journaled: true })];
+    const history = {
+      undone: { ...undone, announced: new Set(['made']) },
+      taskAttempts: [creation],
+      sightings,
+      attempts,
+    };
+    expect(checkRestored(history, { ...nothing, announced: [] })).toEqual([]);
+    const earlier = { ...history, taskAttempts: [{ ...creation, startedAtMs: 0, endedAtMs: 5 }] };
+    expect(checkRestored(earlier, { ...nothing, announced: [] })).toEqual([
+      expect.stringMatching(/not found, though it was created/),
+      expect.stringMatching(/lost: its creation was acknowledged/),
+    ]);
+    const before = { ...creation, startedAtMs: 0, endedAtMs: 5 };
+    expect(checkRestored({ taskAttempts: [before, deletedTask], attempts: [put('one', 10, 6)] })).toEqual([]);
+    expect(
+      checkRestored({
+        taskAttempts: [before, { ...deletedTask, startedAtMs: 31, endedAtMs: 35 }],
+        attempts: [put('one', 10, 6)],
+      }),
+    ).toEqual([expect.stringMatching(/there, though its deletion was acknowledged/)]);
+  });
+});
+
 describe('a task', () => {
   const taskId = 't';
   const at = (atMs: number, replica = 'a') => ({ replica, startedAtMs: atMs, endedAtMs: atMs + 5 });

@@ -7,10 +7,11 @@ export function violations(history: History, evidence: Evidence): string[] {
   const places = new Map<string, number>();
   evidence.announced.forEach((op, place) => places.has(op) || places.set(op, place));
   const known = new Set([...evidence.outbox, ...evidence.taskEvents].map(({ op }) => op));
+  const isKnown = (op: string) => known.has(op) || history.undone?.announced.has(op) === true;
   return [
     ...violationsOfTasks(history, evidence, places),
     ...violationsOfKeys(history, evidence, places),
-    ...[...places.keys()].filter((op) => !known.has(op)).map((op) => `announced, and not recorded: ${op}`),
+    ...[...places.keys()].filter((op) => !isKnown(op)).map((op) => `announced, and not recorded: ${op}`),
   ];
 }
 
@@ -24,7 +25,7 @@ function violationsOfTasks(history: History, evidence: Evidence, places: Places)
     const of = <T extends { taskId: string }>(all: readonly T[]) => all.filter(({ taskId }) => taskId === id);
     const [stored] = of(evidence.tasks);
     const events = of(evidence.taskEvents);
-    const task = new TaskHistory(of(taskAttempts));
+    const task = new TaskHistory(of(taskAttempts), events, history.undone);
     const problems = [
       ...of(sightings).flatMap((sighting) => task.problemsOf(sighting, isCalm(history, sighting))),
       ...task.problemsOfOutcome(stored, of(evidence.stored)),
@@ -41,10 +42,12 @@ function violationsOfKeys(history: History, evidence: Evidence, places: Places):
     const of = <T extends { taskId: string; key: string }>(all: readonly T[]) =>
       all.filter((one) => nameOf(one) === name);
     const outbox = of(evidence.outbox);
-    const isTaskDeleted = evidence.tasks.some((task) => task.taskId === taskId && task.isDeleted);
+    const [task] = evidence.tasks.filter((one) => one.taskId === taskId);
+    const { lostUntilMs, undone } = history;
+    // A journaled write is lost with its task.
+    const isTaskDeleted = task ? task.isDeleted : undone !== undefined;
     const taskDeletions = history.taskAttempts.filter((one) => one.taskId === taskId && one.kind === 'delete');
-    const { lostUntilMs } = history;
-    const key = new KeyHistory(of(history.attempts), outbox, { taskDeletions, isTaskDeleted, lostUntilMs });
+    const key = new KeyHistory(of(history.attempts), outbox, { taskDeletions, isTaskDeleted, lostUntilMs, undone });
     const [stored] = of(evidence.stored);
     const problems = [
       ...of(history.reads).flatMap((read) => key.problemsOf(read, isCalm(history, read))),

@@ -62,6 +62,15 @@ export interface History {
   readonly calm: readonly Span[];
   /** Redis has lost its data: what it alone had at this moment is gone. */
   readonly lostUntilMs?: number;
+  readonly undone?: Undone;
+}
+
+/** PostgreSQL was restored to the moment at which this time began; it ended with the end of the server that was. */
+export interface Undone extends Span {
+  /** Until then clients may have seen what was lost. */
+  readonly seenUntilMs: number;
+  /** The ids of the events that had been announced by then: some of them may be of what was lost. */
+  readonly announced: ReadonlySet<string>;
 }
 
 /** What PostgreSQL keeps under a key. */
@@ -108,6 +117,15 @@ export interface Evidence {
   readonly taskEvents: readonly TaskEventRow[];
   /** The ids of the events as they went out, in their order. */
   readonly announced: readonly string[];
+}
+
+/**
+ * Whether the restore may have undone a call: it was not over when the time began, or an entry of the journal, which may
+ * have been drained at any moment until the end of the server.
+ */
+export function mayBeUndone(call: Call & { readonly journaled?: boolean }, undone: Span | undefined): boolean {
+  if (!undone || call.startedAtMs > undone.toMs) return false;
+  return call.journaled === true || call.endedAtMs >= undone.fromMs;
 }
 
 export function nameOf({ taskId, key }: Ref): string {

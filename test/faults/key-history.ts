@@ -1,11 +1,13 @@
 import {
   hasBegunBefore,
+  mayBeUndone,
   precedes,
   type Attempt,
   type OutboxRow,
   type Read,
   type StoredRow,
   type TaskAttempt,
+  type Undone,
 } from './history';
 
 /** What happened to the task and to Redis while the key was written. */
@@ -14,13 +16,14 @@ export interface Circumstances {
   /** In the end. */
   readonly isTaskDeleted: boolean;
   readonly lostUntilMs?: number;
+  readonly undone?: Undone;
 }
 
 /** All that was tried under one key. */
 export class KeyHistory {
   private readonly puts: ReadonlyMap<string, Attempt>;
   private readonly deletions: readonly Deletion[];
-  /** Clients may have seen their effect in Redis before it lost its data; they took effect nowhere else. */
+  /** Clients may have seen their effect before a store lost its data; they took effect nowhere else. */
   private readonly lostDeletions: readonly Attempt[];
   private readonly acknowledged: readonly Acknowledged[];
 
@@ -38,7 +41,7 @@ export class KeyHistory {
       return attempt ? [{ attempt, version }] : [];
     });
     this.acknowledged = attempts.flatMap((attempt) => {
-      const isKept = attempt.outcome === 'acknowledged' && !(attempt.journaled && this.mayBeLost(attempt));
+      const isKept = attempt.outcome === 'acknowledged' && !this.isLost(attempt);
       const version = isKept ? this.versionOf(attempt) : undefined;
       return version === undefined ? [] : [{ attempt, version }];
     });
@@ -72,8 +75,7 @@ export class KeyHistory {
     const problems: string[] = [];
     for (const attempt of this.attempts.filter(({ outcome }) => outcome === 'acknowledged')) {
       const rows = this.rowsOf(attempt);
-      const isLost = attempt.journaled && this.mayBeLost(attempt);
-      if (rows.length === 0 && !isLost)
+      if (rows.length === 0 && !this.isLost(attempt))
         problems.push(`acknowledged, and not in the outbox: ${JSON.stringify(attempt)}`);
       if (rows.length > 1 && attempt.kind === 'put') problems.push(`twice in the outbox: ${JSON.stringify(attempt)}`);
     }
@@ -92,6 +94,7 @@ export class KeyHistory {
   private problemsOfFound(read: Read, found: { version: number; name: string }): string[] {
     const put = this.puts.get(found.name);
     if (!put || put.startedAtMs > read.endedAtMs) return ['made up: no attempt had written that'];
+    if (this.isUndone(found) && read.startedAtMs >= this.seenUntilMs) return ['the restore has undone it'];
     const acknowledged = put.version;
     return acknowledged !== undefined && found.version > acknowledged ? [`${acknowledged} under a newer version`] : [];
   }
@@ -119,14 +122,29 @@ export class KeyHistory {
   }
 
   private isLostDeletionSeen(read: Read): boolean {
-    const { lostUntilMs = -Infinity } = this.circumstances;
-    return read.startedAtMs < lostUntilMs && this.lostDeletions.some((deletion) => hasBegunBefore(deletion, read));
+    return read.startedAtMs < this.seenUntilMs && this.lostDeletions.some((deletion) => hasBegunBefore(deletion, read));
   }
 
-  /** Whether Redis alone may have been told of it, and has lost it. */
+  private get seenUntilMs(): number {
+    const { lostUntilMs = -Infinity, undone } = this.circumstances;
+    return Math.max(lostUntilMs, undone?.seenUntilMs ?? -Infinity);
+  }
+
+  /** Whether PostgreSQL was restored and does not have it. */
+  private isUndone({ version }: { readonly version: number }): boolean {
+    return this.circumstances.undone !== undefined && !this.outbox.some((row) => row.version === version);
+  }
+
+  /** Of an acknowledged write, whether a store has lost it that may lose it. */
+  private isLost(attempt: Attempt): boolean {
+    return this.mayBeLost(attempt) && (attempt.journaled || mayBeUndone(attempt, this.circumstances.undone));
+  }
+
+  /** Whether no store may have been told of it but one that has lost it. */
   private mayBeLost(attempt: Attempt): boolean {
-    const { lostUntilMs = -Infinity } = this.circumstances;
-    return attempt.startedAtMs < lostUntilMs && this.rowsOf(attempt).length === 0;
+    const { lostUntilMs = -Infinity, undone } = this.circumstances;
+    const isInTime = attempt.startedAtMs < lostUntilMs || mayBeUndone(attempt, undone);
+    return isInTime && this.rowsOf(attempt).length === 0;
   }
 
   private rowsOf(attempt: Attempt): readonly OutboxRow[] {

@@ -47,7 +47,7 @@ export async function startReplicas(
     for (const one of started.splice(0).reverse()) await one.stop();
   };
   try {
-    const postgres = keep(await startPostgres());
+    const postgres = keep(await startPostgres({ archives: true }));
     const cluster = isCluster ? keep(await startRedisCluster({ appendOnly: true })) : undefined;
     const redisNodes = cluster?.nodes ?? [keep(await startRedis({ appendOnly: true }))];
     const nats = keep(await startNats());

@@ -134,7 +134,7 @@ export class StoredTruth {
    */
   private async leftovers(taskId: string): Promise<string[]> {
     const name = this.keys.control(taskId);
-    const control = await this.redis.hgetall(name);
+    const control = await this.controlOf(taskId);
     const isDeleted = control['d'] !== undefined;
     const fields = Object.keys(control).filter((field) => field.startsWith('r:') || (field === 'o' && !isDeleted));
     const nodes = this.redis instanceof Cluster ? this.redis.nodes() : [this.redis];
@@ -146,7 +146,7 @@ export class StoredTruth {
   }
 
   private async cachedProblems(taskId: string, stored: ReadonlyMap<string, StoredRow>): Promise<string[]> {
-    const control = await this.redis.hgetall(this.keys.control(taskId));
+    const control = await this.controlOf(taskId);
     const problems = Number(control['n'] ?? 0) === 0 ? [] : [`${taskId}: ${control['n']} entries count as journaled`];
     for (const [field, record] of Object.entries(control).filter(([name]) => name.startsWith('r:'))) {
       const ref = { taskId, key: field.slice('r:'.length) };
@@ -157,6 +157,14 @@ export class StoredTruth {
       if (isSame && isLive(row)) problems.push(...(await this.bodyProblems(row)));
     }
     return problems;
+  }
+
+  /** Of another epoch, nothing counts but what is journaled. */
+  private async controlOf(taskId: string): Promise<Record<string, string>> {
+    const epoch = await this.redis.hget(this.keys.owner(this.keys.shards[0] as number), 'epoch');
+    const { e = epoch, ...control } = await this.redis.hgetall(this.keys.control(taskId));
+    if (e === epoch) return control;
+    return control['n'] === undefined ? {} : { n: control['n'] };
   }
 
   /** A body that belongs to another write counts as missing: it is not answered. */

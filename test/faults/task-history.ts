@@ -1,5 +1,6 @@
 import {
   hasBegunBefore,
+  mayBeUndone,
   precedes,
   type OutboxRow,
   type StoredRow,
@@ -7,6 +8,7 @@ import {
   type TaskAttempt,
   type TaskEventRow,
   type TaskSighting,
+  type Undone,
 } from './history';
 
 const CREATED = 'task.created';
@@ -17,7 +19,13 @@ export class TaskHistory {
   private readonly creation?: TaskAttempt;
   private readonly deletions: readonly TaskAttempt[];
 
-  constructor(attempts: readonly TaskAttempt[]) {
+  /** A call that a restore has undone may or may not have been seen to take effect. */
+  constructor(all: readonly TaskAttempt[], events: readonly TaskEventRow[], undone: Undone | undefined) {
+    const isKept = ({ kind, name }: TaskAttempt) =>
+      events.some(({ type, deletedBy }) => (kind === 'create' ? type === CREATED : deletedBy === name));
+    const attempts = all.map((attempt) =>
+      mayBeUndone(attempt, undone) && !isKept(attempt) ? { ...attempt, outcome: 'unknown' as const } : attempt,
+    );
     this.creation = attempts.find(({ kind }) => kind === 'create');
     this.deletions = attempts.filter(({ kind }) => kind === 'delete');
   }

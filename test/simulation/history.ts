@@ -191,7 +191,10 @@ export class History {
 
   applied({ taskId, key, stamp }: AppliedChange, model: CacheModel): void {
     const change = this.change({ taskId, key }, stamp.op);
-    if (change?.isAstray) return this.redisChanged(taskId, model);
+    if (change?.isAstray) {
+      this.forgottenMeanwhile(taskId, model);
+      return this.redisChanged(taskId, model);
+    }
     if (change?.committedAtMs === undefined)
       this.violate('invariant 2', `Redis is told of ${stamp.op}, which is nowhere`);
     else if (this.isOfPresent(model)) this.tell(change);
@@ -201,11 +204,15 @@ export class History {
   wiped(taskId: string, model: CacheModel): void {
     const task = this.tasks.get(taskId);
     if (task && this.isOfPresent(model)) this.tell(task);
+    this.forgottenMeanwhile(taskId, model);
     this.redisChanged(taskId, model);
   }
 
   projected(model: CacheModel): void {
-    if (!this.isOfPresent(model)) return;
+    if (!this.isOfPresent(model)) {
+      for (const taskId of this.changes.keys()) this.forgottenMeanwhile(taskId, model);
+      return;
+    }
     const cursor = model.cursor ?? 0;
     const told = this.untold.filter((change) => isBelow(change.xid, cursor));
     const deleted = [...this.tasks.values()].filter(
@@ -214,6 +221,21 @@ export class History {
     if (told.length > 0) this.untold = this.untold.filter((change) => !isBelow(change.xid, cursor));
     for (const one of [...told, ...deleted]) this.tell(one);
     for (const taskId of new Set([...told, ...deleted].map((one) => one.taskId))) this.redisChanged(taskId, model);
+  }
+
+  /**
+   * In the epoch that the present database has ended, Redis still learns of changes, and forgets the journaled writes that
+   * they overtake. The present database has undone the changes: Redis knows of these writes again when they are drained.
+   */
+  private forgottenMeanwhile(taskId: string, model: CacheModel): void {
+    if (this.isOfPresent(model)) return;
+    const records = model.dump(taskId).control?.records;
+    for (const ofKey of this.changes.get(taskId)?.values() ?? []) {
+      for (const change of ofKey.values()) {
+        const isWaiting = change.journaledAtMs !== undefined && change.committedAtMs === undefined;
+        if (isWaiting && records?.get(change.key)?.op !== change.op) change.keptAtMs = change.toldAtMs = undefined;
+      }
+    }
   }
 
   redisChanged(taskId: string, model: CacheModel): void {

@@ -596,6 +596,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    this.ended.add(identity.epoch);\n    this.server.use(identity);`,
   },
   {
+    name: 'a replica that was started later does not know which epochs have ended',
+    scenario: 'sessions to two servers',
+    file: `${CONSISTENCY}/epoch-watch.ts`,
+    find: `    if (this.ended.has(epoch) || this.past.has(epoch)) return`,
+    replace: `    if (this.ended.has(epoch)) return`,
+  },
+  {
     name: 'sessions to a server that is not in use are used',
     scenario: 'old primary alive',
     file: `test/simulation/replica.ts`,

@@ -1,6 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
+
+interface Package {
+  readonly apt: string;
+  readonly brew: string;
+  /** Other names of the program, or its paths where no folder of programs has it. */
+  readonly also?: readonly string[];
+}
 
 /** The package that contains each program. */
 const PACKAGES = {
@@ -13,7 +20,18 @@ const PACKAGES = {
   psql: { apt: 'postgresql-client', brew: 'postgresql@17' },
   unzip: { apt: 'unzip', brew: 'unzip' },
   initdb: { apt: 'postgresql', brew: 'postgresql@17' },
-};
+  python3: { apt: 'python3', brew: 'python3' },
+  chromium: {
+    apt: 'chromium',
+    brew: 'google-chrome',
+    also: [
+      'chromium-browser',
+      'google-chrome',
+      '/Applications/Chromium.app/Contents/MacOS/Chromium',
+      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    ],
+  },
+} satisfies Record<string, Package>;
 
 /** Folders of servers that are often not on the PATH. */
 function extraFolders(): string[] {
@@ -29,15 +47,17 @@ function extraFolders(): string[] {
 }
 
 export function findBinary(name: string): string | undefined {
+  if (isAbsolute(name)) return isExecutable(name) ? name : undefined;
   const folders = (process.env['PATH'] ?? '').split(':').concat(extraFolders());
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
 /** The path of a server's program. One that is missing is installed by the package manager if that is possible. */
 export function findOrInstall(name: keyof typeof PACKAGES): string {
-  const found = findBinary(name) ?? (install(name), findBinary(name));
+  const { apt, brew, also = [] }: Package = PACKAGES[name];
+  const find = () => [name, ...also].map(findBinary).find((path) => path !== undefined);
+  const found = find() ?? (install(name), find());
   if (found) return found;
-  const { apt, brew } = PACKAGES[name];
   throw new Error(
     `The tests need ${name}. Install it first: apt-get install ${apt} (Debian) or brew install ${brew} (macOS).`,
   );

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { freePort } from './free-port';
 import { findOrInstall } from './installed-binary';
+import { until } from './poll';
 import { PrivateServer } from './private-server';
 import { unprivilegedUser, type PostgresServer } from './postgres-server';
 import type { ServerProgram } from './server-process';
@@ -12,6 +13,8 @@ const START_TIMEOUT_MS = 20_000;
 export type PgBouncer = Omit<PrivateServer, 'start'> & {
   /** The same database through the pooler. */
   through(databaseUrl: string): string;
+  /** Takes over these settings, and the default of every other, while it runs. */
+  reload(settings: Settings): Promise<void>;
 };
 type Settings = Readonly<Record<string, string | number>>;
 
@@ -26,7 +29,7 @@ class Pooler extends PrivateServer {
   constructor(
     port: number,
     private readonly postgres: PostgresServer,
-    private readonly settings: Settings,
+    private settings: Settings,
   ) {
     super('postgres', port);
     this.configure();
@@ -36,6 +39,17 @@ class Pooler extends PrivateServer {
     const url = new URL(databaseUrl);
     url.port = String(this.port);
     return url.toString();
+  }
+
+  async reload(settings: Settings): Promise<void> {
+    this.settings = settings;
+    this.configure();
+    process.kill(this.pid, 'SIGHUP');
+    const wanted = Object.values(settings).map(String);
+    await until('it has read its configuration', async () => {
+      const values = await this.configuration();
+      return wanted.every((value) => values.includes(value));
+    });
   }
 
   protected program(): ServerProgram {

@@ -16,21 +16,33 @@ export interface PostgresServer {
   readonly pid: number;
   /** The folder of its programs. */
   readonly binaries: string;
+  /** A folder for backups, and for its log if it archives it. The user that it runs as may write there. */
+  readonly archive: string;
   /** A new, empty database; returns its URL. */
   createDatabase(): Promise<string>;
   /** As if the machine lost power: what was committed stays. */
   kill(): Promise<void>;
   /** After `kill`: on the same port, with the same data. */
   restart(): Promise<void>;
+  /** After `kill`: on the same port, with the data that `fill` puts in the place of its own. */
+  restartWith(fill: Fill): Promise<void>;
   stop(): Promise<void>;
 }
 
+export interface PostgresOptions {
+  /** Whether it archives its log, so that a backup can be recovered to any moment. */
+  readonly archives?: boolean;
+}
+
+/** Fills an empty data folder, as the user that the server runs as. */
+type Fill = (data: string, owner: Owner, binaries: string) => void;
+
 /** A private server on a free port of the loopback address, whose data lives as long as it does. */
-export function startPostgres(): Promise<PostgresServer> {
-  return startWith((binaries, data, owner) => {
+export function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  return startWith((data, owner, binaries) => {
     const options = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
     run(join(binaries, 'initdb'), options, data, owner);
-  });
+  }, options);
 }
 
 /**
@@ -38,35 +50,46 @@ export function startPostgres(): Promise<PostgresServer> {
  * backed up, and goes its own way.
  */
 export function startCopy(of: PostgresServer, { isStandby }: { isStandby: boolean }): Promise<PostgresServer> {
-  return startWith((binaries, data, owner) => {
+  return startWith((data, owner, binaries) => {
     const options = ['-d', of.url, '-D', data, '-X', 'stream', '-c', 'fast', '--no-sync', ...(isStandby ? ['-R'] : [])];
     run(join(binaries, 'pg_basebackup'), options, data, owner);
   });
 }
 
-type Owner = { uid: number; gid: number } | undefined;
+export type Owner = { uid: number; gid: number } | undefined;
 
 function run(path: string, args: readonly string[], cwd: string, owner: Owner): void {
   execFileSync(path, args, { ...owner, cwd, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-async function startWith(fill: (binaries: string, data: string, owner: Owner) => void): Promise<PostgresServer> {
+async function startWith(fill: Fill, { archives = false }: PostgresOptions = {}): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'dossier-postgres-'));
   try {
     const owner = unprivilegedUser();
     const data = join(folder, 'data');
-    mkdirSync(data, { mode: 0o700 });
-    if (owner) chownSync(data, owner.uid, owner.gid);
+    const archive = join(folder, 'archive');
+    for (const path of [data, archive]) makeEmpty(path, owner);
     chmodSync(folder, 0o755);
     const binaries = postgresBinaries(join(folder, 'programs'));
-    fill(binaries, data, owner);
+    fill(data, owner, binaries);
     const port = await freePort();
-    const start = () => startOn(join(binaries, 'postgres'), data, port, owner);
-    return new RunningServer(folder, binaries, port, start, await start());
+    const settings = archives ? ['archive_mode=on', `archive_command=cp %p ${archive}/%f`] : [];
+    const start = () => startOn(join(binaries, 'postgres'), data, port, owner, settings);
+    const refill = (fill: Fill) => {
+      makeEmpty(data, owner);
+      fill(data, owner, binaries);
+    };
+    return new RunningServer(folder, binaries, archive, port, start, refill, await start());
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+function makeEmpty(path: string, owner: Owner): void {
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path, { mode: 0o700 });
+  if (owner) chownSync(path, owner.uid, owner.gid);
 }
 
 class RunningServer implements PostgresServer {
@@ -75,8 +98,10 @@ class RunningServer implements PostgresServer {
   constructor(
     private readonly folder: string,
     readonly binaries: string,
+    readonly archive: string,
     readonly port: number,
     private readonly start: () => Promise<ServerProcess>,
+    private readonly refill: (fill: Fill) => void,
     private server: ServerProcess,
   ) {}
 
@@ -105,14 +130,20 @@ class RunningServer implements PostgresServer {
     this.server = await this.start();
   }
 
+  async restartWith(fill: Fill): Promise<void> {
+    this.refill(fill);
+    await this.restart();
+  }
+
   async stop(): Promise<void> {
     await this.server.end('SIGINT');
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
-function startOn(path: string, data: string, port: number, owner: Owner) {
-  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'shared_buffers=32MB'];
+function startOn(path: string, data: string, port: number, owner: Owner, more: readonly string[]) {
+  const own = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'shared_buffers=32MB'];
+  const settings = [...own, ...more];
   return ServerProcess.start({
     path,
     args: ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],

@@ -26,6 +26,9 @@ export interface StandingFacts {
   readonly reason?: string;
 }
 
+/** As far as it can be learned from the cache alone. */
+type KnownIdentity = Pick<StoreIdentity, 'databaseId' | 'epoch' | 'server'>;
+
 /** Told of each change of the standing. */
 export type OnStanding = (standing: Standing, facts: StandingFacts) => void;
 
@@ -42,8 +45,13 @@ const REFUSED: Readonly<Record<Exclude<EpochVerdict, 'entered'>, Standing>> = {
  */
 export class EpochWatch {
   private standing: Standing = 'starting';
-  private identity?: Omit<StoreIdentity, 'run'>;
+  private identity?: KnownIdentity;
   private readonly ended = new Set<string>();
+  /**
+   * What the stores that were used have told of their own history. The cache is never told that these epochs have ended:
+   * of the one that it is in, a copy of the store says so, too.
+   */
+  private readonly past = new Set<string>();
   /** Whether this replica has reached the store in the present epoch. */
   private hasReached = false;
   /** The highest horizon that was seen in the present epoch. */
@@ -99,7 +107,8 @@ export class EpochWatch {
     // What the cache has refused it has not admitted by becoming unavailable.
     if (this.standing === 'other-database' || this.standing === 'unknown-epoch') return;
     const identity = await this.server.look();
-    if (this.ended.has(identity.epoch)) return this.refuse('replaced', { identity });
+    const { epoch } = identity;
+    if (this.ended.has(epoch) || this.past.has(epoch)) return this.refuse('replaced', { identity });
     this.settle(identity);
     this.server.use(identity);
     this.change('home', { identity });
@@ -166,8 +175,9 @@ export class EpochWatch {
   }
 
   /** From now on this is the present epoch. */
-  private settle(identity: Omit<StoreIdentity, 'run'>): void {
-    const { epoch } = identity;
+  private settle(identity: KnownIdentity & Partial<StoreIdentity>): void {
+    const { epoch, past = [] } = identity;
+    for (const one of past) this.past.add(one);
     if (this.identity?.epoch !== epoch) {
       if (this.identity) {
         this.ended.add(this.identity.epoch);

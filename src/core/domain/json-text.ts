@@ -4,6 +4,8 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
+const WHITESPACE = /[ \t\n\r]/;
+const BEYOND_LATIN_1 = /[^\0-\xff]/;
 
 /**
  * A JSON value as the text it came in. Parsing and printing would reorder integer-like keys, respell numbers and drop
@@ -156,17 +158,20 @@ function endOfScalar(text: string, from: number): number {
   return at;
 }
 
+/** A text may have millions of pieces between white space: they are copied by their codes, not put together as strings. */
 function withoutWhitespace(text: string): string {
-  let compact = '';
-  let from = 0;
+  if (!WHITESPACE.test(text)) return text;
+  const encoding = BEYOND_LATIN_1.test(text) ? 'utf16le' : 'latin1';
+  const codes = new (encoding === 'latin1' ? Uint8Array : Uint16Array)(text.length);
+  let length = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
-      at = endOfString(text, at) - 1;
-    } else if (code <= SPACE) {
-      compact += text.slice(from, at);
-      from = at + 1;
-    }
+      const end = endOfString(text, at);
+      for (; at < end - 1; at++) codes[length++] = text.charCodeAt(at);
+    } else if (code <= SPACE) continue;
+    codes[length++] = text.charCodeAt(at);
   }
-  return from === 0 ? text : compact + text.slice(from);
+  if (length === text.length) return text;
+  return Buffer.from(codes.buffer, 0, length * codes.BYTES_PER_ELEMENT).toString(encoding);
 }

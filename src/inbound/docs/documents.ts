@@ -1,16 +1,9 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { asyncApiDocument } from './asyncapi-document';
 import { openApiDocument } from './openapi-document';
 import { openRpcDocument } from './openrpc-document';
+import { publish, type Publication } from './publication';
 import { ServiceFacts } from './service-facts';
-
-/** The text of a document, as it is sent. */
-export interface PublishedDocument {
-  readonly text: string;
-  /** Of the text, as HTTP has it: in quotes. */
-  readonly etag: string;
-}
 
 export type DocumentName = 'openrpc' | 'openapi' | 'asyncapi';
 
@@ -23,15 +16,14 @@ const BUILDERS: Readonly<Record<DocumentName, (facts: ServiceFacts) => object>> 
 /** The machine-readable contracts. Each is built when it is first asked for, and does not change afterwards. */
 @Injectable()
 export class Documents {
-  private readonly built = new Map<DocumentName, PublishedDocument>();
+  private readonly built = new Map<DocumentName, Publication>();
 
   constructor(private readonly facts: ServiceFacts) {}
 
-  get(name: DocumentName): PublishedDocument {
+  get(name: DocumentName): Publication {
     let document = this.built.get(name);
     if (!document) {
-      const text = JSON.stringify(BUILDERS[name](this.facts));
-      document = { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` };
+      document = publish(JSON.stringify(BUILDERS[name](this.facts)));
       this.built.set(name, document);
     }
     return document;

@@ -53,6 +53,8 @@ export function openApiDocument({ version, needsCredential }: ServiceFacts): obj
       '/events': { get: events(schemas) },
       ...probes(schemas),
       ...machineReadable(),
+      '/': textFile('page', 'A page that describes every method and calls it.', 'text/html'),
+      '/docs': textFile('docs', 'The same page.', 'text/html'),
     },
     components: {
       schemas: schemas.all,

@@ -12,7 +12,7 @@ what each of them means. Keywords of schemas that begin with \`x-\` are this ser
 \`x-maxDepth\` the levels of arrays and objects, and members in \`x-equal\` must be equal if several are given.`;
 
 /** OpenRPC 1.4.1: what \`rpc.discover\` returns. */
-export function openRpcDocument({ version, address, limits }: ServiceFacts): object {
+export function openRpcDocument({ version, address, limits, needsCredential, nats }: ServiceFacts): object {
   const schemas = new NamedSchemas();
   const methods = METHODS.map((method) => methodObject(method, schemas));
   const errors = ERROR_WORDS.map((name) => [name, errorFacts(describeError(name), schemas)]);
@@ -34,6 +34,8 @@ export function openRpcDocument({ version, address, limits }: ServiceFacts): obj
       MAX_BODY_BYTES: limits.maxBodyBytes,
       MAX_REPLY_BYTES: limits.maxReplyBytes,
     },
+    'x-needsCredential': needsCredential,
+    ...(nats ? { 'x-nats': { subjectPrefix: nats.prefix === undefined ? '' : `${nats.prefix}.` } } : {}),
   };
 }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorReply } from '../json-rpc/json-rpc';
 import { ConnectionsPerPeer } from './connections-per-peer';
 import { forbiddenOrigin, NO_HOST, TWO_HOSTS, type HttpRefusal } from './http-refusal';
+import { PipelinedRequests } from './pipelined-requests';
 import { WebPages, type WebPageRules } from './web-pages';
 
 export interface FrontDoorOptions extends WebPageRules {
@@ -28,6 +29,7 @@ export class FrontDoor {
 
   install(fastify: FastifyInstance): void {
     this.connections.watch(fastify.server);
+    new PipelinedRequests().install(fastify.server);
     // Node's own refusal would lack the headers of every reply.
     fastify.server.on('checkExpectation', (_request, response) => {
       response.writeHead(417, { ...SAFE_HEADERS, connection: 'close' }).end();

@@ -80,19 +80,12 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     reply: FastifyReply,
     answer: (origin: CallOrigin) => Promise<T>,
   ): Promise<T> {
-    const { origin, limits, sent } = this.identified.get(request) ?? (await this.identify(request, reply));
-    const share = shareOf(origin);
-    if (this.load.isOverloadedFor(share)) {
+    const identified = await this.identify(request, reply);
+    if (this.load.isOverloadedFor(shareOf(identified.origin))) {
       this.durations.rejected(OVERLOADED.error);
       throw OVERLOADED.error;
     }
-    const answering = answer(origin);
-    void this.inFlight.track(Promise.allSettled([answering, sent]), share);
-    try {
-      return await answering;
-    } finally {
-      reply.headers(limits.headers);
-    }
+    return this.track(identified, reply, answer);
   }
 
   /** Runs a method. Never rejects. */
@@ -170,15 +163,30 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
 
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Other messages may have come in while the body did.
-    const origin = this.identified.get(request)?.origin;
-    if (!origin || this.load.isOverloadedFor(shareOf(origin))) return this.refuse(reply, OVERLOADED);
+    const identified = this.identified.get(request);
+    if (!identified || this.load.isOverloadedFor(shareOf(identified.origin))) return this.refuse(reply, OVERLOADED);
     const { body } = request;
     // A missing body, and bytes that are not UTF-8, become an empty text: it fails to parse.
     const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
-    const answer = await this.takeOn(request, reply, (origin) => this.jsonRpc.reply(text, origin));
+    const answer = await this.track(identified, reply, (origin) => this.jsonRpc.reply(text, origin));
     // The client's next call then goes to another replica.
     if (this.lifecycle.isLeaving) reply.header('connection', 'close');
     return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
+  }
+
+  /** In flight until the reply has been sent. */
+  private async track<T>(
+    { origin, limits, sent }: Identified,
+    reply: FastifyReply,
+    answer: (origin: CallOrigin) => Promise<T>,
+  ): Promise<T> {
+    const answering = answer(origin);
+    void this.inFlight.track(Promise.allSettled([answering, sent]), shareOf(origin));
+    try {
+      return await answering;
+    } finally {
+      reply.headers(limits.headers);
+    }
   }
 
   private refuse(reply: FastifyReply, { status, error, headers = {} }: HttpRefusal): FastifyReply {

@@ -1,13 +1,16 @@
+import { setImmediate } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
 import { inParallel } from '../../core/consistency/in-parallel';
+import { AuthenticationFailure } from '../auth/credential';
 import type { LoopTime } from '../load/loop-time';
 import { CallContext, shareOf, type CallOrigin } from './call-context';
 import { CallRoom } from './call-room';
 import type { CallDurations } from './call-durations';
 import { invalidRequest, JsonRpcError, methodNotFound, overloaded, unexpected } from './json-rpc-error';
 import { writeJson } from './json-writer';
+import { completed } from './json-scanner';
 import { isLargeMessage, parseMessage } from './parse-message';
 import type { RawParams } from './raw-params';
 import { idText, isObject, readCall, type Call } from './read-call';
@@ -16,6 +19,9 @@ import { ReplyBudget } from './reply-budget';
 const MAX_BATCH_CALLS = 100;
 /** Calls of one batch that run at the same time: each may read a hundred large attachments. */
 const MAX_CONCURRENT_CALLS = 8;
+
+/** To a caller that has proved nothing: enough for the description of the service, and not for a hundred of them. */
+const MAX_UNPROVEN_REPLY_BYTES = 256 * 1024;
 
 /** Returns a value, a promise of a value, or a promise of an observable of Nest; fails with a `JsonRpcError`. */
 export type RpcMethod = (params: RawParams, context: CallContext) => unknown;
@@ -37,23 +43,27 @@ export class JsonRpc {
   /** Undefined if the message gets no reply. Never rejects. */
   async reply(text: string, origin: CallOrigin): Promise<string | undefined> {
     try {
-      const message = isLargeMessage(text) ? await this.parseInTurn(text, origin) : parseMessage(text);
+      const message = isLargeMessage(text) ? await this.parseInTurn(text, origin) : completed(parseMessage(text));
       return await (Array.isArray(message)
         ? this.replyToBatch(message, text, origin)
-        : this.replyToOne(message, text, origin, this.budget()));
+        : this.replyToOne(message, () => text, origin, this.budget(origin)));
     } catch (error) {
       return this.reject(error instanceof JsonRpcError ? error : unexpected(error, this.logger));
     }
   }
 
   private async parseInTurn(text: string, origin: CallOrigin): Promise<unknown> {
-    const share = shareOf(origin);
-    if (!(await this.loopTime.turnOf(share))) throw overloaded();
-    return this.loopTime.take(share, () => parseMessage(text));
+    const message = await this.loopTime.take(shareOf(origin), parseMessage(text));
+    if (message === undefined) throw overloaded();
+    return message;
   }
 
   /** Runs one call. Never rejects. */
-  async run({ method: name, params }: Omit<Call, 'id'>, origin: CallOrigin, budget = this.budget()): Promise<Outcome> {
+  async run(
+    { method: name, params }: Omit<Call, 'id'>,
+    origin: CallOrigin,
+    budget = this.budget(origin),
+  ): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport);
     const room = new CallRoom(budget, origin.reservation);
@@ -76,15 +86,17 @@ export class JsonRpc {
 
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {
     if (batch.length === 0) return errorReply(invalidRequest(), 'null');
-    if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text);
-    const texts = jsonElements(text);
-    const budget = this.budget(batch.length);
+    if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text, origin);
+    const readElement = elementsOf(text);
+    const budget = this.budget(origin, batch.length);
     const replies: (string | undefined)[] = [];
     await inParallel([...batch.entries()], MAX_CONCURRENT_CALLS, async ([i, request]) => {
       // The specification prints the reply to what is no object.
       replies[i] = isObject(request)
-        ? await this.replyToOne(request, texts[i] as string, origin, budget)
+        ? await this.replyToOne(request, readElement(i), origin, budget)
         : errorReply(invalidRequest(), 'null');
+      // The calls of a large message are looked into one after the other: others have their turn between two of them.
+      if (isLargeMessage(text)) await setImmediate();
     });
     const spoken = replies.filter((reply) => reply !== undefined);
     return spoken.length > 0 ? `[${spoken.join(',')}]` : undefined;
@@ -92,11 +104,11 @@ export class JsonRpc {
 
   private async replyToOne(
     request: unknown,
-    text: string,
+    readText: () => string,
     origin: CallOrigin,
     budget: ReplyBudget,
   ): Promise<string | undefined> {
-    const call = readCall(request, text);
+    const call = readCall(request, readText);
     const outcome = 'error' in call ? call : await this.run(call, origin, budget);
     if (call.id === undefined) return undefined;
     const reply = replyOf(outcome, call.id);
@@ -109,17 +121,16 @@ export class JsonRpc {
   }
 
   /** Clients wait for every id that they sent, so each gets the refusal; notifications get nothing. */
-  private refuseBatch(batch: readonly unknown[], text: string): string {
+  private refuseBatch(batch: readonly unknown[], text: string, origin: CallOrigin): string {
     const reason = `a batch has at most ${MAX_BATCH_CALLS} calls`;
     const error = invalidRequest({ code: 'BATCH_TOO_LONG', maxCalls: MAX_BATCH_CALLS, reason });
     this.durations.rejected(error);
     const errorText = writeJson(bodyOf(error));
-    let texts: readonly string[] | undefined;
-    let bytesLeft = this.maxReplyBytes;
+    const readElement = elementsOf(text);
+    let bytesLeft = this.maxReplyBytesTo(origin);
     const refusals: string[] = [];
     for (const [i, request] of batch.entries()) {
-      const givenId = isObject(request) ? request['id'] : undefined;
-      const id = idText(givenId, () => (texts ??= jsonElements(text))[i] as string);
+      const id = isObject(request) ? idText(request, readElement(i)) : undefined;
       if (id === undefined) continue;
       const refusal = errorReplyOf(errorText, id);
       if ((bytesLeft -= Buffer.byteLength(refusal) + 1) < 1) return errorReply(error, 'null');
@@ -128,9 +139,20 @@ export class JsonRpc {
     return refusals.length > 0 ? `[${refusals.join(',')}]` : errorReply(error, 'null');
   }
 
-  private budget(calls?: number): ReplyBudget {
-    return new ReplyBudget(this.maxReplyBytes, calls);
+  private budget(origin: CallOrigin, calls?: number): ReplyBudget {
+    return new ReplyBudget(this.maxReplyBytesTo(origin), calls);
   }
+
+  private maxReplyBytesTo({ identity }: CallOrigin): number {
+    const isProven = !(identity instanceof AuthenticationFailure);
+    return isProven ? this.maxReplyBytes : Math.min(MAX_UNPROVEN_REPLY_BYTES, this.maxReplyBytes);
+  }
+}
+
+/** Reads the texts of the elements of an array that has been parsed from `text`; cuts it only if one of them is needed. */
+function elementsOf(text: string): (i: number) => () => string {
+  let texts: readonly string[] | undefined;
+  return (i) => () => (texts ??= jsonElements(text))[i] as string;
 }
 
 async function settled(outcome: unknown): Promise<unknown> {

@@ -1,23 +1,19 @@
-import { jsonCost } from './json-cost';
-import { invalidRequest, parseError } from './json-rpc-error';
+import { outline } from './json-outline';
+import { parseError } from './json-rpc-error';
+import type { Steps } from './json-scanner';
 
 /** Parsing a smaller message takes no time that another caller would notice. In UTF-16 units, or bytes. */
 const LARGE_MESSAGE = 16 * 1024;
-/** More than an attachment of the usual limit can have. */
-const MAX_COST = 2 ** 20;
 
 export function isLargeMessage(message: { readonly length: number }): boolean {
   return message.length > LARGE_MESSAGE;
 }
 
-/** Throws a `JsonRpcError`, also for a message that would take too long to parse. */
-export function parseMessage(text: string): unknown {
-  if (isLargeMessage(text) && jsonCost(text) > MAX_COST) {
-    const reason = 'the message has too many arrays, objects and names';
-    throw invalidRequest({ code: 'INVALID_REQUEST', reason });
-  }
+/** Throws a `JsonRpcError`. A large message is only outlined. */
+export function* parseMessage(text: string): Steps<unknown> {
+  if (isLargeMessage(text)) return yield* outline(text);
   try {
-    return JSON.parse(text);
+    return JSON.parse(text) as unknown;
   } catch {
     throw parseError();
   }

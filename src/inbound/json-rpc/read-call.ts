@@ -1,5 +1,6 @@
 import { lengthProblem } from '../../core/domain/identifiers';
 import { jsonElements, jsonMembers } from '../../core/domain/json-text';
+import { outlinedText } from './json-outline';
 import { invalidRequest, type JsonRpcError } from './json-rpc-error';
 import { RawParams } from './raw-params';
 
@@ -21,12 +22,12 @@ export interface InvalidCall {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** The call in a parsed message; `text` is what it was parsed from. */
-export function readCall(request: unknown, text: string): Call | InvalidCall {
+/** The call in a parsed message; `readText` gives what it was parsed from. `subject` stands for a method that is left out. */
+export function readCall(request: unknown, readText: () => string, subject?: string): Call | InvalidCall {
   if (!isObject(request)) return invalidCall('a request must be an object');
-  const { jsonrpc, method, params: givenParams, id: givenId } = request;
-  const id = idText(givenId, () => text);
-  const params = readParams(givenParams, () => memberText(text, 'params'));
+  const { jsonrpc, method = subject, params: givenParams, id: givenId } = request;
+  const id = idText(request, readText);
+  const params = readParams(givenParams, () => memberText(request, 'params', readText));
   const idProblem = idProblemOf(givenId);
   if (!idProblem && jsonrpc === '2.0' && typeof method === 'string' && params) return { id, method, params };
   if (isPrinted(request)) return { id: 'null', error: invalidRequest() };
@@ -54,13 +55,14 @@ export function readParams(params: unknown, readText: () => string): RawParams |
 }
 
 /**
- * Undefined if there is no id, or no valid one. If parsing could have changed a number, it is echoed as it was spelt: `readText`
- * reads the object that it is a member of.
+ * The id of a request; undefined if there is none, or no valid one. If parsing could have changed a number, it is echoed as it
+ * was spelt: `readText` gives what the request was parsed from.
  */
-export function idText(id: unknown, readText: () => string): string | undefined {
+export function idText(request: Members, readText: () => string): string | undefined {
+  const { id } = request;
   if (id === undefined || idProblemOf(id)) return undefined;
   if (typeof id !== 'number') return JSON.stringify(id);
-  return Number.isSafeInteger(id) && !Object.is(id, -0) ? String(id) : memberText(readText(), 'id');
+  return Number.isSafeInteger(id) && !Object.is(id, -0) ? String(id) : memberText(request, 'id', readText);
 }
 
 /** What is wrong with an id that was given; undefined also if none was. */
@@ -71,8 +73,9 @@ export function idProblemOf(id: unknown): string | undefined {
   return problem && `id ${problem}`;
 }
 
-export function memberText(text: string, name: string): string {
-  return jsonMembers(text).get(name) as string;
+/** `readText` gives what the object was parsed from. */
+export function memberText(object: Members, name: string, readText: () => string): string {
+  return outlinedText(object, name) ?? (jsonMembers(readText()).get(name) as string);
 }
 
 export function invalidCall(reason: string, id = 'null'): InvalidCall {

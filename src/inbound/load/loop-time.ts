@@ -1,11 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../core/ports/clock';
 
 /** What a caller may take before it has to wait, so that a large message now and then waits for nothing. */
 const ALLOWANCE_MS = 30;
 /** For each millisecond that a caller has taken, it leaves so many to others: the rest of its message takes as long again. */
 const LEFT_TO_OTHERS = 3;
-/** A message that would wait longer is refused. */
+/** Work that would begin later is refused. */
 const MAX_WAIT_MS = 5000;
 const MAX_CALLERS = 1000;
 
@@ -14,7 +14,7 @@ type WorkClock = Pick<Clock, 'monotonicMs' | 'sleep'> & { workedMs(): number };
 
 const PROCESS_CLOCK: WorkClock = {
   monotonicMs: () => performance.now(),
-  sleep: (ms) => sleep(ms),
+  sleep: (ms) => (ms > 0 ? sleep(ms) : setImmediate()),
   workedMs: () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
@@ -22,33 +22,62 @@ const PROCESS_CLOCK: WorkClock = {
 };
 
 /**
- * Shares the time of the event loop: while a large message is parsed, nothing else is served. A caller that has taken
- * much of it waits until others have had their part.
+ * Shares the time of the event loop: while a part of a large message is read, nothing else is served. A caller that has
+ * taken much of it waits until others have had their part.
  */
 export class LoopTime {
   /** When what a caller has taken will have been left to others. */
   private readonly settledAtMs = new Map<string, number>();
+  /** Settles when the work of a caller that was given last has ended. */
+  private readonly lastWork = new Map<string, Promise<unknown>>();
 
   constructor(private readonly clock: WorkClock = PROCESS_CLOCK) {}
 
-  /** Resolves when the caller may take more; false if it would have to wait for too long. */
-  async turnOf(caller: string): Promise<boolean> {
+  /**
+   * Does work that blocks the event loop, at the caller's expense: one work of a caller after the other, and between two steps
+   * whatever waits. Undefined if it would have to wait for too long.
+   */
+  async take<T>(caller: string, work: Iterator<unknown, T>): Promise<T | undefined> {
     const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;
-    for (;;) {
-      const now = this.clock.monotonicMs();
-      const startsAtMs = (this.settledAtMs.get(caller) ?? 0) - ALLOWANCE_MS;
-      if (startsAtMs <= now) return true;
-      if (startsAtMs > giveUpAtMs) return false;
-      await this.clock.sleep(startsAtMs - now);
+    const takeSteps = () => this.takeSteps(caller, work, giveUpAtMs);
+    const taking = this.lastWork.get(caller)?.then(takeSteps) ?? takeSteps();
+    const pause = () => this.clock.sleep(0);
+    const ended = taking.then(pause, pause);
+    this.lastWork.set(caller, ended);
+    try {
+      return await taking;
+    } finally {
+      if (this.lastWork.get(caller) === ended) this.lastWork.delete(caller);
     }
   }
 
-  /** Does work that blocks the event loop, at the caller's expense. */
-  take<T>(caller: string, work: () => T): T {
+  private async takeSteps<T>(caller: string, work: Iterator<unknown, T>, giveUpAtMs: number): Promise<T | undefined> {
+    if (this.startsAtMs(caller) > giveUpAtMs) return undefined;
+    for (;;) {
+      await this.turnOf(caller);
+      const step = this.charge(caller, () => work.next());
+      if (step.done) return step.value;
+      await this.clock.sleep(0);
+    }
+  }
+
+  private async turnOf(caller: string): Promise<void> {
+    for (;;) {
+      const waitMs = this.startsAtMs(caller) - this.clock.monotonicMs();
+      if (waitMs <= 0) return;
+      await this.clock.sleep(waitMs);
+    }
+  }
+
+  private startsAtMs(caller: string): number {
+    return Math.max(this.clock.monotonicMs(), (this.settledAtMs.get(caller) ?? 0) - ALLOWANCE_MS);
+  }
+
+  private charge<T>(caller: string, step: () => T): T {
     const { clock } = this;
     const [startedAtMs, workedBeforeMs] = [clock.monotonicMs(), clock.workedMs()];
     try {
-      return work();
+      return step();
     } finally {
       const endedAtMs = clock.monotonicMs();
       // Other threads may have worked at the same time.

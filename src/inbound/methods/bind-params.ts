@@ -1,10 +1,10 @@
 import type { FieldError } from '../../core/domain/domain-error';
-import { jsonElements, jsonMembers, JsonText } from '../../core/domain/json-text';
+import { jsonElements, JsonText } from '../../core/domain/json-text';
 import type { CoreSettings } from '../../core/ports/core-settings';
 import { brokenRules } from './compiled-rules';
 import { isObject } from './member-rules';
 import { nearName } from './near-name';
-import { declaredMembers, type CrossChecked, type MemberKind, type ParamsClass } from './params-rules';
+import { declaredMembers, type CrossChecked, type Member, type ParamsClass } from './params-rules';
 import { RawParams } from '../json-rpc/raw-params';
 
 interface Bound {
@@ -40,17 +40,19 @@ interface Binding {
 function bindObject(declared: ParamsClass, given: RawParams, path: string, binding: Binding): object {
   const params = new declared() as Members;
   const members = declaredMembers(declared);
-  for (const [name, value] of Object.entries(given.values)) {
+  for (const name of Object.keys(given.values)) {
     const member = members.get(name);
-    if (!member) binding.problems.push({ field: path + name, message: unknownName(name, members, binding) });
-    else if (value !== null || member.takesNull) params[name] = value;
+    if (!member) {
+      binding.problems.push({ field: path + name, message: unknownName(name, members, binding) });
+      continue;
+    }
+    const value = givenValue(name, member, given);
+    if (value !== undefined) params[name] = value;
   }
   checkRules(declared, params, path, binding);
-  let texts: Map<string, string> | undefined;
   for (const [name, { kind }] of members) {
-    if (kind === 'plain' || params[name] === undefined) continue;
-    const readText = () => (texts ??= jsonMembers(given.text)).get(name) as string;
-    params[name] = bindMember(kind, params[name], readText, path + name, binding);
+    if (typeof kind === 'string' || params[name] === undefined) continue;
+    params[name] = bindNested(kind, params[name], () => given.textOf(name), path + name, binding);
   }
   const isNews = ({ field }: FieldError) => !isReported(field, binding.problems);
   binding.problems.push(...crossProblems(params, binding.settings, path).filter(isNews));
@@ -63,15 +65,24 @@ function unknownName(name: string, members: ReadonlyMap<string, unknown>, { prob
   return near === undefined ? message : `${message}, did you mean ${near}?`;
 }
 
+/** Undefined if the member counts as left out. */
+function givenValue(name: string, { kind, takesNull }: Member, given: RawParams): unknown {
+  if (kind === 'json') {
+    const text = given.textOf(name);
+    return text === 'null' && !takesNull ? undefined : JsonText.fromValid(text);
+  }
+  const value = given.byName(name);
+  return value === null && !takesNull ? undefined : value;
+}
+
 /** Reads a member that its own rule has found valid. */
-function bindMember(
-  kind: Exclude<MemberKind, 'plain'>,
+function bindNested(
+  kind: ParamsClass,
   value: unknown,
   readText: () => string,
   field: string,
   binding: Binding,
 ): unknown {
-  if (kind === 'json') return JsonText.fromValid(readText());
   if (!Array.isArray(value)) return bindObject(kind, new RawParams(value as Members, readText), `${field}.`, binding);
   let texts: string[] | undefined;
   return value.map((element: unknown, i) => {

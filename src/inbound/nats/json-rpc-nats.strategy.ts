@@ -12,6 +12,7 @@ import { shareOf, type CallOrigin } from '../json-rpc/call-context';
 import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded } from '../json-rpc/json-rpc-error';
 import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
+import { completed } from '../json-rpc/json-scanner';
 import { isLargeMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
 import { BoundedLog } from '../load/bounded-log';
@@ -167,16 +168,14 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
 
   /** A large request waits for its turn; of a caller that has proved nothing it is not read. */
   private async read(method: string, data: Uint8Array, origin: CallOrigin): Promise<NatsRequest> {
-    const read = () => readNatsRequest(method, data, this.options.maxBodyBytes);
-    if (!isLargeMessage(data)) return read();
+    const reading = readNatsRequest(method, data, this.options.maxBodyBytes);
+    if (!isLargeMessage(data)) return completed(reading);
     const id = 'null';
     if (origin.identity instanceof AuthenticationFailure) {
       return unreadNatsRequest(data, { id, method, params: RawParams.NONE });
     }
-    const share = shareOf(origin);
-    const { loopTime } = this.load;
-    if (!(await loopTime.turnOf(share))) return unreadNatsRequest(data, { id, error: overloaded() });
-    return loopTime.take(share, read);
+    const request = await this.load.loopTime.take(shareOf(origin), reading);
+    return request ?? unreadNatsRequest(data, { id, error: overloaded() });
   }
 
   /** The request is read even if it is refused: the form of the reply depends on it. */

@@ -11,6 +11,7 @@ import {
   type Call,
   type InvalidCall,
 } from '../json-rpc/read-call';
+import type { Steps } from '../json-rpc/json-scanner';
 import { parseMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
 import { writeJson } from '../json-rpc/json-writer';
@@ -32,9 +33,9 @@ const NEST_START = Buffer.from('{"pattern":');
 
 /**
  * The call in a message to the subject `method`. It has one of three forms: a JSON-RPC request object, which may leave
- * out its method; a packet of Nest's NATS client; or the bare params, if there are any.
+ * out its method; a packet of Nest's NATS client; or the bare params, if there are any. A large one takes several steps.
  */
-export function readNatsRequest(method: string, payload: Uint8Array, maxBodyBytes: number): NatsRequest {
+export function* readNatsRequest(method: string, payload: Uint8Array, maxBodyBytes: number): Steps<NatsRequest> {
   if (payload.length > maxBodyBytes) {
     return unreadNatsRequest(payload, { id: 'null', error: bodyTooLarge(maxBodyBytes) });
   }
@@ -44,7 +45,7 @@ export function readNatsRequest(method: string, payload: Uint8Array, maxBodyByte
   let message: unknown;
   try {
     text = UTF_8.decode(payload);
-    message = parseMessage(text);
+    message = yield* parseMessage(text);
   } catch (error) {
     return refused(error instanceof JsonRpcError ? error : parseError());
   }
@@ -62,7 +63,7 @@ export function unreadNatsRequest(payload: Uint8Array, call: NatsRequest['call']
 }
 
 function jsonRpcCall(subject: string, members: Members, text: string): Call | InvalidCall {
-  const call = readCall({ method: subject, ...members }, text);
+  const call = readCall(members, () => text, subject);
   return 'method' in call && call.method !== subject
     ? invalidCall(`method must be left out or be the subject, ${subject}`, call.id)
     : call;
@@ -73,10 +74,11 @@ function isNestPacket({ pattern, data, id }: Members): boolean {
 }
 
 /** A packet without an id is an event in Nest's words, and a notification in those of JSON-RPC. */
-function nestCall(method: string, { id: givenId, data }: Members, text: string): Call | InvalidCall {
-  const id = idText(givenId, () => text);
+function nestCall(method: string, members: Members, text: string): Call | InvalidCall {
+  const { id: givenId, data } = members;
+  const id = idText(members, () => text);
   // Users of Nest's client send an empty string if they have nothing to send.
-  const params = data === '' ? RawParams.NONE : readParams(data, () => memberText(text, 'data'));
+  const params = data === '' ? RawParams.NONE : readParams(data, () => memberText(members, 'data', () => text));
   const idProblem = idProblemOf(givenId);
   if (idProblem) return invalidCall(idProblem);
   return params ? { id, method, params } : invalidCall('data must be an object', id);

@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Counter, type Registry } from 'prom-client';
 import type { BoundedLog } from '../load/bounded-log';
+import { withReadableHeaders } from './readable-headers';
 
 /** The prefix that every client library uses unless it is told otherwise. */
 const DEFAULT_PREFIX = '_INBOX';
@@ -35,7 +36,8 @@ export class ReplyGuard {
       client.subscribe(subject, {
         ...options,
         callback: (error, message) => {
-          if (error || this.passes(message)) void callback?.(error, message);
+          if (error) void callback?.(error, message);
+          else if (this.passes(message)) void callback?.(null, withReadableHeaders(message));
         },
       });
     return Object.create(client, { subscribe: { value: subscribe } }) as NatsConnection;

@@ -13,6 +13,7 @@ export class MemoryHistory {
   /** Of that server. */
   run = 1;
   private epochServer = this.server;
+  private past: readonly string[] = [];
 
   constructor(
     private readonly databaseId: string,
@@ -23,12 +24,13 @@ export class MemoryHistory {
   /** A new epoch begins if the database is found on another server than that on which the present one began. */
   identity(): StoreIdentity {
     if (this.server !== this.epochServer) this.beginEpoch(this.epoch);
-    const { databaseId, epoch, server, run } = this;
-    return { databaseId, epoch, server, run: String(run) };
+    const { databaseId, epoch, server, run, past } = this;
+    return { databaseId, epoch, server, run: String(run), past: new Set(past) };
   }
 
   beginEpoch(after: string): void {
     if (this.epoch !== after) return;
+    this.past = [...this.past, after];
     this.epoch = newEpoch(this.databaseId);
     this.epochServer = this.server;
   }

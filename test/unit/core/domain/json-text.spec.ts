@@ -25,6 +25,12 @@ describe('JsonText', () => {
     expect(JsonText.fromValid(' { "a b" : [ 1 ,\n"\\" ," ] }\t').text).toBe('{"a b":[1,"\\" ,"]}');
   });
 
+  it.each(['ä', 'é€', '😀\ud800'])('drops white space around %j, whatever its code units', (letters) => {
+    const words = Array.from({ length: 1000 }, () => `"${letters} "`);
+    expect(JsonText.fromValid(`[ ${words.join(' , ')} ]`).text).toBe(`[${words.join(',')}]`);
+    expect(JsonText.fromValid(words[0] as string).text).toBe(words[0]);
+  });
+
   it('means the same as its text, and is as compact as possible', () => {
     fc.assert(
       fc.property(fc.jsonValue(), indents, (value, indent) => {

@@ -31,6 +31,13 @@ describe('the documents', () => {
     expect(methods.map(({ name }) => name)).toEqual(METHODS.map(({ name }) => name));
   });
 
+  it('OpenRPC says whether calls need a credential, and what stands before the NATS subjects', () => {
+    expect(documentOf('openrpc')).toMatchObject({ 'x-needsCredential': true, 'x-nats': { subjectPrefix: 'staging.' } });
+    const facts = new ServiceFacts('1.2.3', '127.0.0.1:3000', false, LIMITS, {});
+    const text = new Documents(facts).get('openrpc').text;
+    expect(JSON.parse(text)).toMatchObject({ 'x-needsCredential': false, 'x-nats': { subjectPrefix: '' } });
+  });
+
   it('OpenAPI 3.1 is valid', async () => {
     const document = documentOf<Parameters<typeof validate>[0]>('openapi');
     expect(await validate(document)).toEqual({ valid: true, specification: 'OpenAPI', warnings: [] });

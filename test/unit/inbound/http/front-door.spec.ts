@@ -20,6 +20,11 @@ const LARGE_REPLY = 'x'.repeat(32 * 1024 * 1024);
 const SLOW_TEST_MS = 60_000;
 
 let server: FastifyInstance;
+/** Ends the requests that wait, by their ids. */
+let waiting: Map<string, (reply: string) => void>;
+beforeEach(() => {
+  waiting = new Map();
+});
 afterEach(() => {
   server.server.closeAllConnections();
   return server.close();
@@ -32,6 +37,10 @@ async function start(options: Partial<FrontDoorOptions> = {}, timeouts = {}): Pr
     server.route({ method: ['GET', 'POST', 'DELETE'], url, handler: () => 'served' });
   }
   server.get('/large', () => LARGE_REPLY);
+  server.get<{ Params: { id: string } }>(
+    '/waits/:id',
+    ({ params }) => new Promise((end) => waiting.set(params.id, end)),
+  );
   await server.listen({ port: 0, host: '127.0.0.1' });
   return `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
 }
@@ -249,5 +258,40 @@ describe('a peer with many connections', () => {
     const first = await openConnection(url);
     expect((await fetch(`${url}/livez`)).status).toBe(403);
     first.destroy();
+  });
+});
+
+describe('requests that are sent without waiting for replies', () => {
+  const requests = (ids: readonly string[], last = 'close') =>
+    ids
+      .map(
+        (id) =>
+          `GET /waits/${id} HTTP/1.1\r\nhost: localhost\r\n${id === ids.at(-1) ? `connection: ${last}\r\n` : ''}\r\n`,
+      )
+      .join('');
+  const ids = (count: number) => Array.from({ length: count }, (_, i) => `r${i}`);
+
+  it('a few of one connection are handled at the same time, and all are replied to in their order', async () => {
+    const url = await start();
+    const replies = exchange(url, requests(ids(50)));
+    let handled = 0;
+    while (handled < 50) {
+      await until('a request waits', () => Promise.resolve(waiting.size > 0));
+      expect(waiting.size).toBeLessThanOrEqual(8);
+      // The last one first: it makes room for no other one until its turn comes.
+      for (const [id, end] of [...waiting].reverse()) {
+        waiting.delete(id);
+        end(`reply to ${id}`);
+        handled += 1;
+      }
+    }
+    expect([...(await replies).matchAll(/reply to (r\d+)/g)].map(([, id]) => id)).toEqual(ids(50));
+  });
+
+  it('a connection with too many is closed, and others are served', async () => {
+    const url = await start({ isOpen: false });
+    expect(await exchange(url, requests(ids(500), 'keep-alive'))).toBe('');
+    expect(waiting.size).toBeLessThanOrEqual(8);
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
   });
 });

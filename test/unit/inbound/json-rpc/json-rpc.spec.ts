@@ -3,7 +3,8 @@ import { Registry } from 'prom-client';
 import { of, throwError } from 'rxjs';
 import { LoopTime } from '../../../../src/inbound/load/loop-time';
 import { CallDurations } from '../../../../src/inbound/json-rpc/call-durations';
-import type { CallContext } from '../../../../src/inbound/json-rpc/call-context';
+import { AuthenticationFailure } from '../../../../src/inbound/auth/credential';
+import type { CallContext, CallOrigin } from '../../../../src/inbound/json-rpc/call-context';
 import { JsonRpc, type RpcMethod } from '../../../../src/inbound/json-rpc/json-rpc';
 import { JsonRpcError } from '../../../../src/inbound/json-rpc/json-rpc-error';
 
@@ -385,6 +386,28 @@ describe('JsonRpc', () => {
     expect(await replyTo('b')).toEqual(INVALID_REQUEST);
   });
 
+  it.each([
+    '{"jsonrpc":"2.0","method":"subtract","params":{"minuend":42,"subtrahend":23},"id":1.50}',
+    '{"jsonrpc":"2.0","method":"subtract","params":[ {"minuend":42,"subtrahend":23} ],"id":"a"}',
+    '{"jsonrpc":"2.0","method":"text","params": {"b":1e2, "b":[1.0]} ,"id":12345678901234567890}',
+    '[{"jsonrpc":"2.0","method":"text","params":{"a":1.0},"id":9007199254740993},1,{"jsonrpc":"2.0","method":"update"}]',
+    '{"jsonrpc":"2.0","method":"get_data","params":null,"id":null}',
+    '{"jsonrpc":"2.0","method":"get_data","params":[],"id":-0}',
+    '{"__proto__":{"id":2},"jsonrpc":"2.0","method":"get_data"}',
+    '{"jsonrpc":"2.0","method":1,"params":"bar"}',
+    '{"jsonrpc":"2.0","method":[1],"params":1,"id":{}}',
+    '{"jsonrpc":"2.0","method":"get_data","id":1e400}',
+    '{"foo":"boo"}',
+    '[]',
+    '"x"',
+    '{"jsonrpc":"2.0","method":"foobar, "params":"bar","baz]',
+    `[${'{"id":1.50},'.repeat(100)}{"id":2}]`,
+  ])('a large message gets the same reply as a small one: %s', async (text) => {
+    const small = await jsonRpc.reply(text, origin);
+    expect(await jsonRpc.reply(text + ' '.repeat(20_000), origin)).toBe(small);
+    expect(await jsonRpc.reply(' '.repeat(20_000) + text, origin)).toBe(small);
+  });
+
   it('a message may be nested to any depth', async () => {
     const deep = '['.repeat(1_000_000) + ']'.repeat(1_000_000);
     expect(await reply(deep)).toEqual([INVALID_REQUEST]);
@@ -474,5 +497,35 @@ describe('a message that asks for more than a reply can carry', () => {
     await reply({ jsonrpc: '2.0', method: 'endless', id: 1 });
     expect(written).toBeGreaterThan(0);
     expect(written).toBeLessThan(2 * MAX_REPLY_BYTES);
+  });
+});
+
+describe('a caller that has proved nothing', () => {
+  const KIB = 1024;
+  const open = new JsonRpc(
+    new Map(Object.entries(methods)),
+    new CallDurations(new Registry()),
+    16 * KIB * KIB,
+    loopTime,
+  );
+  const stranger = { ...origin, identity: new AuthenticationFailure('unauthorized') } as const;
+  const repliesTo = async (message: unknown, from: CallOrigin) =>
+    (await open.reply(JSON.stringify(message), from)) as string;
+  const described = (id: number) => ({
+    jsonrpc: '2.0',
+    method: 'repeated',
+    params: { text: 'x'.repeat(64), times: KIB },
+    id,
+  });
+
+  it('gets small replies only, whatever it asks for', async () => {
+    expect(await repliesTo(described(1), stranger)).toHaveLength((await repliesTo(described(1), origin)).length);
+    const batch = Array.from({ length: 100 }, (_, id) => described(id));
+    const [some, all] = [await repliesTo(batch, stranger), await repliesTo(batch, origin)];
+    expect(all.length).toBeGreaterThan(6400 * KIB);
+    expect(some.length).toBeLessThanOrEqual(256 * KIB);
+    expect(JSON.parse(some)).toHaveLength(100);
+    const tooLong = Array.from({ length: 5000 }, (_, id) => ({ id }));
+    expect((await repliesTo(tooLong, stranger)).length).toBeLessThan(KIB);
   });
 });

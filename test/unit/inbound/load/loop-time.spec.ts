@@ -24,17 +24,25 @@ describe('LoopTime', () => {
     clock = new VirtualClock();
     loopTime = new LoopTime(clock);
   });
-  const blockFor = (caller: string, ms: number) => loopTime.take(caller, () => void clock.sleep(ms));
-  const waitedMs = async (caller: string) => {
-    const startedAtMs = clock.monotonicMs();
-    expect(await loopTime.turnOf(caller)).toBe(true);
-    return clock.monotonicMs() - startedAtMs;
+  /** Blocks the event loop for so long, in each of the steps. */
+  function* blocking(ms: number, steps = 1): Generator<void, 'done'> {
+    for (let i = 0; i < steps; i++) {
+      if (i > 0) yield;
+      void clock.sleep(ms);
+    }
+    return 'done';
+  }
+  const startedAfterMs = async (caller: string) => {
+    const [askedAtMs, startedAtMs] = [clock.monotonicMs(), await loopTime.take(caller, now())];
+    return startedAtMs === undefined ? undefined : startedAtMs - askedAtMs;
   };
+  /** Takes no time. */
+  const now = (): Iterator<void, number> => ({ next: () => ({ done: true, value: clock.monotonicMs() }) });
 
   it('lets a caller that takes little wait for nothing', async () => {
     for (let i = 0; i < 100; i++) {
-      expect(await waitedMs('a')).toBe(0);
-      blockFor('a', 2);
+      expect(await startedAfterMs('a')).toBe(0);
+      await loopTime.take('a', blocking(2));
       await clock.sleep(10);
     }
   });
@@ -42,35 +50,56 @@ describe('LoopTime', () => {
   it('lets a caller that takes much have a quarter of the time, and another caller wait for nothing', async () => {
     let takenMs = 0;
     while (clock.monotonicMs() < 100_000) {
-      await waitedMs('a');
-      blockFor('a', 200);
+      await loopTime.take('a', blocking(20, 10));
       takenMs += 200;
-      expect(await waitedMs('b')).toBe(0);
+      expect(await startedAfterMs('b')).toBe(0);
     }
     expect(takenMs / clock.monotonicMs()).toBeCloseTo(1 / 4, 2);
   });
 
+  it('leaves time to others between the steps of one work', async () => {
+    expect(await loopTime.take('a', blocking(20, 50))).toBe('done');
+    expect(clock.monotonicMs()).toBeGreaterThan(3 * 1000);
+  });
+
+  it('does the works of one caller one after the other, and those of two callers at the same time', async () => {
+    const order: string[] = [];
+    function* noting(name: string): Generator<void, void> {
+      order.push(`${name} begins`);
+      yield;
+      order.push(`${name} ends`);
+    }
+    await Promise.all([
+      loopTime.take('a', noting('a1')),
+      loopTime.take('a', noting('a2')),
+      loopTime.take('b', noting('b')),
+    ]);
+    const places = ['a1 begins', 'b begins', 'a1 ends', 'a2 begins'].map((event) => order.indexOf(event));
+    expect(places).toEqual([...places].sort((one, other) => one - other));
+  });
+
   it('refuses what would wait for too long, until the caller has waited', async () => {
-    blockFor('a', 2000);
-    expect(await loopTime.turnOf('a')).toBe(false);
+    await loopTime.take('a', blocking(2000));
+    expect(await loopTime.take('a', now())).toBeUndefined();
     await clock.sleep(2000);
-    expect(await waitedMs('a')).toBeGreaterThan(1000);
+    expect(await startedAfterMs('a')).toBeGreaterThan(1000);
   });
 
   it('does not charge the time in which other programs have worked', async () => {
     const machine = Object.assign(new VirtualClock(), { workedMs: () => 0 });
-    const shared = new LoopTime(machine);
-    shared.take('a', () => void machine.sleep(1000));
-    await shared.turnOf('a');
-    expect(machine.monotonicMs()).toBe(1000);
+    clock = machine;
+    loopTime = new LoopTime(machine);
+    await loopTime.take('a', blocking(1000));
+    expect(await startedAfterMs('a')).toBe(0);
   });
 
-  it('charges work that fails, too', async () => {
+  it('charges work that fails, too, and goes on with the next one', async () => {
     const fail = () => {
       void clock.sleep(200);
       throw new Error('no JSON');
     };
-    expect(() => loopTime.take('a', fail)).toThrow('no JSON');
-    expect(await waitedMs('a')).toBeGreaterThan(0);
+    const [failed, next] = [loopTime.take('a', { next: fail }), startedAfterMs('a')];
+    await expect(failed).rejects.toThrow('no JSON');
+    expect(await next).toBeGreaterThan(600);
   });
 });

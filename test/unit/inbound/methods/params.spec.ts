@@ -9,6 +9,8 @@ import {
   ListAttachmentsParams,
 } from '../../../../src/inbound/methods/attachments.params';
 import { ParamsPipe } from '../../../../src/inbound/methods/params.pipe';
+import { outline } from '../../../../src/inbound/json-rpc/json-outline';
+import { completed } from '../../../../src/inbound/json-rpc/json-scanner';
 import { RawParams } from '../../../../src/inbound/json-rpc/raw-params';
 import {
   CompleteTaskParams,
@@ -21,9 +23,30 @@ import {
 const MAX_ATTACHMENT_BYTES = 1000;
 const pipe = new ParamsPipe(new CoreSettings('replica-1', MAX_ATTACHMENT_BYTES, 1000));
 
+type Read = (text: string) => unknown;
+/** A message with so many names or objects would be refused before. */
+const MAX_OUTLINED = 500_000;
+
+/** Checks that the params of a large message are bound as those of a small one are. */
 function bindText<T>(declared: new () => T, text: string): T {
-  const raw = new RawParams(JSON.parse(text) as RawParams['values'], () => text);
-  return pipe.transform(raw, { type: 'body', metatype: declared }) as T;
+  const bindRead = (read: Read) => {
+    const raw = new RawParams(read(text) as RawParams['values'], () => text);
+    return outcomeOf(() => pipe.transform(raw, { type: 'body', metatype: declared }) as T);
+  };
+  const bound = bindRead(JSON.parse);
+  if (text.length < MAX_OUTLINED) expect(bindRead((outlined) => completed(outline(outlined)))).toEqual(bound);
+  if ('error' in bound) throw bound.error;
+  return bound.value;
+}
+
+type Outcome<T> = { readonly value: T } | { readonly error: unknown };
+
+function outcomeOf<T>(work: () => T): Outcome<T> {
+  try {
+    return { value: work() };
+  } catch (error) {
+    return { error };
+  }
 }
 
 function bind<T>(declared: new () => T, params: unknown): T {

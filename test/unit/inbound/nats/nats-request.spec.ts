@@ -1,4 +1,5 @@
 import { JsonRpcError } from '../../../../src/inbound/json-rpc/json-rpc-error';
+import { completed } from '../../../../src/inbound/json-rpc/json-scanner';
 import { natsReply, type ReplyLimits } from '../../../../src/inbound/nats/nats-reply';
 import type { InvalidCall } from '../../../../src/inbound/json-rpc/read-call';
 import { readNatsRequest } from '../../../../src/inbound/nats/nats-request';
@@ -9,7 +10,7 @@ const MAX_BODY_BYTES = 1000;
 const limits = (maxPayloadBytes?: number): ReplyLimits => ({ maxReplyBytes: 1000, maxPayloadBytes });
 
 const read = (payload: string | Uint8Array) =>
-  readNatsRequest(METHOD, typeof payload === 'string' ? Buffer.from(payload) : payload, MAX_BODY_BYTES);
+  completed(readNatsRequest(METHOD, typeof payload === 'string' ? Buffer.from(payload) : payload, MAX_BODY_BYTES));
 
 /** What is called, or the code of the error, its reason if there is one, and to which id. */
 function callIn(payload: string | Uint8Array): unknown {

@@ -3,6 +3,8 @@ import { Registry } from 'prom-client';
 import { BoundedLog } from '../../../../src/inbound/load/bounded-log';
 import { ReplyGuard } from '../../../../src/inbound/nats/reply-guard';
 
+const MESSAGE = { subject: 'task.get', data: new Uint8Array(), size: () => 100 };
+
 /** What passes a subscription of the guarded connection, and what the operator sees of the rest. */
 function open(inboxPrefix?: string) {
   const registry = new Registry();
@@ -13,7 +15,7 @@ function open(inboxPrefix?: string) {
   const callback = jest.fn();
   guard.guard(client as unknown as NatsConnection).subscribe('task.get', { callback, queue: 'dossier' });
   const deliver = async (error: Error | null, message: object) =>
-    subscription?.callback?.(error, { subject: 'task.get', ...message } as Msg);
+    subscription?.callback?.(error, { ...MESSAGE, ...message } as unknown as Msg);
   const passes = async (reply?: string) => {
     callback.mockClear();
     await deliver(null, { reply });

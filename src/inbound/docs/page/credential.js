@@ -1,0 +1,34 @@
+import { element, uniqueId } from './elements.js';
+
+/** As the parts of an access token are written; an API key has no dots. */
+const ACCESS_TOKEN = /^(?:Bearer )?(eyJ[\w-]*\.[\w-]+\.[\w-]+)$/i;
+
+/** The key or token of the caller. It is only in this input: neither stored nor part of a URL, and gone with the page. */
+export class Credential {
+  constructor() {
+    const id = uniqueId();
+    /** Of type password: a browser neither shows it nor restores it. */
+    this.input = element('input', {
+      id,
+      type: 'password',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      placeholder: 'API key or access token',
+      input: () => this.input.removeAttribute('aria-invalid'),
+    });
+    this.element = element('div', { class: 'credential' }, element('label', { for: id }, 'Credential'), this.input);
+  }
+
+  /** @returns {Record<string, string>} for a request */
+  get headers() {
+    const text = this.input.value.trim();
+    const token = ACCESS_TOKEN.exec(text)?.[1];
+    if (token !== undefined) return { authorization: `Bearer ${token}` };
+    return text === '' ? {} : { 'x-api-key': text };
+  }
+
+  /** The service has refused it. */
+  refused() {
+    this.input.setAttribute('aria-invalid', 'true');
+  }
+}

@@ -1,0 +1,58 @@
+import { AcknowledgedChanges } from '../../../../src/core/consistency/acknowledged-changes';
+import { CacheTrust } from '../../../../src/core/consistency/cache-trust';
+import { EpochWatch } from '../../../../src/core/consistency/epoch-watch';
+import type { AttachmentCache, EpochClaim } from '../../../../src/core/ports/attachment-cache';
+import type { StoreIdentity } from '../../../../src/core/ports/store-identity';
+import type { StoreServer } from '../../../../src/core/ports/store-server';
+import { MemoryDatabase } from '../../../../src/outbound/memory/memory-database';
+import { MemoryStoreServer } from '../../../../src/outbound/memory/memory-store-server';
+
+const CLOCK = { nowMs: () => 0 };
+
+describe('a replica that was started after a server had been replaced', () => {
+  let old: MemoryDatabase;
+  let restored: MemoryDatabase;
+  let reached: MemoryDatabase;
+  let used: StoreIdentity | undefined;
+  let claims: EpochClaim[];
+  let watch: EpochWatch;
+
+  beforeEach(() => {
+    old = new MemoryDatabase(CLOCK);
+    restored = old.copy();
+    restored.moveTo('another cluster/1', 1);
+    used = undefined;
+    claims = [];
+    const cache = {
+      enter: (_parts: unknown, claim: EpochClaim) => {
+        claims.push({ ...claim, ended: new Set(claim.ended) });
+        return Promise.resolve('unknown');
+      },
+    } as Partial<AttachmentCache> as AttachmentCache;
+    const server = {
+      look: () => new MemoryStoreServer(reached).look(),
+      use: (identity) => (used = identity),
+    } as Partial<StoreServer> as StoreServer;
+    watch = new EpochWatch(cache, { use: () => undefined }, server, new AcknowledgedChanges(new CacheTrust()));
+  });
+
+  const find = async (database: MemoryDatabase) => {
+    reached = database;
+    await watch.judgeWithoutCache();
+    return [watch.current, used?.epoch];
+  };
+
+  it('does not use the old one once it has used the new one, although no cache says that the old epoch has ended', async () => {
+    expect(await find(restored)).toEqual(['home', restored.history.epoch]);
+    expect(await find(old)).toEqual(['replaced', undefined]);
+    expect(await find(restored)).toEqual(['home', restored.history.epoch]);
+  });
+
+  it('does not tell the cache of others that their epoch has ended: the server may be a copy of theirs', async () => {
+    await find(restored);
+    const cursor = { parts: [0], generation: 1, owner: { ...old.history.identity(), isFamiliar: false } };
+    const reading = { identity: restored.history.identity(), horizon: 1 };
+    expect(await watch.judge([cursor], reading)).toBe('refused');
+    expect([watch.current, claims.map(({ ended }) => [...ended])]).toEqual(['unknown-epoch', [[]]]);
+  });
+});
