@@ -2,8 +2,8 @@ import { NO_ADDITION, differenceOf, sumOf, type Addition, type Usage } from '../
 import type { Clock } from '../ports/clock';
 import { lateTimer } from './late-timer';
 
-/** The longest time that one count may take. */
-export const COUNT_TIMEOUT_MS = 60_000;
+/** The longest time that one count may take. Its statements are short. */
+export const COUNT_TIMEOUT_MS = 600_000;
 /** A count that takes longer is made as rarely as possible. */
 const CHEAP_COUNT_MS = 500;
 const MIN_PAUSE_MS = 1000;

@@ -42,6 +42,19 @@ describe('a task with a time to live', () => {
   });
 });
 
+describe('a large tree', () => {
+  it('is begun by the job, and goes on like any other deletion, on behalf of the retention', async () => {
+    await fixture.task('t-1', { ttlSeconds: 1 });
+    for (let i = 0; i < 250; i++) await fixture.task(`sub-${i}`, { parentId: 't-1' });
+    await turn();
+    expect(fixture.database.liveTasks().length).toBe(51);
+    fixture.clock.advance(6000);
+    await fixture.useCases.continueDeletions.execute();
+    expect(fixture.database.liveTasks()).toEqual([]);
+    expect(eventsOfDeletion()).toHaveLength(251);
+  });
+});
+
 describe('a task that was finished', () => {
   it('is deleted when it is as old as the retention, and not before', async () => {
     for (const id of ['t-1', 't-2', 't-3']) await fixture.task(id);
