@@ -53,11 +53,11 @@ export class QuotaFile implements Quotas {
       text = await readFile(this.path, 'utf8');
       if (text === this.text) return;
       this.parsed = parseQuotas(text);
-      this.logger.log(`QUOTAS_FILE has changed: ${this.parsed.byOrganization.size} organizations are named`, 'quotas');
+      this.logger.log(`QUOTAS_FILE has changed: ${this.parsed.byOrganization.size} organizations are named`);
     } catch (error) {
       // One line for each change, not for each time that the file is read.
       if (text === undefined && this.text === undefined) return;
-      this.logger.error(`QUOTAS_FILE ${asFileError(error).message}: the quotas read before stay valid`, 'quotas');
+      this.logger.error(`QUOTAS_FILE ${asFileError(error).message}: the quotas read before stay valid`);
     }
     this.text = text;
   }
