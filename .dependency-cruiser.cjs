@@ -8,6 +8,7 @@ const NEIGHBOURS = {
   docs: ['methods'],
   nats: ['auth', 'health', 'json-rpc', 'load', 'methods'],
   http: ['auth', 'health', 'json-rpc', 'load', 'methods'],
+  mcp: ['auth', 'http', 'json-rpc', 'methods'],
   health: ['background'],
 };
 

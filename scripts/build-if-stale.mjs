@@ -1,11 +1,17 @@
-// Builds only if dist is missing or older than the newest source file: otherwise `npm start` starts at once.
+// Builds what is missing, or older than the newest of its source files: otherwise `npm start` starts at once.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const newestSource = readdirSync('src', { recursive: true })
-  .map((file) => statSync(join('src', file)).mtimeMs)
-  .reduce((newest, mtime) => Math.max(newest, mtime), 0);
-const built = statSync('dist/main.js', { throwIfNoEntry: false })?.mtimeMs ?? 0;
+const BUILDS = [
+  { sources: 'src', built: 'dist/main.js', script: 'build' },
+  { sources: 'client/src', built: 'client/dist/dossier-client.js', script: 'build:client' },
+];
 
-if (built < newestSource) execFileSync('npm', ['run', 'build'], { stdio: 'inherit' });
+for (const { sources, built, script } of BUILDS) {
+  const newestSource = readdirSync(sources, { recursive: true })
+    .map((file) => statSync(join(sources, file)).mtimeMs)
+    .reduce((newest, mtime) => Math.max(newest, mtime), 0);
+  const builtAt = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (builtAt < newestSource) execFileSync('npm', ['run', script], { stdio: 'inherit' });
+}

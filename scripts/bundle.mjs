@@ -10,6 +10,8 @@ const BUNDLE = resolve('dist/app/bundle.js');
 const DRIVER = 'pg';
 /** Its packages read files that lie beside their own. */
 const EMBEDDED_DATABASE = '@electric-sql/*';
+/** Is loaded with the first message of MCP. */
+const MCP_SDK = '@modelcontextprotocol/server';
 
 /** A package asks for others that are optional, and finds out when it runs that they are not installed. */
 const leaveOutWhatIsNotInstalled = {
@@ -44,7 +46,7 @@ await build({
   platform: 'node',
   target: 'node20.20',
   format: 'cjs',
-  external: [DRIVER, EMBEDDED_DATABASE],
+  external: [DRIVER, EMBEDDED_DATABASE, MCP_SDK],
   plugins: [leaveOutWhatIsNotInstalled, keepFolders],
   // What packages in ES modules take `createRequire` from.
   banner: { js: `const bundleUrl = require('node:url').pathToFileURL(__filename).href;` },

@@ -21,6 +21,8 @@ import { HttpModule } from '../inbound/http/http.module';
 import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
 import { CallDurations } from '../inbound/json-rpc/call-durations';
 import { LoadShedder } from '../inbound/load/load-shedder';
+import { McpModule } from '../inbound/mcp/mcp.module';
+import { McpOptions } from '../inbound/mcp/mcp-options';
 import { MethodsModule } from '../inbound/methods/methods.module';
 import { RateLimitRules } from '../inbound/methods/rate-limit-rules';
 import { RateLimits } from '../inbound/methods/rate-limits';
@@ -34,6 +36,7 @@ import { RedisConnection } from '../outbound/redis/redis-connection';
 import { RedisRateLimits } from '../outbound/redis/redis-rate-limits';
 import { isLoopback } from './access-config';
 import type { Config } from './config';
+import type { McpConfig } from './mcp-config';
 import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
 import { packageVersion } from './package-version';
@@ -54,6 +57,7 @@ export class AppModule {
     const maxReplyBytes = Math.min(config.maxReplyBytes, load.bytes.maxReplyBytes);
     const { perMinute, perMethod } = config.rateLimits;
     const authenticator = { provide: Authenticator, useFactory: openAuthenticator(config), inject: [Registry] };
+    const http = HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, maxReplyBytes), frontDoor(config));
     const shared = [{ provide: LoadShedder, useValue: load }, ...sharedProviders(config), authenticator];
     return {
       module: AppModule,
@@ -61,8 +65,9 @@ export class AppModule {
       imports: [
         UseCasesModule.register(config, await openDatabase(config)),
         MethodsModule.register(new RateLimitRules(perMinute, perMethod)),
-        HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, maxReplyBytes), frontDoor(config)),
+        http,
         HealthModule,
+        ...(config.mcp ? [McpModule.register(http, mcpOptions(config.mcp))] : []),
         ...(config.docs ? [DocsModule.register(serviceFacts(config, maxReplyBytes))] : []),
         ...(config.nats ? [natsRequests({ ...config, maxReplyBytes })] : []),
       ],
@@ -125,10 +130,15 @@ function urlHost(host: string): string {
 }
 
 function serviceFacts(config: Config, maxReplyBytes: number): ServiceFacts {
-  const { host, port, maxAttachmentBytes, maxBodyBytes, nats } = config;
+  const { host, port, maxAttachmentBytes, maxBodyBytes, mcp } = config;
+  const nats = config.nats && { prefix: config.nats.prefix };
   const address = `${urlHost(host)}:${port}`;
   const limits = { maxAttachmentBytes, maxBodyBytes, maxReplyBytes };
-  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats && { prefix: nats.prefix });
+  return new ServiceFacts(packageVersion(), address, needsCredential(config), limits, nats, mcp !== undefined);
+}
+
+function mcpOptions({ allowsTaskDeletion }: McpConfig): McpOptions {
+  return new McpOptions(packageVersion(), allowsTaskDeletion);
 }
 
 function frontDoor(config: Config): FrontDoorOptions {

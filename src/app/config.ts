@@ -5,8 +5,10 @@ import { describePostgres } from '../outbound/postgres/postgres-address';
 import { withoutStartUpParameters } from '../outbound/postgres/start-up-parameters';
 import { accessConfig, type AccessConfig } from './access-config';
 import { ConfigError, Environment, named, quote, type ServerAddress, type Variables } from './environment';
+import { mcpConfig, type McpConfig } from './mcp-config';
 import { natsConfig, type NatsConfig } from './nats-config';
 import { redisConfig, type RedisConfig } from './redis-config';
+import { REMOTE_SECRETS, remoteConfig, type RemoteConfig } from './remote-config';
 import { SECRET_FILE_VARIABLES, withSecretFiles } from './secret-files';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -46,6 +48,8 @@ export interface Config extends AccessConfig {
   readonly maxEventLoopDelayMs: number;
   /** Whether the machine-readable contracts are served. */
   readonly docs: boolean;
+  /** Undefined: not served. */
+  readonly mcp?: McpConfig;
   /** Of variables that seem to be misspelt, and of parameters that mean nothing. */
   readonly warnings: readonly string[];
 }
@@ -71,6 +75,11 @@ export interface EmbeddedStore {
 const RATE_LIMIT = /^([a-z_.]+)=(\d{1,9})\/(\d{1,5})(s|m|h)$/;
 const DAY_MS = 86_400_000;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
+
+/** For commands that call a running service; `url` goes before `DOSSIER_URL`. Throws `ConfigError`. */
+export function loadRemoteConfig(url: string | undefined, variables: Variables = process.env): RemoteConfig {
+  return remoteConfig(new Environment(withSecretFiles(variables, REMOTE_SECRETS)), url);
+}
 
 /** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */
 export function loadConfig(variables: Variables = process.env): Config {
@@ -103,6 +112,7 @@ export function loadConfig(variables: Variables = process.env): Config {
     maxInFlight: env.integer('MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
     maxEventLoopDelayMs: env.integer('MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),
     docs: env.oneOf('DOCS', ['on', 'off'], 'on') === 'on',
+    mcp: mcpConfig(env),
     // The last one: every name has been asked for by now.
     warnings: [...ignoredParameters(env), ...env.warnings],
   };

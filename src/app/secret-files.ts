@@ -19,8 +19,8 @@ export const SECRET_FILE_VARIABLES = SECRET_VARIABLES.map((name) => `${name}_FIL
  * The variables, with what is in the files in the place of the variables that name them. Throws `ConfigError`; no message
  * repeats the content of a file.
  */
-export function withSecretFiles(variables: Variables): Variables {
-  const secrets = SECRET_VARIABLES.flatMap((name) => {
+export function withSecretFiles(variables: Variables, names: readonly string[] = SECRET_VARIABLES): Variables {
+  const secrets = names.flatMap((name) => {
     const path = variables[`${name}_FILE`]?.trim();
     // Without its key, authentication would be off.
     if (path === '' && name === 'JWT_PUBLIC_KEY') throw new ConfigError(`${name}_FILE is set, but empty`);

@@ -31,6 +31,8 @@ import { ContinueDeletions } from '../core/use-cases/upkeep/continue-deletions';
 import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
 import { DeleteDueTasks } from '../core/use-cases/upkeep/delete-due-tasks';
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
+import { ImportAttachment } from '../core/use-cases/upkeep/import-attachment';
+import { ImportTask } from '../core/use-cases/upkeep/import-task';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
 import { ReplayWrite } from '../core/use-cases/upkeep/replay-write';
@@ -68,6 +70,8 @@ export abstract class UseCases {
   abstract readonly purgeHistory: PurgeHistory;
   abstract readonly convertRetiredData: ConvertRetiredData;
   abstract readonly replayWrite: ReplayWrite;
+  abstract readonly importTask: ImportTask;
+  abstract readonly importAttachment: ImportAttachment;
 }
 
 type ClassOf<T> = abstract new (...args: never[]) => T;
@@ -99,6 +103,8 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   purgeHistory: PurgeHistory,
   convertRetiredData: ConvertRetiredData,
   replayWrite: ReplayWrite,
+  importTask: ImportTask,
+  importAttachment: ImportAttachment,
 };
 
 /** The port as the method is to use it. */
@@ -246,5 +252,7 @@ function backgroundUseCases(composition: Composition) {
     purgeHistory: new PurgeHistory(outbox, expired, clock),
     convertRetiredData: new ConvertRetiredData(tasks, factory, writer, clock, ids, settings),
     replayWrite: new ReplayWrite(store, writer, remover, clock, settings),
+    importTask: new ImportTask(tasks, clock, ids),
+    importAttachment: new ImportAttachment(store, writer, clock, settings),
   };
 }

@@ -10,68 +10,52 @@ import { ReplayWrite, type ReplayOutcome } from '../core/use-cases/upkeep/replay
 import type { DeadLetter, DeadLetters } from '../outbound/redis/dead-letters';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { RedisConnection } from '../outbound/redis/redis-connection';
-import { refuseMore, UsageError, type Command } from './command';
 import { eventOf } from './event-of';
+import { EXIT, UsageError } from './exit-code';
 import { journalOf, withDeadLetters } from './open-dead-letters';
 
 const REDIS_TIMEOUT_MS = 2000;
-const WITH_VALUES = '--with-values';
-const ALL = '--all';
 
-export const listDeadLetters: Command = {
-  name: 'dead-letters list',
-  usage: `[${WITH_VALUES}]`,
-  description: 'Prints the acknowledged writes that PostgreSQL refused for good, as one line of JSON each.',
+export interface ChoiceOptions {
+  readonly all?: boolean;
+}
 
-  async run(args) {
-    const [first, ...more] = args;
-    refuseMore(first === WITH_VALUES ? more : args);
-    const letters = await withDeadLetters((journal) => journal.list());
-    for (const letter of letters) process.stdout.write(`${JSON.stringify(lineOf(letter, first === WITH_VALUES))}\n`);
-  },
-};
+/** One line of JSON each. */
+export async function listDeadLetters({ withValues = false }: { readonly withValues?: boolean }): Promise<void> {
+  const letters = await withDeadLetters((journal) => journal.list());
+  for (const letter of letters) process.stdout.write(`${JSON.stringify(lineOf(letter, withValues))}\n`);
+}
 
-export const replayDeadLetters: Command = {
-  name: 'dead-letters replay',
-  usage: `OP...|${ALL}`,
-  description: 'Makes refused writes again, as new versions, and removes them from the dead letters if that succeeds.',
+export async function replayDeadLetters(ops: readonly string[], options: ChoiceOptions): Promise<void> {
+  const chosen = chosenBy(ops, options);
+  const config = loadConfig();
+  journalOf(config);
+  Logger.overrideLogger(false);
+  const module = UseCasesModule.register({ ...config, nats: undefined }, await openDatabase(config));
+  const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+  try {
+    // Another version must not write.
+    await context.get(PostgresConnection).migrate(false);
+    await context.get(RedisConnection).waitUntilReady(REDIS_TIMEOUT_MS);
+    const replay = context.get(ReplayWrite);
+    await forEach(chosen, async ({ entry }) => {
+      if (!entry?.write) throw new Error('cannot be read');
+      return textOf(await replay.execute(entry.write));
+    });
+  } finally {
+    await context.close();
+  }
+}
 
-  async run(args) {
-    const chosen = chosenBy(args);
-    const config = loadConfig();
-    journalOf(config);
-    Logger.overrideLogger(false);
-    const module = UseCasesModule.register({ ...config, nats: undefined }, await openDatabase(config));
-    const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
-    try {
-      // Another version must not write.
-      await context.get(PostgresConnection).migrate(false);
-      await context.get(RedisConnection).waitUntilReady(REDIS_TIMEOUT_MS);
-      const replay = context.get(ReplayWrite);
-      await forEach(chosen, async ({ entry }) => {
-        if (!entry?.write) throw new Error('cannot be read');
-        return textOf(await replay.execute(entry.write));
-      });
-    } finally {
-      await context.close();
-    }
-  },
-};
-
-export const dropDeadLetters: Command = {
-  name: 'dead-letters drop',
-  usage: `OP...|${ALL}`,
-  description: 'Removes refused writes for good: what was acknowledged is lost.',
-
-  run: (args) => forEach(chosenBy(args), () => Promise.resolve('dropped')),
-};
+export async function dropDeadLetters(ops: readonly string[], options: ChoiceOptions): Promise<void> {
+  await forEach(chosenBy(ops, options), () => Promise.resolve('dropped'));
+}
 
 /** Undefined means all. */
-function chosenBy(args: readonly string[]): ReadonlySet<string> | undefined {
-  if (args.length === 0) throw new UsageError(`which dead letters? Name their ops, or ${ALL}`);
-  if (args[0] === ALL) refuseMore(args.slice(1));
-  else refuseMore(args.filter((arg) => arg.startsWith('-')));
-  return args[0] === ALL ? undefined : new Set(args);
+function chosenBy(ops: readonly string[], { all = false }: ChoiceOptions): ReadonlySet<string> | undefined {
+  if (!all && ops.length === 0) throw new UsageError('which dead letters? Name their ops, or --all');
+  if (all && ops.length > 0) throw new UsageError('--all must not be combined with ops');
+  return all ? undefined : new Set(ops);
 }
 
 /** Removes what `work` has done, and says what came of each; the exit code is 1 if one could not be done. */
@@ -99,7 +83,7 @@ async function forEach(
 
 function fail(op: string, reason: string): void {
   process.stderr.write(`${op}: ${reason}\n`);
-  process.exitCode = 1;
+  process.exitCode = EXIT.failed;
 }
 
 /** Throws if the write was not made. */

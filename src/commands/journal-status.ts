@@ -1,20 +1,15 @@
 import { isoTime } from '../core/domain/domain-event';
-import { refuseMore, type Command } from './command';
 import { eventOf } from './event-of';
 import { withDeadLetters } from './open-dead-letters';
+import { print, type OutputOptions } from './output';
 
-export const journalStatus: Command = {
-  name: 'journal status',
-  usage: '',
-  description: 'Says how many acknowledged writes wait for PostgreSQL in the journal, and how many it has refused.',
-
-  async run(args) {
-    refuseMore(args);
-    const { waiting, deadLetters, oldest } = await withDeadLetters((letters) => letters.status());
-    process.stdout.write(`waiting: ${waiting}\ndead letters: ${deadLetters}\n`);
-    const times = oldest.flatMap(({ write }) => (write ? eventOf(write).timestamp : []));
-    if (times.length > 0) process.stdout.write(`oldest: ${isoTime(Math.min(...times))}\n`);
-    const newer = oldest.filter(({ write }) => write === undefined).length;
-    if (newer > 0) process.stdout.write('the first to be written has the format of a newer version of the service\n');
-  },
-};
+export async function journalStatus(options: OutputOptions): Promise<void> {
+  const { waiting, deadLetters, oldest } = await withDeadLetters((letters) => letters.status());
+  const times = oldest.flatMap(({ write }) => (write ? eventOf(write).timestamp : []));
+  const oldestAt = times.length > 0 ? isoTime(Math.min(...times)) : undefined;
+  const ofNewerFormat = oldest.some(({ write }) => write === undefined);
+  const lines = [`waiting: ${waiting}`, `dead letters: ${deadLetters}`];
+  if (oldestAt !== undefined) lines.push(`oldest: ${oldestAt}`);
+  if (ofNewerFormat) lines.push('the first to be written has the format of a newer version of the service');
+  print(options, { waiting, deadLetters, oldestAt, ofNewerFormat }, lines.join('\n'));
+}

@@ -2,23 +2,17 @@ import { loadConfig } from '../app/config';
 import { openDatabase } from '../app/open-database';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { PostgresStoreServer } from '../outbound/postgres/postgres-store-server';
-import { refuseMore, type Command } from './command';
+import { print, type OutputOptions } from './output';
 
-export const newEpoch: Command = {
-  name: 'new-epoch',
-  usage: '',
-  description: 'Tells replicas that the database was restored, where they cannot find out: nothing cached is believed.',
-
-  async run(args) {
-    refuseMore(args);
-    const connection = new PostgresConnection(await openDatabase(loadConfig()));
-    try {
-      const server = new PostgresStoreServer(connection);
-      const { databaseId, epoch } = await server.look();
-      await server.beginEpoch(epoch);
-      process.stdout.write(`database ${databaseId}: epoch ${(await server.look()).epoch}\n`);
-    } finally {
-      await connection.close();
-    }
-  },
-};
+export async function newEpoch(options: OutputOptions): Promise<void> {
+  const connection = new PostgresConnection(await openDatabase(loadConfig()));
+  try {
+    const server = new PostgresStoreServer(connection);
+    const { databaseId, epoch: ended } = await server.look();
+    await server.beginEpoch(ended);
+    const { epoch } = await server.look();
+    print(options, { databaseId, epoch }, `database ${databaseId}: epoch ${epoch}`);
+  } finally {
+    await connection.close();
+  }
+}

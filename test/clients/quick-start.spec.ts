@@ -1,23 +1,14 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { codeIn } from '../support/documented-code';
+import { installClient } from '../support/installed-client';
 import type { RpcReply, Service } from '../support/service';
 import { startEmbedded } from './support/start-embedded';
 
 const ROOT = join(__dirname, '../..');
-const DOCUMENTED_URL = 'http://127.0.0.1:3000';
 const CALLS = 9;
 const run = promisify(execFile);
-
-/** The code blocks of a language in a document, for a service at another address. */
-function blocksOf(document: string, language: string, url: string): string[] {
-  const text = readFileSync(join(ROOT, document), 'utf8');
-  const blocks = [...text.matchAll(RegExp(`^ *\`\`\`${language}\n([^]*?)^ *\`\`\``, 'gm'))].map(
-    ([, block = '']) => block,
-  );
-  return blocks.map((block) => block.replaceAll(DOCUMENTED_URL, url));
-}
 
 const only = <T>(found: readonly T[]): T => {
   expect(found).toHaveLength(1);
@@ -33,7 +24,7 @@ afterAll(() => service?.kill());
 
 describe('the quick start of the README', () => {
   const paste = async (shell: string) => {
-    const block = only(blocksOf('README.md', 'sh', service.url).filter((code) => code.includes('rpc()')));
+    const block = only(codeIn('README.md', 'sh', service.url).filter((code) => code.includes('rpc()')));
     const { stdout, stderr } = await run(shell, ['-c', block]);
     expect(stderr).toBe('');
     return stdout
@@ -62,12 +53,23 @@ describe('the quick start of the README', () => {
 
 describe('the examples of the guide', () => {
   const example = (language: string, part: string) =>
-    only(blocksOf('docs/guide.md', language, service.url).filter((code) => code.includes(part)));
+    only(codeIn('docs/guide.md', language, service.url).filter((code) => code.includes(part)));
 
   it('in JavaScript run', async () => {
     const code = example('js', 'async function rpc');
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', code]);
     expect(stdout).toBe('All is well.\n');
+  });
+
+  it('in JavaScript with the client run one after the other', async () => {
+    const client = await installClient();
+    try {
+      const examples = codeIn('docs/guide.md', 'js', service.url).filter((code) => code.includes('dossier.'));
+      expect(examples).toHaveLength(2);
+      expect(await client.run(examples.join('\n'))).toBe('All is well.\ndone is there\n');
+    } finally {
+      client.remove();
+    }
   });
 
   it('of paging in JavaScript get every attachment', async () => {

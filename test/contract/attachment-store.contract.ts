@@ -20,6 +20,7 @@ import {
   type StoreHarness,
 } from './attachment-store.harness';
 import { describeLateWrites } from './attachment-store-late-writes.contract';
+import { describePutsTogether } from './attachment-store-together.contract';
 
 const LATER_MS = NOW_MS + 10_000;
 
@@ -381,6 +382,7 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
     });
 
     describeLateWrites(() => ({ harness, taskId }));
+    describePutsTogether(() => ({ harness, taskId }));
 
     describe('find', () => {
       it('returns the version of a deleted or expired attachment', async () => {
@@ -522,6 +524,18 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         const drained = await drainOne(harness, { organization: ORGANIZATION, put: journaled });
         expect(drained).toMatchObject({ state: 'applied' });
         expect(await list(page)).toMatchObject({ totalCount: MAX_ATTACHMENTS_PER_TASK + 1 });
+
+        for (const key of ['k3', 'k4', 'k5']) {
+          const deletion = aDeletion(task.id, key, 1002);
+          await harness.attachments.delete(deletion, ORGANIZATION, undefined, LATER_MS, TIMEOUT_MS);
+        }
+        const together = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) =>
+          put(aPut({ taskId: task.id, key }), { nowMs: LATER_MS }),
+        );
+        const states = (await Promise.all(together)).map(({ state }) => state);
+        expect(states.filter((state) => state === 'applied')).toHaveLength(2);
+        expect(states.filter((state) => state === 'task-full')).toHaveLength(6);
+        expect(await list(page)).toMatchObject({ totalCount: MAX_ATTACHMENTS_PER_TASK });
       });
     });
   });

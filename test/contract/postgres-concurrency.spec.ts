@@ -3,7 +3,9 @@ import { taskCompleted, taskCreated } from '../../src/core/domain/domain-event';
 import { completeTask } from '../../src/core/domain/task';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import { StoreError } from '../../src/core/ports/store-error';
+import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
+import { Random } from '../simulation/random';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import {
   aDeletion,
@@ -16,10 +18,14 @@ import {
   found,
   NOW_MS,
   ORGANIZATION,
+  postgresHarness,
   storedTask,
   TIMEOUT_MS,
   type PostgresHarness,
 } from './attachment-store.harness';
+
+/** The code of PostgreSQL. A lock was not free in time, on a slow machine. */
+const LOCK_NOT_AVAILABLE = '55P03';
 
 describe('writers that meet on PostgreSQL', () => {
   let server: PostgresServer;
@@ -79,6 +85,34 @@ describe('writers that meet on PostgreSQL', () => {
         SELECT count(*) FROM task_attachments a WHERE a.task_id = t.id AND NOT a.deleted
       )`);
     expect(wrong).toEqual([]);
+  }
+
+  /** The codes of the statements that fail from now on, also of those that are repeated. */
+  function failuresOf(connection: PostgresConnection): (string | undefined)[] {
+    const codes: (string | undefined)[] = [];
+    const query = connection.query.bind(connection) as (...args: unknown[]) => Promise<never[]>;
+    jest.spyOn(connection, 'query').mockImplementation((...args) =>
+      query(...args).catch((error: StoreError) => {
+        codes.push(error.code);
+        throw error;
+      }),
+    );
+    return codes;
+  }
+
+  function unlessBusy(error: unknown): void {
+    if (!(error instanceof StoreError && error.outcome === 'busy')) throw error;
+  }
+
+  async function expectOrder(taskId: string, keys: number): Promise<void> {
+    const rows = await harness.connection.query<{ key: string; version: string }>(
+      'SELECT key, version FROM outbox WHERE task_id = $1 AND key IS NOT NULL ORDER BY seq',
+      [taskId],
+    );
+    const byKey = new Map<string, number[]>();
+    for (const { key, version } of rows) byKey.set(key, [...(byKey.get(key) ?? []), Number(version)]);
+    expect(byKey.size).toBe(keys);
+    for (const versions of byKey.values()) expect(versions).toEqual([...versions].sort((a, b) => a - b));
   }
 
   it('never wait for each other in a circle, and leave the right count', async () => {
@@ -163,6 +197,100 @@ describe('writers that meet on PostgreSQL', () => {
       await query("SELECT pg_advisory_xact_lock(key_lock($1, 'k'))", [id]);
       await expect(put(id, 'other')).resolves.toMatchObject({ state: 'applied' });
     });
+  });
+
+  it('wait for no lock that only others need, although they come together', async () => {
+    const [free, held] = [await storedTask(harness), await storedTask(harness)];
+    const settled: string[] = [];
+    let waiting: Promise<unknown>[] = [];
+    const noting = (name: string, outcome: Promise<unknown>) => outcome.then(() => settled.push(name));
+    await harness.connection.transaction(async (query) => {
+      await query("SELECT pg_advisory_xact_lock(key_lock($1, 'locked'))", [free.id]);
+      await query('SELECT id FROM tasks WHERE id = $1 FOR UPDATE', [held.id]);
+      const busy = Array.from({ length: 12 }, (_, i) => put(free.id, `busy-${i}`));
+      waiting = [
+        noting('key', put(free.id, 'locked')),
+        noting('task', put(held.id, 'a')),
+        noting('task', put(held.id, 'b')),
+      ];
+      await Promise.all([...busy, put(free.id, 'a'), put(free.id, 'b')]);
+      expect(settled).toEqual([]);
+    });
+    await Promise.all(waiting);
+    expect(settled.sort()).toEqual(['key', 'task', 'task']);
+    await expectCountsToBeRight();
+  });
+
+  it('have each its own outcome if PostgreSQL cannot take what one of them puts', async () => {
+    const { id } = await storedTask(harness);
+    const busy = Array.from({ length: 12 }, (_, i) => put(id, `busy-${i}`));
+    const bad = aPut({ taskId: id, key: 'bad', type: 'text', content: 'a' }, { version: nextVersion() });
+    const unstorable = { ...bad, attachment: { ...bad.attachment, content: 'a\u0000' } };
+    const outcome = harness.attachments.put(unstorable, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+    const others = [put(id, 'a'), put(id, 'b')];
+    await expect(outcome).rejects.toEqual(new StoreError('postgres', 'refused'));
+    for (const one of await Promise.all([...busy, ...others])) expect(one).toMatchObject({ state: 'applied' });
+    expect(await found(harness, id, 'bad')).toBeUndefined();
+    await expectCountsToBeRight();
+  });
+
+  it('of one task are all served, 256 at once, in the order of their versions', async () => {
+    const { id } = await storedTask(harness);
+    const writer = async (i: number) => {
+      for (const key of [`own-${i}`, `shared-${i % 8}`, 'hot']) {
+        const { state } = await put(id, key);
+        expect(['applied', 'superseded']).toContain(state);
+      }
+    };
+    await Promise.all(Array.from({ length: 256 }, (_, i) => writer(i)));
+    await expectCountsToBeRight();
+    await expectOrder(id, 256 + 8 + 1);
+  });
+
+  it('of two replicas never meet a deadlock, whatever they do', async () => {
+    const connection = new PostgresConnection(serverDatabase({ url: server.url, poolSize: 16 }));
+    const replicas = [harness, postgresHarness(connection)];
+    const codes = replicas.map((one) => failuresOf(one.connection));
+    const random = new Random(4711);
+    const tasks = await Promise.all(Array.from({ length: 4 }, () => storedTask(harness)));
+    const children = await Promise.all(tasks.map(({ id }) => storedTask(harness, { parentId: id })));
+    const ids = [...tasks, ...children].map(({ id }) => id);
+    const keys = ['a', 'b', 'c', 'd'];
+    const aWrite = () => aPut({ taskId: random.pick(ids), key: random.pick(keys) }, { version: nextVersion() });
+    const weights = { put: 60, add: 30, conditional: 5, remove: 10, complete: 10, drain: 6, insert: 5, delete: 1 };
+    const step = (i: number): Promise<unknown> => {
+      const { attachments } = replicas[i % 2] as PostgresHarness;
+      const taskId = random.pick(ids);
+      const key = random.pick(keys);
+      const writes = {
+        put: () => attachments.put(aWrite(), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS),
+        add: () => put(taskId, `new-${nextVersion()}`),
+        conditional: () => attachments.put(aWrite(), ORGANIZATION, { ifAbsent: true }, NOW_MS, TIMEOUT_MS),
+        remove: () => remove(taskId, key),
+        complete: () => complete(taskId, key),
+        drain: () =>
+          attachments.drain(Array.from({ length: 6 }, () => ({ organization: ORGANIZATION, put: aWrite() }))),
+        insert: () => insertBelow(taskId),
+        delete: async () => {
+          const [doomed] = ids.splice(random.int(ids.length), 1) as [string];
+          ids.push((await storedTask(harness)).id);
+          return deleteTree(replicas[i % 2] as PostgresHarness, doomed, { stepSize: 3 });
+        },
+      };
+      return writes[random.weighted(weights)]();
+    };
+    try {
+      await Promise.all(
+        Array.from({ length: 96 }, async (_, i) => {
+          for (let n = 0; n < 20; n++) await step(i + n).catch(unlessBusy);
+        }),
+      );
+      expect(codes.flat().filter((code) => code !== LOCK_NOT_AVAILABLE)).toEqual([]);
+      await expectCountsToBeRight();
+    } finally {
+      jest.restoreAllMocks();
+      await connection.close();
+    }
   });
 
   it('give up waiting for a lock in time', async () => {

@@ -30,6 +30,7 @@ const LATER = [
   'EndedEpochs1763683200030',
   'SchemaCompatibility1763683200040',
   'OutboxByDay1763683200050',
+  'WriteAttachments1763683200070',
   'DueTasks1763683200080',
 ];
 

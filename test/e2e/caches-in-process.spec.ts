@@ -1,20 +1,24 @@
+import { DossierClient, type RpcError } from '../../client/src/dossier-client';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
-import { startService, type RpcError, type Service } from '../support/service';
-import type { WireAttachment, WireAttachmentPage } from '../support/wire-values';
+import { startService, type Service } from '../support/service';
 
 const TASK_ID = 't';
 
+const clientOf = ({ url }: Service) => new DossierClient({ url, timeoutMs: 30_000 });
 const put = (service: Service, key: string, value: unknown) =>
-  service.result('task.create_attachment', { taskId: TASK_ID, key, type: 'json', value });
+  clientOf(service).call('task.create_attachment', { taskId: TASK_ID, key, type: 'json', value });
 const valueOf = async (service: Service, key: string) =>
-  (await service.result<WireAttachment>('task.get_attachment', { taskId: TASK_ID, key })).value;
+  (await clientOf(service).call('task.get_attachment', { taskId: TASK_ID, key })).value;
 const keysOf = async (service: Service) => {
-  const page = await service.result<WireAttachmentPage>('task.list_attachments', { taskId: TASK_ID });
+  const page = await clientOf(service).call('task.list_attachments', { taskId: TASK_ID });
   return page.attachments.map(({ key }) => key);
 };
-const refusal = async (service: Service, method: string, params: object): Promise<RpcError | undefined> =>
-  (await service.rpc(method, params)).error;
+const refusal = (call: Promise<unknown>): Promise<RpcError | undefined> =>
+  call.then(
+    () => undefined,
+    (error: RpcError) => error,
+  );
 const cacheHits = async (service: Service) => {
   const { text } = await service.fetch('/metrics');
   return Number(/^dossier_cache_hits_total (\d+)$/m.exec(text)?.[1]);
@@ -32,7 +36,7 @@ describe('a replica with its own cache on a shared PostgreSQL', () => {
       startService({ ...environment, INSTANCE_ID: 'instance-1' }),
       startService({ ...environment, INSTANCE_ID: 'instance-2' }),
     ]);
-    await writer.result('task.create', { id: TASK_ID, text: 'x' });
+    await clientOf(writer).call('task.create', { id: TASK_ID, text: 'x' });
     for (const key of ['deleted', 'overwritten']) await put(writer, key, 'before');
   });
   afterAll(async () => {
@@ -65,8 +69,10 @@ describe('a replica with its own cache on a shared PostgreSQL', () => {
     await cached(() => valueOf(reader, 'deleted'));
     await cached(() => keysOf(reader));
     const ref = { taskId: TASK_ID, key: 'deleted' };
-    await writer.result('task.delete_attachment', ref);
-    const error = await until('the other replica answers so', () => refusal(reader, 'task.get_attachment', ref));
+    await clientOf(writer).call('task.delete_attachment', ref);
+    const error = await until('the other replica answers so', () =>
+      refusal(clientOf(reader).call('task.get_attachment', ref)),
+    );
     expect(error.code).toBe(-32602);
     expect(await cached(() => keysOf(reader))).toEqual(['overwritten']);
   });
@@ -81,11 +87,12 @@ describe('a replica with its own cache on a shared PostgreSQL', () => {
   it('sees the deletion of the task by another replica', async () => {
     await cached(() => valueOf(reader, 'overwritten'));
     await cached(() => keysOf(reader));
-    await writer.result('task.delete', { id: TASK_ID });
-    const answers = async (method: string, params: object) =>
-      (await until('the other replica answers so', () => refusal(reader, method, params))).message;
-    expect(await answers('task.list_attachments', { taskId: TASK_ID })).toBe(`Task ${TASK_ID} not found`);
-    const ref = { taskId: TASK_ID, key: 'overwritten' };
-    expect(await answers('task.get_attachment', ref)).toBe(`Task ${TASK_ID} not found`);
+    const [client, ref] = [clientOf(reader), { taskId: TASK_ID, key: 'overwritten' }];
+    await clientOf(writer).call('task.delete', { id: TASK_ID });
+    const messageOf = async (call: () => Promise<unknown>) =>
+      (await until('the other replica answers so', () => refusal(call()))).message;
+    const missing = `Task ${TASK_ID} not found`;
+    expect(await messageOf(() => client.call('task.list_attachments', { taskId: TASK_ID }))).toBe(missing);
+    expect(await messageOf(() => client.call('task.get_attachment', ref))).toBe(missing);
   });
 });

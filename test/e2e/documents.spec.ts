@@ -162,6 +162,17 @@ describe('the documents of an open service', () => {
       await expectDescribed('/rpc', 'post', '/rpc', { headers: { 'content-type': 'text/plain' }, body: 'x' });
     });
 
+    it('describes what POST /mcp returns', async () => {
+      const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+      const call = { jsonrpc: '2.0', method: 'tools/list' };
+      for (const body of [{ ...call, id: 1 }, call, { ...call, id: 1, method: 'x' }, []]) {
+        await expectDescribed('/mcp', 'post', '/mcp', { headers, body: JSON.stringify(body) });
+      }
+      const html = { ...headers, accept: 'text/html' };
+      await expectDescribed('/mcp', 'post', '/mcp', { headers: html, body: JSON.stringify({ ...call, id: 1 }) });
+      await expectDescribed('/mcp', 'post', '/mcp', { headers: { 'content-type': 'text/plain' }, body: 'x' });
+    });
+
     it('describes what GET /events refuses', async () => {
       await expectDescribed('/events', 'get', '/events?taskId=a%20b');
     });

@@ -665,4 +665,32 @@ export const MUTANTS: readonly Mutant[] = [
     find: `    if (row?.op !== op) return;`,
     replace: `    if (!row || op === '') return;`,
   },
+  {
+    name: 'outcomes of a group are given to the wrong puts',
+    scenario: 'puts in groups',
+    file: 'src/outbound/postgres/put-groups.ts',
+    find: `      const outcome = outcomes[i] as GroupedOutcome;`,
+    replace: `      const outcome = outcomes[outcomes.length - 1 - i] as GroupedOutcome;`,
+  },
+  {
+    name: 'a put that is left out of its group is taken for written',
+    scenario: 'puts in groups',
+    file: 'src/outbound/postgres/put-groups.ts',
+    find: `if (outcome.state === 'left-out') void this.writeAlone(one);`,
+    replace: `if (outcome.state === 'left-out') one.resolve({ state: 'applied', identity: one.put.put.attachment, replaced: false });`,
+  },
+  {
+    name: 'one put that the store refuses fails its group',
+    scenario: 'puts in groups',
+    file: 'src/outbound/postgres/put-groups.ts',
+    find: `['refused', 'failed'].includes(error.outcome)`,
+    replace: `error.outcome === 'failed'`,
+  },
+  {
+    name: 'a group is acknowledged of which only a part was committed',
+    scenario: 'puts in groups',
+    file: 'test/simulation/replica.ts',
+    find: `one === leftOut ? Promise.resolve({ state }) :`,
+    replace: `one === leftOut ? Promise.resolve({ state: 'applied', identity: one.put.attachment, replaced: false }) :`,
+  },
 ];

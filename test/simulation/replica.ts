@@ -5,7 +5,7 @@ import type {
   DrainOutcome,
   JournaledWrite,
 } from '../../src/core/ports/attachment-journal';
-import type { AttachmentStore } from '../../src/core/ports/attachment-store';
+import type { AttachmentStore, PutOutcome } from '../../src/core/ports/attachment-store';
 import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../src/core/ports/time-limits';
 import type { StoreIdentity } from '../../src/core/ports/store-identity';
 import type { StoreServer } from '../../src/core/ports/store-server';
@@ -26,6 +26,8 @@ import { EpochWatch, type Standing } from '../../src/core/consistency/epoch-watc
 import { IndexFiller } from '../../src/core/consistency/index-filler';
 import { JournalBacklog } from '../../src/core/consistency/journal-backlog';
 import { UsageByOrganization } from '../../src/core/consistency/usage-by-organization';
+import type { PlainPut } from '../../src/outbound/postgres/put-group';
+import { PutGroups, type GroupedOutcome, type PutStatements } from '../../src/outbound/postgres/put-groups';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
 import { ModelAttachmentJournal } from '../support/cache-model/model-attachment-journal';
 import { BusError } from './bus-error';
@@ -51,6 +53,8 @@ const FILL_CHUNK_SIZE = 1;
 const STEP_SIZE = 2;
 /** So short that the background and a call meet. */
 const UNFINISHED_AFTER_MS = 300;
+/** So few that puts of a replica often share one. */
+const PUTS_UNDER_WAY = { statements: 1, puts: 1 };
 /** Between two runs of a job, about. */
 const TICK_MS = { drain: 400, project: 350, publish: 600, sweep: 1000, deletions: 150 };
 
@@ -93,6 +97,7 @@ export class Replica {
   private readonly cache: ModelAttachmentCache;
   private readonly journal: ModelAttachmentJournal;
   private readonly epoch: SimulatedEpoch;
+  private readonly groups: PutGroups;
   /** Whose sessions are open; undefined: the stores are not used. */
   private used?: StoreIdentity;
   private isTurning = true;
@@ -114,6 +119,8 @@ export class Replica {
     this.epoch = new SimulatedEpoch(redis.model);
     this.cache = new ModelAttachmentCache(redis.model, this.epoch, postgres.addressOf(place));
     this.journal = new ModelAttachmentJournal(redis.model, this.epoch);
+    const timer = { nowMs: () => timeline.nowMs, after: (ms: number, run: () => void) => this.after(ms, run) };
+    this.groups = new PutGroups(this.putStatements(), timer, PUTS_UNDER_WAY);
     this.state = this.newState(plan.scenario.memorySize);
     this.startJobs();
   }
@@ -255,10 +262,15 @@ export class Replica {
   private attachmentStore(witness: CallWitness): AttachmentStore {
     const { plan, random } = this.around;
     return {
-      put: (put, organization, condition, nowMs, timeoutMs) =>
-        this.write(`put ${stampOf(put.attachment)}`, witness, timeoutMs, (here) =>
+      put: (put, organization, condition, nowMs, timeoutMs) => {
+        const method = `put ${stampOf(put.attachment)}`;
+        if (!condition && !put.over) {
+          return this.told(method, witness, this.groups.write({ put, organization, nowMs }, timeoutMs));
+        }
+        return this.write(method, witness, timeoutMs, (here) =>
           here.attachments.put(put, organization, condition, nowMs),
-        ),
+        );
+      },
       delete: (deletion, organization, condition, nowMs, timeoutMs) =>
         this.write(`delete ${stampOf({ ...deletion, ...deletion.stamp })}`, witness, timeoutMs, (here) =>
           here.attachments.delete(deletion, organization, condition, nowMs),
@@ -281,6 +293,57 @@ export class Replica {
       list: (query, timeoutMs) => this.query('list', witness, timeoutMs, (here) => here.attachments.list(query)),
       outlines: (query, timeoutMs) =>
         this.query('outlines', witness, timeoutMs, (here) => here.attachments.outlines(query)),
+    };
+  }
+
+  /** What the groups of PostgreSQL's adapter ask for. A group is one transaction. */
+  private putStatements(): PutStatements {
+    const { plan, random } = this.around;
+    const isLocked = () => random.chance(plan.scenario.lockedShare ?? 0);
+    return {
+      alone: (one, timeoutMs) =>
+        this.write(`put ${stampOf(one.put.attachment)}`, NOBODY, timeoutMs, (here) => put(one, here)),
+      together: (puts, timeoutMs, waits) => {
+        const held = !waits && isLocked() ? puts[0]?.put.attachment.taskId : undefined;
+        const leftOut = isLocked() ? puts.at(-1) : undefined;
+        const state = !waits && random.chance(0.5) ? 'key-held' : 'left-out';
+        const isRefused = isLocked();
+        const method = `puts ${puts.map((one) => stampOf(one.put.attachment)).join(', ')}`;
+        return this.write(method, NOBODY, timeoutMs, (here) => {
+          if (isRefused) return Promise.reject(new StoreError('postgres', 'refused'));
+          const outcomes = puts.map((one): Promise<GroupedOutcome> => {
+            if (one.put.attachment.taskId === held) return Promise.resolve({ state: 'task-held' });
+            return one === leftOut ? Promise.resolve({ state }) : put(one, here);
+          });
+          return Promise.all(outcomes);
+        });
+      },
+      waitedInVain: () => new StoreError('postgres', 'timeout'),
+    };
+  }
+
+  /** The witness of a call that others share is told of its own outcome. */
+  private async told<T>(method: string, witness: CallWitness, outcome: Promise<T>): Promise<T> {
+    const { timeline } = this.around;
+    const sentAtMs = timeline.nowMs;
+    const call = () => ({ server: 'postgres', method, tookMs: timeline.nowMs - sentAtMs });
+    try {
+      const value = await outcome;
+      witness.answered(call(), value);
+      return value;
+    } catch (error) {
+      const isTimeout = error instanceof StoreError && error.outcome === 'timeout';
+      witness.failed(call(), isTimeout ? 'timeout' : 'unavailable');
+      throw error;
+    }
+  }
+
+  /** Unless the process is no more by then. Returns what cancels it. */
+  private after(ms: number, run: () => void): () => void {
+    let isDue = true;
+    this.around.timeline.after(ms, () => isDue && this.isAlive && run());
+    return () => {
+      isDue = false;
     };
   }
 
@@ -530,6 +593,12 @@ function fillOf({ taskId, attachments, complete, token }: Parameters<AttachmentC
 
 function authorOf(write: JournaledWrite): string {
   return String('put' in write ? write.put.attachment.createdBy : write.deletion.event.metadata.deletedBy);
+}
+
+function put({ put, organization, nowMs }: PlainPut, here: SimulatedCluster): Promise<PutOutcome> {
+  const outcome = here.attachments.put(put, organization, undefined, nowMs);
+  here.step();
+  return outcome;
 }
 
 function taskOf(write: JournaledWrite | undefined): string | undefined {

@@ -61,6 +61,17 @@ export const SCENARIOS: readonly Scenario[] = [
     lockedShare: 0.3,
     faults: both(several(3, postgresOut), several(2, linkCut)),
   },
+  {
+    name: 'puts in groups',
+    clockSkewMs: SKEW_MS,
+    burstShare: 0.95,
+    taskCount: 2,
+    keyCount: 4,
+    operationCount: [40, 70],
+    weights: { create: 60, get: 20 },
+    lockedShare: 0.15,
+    faults: both(several(2, postgresOut), several(3, crash), several(2, linkCut)),
+  },
   { name: 'nats out', faults: both(several(3, natsOut), several(2, crash)), weather: { lossShare: 0.02 } },
   {
     name: 'wild clocks',

@@ -57,6 +57,11 @@ export class SimulatedCluster {
     });
   }
 
+  /** Within a transaction: what it has written up to now is known as a change of its own, even if it is overwritten next. */
+  step(): void {
+    this.committed(this.database);
+  }
+
   /** What is under way is rolled back, or was committed in the last moment. */
   die(): void {
     for (const [xid, commit] of this.underWay) {

@@ -86,9 +86,14 @@ async function open(
 }
 
 /** What is written in the first moments of a task is cached when it is read, unless a projection comes in between. */
-export function untilCached(service: Service, redisUrl: string, taskId: string): Promise<true> {
+export function untilCached(
+  service: Service,
+  redisUrl: string,
+  taskId: string,
+  headers: Environment = {},
+): Promise<true> {
   return until(`task ${taskId} is cached`, async () => {
-    await service.result('task.list_attachments', { taskId });
+    await service.result('task.list_attachments', { taskId }, headers);
     const complete = (redis: Redis) => redis.hget(`cb:task:${taskId}:control`, 'c');
     return (await withRedis(redisUrl, complete)) === '1';
   });

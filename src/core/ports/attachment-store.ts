@@ -66,8 +66,8 @@ export interface OutlinesQuery {
  * attachment counts as absent. A task that is deleted, or that belongs to another organisation, counts as missing.
  *
  * Every method throws `StoreError`, within `timeoutMs`, and is one round trip; a read whose bodies are larger than
- * its room guessed is two. A write that timed out may still take
- * effect; a statement that timed out is not left running.
+ * its room guessed is two. Puts that come at the same time may share a round trip and a transaction. A write that timed out
+ * may still take effect; a statement that timed out is left running only for other puts that share it.
  */
 export abstract class AttachmentStore {
   /** A put over a live attachment replaces all of it but its identity. What has expired is judged by `nowMs`. */

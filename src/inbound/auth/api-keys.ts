@@ -90,7 +90,8 @@ export function sha256(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-function parseApiKeys(text: string): ApiKey[] {
+/** Throws `ApiKeyFileError`. */
+export function parseApiKeys(text: string): ApiKey[] {
   let entries: unknown;
   try {
     entries = JSON.parse(text);

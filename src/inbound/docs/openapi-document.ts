@@ -1,10 +1,11 @@
-import { objectOf, type JsonSchema, type ObjectSchema } from '../methods/json-schema';
+import { objectOf, type JsonSchema } from '../methods/json-schema';
 import { TASK_ID } from '../methods/wire-schemas';
 import { EVENTS } from './event-schemas';
 import { NamedSchemas } from './named-schemas';
+import { json, RETRY_AFTER, TEXT } from './openapi-content';
+import { messagePaths } from './openapi-messages';
 import type { ServiceFacts } from './service-facts';
 
-const TEXT: JsonSchema = { type: 'string' };
 const DETAIL = objectOf('Detail', { detail: TEXT });
 const VALIDATION_ERROR = objectOf('ValidationError', {
   loc: { type: 'array', items: TEXT },
@@ -12,30 +13,9 @@ const VALIDATION_ERROR = objectOf('ValidationError', {
   type: TEXT,
 });
 const HTTP_VALIDATION_ERROR = objectOf('HTTPValidationError', { detail: { type: 'array', items: VALIDATION_ERROR } });
-const ID: JsonSchema = {
-  type: ['string', 'number', 'null'],
-  description: 'Without one, the request is a notification.',
-};
-const REQUEST = objectOf(
-  'JsonRpcRequest',
-  { jsonrpc: { const: '2.0' }, method: { ...TEXT, description: 'One of the methods of `/openrpc.json`.' } },
-  { params: { type: ['object', 'array', 'null'], description: 'By name.' }, id: ID },
-);
-const REPLY: ObjectSchema = {
-  ...objectOf(
-    'JsonRpcReply',
-    { jsonrpc: { const: '2.0' }, id: { type: ['string', 'number', 'null'] } },
-    {
-      result: { description: 'As `/openrpc.json` describes it.' },
-      error: objectOf('JsonRpcError', { code: { type: 'integer' }, message: TEXT }, { data: { type: 'object' } }),
-    },
-  ),
-  oneOf: [{ required: ['result'] }, { required: ['error'] }],
-};
-const BATCH_SIZE = { minItems: 1, maxItems: 100 };
 
 /** OpenAPI 3.1: the HTTP endpoints. The methods behind `POST /rpc` are described in OpenRPC. */
-export function openApiDocument({ version, needsCredential }: ServiceFacts): object {
+export function openApiDocument({ version, needsCredential, servesMcp }: ServiceFacts): object {
   const schemas = new NamedSchemas();
   return {
     openapi: '3.1.0',
@@ -48,7 +28,7 @@ export function openApiDocument({ version, needsCredential }: ServiceFacts): obj
     servers: [{ url: '/' }],
     security: needsCredential ? [{ apiKey: [] }, { accessToken: [] }] : [],
     paths: {
-      '/rpc': { post: rpc(schemas) },
+      ...messagePaths(schemas, servesMcp),
       '/v1/tasks/{task_id}': { delete: taskDeletion(schemas) },
       '/events': { get: events(schemas) },
       ...probes(schemas),
@@ -62,26 +42,6 @@ export function openApiDocument({ version, needsCredential }: ServiceFacts): obj
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
         accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
       },
-    },
-  };
-}
-
-function rpc(schemas: NamedSchemas): object {
-  const refusal = (description: string) => ({ description, ...json(schemas.refer(REPLY)) });
-  return {
-    operationId: 'rpc',
-    tags: ['methods'],
-    summary: 'Calls methods: one JSON-RPC request, or a batch of them.',
-    requestBody: { required: true, ...json(oneOrBatch(schemas.refer(REQUEST))) },
-    responses: {
-      200: { description: 'Every reply, errors included.', ...json(oneOrBatch(schemas.refer(REPLY))) },
-      204: { description: 'There is nothing to reply: a notification, or a batch of them.' },
-      400: refusal('Two `Host` headers, or a body that breaks off.'),
-      403: refusal('A web page of another origin, or a `Host` that is not loopback.'),
-      405: refusal('A verb other than POST.'),
-      413: refusal('The body has more than `MAX_BODY_BYTES`.'),
-      415: refusal('The content type is not JSON, or the body is compressed.'),
-      503: { ...refusal('The replica is shutting down or overloaded.'), headers: RETRY_AFTER },
     },
   };
 }
@@ -175,8 +135,6 @@ function machineReadable(): object {
   };
 }
 
-const RETRY_AFTER = { 'Retry-After': { description: 'In seconds.', schema: { type: 'integer' } } };
-
 function restErrors(schemas: NamedSchemas): object {
   return {
     401: detail(schemas, 'The credential is missing or wrong.'),
@@ -191,14 +149,6 @@ function restErrors(schemas: NamedSchemas): object {
 
 function detail(schemas: NamedSchemas, description: string): object {
   return { description, ...json(schemas.refer(DETAIL)) };
-}
-
-function oneOrBatch(one: object): object {
-  return { oneOf: [one, { type: 'array', items: one, ...BATCH_SIZE }] };
-}
-
-function json(schema: object): object {
-  return { content: { 'application/json': { schema } } };
 }
 
 function textFile(operationId: string, summary: string, mediaType: string): object {

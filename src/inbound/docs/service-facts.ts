@@ -13,5 +13,6 @@ export class ServiceFacts {
     },
     /** Undefined without NATS. */
     readonly nats?: { readonly prefix?: string },
+    readonly servesMcp = false,
   ) {}
 }

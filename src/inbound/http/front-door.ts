@@ -16,6 +16,8 @@ export interface FrontDoorOptions extends WebPageRules {
 export const SAFE_HEADERS = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' };
 /** Node looks twice before it sees that a reader takes nothing: the connection ends within ten seconds. */
 const READER_CHECK_MS = 5000;
+/** Clients of these paths read JSON-RPC only. */
+const SPEAKS_JSON_RPC = /^\/(?:rpc|mcp)(?:\?|$)/;
 
 /** What every HTTP request passes, whatever its path: rules for web pages, and bounds on what a peer may hold. */
 export class FrontDoor {
@@ -79,10 +81,9 @@ function hasTwoHosts(rawHeaders: readonly string[]): boolean {
 }
 
 function refuse(reply: FastifyReply, url: string, { status, error }: HttpRefusal): false {
-  const isRpc = url === '/rpc' || url.startsWith('/rpc?');
   const { reason } = error.data as unknown as { readonly reason: string };
   const detail = `${error.message}: ${reason}`;
-  const body = isRpc ? errorReply(error, 'null') : JSON.stringify({ detail });
+  const body = SPEAKS_JSON_RPC.test(url) ? errorReply(error, 'null') : JSON.stringify({ detail });
   void reply.code(status).type('application/json; charset=utf-8').send(body);
   return false;
 }

@@ -7,11 +7,15 @@ import {
   overloaded,
   parseError,
   serviceUnavailable,
+  UNAUTHORIZED,
 } from '../json-rpc/json-rpc-error';
 import { isJsonMediaType } from './media-type';
 import type { BodyError } from './read-body';
 
 export const RETRY_AFTER_SECONDS = 1;
+
+/** How a caller can prove its identity. */
+export const CHALLENGE = { 'www-authenticate': 'ApiKey realm="dossier", Bearer realm="dossier"' };
 
 /** A refusal before any call is read: an HTTP status, and a JSON-RPC error for clients that read only bodies. */
 export interface HttpRefusal {
@@ -47,6 +51,13 @@ const UNSUPPORTED_MEDIA_TYPE: HttpRefusal = {
 };
 
 const BROKEN_BODY: HttpRefusal = { status: 400, error: parseError(), headers: { connection: 'close' } };
+
+/** For a caller that has proved nothing, if its message is not read. */
+export function refusalOfUnproven(failure: JsonRpcError): HttpRefusal {
+  return failure.code === UNAUTHORIZED
+    ? { status: 401, error: failure, headers: CHALLENGE }
+    : { status: 503, error: failure, headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } };
+}
 
 /** Undefined if the body may be read. */
 export function refusalOfHeaders(headers: IncomingHttpHeaders): HttpRefusal | undefined {

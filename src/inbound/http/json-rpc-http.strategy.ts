@@ -22,9 +22,11 @@ import {
   OVERLOADED,
   refusalOfBody,
   refusalOfHeaders,
+  refusalOfUnproven,
   SHUTTING_DOWN,
   type HttpRefusal,
 } from './http-refusal';
+import type { MessageEndpoint, MessageReply } from './message-endpoint';
 import { RateLimitHeaders } from './rate-limit-headers';
 import { BodyError, readBody } from './read-body';
 import { untilSent } from './until-sent';
@@ -45,13 +47,16 @@ export class JsonRpcHttpOptions {
 }
 
 /**
- * The methods over HTTP: `POST /rpc` on the application's Fastify, and `run` for endpoints that run a method. `/rpc`
- * is a route of Fastify, not of Nest, because the text of a message counts: Nest's routes see only the parsed body.
- * Must be started before the application listens.
+ * The methods over HTTP: `POST /rpc` on the application's Fastify, further paths that take messages, and `run` for
+ * endpoints that run a method. Such a path is a route of Fastify, not of Nest, because the text of a message counts: Nest's
+ * routes see only the parsed body. Must be started before the application listens.
  */
 @Injectable()
 export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   private readonly identified = new WeakMap<FastifyRequest, Identified>();
+  private readonly endpoints: MessageEndpoint[] = [
+    { path: PATH, needsProof: false, answer: (text, origin) => this.reply(text, origin) },
+  ];
 
   constructor(
     private readonly adapterHost: HttpAdapterHost<FastifyAdapter>,
@@ -93,6 +98,20 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     return this.jsonRpc.run(call, origin);
   }
 
+  /** Parses a message at its caller's expense. Throws a `JsonRpcError`. */
+  parse(text: string, origin: CallOrigin): Promise<unknown> {
+    return this.jsonRpc.parse(text, origin);
+  }
+
+  get maxReplyBytes(): number {
+    return this.options.maxReplyBytes;
+  }
+
+  /** Takes messages at one more path, under the same conditions. To be called before the start. */
+  serve(endpoint: MessageEndpoint): void {
+    this.endpoints.push(endpoint);
+  }
+
   listen(listening: (error?: unknown) => void): void {
     const fastify = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
     // Otherwise a verb that Fastify does not know would be refused as an unknown path.
@@ -100,13 +119,14 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       if (!fastify.supportedMethods.includes(verb)) fastify.addHttpMethod(verb);
     }
     fastify.register((scope, _options, done) => {
-      this.addRoutes(scope);
+      this.readBodies(scope);
+      for (const endpoint of this.endpoints) this.addRoutes(scope, endpoint);
       done();
     });
     listening();
   }
 
-  private addRoutes(scope: FastifyInstance): void {
+  private readBodies(scope: FastifyInstance): void {
     const { maxBodyBytes } = this.options;
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (request, body, parsed) => {
@@ -126,19 +146,27 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       setTimeout(() => request.raw.complete || request.raw.destroy(), LINGER_MS).unref();
       return this.refuse(reply, { status: 200, error: failure });
     });
+  }
+
+  private addRoutes(scope: FastifyInstance, endpoint: MessageEndpoint): void {
+    const { path: url, needsProof } = endpoint;
     scope.route({
       method: 'POST',
-      url: PATH,
+      url,
       onRequest: (request, reply, next) => {
         const refusal = this.refusal ?? refusalOfHeaders(request.headers);
-        if (refusal) this.refuse(reply, refusal);
-        else void this.identify(request, reply).then(() => next());
+        if (refusal) return void this.refuse(reply, refusal);
+        void this.identify(request, reply).then(() => {
+          const failure = needsProof ? this.failureOf(request) : undefined;
+          if (failure) this.refuse(reply, refusalOfUnproven(failure));
+          else next();
+        });
       },
-      handler: (request, reply) => this.answer(request, reply),
+      handler: (request, reply) => this.answer(request, reply, endpoint),
     });
     scope.route({
       method: scope.supportedMethods.filter((verb) => verb !== 'POST'),
-      url: PATH,
+      url,
       exposeHeadRoute: false,
       onRequest: (_request, reply) => void this.refuse(reply, METHOD_NOT_ALLOWED),
       handler: () => undefined,
@@ -161,17 +189,23 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     return identity instanceof AuthenticationFailure ? knownErrorOf(identity, PATH, NO_PARAMS) : undefined;
   }
 
-  private async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  private async reply(text: string, origin: CallOrigin): Promise<MessageReply> {
+    const answer = await this.jsonRpc.reply(text, origin);
+    return { status: answer === undefined ? 204 : 200, text: answer };
+  }
+
+  private async answer(request: FastifyRequest, reply: FastifyReply, endpoint: MessageEndpoint): Promise<FastifyReply> {
     // Other messages may have come in while the body did.
     const identified = this.identified.get(request);
     if (!identified || this.load.isOverloadedFor(shareOf(identified.origin))) return this.refuse(reply, OVERLOADED);
-    const { body } = request;
+    const { body, headers } = request;
     // A missing body, and bytes that are not UTF-8, become an empty text: it fails to parse.
     const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
-    const answer = await this.track(identified, reply, (origin) => this.jsonRpc.reply(text, origin));
+    const answer = await this.track(identified, reply, (origin) => endpoint.answer(text, origin, headers));
     // The client's next call then goes to another replica.
     if (this.lifecycle.isLeaving) reply.header('connection', 'close');
-    return answer === undefined ? reply.code(204).send() : reply.type(JSON_UTF_8).send(answer);
+    reply.code(answer.status);
+    return answer.text === undefined ? reply.send() : reply.type(answer.contentType ?? JSON_UTF_8).send(answer.text);
   }
 
   /** In flight until the reply has been sent. */

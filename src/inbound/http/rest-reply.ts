@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { FieldError } from '../../core/domain/domain-error';
 import type { ErrorWord, JsonRpcError } from '../json-rpc/json-rpc-error';
-import { RETRY_AFTER_SECONDS } from './http-refusal';
+import { CHALLENGE, RETRY_AFTER_SECONDS } from './http-refusal';
 
 /** Without `detail` there is no body. */
 export interface RestReply {
@@ -51,11 +51,7 @@ const UNAVAILABLE: RestReply = {
 
 /** Exhaustive: a word without a row does not compile. The replies for the two excluded words depend on the endpoint. */
 const REPLIES: Record<Exclude<ErrorWord, 'INVALID_PARAMS' | 'FORBIDDEN'>, RestReply> = {
-  UNAUTHORIZED: {
-    status: 401,
-    detail: 'Invalid or missing API key',
-    headers: { 'www-authenticate': 'ApiKey realm="dossier", Bearer realm="dossier"' },
-  },
+  UNAUTHORIZED: { status: 401, detail: 'Invalid or missing API key', headers: CHALLENGE },
   KEY_SET_UNAVAILABLE: UNAVAILABLE,
   RATE_LIMITED: { status: 429, detail: 'Rate limit exceeded' },
   TASK_NOT_FOUND: { status: 404, detail: 'Task not found' },

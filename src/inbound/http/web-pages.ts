@@ -16,7 +16,8 @@ const SHARED_HEADERS = {
 const PREFLIGHT_HEADERS = {
   'access-control-allow-methods': 'GET, POST, DELETE',
   'access-control-allow-headers':
-    'authorization, content-type, last-event-id, traceparent, tracestate, x-api-key, x-instance-id',
+    'authorization, content-type, last-event-id, mcp-method, mcp-name, mcp-protocol-version, traceparent, tracestate, ' +
+    'x-api-key, x-instance-id',
   'access-control-max-age': '600',
 };
 

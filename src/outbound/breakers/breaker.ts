@@ -12,11 +12,13 @@ const HALF_OPEN_AFTER_MS = 30_000;
 
 /**
  * Stops one operation from asking a store that has failed it `threshold` times in a row. Only an outage counts as a
- * failure: an error that the store itself returns is an answer.
+ * failure: an error that the store itself returns is an answer. The same error of several calls is one failure: they have
+ * shared one request.
  */
 export class Breaker {
   private policy!: CircuitBreakerPolicy;
   private inARow!: ConsecutiveBreaker;
+  private readonly counted = new WeakSet<StoreError>();
 
   constructor(
     private readonly store: StoreError['store'],
@@ -38,10 +40,13 @@ export class Breaker {
   /** Starts with a new policy: a call that began before the store recovered no longer counts. */
   close(): void {
     this.inARow = new ConsecutiveBreaker(this.threshold);
-    this.policy = circuitBreaker(handleWhen(isOutage), {
-      halfOpenAfter: HALF_OPEN_AFTER_MS,
-      breaker: this.inARow,
-    });
+    this.policy = circuitBreaker(
+      handleWhen((error) => this.isNewOutage(error)),
+      {
+        halfOpenAfter: HALF_OPEN_AFTER_MS,
+        breaker: this.inARow,
+      },
+    );
   }
 
   /** Rejects at once with a `StoreError` while the breaker is open. */
@@ -56,6 +61,12 @@ export class Breaker {
       if (!isOutage(error)) inARow.success();
       throw error;
     }
+  }
+
+  private isNewOutage(error: unknown): boolean {
+    if (!isOutage(error) || this.counted.has(error)) return false;
+    this.counted.add(error);
+    return true;
   }
 }
 

@@ -3,6 +3,8 @@ import { JsonText } from '../../core/domain/json-text';
 import type { DrainDelay, DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import type { PutOutcome, WriteRefusal } from '../../core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut, JournaledState } from '../../core/ports/attachment-write';
+import type { PlainPut } from './put-group';
+import type { GroupedOutcome } from './put-groups';
 import { SqlFunction } from './sql-function';
 
 /** A live row of task_attachments, as selected by `attachmentColumns`. */
@@ -38,8 +40,8 @@ export interface WriteRow {
 /** The same for a deletion: without an id if no live attachment was there. */
 export type DeletionRow = Pick<WriteRow, 'state' | 'stored_version'> & { id: string | null };
 
-/** One row of `drain_attachments`. */
-export type DrainRow = WriteRow & { position: string };
+/** One row of `drain_attachments` and of `write_attachments`. */
+export type PositionedRow = WriteRow & { position: string };
 
 const COLUMNS = [
   'id',
@@ -119,17 +121,21 @@ export function deletionParameters(deletion: AttachmentDeletion): Record<Written
 export function drainJson(write: JournaledWrite): object {
   const { organization } = write;
   if ('put' in write) {
-    const { attachment, event } = write.put;
-    const now = timestamp(event.timestamp);
-    return { organization, task_id: attachment.taskId, ...putJson(write.put), deleted: false, now };
+    const { put } = write;
+    return { ...plainPutJson({ put, organization, nowMs: put.event.timestamp }), deleted: false };
   }
   const { taskId, key, stamp, event } = write.deletion;
   const written = { deleted: true, version: stamp.version, op_id: stamp.op, event };
   return { organization, task_id: taskId, key, ...written, now: timestamp(event.timestamp) };
 }
 
+/** A put as `write_attachments` takes it. */
+export function plainPutJson({ put, organization, nowMs }: PlainPut): object {
+  return { organization, task_id: put.attachment.taskId, ...putJson(put), now: timestamp(nowMs) };
+}
+
 /** Without a row, the task of the write was locked. */
-export function drainOutcomeOf(isPut: boolean, row: DrainRow | undefined): DrainOutcome | DrainDelay {
+export function drainOutcomeOf(isPut: boolean, row: PositionedRow | undefined): DrainOutcome | DrainDelay {
   if (!row) return { state: 'busy' };
   if (row.state !== 'applied') return { state: 'superseded' };
   return { state: 'applied', identity: isPut ? identityOf(row) : undefined };
@@ -172,6 +178,11 @@ export function timestamp(epochMs: number): Date;
 export function timestamp(epochMs: number | undefined): Date | undefined;
 export function timestamp(epochMs: number | undefined): Date | undefined {
   return epochMs === undefined ? undefined : new Date(epochMs);
+}
+
+export function groupedOutcomeOf(row: WriteRow): GroupedOutcome {
+  const { state } = row;
+  return state === 'task-held' || state === 'key-held' || state === 'left-out' ? { state } : putOutcomeOf(row);
 }
 
 export function putOutcomeOf(row: WriteRow): PutOutcome {

@@ -18,7 +18,9 @@ import {
   deletionParameters,
   drainJson,
   drainOutcomeOf,
+  groupedOutcomeOf,
   isLiveRow,
+  plainPutJson,
   putOutcomeOf,
   putParameters,
   refusalOf,
@@ -26,14 +28,18 @@ import {
   WRITE_ATTACHMENT,
   type AttachmentRow,
   type DeletionRow,
-  type DrainRow,
+  type PositionedRow,
   type WriteRow,
   type WrittenParameter,
 } from './attachment-row';
-import type { PostgresConnection } from './postgres-connection';
+import { SERVICE, type PostgresConnection } from './postgres-connection';
+import type { PlainPut } from './put-group';
+import { PutGroups, type GroupedOutcome } from './put-groups';
 import { liveCount } from './task-row';
 
 const WRITE = `SELECT * FROM ${WRITE_ATTACHMENT.call}`;
+
+const WRITE_TOGETHER = `SELECT * FROM write_attachments($1, $2, $3)`;
 
 const DRAIN = `SELECT * FROM drain_attachments($1)`;
 
@@ -77,7 +83,15 @@ interface WriteTerms {
 }
 
 export class PostgresAttachmentStore implements AttachmentStore {
-  constructor(private readonly connection: PostgresConnection) {}
+  private readonly groups: PutGroups;
+
+  constructor(private readonly connection: PostgresConnection) {
+    this.groups = new PutGroups({
+      alone: (put, timeoutMs) => this.putAlone(put, undefined, timeoutMs),
+      together: (puts, timeoutMs, waits) => this.putTogether(puts, timeoutMs, waits),
+      waitedInVain: (sinceMs) => connection.waitedInVain(sinceMs),
+    });
+  }
 
   async put(
     put: AttachmentPut,
@@ -86,8 +100,8 @@ export class PostgresAttachmentStore implements AttachmentStore {
     nowMs: number,
     timeoutMs: number,
   ): Promise<PutOutcome> {
-    const terms = { mode: 'direct', organization, condition, nowMs, timeoutMs } as const;
-    return putOutcomeOf(await this.write(putParameters(put), terms));
+    const one = { put, organization, nowMs };
+    return condition || put.over ? this.putAlone(one, condition, timeoutMs) : this.groups.write(one, timeoutMs);
   }
 
   async delete(
@@ -105,7 +119,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
   }
 
   async drain(writes: readonly JournaledWrite[]): Promise<readonly (DrainOutcome | DrainDelay)[]> {
-    const rows = await this.connection.query<DrainRow>(DRAIN, [JSON.stringify(writes.map(drainJson))]);
+    const rows = await this.connection.query<PositionedRow>(DRAIN, [JSON.stringify(writes.map(drainJson))]);
     const byPosition = new Map(rows.map((row) => [Number(row.position), row]));
     return writes.map((write, i) => drainOutcomeOf('put' in write, byPosition.get(i + 1)));
   }
@@ -144,6 +158,21 @@ export class PostgresAttachmentStore implements AttachmentStore {
       return bytes > maxBytes ? bytes : found;
     });
     return rows[0] && attachmentsOf(rows);
+  }
+
+  private async putAlone(one: PlainPut, condition: WriteCondition, timeoutMs: number) {
+    const { put, organization, nowMs } = one;
+    const terms = { mode: 'direct', organization, condition, nowMs, timeoutMs } as const;
+    return putOutcomeOf(await this.write(putParameters(put), terms));
+  }
+
+  private async putTogether(puts: readonly PlainPut[], timeoutMs: number, waits: boolean): Promise<GroupedOutcome[]> {
+    const values = [JSON.stringify(puts.map(plainPutJson)), waits, MAX_ATTACHMENTS_PER_TASK];
+    // Those that wait for one task are of its organisation.
+    const owner = waits ? puts[0]?.organization : SERVICE;
+    const rows = await this.connection.query<PositionedRow>(WRITE_TOGETHER, values, timeoutMs, owner);
+    const byPosition = new Map(rows.map((row) => [Number(row.position), row]));
+    return puts.map((_, i) => groupedOutcomeOf(byPosition.get(i + 1) as PositionedRow));
   }
 
   private async write<Row = WriteRow>(written: Record<WrittenParameter, unknown>, terms: WriteTerms): Promise<Row> {

@@ -16,8 +16,8 @@ import { isStale, storeErrorOf } from './postgres-error';
 const MAX_WAITING = 2000;
 /** How long a call waits for a session that others use: longer than the server lets any of them wait for a lock. */
 const MAX_WAIT_MS = 2000;
-/** The jobs of the service itself. */
-const SERVICE = '';
+/** The owner of what is done on behalf of no single organisation. */
+export const SERVICE = '';
 
 /**
  * The pool of sessions that the stores share. It connects on the first call, so the server may be unavailable when the
@@ -201,8 +201,8 @@ export class PostgresConnection implements OnApplicationShutdown {
     return leave;
   }
 
-  /** If the server has not answered anybody in all that time, it may have fallen silent. */
-  private waitedInVain(sinceMs: number): StoreError {
+  /** For a call that found no turn: if the server has not answered anybody in all that time, it may have fallen silent. */
+  waitedInVain(sinceMs: number): StoreError {
     return new StoreError('postgres', this.servedAtMs >= sinceMs ? 'busy' : 'timeout');
   }
 

@@ -21,6 +21,7 @@ describe('configuration', () => {
       quotasFile: undefined,
       corsOrigins: [],
       docs: true,
+      mcp: { allowsTaskDeletion: false },
       maxConnectionsPerPeer: 1000,
       accessTokens: undefined,
       rateLimits: { perMinute: 0, perMethod: new Map() },
@@ -59,6 +60,7 @@ describe('configuration', () => {
       POSTGRES_POOL_SIZE: '3',
       SHUTDOWN_DELAY_MS: '5000',
       MIGRATE: 'off',
+      MCP_ALLOW_TASK_DELETE: 'on',
       REDIS_PREFIX: 'staging:',
       NATS_PREFIX: 'staging',
       MAX_EVENT_LOOP_DELAY_MS: '200',
@@ -87,9 +89,11 @@ describe('configuration', () => {
       maxInFlight: 50,
       postgresPoolSize: 3,
       migrates: false,
+      mcp: { allowsTaskDeletion: true },
       shutdownDelayMs: 5000,
       maxEventLoopDelayMs: 200,
     });
+    expect(loadConfig({ MCP: 'off', MCP_ALLOW_TASK_DELETE: 'on' }).mcp).toBeUndefined();
     expect(loadConfig({ DATABASE_URL: 'memory', DATA_DIR: '/x' }).store).toEqual({
       kind: 'embedded',
       dataDir: undefined,
@@ -283,6 +287,8 @@ describe('configuration', () => {
     ['INSTANCE_ID', 'a\nb'],
     ['INSTANCE_ID', 'x'.repeat(129)],
     ['LOG_LEVEL', 'loud'],
+    ['MCP', 'yes'],
+    ['MCP_ALLOW_TASK_DELETE', 'true'],
     ['MAX_BODY_BYTES', '2MiB'],
     ['MAX_REPLY_BYTES', '1023'],
     ['MAX_ATTACHMENT_BYTES', '0'],

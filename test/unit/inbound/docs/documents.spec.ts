@@ -16,7 +16,7 @@ interface OpenRpcSchemaUtils {
 const openRpc = jest.requireActual<OpenRpcSchemaUtils>('@open-rpc/schema-utils-js');
 
 const LIMITS = { maxAttachmentBytes: 1000, maxBodyBytes: 2000, maxReplyBytes: 3000 };
-const FACTS = new ServiceFacts('1.2.3', '127.0.0.1:3000', true, LIMITS, { prefix: 'staging' });
+const FACTS = new ServiceFacts('1.2.3', '127.0.0.1:3000', true, LIMITS, { prefix: 'staging' }, true);
 
 function documentOf<T>(name: DocumentName): T {
   return JSON.parse(new Documents(FACTS).get(name).text) as T;
@@ -41,6 +41,12 @@ describe('the documents', () => {
   it('OpenAPI 3.1 is valid', async () => {
     const document = documentOf<Parameters<typeof validate>[0]>('openapi');
     expect(await validate(document)).toEqual({ valid: true, specification: 'OpenAPI', warnings: [] });
+  });
+
+  it('OpenAPI has the endpoint of MCP only if it is served', () => {
+    const withoutMcp = new Documents(new ServiceFacts('1.2.3', '127.0.0.1:3000', true, LIMITS)).get('openapi');
+    expect(documentOf<{ paths: object }>('openapi').paths).toHaveProperty(['/mcp', 'post']);
+    expect(JSON.parse(withoutMcp.text)).not.toHaveProperty(['paths', '/mcp']);
   });
 
   it('AsyncAPI 3.1 is valid, and has every event and every method under the prefix of the deployment', async () => {

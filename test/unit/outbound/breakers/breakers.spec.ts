@@ -97,6 +97,19 @@ describe('breakers', () => {
     expect(port.asked).toBe(5);
   });
 
+  it('count a request that several calls have shared as one failure', async () => {
+    const calls = async () => {
+      const fail = port.hangs();
+      const outcomes = Array.from({ length: 10 }, () => outcomeOf(wrapped.ask('?', 1)));
+      fail(new StoreError('postgres', 'timeout'));
+      expect(await Promise.all(outcomes)).toEqual(outcomes.map(() => 'postgres timeout'));
+    };
+    for (let i = 0; i < 4; i++) await calls();
+    port.fails('timeout');
+    expect(await letsThrough()).toBe(true);
+    expect(await letsThrough()).toBe(false);
+  });
+
   it('measure how long a store takes, and how it ends, also while they are open', async () => {
     await wrapped.ask('?', 1);
     port.fails('timeout');

@@ -1,0 +1,45 @@
+import { ConfigError, type Environment } from './environment';
+
+/** Where a running service is, and what proves to it who calls. */
+export interface RemoteConfig {
+  readonly url: string;
+  /** The headers of the credential. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:3000';
+/** As `withSecretFiles` reads them. */
+export const REMOTE_SECRETS = ['DOSSIER_API_KEY', 'DOSSIER_TOKEN'];
+
+/** Credentials come from variables and files alone: other users of a machine see the arguments of its programs. */
+export function remoteConfig(env: Environment, url: string | undefined): RemoteConfig {
+  const apiKey = env.secret('DOSSIER_API_KEY');
+  const token = env.secret('DOSSIER_TOKEN');
+  if (apiKey !== undefined && token !== undefined) {
+    throw new ConfigError('DOSSIER_API_KEY and DOSSIER_TOKEN cannot be used together');
+  }
+  const headers = {
+    ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
+  return { url: addressOf(env, url), headers: asBytes(headers) };
+}
+
+function addressOf(env: Environment, option: string | undefined): string {
+  const url = option ?? env.url('DOSSIER_URL', ['http:', 'https:']) ?? DEFAULT_URL;
+  if (!URL.canParse(url) || !/^https?:\/\//.test(url)) {
+    throw new ConfigError(
+      `the address of the service must be a URL that begins with http:// or https://, is ${JSON.stringify(url)}`,
+    );
+  }
+  return url.replace(/\/+$/, '');
+}
+
+/** `fetch` takes values of Latin-1; the service reads UTF-8. No message repeats the value. */
+function asBytes(headers: Record<string, string>): Record<string, string> {
+  const entries = Object.entries(headers).map(([name, value]) => {
+    if (/[\0\r\n]/.test(value)) throw new ConfigError(`the credential for ${name} must be one line`);
+    return [name, Buffer.from(value).toString('latin1')] as const;
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,69 @@
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { ApiKeyFileError, parseApiKeys } from '../inbound/auth/api-keys';
+
+/** Of a new file: only its owner needs to know who has keys. */
+const MODE = 0o600;
+
+/**
+ * Adds an entry to a key file, which is created if it is missing. The file is replaced as a whole: the service reads it as
+ * it was, or as it is then. A link stays one, and owner and mode stay as they are. Throws if the file cannot be used.
+ */
+export function appendKey(path: string, entry: object): void {
+  const target = realPathOf(path);
+  const next = `${target}.new`;
+  const file = openNew(next);
+  try {
+    writeFileSync(file, withEntry(path, target, entry));
+    const old = statSync(target, { throwIfNoEntry: false });
+    if (old) {
+      fchownSync(file, old.uid, old.gid);
+      fchmodSync(file, old.mode);
+    }
+    fsyncSync(file);
+    renameSync(next, target);
+  } catch (error) {
+    rmSync(next, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function withEntry(path: string, target: string, entry: object): string {
+  const text = statSync(target, { throwIfNoEntry: false }) ? readFileSync(target, 'utf8') : '[]';
+  try {
+    parseApiKeys(text);
+  } catch (error) {
+    throw error instanceof ApiKeyFileError ? new Error(`${path} ${error.message}`) : error;
+  }
+  return `${JSON.stringify([...(JSON.parse(text) as object[]), entry], undefined, 2)}\n`;
+}
+
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Two commands at once would lose one of the keys. */
+function openNew(path: string): number {
+  if (existsSync(path)) {
+    throw new Error(`${path} is there: another command is adding a key, or was interrupted. Then remove it`);
+  }
+  return openSync(path, 'wx', MODE);
+}

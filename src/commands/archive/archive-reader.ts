@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { jsonMembers } from '../../core/domain/json-text';
+import { FORMAT, type ArchiveEnd, type ArchiveHeader, type LineKind } from './archive-format';
+
+/** A line of an archive. */
+export interface ArchiveLine {
+  /** Undefined if it cannot be read: it was cut off, or is something else. */
+  readonly kind?: LineKind;
+  /** The JSON text behind the kind. */
+  readonly text: string;
+  /** With its end. */
+  readonly line: string;
+}
+
+const KINDS: readonly string[] = ['dossier', 'task', 'attachment', 'end'] satisfies LineKind[];
+const NEWLINE = 0x0a;
+/** Far more than an attachment may have, and little enough to be held. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+
+/** Throws what the file system says, and for a line that no archive has. */
+export async function* readLines(path: string): AsyncGenerator<ArchiveLine, void> {
+  let rest: Buffer[] = [];
+  let restBytes = 0;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      yield archiveLine(Buffer.concat([...rest, chunk.subarray(from, end + 1)]).toString());
+      [rest, restBytes, from] = [[], 0, end + 1];
+    }
+    rest.push(chunk.subarray(from));
+    restBytes += chunk.length - from;
+    if (restBytes > MAX_LINE_BYTES) throw new Error(`${path} has a line of more than ${MAX_LINE_BYTES} bytes`);
+  }
+  if (restBytes > 0) yield { text: '', line: Buffer.concat(rest).toString() };
+}
+
+/**
+ * Reads an archive to its end, before anything of it is used. Throws if it is not whole: then it was cut off, or changed.
+ * Returns its header, and how many lines for tasks and attachments it has.
+ */
+export async function checkArchive(path: string): Promise<ArchiveHeader & { readonly lineCount: number }> {
+  const hash = createHash('sha256');
+  let header: ArchiveHeader | undefined;
+  let end: ArchiveEnd | undefined;
+  let lineCount = -1;
+  for await (const { kind, text, line } of readLines(path)) {
+    if (end) throw new Error(`${path} goes on behind its end`);
+    if (kind === undefined) throw new Error(`${path} is no archive, or is cut off, in line ${lineCount + 2}`);
+    if (header === undefined) header = headerIn(path, kind, text);
+    if (kind === 'end') end = JSON.parse(text) as ArchiveEnd;
+    else hash.update(line);
+    lineCount += 1;
+  }
+  if (!header || !end) throw new Error(`${path} is cut off: it has no end`);
+  if (end.sha256 !== hash.digest('hex')) throw new Error(`${path} was changed: its checksum is wrong`);
+  return { ...header, lineCount: lineCount - 1 };
+}
+
+function headerIn(path: string, kind: LineKind, text: string): ArchiveHeader {
+  const header = kind === 'dossier' ? (JSON.parse(text) as ArchiveHeader) : undefined;
+  if (header?.format === FORMAT) return header;
+  throw new Error(header ? `${path} has the format ${header.format}, of another release` : `${path} is no archive`);
+}
+
+function archiveLine(line: string): ArchiveLine {
+  try {
+    const [[kind, value] = [], ...more] = Object.entries(JSON.parse(line) as Record<string, unknown>);
+    const isKnown = kind !== undefined && KINDS.includes(kind) && typeof value === 'object' && value !== null;
+    if (!isKnown || more.length > 0) return { text: '', line };
+    return { kind: kind as LineKind, text: jsonMembers(line).get(kind) as string, line };
+  } catch {
+    return { text: '', line };
+  }
+}

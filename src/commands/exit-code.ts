@@ -1,0 +1,25 @@
+/** What a command ends with; `docs/cli.md` and the help list them. */
+export const EXIT = {
+  done: 0,
+  /** Wrong arguments or settings, or something that this machine could not do. */
+  failed: 1,
+  /** The service has refused it: the same again is refused again. */
+  refused: 3,
+  /** The same may succeed later: nothing can be reached, or too much is going on. */
+  unavailable: 4,
+  /** As shells report Ctrl-C. */
+  interrupted: 130,
+} as const;
+
+/** Ends the command with another exit code than `EXIT.failed`. */
+export class CommandError extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: (typeof EXIT)[keyof typeof EXIT],
+  ) {
+    super(message);
+  }
+}
+
+/** The arguments of a command are wrong. */
+export class UsageError extends Error {}

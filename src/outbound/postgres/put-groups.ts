@@ -1,0 +1,185 @@
+import { refName } from '../../core/domain/attachment';
+import { lateTimer } from '../../core/consistency/late-timer';
+import type { PutOutcome } from '../../core/ports/attachment-store';
+import { StoreError } from '../../core/ports/store-error';
+import { PutGroup, WaitingPut, type GroupTimer, type PlainPut } from './put-group';
+
+/**
+ * Puts wait if so many statements, and so many puts, are under way. The fewer statements there are, the more puts share
+ * one, and the cheaper is each of them. Few puts do not wait: if the disk is slow, that would only take time.
+ */
+const LIMITS = { statements: 3, puts: 8 };
+/** Of a body. Passing on a larger one costs more than sharing saves. */
+const MAX_SHARED_BYTES = 16 * 1024;
+/** How long puts wait for the statements under way, which may be waiting for locks. */
+const MAX_TURN_MS = 5;
+
+/** Another transaction holds the task or the key, or the put has to be written alone. Nothing is written. */
+export type GroupedOutcome =
+  PutOutcome | { readonly state: 'task-held' } | { readonly state: 'key-held' } | { readonly state: 'left-out' };
+
+/** How the store is asked. All of it throws `StoreError`. */
+export interface PutStatements {
+  /** May wait for locks, in a session of the organisation. */
+  alone(put: PlainPut, timeoutMs: number): Promise<PutOutcome>;
+  /**
+   * In one transaction, with the outcomes in the order of the puts. Those of one key are in the order of their versions, and
+   * only the last may expire. Waits for no lock, in a session of no organisation; unless `waits`, and then for what they
+   * all need: they are of one task, and perhaps of one key.
+   */
+  together(puts: readonly PlainPut[], timeoutMs: number, waits: boolean): Promise<readonly GroupedOutcome[]>;
+  /** For a put that no statement has begun with. */
+  waitedInVain(sinceMs: number): StoreError;
+}
+
+const TIMER: GroupTimer = { nowMs: () => performance.now(), after: lateTimer };
+
+/**
+ * Puts that come while many others are under way share one transaction: whatever waits when a statement ends. A put that
+ * meets few others has a statement of its own. Organisations take turns in what is written next. Each put has its own outcome and
+ * its own time limit; no put waits for a lock that only another one needs.
+ */
+export class PutGroups {
+  /** By organisation, in the order in which it is their turn. */
+  private readonly waiting = new Map<string, WaitingPut[]>();
+  /** By task or key that another transaction holds. All puts that need it wait for it in one statement. */
+  private readonly whileHeld = new Map<string, WaitingPut[]>();
+  private readonly underWay = { statements: 0, puts: 0 };
+  private stopWatching?: () => void;
+
+  constructor(
+    private readonly statements: PutStatements,
+    private readonly timer: GroupTimer = TIMER,
+    private readonly limits = LIMITS,
+  ) {}
+
+  /** Throws `StoreError`, within `timeoutMs`. If the statement of a group fails, its puts throw the same error. */
+  write(put: PlainPut, timeoutMs: number): Promise<PutOutcome> {
+    if ((put.put.attachment.bytes ?? 0) > MAX_SHARED_BYTES) return this.statements.alone(put, timeoutMs);
+    if (this.waiting.size === 0 && this.mayWrite) return this.inTurn(1, () => this.statements.alone(put, timeoutMs));
+    const one = new WaitingPut(put, timeoutMs, this.timer, (sinceMs) => this.statements.waitedInVain(sinceMs));
+    append(this.waiting, put.organization, [one]);
+    if (!this.stopWatching) this.watch();
+    return one.outcome;
+  }
+
+  private get mayWrite(): boolean {
+    const { underWay, limits } = this;
+    return underWay.statements < limits.statements || underWay.puts < limits.puts;
+  }
+
+  private async inTurn<T>(puts: number, work: () => Promise<T>): Promise<T> {
+    const { underWay } = this;
+    underWay.statements += 1;
+    underWay.puts += puts;
+    try {
+      return await work();
+    } finally {
+      underWay.statements -= 1;
+      underWay.puts -= puts;
+      while (this.waiting.size > 0 && this.mayWrite) this.writeNext(false);
+      this.watch();
+    }
+  }
+
+  /** Whatever holds up the statements under way does not hold up the others. */
+  private watch(): void {
+    this.stopWatching?.();
+    this.stopWatching = undefined;
+    if (this.waiting.size === 0) return;
+    this.stopWatching = this.timer.after(MAX_TURN_MS, () => {
+      this.writeNext(true);
+      this.watch();
+    });
+  }
+
+  private writeNext(isExtra: boolean): void {
+    const group = this.nextGroup();
+    const [first] = group;
+    if (!first) return;
+    const isAlone = group.length === 1 && !isExtra;
+    void this.inTurn(group.length, () => (isAlone ? this.writeAlone(first) : this.writeTogether(group)));
+  }
+
+  /** One of each organisation in turn. */
+  private nextGroup(): WaitingPut[] {
+    const group = new PutGroup();
+    const passedOver = new Map<string, WaitingPut[]>();
+    for (const [owner, puts] of this.waiting) {
+      if (group.isFull) break;
+      const one = puts.shift() as WaitingPut;
+      // Behind the others: the loop comes to it again.
+      this.waiting.delete(owner);
+      if (puts.length > 0) this.waiting.set(owner, puts);
+      if (!group.takes(one)) append(passedOver, owner, [one]);
+    }
+    for (const [owner, puts] of passedOver) this.waiting.set(owner, [...puts, ...(this.waiting.get(owner) ?? [])]);
+    return group.puts;
+  }
+
+  /** Never rejects. */
+  private async writeAlone(one: WaitingPut): Promise<void> {
+    // Its caller has stopped waiting: what was not begun must not take effect.
+    if (one.isOver) return;
+    one.leaveTimeTo();
+    await this.statements.alone(one.put, one.leftMs).then(one.resolve, one.reject);
+  }
+
+  /** Never rejects. */
+  private async writeTogether(group: readonly WaitingPut[], waits = false): Promise<void> {
+    let timeout: StoreError | undefined;
+    for (const one of group) one.leaveTimeTo(() => (timeout ??= new StoreError('postgres', 'timeout')));
+    const timeoutMs = Math.max(...group.map(({ leftMs }) => leftMs));
+    try {
+      const puts = group.map(({ put }) => put);
+      this.settle(group, await this.statements.together(puts, timeoutMs, waits));
+    } catch (error) {
+      // What the store does not take may be one of them: then the others are written.
+      const mayBeOne = error instanceof StoreError && ['refused', 'failed'].includes(error.outcome);
+      for (const one of group) {
+        if (mayBeOne) void this.writeAlone(one);
+        else one.reject(timeout ?? error);
+      }
+    }
+  }
+
+  private settle(group: readonly WaitingPut[], outcomes: readonly GroupedOutcome[]): void {
+    const held = new Map<string, WaitingPut[]>();
+    group.forEach((one, i) => {
+      const outcome = outcomes[i] as GroupedOutcome;
+      if (outcome.state === 'left-out') void this.writeAlone(one);
+      else if (outcome.state === 'task-held') append(held, one.put.put.attachment.taskId, [one]);
+      else if (outcome.state === 'key-held') append(held, refName(one.put.put.attachment), [one]);
+      else one.resolve(outcome);
+    });
+    for (const [name, puts] of held) this.writeWhenFree(name, puts);
+  }
+
+  /** All of them would wait for the same. Those that come meanwhile come next. */
+  private writeWhenFree(name: string, puts: readonly WaitingPut[]): void {
+    for (const one of puts) one.leaveTimeTo((sinceMs) => this.statements.waitedInVain(sinceMs));
+    const isUnderWay = this.whileHeld.has(name);
+    append(this.whileHeld, name, puts);
+    if (!isUnderWay) void this.writeHeld(name);
+  }
+
+  private async writeHeld(name: string): Promise<void> {
+    for (let puts = this.whileHeld.get(name) ?? []; puts.length > 0; puts = this.whileHeld.get(name) ?? []) {
+      const group = new PutGroup();
+      this.whileHeld.set(
+        name,
+        puts.filter((one) => group.isFull || !group.takes(one)),
+      );
+      const [first] = group.puts;
+      if (!first) continue;
+      await (group.puts.length === 1 ? this.writeAlone(first) : this.writeTogether(group.puts, true));
+    }
+    this.whileHeld.delete(name);
+  }
+}
+
+function append<T>(lists: Map<string, T[]>, name: string, more: readonly T[]): void {
+  const list = lists.get(name);
+  if (list) list.push(...more);
+  else lists.set(name, [...more]);
+}
