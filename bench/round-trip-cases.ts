@@ -84,7 +84,6 @@ const TASK_CASES: readonly RoundTripCase[] = [
     call: ([id]) => ({ method: 'task.complete', params: { id, result: { done: true } } }),
   },
   { name: 'task.cancel', attachments: 1, call: ([id]) => ({ method: 'task.cancel', params: { id } }) },
-  { name: 'task.usage', attachments: 1, call: () => ({ method: 'task.usage', params: {} }) },
   { name: 'task.list', attachments: 1, call: () => ({ method: 'task.list', params: {} }) },
   { name: 'task.delete', attachments: 1, call: ([id]) => ({ method: 'task.delete', params: { id } }) },
 ];
