@@ -23,6 +23,9 @@ GRANT SELECT, INSERT, UPDATE ON outbox_history TO dossier_app;
 GRANT SELECT, INSERT, DELETE ON outbox_waiting TO dossier_app;
 GRANT SELECT, UPDATE, DELETE ON outbox TO dossier_app;
 
+-- Which replica has the turn of a job.
+GRANT SELECT, INSERT, UPDATE ON job_turns TO dossier_app;
+
 -- Never the identity itself, nor what the owner notes about the schema.
 GRANT SELECT ON database_identity, event_position_key, schema_compatibility, dossier_migrations TO dossier_app;
 GRANT UPDATE (epoch, first_seq, server, began_at, uses_nats) ON database_identity TO dossier_app;

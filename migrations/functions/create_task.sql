@@ -2,6 +2,7 @@
 -- with, by which a repeated call is recognised.
 --
 -- p_id … p_revision  the row to insert
+-- p_expires_at       when the task is to be deleted; null for never
 -- p_event            the event of the task; its `metadata.eventId` becomes the op
 -- p_puts             an array of the first attachments: members named as their columns, times in ISO 8601, `value` a
 --                    string that holds the JSON text, and `event`
@@ -13,7 +14,7 @@ CREATE OR REPLACE FUNCTION create_task(
   p_id text, p_organization text, p_text text, p_status text, p_priority smallint, p_metadata json, p_parent_id text,
   p_assigned_to text, p_created_at timestamptz, p_created_by text, p_updated_at timestamptz, p_updated_by text,
   p_completed_at timestamptz, p_completed_by text, p_cancelled_at timestamptz, p_cancelled_by text, p_error json,
-  p_revision integer, p_event json, p_puts json
+  p_revision integer, p_expires_at timestamptz, p_event json, p_puts json
 ) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -30,11 +31,12 @@ BEGIN
   END IF;
 
   INSERT INTO tasks (id, organization, text, status, priority, metadata, parent_id, assigned_to, created_at, created_by,
-    updated_at, updated_by, completed_at, completed_by, cancelled_at, cancelled_by, error, revision, attachment_count,
-    creation_fingerprint)
+    updated_at, updated_by, completed_at, completed_by, cancelled_at, cancelled_by, error, revision, expires_at,
+    attachment_count, creation_fingerprint)
   VALUES (p_id, p_organization, p_text, p_status, p_priority, p_metadata, p_parent_id, p_assigned_to, p_created_at,
     p_created_by, p_updated_at, p_updated_by, p_completed_at, p_completed_by, p_cancelled_at, p_cancelled_by, p_error,
-    p_revision, json_array_length(p_puts), creation_fingerprint(p_text, p_priority, p_metadata, p_parent_id, p_puts))
+    p_revision, p_expires_at, json_array_length(p_puts),
+    creation_fingerprint(p_text, p_priority, p_metadata, p_parent_id, p_puts))
   ON CONFLICT (id) DO NOTHING;
   IF NOT FOUND THEN
     RETURN 'id-taken';

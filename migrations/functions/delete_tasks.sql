@@ -24,8 +24,8 @@ BEGIN
   UPDATE tasks SET
     organization = NULL, text = NULL, status = NULL, priority = NULL, metadata = NULL, parent_id = NULL,
     assigned_to = NULL, created_at = NULL, created_by = NULL, updated_at = NULL, updated_by = NULL, completed_at = NULL,
-    completed_by = NULL, cancelled_at = NULL, cancelled_by = NULL, error = NULL, revision = NULL, attachment_count = 0,
-    creation_fingerprint = NULL, result_fingerprint = NULL,
+    completed_by = NULL, cancelled_at = NULL, cancelled_by = NULL, error = NULL, revision = NULL, expires_at = NULL,
+    attachment_count = 0, creation_fingerprint = NULL, result_fingerprint = NULL,
     deleted_version = deletions.version, deleted_op = deletions.op_id, deleted_at = now()
   FROM json_to_recordset(p_deletions) AS deletions(task_id text, version bigint, op_id uuid)
   WHERE tasks.id = deletions.task_id;

@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { Tracing } from '../core/ports/tracing';
 import { PublishEvents } from '../core/use-cases/events/publish-events';
 import { ContinueDeletions } from '../core/use-cases/upkeep/continue-deletions';
+import { DeleteDueTasks } from '../core/use-cases/upkeep/delete-due-tasks';
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
@@ -92,6 +93,7 @@ function sharedProviders(config: Config): Provider[] {
       PublishEvents,
       SweepExpired,
       ContinueDeletions,
+      DeleteDueTasks,
       ReportBacklog,
       PurgeHistory,
     ),

@@ -27,6 +27,8 @@ export interface Config extends AccessConfig {
   readonly maxReplyBytes: number;
   readonly maxAttachmentBytes: number;
   readonly cacheTtlMs: number;
+  /** How long finished tasks are kept; 0 for ever. */
+  readonly finishedRetentionMs: number;
   readonly store: PostgresStore | EmbeddedStore;
   readonly postgresPoolSize: number;
   /** Whether the service changes the schema by itself. */
@@ -41,6 +43,8 @@ export interface Config extends AccessConfig {
   readonly tracing?: TracingConfig;
   readonly maxConnectionsPerPeer: number;
   readonly rateLimits: RateLimitConfig;
+  /** Undefined: no organisation has a quota. */
+  readonly quotasFile?: string;
   /** Addresses and CIDR ranges of proxies; only these are believed about the origin of a request. */
   readonly trustedProxies: readonly string[];
   readonly maxInFlight: number;
@@ -72,6 +76,7 @@ export interface EmbeddedStore {
 }
 
 const RATE_LIMIT = /^([a-z_.]+)=(\d{1,9})\/(\d{1,5})(s|m|h)$/;
+const DAY_MS = 86_400_000;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 
 /** For commands that call a running service; `url` goes before `DOSSIER_URL`. Throws `ConfigError`. */
@@ -96,6 +101,7 @@ export function loadConfig(variables: Variables = process.env): Config {
       otherwise: DEFAULT_MAX_ATTACHMENT_BYTES,
     }),
     cacheTtlMs: 1000 * env.integer('CACHE_TTL_SECONDS', { min: 1, max: 30 * 24 * 60 * 60, otherwise: 3600 }),
+    finishedRetentionMs: DAY_MS * env.integer('RETENTION_FINISHED_DAYS', { min: 0, max: 36_500, otherwise: 0 }),
     store: store(env),
     postgresPoolSize: env.integer('POSTGRES_POOL_SIZE', { min: 1, max: 1000, otherwise: 16 }),
     migrates: migrates(env),
@@ -105,6 +111,7 @@ export function loadConfig(variables: Variables = process.env): Config {
     tracing: tracingConfig(env),
     maxConnectionsPerPeer: env.integer('MAX_CONNECTIONS_PER_PEER', { min: 1, max: 1_000_000, otherwise: 1000 }),
     rateLimits: rateLimits(env),
+    quotasFile: env.text('QUOTAS_FILE'),
     trustedProxies: trustedProxies(env),
     maxInFlight: env.integer('MAX_IN_FLIGHT', { min: 1, max: 1_000_000, otherwise: 1000 }),
     maxEventLoopDelayMs: env.integer('MAX_EVENT_LOOP_DELAY_MS', { min: 1, max: 60_000, otherwise: 1000 }),

@@ -5,11 +5,13 @@ import type { AttachmentStore } from '../core/ports/attachment-store';
 import type { CacheEpoch } from '../core/ports/cache-epoch';
 import type { Clock } from '../core/ports/clock';
 import type { CoreSettings } from '../core/ports/core-settings';
+import type { DueTaskStore } from '../core/ports/due-task-store';
 import type { EventBus } from '../core/ports/event-bus';
 import type { ExpiredAttachmentStore } from '../core/ports/expired-attachment-store';
 import type { IdSource } from '../core/ports/id-source';
 import type { Metrics } from '../core/ports/metrics';
 import type { Outbox } from '../core/ports/outbox';
+import type { Quotas } from '../core/ports/quotas';
 import type { StoreServer } from '../core/ports/store-server';
 import type { TaskStore } from '../core/ports/task-store';
 import { AcknowledgedChanges } from '../core/consistency/acknowledged-changes';
@@ -17,6 +19,7 @@ import { CacheTrust } from '../core/consistency/cache-trust';
 import { EpochWatch, type OnStanding } from '../core/consistency/epoch-watch';
 import { IndexFiller } from '../core/consistency/index-filler';
 import { JournalBacklog } from '../core/consistency/journal-backlog';
+import { UsageByOrganization } from '../core/consistency/usage-by-organization';
 
 /** One adapter for each port. */
 export interface Ports {
@@ -27,12 +30,14 @@ export interface Ports {
   readonly journal: AttachmentJournal;
   readonly server: StoreServer;
   readonly expired: ExpiredAttachmentStore;
+  readonly dueTasks: DueTaskStore;
   readonly outbox: Outbox;
   readonly bus: EventBus;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly metrics: Metrics;
   readonly settings: CoreSettings;
+  readonly quotas: Quotas;
 }
 
 /** One that is alone in its task and its organisation takes about a kilobyte: all of them a sixteenth of the heap. */
@@ -45,6 +50,7 @@ export interface ReplicaState {
   readonly filler: IndexFiller;
   readonly epochs: EpochWatch;
   readonly backlog: JournalBacklog;
+  readonly usage: UsageByOrganization;
 }
 
 export function newReplicaState(ports: Ports, onStanding?: OnStanding): ReplicaState {
@@ -56,6 +62,7 @@ export function newReplicaState(ports: Ports, onStanding?: OnStanding): ReplicaS
     acknowledged,
     filler: new IndexFiller(store, cache, clock),
     backlog: new JournalBacklog(),
+    usage: new UsageByOrganization(clock),
     epochs: new EpochWatch(cache, cacheEpoch, server, acknowledged, onStanding),
   };
 }

@@ -5,11 +5,13 @@ import { AttachmentStore } from '../core/ports/attachment-store';
 import { CacheEpoch } from '../core/ports/cache-epoch';
 import { Clock } from '../core/ports/clock';
 import { CoreSettings } from '../core/ports/core-settings';
+import { DueTaskStore } from '../core/ports/due-task-store';
 import { EventBus } from '../core/ports/event-bus';
 import { ExpiredAttachmentStore } from '../core/ports/expired-attachment-store';
 import { IdSource } from '../core/ports/id-source';
 import { Metrics } from '../core/ports/metrics';
 import { Outbox } from '../core/ports/outbox';
+import { Quotas } from '../core/ports/quotas';
 import { StoreServer } from '../core/ports/store-server';
 import { TaskStore } from '../core/ports/task-store';
 import { Tracing } from '../core/ports/tracing';
@@ -17,6 +19,7 @@ import { Breakers } from '../outbound/breakers/breakers';
 import { BreakersModule } from '../outbound/breakers/breakers.module';
 import type { Database } from '../outbound/postgres/database';
 import type { Config } from './config';
+import { openQuotas } from './open-quotas';
 import { OutboundModule } from './outbound.module';
 import { reportStanding } from './report-standing';
 import { newReplicaState, type Ports } from './replica-state';
@@ -31,12 +34,14 @@ const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: neve
   journal: AttachmentJournal,
   server: StoreServer,
   expired: ExpiredAttachmentStore,
+  dueTasks: DueTaskStore,
   outbox: Outbox,
   bus: EventBus,
   clock: Clock,
   ids: IdSource,
   metrics: Metrics,
   settings: CoreSettings,
+  quotas: Quotas,
 };
 
 /** Every use case, on the ports that the configuration chooses. Global: every room drives some of them. */
@@ -44,12 +49,17 @@ const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: neve
 @Module({})
 export class UseCasesModule {
   static register(config: Config, database: Database): DynamicModule {
-    const { instanceId, maxAttachmentBytes, cacheTtlMs } = config;
-    const settings = new CoreSettings(instanceId, maxAttachmentBytes, cacheTtlMs);
+    const { instanceId, maxAttachmentBytes, cacheTtlMs, finishedRetentionMs } = config;
+    const settings = new CoreSettings(instanceId, maxAttachmentBytes, cacheTtlMs, finishedRetentionMs);
     return {
       module: UseCasesModule,
       imports: [OutboundModule.register(config, database), BreakersModule],
-      providers: [{ provide: CoreSettings, useValue: settings }, useCases(config), ...EACH_USE_CASE],
+      providers: [
+        { provide: CoreSettings, useValue: settings },
+        { provide: Quotas, useValue: openQuotas(config) },
+        useCases(config),
+        ...EACH_USE_CASE,
+      ],
       exports: [BreakersModule, CoreSettings, UseCases, ...EACH_USE_CASE],
     };
   }

@@ -9,6 +9,7 @@ import { AttachmentRemover } from '../core/consistency/attachment-remover';
 import { AttachmentWriter } from '../core/consistency/attachment-writer';
 import { CachedPages } from '../core/consistency/cached-pages';
 import { CorrectedList } from '../core/consistency/corrected-list';
+import { QuotaGuard } from '../core/consistency/quota-guard';
 import { StoredPages } from '../core/consistency/stored-pages';
 import { TreeRemover } from '../core/consistency/tree-remover';
 import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
@@ -23,11 +24,13 @@ import { CompleteTask } from '../core/use-cases/tasks/complete-task';
 import { CreateTask } from '../core/use-cases/tasks/create-task';
 import { DeleteTask } from '../core/use-cases/tasks/delete-task';
 import { GetTask } from '../core/use-cases/tasks/get-task';
+import { GetUsage } from '../core/use-cases/tasks/get-usage';
 import { IsForeignTask } from '../core/use-cases/tasks/is-foreign-task';
 import { ListTasks } from '../core/use-cases/tasks/list-tasks';
 import { UpdateTask } from '../core/use-cases/tasks/update-task';
 import { ContinueDeletions } from '../core/use-cases/upkeep/continue-deletions';
 import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
+import { DeleteDueTasks } from '../core/use-cases/upkeep/delete-due-tasks';
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ImportAttachment } from '../core/use-cases/upkeep/import-attachment';
 import { ImportTask } from '../core/use-cases/upkeep/import-task';
@@ -53,6 +56,7 @@ export abstract class UseCases {
   abstract readonly completeTask: CompleteTask;
   abstract readonly cancelTask: CancelTask;
   abstract readonly deleteTask: DeleteTask;
+  abstract readonly getUsage: GetUsage;
   abstract readonly isForeignTask: IsForeignTask;
 
   abstract readonly publishEvents: PublishEvents;
@@ -62,6 +66,7 @@ export abstract class UseCases {
   abstract readonly projectChanges: ProjectChanges;
   abstract readonly sweepExpired: SweepExpired;
   abstract readonly continueDeletions: ContinueDeletions;
+  abstract readonly deleteDueTasks: DeleteDueTasks;
   abstract readonly reportBacklog: ReportBacklog;
   abstract readonly purgeHistory: PurgeHistory;
   abstract readonly convertRetiredData: ConvertRetiredData;
@@ -86,6 +91,7 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   completeTask: CompleteTask,
   cancelTask: CancelTask,
   deleteTask: DeleteTask,
+  getUsage: GetUsage,
   isForeignTask: IsForeignTask,
   publishEvents: PublishEvents,
   followEvents: FollowEvents,
@@ -93,6 +99,7 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   projectChanges: ProjectChanges,
   sweepExpired: SweepExpired,
   continueDeletions: ContinueDeletions,
+  deleteDueTasks: DeleteDueTasks,
   reportBacklog: ReportBacklog,
   purgeHistory: PurgeHistory,
   convertRetiredData: ConvertRetiredData,
@@ -161,6 +168,11 @@ class Composition {
     );
   }
 
+  quota(method: string): QuotaGuard {
+    const { quotas, clock } = this.ports;
+    return new QuotaGuard(quotas, this.state.usage, this.tasks(method), this.store(method), clock);
+  }
+
   treeRemover(tasks: TaskStore, cache: AttachmentCache): TreeRemover {
     const { clock, ids, settings } = this.ports;
     return new TreeRemover(tasks, cache, clock, ids, settings, this.state.acknowledged);
@@ -179,47 +191,65 @@ function attachmentUseCases(composition: Composition) {
   const writer = composition.writer(remove);
   const remover = new AttachmentRemover(composition.store(remove), writer, composition.lookup(remove), clock, ids);
   return {
-    createAttachment: new CreateAttachment(factory, composition.writer(create), metrics),
+    createAttachment: new CreateAttachment(
+      factory,
+      composition.writer(create),
+      metrics,
+      clock,
+      composition.quota(create),
+    ),
     getAttachment: new GetAttachment(composition.lookup('task.get_attachment')),
     getAttachmentsBatch: new GetAttachmentsBatch(composition.lookup('task.get_attachments_batch')),
     listAttachments: new ListAttachments(cachedPages, storedPages, clock, metrics, trust, acknowledged),
-    deleteAttachment: new DeleteAttachment(remover),
+    deleteAttachment: new DeleteAttachment(remover, state.usage),
   };
 }
 
 function taskUseCases(composition: Composition) {
   const { ports, state, factory } = composition;
   const { clock, ids, metrics } = ports;
-  const { acknowledged } = state;
+  const { acknowledged, usage } = state;
   const tasks = (method: string) => composition.tasks(method);
   const [create, complete, remove] = ['task.create', 'task.complete', 'task.delete'] as const;
   const createCache = composition.cache(create);
+  const quota = composition.quota(create);
   return {
-    createTask: new CreateTask(tasks(create), createCache, factory, clock, ids, metrics, acknowledged),
+    createTask: new CreateTask(tasks(create), createCache, factory, clock, ids, metrics, acknowledged, quota),
     getTask: new GetTask(tasks('task.get'), clock),
     listTasks: new ListTasks(tasks('task.list'), clock),
     updateTask: new UpdateTask(tasks('task.update'), clock, ids),
-    completeTask: new CompleteTask(tasks(complete), factory, composition.writer(complete), clock, ids, metrics),
+    completeTask: new CompleteTask(
+      tasks(complete),
+      factory,
+      composition.writer(complete),
+      clock,
+      ids,
+      metrics,
+      composition.quota(complete),
+    ),
     cancelTask: new CancelTask(tasks('task.cancel'), clock, ids),
-    deleteTask: new DeleteTask(composition.treeRemover(tasks(remove), composition.cache(remove)), clock),
+    deleteTask: new DeleteTask(composition.treeRemover(tasks(remove), composition.cache(remove)), clock, usage),
+    getUsage: new GetUsage(tasks('task.usage'), usage, ports.quotas, clock),
     isForeignTask: new IsForeignTask(tasks(remove)),
   };
 }
 
 function backgroundUseCases(composition: Composition) {
   const { ports, state, factory, tracing } = composition;
-  const { store, tasks, cache, journal, expired, outbox, bus, clock, ids, metrics, settings } = ports;
+  const { store, tasks, cache, journal, expired, dueTasks, outbox, bus, clock, ids, metrics, settings } = ports;
   const { trust, acknowledged, backlog, epochs } = state;
   const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged, backlog);
   const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
   const remover = new AttachmentRemover(store, writer, lookup, clock, ids);
+  const treeRemover = composition.treeRemover(tasks, cache);
   return {
     publishEvents: new PublishEvents(outbox, bus, metrics),
     followEvents: new FollowEvents(outbox),
     drainJournal: new DrainJournal(journal, store, backlog, tracing),
     projectChanges: new ProjectChanges(cache, outbox, trust, epochs, clock, settings),
     sweepExpired: new SweepExpired(expired, cache, clock),
-    continueDeletions: new ContinueDeletions(tasks, composition.treeRemover(tasks, cache)),
+    continueDeletions: new ContinueDeletions(tasks, treeRemover),
+    deleteDueTasks: new DeleteDueTasks(dueTasks, treeRemover, clock, settings),
     reportBacklog: new ReportBacklog(outbox, journal, metrics),
     purgeHistory: new PurgeHistory(outbox, expired, clock),
     convertRetiredData: new ConvertRetiredData(tasks, factory, writer, clock, ids, settings),

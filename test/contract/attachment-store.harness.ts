@@ -13,16 +13,19 @@ import { createTask, type Task, type TaskDraft } from '../../src/core/domain/tas
 import type { JournaledWrite } from '../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import type { AttachmentDeletion, AttachmentPut } from '../../src/core/ports/attachment-write';
+import type { DueTaskStore } from '../../src/core/ports/due-task-store';
 import type { TaskStore } from '../../src/core/ports/task-store';
 import type { DoomedTask, TaskDeletion } from '../../src/core/ports/tree-deletion';
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
 import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import { MemoryDueTaskStore } from '../../src/outbound/memory/memory-due-task-store';
 import { MemoryTaskStore } from '../../src/outbound/memory/memory-task-store';
 import type { Database } from '../../src/outbound/postgres/database';
 import { openMemoryDatabase } from '../../src/outbound/postgres/embedded-database';
 import { runMigrations } from '../../src/outbound/postgres/migrate';
 import { PostgresAttachmentStore } from '../../src/outbound/postgres/postgres-attachment-store';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
+import { PostgresDueTaskStore } from '../../src/outbound/postgres/postgres-due-task-store';
 import { PostgresTaskStore } from '../../src/outbound/postgres/postgres-task-store';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { startPostgres } from '../support/postgres-server';
@@ -31,6 +34,7 @@ import { startPostgres } from '../support/postgres-server';
 export interface StoreHarness {
   readonly attachments: AttachmentStore;
   readonly tasks: TaskStore;
+  readonly dueTasks: DueTaskStore;
   /** Every event recorded of these tasks, in the order of announcement. */
   eventsOf(...taskIds: string[]): Promise<readonly DomainEvent[]>;
   /** What is recorded under an op: whether it was superseded, and whether it counts as published. */
@@ -49,6 +53,7 @@ function memoryHarness(): StoreHarness {
   return {
     attachments: new MemoryAttachmentStore(database),
     tasks: new MemoryTaskStore(database),
+    dueTasks: new MemoryDueTaskStore(database),
     eventsOf: (...taskIds) =>
       Promise.resolve(
         database.events.filter(({ payload }) => taskIds.includes((payload['taskId'] ?? payload['id']) as string)),
@@ -75,6 +80,7 @@ export function postgresHarness(connection: PostgresConnection): PostgresHarness
     connection,
     attachments: new PostgresAttachmentStore(connection),
     tasks: new PostgresTaskStore(connection),
+    dueTasks: new PostgresDueTaskStore(connection),
     async eventsOf(...taskIds) {
       const rows = await connection.query<{ event: DomainEvent; op_id: string }>(
         'SELECT event, op_id FROM outbox WHERE task_id = ANY ($1) ORDER BY seq',

@@ -54,12 +54,13 @@ describe('deploy/grants.sql', () => {
     expect(tables.filter(({ name }) => !new RegExp(`\\b${name}\\b`).test(grants))).toEqual([]);
   });
 
-  it('lets the role write, delete, publish, purge, and begin an epoch', async () => {
+  it('lets the role write, delete, take a turn, publish, purge, and begin an epoch', async () => {
     const harness = postgresHarness(role);
     const parent = await storedTask(harness);
     const { id: taskId } = await storedTask(harness, { parentId: parent.id });
     await harness.attachments.put(aPut({ taskId }), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
     expect(await deleteTree(harness, parent.id)).toHaveLength(2);
+    expect(await harness.dueTasks.takeTurn(1)).toBe(true);
     const outbox = new PostgresOutbox(role);
     const events = await outbox.unpublished(100);
     expect(events?.length).toBeGreaterThan(4);

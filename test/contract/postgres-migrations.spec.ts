@@ -13,6 +13,7 @@ import { sqlMigrations } from '../../src/outbound/postgres/sql-migrations';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
+import { storedByEarlier } from './earlier-create-task';
 
 /** Held by the replica that migrates. */
 const MIGRATION_LOCK = '7234017283807667300';
@@ -30,6 +31,7 @@ const LATER = [
   'SchemaCompatibility1763683200040',
   'OutboxByDay1763683200050',
   'WriteAttachments1763683200070',
+  'DueTasks1763683200080',
   'TracesOfEvents1763683200100',
 ];
 
@@ -100,7 +102,7 @@ describe('migrations', () => {
       try {
         expect(await runEarlierRelease(database)).toEqual(EARLIER);
         const harness = postgresHarness(connection);
-        const task = await storedTask(harness);
+        const task = await storedByEarlier(connection);
         const { id: taskId } = task;
         // As the earlier release stored it: its function takes fewer arguments.
         await connection.query(
@@ -130,7 +132,7 @@ describe('migrations', () => {
       try {
         await runEarlierRelease(database);
         const harness = postgresHarness(connection);
-        const { id: taskId } = await storedTask(harness);
+        const { id: taskId } = await storedByEarlier(connection);
         // The clock of the server was ahead when the last one was recorded.
         await connection.query(
           `INSERT INTO outbox (op_id, task_id, kind, event, published, at)

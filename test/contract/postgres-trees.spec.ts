@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
+import { PostgresDueTaskStore } from '../../src/outbound/postgres/postgres-due-task-store';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { Client } from 'pg';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -66,6 +68,56 @@ describe('on PostgreSQL', () => {
         (SELECT count(*)::integer FROM unfinished_deletions) AS deletions`);
     expect(left).toEqual({ tasks: 0, deletions: 0 });
   }, 120_000);
+
+  it('tasks that are due are found without reading the others', async () => {
+    const root = await storedTask(harness);
+    const hour = 3_600_000;
+    await harness.connection.query(
+      `INSERT INTO tasks (id, organization, text, status, priority, metadata, parent_id, created_at, created_by,
+         updated_at, completed_at, expires_at, revision)
+       SELECT $1 || '-' || n, organization, text, 'completed', priority, metadata, CASE WHEN n < 10 THEN id END,
+         created_at, created_by, updated_at, $3::timestamptz + n * interval '1 s', $3::timestamptz + n * interval '1 s', 1
+       FROM tasks, generate_series(1, $2::integer) AS n WHERE id = $1`,
+      [root.id, SUB_TASKS, new Date(NOW_MS)],
+      TIMEOUT_MS,
+    );
+    await harness.connection.query('ANALYZE tasks');
+    await harness.connection.transaction(async (query) => {
+      const store = new PostgresDueTaskStore({ query } as PostgresConnection);
+      const first = await store.finished(NOW_MS + hour, undefined, 50);
+      const next = await store.finished(NOW_MS + hour, first.at(-1), 50);
+      const expired = await store.expired(NOW_MS + hour, 50);
+      await query('SELECT is_tree_finished($1, $2, now())', [root.id, ORGANIZATION]);
+      expect([first.length, next.length, expired.length]).toEqual([50, 50, 50]);
+      const read =
+        'SELECT seq_scan::integer, idx_tup_fetch < 1000 AS few FROM pg_stat_xact_user_tables WHERE relname = $1';
+      expect(await query(read, ['tasks'])).toEqual([{ seq_scan: 0, few: true }]);
+    }, TIMEOUT_MS);
+  });
+
+  it('the use of an organisation with many tasks is counted page by page, each task once', async () => {
+    const organization = randomUUID();
+    const { id } = await storedTask(harness, {}, organization);
+    await harness.connection.query(
+      `INSERT INTO tasks (id, organization, text, status, priority, metadata, created_at, created_by, updated_at, revision,
+         attachment_count)
+       SELECT $1 || '-' || n, organization, text, status, priority, metadata, created_at + n / 3 * interval '1 ms',
+         created_by, updated_at, 1, CASE WHEN n <= 3 THEN 15000 ELSE 0 END
+       FROM tasks, generate_series(1, 2500) AS n WHERE id = $1`,
+      [id],
+      TIMEOUT_MS,
+    );
+    await harness.connection.query(
+      `INSERT INTO task_attachments (task_id, key, id, type, content, bytes, created_by, created_at, updated_at, version,
+         op_id, deleted)
+       SELECT $1 || '-' || n, k, 'ta', 'text', '', n, 'ada', now(), now(), 1, gen_random_uuid(), false
+       FROM generate_series(1, 2500) AS n, (VALUES ('a'), ('b')) AS keys(k)`,
+      [id],
+      TIMEOUT_MS,
+    );
+    const usage = await harness.tasks.usage(organization, NOW_MS, TIMEOUT_MS);
+    expect(usage).toEqual({ tasks: 2501, attachments: 5000, bytes: 2500 * 2501 });
+  });
 
   it('no call waits for the locks of a task of another organisation', async () => {
     const { id } = await storedTask(harness, {}, 'other');

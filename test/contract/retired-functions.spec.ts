@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { DomainEvent } from '../../src/core/domain/domain-event';
+import { taskCreated, type DomainEvent } from '../../src/core/domain/domain-event';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import { putParameters, type WriteRow } from '../../src/outbound/postgres/attachment-row';
 import { PostgresOutbox } from '../../src/outbound/postgres/postgres-outbox';
@@ -9,6 +10,7 @@ import { SqlFunction } from '../../src/outbound/postgres/sql-function';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import {
   aPut,
+  aTask,
   databaseHarness,
   describeDeletion,
   found,
@@ -18,8 +20,9 @@ import {
   TIMEOUT_MS,
   type PostgresHarness,
 } from './attachment-store.harness';
+import { createByEarlier } from './earlier-create-task';
 
-const CALLED = ['write_attachment', 'lock_task_tree', 'change_outbox'];
+const CALLED = ['write_attachment', 'lock_task_tree', 'change_outbox', 'create_task'];
 const RETIRED = join(__dirname, '../../migrations/functions/retired');
 
 /** As the previous release calls them. */
@@ -119,6 +122,15 @@ describe('a function that replicas of the previous release call', () => {
     await putByPresent(aPut({ taskId }));
     await outbox.markPublished((await outbox.unpublished(1000)) ?? []);
     expect(await harness.connection.query(UNPUBLISHED, [1000])).toEqual([]);
+  });
+
+  it('`create_task` leaves what its successor leaves, and an id is taken for both', async () => {
+    const task = aTask();
+    expect(await createByEarlier(harness.connection, task)).toBe('inserted');
+    expect(await harness.tasks.get(task.id, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toEqual({ task, attachmentCount: 0 });
+    expect(await harness.tasks.repeated(task, [], TIMEOUT_MS)).toEqual({ createdAtMs: NOW_MS });
+    expect(await harness.tasks.insert(task, [], taskCreated(task, randomUUID()), TIMEOUT_MS)).toBe('id-taken');
+    expect(await createByEarlier(harness.connection, await storedTask(harness, { ttlSeconds: 7 }))).toBe('id-taken');
   });
 
   it('has a test here, each of them', () => {

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import type { AttachmentDraft } from '../../src/core/domain/attachment';
 import { ofStored, taskCompleted, taskCreated, taskUpdated } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
-import { MAX_ATTACHMENTS_PER_TASK } from '../../src/core/domain/limits';
+import { MAX_ATTACHMENTS_PER_TASK, MAX_TTL_SECONDS } from '../../src/core/domain/limits';
 import { cancelTask, completeTask, updateTask, type Task, type TaskUpdates } from '../../src/core/domain/task';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { TaskListQuery } from '../../src/core/ports/task-store';
 import type { DoomedTask } from '../../src/core/ports/tree-deletion';
+import { describeDueTaskStore } from './due-task-store.contract';
 import {
   aDeletion,
   aPut,
@@ -40,6 +42,8 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
       return harness.tasks.update(updated, taskUpdated(updated, [], randomUUID()), undefined, TIMEOUT_MS);
     };
 
+    describeDueTaskStore(() => harness);
+
     describe('insert', () => {
       it.each([
         '{}',
@@ -53,6 +57,7 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           priority: 0,
           metadata: JsonText.fromValid(metadata),
           parentId: parent.id,
+          ttlSeconds: MAX_TTL_SECONDS,
         };
         const task = await storedTask(harness, draft);
         expect(await get(task.id)).toEqual({ task, attachmentCount: 0 });
@@ -161,6 +166,18 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await repeated(task, [second, first])).toBeUndefined();
         const other = aPut({ taskId: task.id, key: 'b', type: 'json', value: JsonText.of('other') });
         expect(await repeated(task, [first, other])).toBeUndefined();
+      });
+
+      it('returns when the task expires, and tells one time to live from another', async () => {
+        const task = await storedTask(harness, { ttlSeconds: 7 });
+        const later = (ttlSeconds?: number) =>
+          aTask({ id: task.id, text: task.text, ttlSeconds }, ORGANIZATION, NOW_MS + 5);
+        expect(await repeated(later(7))).toEqual({ createdAtMs: NOW_MS, expiresAtMs: NOW_MS + 7000 });
+        expect(await repeated(later(8))).toBeUndefined();
+        expect(await repeated(later())).toBeUndefined();
+        const kept = await storedTask(harness);
+        expect(await repeated({ ...later(7), id: kept.id })).toBeUndefined();
+        expect(await repeated({ ...later(), id: kept.id })).toEqual({ createdAtMs: NOW_MS });
       });
 
       it('is undefined if the task is missing, deleted or of another organisation', async () => {
@@ -333,6 +350,38 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await found(harness, task.id, 'result')).toBeUndefined();
         expect(await get(task.id)).toMatchObject({ attachmentCount: 0 });
         expect(await harness.eventsOf(task.id)).toHaveLength(2);
+      });
+    });
+
+    describe('usage', () => {
+      const usage = (organization: string) => harness.tasks.usage(organization, NOW_MS, TIMEOUT_MS);
+      const put = async (taskId: string, organization: string, draft: Partial<AttachmentDraft>) => {
+        const one = aPut({ taskId, ...draft });
+        await expect(harness.attachments.put(one, organization, undefined, NOW_MS, TIMEOUT_MS)).resolves.toMatchObject({
+          state: 'applied',
+        });
+      };
+
+      it('counts what the organisation has stored, and nothing that was deleted or has expired', async () => {
+        const organization = randomUUID();
+        expect(await usage(organization)).toEqual({ tasks: 0, attachments: 0, bytes: 0 });
+        const [first, second] = [
+          await storedTask(harness, {}, organization),
+          await storedTask(harness, {}, organization),
+        ];
+        await put(first.id, organization, { key: 'a', type: 'text', content: 'äöü' });
+        await put(first.id, organization, { key: 'b', type: 'json', value: JsonText.fromValid('[1.0]') });
+        await put(first.id, organization, { key: 'c', type: 'url', url: 'https://example.org' });
+        await put(second.id, organization, { key: 'd', type: 'text', content: 'x'.repeat(100) });
+        await put(second.id, organization, { key: 'e', type: 'text', content: 'x', ttlSeconds: 1 });
+        expect(await usage(organization)).toEqual({ tasks: 2, attachments: 5, bytes: 6 + 5 + 100 + 1 });
+        const later = harness.tasks.usage(organization, NOW_MS + 1000, TIMEOUT_MS);
+        await expect(later).resolves.toEqual({ tasks: 2, attachments: 4, bytes: 6 + 5 + 100 });
+        const deletion = aDeletion(first.id, 'a', 1002);
+        await harness.attachments.delete(deletion, organization, undefined, NOW_MS, TIMEOUT_MS);
+        await remove(second.id, organization);
+        expect(await usage(organization)).toEqual({ tasks: 1, attachments: 2, bytes: 5 });
+        expect(await usage(randomUUID())).toEqual({ tasks: 0, attachments: 0, bytes: 0 });
       });
     });
 

@@ -35,6 +35,7 @@ const ENTRIES = [OWNER, STRANGER].flatMap((organization) => ROLES.map((role) => 
 const METHODS: readonly (readonly [method: string, needs: Role, params: (taskId: string) => object])[] = [
   ['task.get', 'read', (id) => ({ id })],
   ['task.list', 'read', (id) => ({ parentId: id })],
+  ['task.usage', 'read', () => ({})],
   ['task.get_attachment', 'read', (taskId) => ({ taskId, key: 'a' })],
   ['task.list_attachments', 'read', (taskId) => ({ taskId })],
   ['task.get_attachments_batch', 'read', (taskId) => ({ requests: [{ taskId, key: 'a' }] })],

@@ -16,6 +16,7 @@ const STORY = [
   'task.get_attachments_batch',
   'task.get',
   'task.list',
+  'task.usage',
   'task.delete_attachment',
   'task.update',
   'task.complete',

@@ -79,6 +79,7 @@ const CALLS: readonly (readonly [string, object])[] = [
   ['task.get', { id: member.taskId }],
   ['task.update', { id: member.taskId, updates: { text: CANARY, metadata: { a: CANARY } } }],
   ['task.list', { assignedTo: CANARY }],
+  ['task.usage', {}],
   ['task.delete_attachment', member],
   ['task.complete', { id: member.taskId, workerId: CANARY, result: CANARY, error: CANARY }],
   ['task.cancel', { id: member.taskId }],

@@ -85,6 +85,7 @@ describe.each(VERSIONS)('a client of MCP %s', (version) => {
     expect(await call('task.update', { taskId, updates: { priority: 7 } })).toMatchObject({ priority: 7 });
     expect(await call('task.get', { taskId })).toMatchObject({ priority: 7, attachmentCount: 0 });
     expect(await call('task.list', {})).toMatchObject({ totalCount: 1 });
+    expect(await call('task.usage', {})).toMatchObject({ tasks: 1, attachments: 0, limits: {} });
     expect(await call('task.complete', { taskId, result: 1 })).toMatchObject({ status: 'completed' });
     expect(await call('task.cancel', { taskId })).toMatchObject({ status: 'completed' });
     expect(await call('task.delete', { taskId })).toMatchObject({ id: taskId, deleted: true });
@@ -112,7 +113,7 @@ describe('a caller of MCP', () => {
       if (role !== 'admin') expect(await failureOf(client, 'task.delete', { id: 'x' })).toEqual(FORBIDDEN);
       await client.close();
     }
-    expect(count).toEqual({ read: 5, write: METHODS.length - 1, admin: METHODS.length });
+    expect(count).toEqual({ read: 6, write: METHODS.length - 1, admin: METHODS.length });
   });
 
   it('uses up the limits of its calls over JSON-RPC, too', async () => {

@@ -124,6 +124,7 @@ describe('a NATS server with the permissions in deploy', () => {
     await call('task.delete_attachment', { ...ref, key: 'b' });
     await call('task.get', { id: 't-1' });
     await call('task.list', {});
+    await call('task.usage', {});
     await call('task.update', { id: 't-1', updates: { priority: 1 } });
     await call('task.complete', { id: 't-1' });
     await call('task.create', { id: 't-2', text: 'x' });

@@ -38,6 +38,7 @@ const METHODS = [
   'task.list',
   'task.list_attachments',
   'task.update',
+  'task.usage',
 ];
 
 interface Outcome {
@@ -132,6 +133,7 @@ async function transcript(call: Call, taskId: string): Promise<string[]> {
     ['task.get', { id: taskId }],
     ['task.get', { id: 'no such', unknown: 1 }],
     ['task.list', { parentId: taskId }],
+    ['task.usage', {}],
     ['task.complete', { id: taskId, workerId: 'w', result: { done: true } }],
     ['task.cancel', { id: taskId }],
     ['task.delete', { id: taskId }],
@@ -145,7 +147,8 @@ async function transcript(call: Call, taskId: string): Promise<string[]> {
       .replaceAll(taskId, 'TASK')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
       .replace(/ta-\d+-\w+/g, 'ATTACHMENT')
-      .replace(/"(currentV|v)ersion":\d+/g, '"$1ersion":0');
+      .replace(/"(currentV|v)ersion":\d+/g, '"$1ersion":0')
+      .replace(/"(tasks|attachments|bytes)":\d+/g, '"$1":0');
     lines.push(text);
   }
   return lines;

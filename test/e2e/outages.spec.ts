@@ -71,7 +71,7 @@ describe('a service whose Redis comes and goes', () => {
     ];
     expect(shown['redis']?.sort()).toEqual(cached.sort());
     expect(shown['postgres']?.sort()).toEqual(
-      [...cached, 'task.get', 'task.update', 'task.cancel', 'task.list'].sort(),
+      [...cached, 'task.get', 'task.update', 'task.cancel', 'task.list', 'task.usage'].sort(),
     );
   });
 

@@ -9,6 +9,8 @@ import type { AttachmentStore, PutOutcome } from '../../src/core/ports/attachmen
 import { CACHE_TIMEOUT_MS, OPERATION_TIMEOUT_MS } from '../../src/core/ports/time-limits';
 import type { StoreIdentity } from '../../src/core/ports/store-identity';
 import type { StoreServer } from '../../src/core/ports/store-server';
+import { NO_QUOTAS } from '../../src/core/ports/quotas';
+import type { DueTaskStore } from '../../src/core/ports/due-task-store';
 import type { EventBus } from '../../src/core/ports/event-bus';
 import type { ExpiredAttachmentStore } from '../../src/core/ports/expired-attachment-store';
 import { Metrics } from '../../src/core/ports/metrics';
@@ -23,6 +25,7 @@ import { CacheTrust } from '../../src/core/consistency/cache-trust';
 import { EpochWatch, type Standing } from '../../src/core/consistency/epoch-watch';
 import { IndexFiller } from '../../src/core/consistency/index-filler';
 import { JournalBacklog } from '../../src/core/consistency/journal-backlog';
+import { UsageByOrganization } from '../../src/core/consistency/usage-by-organization';
 import type { PlainPut } from '../../src/outbound/postgres/put-group';
 import { PutGroups, type GroupedOutcome, type PutStatements } from '../../src/outbound/postgres/put-groups';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
@@ -173,6 +176,7 @@ export class Replica {
       ),
       filler: new IndexFiller(store, cache, this.clock, FILL_CHUNK_SIZE),
       backlog: new JournalBacklog(),
+      usage: new UsageByOrganization(this.clock),
     };
   }
 
@@ -185,12 +189,14 @@ export class Replica {
       journal: this.attachmentJournal(witness),
       server: this.storeServer(),
       expired: this.expiredStore(witness),
+      dueTasks: this.dueTaskStore(witness),
       outbox: this.outbox(witness),
       bus: this.eventBus(witness),
       clock: this.clock,
       ids: this.around.ids,
       metrics: METRICS,
       settings: this.settings,
+      quotas: NO_QUOTAS,
     };
   }
 
@@ -463,6 +469,19 @@ export class Replica {
         this.write(`expire ${stampOf(one)}`, witness, OPERATION_TIMEOUT_MS, (here) => here.expired.remove(one)),
     };
     return port as typeof port & ExpiredAttachmentStore;
+  }
+
+  private dueTaskStore(witness: CallWitness): DueTaskStore {
+    return {
+      expired: (nowMs, limit) =>
+        this.query('expired tasks', witness, OPERATION_TIMEOUT_MS, (here) => here.dueTasks.expired(nowMs, limit)),
+      finished: (beforeMs, after, limit) =>
+        this.query('finished tasks', witness, OPERATION_TIMEOUT_MS, (here) =>
+          here.dueTasks.finished(beforeMs, after, limit),
+        ),
+      takeTurn: (lengthMs) =>
+        this.write('take turn', witness, OPERATION_TIMEOUT_MS, (here) => here.dueTasks.takeTurn(lengthMs)),
+    };
   }
 
   private eventBus(witness: CallWitness): EventBus {

@@ -1,5 +1,6 @@
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
 import type { MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import { MemoryDueTaskStore } from '../../src/outbound/memory/memory-due-task-store';
 import { MemoryExpiredAttachmentStore } from '../../src/outbound/memory/memory-expired-attachment-store';
 import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
 import { MemoryStoreServer } from '../../src/outbound/memory/memory-store-server';
@@ -22,6 +23,7 @@ export class SimulatedCluster {
   readonly attachments: MemoryAttachmentStore;
   readonly tasks: MemoryTaskStore;
   readonly expired: MemoryExpiredAttachmentStore;
+  readonly dueTasks: MemoryDueTaskStore;
   readonly outbox: MemoryOutbox;
   readonly server: MemoryStoreServer;
   private readonly underWay = new Map<number, () => void>();
@@ -36,6 +38,7 @@ export class SimulatedCluster {
     this.attachments = new MemoryAttachmentStore(database);
     this.tasks = new MemoryTaskStore(database);
     this.expired = new MemoryExpiredAttachmentStore(database);
+    this.dueTasks = new MemoryDueTaskStore(database);
     this.outbox = new MemoryOutbox(database, { nowMs: () => timeline.nowMs });
     this.server = new MemoryStoreServer(database);
   }

@@ -2,6 +2,7 @@ import { newReplicaState, type Ports } from '../../src/app/replica-state';
 import { composeUseCases, type UseCases } from '../../src/app/use-cases';
 import type { AttachmentType } from '../../src/core/domain/attachment';
 import type { DomainEventType } from '../../src/core/domain/domain-event';
+import type { Quota } from '../../src/core/domain/quota';
 import { versionAt } from '../../src/core/domain/version';
 import type { AttachmentCache } from '../../src/core/ports/attachment-cache';
 import type { AttachmentJournal } from '../../src/core/ports/attachment-journal';
@@ -18,6 +19,7 @@ import type { ListAttachmentsCommand } from '../../src/core/use-cases/attachment
 import { MemoryAttachmentCache } from '../../src/outbound/memory/memory-attachment-cache';
 import { MemoryAttachmentStore } from '../../src/outbound/memory/memory-attachment-store';
 import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
+import { MemoryDueTaskStore } from '../../src/outbound/memory/memory-due-task-store';
 import { MemoryEventBus } from '../../src/outbound/memory/memory-event-bus';
 import { MemoryExpiredAttachmentStore } from '../../src/outbound/memory/memory-expired-attachment-store';
 import { MemoryOutbox } from '../../src/outbound/memory/memory-outbox';
@@ -141,6 +143,7 @@ export class Outage {
 }
 
 const HOUR_MS = 3_600_000;
+export const RETENTION_MS = 24 * HOUR_MS;
 const SKEW_MS = 100;
 
 /** Every use case on the memory adapters, as one replica. */
@@ -148,8 +151,10 @@ export class Fixture {
   readonly clock = new ManualClock();
   readonly ids = new CountingIds();
   readonly metrics = new CountingMetrics();
-  readonly settings = new CoreSettings('instance-1', 1000, HOUR_MS);
+  readonly settings = new CoreSettings('instance-1', 1000, HOUR_MS, RETENTION_MS);
   readonly database = new MemoryDatabase(this.clock);
+  /** None at first. */
+  readonly quotas = new Map<string, Quota>();
   readonly postgres = new Outage('postgres');
   readonly redis = new Outage('redis');
   readonly store: AttachmentStore = this.postgres.breakable(new MemoryAttachmentStore(this.database));
@@ -166,12 +171,14 @@ export class Fixture {
     journal: this.journal,
     server: new MemoryStoreServer(this.database),
     expired: this.postgres.breakable(new MemoryExpiredAttachmentStore(this.database)),
+    dueTasks: this.postgres.breakable(new MemoryDueTaskStore(this.database)),
     outbox: this.outbox,
     bus: new MemoryEventBus(),
     clock: this.clock,
     ids: this.ids,
     metrics: this.metrics,
     settings: this.settings,
+    quotas: { of: (organization) => this.quotas.get(organization) ?? {} },
   };
   readonly state = newReplicaState(this.ports);
   readonly useCases: UseCases = composeUseCases(this.ports, { state: this.state });
@@ -184,7 +191,7 @@ export class Fixture {
   }
 
   /** Creates a task, and lets pass what its cached state takes to accept newer changes. */
-  async task(id: string, members: { parentId?: string } = {}, caller = CALLER): Promise<void> {
+  async task(id: string, members: { parentId?: string; ttlSeconds?: number } = {}, caller = CALLER): Promise<void> {
     await this.useCases.createTask.execute({ id, text: `task ${id}`, ...members }, caller);
     this.clock.advance(1000);
   }

@@ -51,6 +51,14 @@ export interface ErrorData {
     /** Null if nothing is there. */
     readonly currentVersion: number | null;
   };
+  readonly QUOTA_EXCEEDED: {
+    readonly code: 'QUOTA_EXCEEDED';
+    /** Which one. */
+    readonly quota: 'attachments' | 'bytes';
+    readonly limit: number;
+    /** What the organisation has, without this call. */
+    readonly use: number;
+  };
   readonly RATE_LIMITED: {
     readonly code: 'RATE_LIMITED';
     readonly limit: number;
@@ -165,6 +173,11 @@ export class VersionConflictError extends RpcError<ErrorData['VERSION_CONFLICT']
   override readonly name = 'VersionConflictError';
 }
 
+/** -32602: The organisation would have more attachments, or more bytes in them, than the operator allows. */
+export class QuotaExceededError extends RpcError<ErrorData['QUOTA_EXCEEDED']> {
+  override readonly name = 'QuotaExceededError';
+}
+
 /** -32000: The caller has used up its calls of this method in this window. */
 export class RateLimitedError extends RpcError<ErrorData['RATE_LIMITED']> {
   override readonly name = 'RateLimitedError';
@@ -257,6 +270,7 @@ export const ERROR_CLASSES = {
   TASK_FINISHED: TaskFinishedError,
   TASK_EXISTS: TaskExistsError,
   VERSION_CONFLICT: VersionConflictError,
+  QUOTA_EXCEEDED: QuotaExceededError,
   RATE_LIMITED: RateLimitedError,
   UNAUTHORIZED: UnauthorizedError,
   FORBIDDEN: ForbiddenError,

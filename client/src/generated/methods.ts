@@ -207,6 +207,8 @@ export interface CreateTaskParams {
   readonly metadata?: Readonly<Record<string, unknown>> | null;
   /** The task of which this is a sub-task. */
   readonly parentId?: string | null;
+  /** After this time the task is deleted, with all that belongs to it. */
+  readonly ttlSeconds?: number | null;
 }
 
 export interface CreatedTask {
@@ -222,6 +224,8 @@ export interface CreatedTask {
   /** Null if the task has no parent. */
   readonly parentId: string | null;
   readonly createdAt: string;
+  /** When the task is deleted, with all that belongs to it. Absent without `ttlSeconds`. */
+  readonly expiresAt?: string;
   /** Of retired parameters. */
   readonly warnings?: readonly string[];
   /** Present if an earlier call has created the task. */
@@ -266,6 +270,8 @@ export interface Task {
   readonly error?: unknown;
   readonly cancelledAt?: string;
   readonly cancelledBy?: string;
+  /** When the task is deleted, with all that belongs to it. Absent without `ttlSeconds`. */
+  readonly expiresAt?: string;
 }
 
 export interface TaskUpdatesParams {
@@ -373,6 +379,24 @@ export interface TaskPage {
   readonly hasMore: boolean;
 }
 
+export type UsageParams = Readonly<Record<string, never>>;
+
+export interface UsageLimits {
+  /** Absent if there is no limit. */
+  readonly attachments?: number;
+  /** Absent if there is no limit. */
+  readonly bytes?: number;
+}
+
+export interface Usage {
+  readonly tasks: number;
+  /** Those that have not expired. */
+  readonly attachments: number;
+  /** Of their values and contents, in UTF-8. */
+  readonly bytes: number;
+  readonly limits: UsageLimits;
+}
+
 export interface DeletedTask {
   /** The id of a task. */
   readonly id: string;
@@ -435,6 +459,12 @@ export interface Methods {
    */
   'task.list': { readonly params: ListTasksParams; readonly result: TaskPage };
   /**
+   * Returns how much the organisation of the caller has stored, and how much it may. Counted at the time of the call.
+   * Of an organisation with so much data that this takes more than half a second, the last count is returned for twenty
+   * times as long as it took.
+   */
+  'task.usage': { readonly params: UsageParams; readonly result: Usage };
+  /**
    * Deletes a task with its sub-tasks and all their attachments. A task in progress is cancelled first. A large tree is
    * deleted in steps; if the time of the call is not enough, the call fails with `TIMEOUT`, and the deletion is
    * continued in the background.
@@ -455,5 +485,6 @@ export const METHODS = {
   'task.complete': { readOnly: false, idempotent: true },
   'task.cancel': { readOnly: false, idempotent: true },
   'task.list': { readOnly: true, idempotent: true },
+  'task.usage': { readOnly: true, idempotent: true },
   'task.delete': { readOnly: false, idempotent: true },
 } as const;

@@ -30,6 +30,7 @@ export function restoredTask(text: string, organization: string | undefined): Ta
     completedBy: record.optionalName('completedBy'),
     cancelledAtMs: record.optionalTime('cancelledAt'),
     cancelledBy: record.optionalName('cancelledBy'),
+    expiresAtMs: record.optionalTime('expiresAt'),
     error: record.has('error') ? record.json('error') : undefined,
     revision: 1,
   };

@@ -7,7 +7,15 @@ import type { CoreSettings } from '../ports/core-settings';
 import type { IdSource } from '../ports/id-source';
 
 /** Makes the put for one attempt to write. */
-export type PutDraft = (stamp: WriteStamp, nowMs: number) => AttachmentPut;
+export interface PutDraft {
+  (stamp: WriteStamp, nowMs: number): AttachmentPut;
+}
+
+/** Of a body that was measured. */
+export interface MeasuredDraft extends PutDraft {
+  /** Of the value or the content; 0 without either. */
+  readonly bytes: number;
+}
 
 /** Makes attachments, each with the event that announces it. */
 export class AttachmentFactory {
@@ -17,9 +25,9 @@ export class AttachmentFactory {
   ) {}
 
   /** Checks and measures the draft once, however many attempts follow. Throws `DomainError`. */
-  draft(draft: AttachmentDraft, caller: Caller): PutDraft {
+  draft(draft: AttachmentDraft, caller: Caller): MeasuredDraft {
     const checked = checkDraft(draft, this.settings.maxAttachmentBytes);
-    return (stamp, nowMs) => {
+    const put: PutDraft = (stamp, nowMs) => {
       const attachment = createAttachment(checked, {
         nowMs,
         stamp,
@@ -28,5 +36,6 @@ export class AttachmentFactory {
       });
       return { attachment, event: causedBy(attachmentCreated(attachment, this.settings.instanceId), caller) };
     };
+    return Object.assign(put, { bytes: checked.bytes ?? 0 });
   }
 }

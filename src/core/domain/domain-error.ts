@@ -1,3 +1,5 @@
+import type { QuotaKind } from './quota';
+
 export interface FieldError {
   /** Path of the parameter: `key`, `updates.priority`, `requests[3].taskId`. */
   readonly field: string;
@@ -17,6 +19,13 @@ export type Refusal =
       readonly status: 'completed' | 'failed' | 'cancelled';
       readonly finishedBy?: string;
       readonly finishedAtMs?: number;
+    }
+  | {
+      /** What would store more than the organisation may; `use` is what it has stored. */
+      readonly kind: 'quota-exceeded';
+      readonly quota: QuotaKind;
+      readonly limit: number;
+      readonly use: number;
     }
   | {
       /** An `ifVersion` or `ifAbsent` condition does not hold; null if nothing is there. */

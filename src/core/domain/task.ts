@@ -2,7 +2,7 @@ import { DomainError, invalid, refuseIfAny, type FieldError } from './domain-err
 import { lengthProblem, newTaskId, storableTextProblem } from './identifiers';
 import { integerProblem } from './integer-problem';
 import { JsonText } from './json-text';
-import { DEFAULT_PRIORITY, MAX_PRIORITY, MAX_TASK_JSON_BYTES, MAX_TASK_TEXT_LENGTH } from './limits';
+import { DEFAULT_PRIORITY, MAX_PRIORITY, MAX_TASK_JSON_BYTES, MAX_TASK_TEXT_LENGTH, MAX_TTL_SECONDS } from './limits';
 
 export const TASK_STATUSES = ['pending', 'in_progress', 'completed', 'failed', 'cancelled'] as const;
 export type TaskStatus = (typeof TASK_STATUSES)[number];
@@ -29,6 +29,8 @@ export interface Task {
   readonly cancelledBy?: string;
   /** Why a failed task failed. */
   readonly error?: JsonText;
+  /** When it is to be deleted, with all that belongs to it. Never changes. */
+  readonly expiresAtMs?: number;
   /** Rises by one with every change: a change is stored only over the revision that it was made from. */
   readonly revision: number;
 }
@@ -39,6 +41,7 @@ export interface TaskDraft {
   readonly priority?: number;
   readonly metadata?: JsonText;
   readonly parentId?: string | null;
+  readonly ttlSeconds?: number;
 }
 
 export type TaskUpdates = Partial<Pick<Task, 'text' | 'status' | 'priority' | 'metadata'>>;
@@ -70,6 +73,7 @@ export function createTask(draft: TaskDraft, organization: string, idSuffix: str
     createdAtMs: nowMs,
     createdBy: by,
     updatedAtMs: nowMs,
+    expiresAtMs: draft.ttlSeconds === undefined ? undefined : nowMs + draft.ttlSeconds * 1000,
     revision: 1,
   };
 }
@@ -122,12 +126,13 @@ export function taskNotFound(taskId: string): DomainError {
 }
 
 /** Everything wrong with the members of a task that a caller may set. */
-export function taskProblems({ text, priority, metadata }: Partial<TaskDraft>): FieldError[] {
+export function taskProblems({ text, priority, metadata, ttlSeconds }: Partial<TaskDraft>): FieldError[] {
   const problems: FieldError[] = [];
   const check = (field: string, problem: string | undefined) => problem && problems.push({ field, message: problem });
   if (text !== undefined) check('text', textProblem(text));
   if (priority !== undefined) check('priority', integerProblem(priority, 0, MAX_PRIORITY));
   if (metadata) check('metadata', metadata.isObject ? metadata.problem() : 'must be an object');
+  if (ttlSeconds !== undefined) check('ttlSeconds', integerProblem(ttlSeconds, 1, MAX_TTL_SECONDS));
   return problems;
 }
 

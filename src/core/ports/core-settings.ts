@@ -7,5 +7,7 @@ export class CoreSettings {
     readonly maxAttachmentBytes: number,
     /** How long the cache keeps what it is not told of again. */
     readonly cacheTtlMs: number,
+    /** How long a finished task is kept; 0 for ever. */
+    readonly finishedRetentionMs = 0,
   ) {}
 }

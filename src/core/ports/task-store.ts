@@ -1,5 +1,6 @@
 import type { DomainEvent } from '../domain/domain-event';
 import type { JsonText } from '../domain/json-text';
+import type { Usage } from '../domain/quota';
 import type { Task, TaskStatus } from '../domain/task';
 import type { PutOutcome } from './attachment-store';
 import type { AttachmentPut } from './attachment-write';
@@ -44,13 +45,14 @@ export abstract class TaskStore {
 
   /**
    * When the live task of the same id and organisation was created, if it was inserted with the same text, priority,
-   * metadata, parent, and keys and values of its first attachments, whatever has changed since; undefined otherwise.
+   * metadata, parent, time to live, and keys and values of its first attachments, whatever has changed since; undefined
+   * otherwise.
    */
   abstract repeated(
     task: Task,
     attachments: readonly AttachmentPut[],
     timeoutMs: number,
-  ): Promise<{ readonly createdAtMs: number } | undefined>;
+  ): Promise<{ readonly createdAtMs: number; readonly expiresAtMs?: number } | undefined>;
 
   abstract get(
     taskId: string,
@@ -101,11 +103,18 @@ export abstract class TaskStore {
   ): Promise<{ tasks: readonly CountedTask[]; totalCount: number }>;
 
   /**
+   * What an organisation has stored. Takes as many round trips as it needs: what changes meanwhile may be counted or not.
+   * The cost grows with the attachments of the organisation.
+   */
+  abstract usage(organization: string, nowMs: number, timeoutMs: number): Promise<Usage>;
+
+  /**
    * Deletes a task for ever, with all its sub-tasks to any depth and all their attachments, in steps: each deletes
    * about `limit` tasks and attachments in one transaction, parents before their children. The first step deletes the
    * task itself, and decides that all others follow: see `unfinishedDeletions`. No write to a task can come after its
    * deletion. `describe` is given the tasks of the step, in their order, and returns what is kept and announced of each.
-   * Undefined if the task is missing, unless its deletion has steps to go.
+   * Undefined if the task is missing, unless its deletion has steps to go, or if it, or what is below it, was not finished
+   * by the time that `tree` names.
    */
   abstract deleteTree(
     tree: TreeDeletion,

@@ -8,6 +8,11 @@ export interface TreeDeletion {
   readonly taskId: string;
   /** On whose behalf. A task of another organisation is missing. */
   readonly caller: Caller;
+  /**
+   * If it is given, the task is deleted only if it has been finished before this time, and so has everything below it. A
+   * sub-task that is added meanwhile is seen.
+   */
+  readonly finishedBeforeMs?: number;
 }
 
 /** What the deletion of a task depends on. */

@@ -1,6 +1,7 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import type { DrainJournal } from '../../core/use-cases/upkeep/drain-journal';
 import type { ContinueDeletions } from '../../core/use-cases/upkeep/continue-deletions';
+import type { DeleteDueTasks } from '../../core/use-cases/upkeep/delete-due-tasks';
 import type { ProjectChanges } from '../../core/use-cases/upkeep/project-changes';
 import type { PublishEvents, PublishOutcome } from '../../core/use-cases/events/publish-events';
 import type { PurgeHistory } from '../../core/use-cases/upkeep/purge-history';
@@ -24,6 +25,8 @@ const PUBLISH_RETRY_MS = 1500;
 const QUIET_MS = 10_000;
 const SWEEP_MS = 5000;
 const CONTINUE_DELETIONS_MS = 1000;
+/** Longer than a turn of the use case, also if it is shortened by a tenth. */
+const DELETE_DUE_TASKS_MS = 1000;
 const REPORT_MS = 5000;
 const PURGE_MS = 60 * 60 * 1000;
 const PURGE_RETRY_MS = 60 * 1000;
@@ -44,6 +47,7 @@ export class BackgroundJobs implements OnModuleDestroy {
     publish: PublishEvents,
     sweep: SweepExpired,
     deletions: ContinueDeletions,
+    dueTasks: DeleteDueTasks,
     report: ReportBacklog,
     purge: PurgeHistory,
     /** Of the pauses of all jobs; chance by default. */
@@ -65,6 +69,7 @@ export class BackgroundJobs implements OnModuleDestroy {
       }),
       every(SWEEP_MS, 'sweep expired attachments', sweep),
       every(CONTINUE_DELETIONS_MS, 'continue the deletion of trees', deletions),
+      every(DELETE_DUE_TASKS_MS, 'delete due tasks', dueTasks),
       this.report,
       every(PURGE_MS, 'purge history', purge, PURGE_RETRY_MS),
     ];

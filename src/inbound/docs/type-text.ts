@@ -13,6 +13,8 @@ export function typeOf(schema: JsonSchema, indent = ''): string {
 export function declarationOf(schema: ObjectSchema): string {
   const { title, oneOf, anyOf, properties, required } = schema;
   const alternatives = oneOf ?? anyOf;
+  // An interface without members would take anything.
+  if (Object.keys(properties).length === 0) return `export type ${title} = Readonly<Record<string, never>>;\n`;
   if (!alternatives) return `export interface ${title} ${objectOf(properties, required, '')}\n`;
   const varying = new Set(
     alternatives.flatMap((one) => [...Object.keys(one.properties ?? {}), ...(one.required ?? [])]),

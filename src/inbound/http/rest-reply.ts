@@ -59,6 +59,7 @@ const REPLIES: Record<Exclude<ErrorWord, 'INVALID_PARAMS' | 'FORBIDDEN'>, RestRe
   TASK_EXISTS: CONFLICT,
   TASK_FINISHED: CONFLICT,
   VERSION_CONFLICT: CONFLICT,
+  QUOTA_EXCEEDED: { status: 403, detail: 'Quota exceeded' },
   METHOD_NOT_ALLOWED: NOT_ALLOWED,
   INVALID_REQUEST: { status: 400, detail: 'Invalid request' },
   BATCH_TOO_LONG: { status: 413, detail: 'Batch too long' },

@@ -15,6 +15,7 @@ export type ErrorWord =
   | 'METHOD_NOT_ALLOWED'
   | 'ORIGIN_NOT_ALLOWED'
   | 'OVERLOADED'
+  | 'QUOTA_EXCEEDED'
   | 'RATE_LIMITED'
   | 'REPLY_TOO_LARGE'
   | 'SHUTTING_DOWN'

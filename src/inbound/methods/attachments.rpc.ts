@@ -50,7 +50,7 @@ export class AttachmentsRpc {
     destructive: true,
     idempotent: true,
     result: WRITTEN_ATTACHMENT,
-    errors: ['TASK_NOT_FOUND', 'VERSION_CONFLICT'],
+    errors: ['TASK_NOT_FOUND', 'VERSION_CONFLICT', 'QUOTA_EXCEEDED'],
     failure: 'Failed to create attachment',
     examples: examples.CREATE_ATTACHMENT,
   })

@@ -10,6 +10,7 @@ import {
   UNAUTHORIZED,
   type ErrorWord,
 } from '../json-rpc/json-rpc-error';
+import { QUOTA_KINDS } from '../../core/domain/quota';
 import { ROLES } from '../auth/credential';
 import { COUNT, KEY, TASK_ID, TASK_STATUS, TIME, VERSION } from './wire-schemas';
 import { integerFrom, objectOf, oneOfWords, orNull, type JsonSchema, type ObjectSchema } from './json-schema';
@@ -98,6 +99,17 @@ const ROWS: Readonly<Record<ErrorWord, Row>> = {
       taskId: TASK_ID,
       key: KEY,
       currentVersion: { ...orNull(VERSION), description: 'Null if nothing is there.' },
+    },
+  },
+  QUOTA_EXCEEDED: {
+    code: INVALID_PARAMS,
+    message: 'Quota exceeded',
+    when: 'The organisation would have more attachments, or more bytes in them, than the operator allows.',
+    retryable: false,
+    facts: {
+      quota: { ...oneOfWords(QUOTA_KINDS), description: 'Which one.' },
+      limit: COUNT,
+      use: { ...COUNT, description: 'What the organisation has, without this call.' },
     },
   },
   RATE_LIMITED: {

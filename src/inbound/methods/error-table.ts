@@ -37,6 +37,8 @@ const REFUSALS: {
     }),
   'task-finished': (refusal) =>
     new JsonRpcError(INVALID_PARAMS, `Task ${refusal.taskId} is already ${refusal.status}`, finishedFacts(refusal)),
+  'quota-exceeded': ({ quota, limit, use }) =>
+    new JsonRpcError(INVALID_PARAMS, 'Quota exceeded', { code: 'QUOTA_EXCEEDED', quota, limit, use }),
   'version-conflict': ({ taskId, key, currentVersion }) =>
     new JsonRpcError(CONFLICT, 'Conflict', { code: 'VERSION_CONFLICT', taskId, key, currentVersion }),
 };

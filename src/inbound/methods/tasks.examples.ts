@@ -75,6 +75,14 @@ export const LIST_TASKS: Examples = [
   },
 ];
 
+export const GET_USAGE: Examples = [
+  {
+    name: 'without limits',
+    params: {},
+    result: { tasks: 2, attachments: 2, bytes: 63, limits: {} },
+  },
+];
+
 export const DELETE_TASK: Examples = [
   {
     name: 'by id',

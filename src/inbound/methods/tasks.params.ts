@@ -15,7 +15,7 @@ import type { ListTasksCommand } from '../../core/use-cases/tasks/list-tasks';
 import type { UpdateTaskCommand } from '../../core/use-cases/tasks/update-task';
 import { isActor, isIntegerFrom, isNumber, isObject, isOneOf, isOneOrSomeOf, isString, isTaskId } from './member-rules';
 import { Json, MayBeOmitted, Nested, Rule, type CrossChecked, type CrossSchema } from './params-rules';
-import { JSON_VALUE, METADATA, PRIORITY, TASK_TEXT } from './wire-schemas';
+import { JSON_VALUE, METADATA, PRIORITY, TASK_TEXT, TTL_SECONDS } from './wire-schemas';
 
 const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
 
@@ -82,6 +82,10 @@ export class CreateTaskParams implements CrossChecked {
   @MayBeOmitted({ orNull: true })
   @Rule(isTaskId, { description: 'The task of which this is a sub-task.' })
   parentId?: string | null;
+
+  @MayBeOmitted()
+  @Rule(isNumber, { ...TTL_SECONDS, description: 'After this time the task is deleted, with all that belongs to it.' })
+  ttlSeconds?: number;
 
   problems(): FieldError[] {
     return [...idProblems(this), ...taskProblems(this)];
@@ -173,6 +177,9 @@ export class CompleteTaskParams extends TaskIdParams implements CrossChecked {
     return { taskId: this.toTaskId(), workerId, result, error: error?.text === 'null' ? undefined : error };
   }
 }
+
+/** The caller says it all. */
+export class UsageParams {}
 
 export class ListTasksParams implements CrossChecked {
   @MayBeOmitted()

@@ -4,13 +4,21 @@ import { CompleteTask } from '../../core/use-cases/tasks/complete-task';
 import { CreateTask } from '../../core/use-cases/tasks/create-task';
 import { DeleteTask } from '../../core/use-cases/tasks/delete-task';
 import { GetTask } from '../../core/use-cases/tasks/get-task';
+import { GetUsage } from '../../core/use-cases/tasks/get-usage';
 import { ListTasks } from '../../core/use-cases/tasks/list-tasks';
 import { UpdateTask } from '../../core/use-cases/tasks/update-task';
 import { CallContext } from '../json-rpc/call-context';
 import { RpcController } from './rpc-controller';
 import { RpcMethod } from './rpc-method';
 import * as examples from './tasks.examples';
-import { CompleteTaskParams, CreateTaskParams, ListTasksParams, TaskIdParams, UpdateTaskParams } from './tasks.params';
+import {
+  CompleteTaskParams,
+  CreateTaskParams,
+  ListTasksParams,
+  TaskIdParams,
+  UpdateTaskParams,
+  UsageParams,
+} from './tasks.params';
 import {
   CANCELLED_TASK,
   COMPLETED_TASK,
@@ -19,6 +27,7 @@ import {
   TASK,
   TASK_PAGE,
   UPDATED_TASK,
+  USAGE,
   cancelledTaskView,
   completedTaskView,
   createdTaskView,
@@ -38,6 +47,7 @@ export class TasksRpc {
     private readonly cancelTask: CancelTask,
     private readonly listTasks: ListTasks,
     private readonly deleteTask: DeleteTask,
+    private readonly getUsage: GetUsage,
   ) {}
 
   @RpcMethod('task.create', {
@@ -48,7 +58,7 @@ export class TasksRpc {
       'retired: its members become json attachments.',
     role: 'write',
     result: CREATED_TASK,
-    errors: ['TASK_NOT_FOUND', 'TASK_EXISTS'],
+    errors: ['TASK_NOT_FOUND', 'TASK_EXISTS', 'QUOTA_EXCEEDED'],
     failure: 'Failed to create task',
     examples: examples.CREATE_TASK,
   })
@@ -95,7 +105,7 @@ export class TasksRpc {
     destructive: true,
     idempotent: true,
     result: COMPLETED_TASK,
-    errors: ['TASK_NOT_FOUND', 'TASK_FINISHED'],
+    errors: ['TASK_NOT_FOUND', 'TASK_FINISHED', 'QUOTA_EXCEEDED'],
     failure: 'Failed to complete task',
     examples: examples.COMPLETE_TASK,
   })
@@ -129,6 +139,22 @@ export class TasksRpc {
   })
   async list(@Payload() params: ListTasksParams, @Ctx() { caller, room }: CallContext): Promise<object> {
     return taskPageView(await this.listTasks.execute(params.toCommand(), caller, room));
+  }
+
+  @RpcMethod('task.usage', {
+    summary: 'Returns how much the organisation of the caller has stored, and how much it may.',
+    description:
+      'Counted at the time of the call. Of an organisation with so much data that this takes more than half a second, the ' +
+      'last count is returned for twenty times as long as it took.',
+    role: 'read',
+    callsPerMinute: 100,
+    result: USAGE,
+    errors: [],
+    failure: 'Failed to retrieve usage',
+    examples: examples.GET_USAGE,
+  })
+  async usage(@Payload() _params: UsageParams, @Ctx() { caller }: CallContext): Promise<object> {
+    return await this.getUsage.execute(caller);
   }
 
   @RpcMethod('task.delete', {

@@ -17,7 +17,13 @@ const OF_A_NEW_TASK = {
   createdAt: TIME,
 };
 
+const EXPIRES_AT: JsonSchema = {
+  ...TIME,
+  description: 'When the task is deleted, with all that belongs to it. Absent without `ttlSeconds`.',
+};
+
 export const CREATED_TASK: ObjectSchema = objectOf('CreatedTask', OF_A_NEW_TASK, {
+  expiresAt: EXPIRES_AT,
   warnings: { type: 'array', items: { type: 'string' }, minItems: 1, description: 'Of retired parameters.' },
   replayed: { const: true, description: 'Present if an earlier call has created the task.' },
 });
@@ -39,6 +45,7 @@ export const TASK: ObjectSchema = objectOf(
     error: { description: 'Any JSON value: why a failed task failed.' },
     cancelledAt: TIME,
     cancelledBy: ACTOR_NAME,
+    expiresAt: EXPIRES_AT,
   },
 );
 
@@ -70,6 +77,15 @@ export const TASK_PAGE: ObjectSchema = objectOf('TaskPage', {
   hasMore: { type: 'boolean' },
 });
 
+const LIMIT = { ...COUNT, description: 'Absent if there is no limit.' };
+
+export const USAGE: ObjectSchema = objectOf('Usage', {
+  tasks: COUNT,
+  attachments: { ...COUNT, description: 'Those that have not expired.' },
+  bytes: { ...COUNT, description: 'Of their values and contents, in UTF-8.' },
+  limits: objectOf('UsageLimits', {}, { attachments: LIMIT, bytes: LIMIT }),
+});
+
 export const DELETED_TASK: ObjectSchema = objectOf('DeletedTask', {
   id: TASK_ID,
   deleted: { const: true },
@@ -77,7 +93,7 @@ export const DELETED_TASK: ObjectSchema = objectOf('DeletedTask', {
 });
 
 export function createdTaskView({ task, warnings, replayed }: CreatedTask): object {
-  const { id, text, status, priority, metadata, parentId, createdAtMs } = task;
+  const { id, text, status, priority, metadata, parentId, createdAtMs, expiresAtMs } = task;
   const createdAt = isoTime(createdAtMs);
   return {
     id,
@@ -87,6 +103,7 @@ export function createdTaskView({ task, warnings, replayed }: CreatedTask): obje
     metadata,
     parentId,
     createdAt,
+    expiresAt: timeOrNone(expiresAtMs),
     warnings: warnings.length ? warnings : undefined,
     replayed,
   };
@@ -115,13 +132,14 @@ export function taskPageView({ tasks, totalCount, hasMore }: TaskPage): object {
 }
 
 export function taskView({ task, attachmentCount }: CountedTask): object {
-  const { createdAtMs, updatedAtMs, completedAtMs, cancelledAtMs, revision: _revision, ...members } = task;
+  const { createdAtMs, updatedAtMs, completedAtMs, cancelledAtMs, expiresAtMs, revision: _revision, ...members } = task;
   return {
     ...members,
     createdAt: isoTime(createdAtMs),
     updatedAt: isoTime(updatedAtMs),
     completedAt: timeOrNone(completedAtMs),
     cancelledAt: timeOrNone(cancelledAtMs),
+    expiresAt: timeOrNone(expiresAtMs),
     attachmentCount,
   };
 }

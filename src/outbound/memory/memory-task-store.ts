@@ -1,10 +1,12 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
 import type { JsonText } from '../../core/domain/json-text';
+import type { Usage } from '../../core/domain/quota';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
 import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import type { DeletionStep, TreeDeletion } from '../../core/ports/tree-deletion';
 import type { MemoryDatabase } from './memory-database';
+import { finishedAtMsOf } from './memory-due-task-store';
 
 export class MemoryTaskStore implements TaskStore {
   constructor(private readonly database: MemoryDatabase) {}
@@ -23,10 +25,12 @@ export class MemoryTaskStore implements TaskStore {
     return Promise.resolve(this.database.transaction(write));
   }
 
-  repeated(task: Task, attachments: readonly AttachmentPut[]): Promise<{ createdAtMs: number } | undefined> {
+  repeated(task: Task, attachments: readonly AttachmentPut[]): ReturnType<TaskStore['repeated']> {
     const stored = this.database.task(task.id, task.organization);
     const isSame = this.database.creations.get(task.id) === creationOf(task, attachments);
-    return Promise.resolve(stored && isSame ? { createdAtMs: stored.createdAtMs } : undefined);
+    return Promise.resolve(
+      stored && isSame ? { createdAtMs: stored.createdAtMs, expiresAtMs: stored.expiresAtMs } : undefined,
+    );
   }
 
   get(taskId: string, organization: string, nowMs: number): Promise<CountedTask | undefined> {
@@ -76,6 +80,13 @@ export class MemoryTaskStore implements TaskStore {
     return Promise.resolve({ tasks, totalCount: matching.length });
   }
 
+  usage(organization: string, nowMs: number): Promise<Usage> {
+    const tasks = this.database.liveTasks().filter((task) => task.organization === organization);
+    const attachments = tasks.flatMap(({ id }) => this.database.liveAttachments(id, nowMs));
+    const bytes = attachments.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
+    return Promise.resolve({ tasks: tasks.length, attachments: attachments.length, bytes });
+  }
+
   /** Asynchronous, so that an exception from `describe` becomes a rejection. */
   async deleteTree(...step: Parameters<TaskStore['deleteTree']>): Promise<DeletionStep | undefined> {
     return Promise.resolve(this.database.transaction(() => this.deleteNextOfTree(...step)));
@@ -93,6 +104,7 @@ export class MemoryTaskStore implements TaskStore {
     const isMissing = !root || (root.parentId !== null && this.database.isDeleted(root.parentId));
     if (isMissing && unfinished.length === 0) return undefined;
     const tasks = this.nextOfTree(isMissing ? unfinished.map(({ taskId }) => taskId) : root, limit);
+    if (tree.finishedBeforeMs !== undefined && !this.isTreeFinished(root, tree.finishedBeforeMs)) return undefined;
     const begunAtMs = treeDeletions.begunAtMs(tree) ?? this.database.nowMs;
     treeDeletions.add(
       tasks.map(({ id }) => ({ taskId: id, ancestors: this.database.ancestorsOf(id), tree, begunAtMs })),
@@ -132,14 +144,22 @@ export class MemoryTaskStore implements TaskStore {
     return tasks;
   }
 
+  /** Of a task that is missing, nothing goes on. */
+  private isTreeFinished(root: Task | undefined, beforeMs: number): boolean {
+    const tree = root ? this.nextOfTree(root, Infinity) : [];
+    return tree.every((task) => finishedAtMsOf(task) < beforeMs);
+  }
+
   private counted(task: Task, nowMs: number): CountedTask {
     return { task, attachmentCount: this.database.liveAttachments(task.id, nowMs).length };
   }
 }
 
-function creationOf({ text, priority, metadata, parentId }: Task, attachments: readonly AttachmentPut[]): string {
+function creationOf(task: Task, attachments: readonly AttachmentPut[]): string {
+  const { text, priority, metadata, parentId, createdAtMs, expiresAtMs } = task;
+  const ttlMs = expiresAtMs && expiresAtMs - createdAtMs;
   const values = attachments.map(({ attachment }) => [attachment.key, attachment.value?.text]);
-  return JSON.stringify([text, priority, metadata.text, parentId, values]);
+  return JSON.stringify([text, priority, metadata.text, parentId, ttlMs, values]);
 }
 
 function matches(task: Task, { organization, statuses, assignedTo, priority, parentId }: TaskListQuery): boolean {

@@ -10,14 +10,22 @@ export interface DeletedParent {
   readonly begunAtMs: number;
 }
 
-/** The deletions of trees that have steps to go. */
+/** The deletions of trees that have steps to go, and the turn of those that no caller has asked for. */
 export class MemoryTreeDeletions {
   private parents: readonly DeletedParent[] = [];
+  private turnEndsAtMs = Number.NEGATIVE_INFINITY;
 
   copy(): MemoryTreeDeletions {
     const copy = new MemoryTreeDeletions();
     copy.parents = this.parents;
+    copy.turnEndsAtMs = this.turnEndsAtMs;
     return copy;
+  }
+
+  takeTurn(nowMs: number, lengthMs: number): boolean {
+    if (nowMs < this.turnEndsAtMs) return false;
+    this.turnEndsAtMs = nowMs + lengthMs;
+    return true;
   }
 
   /** The oldest first. */

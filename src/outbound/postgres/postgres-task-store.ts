@@ -1,11 +1,13 @@
 import type { DomainEvent } from '../../core/domain/domain-event';
 import type { JsonText } from '../../core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
+import type { Usage } from '../../core/domain/quota';
 import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
 import { readWithin } from '../../core/ports/room';
 import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import type { DeletionStep, DoomedTask, TaskDeletion, TreeDeletion } from '../../core/ports/tree-deletion';
+import { countUsage } from './count-usage';
 import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
 import {
@@ -27,9 +29,10 @@ const GET = `
   SELECT ${TASK_COLUMNS}, ${liveCount('$3')} AS live_count
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
 const REPEATED = `
-  SELECT t.created_at FROM tasks t
+  SELECT t.created_at, t.expires_at FROM tasks t
   WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL
-    AND t.creation_fingerprint = ${CREATION_FINGERPRINT.callFrom(3)}`;
+    AND t.expires_at IS NOT DISTINCT FROM t.created_at + $3 * interval '1 millisecond'
+    AND t.creation_fingerprint = ${CREATION_FINGERPRINT.callFrom(4)}`;
 const HAS_RESULT = `
   SELECT t.result_fingerprint IS NOT DISTINCT FROM sha256(convert_to($3, 'UTF8')) AS same
   FROM tasks t WHERE t.id = $1 AND t.organization = $2 AND t.deleted_version IS NULL`;
@@ -38,6 +41,7 @@ const IN_ID_ORDER = `
   SELECT ${TASK_COLUMNS} FROM tasks t WHERE t.id > $1 AND t.deleted_version IS NULL ORDER BY t.id LIMIT $2`;
 /** Without their metadata: that of all tasks of a step may be larger than the memory. */
 const LOCK_STEP = 'SELECT t.id, t.status FROM lock_tree_step($1, $2, $3) WITH ORDINALITY AS t ORDER BY t.ordinality';
+const IS_FINISHED = 'SELECT is_tree_finished($1, $2, $3) AS finished';
 const DELETE_STEP = 'SELECT delete_tree_step($1, $2, $3, $4, $5) AS more';
 const UNFINISHED = `
   SELECT root_id, organization, deleted_by, credential_id FROM unfinished_deletions
@@ -57,6 +61,7 @@ export class PostgresTaskStore implements TaskStore {
   async insert(task: Task, attachments: readonly AttachmentPut[], event: DomainEvent, timeoutMs: number) {
     const values = CREATE_TASK.values({
       ...taskParameters(task),
+      expires_at: timestamp(task.expiresAtMs),
       event: JSON.stringify(event),
       puts: JSON.stringify(attachments.map(putJson)),
     });
@@ -67,9 +72,12 @@ export class PostgresTaskStore implements TaskStore {
 
   async repeated(task: Task, attachments: readonly AttachmentPut[], timeoutMs: number) {
     const puts = JSON.stringify(attachments.map(putJson));
-    const values = [task.id, task.organization, ...CREATION_FINGERPRINT.values({ ...taskParameters(task), puts })];
-    const [row] = await this.connection.query<{ created_at: Date }>(REPEATED, values, timeoutMs, task.organization);
-    return row && { createdAtMs: row.created_at.getTime() };
+    const ttlMs = task.expiresAtMs === undefined ? null : task.expiresAtMs - task.createdAtMs;
+    const parts = CREATION_FINGERPRINT.values({ ...taskParameters(task), puts });
+    const values = [task.id, task.organization, ttlMs, ...parts];
+    type Row = Pick<TaskRow, 'created_at' | 'expires_at'>;
+    const [row] = await this.connection.query<Row>(REPEATED, values, timeoutMs, task.organization);
+    return row && { createdAtMs: row.created_at.getTime(), expiresAtMs: row.expires_at?.getTime() };
   }
 
   async get(taskId: string, organization: string, nowMs: number, timeoutMs: number): Promise<CountedTask | undefined> {
@@ -137,8 +145,12 @@ export class PostgresTaskStore implements TaskStore {
     return { tasks: found.map(countedTaskOfRow), totalCount: rows[0]?.total ?? 0 };
   }
 
+  usage(organization: string, nowMs: number, timeoutMs: number): Promise<Usage> {
+    return countUsage(this.connection, organization, nowMs, timeoutMs);
+  }
+
   deleteTree(
-    { taskId, caller: { organization, name, credentialId } }: TreeDeletion,
+    { taskId, caller: { organization, name, credentialId }, finishedBeforeMs }: TreeDeletion,
     describe: (tasks: readonly DoomedTask[]) => readonly TaskDeletion[],
     limit: number,
     timeoutMs: number,
@@ -146,6 +158,11 @@ export class PostgresTaskStore implements TaskStore {
     return this.connection.transaction(
       async (query) => {
         const tasks = await query<DoomedTask>(LOCK_STEP, [taskId, organization, limit]);
+        if (finishedBeforeMs !== undefined) {
+          const values = [taskId, organization, timestamp(finishedBeforeMs)];
+          const [tree] = await query<{ finished: boolean }>(IS_FINISHED, values);
+          if (!tree?.finished) return undefined;
+        }
         const deletions = tasks.length > 0 ? describe(tasks) : [];
         const json = JSON.stringify(deletions.map(deletionRow));
         const values = [taskId, organization, name, credentialId, json];

@@ -1,5 +1,6 @@
 import { Logger, Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import { AttachmentStore } from '../../core/ports/attachment-store';
+import { DueTaskStore } from '../../core/ports/due-task-store';
 import { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
 import { Outbox } from '../../core/ports/outbox';
 import { StoreServer } from '../../core/ports/store-server';
@@ -9,6 +10,7 @@ import type { Database } from './database';
 import { NatsUse } from './nats-use';
 import { PostgresAttachmentStore } from './postgres-attachment-store';
 import { PostgresConnection } from './postgres-connection';
+import { PostgresDueTaskStore } from './postgres-due-task-store';
 import { PostgresExpiredAttachmentStore } from './postgres-expired-attachment-store';
 import { PostgresOutbox } from './postgres-outbox';
 import { PostgresStoreServer } from './postgres-store-server';
@@ -28,26 +30,11 @@ export class PostgresModule {
         connectionTo(database),
         // Nobody else can open an embedded database: this replica is the only one that publishes.
         ...(url === undefined ? [] : [usePublisher]),
-        {
-          provide: AttachmentStore,
-          useFactory: (connection: PostgresConnection) => new PostgresAttachmentStore(connection),
-          inject: [PostgresConnection],
-        },
-        {
-          provide: TaskStore,
-          useFactory: (connection: PostgresConnection) => new PostgresTaskStore(connection),
-          inject: [PostgresConnection],
-        },
-        {
-          provide: ExpiredAttachmentStore,
-          useFactory: (connection: PostgresConnection) => new PostgresExpiredAttachmentStore(connection),
-          inject: [PostgresConnection],
-        },
-        {
-          provide: StoreServer,
-          useFactory: (connection: PostgresConnection) => new PostgresStoreServer(connection),
-          inject: [PostgresConnection],
-        },
+        onConnection(AttachmentStore, PostgresAttachmentStore),
+        onConnection(TaskStore, PostgresTaskStore),
+        onConnection(ExpiredAttachmentStore, PostgresExpiredAttachmentStore),
+        onConnection(DueTaskStore, PostgresDueTaskStore),
+        onConnection(StoreServer, PostgresStoreServer),
         {
           provide: Outbox,
           useFactory: (connection: PostgresConnection, publisher?: PublisherSession) =>
@@ -55,7 +42,15 @@ export class PostgresModule {
           inject: [PostgresConnection, { token: PublisherSession, optional: true }],
         },
       ],
-      exports: [PostgresConnection, AttachmentStore, TaskStore, ExpiredAttachmentStore, Outbox, StoreServer],
+      exports: [
+        PostgresConnection,
+        AttachmentStore,
+        TaskStore,
+        ExpiredAttachmentStore,
+        DueTaskStore,
+        Outbox,
+        StoreServer,
+      ],
     };
   }
 }
@@ -65,6 +60,17 @@ function connectionTo(database: Database): FactoryProvider<PostgresConnection> {
     provide: PostgresConnection,
     useFactory: (tracing: Tracing) => new PostgresConnection(database, tracing),
     inject: [Tracing],
+  };
+}
+
+function onConnection<Port>(
+  port: abstract new (...args: never[]) => Port,
+  adapter: new (connection: PostgresConnection) => Port,
+): FactoryProvider<Port> {
+  return {
+    provide: port,
+    useFactory: (connection: PostgresConnection) => new adapter(connection),
+    inject: [PostgresConnection],
   };
 }
 

@@ -24,6 +24,7 @@ export interface TaskRow {
   cancelled_by: string | null;
   error: string | null;
   revision: number;
+  expires_at: Date | null;
 }
 
 const COLUMNS = [
@@ -47,7 +48,7 @@ const COLUMNS = [
   'revision',
 ] as const;
 
-export const CREATE_TASK = new SqlFunction('create_task', [...COLUMNS, 'event', 'puts']);
+export const CREATE_TASK = new SqlFunction('create_task', [...COLUMNS, 'expires_at', 'event', 'puts']);
 export const CREATION_FINGERPRINT = new SqlFunction('creation_fingerprint', [
   'text',
   'priority',
@@ -62,7 +63,7 @@ export function taskColumns(json: string): string {
   const column = (name: string) => `CASE WHEN ${json} THEN t.${name}::text END AS ${name}`;
   return `t.id, t.organization, t.text, t.status, t.priority, ${column('metadata')}, t.parent_id, t.assigned_to,
     t.created_at, t.created_by, t.updated_at, t.updated_by, t.completed_at, t.completed_by, t.cancelled_at,
-    t.cancelled_by, ${column('error')}, t.revision`;
+    t.cancelled_by, ${column('error')}, t.revision, t.expires_at`;
 }
 
 export const TASK_COLUMNS = taskColumns('true');
@@ -98,6 +99,7 @@ export function taskOfRow(row: TaskRow): Task {
     cancelledBy: row.cancelled_by ?? undefined,
     error: row.error === null ? undefined : JsonText.restore(row.error),
     revision: row.revision,
+    expiresAtMs: row.expires_at?.getTime(),
   };
 }
 

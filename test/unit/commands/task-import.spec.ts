@@ -50,7 +50,7 @@ const changed = (line: ArchiveLine, members: object): ArchiveLine => ({
 describe('an import', () => {
   it('gives tasks and attachments back as they were, with versions, times and authors', async () => {
     await source.task('t');
-    await source.task('child', { parentId: 't' });
+    await source.task('child', { parentId: 't', ttlSeconds: 86_400 });
     const value = JsonText.fromValid('{"n":12345678901234567890}');
     const json = { type: 'json' as const, value, content: undefined };
     await source.text('t', 'v', '', json);

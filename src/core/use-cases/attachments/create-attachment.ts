@@ -1,9 +1,12 @@
 import type { AttachmentDraft } from '../../domain/attachment';
 import type { Caller } from '../../domain/caller';
 import type { WriteCondition } from '../../ports/attachment-store';
+import type { Clock } from '../../ports/clock';
 import type { Metrics } from '../../ports/metrics';
 import type { Room } from '../../ports/room';
 import type { AttachmentFactory } from '../../consistency/attachment-factory';
+import { Deadline } from '../../consistency/deadline';
+import type { QuotaGuard } from '../../consistency/quota-guard';
 import type { AttachmentWriter, WrittenAttachment } from '../../consistency/attachment-writer';
 
 export interface CreateAttachmentCommand extends AttachmentDraft {
@@ -16,6 +19,8 @@ export class CreateAttachment {
     private readonly factory: AttachmentFactory,
     private readonly writer: AttachmentWriter,
     private readonly metrics: Metrics,
+    private readonly clock: Clock,
+    private readonly quota: QuotaGuard,
   ) {}
 
   async execute(
@@ -23,8 +28,17 @@ export class CreateAttachment {
     caller: Caller,
     room?: Room,
   ): Promise<WrittenAttachment> {
-    const put = { draft: this.factory.draft(draft, caller), condition, room: room?.unshown };
-    const written = await this.writer.put(put, caller);
+    const deadline = new Deadline(this.clock);
+    const put = this.factory.draft(draft, caller);
+    const { taskId, key } = draft;
+    const unshown = room?.unshown;
+    const written = await this.quota.run(
+      [{ ref: { taskId, key }, bytes: put.bytes }],
+      caller,
+      () => this.writer.put({ draft: put, condition, deadline, room: unshown }, caller),
+      ({ replaced }) => Number(replaced),
+      unshown,
+    );
     this.metrics.attachmentCreated(written.attachment.type);
     return written;
   }

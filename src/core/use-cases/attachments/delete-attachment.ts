@@ -1,6 +1,7 @@
 import type { AttachmentRef } from '../../domain/attachment';
 import type { Caller } from '../../domain/caller';
 import type { Room } from '../../ports/room';
+import type { UsageByOrganization } from '../../consistency/usage-by-organization';
 import type { AttachmentRemover, DeletedAttachment } from '../../consistency/attachment-remover';
 
 export interface DeleteAttachmentCommand extends AttachmentRef {
@@ -10,10 +11,19 @@ export interface DeleteAttachmentCommand extends AttachmentRef {
 
 /** Deletes an attachment for good; the second deletion of a key finds nothing. */
 export class DeleteAttachment {
-  constructor(private readonly remover: AttachmentRemover) {}
+  constructor(
+    private readonly remover: AttachmentRemover,
+    private readonly usage: UsageByOrganization,
+  ) {}
 
-  execute({ ifVersion, ...ref }: DeleteAttachmentCommand, caller: Caller, room?: Room): Promise<DeletedAttachment> {
+  async execute(
+    { ifVersion, ...ref }: DeleteAttachmentCommand,
+    caller: Caller,
+    room?: Room,
+  ): Promise<DeletedAttachment> {
     const condition = ifVersion === undefined ? undefined : { ifVersion };
-    return this.remover.remove(ref, condition, caller, room?.unshown);
+    const deleted = await this.remover.remove(ref, condition, caller, room?.unshown);
+    this.usage.shrunk(caller.organization);
+    return deleted;
   }
 }

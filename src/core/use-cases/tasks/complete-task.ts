@@ -9,9 +9,10 @@ import type { IdSource } from '../../ports/id-source';
 import type { Metrics } from '../../ports/metrics';
 import type { TaskStore } from '../../ports/task-store';
 import { CACHE_TIMEOUT_MS } from '../../ports/time-limits';
-import type { AttachmentFactory, PutDraft } from '../../consistency/attachment-factory';
+import type { AttachmentFactory, MeasuredDraft, PutDraft } from '../../consistency/attachment-factory';
 import type { AttachmentWriter } from '../../consistency/attachment-writer';
 import { Deadline } from '../../consistency/deadline';
+import type { QuotaGuard } from '../../consistency/quota-guard';
 import { refusedWrite } from '../../consistency/refused-write';
 import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 
@@ -33,11 +34,12 @@ export class CompleteTask {
     private readonly clock: Clock,
     private readonly ids: IdSource,
     private readonly metrics: Metrics,
+    private readonly quota: QuotaGuard,
   ) {}
 
   async execute({ taskId, result, ...outcome }: CompleteTaskCommand, caller: Caller): Promise<Task> {
     const deadline = new Deadline(this.clock);
-    let checked: PutDraft | undefined;
+    let checked: MeasuredDraft | undefined;
     const attempt = async (stamp: WriteStamp, nowMs: number) => {
       const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
@@ -49,7 +51,12 @@ export class CompleteTask {
       if (result) checked ??= this.factory.draft({ taskId, key: RESULT_KEY, type: 'json', value: result }, caller);
       const put = checked?.(stamp, nowMs);
       const event = causedBy(taskCompleted(task, this.ids.op()), caller);
-      const update = await this.store.update(task, event, put, deadline.leftMs(CACHE_TIMEOUT_MS));
+      const update = await this.quota.run(
+        checked ? [{ ref: { taskId, key: RESULT_KEY }, bytes: checked.bytes }] : [],
+        caller,
+        () => this.store.update(task, event, put, deadline.leftMs(CACHE_TIMEOUT_MS)),
+        (outcome) => (outcome.state === 'updated' ? Number(outcome.attachment?.replaced ?? false) : undefined),
+      );
       if (update.state === 'superseded') return new Overtaken(update.version);
       if (update.state === 'stale') return new Overtaken(undefined);
       if (update.state !== 'updated') throw refusedWrite(update, { taskId, key: RESULT_KEY });

@@ -1,6 +1,6 @@
 import type { Caller } from '../../domain/caller';
 import { DomainError, invalid, refuseIfAny, type FieldError } from '../../domain/domain-error';
-import { causedBy, taskCreated } from '../../domain/domain-event';
+import { causedBy, taskCreated, type DomainEvent } from '../../domain/domain-event';
 import { JsonText } from '../../domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../domain/limits';
 import { RETIRED_FIELD, retiredDataErrors, splitRetiredData } from '../../domain/retired-data';
@@ -16,6 +16,7 @@ import type { AcknowledgedChanges } from '../../consistency/acknowledged-changes
 import type { AttachmentFactory } from '../../consistency/attachment-factory';
 import { Deadline } from '../../consistency/deadline';
 import { CHUNK_SIZE } from '../../consistency/index-filler';
+import type { QuotaGuard } from '../../consistency/quota-guard';
 import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
 import { mintStamp } from '../../consistency/write-versioned';
 
@@ -42,6 +43,7 @@ export class CreateTask {
     private readonly ids: IdSource,
     private readonly metrics: Metrics,
     private readonly acknowledged: AcknowledgedChanges,
+    private readonly quota: QuotaGuard,
   ) {}
 
   async execute(draft: TaskDraft, caller: Caller): Promise<CreatedTask> {
@@ -54,7 +56,7 @@ export class CreateTask {
     const cached = await unlessCacheIsDown(this.cache.readTask(task.id));
 
     const event = causedBy(taskCreated(task, this.ids.op()), caller);
-    const outcome = await this.store.insert(task, puts, event, deadline.leftMs(CACHE_TIMEOUT_MS));
+    const outcome = await this.insert(task, puts, event, caller, deadline);
     if (outcome === 'parent-missing') throw taskNotFound(task.parentId as string);
     if (outcome === 'id-taken') {
       const repeated = await this.store.repeated(task, puts, deadline.leftMs());
@@ -70,6 +72,28 @@ export class CreateTask {
     if (cached && puts.length <= CHUNK_SIZE) await this.fill(task, puts, cached.token);
     for (const { attachment } of puts) this.metrics.attachmentCreated(attachment.type);
     return { task, warnings };
+  }
+
+  /** A repeated call is recognised also if the organisation may store nothing more. */
+  private async insert(
+    task: Task,
+    puts: readonly AttachmentPut[],
+    event: DomainEvent,
+    caller: Caller,
+    deadline: Deadline,
+  ): ReturnType<TaskStore['insert']> {
+    try {
+      return await this.quota.run(
+        puts.map(({ attachment }) => ({ bytes: attachment.bytes ?? 0 })),
+        caller,
+        () => this.store.insert(task, puts, event, deadline.leftMs(CACHE_TIMEOUT_MS)),
+        (outcome) => (outcome === 'inserted' ? 0 : undefined),
+      );
+    } catch (error) {
+      const isRefused = error instanceof DomainError && error.refusal.kind === 'quota-exceeded';
+      if (isRefused && (await this.store.repeated(task, puts, deadline.leftMs()))) return 'id-taken';
+      throw error;
+    }
   }
 
   /** Throws everything that is wrong with any member. */

@@ -3,6 +3,7 @@ import { taskNotFound } from '../../domain/task';
 import type { Clock } from '../../ports/clock';
 import { CACHE_TIMEOUT_MS } from '../../ports/time-limits';
 import { Deadline } from '../../consistency/deadline';
+import type { UsageByOrganization } from '../../consistency/usage-by-organization';
 import type { TreeRemover } from '../../consistency/tree-remover';
 
 /**
@@ -14,6 +15,7 @@ export class DeleteTask {
   constructor(
     private readonly remover: TreeRemover,
     private readonly clock: Clock,
+    private readonly usage: UsageByOrganization,
   ) {}
 
   async execute(taskId: string, caller: Caller): Promise<{ taskId: string; deletedAtMs: number }> {
@@ -23,6 +25,7 @@ export class DeleteTask {
     let outcome = await step();
     if (outcome === 'none') throw taskNotFound(taskId);
     while (outcome === 'more') outcome = await step();
+    this.usage.shrunk(caller.organization);
     return { taskId, deletedAtMs };
   }
 }

@@ -60,6 +60,21 @@ describe('creating a task', () => {
     expect((await fixture.useCases.getTask.execute('t-1', CALLER)).task.text).toBe('y');
   });
 
+  it('with a time to live returns when it ends, also if the call is repeated later', async () => {
+    const draft = { id: 't-1', text: 'x', ttlSeconds: 7 };
+    const { task } = await fixture.useCases.createTask.execute(draft, CALLER);
+    expect(task.expiresAtMs).toBe(task.createdAtMs + 7000);
+    fixture.clock.advance(1000);
+    const again = await fixture.useCases.createTask.execute(draft, CALLER);
+    expect(again).toMatchObject({ replayed: true, task: { expiresAtMs: task.expiresAtMs } });
+    for (const ttlSeconds of [8, undefined]) {
+      const other = fixture.useCases.createTask.execute({ ...draft, ttlSeconds }, CALLER);
+      expect(await refusalOf(other)).toEqual({ kind: 'task-exists', taskId: 't-1' });
+    }
+    const updated = await fixture.useCases.updateTask.execute({ taskId: 't-1', updates: { text: 'y' } }, CALLER);
+    expect(updated.expiresAtMs).toBe(task.expiresAtMs);
+  });
+
   it('is refused for an id in use if the draft or the organisation is another', async () => {
     const draft = { id: 't-1', text: 'x', priority: 50, metadata: JsonText.of({ data: { k: 1 } }) };
     await fixture.useCases.createTask.execute(draft, CALLER);

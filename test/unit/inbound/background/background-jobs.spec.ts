@@ -24,6 +24,7 @@ describe('BackgroundJobs', () => {
       quiet,
       quiet,
       quiet,
+      quiet,
       () => jitter,
     );
     jobs.start();

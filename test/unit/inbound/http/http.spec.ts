@@ -19,6 +19,7 @@ import { DeleteAttachment } from '../../../../src/core/use-cases/attachments/del
 import { DeleteTask } from '../../../../src/core/use-cases/tasks/delete-task';
 import { GetAttachment } from '../../../../src/core/use-cases/attachments/get-attachment';
 import { GetAttachmentsBatch } from '../../../../src/core/use-cases/attachments/get-attachments-batch';
+import { GetUsage } from '../../../../src/core/use-cases/tasks/get-usage';
 import { GetTask } from '../../../../src/core/use-cases/tasks/get-task';
 import { ListAttachments } from '../../../../src/core/use-cases/attachments/list-attachments';
 import { IsForeignTask } from '../../../../src/core/use-cases/tasks/is-foreign-task';
@@ -51,6 +52,7 @@ const useCases = [
   CompleteTask,
   CancelTask,
   ListTasks,
+  GetUsage,
   DeleteTask,
   IsForeignTask,
   FollowEvents,
@@ -632,6 +634,7 @@ describe('errors', () => {
     [CompleteTask, 'task.complete', { taskId: 't-1' }, 'Failed to complete task'],
     [CancelTask, 'task.cancel', { id: 't-1' }, 'Failed to cancel task'],
     [ListTasks, 'task.list', {}, 'Failed to retrieve tasks'],
+    [GetUsage, 'task.usage', {}, 'Failed to retrieve usage'],
     [DeleteTask, 'task.delete', { id: 't-1' }, 'Failed to delete task'],
   ])('the error for a store failure names what %p failed to do', async (useCase, method, params, message) => {
     expect(await fail(useCase, method, params, new StoreError('redis', 'timeout'))).toMatchObject({

@@ -10,6 +10,7 @@ const READ_TOOLS = [
   'task__get_attachments_batch',
   'task__get',
   'task__list',
+  'task__usage',
 ];
 
 function methodOf(tool: string) {

@@ -21,7 +21,8 @@ describe('brokenRules', () => {
     fc.assert(
       fc.property(given, (members) => {
         const object = Object.assign(new params(), members);
-        const expected = validateSync(object, { stopAtFirstError: true });
+        // A class without members is none that class-validator knows.
+        const expected = validateSync(object, { stopAtFirstError: true, forbidUnknownValues: false });
         expect(brokenRules(params, object)).toEqual(
           expected.map(({ property, constraints }) => ({ name: property, message: Object.values(constraints!)[0] })),
         );

@@ -178,9 +178,10 @@ describe('params', () => {
     expect(messages(GetAttachmentsBatchParams, { requests: Array(101).fill(ref) })).toEqual({
       requests: 'must be an array of 1 to 100 elements, has 101',
     });
-    expect(messages(CreateTaskParams, { text: 'x'.repeat(501), priority: 101 })).toEqual({
+    expect(messages(CreateTaskParams, { text: 'x'.repeat(501), priority: 101, ttlSeconds: 1.5 })).toEqual({
       text: 'must be at most 500 characters long, is 501',
       priority: 'must be an integer from 0 to 100, is 101',
+      ttlSeconds: 'must be an integer from 1 to 3153600000, is 1.5',
     });
     expect(messages(CompleteTaskParams, { id: 't', workerId: 'x'.repeat(129) })).toEqual({
       workerId: 'must be at most 128 characters long, is 129',
@@ -330,6 +331,8 @@ describe('params of the task methods', () => {
     [{ text: 'x'.repeat(501) }, ['text']],
     [{ text: 'x', priority: 101 }, ['priority']],
     [{ text: 'x', priority: '5' }, ['priority']],
+    [{ text: 'x', ttlSeconds: 0 }, ['ttlSeconds']],
+    [{ text: 'x', ttlSeconds: '5' }, ['ttlSeconds']],
     [{ text: 'x', metadata: [] }, ['metadata']],
     [{ text: 'x', id: '' }, ['id']],
     [{ text: 'x', parentId: 'a/b' }, ['parentId']],

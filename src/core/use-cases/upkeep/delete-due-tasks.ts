@@ -1,0 +1,64 @@
+import type { Clock } from '../../ports/clock';
+import type { CoreSettings } from '../../ports/core-settings';
+import type { DueTask, DueTaskStore, FinishedTask } from '../../ports/due-task-store';
+import { OPERATION_TIMEOUT_MS } from '../../ports/time-limits';
+import type { TreeDeletion } from '../../ports/tree-deletion';
+import type { TreeRemover } from '../../consistency/tree-remover';
+
+/** In the events, in the place of a caller. */
+const DELETED_BY = 'retention';
+/** Of each kind, in one turn. */
+const MAX_TASKS = 50;
+/** Shorter than the shortest pause between two runs of one replica, so that a replica that is alone has each turn. */
+const TURN_MS = 800;
+
+/**
+ * Deletes tasks whose time to live has passed, and tasks that were finished long ago, as a caller would. One replica has
+ * the turn at a time, so that the rate does not grow with the replicas. The later steps of a large tree are left to
+ * `ContinueDeletions`.
+ */
+export class DeleteDueTasks {
+  /** The last finished task that was looked at; the next turn goes on behind it, past those that must stay. */
+  private lookedAt?: FinishedTask;
+
+  constructor(
+    private readonly store: DueTaskStore,
+    private readonly remover: TreeRemover,
+    private readonly clock: Clock,
+    private readonly settings: CoreSettings,
+  ) {}
+
+  /** Takes one turn, if there is something to delete and no other replica has the turn. */
+  async execute(): Promise<{ more: false }> {
+    const nowMs = this.clock.nowMs();
+    const beforeMs = nowMs - this.settings.finishedRetentionMs;
+    const expired = await this.store.expired(nowMs, MAX_TASKS);
+    const finished = beforeMs < nowMs ? await this.store.finished(beforeMs, this.lookedAt, MAX_TASKS) : [];
+    if (expired.length + finished.length === 0) {
+      this.lookedAt = undefined;
+    } else if (await this.store.takeTurn(TURN_MS)) {
+      // A task that must stay, because something below it goes on, is looked at again when all others were.
+      this.lookedAt = finished.length < MAX_TASKS ? undefined : finished.at(-1);
+      const old = finished.map((task) => ({ ...deletionOf(task), finishedBeforeMs: beforeMs }));
+      await this.deleteEach([...expired.map(deletionOf), ...old]);
+    }
+    return { more: false };
+  }
+
+  /** One after the other: one that cannot be deleted now delays none of the others. */
+  private async deleteEach(trees: readonly TreeDeletion[]): Promise<void> {
+    let failure: { error: unknown } | undefined;
+    for (const tree of trees) {
+      try {
+        await this.remover.step(tree, OPERATION_TIMEOUT_MS);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure) throw failure.error;
+  }
+}
+
+function deletionOf({ taskId, organization }: DueTask): TreeDeletion {
+  return { taskId, caller: { organization, name: DELETED_BY } };
+}

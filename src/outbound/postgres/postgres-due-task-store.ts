@@ -1,0 +1,44 @@
+import type { DueTask, DueTaskStore, FinishedTask } from '../../core/ports/due-task-store';
+import { timestamp } from './attachment-row';
+import type { PostgresConnection } from './postgres-connection';
+
+const EXPIRED = 'SELECT id, organization FROM tasks WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2';
+
+/** The expression of the index `tasks_by_finish`. */
+const FINISHED_AT = 'coalesce(completed_at, cancelled_at)';
+const FINISHED = `
+  SELECT id, organization, ${FINISHED_AT} AS finished_at FROM tasks
+  WHERE ${FINISHED_AT} < $1 AND (${FINISHED_AT}, id) > ($2, $3)
+  ORDER BY ${FINISHED_AT}, id LIMIT $4`;
+
+const TAKE_TURN = `SELECT take_turn('delete due tasks', $1 * interval '1 millisecond') AS taken`;
+
+interface DueRow {
+  id: string;
+  organization: string;
+}
+
+export class PostgresDueTaskStore implements DueTaskStore {
+  constructor(private readonly connection: PostgresConnection) {}
+
+  async expired(nowMs: number, limit: number): Promise<readonly DueTask[]> {
+    const rows = await this.connection.query<DueRow>(EXPIRED, [timestamp(nowMs), limit]);
+    return rows.map(dueTaskOfRow);
+  }
+
+  async finished(beforeMs: number, after: FinishedTask | undefined, limit: number): Promise<readonly FinishedTask[]> {
+    const position = after ? [timestamp(after.finishedAtMs), after.taskId] : ['-infinity', ''];
+    type Row = DueRow & { finished_at: Date };
+    const rows = await this.connection.query<Row>(FINISHED, [timestamp(beforeMs), ...position, limit]);
+    return rows.map((row) => ({ ...dueTaskOfRow(row), finishedAtMs: row.finished_at.getTime() }));
+  }
+
+  async takeTurn(lengthMs: number): Promise<boolean> {
+    const [row] = await this.connection.query<{ taken: boolean }>(TAKE_TURN, [lengthMs]);
+    return row?.taken === true;
+  }
+}
+
+function dueTaskOfRow({ id, organization }: DueRow): DueTask {
+  return { taskId: id, organization };
+}
