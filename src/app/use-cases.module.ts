@@ -18,12 +18,13 @@ import { Tracing } from '../core/ports/tracing';
 import { Breakers } from '../outbound/breakers/breakers';
 import { BreakersModule } from '../outbound/breakers/breakers.module';
 import type { Database } from '../outbound/postgres/database';
+import type { WithBreaker } from './composition';
 import type { Config } from './config';
 import { openQuotas } from './open-quotas';
 import { OutboundModule } from './outbound.module';
 import { reportStanding } from './report-standing';
 import { newReplicaState, type Ports } from './replica-state';
-import { composeUseCases, USE_CASE_CLASSES, UseCases, type WithBreaker } from './use-cases';
+import { composeUseCases, USE_CASE_CLASSES, UseCases } from './use-cases';
 
 /** The token of each port. */
 const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: never[]) => Ports[Name] } = {

@@ -1,17 +1,10 @@
-import type { AttachmentCache } from '../core/ports/attachment-cache';
-import type { AttachmentStore } from '../core/ports/attachment-store';
-import type { StoreError } from '../core/ports/store-error';
-import type { TaskStore } from '../core/ports/task-store';
-import { TRACING_OFF, type Tracing } from '../core/ports/tracing';
-import { AttachmentFactory } from '../core/consistency/attachment-factory';
+import { TRACING_OFF } from '../core/ports/tracing';
 import { AttachmentLookup } from '../core/consistency/attachment-lookup';
 import { AttachmentRemover } from '../core/consistency/attachment-remover';
 import { AttachmentWriter } from '../core/consistency/attachment-writer';
 import { CachedPages } from '../core/consistency/cached-pages';
 import { CorrectedList } from '../core/consistency/corrected-list';
-import { QuotaGuard } from '../core/consistency/quota-guard';
 import { StoredPages } from '../core/consistency/stored-pages';
-import { TreeRemover } from '../core/consistency/tree-remover';
 import { CreateAttachment } from '../core/use-cases/attachments/create-attachment';
 import { DeleteAttachment } from '../core/use-cases/attachments/delete-attachment';
 import { GetAttachment } from '../core/use-cases/attachments/get-attachment';
@@ -39,7 +32,8 @@ import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
 import { ReplayWrite } from '../core/use-cases/upkeep/replay-write';
 import { ReportBacklog } from '../core/use-cases/upkeep/report-backlog';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
-import { newReplicaState, type Ports, type ReplicaState } from './replica-state';
+import { Composition, type WithBreaker } from './composition';
+import { newReplicaState, type Ports } from './replica-state';
 
 /** Every use case, each once. */
 export abstract class UseCases {
@@ -108,9 +102,6 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   importAttachment: ImportAttachment,
 };
 
-/** The port as the method is to use it. */
-export type WithBreaker = <Port extends object>(store: StoreError['store'], method: string, port: Port) => Port;
-
 const WITHOUT_BREAKER: WithBreaker = (_store, _method, port) => port;
 
 /** Each method of the API has breakers of its own; what goes on in the background has none. */
@@ -120,63 +111,6 @@ export function composeUseCases(
 ): UseCases {
   const composition = new Composition(ports, withBreaker, state, tracing);
   return { ...attachmentUseCases(composition), ...taskUseCases(composition), ...backgroundUseCases(composition) };
-}
-
-/** What use cases are made of; `method` is the one whose breakers they pass. */
-class Composition {
-  readonly factory: AttachmentFactory;
-
-  constructor(
-    readonly ports: Ports,
-    private readonly withBreaker: WithBreaker,
-    readonly state: ReplicaState,
-    readonly tracing: Tracing,
-  ) {
-    this.factory = new AttachmentFactory(ports.ids, ports.settings);
-  }
-
-  store(method: string): AttachmentStore {
-    return this.withBreaker('postgres', method, this.ports.store);
-  }
-
-  tasks(method: string): TaskStore {
-    return this.withBreaker('postgres', method, this.ports.tasks);
-  }
-
-  cache(method: string): AttachmentCache {
-    return this.withBreaker('redis', method, this.ports.cache);
-  }
-
-  lookup(method: string): AttachmentLookup {
-    const { clock, metrics } = this.ports;
-    const { trust, acknowledged } = this.state;
-    return new AttachmentLookup(this.store(method), this.cache(method), clock, metrics, trust, acknowledged);
-  }
-
-  writer(method: string): AttachmentWriter {
-    const { clock, ids, journal } = this.ports;
-    const { acknowledged, backlog } = this.state;
-    const [store, cache] = [this.store(method), this.cache(method)];
-    return new AttachmentWriter(
-      store,
-      cache,
-      this.withBreaker('redis', method, journal),
-      clock,
-      ids,
-      acknowledged,
-      backlog,
-    );
-  }
-
-  quota(method: string): QuotaGuard {
-    const { quotas, clock } = this.ports;
-    return new QuotaGuard(quotas, this.state.usage, this.tasks(method), this.store(method), clock);
-  }
-
-  treeRemover(tasks: TaskStore, cache: AttachmentCache): TreeRemover {
-    const { clock, ids, settings } = this.ports;
-    return new TreeRemover(tasks, cache, clock, ids, settings, this.state.acknowledged);
-  }
 }
 
 function attachmentUseCases(composition: Composition) {
