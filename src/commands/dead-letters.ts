@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { causeOf } from '../app/cause-of';
+import { CommandModule } from '../app/command.module';
 import { loadConfig } from '../app/config';
 import { openDatabase } from '../app/open-database';
-import { UseCasesModule } from '../app/use-cases.module';
 import { isoTime } from '../core/domain/domain-event';
 import { versionOf } from '../core/ports/attachment-journal';
 import { ReplayWrite, type ReplayOutcome } from '../core/use-cases/upkeep/replay-write';
@@ -31,7 +31,7 @@ export async function replayDeadLetters(ops: readonly string[], options: ChoiceO
   const config = loadConfig();
   journalOf(config);
   Logger.overrideLogger(false);
-  const module = UseCasesModule.register({ ...config, nats: undefined }, await openDatabase(config));
+  const module = CommandModule.register(config, await openDatabase(config));
   const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   try {
     // Another version must not write.

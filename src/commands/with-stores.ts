@@ -1,8 +1,8 @@
 import { Logger, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { CommandModule } from '../app/command.module';
 import type { Config } from '../app/config';
 import { openDatabase } from '../app/open-database';
-import { UseCasesModule } from '../app/use-cases.module';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { RedisConnection } from '../outbound/redis/redis-connection';
@@ -15,7 +15,7 @@ export async function withStores<T>(
   work: (context: INestApplicationContext) => Promise<T>,
 ): Promise<T> {
   Logger.overrideLogger(false);
-  const module = UseCasesModule.register({ ...config, nats: undefined }, await openDatabase(config));
+  const module = CommandModule.register(config, await openDatabase(config));
   const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   try {
     await context.get(PostgresConnection).migrate(config.migrates);

@@ -22,6 +22,7 @@ const STORY = [
   'task.get_attachments_batch',
   'task.get',
   'task.list',
+  'task.usage',
   'task.delete_attachment',
   'task.update',
   'task.complete',
@@ -142,7 +143,7 @@ describe('the page', () => {
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowUp');
     await page.keyboard.press('Enter');
-    await heading('task.create_attachment');
+    await heading('task.create');
     expect(await page.locator('.marked .name').textContent()).toBe('ttlSeconds');
   });
 

@@ -128,12 +128,16 @@ async function expectWhatStays(): Promise<void> {
   }
 }
 
-/** A reader goes on behind the last event that was lost, and gets those of `expectToWork`, and others before them. */
+/**
+ * A reader goes on behind the last event that was lost, and gets those of `expectToWork`, and others. What the journal held
+ * may be drained behind them: the order holds for each key.
+ */
 async function expectNewEventsOnly({ id: lastEventId }: ServerSentEvent, ...others: string[]): Promise<void> {
   const keys = [...others, 'after', 'after', 'after'];
   for (const { url } of services) {
     const resumed = await EventReader.open(url, { lastEventId });
-    expect((await resumed.events(keys.length)).map(({ data }) => data.payload['key'])).toEqual(keys);
+    const received = await resumed.events(keys.length);
+    expect(received.map(({ data }) => data.payload['key']).sort()).toEqual(keys.sort());
     resumed.close();
   }
 }

@@ -13,6 +13,8 @@ const LIMITS = { statements: 3, puts: 8 };
 const MAX_SHARED_BYTES = 16 * 1024;
 /** How long puts wait for the statements under way, which may be waiting for locks. */
 const MAX_TURN_MS = 5;
+/** For a statement that waits: more than the server lets it wait for a lock. */
+const WAITING_STATEMENT_MS = 2000;
 
 /** Another transaction holds the task or the key, or the put has to be written alone. Nothing is written. */
 export type GroupedOutcome =
@@ -36,8 +38,8 @@ const TIMER: GroupTimer = { nowMs: () => performance.now(), after: lateTimer };
 
 /**
  * Puts that come while many others are under way share one transaction: whatever waits when a statement ends. A put that
- * meets few others has a statement of its own. Organisations take turns in what is written next. Each put has its own outcome and
- * its own time limit; no put waits for a lock that only another one needs.
+ * meets few others has a statement of its own. Organisations take turns in what is written next. Each put has its own
+ * outcome and its own time limit; no put waits for a lock that only another one needs.
  */
 export class PutGroups {
   /** By organisation, in the order in which it is their turn. */
@@ -128,8 +130,11 @@ export class PutGroups {
   /** Never rejects. */
   private async writeTogether(group: readonly WaitingPut[], waits = false): Promise<void> {
     let timeout: StoreError | undefined;
-    for (const one of group) one.leaveTimeTo(() => (timeout ??= new StoreError('postgres', 'timeout')));
-    const timeoutMs = Math.max(...group.map(({ leftMs }) => leftMs));
+    // To be late for a lock says nothing about the server.
+    const late = (sinceMs: number) =>
+      waits ? this.statements.waitedInVain(sinceMs) : (timeout ??= new StoreError('postgres', 'timeout'));
+    for (const one of group) one.leaveTimeTo(late);
+    const timeoutMs = Math.max(waits ? WAITING_STATEMENT_MS : 0, ...group.map(({ leftMs }) => leftMs));
     try {
       const puts = group.map(({ put }) => put);
       this.settle(group, await this.statements.together(puts, timeoutMs, waits));

@@ -229,6 +229,20 @@ describe('PutGroups', () => {
     expect(together).toHaveLength(4);
   });
 
+  it('a put that is late for a lock has waited in vain: the server is not blamed, and its statement goes on', async () => {
+    void busy();
+    const held = { state: 'task-held' } as const;
+    const late = [write('a'), write('b')];
+    await end(alone[0]);
+    await pass(TIMEOUT_MS - 500);
+    await endGroup(together[0], { a: held, b: held });
+    expect(together[1]).toMatchObject({ keys: ['a', 'b'], waits: true, timeoutMs: 2000 });
+    const failures = Promise.allSettled(late);
+    await pass(500);
+    const busyError = new StoreError('postgres', 'busy');
+    expect((await failures).map((one) => one.status === 'rejected' && one.reason)).toEqual([busyError, busyError]);
+  });
+
   it('puts whose key is held wait for it in one statement, apart from those of another key', async () => {
     void busy();
     for (const version of [2, 4]) void write('a', { version });
