@@ -240,7 +240,7 @@ describe('PutGroups', () => {
     const failures = Promise.allSettled(late);
     await pass(500);
     const busyError = new StoreError('postgres', 'busy');
-    expect((await failures).map((one) => one.status === 'rejected' && one.reason)).toEqual([busyError, busyError]);
+    expect(await failures).toEqual([busyError, busyError].map((reason) => ({ status: 'rejected', reason })));
   });
 
   it('puts whose key is held wait for it in one statement, apart from those of another key', async () => {
