@@ -1,20 +1,12 @@
-import { Logger } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
 import { causeOf } from '../app/cause-of';
-import { CommandModule } from '../app/command.module';
 import { loadConfig } from '../app/config';
-import { openDatabase } from '../app/open-database';
 import { isoTime } from '../core/domain/domain-event';
-import { versionOf } from '../core/ports/attachment-journal';
+import { eventOf, versionOf } from '../core/ports/attachment-journal';
 import { ReplayWrite, type ReplayOutcome } from '../core/use-cases/upkeep/replay-write';
 import type { DeadLetter, DeadLetters } from '../outbound/redis/dead-letters';
-import { PostgresConnection } from '../outbound/postgres/postgres-connection';
-import { RedisConnection } from '../outbound/redis/redis-connection';
-import { eventOf } from './event-of';
 import { EXIT, UsageError } from './exit-code';
 import { journalOf, withDeadLetters } from './open-dead-letters';
-
-const REDIS_TIMEOUT_MS = 2000;
+import { withUseCases } from './with-stores';
 
 export interface ChoiceOptions {
   readonly all?: boolean;
@@ -30,21 +22,14 @@ export async function replayDeadLetters(ops: readonly string[], options: ChoiceO
   const chosen = chosenBy(ops, options);
   const config = loadConfig();
   journalOf(config);
-  Logger.overrideLogger(false);
-  const module = CommandModule.register(config, await openDatabase(config));
-  const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
-  try {
-    // Another version must not write.
-    await context.get(PostgresConnection).migrate(false);
-    await context.get(RedisConnection).waitUntilReady(REDIS_TIMEOUT_MS);
+  // Another version must not write.
+  await withUseCases({ ...config, migrates: false }, (context) => {
     const replay = context.get(ReplayWrite);
-    await forEach(chosen, async ({ entry }) => {
+    return forEach(chosen, async ({ entry }) => {
       if (!entry?.write) throw new Error('cannot be read');
       return textOf(await replay.execute(entry.write));
     });
-  } finally {
-    await context.close();
-  }
+  });
 }
 
 export async function dropDeadLetters(ops: readonly string[], options: ChoiceOptions): Promise<void> {

@@ -1,5 +1,5 @@
 import { isoTime } from '../core/domain/domain-event';
-import { eventOf } from './event-of';
+import { eventOf } from '../core/ports/attachment-journal';
 import { withDeadLetters } from './open-dead-letters';
 import { print, type OutputOptions } from './output';
 

@@ -9,11 +9,20 @@ import { RedisConnection } from '../outbound/redis/redis-connection';
 
 const REDIS_TIMEOUT_MS = 2000;
 
-/** Every use case, for a command that writes to the stores beside replicas. Publishes no events: a replica does. */
-export async function withStores<T>(
-  config: Config,
-  work: (context: INestApplicationContext) => Promise<T>,
-): Promise<T> {
+type Work<T> = (context: INestApplicationContext) => Promise<T>;
+
+/** As `withUseCases`, for a command that writes beside replicas: the cache must be that of this database, and be told. */
+export function withStores<T>(config: Config, work: Work<T>): Promise<T> {
+  return withUseCases(config, async (context) => {
+    const project = context.get(ProjectChanges);
+    await project.execute();
+    if (project.standing !== 'home') throw new Error('Redis belongs to another database');
+    return work(context);
+  });
+}
+
+/** Every use case, when both stores can be reached. Publishes no events: a replica does. */
+export async function withUseCases<T>(config: Config, work: Work<T>): Promise<T> {
   Logger.overrideLogger(false);
   const module = CommandModule.register(config, await openDatabase(config));
   const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
@@ -21,9 +30,6 @@ export async function withStores<T>(
     await context.get(PostgresConnection).migrate(config.migrates);
     // A cache that is not told would go on answering with what was there before.
     if (config.redis) await context.get(RedisConnection).waitUntilReady(REDIS_TIMEOUT_MS);
-    const project = context.get(ProjectChanges);
-    await project.execute();
-    if (project.standing !== 'home') throw new Error('Redis belongs to another database');
     return await work(context);
   } finally {
     await context.close();

@@ -4,25 +4,10 @@ import { METHODS } from '../../src/inbound/methods/method-descriptions';
 import { EventReader } from '../support/event-reader';
 import { writeKeyFile, type KeyFile } from '../support/key-file';
 import { startService, type Service } from '../support/service';
+import { STORY } from '../support/story-of-the-examples';
 
 const MEMORY = { DATABASE_URL: 'memory', INSTANCE_ID: 'billing' };
 const DOCUMENTS = ['openrpc', 'openapi', 'asyncapi'];
-/** The order in which the story of the examples is told. */
-const STORY = [
-  'task.create',
-  'task.create_attachment',
-  'task.get_attachment',
-  'task.list_attachments',
-  'task.get_attachments_batch',
-  'task.get',
-  'task.list',
-  'task.usage',
-  'task.delete_attachment',
-  'task.update',
-  'task.complete',
-  'task.cancel',
-  'task.delete',
-];
 /** What differs from run to run. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const ATTACHMENT_ID = /^ta-\d+-[0-9a-z]{9}$/;

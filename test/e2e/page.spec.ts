@@ -11,24 +11,9 @@ import { findOrInstall } from '../support/installed-binary';
 import { writeKeyFile, type KeyFile } from '../support/key-file';
 import { until } from '../support/poll';
 import { startService, type RpcReply, type Service } from '../support/service';
+import { STORY } from '../support/story-of-the-examples';
 
 const KEY = { 'x-api-key': 'key-0' };
-/** The order in which the examples of the methods tell a story. */
-const STORY = [
-  'task.create',
-  'task.create_attachment',
-  'task.get_attachment',
-  'task.list_attachments',
-  'task.get_attachments_batch',
-  'task.get',
-  'task.list',
-  'task.usage',
-  'task.delete_attachment',
-  'task.update',
-  'task.complete',
-  'task.cancel',
-  'task.delete',
-];
 const SCREENSHOTS = join(tmpdir(), 'dossier-page');
 /** Of what a value can hold and a language, a shell or a browser might read in its own way. */
 const HOSTILE = `it's "so" \\ $HOME $(id) \`id\` %s {{.Count}} ü 😀 \u2028 <img src=x onerror=alert(1)></script><script>alert(2)</script>`;

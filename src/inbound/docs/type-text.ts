@@ -42,16 +42,8 @@ export function comment(text: string, indent: string): string {
 /** A declaration whose type is a union, as prettier would print it. */
 export function unionOf(head: string, types: readonly string[], indent = ''): string {
   const line = `${indent}${head} ${types.join(' | ')};`;
-  if (types.length === 1 || line.length <= PRINT_WIDTH)
-    return `${line}
-`;
-  return `${indent}${head}${types
-    .map(
-      (type) => `
-${indent}  | ${type}`,
-    )
-    .join('')};
-`;
+  if (types.length === 1 || line.length <= PRINT_WIDTH) return `${line}\n`;
+  return `${indent}${head}${types.map((type) => `\n${indent}  | ${type}`).join('')};\n`;
 }
 
 function typesOf(schema: JsonSchema, indent: string): readonly string[] {
