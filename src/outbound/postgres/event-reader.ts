@@ -66,6 +66,22 @@ type Row = { epoch: string; now: string; until: string; last: string; scanned_to
   { seq: string; event: DomainEvent } | { seq: null }
 );
 
+/** Sealing takes a few microseconds: those of a page would together hold up the event loop. */
+class ReadEvent {
+  readonly event: DomainEvent;
+
+  constructor(
+    private readonly row: { readonly seq: string; readonly event: DomainEvent },
+    private readonly sealedAt: (seq: string) => string,
+  ) {
+    this.event = row.event;
+  }
+
+  get position(): string {
+    return this.sealedAt(this.row.seq);
+  }
+}
+
 /** Reads the events of one organisation; positions are sealed, as they count the transactions of all. */
 export class EventReader {
   private sealing?: SealedText;
@@ -103,7 +119,7 @@ export class EventReader {
     const found = rows.filter((row) => row.seq !== null);
     const end = found.length === query.limit ? found.at(-1)?.seq : rows[0].scanned_to;
     return {
-      events: found.map(({ event, seq }) => ({ event, position: at(Number(seq)) })),
+      events: found.map((row) => new ReadEvent(row, (seq) => at(Number(seq)))),
       position: end ? at(Number(end)) : sealer.seal(printPosition(beginningOf(ended.next, Number(ended.end)))),
       more: true,
     };
@@ -135,10 +151,8 @@ export class EventReader {
     const found = rows.filter((row) => row.seq !== null);
     const end = found.length === limit ? found.at(-1)?.seq : scanned_to;
     const position = end ? behind(end) : at(positionAt(until, last, before));
-    const events = found.map(({ event, seq }, i) => ({
-      event,
-      position: i === found.length - 1 ? position : behind(seq),
-    }));
+    const lastSeq = found.at(-1)?.seq;
+    const events = found.map((row) => new ReadEvent(row, (seq) => (seq === lastSeq ? position : behind(seq))));
     return { events, position, more: Boolean(end) };
   }
 
