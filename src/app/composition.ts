@@ -1,7 +1,7 @@
 import { AttachmentFactory } from '../core/consistency/attachment-factory';
 import { AttachmentLookup } from '../core/consistency/attachment-lookup';
 import { AttachmentWriter } from '../core/consistency/attachment-writer';
-import { QuotaGuard } from '../core/consistency/quota-guard';
+import { QuotaKeeper } from '../core/quotas/quota-keeper';
 import { TreeRemover } from '../core/consistency/tree-remover';
 import type { AttachmentCache } from '../core/ports/attachment-cache';
 import type { AttachmentStore } from '../core/ports/attachment-store';
@@ -59,9 +59,9 @@ export class Composition {
     );
   }
 
-  quota(method: string): QuotaGuard {
+  quota(method: string): QuotaKeeper {
     const { quotas, clock } = this.ports;
-    return new QuotaGuard(quotas, this.state.usage, this.tasks(method), this.store(method), clock);
+    return new QuotaKeeper(quotas, this.state.usage, this.tasks(method), this.store(method), clock);
   }
 
   treeRemover(tasks: TaskStore, cache: AttachmentCache): TreeRemover {

@@ -19,7 +19,7 @@ import { CacheTrust } from '../core/consistency/cache-trust';
 import { EpochWatch, type OnStanding } from '../core/consistency/epoch-watch';
 import { IndexFiller } from '../core/consistency/index-filler';
 import { JournalBacklog } from '../core/consistency/journal-backlog';
-import { UsageByOrganization } from '../core/consistency/usage-by-organization';
+import { UsageByOrganization } from '../core/quotas/usage-by-organization';
 
 /** One adapter for each port. */
 export interface Ports {

@@ -25,7 +25,7 @@ import { CacheTrust } from '../../src/core/consistency/cache-trust';
 import { EpochWatch, type Standing } from '../../src/core/consistency/epoch-watch';
 import { IndexFiller } from '../../src/core/consistency/index-filler';
 import { JournalBacklog } from '../../src/core/consistency/journal-backlog';
-import { UsageByOrganization } from '../../src/core/consistency/usage-by-organization';
+import { UsageByOrganization } from '../../src/core/quotas/usage-by-organization';
 import type { PlainPut } from '../../src/outbound/postgres/put-group';
 import { PutGroups, type GroupedOutcome, type PutStatements } from '../../src/outbound/postgres/put-groups';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';

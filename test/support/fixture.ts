@@ -37,6 +37,7 @@ export const FOREIGN_CALLER = { organization: 'acme', name: 'instance-9' };
 
 class ManualClock extends Clock {
   private ms = START_MS;
+  private readonly timers = new Set<{ readonly dueMs: number; readonly run: () => void }>();
 
   nowMs(): number {
     return this.ms;
@@ -47,12 +48,23 @@ class ManualClock extends Clock {
   }
 
   sleep(ms: number): Promise<void> {
-    this.ms += ms;
+    this.advance(ms);
     return Promise.resolve();
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const timer = { dueMs: this.ms + ms, run };
+    this.timers.add(timer);
+    return () => this.timers.delete(timer);
   }
 
   advance(ms: number): void {
     this.ms += ms;
+    for (const timer of this.timers) {
+      if (timer.dueMs > this.ms) continue;
+      this.timers.delete(timer);
+      timer.run();
+    }
   }
 }
 
