@@ -10,6 +10,7 @@ import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import type { CacheEpoch } from '../../src/core/ports/cache-epoch';
 import { Clock } from '../../src/core/ports/clock';
 import { IdSource } from '../../src/core/ports/id-source';
+import { TRACING_OFF } from '../../src/core/ports/tracing';
 import { Metrics } from '../../src/core/ports/metrics';
 import type { Outbox } from '../../src/core/ports/outbox';
 import { StoreError } from '../../src/core/ports/store-error';
@@ -191,6 +192,7 @@ export class Fixture {
     metrics: this.metrics,
     settings: this.settings,
     quotas: { of: (organization) => this.quotas.get(organization) ?? {} },
+    tracing: TRACING_OFF,
   };
   readonly state = newReplicaState(this.ports);
   readonly useCases: UseCases = composeUseCases(this.ports, { state: this.state });
