@@ -6,9 +6,8 @@ import { DegradedError, type DossierError } from './dossier-error.ts';
 import { followEvents, type EventsOptions, type ReceivedEvent } from './follow-events.ts';
 import { HttpTransport, type Fetch } from './http-transport.ts';
 import type { Json } from './json.ts';
-import { METHODS } from './generated/methods.ts';
 import { NatsTransport, type Nats } from './nats-transport.ts';
-import { isRepeatable } from './is-repeatable.ts';
+import { factsOf, isRepeatable } from './is-repeatable.ts';
 import type {
   Args,
   BatchCall,
@@ -60,6 +59,7 @@ export interface ClientOptions extends Credential {
 
 const TIMEOUT_MS = 10_000;
 const RETRIES = 3;
+const WEB_PROTOCOLS = ['http:', 'https:'];
 
 /** Calls the methods of Dossier, and follows its events. Keeps no connection open, except during `events`. */
 export class DossierClient {
@@ -135,8 +135,10 @@ export class DossierClient {
   }
 
   private address(path: string): string {
-    const { url } = this.options;
-    if (url === undefined || !URL.canParse(url)) throw new TypeError('url must be the address of the service');
+    // Callers without types give a `URL`, too.
+    const url = String(this.options.url);
+    const isAddress = URL.canParse(url) && WEB_PROTOCOLS.includes(new URL(url).protocol);
+    if (!isAddress) throw new TypeError('url must be the address of the service, with http:// or https://');
     return url.replace(/\/+$/, '') + path;
   }
 
@@ -153,7 +155,7 @@ function outcomeOf(
 ): { ok: true; result: unknown } | { ok: false; error: DossierError } {
   if ('error' in answer) return { ok: false, error: answer.error };
   const { result } = answer;
-  if (METHODS[method].readOnly && !options.acceptDegraded && isDegraded(result)) {
+  if (factsOf(method)?.readOnly && !options.acceptDegraded && isDegraded(result)) {
     return { ok: false, error: new DegradedError(method, result) };
   }
   return { ok: true, result };

@@ -28,12 +28,14 @@ export type ResultOf<M extends Method, O extends CallOptions = object> = O exten
     : Methods[M]['result'];
 
 /** Params may be left out if a method needs none. */
+type NeedsNone<M extends Method> = Record<never, never> extends ParamsOf<M> ? true : false;
+
 export type Args<M extends Method, O extends CallOptions> =
-  Partial<ParamsOf<M>> extends ParamsOf<M> ? [params?: ParamsOf<M>, options?: O] : [params: ParamsOf<M>, options?: O];
+  NeedsNone<M> extends true ? [params?: ParamsOf<M>, options?: O] : [params: ParamsOf<M>, options?: O];
 
 /** One call of a batch. */
 export type BatchCall<M extends Method = Method> = M extends Method
-  ? { readonly method: M } & (Partial<ParamsOf<M>> extends ParamsOf<M>
+  ? { readonly method: M } & (NeedsNone<M> extends true
       ? { readonly params?: ParamsOf<M> }
       : { readonly params: ParamsOf<M> })
   : never;
