@@ -18,7 +18,7 @@ const EXPIRES_MS = NOW_MS + 5000;
 /** More than have a statement of their own. */
 const BUSY = 12;
 
-/** A store may write puts together that come at the same time: nobody can tell. */
+/** A store may write puts together that come at the same time: no caller can tell. */
 export function describePutsTogether(here: () => { harness: StoreHarness; taskId: string }): void {
   let harness: StoreHarness;
   let taskId: string;
@@ -39,7 +39,7 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
     (await harness.tasks.get(id, ORGANIZATION, NOW_MS, TIMEOUT_MS))?.attachmentCount;
 
   describe('puts that come together', () => {
-    it('have each its own outcome', async () => {
+    it('each have an outcome of their own', async () => {
       const deleted = (await storedTask(harness)).id;
       await deleteTree(harness, deleted);
       const [other, foreign] = [await storedTask(harness), await storedTask(harness, {}, 'other')];

@@ -61,7 +61,7 @@ describe.each(SETUPS)('what callers may hold of a small heap, $name', ({ open })
   };
 
   it.each(['cold', 'warm'])(
-    'a list of 100 MiB is refused by its size, and read by nobody, with a %s cache',
+    'a list of 100 MiB is refused by its size, and its bodies are not read, with a %s cache',
     async (cache) => {
       if (cache === 'cold' && setup.servers) await setup.forgetCache();
       expect(await attack([list(100)])).toEqual(['REPLY_TOO_LARGE']);

@@ -27,7 +27,7 @@ export interface Attempt extends Ref, Call {
 export interface Read extends Ref, Call {
   /** By name: an answer about the key itself, rather than a page of a list. */
   readonly byName: boolean;
-  /** Undefined: not there. `name` is that of the put whose value was answered. */
+  /** Undefined: not there. `name` is that of the put whose value was returned. */
   readonly found?: { readonly version: number; readonly name: string };
 }
 

@@ -126,7 +126,7 @@ export class StoredTruth {
   }
 
   /**
-   * What Redis must not hold of a task that is not there: anything that is answered, and anything that stays for ever.
+   * What Redis must not hold of a task that is not there: anything that is returned, and anything that stays for ever.
    *
    * A hash or an index alone is legal. If Redis loses the control, the names of the hashes are lost with it: the
    * deletion, which finds no control, cannot remove them. They answer nothing, because a hash without a record counts as

@@ -296,7 +296,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    this.attachments.get(taskId)?.delete(key);`,
   },
   {
-    name: 'no forced tombstone where nothing is',
+    name: 'no forced tombstone if nothing is there',
     scenario: 'redis back empty',
     file: `${MEMORY}/memory-database.ts`,
     find: `    if (!live && !force) return { state: 'attachment-missing' };`,
@@ -624,7 +624,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: ``,
   },
   {
-    name: 'a replica enters an epoch that nobody has seen begin',
+    name: 'a replica enters an epoch that it has not seen begin',
     scenario: 'replica astray',
     file: `${MODEL}/cache-model.ts`,
     find: `      if (isAlive && !ended.has(owner.epoch)) return 'unknown';`,

@@ -99,7 +99,7 @@ export type Fault =
 /** Redis reads, and refuses to change anything: it is full, cannot save, or has become a replica. */
 export interface Refusal extends Period {
   readonly kind: 'refusal';
-  /** Whose commands; undefined: everybody's. */
+  /** Whose commands; undefined: those of all replicas. */
   readonly replica?: number;
   /** Of the commands that would change something: a full Redis still takes those that begin with removing something. */
   readonly share: number;
@@ -176,7 +176,7 @@ const DEFAULT_WEIGHTS: Record<OperationKind, number> = {
   'complete-task': 2,
   'delete-task': 1,
 };
-/** Clients that come back, and a key that everybody wants, make meetings more common than chance does. */
+/** Clients that come back, and a key that all clients want, make meetings more common than chance does. */
 const SAME_REPLICA_SHARE = 0.5;
 const TREE_PAUSE_MS = 60;
 const HOT_SHARE = 0.5;

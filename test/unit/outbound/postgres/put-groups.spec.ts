@@ -121,7 +121,7 @@ describe('PutGroups', () => {
     ]);
   });
 
-  it('few puts have each a statement of its own, and many share few', async () => {
+  it('each of few puts has a statement of its own, and many puts share few statements', async () => {
     start();
     for (let i = 0; i < 8; i++) void write(`few-${i}`);
     for (let i = 0; i < 24; i++) void write(`many-${i}`);
