@@ -11,7 +11,7 @@ export interface CallOptions {
   /** In place of that of the client. */
   readonly retries?: number;
   readonly signal?: AbortSignal;
-  /** True: a read that was answered without PostgreSQL is returned, with `degraded: true`, instead of thrown. */
+  /** True: a result that was made without PostgreSQL is returned, with `degraded: true`, instead of thrown. */
   readonly acceptDegraded?: boolean;
 }
 

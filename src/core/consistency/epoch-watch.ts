@@ -150,7 +150,7 @@ export class EpochWatch {
 
   private async enter(cursors: readonly ProjectionCursor[], identity: StoreIdentity): Promise<'changed' | 'refused'> {
     const ended = new Set(this.ended);
-    // Where this replica has only followed the others, it has seen no server being replaced.
+    // If this replica has only followed the others, it has seen no server being replaced.
     if (this.hasReached && this.identity && this.identity.epoch !== identity.epoch) ended.add(this.identity.epoch);
     const parts = cursors.flatMap((cursor) => cursor.parts);
     const verdict = await this.cache.enter(parts, { databaseId: identity.databaseId, epoch: identity.epoch, ended });

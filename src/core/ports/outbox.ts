@@ -82,7 +82,7 @@ export abstract class Outbox {
   abstract backlog(): Promise<{ readonly count: number; readonly oldestAgeMs: number }>;
 
   /**
-   * Events of one organization, published or not; those of one task are in the order of the changes. A reader that
+   * Events of one organisation, published or not; those of one task are in the order of the changes. A reader that
    * follows the positions misses nothing, however late a change is committed. The cost does not grow with the events of
    * other organisations. A page may be empty although more follow. Undefined if `after` is no position in this outbox.
    */

@@ -25,7 +25,7 @@ const PUBLISH_RETRY_MS = 1500;
 const QUIET_MS = 10_000;
 const SWEEP_MS = 5000;
 const CONTINUE_DELETIONS_MS = 1000;
-/** Longer than a turn of the use case, also if it is shortened by a tenth. */
+/** Longer than a turn of the use case, even if it is shortened by a tenth. */
 const DELETE_DUE_TASKS_MS = 1000;
 const REPORT_MS = 5000;
 const PURGE_MS = 60 * 60 * 1000;

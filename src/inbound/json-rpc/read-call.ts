@@ -65,7 +65,7 @@ export function idText(request: Members, readText: () => string): string | undef
   return Number.isSafeInteger(id) && !Object.is(id, -0) ? String(id) : memberText(request, 'id', readText);
 }
 
-/** What is wrong with an id that was given; undefined also if none was. */
+/** What is wrong with an id that was given; undefined if nothing is, or if none was given. */
 export function idProblemOf(id: unknown): string | undefined {
   if (id === undefined || id === null || (typeof id === 'number' && Number.isFinite(id))) return undefined;
   if (typeof id !== 'string') return 'id must be a string, a finite number or null';

@@ -7,7 +7,7 @@ import type { NatsRequest } from './nats-request';
 
 export interface NatsReply {
   readonly payload: Uint8Array;
-  /** The error that the caller sees, also if the result is larger than a message may be. */
+  /** The error that the caller sees, even if the result is larger than a message may be. */
   readonly error?: JsonRpcError;
 }
 

@@ -84,7 +84,7 @@ function python(call) {
 /** @param {Call} call */
 function natsRequest({ subject, params, needsCredential }) {
   const key = needsCredential ? ` -H "x-api-key:$${KEY_VARIABLE}"` : '';
-  // The command reads {{ as the begin of a template. In JSON it can stand only within a string.
+  // The command reads {{ as the beginning of a template. In JSON it can stand only within a string.
   const payload = minified(params).replaceAll('{{', '{\\u007b');
   return `nats request ${shellQuoted(subject)}${key} \\\n  ${shellQuoted(payload)}`;
 }
