@@ -1,4 +1,4 @@
-/** How many events are prepared for one turn of Node's own loop: its turns cost more than most events. */
+/** How many events are prepared for one iteration of Node's own loop, which costs more than most events. */
 const EVENTS_PER_TURN = 64;
 
 interface TimedEvent {

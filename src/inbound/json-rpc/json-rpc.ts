@@ -113,7 +113,7 @@ export class JsonRpc {
       replies[i] = isObject(request)
         ? await this.replyToOne(request, readElement(i), origin, budget)
         : errorReply(invalidRequest(), 'null');
-      // The calls of a large message are looked into one after the other: others have their turn between two of them.
+      // The calls of a large message are looked into one after the other: other messages are served between two of them.
       if (isLargeMessage(text)) await setImmediate();
     });
     const spoken = replies.filter((reply) => reply !== undefined);

@@ -176,7 +176,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     }
   }
 
-  /** A large request waits for its turn; of a caller that has proved nothing it is not read. */
+  /** A large request waits for the earlier ones of its caller; of a caller that has proved nothing it is not read. */
   private async read(method: string, data: Uint8Array, origin: CallOrigin): Promise<NatsRequest> {
     const reading = readNatsRequest(method, data, this.options.maxBodyBytes);
     if (!isLargeMessage(data)) return completed(reading);

@@ -42,7 +42,7 @@ const TIMER: GroupTimer = { nowMs: () => performance.now(), after: lateTimer };
  * outcome and its own time limit; no put waits for a lock that only another one needs.
  */
 export class PutGroups {
-  /** By organisation, in the order in which it is their turn. */
+  /** By organisation, the next one to be written first. */
   private readonly waiting = new Map<string, WaitingPut[]>();
   /** By task or key that another transaction holds. All puts that need it wait for it in one statement. */
   private readonly whileHeld = new Map<string, WaitingPut[]>();

@@ -108,7 +108,7 @@ export class RedisConnection implements OnApplicationShutdown {
   /** Waits for the replies to what has been sent, if Redis is available. */
   async close(): Promise<void> {
     this.isClosing = true;
-    // Reads of this turn of the event loop are sent at its end.
+    // Reads of this iteration of the event loop are sent at its end.
     await new Promise((resolve) => setImmediate(resolve));
     if (this.client.status === 'ready') await this.client.quit().catch(() => undefined);
     this.client.disconnect();

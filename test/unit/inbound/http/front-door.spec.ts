@@ -322,7 +322,7 @@ describe('requests that are sent without waiting for replies', () => {
     while (handled < 50) {
       await until('a request waits', () => Promise.resolve(waiting.size > 0));
       expect(waiting.size).toBeLessThanOrEqual(8);
-      // The last one first: it makes room for no other one until its turn comes.
+      // The last one first: it makes room for no other one until it is served.
       for (const [id, end] of [...waiting].reverse()) {
         waiting.delete(id);
         end(`reply to ${id}`);
