@@ -18,8 +18,8 @@ export interface CallOptions {
 type IsRead<M extends Method> = (typeof METHODS)[M]['readOnly'];
 
 /**
- * Without `acceptDegraded`, the result of a read has no `degraded`: the client throws `DegradedError` instead. A degraded
- * write is done, so it is returned.
+ * Without `acceptDegraded`, the result of a read has no `degraded`: the client throws `DegradedError` instead. A
+ * degraded write is done, so it is returned.
  */
 export type ResultOf<M extends Method, O extends CallOptions = object> = O extends { readonly acceptDegraded: true }
   ? Methods[M]['result']

@@ -120,8 +120,8 @@ export interface Evidence {
 }
 
 /**
- * Whether the restore may have undone a call: it was not over when the time began, or an entry of the journal, which may
- * have been drained at any moment until the end of the server.
+ * Whether the restore may have undone a call: it was not over when the time began, or an entry of the journal, which
+ * may have been drained at any moment until the end of the server.
  */
 export function mayBeUndone(call: Call & { readonly journaled?: boolean }, undone: Span | undefined): boolean {
   if (!undone || call.startedAtMs > undone.toMs) return false;

@@ -11,7 +11,9 @@ import type { Plan } from './plan';
 const WHOLE_PAGE = 50;
 /** Many calls that are faster than this should have come to an end. */
 const SLOW_MS = 300;
-/** What the database may take of an operation's time: a call of the cache may follow, and two if something is deleted. */
+/**
+ * What the database may take of an operation's time: a call of the cache may follow, and two if something is deleted.
+ */
 const STORE_TIME_MS = OPERATION_TIMEOUT_MS - CACHE_TIMEOUT_MS;
 const DELETION_TIME_MS = STORE_TIME_MS - CACHE_TIMEOUT_MS;
 /** What a replica may take to notice that an entry waits in the journal: a pause of the drain, and a silent look. */

@@ -224,8 +224,9 @@ export class History {
   }
 
   /**
-   * In the epoch that the present database has ended, Redis still learns of changes, and forgets the journaled writes that
-   * they overtake. The present database has undone the changes: Redis knows of these writes again when they are drained.
+   * In the epoch that the present database has ended, Redis still learns of changes, and forgets the journaled writes
+   * that they overtake. The present database has undone the changes: Redis knows of these writes again when they are
+   * drained.
    */
   private forgottenMeanwhile(taskId: string, model: CacheModel): void {
     if (this.isOfPresent(model)) return;

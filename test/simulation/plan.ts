@@ -10,7 +10,9 @@ export type ServerName = 'postgres' | 'redis' | 'nats';
 export type RedisRestart = 'same' | 'empty' | 'old';
 export type Piece = 'control' | 'index' | 'index-entry' | 'hash';
 
-/** What comes in the place of the server: a promoted standby, a dump restored elsewhere, or its own disk of a while ago. */
+/**
+ * What comes in the place of the server: a promoted standby, a dump restored elsewhere, or its own disk of a while ago.
+ */
 export type Replacement = 'promoted' | 'restored low' | 'restored high' | 'rolled back';
 
 export type OperationKind =

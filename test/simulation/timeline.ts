@@ -48,7 +48,10 @@ export class Timeline {
     this.isStopped = true;
   }
 
-  /** Lets happen what was planned up to `untilMs`, with all that follows from it up to then; throws what an event throws. */
+  /**
+   * Lets happen what was planned up to `untilMs`, with all that follows from it up to then; throws what an event
+   * throws.
+   */
   run(untilMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       let prepared = 0;

@@ -48,8 +48,8 @@ export class EpochWatch {
   private identity?: KnownIdentity;
   private readonly ended = new Set<string>();
   /**
-   * What the stores that were used have told of their own history. The cache is never told that these epochs have ended:
-   * of the one that it is in, a copy of the store says so, too.
+   * What the stores that were used have told of their own history. The cache is never told that these epochs have
+   * ended: of the one that it is in, a copy of the store says so, too.
    */
   private readonly past = new Set<string>();
   /** Whether this replica has reached the store in the present epoch. */

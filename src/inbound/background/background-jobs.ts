@@ -17,8 +17,8 @@ const RECOVERY_RETRY_MS = 1000;
 /** The death of the publisher is noticed after three seconds; another replica then publishes within five. */
 const PUBLISH_PAUSES_MS: Record<PublishOutcome, number> = { published: 0, idle: 20, standby: 1000 };
 /**
- * A replica that could not publish has stood down. It waits longer than the longest pause of a standby, so that a standby
- * takes over; but not so long that a standby which dies meanwhile delays events by more than five seconds.
+ * A replica that could not publish has stood down. It waits longer than the longest pause of a standby, so that a
+ * standby takes over; but not so long that a standby which dies meanwhile delays events by more than five seconds.
  */
 const PUBLISH_RETRY_MS = 1500;
 /** Otherwise each job would log each failure of a store that comes and goes. */

@@ -22,7 +22,10 @@ export interface InvalidCall {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** The call in a parsed message; `readText` gives what it was parsed from. `subject` stands for a method that is left out. */
+/**
+ * The call in a parsed message; `readText` gives what it was parsed from. `subject` stands for a method that is left
+ * out.
+ */
 export function readCall(request: unknown, readText: () => string, subject?: string): Call | InvalidCall {
   if (!isObject(request)) return invalidCall('a request must be an object');
   const { jsonrpc, method = subject, params: givenParams, id: givenId } = request;
@@ -55,8 +58,8 @@ export function readParams(params: unknown, readText: () => string): RawParams |
 }
 
 /**
- * The id of a request; undefined if there is none, or no valid one. If parsing could have changed a number, it is echoed as it
- * was spelt: `readText` gives what the request was parsed from.
+ * The id of a request; undefined if there is none, or no valid one. If parsing could have changed a number, it is
+ * echoed as it was spelt: `readText` gives what the request was parsed from.
  */
 export function idText(request: Members, readText: () => string): string | undefined {
   const { id } = request;

@@ -1,6 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Does one thing at a time for each caller, in the order in which they were asked for. Callers do not wait for each other. */
+/**
+ * Does one thing at a time for each caller, in the order in which they were asked for. Callers do not wait for each
+ * other.
+ */
 export class CallerTurns {
   /** Settles when what a caller has asked for last has ended. */
   private readonly last = new Map<string, Promise<unknown>>();

@@ -26,7 +26,9 @@ function isPartOf(part: string, whole: string): boolean {
   return part.length > 1 && (whole.startsWith(part) || whole.endsWith(part));
 }
 
-/** How many characters are inserted, removed or replaced (Levenshtein). Too many if less than half of a name is right. */
+/**
+ * How many characters are inserted, removed or replaced (Levenshtein). Too many if less than half of a name is right.
+ */
 function editsBetween(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

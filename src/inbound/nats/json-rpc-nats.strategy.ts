@@ -130,7 +130,8 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     });
     const tallies = new Map<string, EndpointTally>();
     for (const method of this.messageHandlers.keys()) {
-      // Other services may serve the reserved names on the same subjects; here, $SRV.INFO is what describes the methods.
+      // Other services may serve the reserved names on the same subjects; here, $SRV.INFO is what describes the
+      // methods.
       if (method.startsWith(RESERVED)) continue;
       const tally = new EndpointTally();
       const subject = prefix === undefined ? method : `${prefix}.${method}`;

@@ -3,7 +3,9 @@ import { element, uniqueId } from './elements.js';
 /** As the parts of an access token are written; an API key has no dots. */
 const ACCESS_TOKEN = /^(?:Bearer )?(eyJ[\w-]*\.[\w-]+\.[\w-]+)$/i;
 
-/** The key or token of the caller. It is only in this input: neither stored nor part of a URL, and gone with the page. */
+/**
+ * The key or token of the caller. It is only in this input: neither stored nor part of a URL, and gone with the page.
+ */
 export class Credential {
   constructor() {
     const id = uniqueId();

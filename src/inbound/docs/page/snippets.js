@@ -121,8 +121,8 @@ function isJavaScript(text) {
 }
 
 /**
- * Whether Python would send the same text again: it has no escapes for parts of a character, and its own spelling of very
- * small and very large numbers.
+ * Whether Python would send the same text again: it has no escapes for parts of a character, and its own spelling of
+ * very small and very large numbers.
  *
  * @param {string} text
  */
