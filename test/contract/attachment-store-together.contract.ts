@@ -112,7 +112,7 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
       expect(await countOf(taskId)).toBe(BUSY + 2);
     });
 
-    it('of one key that expires at once are each what was there', async () => {
+    it('of one key each take effect, even if the first one expires before the second one', async () => {
       const at = (version: number, nowMs: number) =>
         aPut({ taskId, key: 'k', ttlSeconds: 1 }, { version, nowMs, by: `at ${nowMs}` });
       const [first, second] = [at(1000, NOW_MS), at(1002, NOW_MS + 2000)];

@@ -168,7 +168,7 @@ it('a request over NATS goes on with the trace of its sender, and gets the id of
   expect(call.attributes).toMatchObject({ 'network.protocol.name': 'nats', 'dossier.request_id': 'r-2' });
 });
 
-it('a read has a span for what it asked Redis, also if it shares a script with others', async () => {
+it('a read has a span for what it asked Redis, even if it shares a script with others', async () => {
   const traces = Array.from({ length: 5 }, newTrace);
   const params = { taskId: 'traced', key: 'over-http' };
   await Promise.all(

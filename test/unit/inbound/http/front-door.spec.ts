@@ -168,7 +168,7 @@ describe('CORS_ORIGINS', () => {
 });
 
 describe('every HTTP reply', () => {
-  it('is neither guessed nor kept by a browser, also if it is a refusal', async () => {
+  it('is neither guessed nor kept by a browser, even if it is a refusal', async () => {
     await start();
     const replies = [
       await send('GET', '/livez'),
@@ -185,7 +185,7 @@ describe('every HTTP reply', () => {
     );
   });
 
-  it('has the id of its request, also if it is a refusal', async () => {
+  it('has the id of its request, even if it is a refusal', async () => {
     await start();
     const ids = { 'x-request-id': 'r-1' };
     const replies = [

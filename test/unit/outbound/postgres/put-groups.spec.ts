@@ -138,7 +138,7 @@ describe('PutGroups', () => {
     expect(together[1]?.keys).toHaveLength(5);
   });
 
-  it('a put that waits by itself has a statement of its own in its turn', async () => {
+  it('a put that is the only one to wait has a statement of its own', async () => {
     void busy();
     void write('a');
     await end(alone[0]);
