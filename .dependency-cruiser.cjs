@@ -1,6 +1,6 @@
 const OUTSIDE = '^(node:|node_modules/)|^[a-z_][a-z_0-9]*(/promises)?$';
 
-/** What a room of `src/inbound` may import of its neighbours: a request goes on from left to right, and never back. */
+/** What a folder of `src/inbound` may import of its neighbours: a request goes on from left to right, and never back. */
 const NEIGHBOURS = {
   load: ['correlation'],
   auth: ['correlation', 'load'],

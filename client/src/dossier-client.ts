@@ -77,8 +77,8 @@ export class DossierClient {
   }
 
   /**
-   * The result of a method. Throws an `RpcError` if the service refuses or fails the call, another `DossierError` if there is
-   * no usable answer, and the reason of `signal` when it aborts.
+   * The result of a method. Throws an `RpcError` if the service refuses or fails the call, another `DossierError` if
+   * there is no usable answer, and the reason of `signal` when it aborts.
    */
   async call<M extends Method, O extends CallOptions = object>(
     method: M,
@@ -91,8 +91,8 @@ export class DossierClient {
   }
 
   /**
-   * The outcome of each call, in their order: over HTTP they are one JSON-RPC batch, of at most 100 calls. One that fails
-   * does not affect the others. Throws only the reason of `signal`.
+   * The outcome of each call, in their order: over HTTP they are one JSON-RPC batch, of at most 100 calls. One that
+   * fails does not affect the others. Throws only the reason of `signal`.
    */
   async batch<const Ms extends readonly Method[], O extends CallOptions = object>(
     calls: BatchCalls<Ms>,
@@ -106,9 +106,9 @@ export class DossierClient {
   }
 
   /**
-   * The events that happen from now on, or behind `lastEventId`, until `signal` aborts. Connects again when the connection
-   * ends, and misses nothing; an event may come again, with the same `metadata.eventId`. Throws `ResponseError` if the
-   * service refuses, and `ConnectionError` if it cannot be reached at the beginning.
+   * The events that happen from now on, or behind `lastEventId`, until `signal` aborts. Connects again when the
+   * connection ends, and misses nothing; an event may come again, with the same `metadata.eventId`. Throws
+   * `ResponseError` if the service refuses, and `ConnectionError` if it cannot be reached at the beginning.
    */
   events(options: EventsOptions = {}): AsyncGenerator<ReceivedEvent, void> {
     const { random = Math.random, retries = RETRIES } = this.options;

@@ -7,8 +7,8 @@ export function factsOf(method: Method): (typeof METHODS)[Method] | undefined {
 }
 
 /**
- * Whether a second call with the same params does no harm if the first one has taken effect, and gets the same answer or
- * one that says so.
+ * Whether a second call with the same params does no harm if the first one has taken effect, and gets the same answer
+ * or one that says so.
  */
 export function isRepeatable(method: Method, params: object): boolean {
   const { id, taskId, ifAbsent, ifVersion } = params as Partial<Record<string, unknown>>;

@@ -11,15 +11,15 @@ export interface CallOptions {
   /** In place of that of the client. */
   readonly retries?: number;
   readonly signal?: AbortSignal;
-  /** True: a read that was answered without PostgreSQL is returned, with `degraded: true`, instead of thrown. */
+  /** True: a result that was made without PostgreSQL is returned, with `degraded: true`, instead of thrown. */
   readonly acceptDegraded?: boolean;
 }
 
 type IsRead<M extends Method> = (typeof METHODS)[M]['readOnly'];
 
 /**
- * Without `acceptDegraded`, the result of a read has no `degraded`: the client throws `DegradedError` instead. A degraded
- * write is done, so it is returned.
+ * Without `acceptDegraded`, the result of a read has no `degraded`: the client throws `DegradedError` instead. A
+ * degraded write is done, so it is returned.
  */
 export type ResultOf<M extends Method, O extends CallOptions = object> = O extends { readonly acceptDegraded: true }
   ? Methods[M]['result']

@@ -8,7 +8,7 @@ export async function serveUntilStopped(): Promise<void> {
   const debugSignal = new DebugSignal();
   // Not imported above: to load it takes most of a second, in which a signal would end the process or be lost.
   const { serve } = await import('./application.js');
-  // A signal that came meanwhile is noticed in the next turn of the event loop.
+  // A signal that came meanwhile is noticed in the next iteration of the event loop.
   await nextTurn();
   await serve(signals, debugSignal);
 }

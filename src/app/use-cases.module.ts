@@ -46,7 +46,9 @@ const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: neve
   tracing: Tracing,
 };
 
-/** Every use case, on the ports that the configuration chooses. Global: every room drives some of them. */
+/**
+ * Every use case, on the ports that the configuration chooses. Global: every module of `inbound` drives some of them.
+ */
 @Global()
 @Module({})
 export class UseCasesModule {

@@ -12,7 +12,9 @@ const REDIS_TIMEOUT_MS = 2000;
 
 type Work<T> = (context: INestApplicationContext) => Promise<T>;
 
-/** As `withUseCases`, for a command that writes beside replicas: the cache must be that of this database, and be told. */
+/**
+ * As `withUseCases`, for a command that writes beside replicas: the cache must be that of this database, and be told.
+ */
 export function withStores<T>(config: Config, work: Work<T>): Promise<T> {
   return withUseCases(config, async (context) => {
     const project = context.get(ProjectChanges);

@@ -149,7 +149,7 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       return { one, write: { organization: ORGANIZATION, put: one } };
     };
 
-    it('have each its own outcome, in their order', async () => {
+    it('each have an outcome of their own, in their order', async () => {
       await put(newPut({ version: 2000 }));
       const fresh = entry('fresh', 1000);
       const late = entry('k', 1500);

@@ -359,7 +359,7 @@ describe('the page', () => {
     /** The page itself is never scrolled sideways. */
     const expectToFit = async (on: Page, name: string) =>
       expect([name, await on.evaluate('document.documentElement.scrollWidth')]).toEqual([name, width]);
-    /** What is folded within is made when it is opened, in the next turn. */
+    /** What is folded within is made when it is opened, in the next iteration of the event loop. */
     const unfold = (on: Page) =>
       on.evaluate(`(async () => {
         const closed = () => [...document.querySelectorAll('main details:not([open])')];

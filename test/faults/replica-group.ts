@@ -22,7 +22,9 @@ export interface GroupOptions {
   readonly clocksAheadMs?: readonly number[];
 }
 
-/** Replicas of the built service, each with its own proxies to PostgreSQL and Redis, and the servers that they share. */
+/**
+ * Replicas of the built service, each with its own proxies to PostgreSQL and Redis, and the servers that they share.
+ */
 export interface ReplicaGroup {
   readonly postgres: PostgresServer;
   readonly isCluster: boolean;

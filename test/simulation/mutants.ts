@@ -617,7 +617,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: ``,
   },
   {
-    name: 'a replica enters an epoch that nobody has seen begin',
+    name: 'a replica enters an epoch that it has not seen begin',
     scenario: 'replica astray',
     file: `${MODEL}/cache-model.ts`,
     find: `      if (isAlive && !ended.has(owner.epoch)) return 'unknown';`,

@@ -9,7 +9,10 @@ import { LineMembers } from './line-members';
 
 const ATTACHMENT_ID = new RegExp(ATTACHMENT_ID_PATTERN);
 
-/** The task in a line of an archive; `organization` goes before its own. Throws `DomainError` with everything that is wrong with it. */
+/**
+ * The task in a line of an archive; `organization` goes before its own. Throws `DomainError` with everything that is
+ * wrong with it.
+ */
 export function restoredTask(text: string, organization: string | undefined): Task {
   const record = new LineMembers(text);
   const parentId = record.optionalString('parentId') ?? null;

@@ -25,9 +25,9 @@ export interface PlannedAttachment {
 }
 
 /**
- * Refuses to write more attachments than the quota of an organisation allows. It knows the writes of this replica at once
- * and those of others from the next count on, so they may exceed a quota by what they write in between. If the store
- * cannot count, nothing is refused.
+ * Refuses to write more attachments than the quota of an organisation allows. It knows the writes of this replica at
+ * once and those of others from the next count on, so they may exceed a quota by what they write in between. If the
+ * store cannot count, nothing is refused.
  */
 export class QuotaKeeper {
   constructor(
@@ -40,7 +40,8 @@ export class QuotaKeeper {
 
   /**
    * Writes, unless the quota refuses it: then throws `DomainError`. `replacedBy` says how many attachments a write has
-   * replaced, undefined if it has written none. Asks no store unless there is a quota, and the use is near it or not known.
+   * replaced, undefined if it has written none. Asks no store unless there is a quota, and the use is near it or not
+   * known.
    */
   async run<Outcome>(
     planned: readonly PlannedAttachment[],

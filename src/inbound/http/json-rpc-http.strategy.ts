@@ -48,8 +48,8 @@ export class JsonRpcHttpOptions {
 
 /**
  * The methods over HTTP: `POST /rpc` on the application's Fastify, further paths that take messages, and `run` for
- * endpoints that run a method. Such a path is a route of Fastify, not of Nest, because the text of a message counts: Nest's
- * routes see only the parsed body. Must be started before the application listens.
+ * endpoints that run a method. Such a path is a route of Fastify, not of Nest, because the text of a message counts:
+ * Nest's routes see only the parsed body. Must be started before the application listens.
  */
 @Injectable()
 export class JsonRpcHttpStrategy extends JsonRpcStrategy {
@@ -77,9 +77,9 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   }
 
   /**
-   * Identifies the caller, and sets the headers of limits. The request is in flight from then on, until its reply has been
-   * sent: a request that waits for the keys of a token issuer takes no place of one that can be answered. Throws if the
-   * caller has too much in flight.
+   * Identifies the caller, and sets the headers of limits. The request is in flight from then on, until its reply has
+   * been sent: a request that waits for the keys of a token issuer takes no place of one that can be answered. Throws
+   * if the caller has too much in flight.
    */
   async takeOn<T>(
     request: FastifyRequest,

@@ -32,7 +32,7 @@ const REJECTIONS: readonly (ErrorWord | undefined)[] = [
 /** Of the service, or of the caller. */
 type CallOutcome = 'ok' | 'failed' | 'invalid' | 'not_found' | 'rate_limited' | 'unauthorized' | 'refused';
 
-/** How long calls take, how they end, and how many are turned away. */
+/** How long calls take, how they end, and how many are refused untried. */
 export class CallDurations {
   private readonly histogram: Histogram<'method' | 'transport' | 'outcome'>;
   private readonly degraded: Counter<'method'>;
@@ -58,7 +58,7 @@ export class CallDurations {
     });
     this.rejections = new Counter({
       name: 'dossier_requests_rejected_total',
-      help: 'Messages and calls that were turned away without being tried, by reason. Sum over replicas.',
+      help: 'Messages and calls that were refused without being tried, by reason. Sum over replicas.',
       labelNames: ['reason'],
       registers,
     });
@@ -79,7 +79,7 @@ export class CallDurations {
     };
   }
 
-  /** A call was answered with less certainty than usual. */
+  /** A result was made without PostgreSQL, although PostgreSQL should have been asked. */
   answeredDegraded(method: string): void {
     this.degraded.inc({ method });
   }

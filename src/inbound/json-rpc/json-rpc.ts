@@ -113,7 +113,8 @@ export class JsonRpc {
       replies[i] = isObject(request)
         ? await this.replyToOne(request, readElement(i), origin, budget)
         : errorReply(invalidRequest(), 'null');
-      // The calls of a large message are looked into one after the other: others have their turn between two of them.
+      // The calls of a large message are looked into one after the other: other messages are served between two of
+      // them.
       if (isLargeMessage(text)) await setImmediate();
     });
     const spoken = replies.filter((reply) => reply !== undefined);
@@ -167,7 +168,9 @@ export class JsonRpc {
   }
 }
 
-/** Reads the texts of the elements of an array that has been parsed from `text`; cuts it only if one of them is needed. */
+/**
+ * Reads the texts of the elements of an array that has been parsed from `text`; cuts it only if one of them is needed.
+ */
 function elementsOf(text: string): (i: number) => () => string {
   let texts: readonly string[] | undefined;
   return (i) => () => (texts ??= jsonElements(text))[i] as string;

@@ -210,7 +210,10 @@ export class PostgresConnection implements OnApplicationShutdown {
     return leave;
   }
 
-  /** For a call that found no turn: if the server has not answered anybody in all that time, it may have fallen silent. */
+  /**
+   * For a call that was not begun in time: if the server has answered no call in all that time, it may have fallen
+   * silent.
+   */
   waitedInVain(sinceMs: number): StoreError {
     return new StoreError('postgres', this.servedAtMs >= sinceMs ? 'busy' : 'timeout');
   }

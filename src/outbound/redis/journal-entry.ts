@@ -6,8 +6,8 @@ import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachm
 import { fromHash, toHash, type HashFields } from './attachment-hash';
 
 /**
- * Of the text of an entry. A format with a higher number also has `taskId` and `key`, and begins with op and id: a replica
- * that does not know the rest leaves the entry to those that do. Entries without a format are of the first one.
+ * Of the text of an entry. A format with a higher number also has `taskId` and `key`, and begins with op and id: a
+ * replica that does not know the rest leaves the entry to those that do. Entries without a format are of the first one.
  */
 const FORMAT = 1;
 

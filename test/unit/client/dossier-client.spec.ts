@@ -44,7 +44,7 @@ function replies({ calls, isBatch }: Sent, ...given: readonly Reply[]): Response
   return Response.json(isBatch ? all.reverse() : all[0]);
 }
 
-/** A client whose requests are answered by `respond`, and what it has sent. */
+/** A client whose requests get their replies from `respond`, and what it has sent. */
 function clientOf(respond: Respond, options: Partial<ClientOptions> = {}) {
   const sent: Sent[] = [];
   const fetch: ClientOptions['fetch'] = async (url, { headers, body = '', signal }) => {

@@ -74,7 +74,7 @@ export class CreateTask {
     return { task, warnings };
   }
 
-  /** A repeated call is recognised also if the organisation may store nothing more. */
+  /** A repeated call is recognised even if the organisation may store nothing more. */
   private async insert(
     task: Task,
     puts: readonly AttachmentPut[],

@@ -13,8 +13,8 @@ export interface LimitedUsage extends Usage {
 }
 
 /**
- * Counts what the organisation of the caller has stored. If this takes long, the count is kept for a while; one that takes
- * longer than a call goes on, and a later call gets it.
+ * Counts what the organisation of the caller has stored. If this takes long, the count is kept for a while; one that
+ * takes longer than a call goes on, and a later call gets it.
  */
 export class GetUsage {
   constructor(

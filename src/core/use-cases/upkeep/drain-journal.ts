@@ -35,10 +35,10 @@ export class DrainJournal {
   }
 
   /**
-   * Takes the oldest entries, many with each call of the store. An entry that the store cannot take for now, because its
-   * task is locked, goes behind all others and delays none of them; then the reason is thrown. So does an entry in the
-   * format of a newer version of the service; if nothing else is left, this throws. `more` is false if another replica was
-   * faster: to drain the same entries at the same time would only slow it down.
+   * Takes the oldest entries, many with each call of the store. An entry that the store cannot take for now, because
+   * its task is locked, goes behind all others and delays none of them; then the reason is thrown. So does an entry in
+   * the format of a newer version of the service; if nothing else is left, this throws. `more` is false if another
+   * replica was faster: to drain the same entries at the same time would only slow it down.
    */
   async execute(): Promise<{ more: boolean }> {
     const parts = await this.backlog.learnFrom(this.journal.oldest());

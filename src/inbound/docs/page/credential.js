@@ -12,7 +12,9 @@ function asBytes(text) {
   return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
 }
 
-/** The key or token of the caller. It is only in this input: neither stored nor part of a URL, and gone with the page. */
+/**
+ * The key or token of the caller. It is only in this input: neither stored nor part of a URL, and gone with the page.
+ */
 export class Credential {
   constructor() {
     const id = uniqueId();

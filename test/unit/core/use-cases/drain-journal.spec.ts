@@ -72,7 +72,7 @@ const drainOnce = async () => {
   }
 };
 
-it('the drain knows since when the oldest entry waits, also while the store is unavailable', async () => {
+it('the drain knows since when the oldest entry waits, even while the store is unavailable', async () => {
   await drainOnce();
   expect(drain.oldestVersion).toBeUndefined();
   await journaled('t-1/a', 't-2/b');

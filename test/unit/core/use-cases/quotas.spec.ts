@@ -151,7 +151,7 @@ describe('a quota of bytes', () => {
 });
 
 describe('what a quota costs', () => {
-  it('nothing without one, and nothing from the second create on', async () => {
+  it('is nothing without a quota, and nothing from the second create on', async () => {
     fixture.forgetCalls();
     await put('a');
     expect(fixture.postgres.calls).toEqual(['put']);
@@ -162,7 +162,7 @@ describe('what a quota costs', () => {
     expect(fixture.postgres.calls).toEqual(['usage', ...new Array<string>(11).fill('put')]);
   });
 
-  it('a count in the background now and then, more often near the limit', async () => {
+  it('is a count in the background every few creates, more often near the limit', async () => {
     limit({ attachments: 100 });
     await put('a');
     const countsOf = async (creates: number) => {

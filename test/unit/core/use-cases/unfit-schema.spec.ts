@@ -76,7 +76,7 @@ describe('a store whose schema is for another version of the service', () => {
     expect([useCases.projectChanges.standing, used]).toEqual(['unfit-schema', undefined]);
   });
 
-  it('is found also while the cache cannot be read', async () => {
+  it('is found even while the cache cannot be read', async () => {
     fixture.redis.fails = 'unavailable';
     failure = UNFIT;
     await project();
