@@ -7,7 +7,7 @@ import { startRedis, startRedisCluster, type RedisServer } from '../support/redi
 import { startService, type Environment, type Service } from '../support/service';
 
 /** Neither the number of calls in a minute nor the load of the machine may lead to refusals. */
-const LIMITS = {
+export const LIMITS = {
   RATE_LIMITS: 'task.delete_attachment=1000000/60s,task.delete=1000000/60s',
   MAX_EVENT_LOOP_DELAY_MS: '60000',
 };
@@ -69,8 +69,12 @@ export async function startReplicas(
 export class Replica {
   /** One of its processes has ended by itself. */
   hasCrashed = false;
+  /** Whether a load balancer sends calls to it: not from the moment at which it has noticed that it leaves. */
+  takesCalls = true;
   /** The processes that the test itself has killed. */
   private readonly killed = new Set<Service>();
+  /** The processes that it has told to end in order. */
+  private readonly told = new Set<Service>();
 
   private constructor(
     readonly toPostgres: FaultProxy,
@@ -131,6 +135,20 @@ export class Replica {
     this.watch();
   }
 
+  /** As an update does: it leaves in order, and a new process takes its place. Resolves with its exit code. */
+  async replace(): Promise<number | null> {
+    const { service } = this;
+    this.told.add(service);
+    service.signal('SIGTERM');
+    await service.until('/readyz', 503);
+    this.takesCalls = false;
+    const { code } = await service.exit;
+    await this.startAgain();
+    await this.service.until('/readyz', 200);
+    this.takesCalls = true;
+    return code;
+  }
+
   /** It reaches all servers, and its breakers are closed. */
   async hasRecovered(): Promise<boolean> {
     const [ready, metrics] = await Promise.all([this.service.fetch('/readyz'), this.service.fetch('/metrics')]);
@@ -146,7 +164,7 @@ export class Replica {
 
   private watch(): void {
     const { service } = this;
-    void service.exit.then(() => (this.hasCrashed ||= !this.hasKilled(service)));
+    void service.exit.then(() => (this.hasCrashed ||= !this.hasKilled(service) && !this.told.has(service)));
   }
 }
 
