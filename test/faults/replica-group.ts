@@ -77,37 +77,47 @@ export class Replica {
   private readonly told = new Set<Service>();
 
   private constructor(
-    readonly toPostgres: FaultProxy,
-    private readonly toOnlyRedis: FaultProxy | undefined,
+    private readonly postgresProxy: FaultProxy | undefined,
+    private readonly redisProxy: FaultProxy | undefined,
     private readonly environment: Environment,
     private current: Service,
   ) {
     this.watch();
   }
 
-  static async start(environment: Environment, databaseUrl: string, redisNodes: readonly RedisServer[]) {
+  /** Without proxies its links cannot fail, and what the process of the test does cannot delay them. */
+  static async start(
+    environment: Environment,
+    databaseUrl: string,
+    redisNodes: readonly RedisServer[],
+    { hasProxies = true } = {},
+  ) {
     const isCluster = redisNodes.length > 1;
-    const toPostgres = await startFaultProxy(portOf(databaseUrl));
-    const toRedis = isCluster ? undefined : await startFaultProxy((redisNodes[0] as RedisServer).port);
-    const redisUrls = redisNodes.map(({ url }) => (toRedis ? throughProxy(url, toRedis) : url));
+    const toPostgres = hasProxies ? await startFaultProxy(portOf(databaseUrl)) : undefined;
+    const toRedis = isCluster || !hasProxies ? undefined : await startFaultProxy((redisNodes[0] as RedisServer).port);
     const full = {
       ...environment,
       DATABASE_URL: throughProxy(databaseUrl, toPostgres),
-      REDIS_URL: redisUrls.join(),
+      REDIS_URL: redisNodes.map(({ url }) => throughProxy(url, toRedis)).join(),
       REDIS_CLUSTER: String(isCluster),
     };
     try {
       return new Replica(toPostgres, toRedis, full, await startService(full));
     } catch (error) {
-      await Promise.all([toPostgres.close(), toRedis?.close()]);
+      await Promise.all([toPostgres?.close(), toRedis?.close()]);
       throw error;
     }
   }
 
+  get toPostgres(): FaultProxy {
+    if (!this.postgresProxy) throw new Error('there is no proxy to PostgreSQL');
+    return this.postgresProxy;
+  }
+
   /** A cluster tells replicas the addresses of its nodes: no proxy can stand in between. */
   get toRedis(): FaultProxy {
-    if (!this.toOnlyRedis) throw new Error('a cluster has no links that can fail');
-    return this.toOnlyRedis;
+    if (!this.redisProxy) throw new Error('there is no proxy to Redis');
+    return this.redisProxy;
   }
 
   get name(): string {
@@ -159,7 +169,7 @@ export class Replica {
 
   async stop(): Promise<void> {
     await this.kill();
-    await Promise.all([this.toPostgres.close(), this.toOnlyRedis?.close()]);
+    await Promise.all([this.postgresProxy?.close(), this.redisProxy?.close()]);
   }
 
   private watch(): void {
@@ -184,8 +194,9 @@ function portOf(url: string): number {
   return Number(new URL(url).port);
 }
 
-function throughProxy(url: string, { port }: FaultProxy): string {
+function throughProxy(url: string, proxy: FaultProxy | undefined): string {
+  if (!proxy) return url;
   const proxied = new URL(url);
-  proxied.port = String(port);
+  proxied.port = String(proxy.port);
   return proxied.href;
 }

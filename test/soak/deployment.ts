@@ -149,7 +149,8 @@ export class Deployment implements ReplicaGroup {
       SHUTDOWN_DELAY_MS,
       NODE_OPTIONS: `--require ${JSON.stringify(COLLECT_GARBAGE)}`,
     };
-    return Replica.start(environment, this.onPort(this.database.url, this.forwarder.port), this.redisNodes);
+    const databaseUrl = this.onPort(this.database.url, this.forwarder.port);
+    return Replica.start(environment, databaseUrl, this.redisNodes, { hasProxies: false });
   }
 
   private onPort(url: string, port: number): string {

@@ -49,33 +49,33 @@ const UPDATE: Phase = {
 export const MORNING: readonly Phase[] = [CALM, UPDATE, CALM];
 
 const POSTGRES_OUTAGES: readonly Phase[] = [
-  outage('PostgreSQL is killed', { words: WITHOUT_POSTGRES }, async ({ deployment: { postgres } }) => {
+  outage('PostgreSQL is killed', 'postgres', { words: WITHOUT_POSTGRES }, async ({ deployment: { postgres } }) => {
     await killPostgres(postgres);
     return () => restartPostgres(postgres);
   }),
-  outage('PostgreSQL is silent', { words: WITHOUT_POSTGRES }, async ({ deployment: { postgres } }) => {
+  outage('PostgreSQL is silent', 'postgres', { words: WITHOUT_POSTGRES }, async ({ deployment: { postgres } }) => {
     const pids = await pausePostgres(postgres);
     return () => resumePostgres(pids);
   }),
 ];
 
 const REDIS_OUTAGES: readonly Phase[] = [
-  outage('Redis is killed', {}, async ({ deployment: { redis } }) => {
+  outage('Redis is killed', 'redis', {}, async ({ deployment: { redis } }) => {
     await redis.kill();
     return () => redis.restart();
   }),
-  outage('Redis is silent', { words: ['TIMEOUT'] }, ({ deployment: { redis } }) => {
+  outage('Redis is silent', 'redis', { words: ['TIMEOUT'] }, ({ deployment: { redis } }) => {
     redis.pause();
     return () => redis.resume();
   }),
 ];
 
 const NATS_OUTAGES: readonly Phase[] = [
-  outage('NATS is killed', { natsIsSilent: true }, async ({ deployment: { nats } }) => {
+  outage('NATS is killed', 'nats', { natsIsSilent: true }, async ({ deployment: { nats } }) => {
     await nats.kill();
     return () => nats.restart();
   }),
-  outage('NATS is silent', { natsIsSilent: true }, ({ deployment: { nats } }) => {
+  outage('NATS is silent', 'nats', { natsIsSilent: true }, ({ deployment: { nats } }) => {
     nats.pause();
     return () => nats.resume();
   }),
@@ -121,13 +121,15 @@ export async function untilWhole(deployment: Deployment): Promise<void> {
   await untilServedOverNats(deployment.nats.url, deployment.replicas.length);
 }
 
-function outage(name: string, excuses: Excuses, begin: (stage: Stage) => Promise<End> | End): Phase {
+/** It lasts until all replicas have noticed it: what it does to calls is over when the phase is. */
+function outage(name: string, server: Server, excuses: Excuses, begin: (stage: Stage) => Promise<End> | End): Phase {
   return {
     name,
     excuses: { ...excuses, mayBeStale: true },
     async run(stage) {
       const end = await begin(stage);
       await stage.work(0.4);
+      await untilNoticed(stage.deployment, server);
       const endedAtMs = performance.now();
       await end();
       await untilWhole(stage.deployment);
@@ -138,6 +140,19 @@ function outage(name: string, excuses: Excuses, begin: (stage: Stage) => Promise
 }
 
 type End = () => Promise<void> | void;
+type Server = 'postgres' | 'redis' | 'nats';
+
+function untilNoticed({ replicas }: Deployment, server: Server): Promise<boolean> {
+  const hasNoticed = async ({ service }: Deployment['replicas'][number]) => {
+    const { details } = JSON.parse((await service.fetch('/readyz')).text) as {
+      details: Record<Server, { state: string }>;
+    };
+    return details[server].state === 'down';
+  };
+  return until(`all replicas know that ${server} is down`, async () => {
+    return !(await Promise.all(replicas.map(hasNoticed))).includes(false);
+  });
+}
 
 /** Until all replicas take the keys, or refuse them. Returns how long that took. */
 async function untilAll(

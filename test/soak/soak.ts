@@ -43,7 +43,8 @@ export class Soak {
   private readonly witness = new Witness();
   private readonly ledger = new Ledger();
   private readonly credentials = new Credentials();
-  private readonly checkedTasks: string[] = [];
+  /** The tasks of the checked workload, by round. */
+  private readonly checkedTasks: (readonly string[])[] = [];
   private readonly memory: { readonly before: MemorySample[]; readonly after: MemorySample[] } = {
     before: [],
     after: [],
@@ -115,7 +116,7 @@ export class Soak {
       results: witness.results,
       memory,
       writes: this.writes - this.writesBefore,
-      tasks: ledger.size + this.checkedTasks.length,
+      tasks: ledger.size + this.checkedTasks.flat().length,
       checks: this.checks,
       events: this.events?.count ?? 0,
       followed: [this.checkedFollower, ...this.followers]
@@ -192,7 +193,7 @@ export class Soak {
     this.witness.begin('check');
     this.say(`check of ${name}`);
     await this.check(load, firstTask);
-    this.checkedTasks.push(...load.workload.taskIds);
+    this.checkedTasks.push(load.workload.taskIds);
   }
 
   private async phase({ name, excuses, run }: Phase, load: Load): Promise<void> {
@@ -248,7 +249,9 @@ export class Soak {
     const { deployment, credentials } = this;
     const truth = await StoredTruth.open(deployment);
     try {
-      for (const problem of await this.falseAnswers(truth, [...this.checkedTasks].sort())) this.note(problem);
+      for (const taskIds of this.checkedTasks) {
+        for (const problem of await this.falseAnswers(truth, taskIds)) this.note(problem);
+      }
     } finally {
       await truth.close();
     }
