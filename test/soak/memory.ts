@@ -2,8 +2,8 @@ import { until } from '../support/poll';
 import type { Replica } from '../faults/replica-group';
 
 const MIB = 1024 * 1024;
-/** What may be left of a replica's work in the heap: caches of statements, of schemas, and the like. */
-const HEAP_ALLOWANCE_BYTES = 8 * MIB;
+/** What may be left in the heap at one moment and not at another: caches of statements, buffers of connections. */
+const HEAP_ALLOWANCE_BYTES = 16 * MIB;
 /**
  * A replica remembers the changes that it has acknowledged, up to this number (docs/consistency.md). This is what it may
  * grow by before it is flat.
