@@ -1,13 +1,13 @@
+import { join } from 'node:path';
 import { freePort } from '../support/free-port';
 import { startForwarder, type Forwarder } from '../support/forwarder';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startCopy, startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, type RedisServer } from '../support/redis-server';
-import { createRuntimeDatabase } from '../support/runtime-database';
+import { createRuntimeDatabase, type RuntimeDatabase } from '../support/runtime-database';
 import { withPostgres } from '../support/setups';
-import { join } from 'node:path';
-import { killPostgres } from '../faults/postgres-processes';
+import { killPostgres, pausePostgres, resumePostgres } from '../faults/postgres-processes';
 import { LIMITS, Replica, type ReplicaGroup } from '../faults/replica-group';
 import type { Credentials } from './credentials';
 
@@ -23,30 +23,34 @@ const AGE = "interval '9 days'";
 export class Deployment implements ReplicaGroup {
   readonly isCluster = false;
   readonly replicas: Replica[] = [];
-  private readonly started: { stop(): Promise<unknown> }[] = [];
   private standby?: PostgresServer;
+  /** The processes of PostgreSQL that are paused. */
+  private paused: readonly number[] = [];
 
   private constructor(
     private primary: PostgresServer,
     private readonly forwarder: Forwarder,
     readonly redis: RedisServer,
     readonly nats: NatsServer,
-    private readonly database: { readonly url: string; readonly adminUrl: string },
-  ) {
-    this.started.push(redis, nats);
-  }
+    private readonly database: RuntimeDatabase,
+  ) {}
 
   static async start(credentials: Credentials): Promise<Deployment> {
-    const primary = await startPostgres();
-    const [redis, nats] = [await startRedis({ appendOnly: true }), await startNats()];
-    const forwarder = await startForwarder(primary.port);
-    const deployment = new Deployment(primary, forwarder, redis, nats, await createRuntimeDatabase(primary));
+    const started: { stop(): Promise<unknown> }[] = [];
+    const keep = <T extends { stop(): Promise<unknown> }>(one: T) => (started.push(one), one);
     try {
+      const primary = keep(await startPostgres());
+      const redis = keep(await startRedis({ appendOnly: true }));
+      const nats = keep(await startNats());
+      const database = await createRuntimeDatabase(primary);
+      const forwarder = await startForwarder(primary.port);
+      const deployment = new Deployment(primary, forwarder, redis, nats, database);
+      started.splice(0, started.length, { stop: () => deployment.close() });
       await deployment.pretendAge();
       for (let i = 1; i <= REPLICAS; i++) deployment.replicas.push(await deployment.startReplica(i, credentials));
       return deployment;
     } catch (error) {
-      await deployment.close();
+      for (const one of started.reverse()) await one.stop();
       throw error;
     }
   }
@@ -62,6 +66,15 @@ export class Deployment implements ReplicaGroup {
   /** Of the superuser, on the server that is the primary now. */
   get databaseUrl(): string {
     return this.onPort(this.database.adminUrl, this.primary.port);
+  }
+
+  async pausePostgres(): Promise<void> {
+    this.paused = await pausePostgres(this.primary);
+  }
+
+  resumePostgres(): void {
+    resumePostgres(this.paused);
+    this.paused = [];
   }
 
   /** A standby follows the primary; from now on a commit is acknowledged when the standby has it. */
@@ -119,7 +132,9 @@ export class Deployment implements ReplicaGroup {
   }
 
   async close(): Promise<void> {
-    for (const one of [...this.replicas, ...this.started]) await one.stop();
+    // A process that is paused does not end.
+    this.resumePostgres();
+    for (const one of [...this.replicas, this.redis, this.nats]) await one.stop();
     await this.forwarder.close();
     await this.standby?.stop();
     await this.primary.stop();

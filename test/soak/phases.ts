@@ -1,4 +1,4 @@
-import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from '../faults/postgres-processes';
+import { killPostgres, restartPostgres } from '../faults/postgres-processes';
 import { untilRecovered } from '../faults/replica-group';
 import { until } from '../support/poll';
 import type { Environment } from '../support/service';
@@ -53,9 +53,9 @@ const POSTGRES_OUTAGES: readonly Phase[] = [
     await killPostgres(postgres);
     return () => restartPostgres(postgres);
   }),
-  outage('PostgreSQL is silent', 'postgres', { words: WITHOUT_POSTGRES }, async ({ deployment: { postgres } }) => {
-    const pids = await pausePostgres(postgres);
-    return () => resumePostgres(pids);
+  outage('PostgreSQL is silent', 'postgres', { words: WITHOUT_POSTGRES }, async ({ deployment }) => {
+    await deployment.pausePostgres();
+    return () => deployment.resumePostgres();
   }),
 ];
 
@@ -128,15 +128,25 @@ function outage(name: string, server: Server, excuses: Excuses, begin: (stage: S
     excuses: { ...excuses, mayBeStale: true },
     async run(stage) {
       const end = await begin(stage);
-      await stage.work(0.4);
-      await untilNoticed(stage.deployment, server);
-      const endedAtMs = performance.now();
-      await end();
+      const endedAtMs = await endingWith(end, async () => {
+        await stage.work(0.4);
+        await untilNoticed(stage.deployment, server);
+        return performance.now();
+      });
       await untilWhole(stage.deployment);
       stage.say(`${name}: all is well again ${secondsSince(endedAtMs)} after its end began`);
       await stage.work(0.6);
     },
   };
+}
+
+/** Whatever happens meanwhile, the outage ends. */
+async function endingWith<T>(end: End, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    await end();
+  }
 }
 
 type End = () => Promise<void> | void;

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../faults/client';
-import { violations } from '../faults/history-checker';
-import { disagreements, evidenceOf, expectedEvents, falseAnswers, untilCaughtUp } from '../faults/outcome';
+import { untilCaughtUp } from '../faults/outcome';
 import { StoredTruth } from '../faults/stored-truth';
 import { Random } from '../simulation/random';
 import { METHODS } from '../../src/inbound/methods/method-descriptions';
 import { until } from '../support/poll';
-import { CHECKED_ORGANIZATION, Credentials, ORGANIZATIONS } from './credentials';
+import { AGREED_AFTER_MS, Comparison } from './comparison';
+import { Credentials, ORGANIZATIONS } from './credentials';
 import type { Surroundings } from './customer';
 import { Deployment } from './deployment';
 import { Follower } from './follower';
@@ -22,8 +22,6 @@ import { Witness } from './witness';
 
 /** One round in so many minutes: longer runs have more rounds, and longer phases only within a round. */
 const MINUTES_OF_ROUND = 5;
-/** Far longer than promised, for a busy machine. */
-const AGREED_AFTER_MS = 60_000;
 /** How many answers a phase has at least, however short it is. */
 const ANSWERS_IN_PHASE = 60;
 const FOREIGN = { organization: 'globex', id: 'foreign', key: 'secret' };
@@ -43,8 +41,6 @@ export class Soak {
   private readonly witness = new Witness();
   private readonly ledger = new Ledger();
   private readonly credentials = new Credentials();
-  /** The tasks of the checked workload, by round. */
-  private readonly checkedTasks: (readonly string[])[] = [];
   private readonly memory: { readonly before: MemorySample[]; readonly after: MemorySample[] } = {
     before: [],
     after: [],
@@ -55,11 +51,10 @@ export class Soak {
   private deployment!: Deployment;
   private observation!: Observation;
   private events!: StoredEvents;
+  private comparison!: Comparison;
   private around!: Surroundings;
-  private checkedFollower!: Follower;
   private followers: readonly Follower[] = [];
   private writesBefore = 0;
-  private checks = 0;
   private alerts: SoakReport['alerts'] = {};
 
   constructor(private readonly options: SoakOptions) {
@@ -93,7 +88,9 @@ export class Soak {
       witness,
     };
     await this.prepareTasks();
-    this.startFollowers();
+    const follower = this.startFollowers();
+    this.comparison = new Comparison(this.deployment, this.around, this.events, follower);
+    await follower.hasBegun();
   }
 
   /** Everything that happens. What is found is in the report; an error that is thrown is the end of it all. */
@@ -108,7 +105,7 @@ export class Soak {
 
   /** Of all that has happened up to now. */
   report(): SoakReport {
-    const { witness, memory, options, deployment, ledger } = this;
+    const { witness, memory, options, deployment, ledger, comparison } = this;
     return {
       ...options,
       seconds: (performance.now() - this.beganAtMs) / 1000,
@@ -116,12 +113,10 @@ export class Soak {
       results: witness.results,
       memory,
       writes: this.writes - this.writesBefore,
-      tasks: ledger.size + this.checkedTasks.flat().length,
-      checks: this.checks,
+      tasks: ledger.size + (comparison?.tasks ?? 0),
+      checks: comparison?.calls ?? 0,
       events: this.events?.count ?? 0,
-      followed: [this.checkedFollower, ...this.followers]
-        .filter(Boolean)
-        .map(({ count, connections }) => ({ count, connections })),
+      followed: this.followers.map(({ count, connections }) => ({ count, connections })),
       hasPrometheus: this.observation?.hasPrometheus ?? false,
       alerts: this.alerts,
       logs: deployment?.replicas.map(({ name, service }) => ({ name, lines: service.logLines })) ?? [],
@@ -130,7 +125,7 @@ export class Soak {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.checkedFollower, ...this.followers].filter(Boolean).map((follower) => follower.stop()));
+    await Promise.all(this.followers.map((follower) => follower.stop()));
     for (const one of this.closing.splice(0).reverse()) await one.close();
   }
 
@@ -156,13 +151,16 @@ export class Soak {
     await this.untilPublished();
   }
 
-  private startFollowers(): void {
+  /** Of each organisation; the first one is that of the checked workload. */
+  private startFollowers(): Follower {
     const { replicas } = this.deployment;
-    this.checkedFollower = new Follower(replicas, () => this.credentials.tokenOf(undefined), this.witness);
-    this.followers = ORGANIZATIONS.map(
+    const ofTokens = new Follower(replicas, () => this.credentials.tokenOf(undefined), this.witness);
+    const ofKeys = ORGANIZATIONS.map(
       (organization) => new Follower(replicas, () => this.credentials.keyOf(organization, 'read'), this.witness),
     );
-    for (const follower of [this.checkedFollower, ...this.followers]) follower.start();
+    this.followers = [ofTokens, ...ofKeys];
+    for (const follower of this.followers) follower.start();
+    return ofTokens;
   }
 
   /** One load, through phases; at the end nothing calls, and all that the load has done is compared. */
@@ -170,7 +168,6 @@ export class Soak {
     const seed = this.random.int(2 ** 31);
     const load = new Load({ name, seed, foreignTask: FOREIGN.id }, this.around);
     const firstTask = this.ledger.size;
-    await this.checkedFollower.hasBegun();
     this.witness.begin('start of a round');
     await load.start();
     try {
@@ -192,8 +189,7 @@ export class Soak {
     }
     this.witness.begin('check');
     this.say(`check of ${name}`);
-    await this.check(load, firstTask);
-    this.checkedTasks.push(load.workload.taskIds);
+    this.noteAll(await this.comparison.problemsOfRound(load, firstTask));
   }
 
   private async phase({ name, excuses, run }: Phase, load: Load): Promise<void> {
@@ -214,72 +210,22 @@ export class Soak {
     await this.observation.look();
   }
 
-  /** Compares all that was acknowledged, stored, announced and is answered. */
-  private async check(load: Load, firstTask: number): Promise<void> {
-    const { deployment, witness, credentials } = this;
-    await untilWhole(this.deployment);
-    await untilCaughtUp(deployment, performance.now() + AGREED_AFTER_MS);
-    const { taskIds } = load.workload;
-    const truth = await StoredTruth.open(deployment);
-    try {
-      const found = [
-        ...(await disagreements(truth, taskIds, AGREED_AFTER_MS)).map((one) => `the stores disagree: ${one}`),
-        ...(await this.falseAnswers(truth, taskIds)),
-      ];
-      const evidence = await evidenceOf(truth, taskIds, this.events);
-      found.push(...violations(load.history, evidence));
-      found.push(...(await this.unfollowed(expectedEvents(evidence))));
-      for (const replica of deployment.replicas) {
-        const keyOf = (organization: string) => credentials.keyOf(organization, 'admin');
-        found.push(...(await this.ledger.problems(replica, keyOf, firstTask)));
-        if (replica.hasCrashed) found.push(`${replica.name} has crashed`);
-      }
-      for (const problem of found.slice(0, SHOWN_PROBLEMS)) witness.note(problem);
-      if (found.length > SHOWN_PROBLEMS) witness.note(`and ${found.length - SHOWN_PROBLEMS} more like these`);
-      const { attempts, reads, taskAttempts } = load.history;
-      this.checks += attempts.length + reads.length + taskAttempts.length;
-    } finally {
-      await truth.close();
-    }
-  }
-
-  /** The tasks of all rounds once more: what was deleted in the first one is gone in the last one. */
+  /** Everything that can be said at the end only. */
   private async checkAll(): Promise<void> {
     this.say('check of all rounds');
-    const { deployment, credentials } = this;
-    const truth = await StoredTruth.open(deployment);
-    try {
-      for (const taskIds of this.checkedTasks) {
-        for (const problem of await this.falseAnswers(truth, taskIds)) this.note(problem);
-      }
-    } finally {
-      await truth.close();
-    }
-    const keyOf = (organization: string) => credentials.keyOf(organization, 'admin');
-    for (const replica of deployment.replicas)
-      for (const problem of await this.ledger.problems(replica, keyOf)) this.note(problem);
+    this.noteAll(await this.comparison.problemsOfAll());
     this.memory.before.forEach((before, i) => {
-      const after = this.memory.after[i] as MemorySample;
-      for (const problem of growthProblems(before, after, this.writes - this.writesBefore)) this.note(problem);
+      this.noteAll(growthProblems(before, this.memory.after[i] as MemorySample, this.writes - this.writesBefore));
     });
-    for (const problem of await this.observation.problems()) this.note(problem);
+    this.noteAll(await this.observation.problems());
     for (const method of this.unusedMethods()) this.note(`the load has had no result of ${method}`);
     this.alerts = await this.observation.alerts();
   }
 
-  private async falseAnswers(truth: StoredTruth, taskIds: readonly string[]): Promise<string[]> {
-    const headers = await this.credentials.tokenOf(undefined);
-    const problems: string[] = [];
-    for (const replica of this.deployment.replicas)
-      problems.push(...(await falseAnswers(replica, truth, taskIds, headers)));
-    return problems;
-  }
-
-  /** What the follower of `GET /events` has not been told of. */
-  private async unfollowed(ids: readonly string[]): Promise<string[]> {
-    const isComplete = () => this.checkedFollower.missing(ids).length === 0;
-    await until('the follower has all events', isComplete).catch(() => undefined);
-    return this.checkedFollower.missing(ids).map((id) => `GET /events has not shown ${id} to ${CHECKED_ORGANIZATION}`);
+  /** The first of them, and how many more there are. */
+  private noteAll(problems: readonly string[]): void {
+    for (const problem of problems.slice(0, SHOWN_PROBLEMS)) this.note(problem);
+    if (problems.length > SHOWN_PROBLEMS) this.note(`and ${problems.length - SHOWN_PROBLEMS} more after these`);
   }
 
   private unusedMethods(): string[] {
