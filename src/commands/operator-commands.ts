@@ -18,6 +18,7 @@ export function addOperatorCommands(program: Command): void {
   addJournal(program);
   addDeadLetters(program);
   addPurge(program);
+  addCache(program);
   addRepairs(program);
 }
 
@@ -113,6 +114,20 @@ function addPurge(program: Command): void {
     .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(lazily(async () => (await import('./purge.js')).purge));
+}
+
+function addCache(program: Command): void {
+  program
+    .command('cache')
+    .description('The cache in Redis.')
+    .command('reset')
+    .description(
+      'Makes the cache in Redis forget everything but the journal, after a question, beside running replicas.',
+    )
+    .option(...YES_OPTION)
+    .option(...DRY_RUN_OPTION)
+    .option(...JSON_OPTION)
+    .action(lazily(async () => (await import('./reset-cache.js')).resetCache));
 }
 
 function addRepairs(program: Command): void {
