@@ -1,4 +1,4 @@
-import { Argument, type Command } from 'commander';
+import { Argument, Option, type Command } from 'commander';
 import { lazily } from './lazily';
 import { PURGEABLE } from './purgeable';
 
@@ -54,10 +54,18 @@ function addKeys(program: Command): void {
     .command('keys')
     .description('API keys.')
     .command('create')
-    .description('Makes an API key: prints it, this once, and its entry for the file that API_KEYS_FILE names.')
+    .description(
+      'Makes an API key: prints it, this once, and its entry for the file that API_KEYS_FILE or OPERATOR_KEYS_FILE names.',
+    )
     .requiredOption('--name <name>', 'of the caller')
     .option('--organization <organization>', 'whose tasks the caller sees', 'default')
     .option('--role <role>', 'read, write or admin', 'write')
+    .addOption(
+      new Option('--operator', 'a key for OPERATOR_KEYS_FILE: an operator of the service is no caller').conflicts([
+        'organization',
+        'role',
+      ]),
+    )
     .option('--append <file>', 'adds the entry to this key file, which is created if it is missing')
     .option(...JSON_OPTION)
     .action(lazily(async () => (await import('./create-key.js')).createKey));
