@@ -28,9 +28,9 @@ export function fleetSettings(config: Config): object {
   };
 }
 
-/** Of what is in the file now. Null without a file, or if it cannot be read. */
+/** Of what is in the file now; null if it cannot be read. */
 function digestOf(path: string | undefined): string | null {
-  if (path === undefined) return null;
+  if (path === undefined) return 'none';
   try {
     return createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, DIGEST_LENGTH);
   } catch {

@@ -66,7 +66,7 @@ async function ask({ text }: Plan, { input, output }: Terminal): Promise<void> {
 /** In the form of the log of the service, for the same collectors. */
 function report({ command, text }: Plan): void {
   const output = process.stderr.isTTY ? new ReadableLog(process.stderr) : process.stderr;
-  new JsonLogger('info', hostname(), output).log(`${operator()}: ${command} ${text}`, 'operator');
+  new JsonLogger('info', hostname(), output).log(`${operator()}: ${command}: ${text}`, 'operator');
 }
 
 /** The user of the machine; in a container it may have no name. */

@@ -101,7 +101,7 @@ describe('the commands for the journal', () => {
     const what = `removes 1 acknowledged write that PostgreSQL refused, for good: ${first}`;
     expect(JSON.parse(deed)).toMatchObject({
       context: 'operator',
-      msg: `${userInfo().username}: dead-letters drop ${what}`,
+      msg: `${userInfo().username}: dead-letters drop: ${what}`,
     });
     const rest = await dossier('dead-letters', 'drop', '--all', '--yes');
     expect([rest.code, rest.stdout]).toEqual([0, `${second}: dropped\nunreadable: dropped\n`]);

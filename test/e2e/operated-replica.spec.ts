@@ -239,7 +239,7 @@ it('dossier purge deletes at once what is due, and nothing else', async () => {
         left: { expiredAttachments: 0, expiredTasks: 0, finishedTasks: 1 },
       },
     ]);
-    expect(JSON.parse(purged.stderr)).toMatchObject({ msg: expect.stringContaining(`purge ${text}`) as string });
+    expect(JSON.parse(purged.stderr)).toMatchObject({ msg: expect.stringContaining(`purge: ${text}`) as string });
   } finally {
     setup.service.resume();
   }

@@ -34,7 +34,7 @@ describe('a command that destroys something', () => {
       expect(printed.stderr.trim().split('\n')).toHaveLength(1);
       expect(JSON.parse(printed.stderr)).toMatchObject({
         context: 'operator',
-        msg: expect.stringMatching(/^.+: purge deletes 3 tasks$/) as string,
+        msg: expect.stringMatching(/^.+: purge: deletes 3 tasks$/) as string,
       });
     },
   );
@@ -57,7 +57,7 @@ describe('a command that destroys something', () => {
   it('does not ask if it is told so, and leaves the line all the same', async () => {
     const { outcome, asked } = await ask({ yes: true });
     expect([outcome, asked]).toEqual([true, '']);
-    expect(printed.stderr).toContain('purge deletes 3 tasks');
+    expect(printed.stderr).toContain('purge: deletes 3 tasks');
   });
 
   it.each([{ yes: true }, {}])('only says what it would do in a dry run, with %j', async (more) => {
