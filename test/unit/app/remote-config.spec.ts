@@ -50,7 +50,10 @@ describe('where an operator finds a replica', () => {
     expect(loadRemoteConfig(undefined, variables).headers).toEqual({ 'x-api-key': 'c' });
   });
 
-  it.each([{}, { DOSSIER_OPERATOR_KEY: ' ' }, { DOSSIER_API_KEY: 'c' }])('is not asked without one: %j', (variables) => {
-    expect(() => loadOperatorConfig(undefined, variables)).toThrow(/^DOSSIER_OPERATOR_KEY is /);
-  });
+  it.each([{}, { DOSSIER_OPERATOR_KEY: ' ' }, { DOSSIER_API_KEY: 'c' }])(
+    'is not asked without one: %j',
+    (variables) => {
+      expect(() => loadOperatorConfig(undefined, variables)).toThrow(/^DOSSIER_OPERATOR_KEY is /);
+    },
+  );
 });
