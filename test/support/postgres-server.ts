@@ -32,6 +32,8 @@ export interface PostgresServer {
 export interface PostgresOptions {
   /** Whether it archives its log, so that a backup can be recovered to any moment. */
   readonly archives?: boolean;
+  /** More of its settings, such as `fsync=on`; they override those that every such server has. */
+  readonly settings?: readonly string[];
 }
 
 /** Fills an empty data folder, as the user that the server runs as. */
@@ -62,7 +64,10 @@ function run(path: string, args: readonly string[], cwd: string, owner: Owner): 
   execFileSync(path, args, { ...owner, cwd, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-async function startWith(fill: Fill, { archives = false }: PostgresOptions = {}): Promise<PostgresServer> {
+async function startWith(
+  fill: Fill,
+  { archives = false, settings: more = [] }: PostgresOptions = {},
+): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'dossier-postgres-'));
   try {
     const owner = unprivilegedUser();
@@ -73,7 +78,8 @@ async function startWith(fill: Fill, { archives = false }: PostgresOptions = {})
     const binaries = postgresBinaries(join(folder, 'programs'));
     fill(data, owner, binaries);
     const port = await freePort();
-    const settings = archives ? ['archive_mode=on', `archive_command=cp %p ${archive}/%f`] : [];
+    const archiving = archives ? ['archive_mode=on', `archive_command=cp %p ${archive}/%f`] : [];
+    const settings = [...archiving, ...more];
     const start = () => startOn(join(binaries, 'postgres'), data, port, owner, settings);
     const refill = (fill: Fill) => {
       makeEmpty(data, owner);
