@@ -2,7 +2,8 @@ import { creation, idOf, KEY_PREFIX, seed, taskCreation } from '../load/dataset'
 import { LoadGenerator, type Target } from '../load/load-generator-process';
 import type { WorkloadName } from '../load/workloads';
 import type { BenchOptions } from '../options';
-import { atLeast, outcomesTable } from '../report/goal';
+import { atLeast, outcomesTable, scoreOf } from '../report/goal';
+import { describeMachine } from '../report/machine';
 import { RpcClient } from '../rpc-client';
 import { ServerProcess } from '../servers/server-process';
 import { withServer, withStores } from '../servers/with-servers';
@@ -33,6 +34,7 @@ export async function compare(options: BenchOptions): Promise<string> {
   const goals = WORKS.filter(isChosen).flatMap(goalsFor);
   const other = new RpcClient(url, options.headers);
   await tryOut(other, goals);
+  const machine = describeMachine();
   const outcomes = await withStores((postgres, redis) =>
     withServer(LoadGenerator.start(), (generator) =>
       withServer(ServerProcess.service({ DATABASE_URL: postgres.url, REDIS_URL: redis.url }), (service) =>
@@ -49,7 +51,8 @@ export async function compare(options: BenchOptions): Promise<string> {
       ),
     ),
   );
-  return `## Comparison with ${url}\n\n${outcomesTable(outcomes)}`;
+  const run = `${machine}; rounds: ${options.rounds}, seconds for each load: ${options.seconds}.`;
+  return `## Comparison with ${url}\n\n${outcomesTable(outcomes)}\n${scoreOf(outcomes)} ${run}\n`;
 }
 
 function goalsFor({ name, work, workload }: (typeof WORKS)[number]): LoadGoal[] {

@@ -2,6 +2,7 @@ import { BenchError } from '../bench-error';
 import { LoadGenerator } from '../load/load-generator-process';
 import type { BenchOptions } from '../options';
 import { outcomesTable, scoreOf, type Outcome } from '../report/goal';
+import { describeMachine } from '../report/machine';
 import { withServer } from '../servers/with-servers';
 import { AFTER_LOAD } from './after-load';
 import { EMBEDDED } from './embedded';
@@ -34,13 +35,15 @@ export async function measureGoals(options: BenchOptions): Promise<string> {
     SCENES.flatMap(({ names }) => names),
     options.only,
   );
+  const machine = describeMachine();
   const outcomes = await withServer(LoadGenerator.start(), async (generator) => {
     const work: SceneWork = { generator, options, isChosen };
     const all: Outcome[] = [];
     for (const scene of SCENES) all.push(...(await outcomesIn(scene, work)));
     return all;
   });
-  return `## Goals\n\n${outcomesTable(outcomes)}\n${scoreOf(outcomes)}\n`;
+  const run = `${machine}; rounds: ${options.rounds}, seconds for each load: ${options.seconds}.`;
+  return `## Goals\n\n${outcomesTable(outcomes)}\n${scoreOf(outcomes)} ${run}\n`;
 }
 
 /** Throws `BenchError` if one of the chosen names does not exist. */

@@ -74,7 +74,7 @@ export function outcomesOf(bytes: readonly number[], minutes: number, atStart: n
 async function afterLargeValues(service: ServerProcess, target: Target, work: SceneWork): Promise<Outcome> {
   const large = { ...target, dataset: { ...target.dataset, valueBytes: LARGE_BYTES } };
   const load = { workload: 'get and overwrite', connections: LARGE_CONNECTIONS } as const;
-  await work.generator.measureAtOnce(large, load, LARGE_SECONDS);
+  const { requests, failures } = await work.generator.measureAtOnce(large, load, LARGE_SECONDS);
   const under = residentBytesOf(service.pid);
   await sleep(REST_MS);
   return {
@@ -82,5 +82,6 @@ async function afterLargeValues(service: ServerProcess, target: Target, work: Sc
     ceiling: `${Math.round(under / MEGABYTE)} MB under load`,
     goal: atMost(250, 'MB'),
     reached: residentBytesOf(service.pid) / MEGABYTE,
+    problem: failures > 0 ? `${failures} of ${requests} failed` : undefined,
   };
 }

@@ -4,7 +4,7 @@ import { untilIdle } from '../load/until-idle';
 import { tasksFor, type WorkloadName } from '../load/workloads';
 import { CONNECTIONS } from '../goals/load-goal';
 import { targetOf } from '../goals/scene';
-import type { Line, LineChart } from '../report/line-chart';
+import type { Line } from '../report/line-chart';
 import { RpcClient } from '../rpc-client';
 import { ServerProcess } from '../servers/server-process';
 import { withServer, withStores } from '../servers/with-servers';
@@ -64,7 +64,7 @@ export const CONNECTIONS_PLOT = growthPlot('connections', 'connections', {
 function growthPlot(name: string, xTitle: string, growth: Growth): Plot {
   return {
     name,
-    measure: async (generator, seconds): Promise<LineChart> => ({
+    measure: async (generator, seconds) => ({
       title: `Requests per second, by ${xTitle}`,
       xTitle,
       yTitle: 'requests per second',
@@ -109,5 +109,6 @@ async function rateOf(
   await untilIdle([target]);
   const { requestsPerSecond, failures } = await generator.measure(target, { workload, connections }, seconds);
   if (failures > 0) throw new Error(`${workload} at ${x}: ${failures} requests failed`);
+  if (requestsPerSecond === 0) throw new Error(`${workload} at ${x}: no reply in ${seconds} seconds`);
   return requestsPerSecond;
 }

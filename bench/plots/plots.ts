@@ -5,6 +5,7 @@ import { LoadGenerator } from '../load/load-generator-process';
 import type { BenchOptions } from '../options';
 import { numberText } from '../report/goal';
 import { lineChart, type LineChart } from '../report/line-chart';
+import { describeMachine } from '../report/machine';
 import { markdownTable } from '../report/markdown-table';
 import { withServer } from '../servers/with-servers';
 import { ATTACHMENTS_PLOT, CONNECTIONS_PLOT, TASKS_PLOT, VALUES_PLOT } from './growth-plots';
@@ -13,7 +14,7 @@ import { LATENCY_PLOT } from './latency-plot';
 export interface Plot {
   /** Of its file, and for `--only`. */
   readonly name: string;
-  readonly measure: (generator: LoadGenerator, seconds: number) => Promise<LineChart>;
+  readonly measure: (generator: LoadGenerator, seconds: number) => Promise<Omit<LineChart, 'note'>>;
 }
 
 const FOLDER = resolve('bench/plots');
@@ -30,7 +31,8 @@ export async function drawPlots({ only, seconds }: BenchOptions): Promise<string
     const parts: string[] = [];
     for (const plot of PLOTS.filter(isChosen)) {
       process.stderr.write(`\n${plot.name}\n`);
-      const chart = await plot.measure(generator, seconds);
+      const note = describeMachine();
+      const chart = { ...(await plot.measure(generator, seconds)), note };
       writeFileSync(join(FOLDER, `${plot.name}.svg`), lineChart(chart));
       parts.push(`![${chart.title}](plots/${plot.name}.svg)\n\n${numbersOf(chart)}`);
     }

@@ -13,6 +13,8 @@ export interface Line {
 
 export interface LineChart {
   readonly title: string;
+  /** On what it was measured. */
+  readonly note: string;
   /** With the unit. */
   readonly xTitle: string;
   readonly yTitle: string;
@@ -21,13 +23,13 @@ export interface LineChart {
   readonly lines: readonly Line[];
 }
 
-const SIZE = { width: 720, height: 400 };
-const PLOT = { left: 72, top: 48, right: 560, bottom: 344 };
+const SIZE = { width: 720, height: 420 };
+const PLOT = { left: 72, top: 56, right: 560, bottom: 346 };
 const LABEL_HEIGHT = 16;
 /** Told apart by people who do not see all colours, on white and on black: Okabe and Ito. */
 const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 const STYLE = `
-  text { font: 13px sans-serif; fill: #333 } .title { font-size: 16px; font-weight: bold }
+  text { font: 13px sans-serif; fill: #333 } .title { font-size: 16px; font-weight: bold } .note { font-size: 11px }
   .grid { stroke: #ccc; stroke-width: 1 } .line { fill: none; stroke-width: 2 } .back { fill: #fff }
   @media (prefers-color-scheme: dark) { text { fill: #ddd } .grid { stroke: #444 } .back { fill: #111 } }
 `;
@@ -53,7 +55,8 @@ export function lineChart(chart: LineChart): string {
       text(PLOT.left - 8, toY(tick) + 4, tickText(tick), 'text-anchor="end"'),
     ]),
     text((PLOT.left + PLOT.right) / 2, PLOT.bottom + 42, chart.xTitle, 'text-anchor="middle"'),
-    text(PLOT.left, PLOT.top - 8, chart.yTitle, 'text-anchor="start"'),
+    text(PLOT.left, PLOT.top - 10, chart.yTitle, 'text-anchor="start"'),
+    text(PLOT.left, height - 8, chart.note, 'class="note"'),
     ...linesOf(chart, toX, toY),
     '</svg>\n',
   ].join('\n');

@@ -3,6 +3,7 @@ import { apart, lineChart, type LineChart } from '../../../bench/report/line-cha
 
 const CHART: LineChart = {
   title: 'Requests <by> size & rate',
+  note: '2 cores',
   xTitle: 'bytes',
   yTitle: 'requests per second',
   xScale: 'log',
@@ -55,7 +56,7 @@ describe('a line chart', () => {
 
   it('names each line at its end, the titles and the ticks', () => {
     const texts = attributes(svg, /<text [^>]*>([^<]*)</g).flat();
-    expect(texts).toEqual(expect.arrayContaining(['get', 'list', 'bytes', 'requests per second', '1,000']));
+    expect(texts).toEqual(expect.arrayContaining(['get', 'list', 'bytes', 'requests per second', '2 cores', '1,000']));
     expect(svg).toContain('Requests &lt;by&gt; size &amp; rate');
   });
 
