@@ -90,7 +90,7 @@ describe('PostgresOutbox', () => {
     });
 
     /** The statement of a page, and how PostgreSQL carries it out. */
-    async function planOf(connection: PostgresConnection, after: string): Promise<PlanNode[]> {
+    async function planOf(connection: PostgresConnection, after?: string): Promise<PlanNode[]> {
       let asked: [string, readonly unknown[] | undefined] = ['', []];
       const query: PostgresConnection['query'] = (text, values, timeoutMs) => {
         asked = [text, values];
@@ -129,7 +129,7 @@ describe('PostgresOutbox', () => {
       await crowded.connection.query('ANALYZE outbox_history');
       const page = await read(after);
       expect([page.events.length, page.more]).toEqual([100, true]);
-      for (const position of [after, page.position, (await read()).position]) {
+      for (const position of [after, page.position, (await read()).position, undefined]) {
         const nodes = await planOf(crowded.connection, position);
         expect(nodes.map((node) => node['Index Name'])).toContain('outbox_by_organization');
         for (const node of nodes) {

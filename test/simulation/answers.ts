@@ -162,8 +162,8 @@ export class AnswerCheck {
   private hadSomething({ version, taskId, key }: Change, operation: Operation): boolean {
     const below = [...this.history.changesOf({ taskId, key })].filter((change) => change.version < version);
     const deleted = below.filter(
-      ({ attachment, by, isRefused, keptAtMs = Infinity }) =>
-        !attachment && !isRefused && by !== operation.name && keptAtMs <= operation.startedAtMs,
+      ({ attachment, by, isLost, isRefused, keptAtMs = Infinity }) =>
+        !attachment && !isLost && !isRefused && by !== operation.name && keptAtMs <= operation.startedAtMs,
     );
     const lastDeleted = Math.max(0, ...deleted.map((change) => change.version));
     // Of one version each, the deletion may be in PostgreSQL and the put in the journal.

@@ -32,7 +32,12 @@ async function main(): Promise<boolean> {
 /** Whether there is none. */
 async function findViolations(from: number, until: number, scenario: string | undefined): Promise<boolean> {
   const startedAtMs = performance.now();
+  const told = new Set<number>();
   const report = ({ schedules, failures }: Progress) => {
+    for (const failure of failures.filter(({ seed }) => !told.has(seed))) {
+      told.add(failure.seed);
+      console.log(lineOf(failure));
+    }
     const perSecond = Math.round(schedules / ((performance.now() - startedAtMs) / 1000));
     process.stderr.write(
       `${schedules} of ${until - from} schedules, ${failures.length} failed, ${perSecond} a second\n`,
@@ -41,11 +46,12 @@ async function findViolations(from: number, until: number, scenario: string | un
   const { schedules, failures } = await runFleet({ from, until, scenario, maxFailures: MAX_FAILURES, report });
   const seconds = (performance.now() - startedAtMs) / 1000;
   console.log(`${schedules} schedules in ${seconds.toFixed(1)} s, ${failures.length} failed`);
-  for (const { seed, scenario: name, violation } of failures) {
-    console.log(`seed ${seed}, ${name}: ${violation.rule}: ${violation.text}`);
-  }
   if (failures[0]) await explain(failures[0], scenario);
   return failures.length === 0;
+}
+
+function lineOf({ seed, scenario, violation }: Failure): string {
+  return `seed ${seed}, ${scenario}: ${violation.rule}: ${violation.text}`;
 }
 
 async function explain({ seed, violation }: Failure, scenario: string | undefined): Promise<void> {

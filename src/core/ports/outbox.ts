@@ -56,7 +56,7 @@ export interface EventQuery {
 }
 
 export interface EventPage {
-  /** Each event with the position behind it. */
+  /** Each event with the position behind it, which is made when it is asked for. */
   readonly events: readonly { readonly event: DomainEvent; readonly position: string }[];
   /** Where the next page begins, even if this page is empty. Printable ASCII; tells nothing of other organisations. */
   readonly position: string;

@@ -33,11 +33,9 @@ export class EventStream {
     return this.send(comment('following', position), signal);
   }
 
-  sendEvents(events: EventPage['events'], signal: AbortSignal): Promise<void> {
-    const blocks = events.map(
-      ({ event, position }) => `id: ${position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
-    );
-    return this.send(blocks.join(''), signal);
+  /** What `blockOf` made of events. */
+  sendEvents(blocks: string, signal: AbortSignal): Promise<void> {
+    return this.send(blocks, signal);
   }
 
   /** Also moves the position on for a reader of few events: otherwise it would resume from far back. */
@@ -63,6 +61,11 @@ export class EventStream {
       clearTimeout(timer);
     }
   }
+}
+
+/** An event as its readers get it. */
+export function blockOf({ event, position }: EventPage['events'][number]): string {
+  return `id: ${position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
 /** A block without data: readers take its id and dispatch nothing. */

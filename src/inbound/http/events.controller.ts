@@ -1,19 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller, Get, Logger, Req, Res, UseFilters, UseGuards, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../core/domain/caller';
 import { refuseIfAny, type FieldError } from '../../core/domain/domain-error';
 import { taskIdProblem } from '../../core/domain/identifiers';
-import type { EventPage } from '../../core/ports/outbox';
 import { StoreError } from '../../core/ports/store-error';
-import { FollowEvents, type FollowEventsCommand } from '../../core/use-cases/events/follow-events';
+import type { FollowEventsCommand } from '../../core/use-cases/events/follow-events';
 import { Authenticator } from '../auth/authenticator';
-import type { Credential } from '../auth/credential';
 import { CallContext } from '../json-rpc/call-context';
-import { overloaded } from '../json-rpc/json-rpc-error';
+import { JsonRpcError, overloaded } from '../json-rpc/json-rpc-error';
 import { FairShare } from '../load/fair-share';
 import { RateLimitGuard } from '../methods/rate-limit.guard';
 import { RoleGuard } from '../methods/role.guard';
+import { EventPages, type EventText, type Follower } from './event-pages';
 import { EVENT_STREAM, EventStream } from './event-stream';
 import { idsOf } from './http-origin';
 import { untilRevoked } from './until-revoked';
@@ -40,7 +38,7 @@ export class EventsController implements OnModuleDestroy {
   private readonly followers = new FairShare(MAX_FOLLOWERS, PART_OF_CALLER);
 
   constructor(
-    private readonly followEvents: FollowEvents,
+    private readonly pages: EventPages,
     private readonly authenticator: Authenticator,
   ) {}
 
@@ -56,11 +54,14 @@ export class EventsController implements OnModuleDestroy {
     @HttpCall() { credential, share }: CallContext,
   ): Promise<void> {
     if (!this.followers.take(share, 1)) throw overloaded();
+    const gone = goneSignal(reply);
     try {
-      const command = commandOf(request);
-      const page = await this.followEvents.execute(command, credential.caller);
+      const follower = { command: commandOf(request), credential, share };
+      const first = await this.pages.read(follower, { behind: follower.command.after !== undefined, signal: gone });
       if (request.method === 'HEAD') sendRest(reply, { status: 200, headers: { 'content-type': EVENT_STREAM } });
-      else await this.follow(request, reply, command, credential, page);
+      else await this.follow(request, reply, follower, first, gone);
+    } catch (error) {
+      if (!gone.aborted) throw error;
     } finally {
       this.followers.giveBack(share, 1);
     }
@@ -70,18 +71,16 @@ export class EventsController implements OnModuleDestroy {
   private async follow(
     request: FastifyRequest,
     reply: FastifyReply,
-    command: FollowEventsCommand,
-    credential: Credential,
-    first: EventPage,
+    follower: Follower,
+    first: EventText,
+    gone: AbortSignal,
   ) {
-    const { caller } = credential;
+    const { command, credential } = follower;
     reply.hijack();
     const response = reply.raw;
     response.setHeaders(new Map(Object.entries(reply.getHeaders()) as [string, string][]));
-    const gone = new AbortController();
-    response.on('close', () => gone.abort());
     const over = new AbortController();
-    const signal = AbortSignal.any([gone.signal, over.signal, this.shutdown.signal]);
+    const signal = AbortSignal.any([gone, over.signal, this.shutdown.signal]);
     untilRevoked(request, this.authenticator, credential, signal).then(
       () => over.abort(),
       () => undefined,
@@ -90,8 +89,8 @@ export class EventsController implements OnModuleDestroy {
     try {
       // Not the position behind the first page: the reader may disconnect before it has that page.
       await stream.open(command.after ?? first.position, signal);
-      for (let page = first; ; page = await this.nextPage({ ...command, after: page.position }, caller, signal)) {
-        if (page.events.length > 0) await stream.sendEvents(page.events, signal);
+      for (let page = first; ; page = await this.nextPage(follower, page, signal)) {
+        if (page.text) await stream.sendEvents(page.text, signal);
         else if (stream.silentForMs >= HEARTBEAT_MS) await stream.sendHeartbeat(page.position, signal);
         if (!page.more) await sleep(POLL_MS, undefined, { signal });
       }
@@ -102,18 +101,26 @@ export class EventsController implements OnModuleDestroy {
     }
   }
 
-  /** While the database is unavailable the reader waits: it might take an error for final. */
-  private async nextPage(command: FollowEventsCommand, caller: Caller, signal: AbortSignal): Promise<EventPage> {
+  /** While the database is unavailable, or its share is used up, the reader waits: it might take an error for final. */
+  private async nextPage(follower: Follower, { position, more }: EventText, signal: AbortSignal): Promise<EventText> {
     // A page without events sends nothing, and would not notice that the reader has gone.
     signal.throwIfAborted();
+    const command = { ...follower.command, after: position };
     try {
-      return await this.followEvents.execute(command, caller);
+      return await this.pages.read({ ...follower, command }, { behind: more, signal });
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
+      if (!(error instanceof StoreError || error instanceof JsonRpcError)) throw error;
       await sleep(RETRY_MS, undefined, { signal });
-      return { events: [], position: command.after as string, more: false };
+      return { text: '', position, more };
     }
   }
+}
+
+/** Aborts when the connection closes. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.on('close', () => gone.abort());
+  return gone.signal;
 }
 
 /** Throws what is wrong with it. The header goes before the URL: a reader that resumes sends the header. */

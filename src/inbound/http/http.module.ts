@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { Tracing } from '../../core/ports/tracing';
 import { HealthModule } from '../health/health.module';
 import { CallDurations } from '../json-rpc/call-durations';
+import { EventPages } from './event-pages';
 import { EventsController } from './events.controller';
 import { FrontDoor, type FrontDoorOptions } from './front-door';
 import { traceRequests } from './http-span';
@@ -34,6 +35,7 @@ export class HttpModule implements OnModuleInit {
       controllers: [TasksController, EventsController],
       providers: [
         JsonRpcHttpStrategy,
+        EventPages,
         { provide: JsonRpcHttpOptions, useValue: options },
         {
           provide: FrontDoor,

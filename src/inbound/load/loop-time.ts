@@ -1,5 +1,6 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../core/ports/clock';
+import { CallerTurns } from './caller-turns';
 
 /** What a caller may take before it has to wait, so that a large message now and then waits for nothing. */
 const ALLOWANCE_MS = 30;
@@ -28,10 +29,11 @@ const PROCESS_CLOCK: WorkClock = {
 export class LoopTime {
   /** When what a caller has taken will have been left to others. */
   private readonly settledAtMs = new Map<string, number>();
-  /** Settles when the work of a caller that was given last has ended. */
-  private readonly lastWork = new Map<string, Promise<unknown>>();
+  private readonly turns: CallerTurns;
 
-  constructor(private readonly clock: WorkClock = PROCESS_CLOCK) {}
+  constructor(private readonly clock: WorkClock = PROCESS_CLOCK) {
+    this.turns = new CallerTurns(() => clock.sleep(0));
+  }
 
   /**
    * Does work that blocks the event loop, at the caller's expense: one work of a caller after the other, and between two steps
@@ -39,16 +41,7 @@ export class LoopTime {
    */
   async take<T>(caller: string, work: Iterator<unknown, T>): Promise<T | undefined> {
     const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;
-    const takeSteps = () => this.takeSteps(caller, work, giveUpAtMs);
-    const taking = this.lastWork.get(caller)?.then(takeSteps) ?? takeSteps();
-    const pause = () => this.clock.sleep(0);
-    const ended = taking.then(pause, pause);
-    this.lastWork.set(caller, ended);
-    try {
-      return await taking;
-    } finally {
-      if (this.lastWork.get(caller) === ended) this.lastWork.delete(caller);
-    }
+    return this.turns.take(caller, () => this.takeSteps(caller, work, giveUpAtMs));
   }
 
   private async takeSteps<T>(caller: string, work: Iterator<unknown, T>, giveUpAtMs: number): Promise<T | undefined> {

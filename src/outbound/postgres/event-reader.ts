@@ -22,18 +22,24 @@ function ofOrganization(organization: string, seq: string, end: string): string 
 
 const KEY = 'SELECT key FROM event_position_key';
 
+/** How far before the present a row is looked for that is old enough: what happened since is only counted, not read. */
+const STEPS_BACK = [0, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
+
 /**
  * The present. No transaction that is still open has drawn a `seq` more than ten minutes ago: all of ours end within
  * seconds. None of an earlier epoch is open, and their transaction ids mean nothing in this one.
  */
 const START = `
-  SELECT epoch, pg_current_snapshot()::text AS now,
-    coalesce((SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1), 0) AS last,
-    greatest(first_seq - 1, 0, (
-      SELECT seq FROM outbox WHERE ${ofOrganization('$1', '0', MAX_SEQ)} AND at < now() - interval '10 minutes'
+  WITH present AS MATERIALIZED (
+    SELECT coalesce((SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1), 0) AS last
+  )
+  SELECT epoch, pg_current_snapshot()::text AS now, last, greatest(first_seq - 1, 0, (
+    SELECT max(seq) FROM unnest('{${STEPS_BACK.join()}}'::bigint[]) AS back, LATERAL (
+      SELECT seq, at FROM outbox WHERE ${ofOrganization('$1', '0', 'last - back + 1')}
       ORDER BY organization DESC, seq DESC LIMIT 1
-    )) AS low
-  FROM database_identity`;
+    ) AS own WHERE at < now() - interval '10 minutes'
+  )) AS low
+  FROM database_identity, present`;
 
 /** Where an epoch that has ended is followed by the next one. Undefined if it is not of the history of this database. */
 const END = `
@@ -65,6 +71,22 @@ const READ = `
 type Row = { epoch: string; now: string; until: string; last: string; scanned_to: string | null } & (
   { seq: string; event: DomainEvent } | { seq: null }
 );
+
+/** Sealing takes a few microseconds: those of a page would together hold up the event loop. */
+class ReadEvent {
+  readonly event: DomainEvent;
+
+  constructor(
+    private readonly row: { readonly seq: string; readonly event: DomainEvent },
+    private readonly sealedAt: (seq: string) => string,
+  ) {
+    this.event = row.event;
+  }
+
+  get position(): string {
+    return this.sealedAt(this.row.seq);
+  }
+}
 
 /** Reads the events of one organisation; positions are sealed, as they count the transactions of all. */
 export class EventReader {
@@ -103,7 +125,7 @@ export class EventReader {
     const found = rows.filter((row) => row.seq !== null);
     const end = found.length === query.limit ? found.at(-1)?.seq : rows[0].scanned_to;
     return {
-      events: found.map(({ event, seq }) => ({ event, position: at(Number(seq)) })),
+      events: found.map((row) => new ReadEvent(row, (seq) => at(Number(seq)))),
       position: end ? at(Number(end)) : sealer.seal(printPosition(beginningOf(ended.next, Number(ended.end)))),
       more: true,
     };
@@ -135,10 +157,8 @@ export class EventReader {
     const found = rows.filter((row) => row.seq !== null);
     const end = found.length === limit ? found.at(-1)?.seq : scanned_to;
     const position = end ? behind(end) : at(positionAt(until, last, before));
-    const events = found.map(({ event, seq }, i) => ({
-      event,
-      position: i === found.length - 1 ? position : behind(seq),
-    }));
+    const lastSeq = found.at(-1)?.seq;
+    const events = found.map((row) => new ReadEvent(row, (seq) => (seq === lastSeq ? position : behind(seq))));
     return { events, position, more: Boolean(end) };
   }
 
