@@ -1,2 +1,2 @@
-/** What stops a measurement because of how it was called, or of the server that it was called for. Its message is one line. */
+/** Why there is no measurement: the arguments, or the server that they name. Its message is one line. */
 export class BenchError extends Error {}

@@ -21,6 +21,8 @@ export interface BenchOptions {
 }
 
 const COMPARE = 'compare';
+/** They measure parts that `--only` names. */
+const SELECTIVE: readonly string[] = ['goals', 'plots', COMPARE];
 const TEXT = { type: 'string' } as const;
 const OPTIONS = {
   only: TEXT,
@@ -36,6 +38,10 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   const { values, positionals } = parsed(args);
   const [first, second, ...more] = positionals;
   const isComparison = first === COMPARE;
+  if (!isComparison && positionals.includes(COMPARE)) throw new BenchError('compare is a run of its own: compare URL');
+  if (values.only !== undefined && (!SELECTIVE.includes(first ?? '') || (!isComparison && second !== undefined))) {
+    throw new BenchError(`--only belongs to a run of one of these alone: ${SELECTIVE.join(', ')}`);
+  }
   if (isComparison && more.length > 0) throw new BenchError(`compare takes one URL, not ${more.length + 1}`);
   if (!isComparison && values.header.length > 0) throw new BenchError('--header belongs to compare');
   return {

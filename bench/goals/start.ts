@@ -8,7 +8,7 @@ import { ServerProcess } from '../servers/server-process';
 import { withStores } from '../servers/with-servers';
 import type { Scene } from './scene';
 
-/** From the start of the process to its first result: embedded with a new and with an existing database, and on servers. */
+/** From the start of the process to its first result: with a new and an existing embedded database, and on servers. */
 export const START: Scene = {
   names: ['start'],
   measure: async ({ options: { rounds } }) => {

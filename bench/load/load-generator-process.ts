@@ -53,7 +53,10 @@ export class LoadGenerator {
     return Promise.resolve(new LoadGenerator(fork(PROGRAM, { serialization: 'advanced' })));
   }
 
-  /** Warms the target up for half a second, then measures and says on standard error what it has seen. Requests that fail are counted as well: see `failures`. */
+  /**
+   * Warms the target up for half a second, then measures and says on standard error what it has seen. Requests that fail
+   * are counted as well: see `failures`.
+   */
   async measure(target: Target, load: Load, seconds: number): Promise<Sample> {
     await this.run(target, load, Math.min(WARM_UP_SECONDS, seconds));
     const sample = await this.measureAtOnce(target, load, seconds);

@@ -2,7 +2,7 @@ import { HttpConnection } from './http-connection';
 import { bodyOf, isResult, messagesOf, resultOf, type LoadResult, type LoadRun } from './load-run';
 import type { Message } from './workloads';
 
-/** As many bodies as are made before the load begins; they are sent again and again. */
+/** So many bodies are made before the load begins, and sent again and again. */
 const BODIES = 1000;
 
 /**

@@ -1,4 +1,4 @@
-import { createTasks, seed, type Kind } from '../load/dataset';
+import { createTasks, seed, type Dataset, type Kind } from '../load/dataset';
 import type { LoadGenerator, Target } from '../load/load-generator-process';
 import { untilIdle } from '../load/until-idle';
 import { tasksFor, type WorkloadName } from '../load/workloads';
@@ -15,8 +15,8 @@ interface Point {
   readonly x: number;
   readonly connections?: number;
   readonly dataset?: { valueBytes?: number; shapes?: Partial<Record<Kind, { tasks: number; attachments: number }>> };
-  /** Created besides. */
-  readonly moreTasks?: number;
+  /** So many without attachments. */
+  readonly tasks?: number;
 }
 
 interface Growth {
@@ -29,6 +29,9 @@ const ATTACHMENTS = 2000;
 /** Few, so that the load of the largest values is not a test of the machine's memory. */
 const FEW_CONNECTIONS = 4;
 
+/** No two connections write to the same attachment. */
+const FOR_MANY_CONNECTIONS: Point['dataset'] = { shapes: { small: { tasks: 400, attachments: 20 } } };
+
 export const ATTACHMENTS_PLOT = growthPlot('attachments-per-task', 'attachments of the task', {
   points: [20, 100, 1000, 10_000].map((attachments) => {
     const tasks = Math.max(2, ATTACHMENTS / attachments);
@@ -38,7 +41,7 @@ export const ATTACHMENTS_PLOT = growthPlot('attachments-per-task', 'attachments 
 });
 
 export const TASKS_PLOT = growthPlot('tasks', 'tasks of the organisation', {
-  points: [1000, 10_000, 100_000].map((x) => ({ x, moreTasks: x })),
+  points: [1000, 10_000, 100_000].map((x) => ({ x, tasks: x })),
   lines: { get: 'get', overwrite: 'create, overwrite', 'task.list 20': 'task.list' },
 });
 
@@ -55,8 +58,7 @@ export const CONNECTIONS_PLOT = growthPlot('connections', 'connections', {
   points: [1, 2, 4, 8, 16, 32, 64, 128, 256].map((connections) => ({
     x: connections,
     connections,
-    // No two connections write to the same attachment.
-    dataset: { shapes: { small: { tasks: 400, attachments: 20 } } },
+    dataset: FOR_MANY_CONNECTIONS,
   })),
   lines: { get: 'get', overwrite: 'create, overwrite', 'create new': 'create, new' },
 });
@@ -76,27 +78,35 @@ function growthPlot(name: string, xTitle: string, growth: Growth): Plot {
 }
 
 /** On the same servers for all points, from the smallest to the largest. */
-function linesOf({ points, lines }: Growth, generator: LoadGenerator, seconds: number): Promise<Line[]> {
+function linesOf(growth: Growth, generator: LoadGenerator, seconds: number): Promise<Line[]> {
+  const measured = new Map<string, { x: number; y: number }[]>();
   return withStores((postgres, redis) =>
-    withServer(
-      ServerProcess.service({ DATABASE_URL: postgres.url, REDIS_URL: redis.url }),
-      async (service): Promise<Line[]> => {
-        const measured = new Map<string, { x: number; y: number }[]>(Object.keys(lines).map((name) => [name, []]));
-        let created = 0;
-        for (const point of points) {
-          const client = new RpcClient(service.rpcUrl);
-          if (point.moreTasks) await createTasks(client, point.moreTasks - created);
-          created = point.moreTasks ?? 0;
-          const dataset = await seed(client, tasksFor(Object.values(lines)), point.dataset);
-          const target = targetOf([service], dataset, { postgres, redis });
-          for (const [name, workload] of Object.entries(lines)) {
-            measured.get(name)?.push({ x: point.x, y: await rateOf(generator, target, point, workload, seconds) });
-          }
+    withServer(ServerProcess.service({ DATABASE_URL: postgres.url, REDIS_URL: redis.url }), async (service) => {
+      for await (const [point, dataset] of grown(growth, new RpcClient(service.rpcUrl))) {
+        const target = targetOf([service], dataset, { postgres, redis });
+        for (const [name, workload] of Object.entries(growth.lines)) {
+          const y = await rateOf(generator, target, point, workload, seconds);
+          measured.set(name, [...(measured.get(name) ?? []), { x: point.x, y }]);
         }
-        return [...measured].map(([name, points]) => ({ name, points }));
-      },
-    ),
+      }
+      return [...measured].map(([name, points]) => ({ name, points }));
+    }),
   );
+}
+
+/** Each point when its tasks are there. Points with the same dataset share the tasks. */
+async function* grown({ points, lines }: Growth, client: RpcClient): AsyncGenerator<[Point, Dataset]> {
+  const kinds = tasksFor(Object.values(lines));
+  let tasks = 0;
+  let seeded: { readonly of: Point['dataset']; readonly dataset: Dataset } | undefined;
+  for (const point of points) {
+    if (point.tasks) await createTasks(client, point.tasks - tasks);
+    tasks = point.tasks ?? 0;
+    if (!seeded || seeded.of !== point.dataset) {
+      seeded = { of: point.dataset, dataset: await seed(client, kinds, point.dataset) };
+    }
+    yield [point, seeded.dataset];
+  }
 }
 
 async function rateOf(

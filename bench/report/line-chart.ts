@@ -26,12 +26,13 @@ export interface LineChart {
 const SIZE = { width: 720, height: 420 };
 const PLOT = { left: 72, top: 56, right: 560, bottom: 346 };
 const LABEL_HEIGHT = 16;
-/** Told apart by people who do not see all colours, on white and on black: Okabe and Ito. */
+/** Those of Okabe and Ito: colour blindness does not make two of them equal. They show on white and on black. */
 const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 const STYLE = `
   text { font: 13px sans-serif; fill: #333 } .title { font-size: 16px; font-weight: bold } .note { font-size: 11px }
   .grid { stroke: #ccc; stroke-width: 1 } .line { fill: none; stroke-width: 2 } .back { fill: #fff }
-  @media (prefers-color-scheme: dark) { text { fill: #ddd } .grid { stroke: #444 } .back { fill: #111 } }
+  .name { paint-order: stroke; stroke: #fff; stroke-width: 4px }
+  @media (prefers-color-scheme: dark) { text { fill: #ddd } .grid { stroke: #444 } .back { fill: #111 } .name { stroke: #111 } }
 `;
 
 export function lineChart(chart: LineChart): string {
@@ -77,7 +78,7 @@ function linesOf({ lines }: LineChart, toX: ToPixel, toY: ToPixel): string[] {
     return [
       `<polyline class="line" stroke="${color}"${dashes} points="${path.join(' ')}"/>`,
       ...points.map(({ x, y }) => `<circle cx="${toX(x)}" cy="${toY(y)}" r="3" fill="${color}"/>`),
-      text(Math.max(endX + 8, PLOT.left), labelY, name, `style="fill:${color}"`),
+      text(Math.max(endX + 8, PLOT.left), labelY, name, `class="name" style="fill:${color}"`),
     ];
   });
 }

@@ -23,8 +23,9 @@ describe('options of the benchmark', () => {
   });
 
   it('takes names of measurements, and numbers for a short run', () => {
-    const options = parseOptions(['goals', 'plots', '--only', 'get, list', '--seconds=0.5', '--rounds', '1']);
-    expect(options).toMatchObject({ names: ['goals', 'plots'], only: ['get', 'list'], seconds: 0.5, rounds: 1 });
+    const options = parseOptions(['goals', '--only', 'get, list', '--seconds=0.5', '--rounds', '1']);
+    expect(options).toMatchObject({ names: ['goals'], only: ['get', 'list'], seconds: 0.5, rounds: 1 });
+    expect(parseOptions(['drain', 'events']).names).toEqual(['drain', 'events']);
   });
 
   it('takes the endpoint of another server, with headers', () => {
@@ -42,6 +43,10 @@ describe('options of the benchmark', () => {
     [['compare', 'http://a', 'http://b'], 'compare takes one URL, not 2'],
     [['compare', 'http://a', '--header', 'no colon'], `--header must be 'Name: value', not "no colon"`],
     [['compare', 'http://a', '--header', 'a: b\r\nc: d'], `--header must be 'Name: value', not "a: b\\r\\nc: d"`],
+    [['goals', 'compare', 'http://a'], 'compare is a run of its own: compare URL'],
+    [['--only', 'get'], '--only belongs to a run of one of these alone: goals, plots, compare'],
+    [['drain', '--only', 'get'], '--only belongs to a run of one of these alone: goals, plots, compare'],
+    [['goals', 'plots', '--only', 'get'], '--only belongs to a run of one of these alone: goals, plots, compare'],
     [['goals', '--header', 'a: b'], '--header belongs to compare'],
     [['goals', '--rounds', '0'], '--rounds must be a whole number from 1 to 100, not 0'],
     [['goals', '--rounds', '1.5'], '--rounds must be a whole number from 1 to 100, not 1.5'],
