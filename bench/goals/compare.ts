@@ -1,4 +1,4 @@
-import { creation, idOf, KEY_PREFIX, seed, taskCreation } from '../load/dataset';
+import { creation, idOf, KEY_PREFIX, listOnce, seed, taskCreation, type Dataset } from '../load/dataset';
 import { LoadGenerator, type Target } from '../load/load-generator-process';
 import type { WorkloadName } from '../load/workloads';
 import type { BenchOptions } from '../options';
@@ -39,11 +39,11 @@ export async function compare(options: BenchOptions): Promise<string> {
     withServer(LoadGenerator.start(), (generator) =>
       withServer(ServerProcess.service({ DATABASE_URL: postgres.url, REDIS_URL: redis.url }), (service) =>
         withServer(ServerProcess.bare('servers', postgres.url, redis.url), async (bare) => {
-          const dataset = await seed(new RpcClient(service.rpcUrl), tasksForGoals(goals));
+          const dataset = await filled(new RpcClient(service.rpcUrl), goals);
           const stores = { postgres, redis };
           const target: Target = {
             endpoint: { urls: [url], headers: options.headers },
-            dataset: await seed(other, tasksForGoals(goals)),
+            dataset: await filled(other, goals),
           };
           const ours = { service: targetOf([service], dataset, stores), bare: targetOf([bare], dataset, stores) };
           return measureLoadGoals(generator, { ...ours, other: target }, goals, options);
@@ -53,6 +53,12 @@ export async function compare(options: BenchOptions): Promise<string> {
   );
   const run = `${machine}; rounds: ${options.rounds}, seconds for each load: ${options.seconds}.`;
   return `## Comparison with ${url}\n\n${outcomesTable(outcomes)}\n${scoreOf(outcomes)} ${run}\n`;
+}
+
+async function filled(client: RpcClient, goals: readonly LoadGoal[]): Promise<Dataset> {
+  const dataset = await seed(client, tasksForGoals(goals));
+  if (goals.some(({ name }) => name === 'list')) await listOnce(client, dataset);
+  return dataset;
 }
 
 function goalsFor({ name, work, workload }: (typeof WORKS)[number]): LoadGoal[] {

@@ -1,4 +1,4 @@
-import { seed } from '../load/dataset';
+import { listOnce, seed } from '../load/dataset';
 import { RpcClient } from '../rpc-client';
 import { ServerProcess } from '../servers/server-process';
 import { withServer, withStores } from '../servers/with-servers';
@@ -69,7 +69,9 @@ export const FAST_DISK: Scene = {
       return withServer(ServerProcess.service({ DATABASE_URL: url, REDIS_URL: redis.url }), (service) =>
         withServer(ServerProcess.bare('servers', url, redis.url), async (bare) => {
           const goals = GOALS.filter(isChosen);
-          const dataset = await seed(new RpcClient(service.rpcUrl), tasksForGoals(goals));
+          const client = new RpcClient(service.rpcUrl);
+          const dataset = await seed(client, tasksForGoals(goals));
+          await listOnce(client, dataset);
           const stores = { postgres, redis };
           const servers = {
             service: targetOf([service], dataset, stores),

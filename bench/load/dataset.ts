@@ -81,6 +81,15 @@ export async function createTasks(client: RpcClient, count: number): Promise<voi
   await Promise.all(Array.from({ length: BATCHES_AT_ONCE }, () => client.callAll(creations)));
 }
 
+/** Lists each task once: what a cache fills at the first list, and not before, is then there before the load begins. */
+export async function listOnce(client: RpcClient, { tasks }: Dataset): Promise<void> {
+  const ids = Object.values(tasks).flatMap(({ keys, ids }) => (keys.length > 0 ? ids : []));
+  await callSome(
+    client,
+    ids.map((taskId) => ({ method: 'task.list_attachments', params: { taskId, limit: 1 } })),
+  );
+}
+
 export function idOf(createdTask: unknown): string {
   const { id } = createdTask as { id?: unknown };
   if (typeof id !== 'string') throw new BenchError('the result of task.create has no id');

@@ -1,4 +1,4 @@
-import { createTasks, seed, type Dataset, type Kind } from '../load/dataset';
+import { createTasks, listOnce, seed, type Dataset, type Kind } from '../load/dataset';
 import type { LoadGenerator, Target } from '../load/load-generator-process';
 import { untilIdle } from '../load/until-idle';
 import { tasksFor, type WorkloadName } from '../load/workloads';
@@ -104,6 +104,7 @@ async function* grown({ points, lines }: Growth, client: RpcClient): AsyncGenera
     tasks = point.tasks ?? 0;
     if (!seeded || seeded.of !== point.dataset) {
       seeded = { of: point.dataset, dataset: await seed(client, kinds, point.dataset) };
+      await listOnce(client, seeded.dataset);
     }
     yield [point, seeded.dataset];
   }
