@@ -6,7 +6,7 @@
 -- p_organization       a task of another organization counts as missing
 -- p_mode               direct
 --                      force: a deletion is also written if the attachment is expired, deleted or not there, so that no
---                      older write can come back
+--                      older write can come back. For version 0.1.0, which still asks for it
 --                      drain: as force, for a write from the journal, which is acknowledged already. No limit refuses
 --                      it, it is applied if it is found stored, and its event is recorded even if it comes too late
 -- p_if_absent, p_if_version

@@ -23,7 +23,7 @@ function addServe(program: Command): void {
     .description(
       'Serves until SIGTERM or SIGINT, as node dist/main.js does. All settings are variables; see README.md.',
     )
-    .action(lazily(async () => (await import('./serve.js')).serveUntilStopped));
+    .action(lazily(async () => (await import('../app/serve-until-stopped.js')).serveUntilStopped));
 }
 
 function addMigrations(program: Command): void {

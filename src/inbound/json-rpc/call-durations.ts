@@ -25,6 +25,7 @@ const REJECTIONS: readonly (ErrorWord | undefined)[] = [
   'KEY_SET_UNAVAILABLE',
   'OVERLOADED',
   'RATE_LIMITED',
+  'SHUTTING_DOWN',
   'UNAUTHORIZED',
 ];
 
@@ -70,7 +71,7 @@ export class CallDurations {
   start(method = 'unknown', transport: Transport, ids?: CallIds): (error?: JsonRpcError) => void {
     const startedAtMs = performance.now();
     return (error) => {
-      if (REJECTIONS.includes(error?.data?.code) && error) this.rejected(error, ids);
+      if (error) this.thrown(error, ids);
       const outcome = outcomeOf(error);
       const durationMs = performance.now() - startedAtMs;
       this.histogram.observe({ method, transport, outcome }, durationMs / 1000);
@@ -81,6 +82,11 @@ export class CallDurations {
   /** A call was answered with less certainty than usual. */
   answeredDegraded(method: string): void {
     this.degraded.inc({ method });
+  }
+
+  /** By a call, or by an endpoint that is no method. */
+  thrown(error: JsonRpcError, ids?: CallIds): void {
+    if (REJECTIONS.includes(error.data?.code)) this.rejected(error, ids);
   }
 
   /** No method was called. */

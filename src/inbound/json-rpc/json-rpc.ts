@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
 import { inParallel } from '../../core/consistency/in-parallel';
-import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
+import type { Tracing } from '../../core/ports/tracing';
 import { callIds } from '../correlation/call-ids';
 import { AuthenticationFailure } from '../auth/credential';
 import type { LoopTime } from '../load/loop-time';
@@ -41,7 +41,7 @@ export class JsonRpc {
     private readonly durations: CallDurations,
     private readonly maxReplyBytes: number,
     private readonly loopTime: LoopTime,
-    private readonly tracing: Tracing = TRACING_OFF,
+    private readonly tracing: Tracing,
   ) {}
 
   /** Undefined if the message gets no reply. Never rejects. */

@@ -2,7 +2,7 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
-import { lateTimer } from '../../core/consistency/late-timer';
+import { lateTimer } from '../system/late-timer';
 import { isOutage, StoreError } from '../../core/ports/store-error';
 import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
 import { AdmittedServer, OtherServerError } from './admitted-server';

@@ -1,5 +1,5 @@
 import { refName } from '../../core/domain/attachment';
-import { lateTimer } from '../../core/consistency/late-timer';
+import { lateTimer } from '../system/late-timer';
 import type { PutOutcome } from '../../core/ports/attachment-store';
 import { StoreError } from '../../core/ports/store-error';
 import { PutGroup, WaitingPut, type GroupTimer, type PlainPut } from './put-group';

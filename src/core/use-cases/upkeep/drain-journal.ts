@@ -6,11 +6,11 @@ import {
   type ReadableEntry,
 } from '../../ports/attachment-journal';
 import type { AttachmentStore } from '../../ports/attachment-store';
-import { TRACING_OFF, type SpanOptions, type Tracing } from '../../ports/tracing';
+import type { SpanOptions, Tracing } from '../../ports/tracing';
 import { DrainBatch } from '../../consistency/drain-batch';
 import { groupedBy } from '../../consistency/grouped-by';
 import { inParallel } from '../../consistency/in-parallel';
-import { JournalBacklog } from '../../consistency/journal-backlog';
+import type { JournalBacklog } from '../../consistency/journal-backlog';
 
 /** What one call of the store takes, unless a single task has more: its locks are held until all is written. */
 const CALL_SIZE = 125;
@@ -25,8 +25,8 @@ export class DrainJournal {
   constructor(
     private readonly journal: AttachmentJournal,
     private readonly store: AttachmentStore,
-    private readonly backlog = new JournalBacklog(),
-    private readonly tracing: Tracing = TRACING_OFF,
+    private readonly backlog: JournalBacklog,
+    private readonly tracing: Tracing,
   ) {}
 
   /** The version of the oldest entry, when the journal was read last; undefined if there was none that can be read. */

@@ -84,7 +84,6 @@ describe('a quota of attachments', () => {
         taskId: 't-1',
         key: 'a',
         stamp: { version: 2 ** 50, op: '00000000-0000-4000-8000-00000000dead' },
-        force: false,
         event: { type: 'task.attachment.deleted', payload: {}, metadata: { eventId: 'other' }, timestamp: 0 },
       },
       organization,
