@@ -1,12 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
-import { askChild } from './ask-child';
+import { cpuMicrosOf } from './cpu-time';
 
-const CPU_REPORTER = join(__dirname, 'cpu-reporter.js');
+const END_WITH_PARENT = join(__dirname, 'end-with-parent.js');
 const BARE_SERVER = join(__dirname, 'bare-server.js');
 const START_TIMEOUT_MS = 60_000;
-const POLL_MS = 20;
+const POLL_MS = 5;
 
 /** An HTTP server in a separate process, on a free port of the loopback address. */
 export class ServerProcess {
@@ -26,7 +26,7 @@ export class ServerProcess {
   }
 
   private static async start(script: string, args: readonly string[], env: Readonly<Record<string, string>>) {
-    const child = fork(script, args, { env, execArgv: ['--require', CPU_REPORTER], silent: true });
+    const child = fork(script, args, { env, execArgv: ['--require', END_WITH_PARENT], silent: true });
     try {
       const server = new ServerProcess(child, await listeningUrl(child));
       await server.untilStarted();
@@ -37,10 +37,18 @@ export class ServerProcess {
     }
   }
 
+  /** Of its JSON-RPC endpoint. */
+  get rpcUrl(): string {
+    return `${this.url}/rpc`;
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
   /** CPU time of all threads of the process since its start, in µs. */
-  async cpuMicros(): Promise<number> {
-    const { user, system } = await askChild<NodeJS.CpuUsage>(this.child, { question: 'cpu' });
-    return user + system;
+  get cpuMicros(): number {
+    return cpuMicrosOf(this.pid);
   }
 
   async stop(): Promise<void> {

@@ -8,15 +8,19 @@ declare module 'autocannon' {
 
     interface Client {
       setRequests(requests: readonly Request[]): void;
+      on(event: 'response', listener: (status: number, bytes: number, durationMs: number) => void): void;
     }
 
     interface Options {
-      url: string;
+      /** Connections are shared out among several. */
+      url: readonly string[];
       method: 'GET' | 'POST';
       headers: Readonly<Record<string, string>>;
       connections: number;
       /** In seconds. */
       duration: number;
+      /** How often it looks whether the time is over, in ms. */
+      sampleInt: number;
       setupClient: (client: Client) => void;
       /** A reply for which it returns false is counted in `mismatches`. */
       verifyBody: (body: string) => boolean;
@@ -25,11 +29,7 @@ declare module 'autocannon' {
     interface Result {
       /** In seconds. */
       duration: number;
-      requests: { total: number };
-      /** In ms. */
-      latency: { p50: number; p99: number };
       errors: number;
-      timeouts: number;
       non2xx: number;
       mismatches: number;
     }

@@ -1,5 +1,5 @@
-import { startPostgres, type PostgresServer } from '../test/support/postgres-server';
-import { startRedis, type RedisServer } from '../test/support/redis-server';
+import { startPostgres, type PostgresServer } from '../../test/support/postgres-server';
+import { startRedis, type RedisServer } from '../../test/support/redis-server';
 
 interface Stoppable {
   stop(): Promise<void>;
