@@ -12,7 +12,9 @@ import type { Ports, ReplicaState } from './replica-state';
 /** The port as the method is to use it. */
 export type WithBreaker = <Port extends object>(store: StoreError['store'], method: string, port: Port) => Port;
 
-/** What use cases are made of; `method` is the one whose breakers they pass. What goes on in the background has none. */
+/**
+ * What use cases are made of; `method` is the one whose breakers they pass. What goes on in the background has none.
+ */
 export class Composition {
   readonly factory: AttachmentFactory;
 
