@@ -12,6 +12,7 @@ import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './atta
 import type { PostgresConnection } from './postgres-connection';
 import {
   countedTaskOfRow,
+  COUNT_TASKS,
   CREATE_TASK,
   CREATION_FINGERPRINT,
   liveCount,
@@ -202,11 +203,12 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
   const matching = `FROM tasks t WHERE ${conditions.join(' AND ')}`;
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
+  const counted = keptCount(query, values) ?? `(SELECT count(*)::integer AS total ${matching})`;
   return {
     text: `
       SELECT total, json_bytes, ${taskColumns(`t.json_bytes <= $${values.length + 1}::float8`)},
         ${liveCount('$2')} AS live_count
-      FROM (SELECT count(*)::integer AS total ${matching}) AS counted
+      FROM ${counted} AS counted(total)
       LEFT JOIN (
         SELECT p.*, sum(${JSON_BYTES}) OVER ()::float8 AS json_bytes
         FROM (SELECT t.* ${matching} ${order} LIMIT $3 OFFSET $4) AS p
@@ -214,4 +216,16 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
       ${order}`,
     values,
   };
+}
+
+/** Undefined if the database keeps no count of what the filters leave. */
+function keptCount(
+  { organization, statuses, assignedTo, priority, parentId }: TaskListQuery,
+  values: unknown[],
+): string | undefined {
+  if (assignedTo !== undefined || typeof parentId === 'string') return undefined;
+  const kinds = { organization, statuses, priority, is_root: parentId === null ? true : undefined };
+  const first = values.length + 1;
+  values.push(...COUNT_TASKS.values(kinds));
+  return COUNT_TASKS.callFrom(first);
 }
