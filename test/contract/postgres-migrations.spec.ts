@@ -43,6 +43,7 @@ const LATER = [
   'DueTasks1763683200080',
   'TracesOfEvents1763683200100',
   'TaskCounts1763683200110',
+  'UnfinishedTasks1763683200111',
 ];
 
 describe('migrations', () => {

@@ -19,7 +19,7 @@ import {
 import { createByEarlier } from './earlier-create-task';
 
 const PAGE = { limit: 20, offset: 0, orderBy: 'createdAt', descending: false, nowMs: NOW_MS } as const;
-type Filters = Partial<Pick<TaskListQuery, 'statuses' | 'priority' | 'parentId'>>;
+type Filters = Partial<Pick<TaskListQuery, 'statuses' | 'priority' | 'parentId' | 'orderBy'>>;
 
 describe('the number of tasks on PostgreSQL', () => {
   let server: PostgresServer;
@@ -88,6 +88,26 @@ describe('the number of tasks on PostgreSQL', () => {
     expect(few.read).toBeGreaterThan(20);
     expect(many.read).toBeLessThan(few.read + 100);
   });
+
+  it.each(['createdAt', 'priority'] as const)(
+    'does not matter to a list of those that are not finished, by %s',
+    async (orderBy) => {
+      const organization = await organizationOf(10_000);
+      await harness.connection.query(
+        `UPDATE tasks SET status = CASE WHEN created_at < $2 THEN 'completed' ELSE 'pending' END,
+           priority = CASE WHEN created_at < $2 THEN 10 ELSE 20 END
+         WHERE organization = $1`,
+        [organization, new Date(NOW_MS + 9980)],
+        TIMEOUT_MS,
+      );
+      await harness.connection.query('ANALYZE tasks');
+      for (const statuses of [['pending'], ['pending', 'in_progress']] as const) {
+        const { totalCount, read } = await readFor(organization, { statuses, orderBy });
+        expect(totalCount).toBe(20);
+        expect(read).toBeLessThan(500);
+      }
+    },
+  );
 
   it('is kept in few rows, however often tasks change', async () => {
     const organization = randomUUID();
