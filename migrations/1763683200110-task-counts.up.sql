@@ -1,7 +1,8 @@
 -- How many tasks an organization has is kept, so that a list need not count them.
 
--- No task can be created, changed or deleted from here to the end of the migration: what is counted below is complete.
-LOCK TABLE tasks IN SHARE ROW EXCLUSIVE MODE;
+-- No task can be created, changed or deleted from here to the end of the migration: what is counted below is complete. A
+-- transaction that has locked rows of tasks is waited for, too: it may hold the outbox, which the next migrations need.
+LOCK TABLE tasks IN EXCLUSIVE MODE;
 
 -- Of each organization, how many live tasks it has of each kind: the sum over the rows of the kind. A change adds rows;
 -- now and then they are folded into one.

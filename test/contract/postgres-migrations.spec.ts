@@ -44,6 +44,7 @@ const LATER = [
   'TracesOfEvents1763683200100',
   'TaskCounts1763683200110',
   'UnfinishedTasks1763683200111',
+  'ReadersAreGiven1763683200112',
 ];
 
 describe('migrations', () => {
