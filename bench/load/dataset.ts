@@ -101,7 +101,9 @@ export function tasksOf({ tasks }: Dataset, kind: Kind): Tasks {
   return tasks[kind] as Tasks;
 }
 
-/** The `i`-th attachment of the small tasks, starting again after the last. Consecutive ones belong to different tasks. */
+/**
+ * The `i`-th attachment of the small tasks, starting again after the last. Consecutive ones belong to different tasks.
+ */
 export function smallRef(dataset: Dataset, i: number): Ref {
   const { ids, keys } = tasksOf(dataset, 'small');
   return { taskId: at(ids, i), key: at(keys, Math.floor(i / ids.length)) };

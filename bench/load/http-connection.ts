@@ -4,8 +4,8 @@ const TIMEOUT_MS = 10_000;
 const END_OF_HEAD = Buffer.from('\r\n\r\n');
 
 /**
- * One request at a time on a connection that is kept. `node:http` would take more CPU time for a request than the servers
- * that are measured take to reply to it, on the same cores.
+ * One request at a time on a connection that is kept. `node:http` would take more CPU time for a request than the
+ * servers that are measured take to reply to it, on the same cores.
  */
 export class HttpConnection {
   private received: Buffer = Buffer.alloc(0);

@@ -54,8 +54,8 @@ export class LoadGenerator {
   }
 
   /**
-   * Warms the target up for half a second, then measures and says on standard error what it has seen. Requests that fail
-   * are counted as well: see `failures`.
+   * Warms the target up for half a second, then measures and says on standard error what it has seen. Requests that
+   * fail are counted as well: see `failures`.
    */
   async measure(target: Target, load: Load, seconds: number): Promise<Sample> {
     await this.run(target, load, Math.min(WARM_UP_SECONDS, seconds));

@@ -17,7 +17,9 @@ export interface LoadRun {
   readonly durationSeconds: number;
   /** Of HTTP; over NATS, requests in flight on one connection. */
   readonly connections: number;
-  /** Requests are sent at this rate, with or without replies to earlier ones; unset: each after the reply to the last. */
+  /**
+   * Requests are sent at this rate, with or without replies to earlier ones; unset: each after the reply to the last.
+   */
   readonly requestsPerSecond?: number;
 }
 

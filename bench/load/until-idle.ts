@@ -9,8 +9,8 @@ const GIVE_UP_MS = 10_000;
 export const IDLE_SHARE = 0.2;
 
 /**
- * Waits until the servers and their stores have done what an earlier load has left to them, so that it does not slow down
- * another server. Gives up after ten seconds.
+ * Waits until the servers and their stores have done what an earlier load has left to them, so that it does not slow
+ * down another server. Gives up after ten seconds.
  */
 export async function untilIdle(targets: readonly Target[]): Promise<void> {
   const pids = [...new Set(targets.flatMap(pidsOf))];

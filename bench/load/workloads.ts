@@ -81,8 +81,8 @@ function list(params: { taskId: string; keyPrefix?: string; limit?: number; offs
 }
 
 /**
- * The `i`-th page, starting again after the last, in turn of different tasks. A hundred small tasks have as many pages as
- * two large ones have here: what is shared by equal calls that come together is the same for both.
+ * The `i`-th page, starting again after the last, in turn of different tasks. A hundred small tasks have as many pages
+ * as two large ones have here: what is shared by equal calls that come together is the same for both.
  */
 function pageOf(data: Dataset, kind: Kind, i: number): { taskId: string; offset: number } {
   const { ids, keys } = tasksOf(data, kind);

@@ -1,6 +1,6 @@
 // Draws charts as SVG text. A library that draws lines with logarithmic axes without a browser brings an implementation
-// of the DOM, or a grammar for charts of every kind; a hundred lines do for these charts, and the files stay readable in
-// a diff.
+// of the DOM, or a grammar for charts of every kind; a hundred lines do for these charts, and the files stay readable
+// in a diff.
 import { axisFor, type Scale } from './axis';
 
 export interface Line {

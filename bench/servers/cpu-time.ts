@@ -12,7 +12,9 @@ export function cpuMicrosOf(pid: number): number {
   return childrenOf(pid).reduce((sum, child) => sum + cpuUnlessEnded(child), own);
 }
 
-/** Of user and system, both also of children that have ended and were waited for: fields 14 to 17 of proc_pid_stat(5). */
+/**
+ * Of user and system, both also of children that have ended and were waited for: fields 14 to 17 of proc_pid_stat(5).
+ */
 export function ticksOf(stat: string): number {
   // The second field is the name of the program, which may hold blanks and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

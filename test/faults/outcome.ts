@@ -69,8 +69,8 @@ export function expectedEvents({ tasks, taskEvents, outbox }: Omit<Evidence, 'an
 }
 
 /**
- * In what a replica does not answer exactly what is stored of the live tasks, and that the other tasks are not found; empty
- * if all is well. `headers` are those of a caller who may do everything.
+ * In what a replica does not answer exactly what is stored of the live tasks, and that the other tasks are not found;
+ * empty if all is well. `headers` are those of a caller who may do everything.
  */
 export async function falseAnswers(
   replica: Replica,

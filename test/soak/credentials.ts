@@ -6,7 +6,10 @@ import { SignJWT } from 'jose';
 import type { Environment } from '../support/service';
 
 export const ORGANIZATIONS = ['acme', 'globex', 'initech'] as const;
-/** Its callers have tokens, each with a name of its own: the checker tells deletions apart by the names of their callers. */
+/**
+ * Its callers have tokens, each with a name of its own: the checker tells deletions apart by the names of their
+ * callers.
+ */
 export const CHECKED_ORGANIZATION = 'checked';
 const ROLES = ['read', 'write', 'admin'] as const;
 /** Tokens are made anew long before. */

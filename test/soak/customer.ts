@@ -47,8 +47,8 @@ const ACTIONS = {
 };
 
 /**
- * A caller of one organisation, with a key for each role, who uses all methods over HTTP and NATS. Nobody else writes to its
- * tasks, and it repeats each call until it knows the outcome: so it knows at any time what must be found.
+ * A caller of one organisation, with a key for each role, who uses all methods over HTTP and NATS. Nobody else writes
+ * to its tasks, and it repeats each call until it knows the outcome: so it knows at any time what must be found.
  */
 export class Customer {
   private readonly tasks: ExpectedTask[] = [];

@@ -8,7 +8,9 @@ import type { Witness } from './witness';
 
 const RETRY_MS = 250;
 
-/** Follows the events of an organisation through all that happens, as a client does: it resumes at whichever replica. */
+/**
+ * Follows the events of an organisation through all that happens, as a client does: it resumes at whichever replica.
+ */
 export class Follower {
   private readonly ids = new Set<string>();
   private readonly stopped = new AbortController();

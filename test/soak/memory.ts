@@ -5,8 +5,8 @@ const MIB = 1024 * 1024;
 /** What may be left in the heap at one moment and not at another: caches of statements, buffers of connections. */
 const HEAP_ALLOWANCE_BYTES = 16 * MIB;
 /**
- * A replica remembers the changes that it has acknowledged, up to this number (docs/consistency.md). This is what it may
- * grow by before it is flat.
+ * A replica remembers the changes that it has acknowledged, up to this number (docs/consistency.md). This is what it
+ * may grow by before it is flat.
  */
 const REMEMBERED_CHANGES = 100_000;
 const BYTES_PER_CHANGE = 512;

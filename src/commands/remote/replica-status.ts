@@ -8,7 +8,10 @@ export interface StatusOptions extends OutputOptions {
   readonly timeout: number;
 }
 
-/** Prints what each replica says of itself, and in which settings they differ. A replica that says nothing delays no other. */
+/**
+ * Prints what each replica says of itself, and in which settings they differ. A replica that says nothing delays no
+ * other.
+ */
 export async function replicaStatus(urls: readonly string[], { timeout, json }: StatusOptions): Promise<void> {
   const configs = (urls.length > 0 ? urls : [undefined]).map((url) => loadOperatorConfig(url));
   const replies = await Promise.all(

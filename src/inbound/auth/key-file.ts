@@ -38,8 +38,8 @@ interface Key<Holder> {
 }
 
 /**
- * The keys of a file: a JSON array of objects with `id`, `name` and `sha256`, the key's hash in lower-case hex. The service
- * knows hashes only. With an empty array every key is refused.
+ * The keys of a file: a JSON array of objects with `id`, `name` and `sha256`, the key's hash in lower-case hex. The
+ * service knows hashes only. With an empty array every key is refused.
  */
 export class KeyFile<Holder> {
   private readonly spare = new SpareDescriptor();

@@ -19,14 +19,15 @@ export abstract class RateLimits {
   abstract count(name: string, windowMs: number): Promise<RateWindow>;
 
   /**
-   * Of the windows in which this replica has counted, those whose names `matches` accepts and that have not ended: at most
-   * `limit`, those with most calls first. The calls are those on all replicas, if that can be learned. Never rejects.
+   * Of the windows in which this replica has counted, those whose names `matches` accepts and that have not ended: at
+   * most `limit`, those with most calls first. The calls are those on all replicas, if that can be learned. Never
+   * rejects.
    */
   abstract open(limit: number, matches: (name: string) => boolean): Promise<readonly OpenWindow[]>;
 
   /**
-   * Ends these windows. Throws `StoreError` if only this replica has ended them; other replicas may go on counting in them
-   * while they count by themselves.
+   * Ends these windows. Throws `StoreError` if only this replica has ended them; other replicas may go on counting in
+   * them while they count by themselves.
    */
   abstract end(names: readonly string[]): Promise<void>;
 }

@@ -40,8 +40,8 @@ export class CacheReset {
   }
 
   /**
-   * What comes into the cache meanwhile may stay: it is new. Returns how many tasks were forgotten. Throws `StoreError`,
-   * also if a new epoch begins meanwhile; it may be repeated.
+   * What comes into the cache meanwhile may stay: it is new. Returns how many tasks were forgotten. Throws
+   * `StoreError`, also if a new epoch begins meanwhile; it may be repeated.
    */
   async run(): Promise<number> {
     let tasks = 0;

@@ -13,8 +13,8 @@ export class RedisOwner {
   ) {}
 
   /**
-   * The other databases that would lose it, and how many of their writes would become dead letters. Throws if writes wait
-   * in the journal of another one, unless `givenUp` names it.
+   * The other databases that would lose it, and how many of their writes would become dead letters. Throws if writes
+   * wait in the journal of another one, unless `givenUp` names it.
    */
   async othersThan(
     { databaseId }: StoreIdentity,

@@ -29,8 +29,8 @@ export class DeleteDueTasks {
   ) {}
 
   /**
-   * Takes one turn, if there is something to delete and no other replica has the turn. `done` if it was the last one of a
-   * round: all that was due has been looked at, and what is left must stay.
+   * Takes one turn, if there is something to delete and no other replica has the turn. `done` if it was the last one of
+   * a round: all that was due has been looked at, and what is left must stay.
    */
   async execute(): Promise<{ more: false; done: boolean }> {
     const nowMs = this.clock.nowMs();
