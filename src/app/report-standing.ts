@@ -13,15 +13,23 @@ const TEXTS: Readonly<Record<Exclude<Standing, 'starting' | 'home' | 'unfit-sche
     'not ready: PostgreSQL is unavailable, and no replica with this DATABASE_URL has used this Redis before',
 };
 
+/** In place of `unknown-address`, if a server is reached. */
+const REPLACED_AT_THE_START =
+  'not ready: PostgreSQL is a server that has been replaced, and no replica with this DATABASE_URL has used this Redis before';
+
+const NEW_EPOCH =
+  'a new epoch has begun, as PostgreSQL was restored or replaced: nothing that was cached before is believed';
+
 const UNTOLD =
   'PostgreSQL does not tell which server it is (pg_control_system): run `dossier new-epoch` after a backup is restored';
 
 let hasStrayed = false;
 
 /** One line for each change, which names both databases if there are two. */
-export const reportStanding: OnStanding = (standing, { identity, owner, reason }) => {
+export const reportStanding: OnStanding = (standing, { identity, owner, reason, ended }) => {
   if (standing === 'starting') return;
   if (standing === 'home') {
+    if (ended !== undefined) logger.warn(identity ? `${NEW_EPOCH} (${nameOf(identity)})` : NEW_EPOCH);
     if (hasStrayed) logger.log('the database is used again');
     hasStrayed = false;
     if (identity && identity.server === undefined) logger.warn(UNTOLD);
@@ -29,8 +37,13 @@ export const reportStanding: OnStanding = (standing, { identity, owner, reason }
   }
   hasStrayed = true;
   if (standing === 'unfit-schema') return logger.error(`not ready: ${reason}`);
-  const here = identity ? [`PostgreSQL: database ${identity.databaseId}, epoch ${identity.epoch}`] : [];
-  const there = owner ? [`Redis: database ${owner.databaseId}, epoch ${owner.epoch}`] : [];
+  const here = identity ? [`PostgreSQL: ${nameOf(identity)}`] : [];
+  const there = owner ? [`Redis: ${nameOf(owner)}`] : [];
   const which = [...here, ...there].join('; ');
-  logger.error(which ? `${TEXTS[standing]} (${which})` : TEXTS[standing]);
+  const text = standing === 'unknown-address' && identity ? REPLACED_AT_THE_START : TEXTS[standing];
+  logger.error(which ? `${text} (${which})` : text);
 };
+
+function nameOf({ databaseId, epoch }: { databaseId: string; epoch: string }): string {
+  return `database ${databaseId}, epoch ${epoch}`;
+}
