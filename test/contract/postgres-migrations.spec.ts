@@ -34,6 +34,7 @@ const LATER = [
   'DueTasks1763683200080',
   'TracesOfEvents1763683200100',
   'EpochOfADatabase1763683200101',
+  'PurgeBesideWaitingEvents1763683200102',
 ];
 
 describe('migrations', () => {
