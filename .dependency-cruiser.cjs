@@ -1,6 +1,6 @@
 const OUTSIDE = '^(node:|node_modules/)|^[a-z_][a-z_0-9]*(/promises)?$';
 
-/** What a room of `src/inbound` may import of its neighbours: a request goes on from left to right, and never back. */
+/** What a folder of `src/inbound` may import of its neighbours: a request goes on from left to right, and never back. */
 const NEIGHBOURS = {
   load: ['correlation'],
   auth: ['correlation', 'load'],
@@ -20,6 +20,7 @@ module.exports = {
     { from: { path: '^src/core/domain/' }, to: { path: '^src/core/domain/' } },
     { from: { path: '^src/core/ports/' }, to: { path: '^src/core/(domain|ports)/' } },
     { from: { path: '^src/core/consistency/' }, to: { path: '^src/core/(domain|ports|consistency)/' } },
+    { from: { path: '^src/core/quotas/' }, to: { path: '^src/core/(domain|ports|quotas)/' } },
     { from: { path: '^src/core/use-cases/' }, to: { path: '^src/core/' } },
 
     { from: { path: '^src/inbound/' }, to: { path: ['^src/core/', OUTSIDE] } },
@@ -32,7 +33,7 @@ module.exports = {
     ),
 
     { from: { path: '^src/outbound/' }, to: { path: ['^src/core/', OUTSIDE] } },
-    { from: { path: '^src/outbound/([^/]+)/' }, to: { path: '^src/outbound/$1/' } },
+    { from: { path: '^src/outbound/([^/]+)/' }, to: { path: ['^src/outbound/$1/', '^src/outbound/system/'] } },
 
     { from: { path: '^src/(app|commands)/' }, to: { path: ['^src/(app|core|inbound|outbound)/', OUTSIDE] } },
     { from: { path: '^src/commands/' }, to: { path: '^src/commands/' } },

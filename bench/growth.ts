@@ -18,7 +18,10 @@ const ROWS_AT_ONCE = 100_000;
 const WRITE_EVERY_MS = 2;
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** Measures the bytes that PostgreSQL needs for an attachment and its event, and how long a day of events takes to forget. */
+/**
+ * Measures the bytes that PostgreSQL needs for an attachment and its event, and how long a day of events takes to
+ * forget.
+ */
 export async function measureGrowth(): Promise<string> {
   const sizes: string[][] = [];
   for (const bytes of Object.keys(ATTACHMENTS).map(Number)) sizes.push(await sizesFor(bytes));

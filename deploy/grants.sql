@@ -17,8 +17,8 @@ BEGIN;
 GRANT SELECT, INSERT, UPDATE ON tasks TO dossier_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON task_attachments, unfinished_deletions TO dossier_app;
 
--- An event is never changed: whoever may update the history may lock it, which a new epoch does. The view is changed by
--- replicas of the previous release.
+-- An event is never changed: the right to update the history is also the right to lock it, which a new epoch does. The
+-- view is changed by replicas of the previous release.
 GRANT SELECT, INSERT, UPDATE ON outbox_history TO dossier_app;
 GRANT SELECT, INSERT, DELETE ON outbox_waiting TO dossier_app;
 GRANT SELECT, UPDATE, DELETE ON outbox TO dossier_app;

@@ -42,8 +42,8 @@ const NO_STATUS = 0;
 const PASSING_CODES = [-32001, -32500];
 
 /**
- * The answers in the text of a message. An error that belongs to no call, such as a body that is too large, is that of all.
- * `status` is that of HTTP.
+ * The answers in the text of a message. An error that belongs to no call, such as a body that is too large, is that of
+ * all. `status` is that of HTTP.
  */
 export function answersIn(text: string, calls: readonly WireCall[], json: Json, status = NO_STATUS): readonly Answer[] {
   const message = parsed(text, json);

@@ -8,8 +8,8 @@ export interface Backoff {
 }
 
 /**
- * How long to wait before the repetition number `attempt`, counted from 1: a random part of a time that doubles, so that
- * clients which failed together do not come back together. Never less than the service asks for.
+ * How long to wait before the repetition number `attempt`, counted from 1: a random part of a time that doubles, so
+ * that clients which failed together do not come back together. Never less than the service asks for.
  */
 export function delayMs(
   attempt: number,

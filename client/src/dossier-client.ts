@@ -6,9 +6,8 @@ import { DegradedError, type DossierError } from './dossier-error.ts';
 import { followEvents, type EventsOptions, type ReceivedEvent } from './follow-events.ts';
 import { HttpTransport, type Fetch } from './http-transport.ts';
 import type { Json } from './json.ts';
-import { METHODS } from './generated/methods.ts';
 import { NatsTransport, type Nats } from './nats-transport.ts';
-import { isRepeatable } from './is-repeatable.ts';
+import { factsOf, isRepeatable } from './is-repeatable.ts';
 import type {
   Args,
   BatchCall,
@@ -60,6 +59,7 @@ export interface ClientOptions extends Credential {
 
 const TIMEOUT_MS = 10_000;
 const RETRIES = 3;
+const WEB_PROTOCOLS = ['http:', 'https:'];
 
 /** Calls the methods of Dossier, and follows its events. Keeps no connection open, except during `events`. */
 export class DossierClient {
@@ -77,8 +77,8 @@ export class DossierClient {
   }
 
   /**
-   * The result of a method. Throws an `RpcError` if the service refuses or fails the call, another `DossierError` if there is
-   * no usable answer, and the reason of `signal` when it aborts.
+   * The result of a method. Throws an `RpcError` if the service refuses or fails the call, another `DossierError` if
+   * there is no usable answer, and the reason of `signal` when it aborts.
    */
   async call<M extends Method, O extends CallOptions = object>(
     method: M,
@@ -91,8 +91,8 @@ export class DossierClient {
   }
 
   /**
-   * The outcome of each call, in their order: over HTTP they are one JSON-RPC batch, of at most 100 calls. One that fails
-   * does not affect the others. Throws only the reason of `signal`.
+   * The outcome of each call, in their order: over HTTP they are one JSON-RPC batch, of at most 100 calls. One that
+   * fails does not affect the others. Throws only the reason of `signal`.
    */
   async batch<const Ms extends readonly Method[], O extends CallOptions = object>(
     calls: BatchCalls<Ms>,
@@ -106,9 +106,9 @@ export class DossierClient {
   }
 
   /**
-   * The events that happen from now on, or behind `lastEventId`, until `signal` aborts. Connects again when the connection
-   * ends, and misses nothing; an event may come again, with the same `metadata.eventId`. Throws `ResponseError` if the
-   * service refuses, and `ConnectionError` if it cannot be reached at the beginning.
+   * The events that happen from now on, or behind `lastEventId`, until `signal` aborts. Connects again when the
+   * connection ends, and misses nothing; an event may come again, with the same `metadata.eventId`. Throws
+   * `ResponseError` if the service refuses, and `ConnectionError` if it cannot be reached at the beginning.
    */
   events(options: EventsOptions = {}): AsyncGenerator<ReceivedEvent, void> {
     const { random = Math.random, retries = RETRIES } = this.options;
@@ -135,8 +135,10 @@ export class DossierClient {
   }
 
   private address(path: string): string {
-    const { url } = this.options;
-    if (url === undefined || !URL.canParse(url)) throw new TypeError('url must be the address of the service');
+    // Callers without types give a `URL`, too.
+    const url = String(this.options.url);
+    const isAddress = URL.canParse(url) && WEB_PROTOCOLS.includes(new URL(url).protocol);
+    if (!isAddress) throw new TypeError('url must be the address of the service, with http:// or https://');
     return url.replace(/\/+$/, '') + path;
   }
 
@@ -153,7 +155,7 @@ function outcomeOf(
 ): { ok: true; result: unknown } | { ok: false; error: DossierError } {
   if ('error' in answer) return { ok: false, error: answer.error };
   const { result } = answer;
-  if (METHODS[method].readOnly && !options.acceptDegraded && isDegraded(result)) {
+  if (factsOf(method)?.readOnly && !options.acceptDegraded && isDegraded(result)) {
     return { ok: false, error: new DegradedError(method, result) };
   }
   return { ok: true, result };

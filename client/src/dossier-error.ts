@@ -41,8 +41,8 @@ export class ResponseError extends DossierError {
 }
 
 /**
- * A read was answered without PostgreSQL, although PostgreSQL should have been asked: a list may be empty, or lack what is
- * there. `acceptDegraded: true` returns such results instead.
+ * The service served a read without PostgreSQL, although PostgreSQL should have been asked: a list may be empty, or
+ * lack what is there. `acceptDegraded: true` returns such results instead.
  */
 export class DegradedError extends DossierError {
   override readonly name = 'DegradedError';

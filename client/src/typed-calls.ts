@@ -11,15 +11,15 @@ export interface CallOptions {
   /** In place of that of the client. */
   readonly retries?: number;
   readonly signal?: AbortSignal;
-  /** True: a read that was answered without PostgreSQL is returned, with `degraded: true`, instead of thrown. */
+  /** True: a result that was made without PostgreSQL is returned, with `degraded: true`, instead of thrown. */
   readonly acceptDegraded?: boolean;
 }
 
 type IsRead<M extends Method> = (typeof METHODS)[M]['readOnly'];
 
 /**
- * Without `acceptDegraded`, the result of a read has no `degraded`: the client throws `DegradedError` instead. A degraded
- * write is done, so it is returned.
+ * Without `acceptDegraded`, the result of a read has no `degraded`: the client throws `DegradedError` instead. A
+ * degraded write is done, so it is returned.
  */
 export type ResultOf<M extends Method, O extends CallOptions = object> = O extends { readonly acceptDegraded: true }
   ? Methods[M]['result']
@@ -28,12 +28,14 @@ export type ResultOf<M extends Method, O extends CallOptions = object> = O exten
     : Methods[M]['result'];
 
 /** Params may be left out if a method needs none. */
+type NeedsNone<M extends Method> = Record<never, never> extends ParamsOf<M> ? true : false;
+
 export type Args<M extends Method, O extends CallOptions> =
-  Partial<ParamsOf<M>> extends ParamsOf<M> ? [params?: ParamsOf<M>, options?: O] : [params: ParamsOf<M>, options?: O];
+  NeedsNone<M> extends true ? [params?: ParamsOf<M>, options?: O] : [params: ParamsOf<M>, options?: O];
 
 /** One call of a batch. */
 export type BatchCall<M extends Method = Method> = M extends Method
-  ? { readonly method: M } & (Partial<ParamsOf<M>> extends ParamsOf<M>
+  ? { readonly method: M } & (NeedsNone<M> extends true
       ? { readonly params?: ParamsOf<M> }
       : { readonly params: ParamsOf<M> })
   : never;

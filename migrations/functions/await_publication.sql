@@ -1,5 +1,5 @@
 -- Trigger function: notes the rows that a statement has added to the history of the outbox as waiting to be published,
--- but for those that are announced to nobody.
+-- but for those that are not announced.
 --
 -- Takes no lock.
 CREATE OR REPLACE FUNCTION await_publication() RETURNS trigger

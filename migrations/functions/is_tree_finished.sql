@@ -6,7 +6,7 @@
 --
 -- Takes no lock. If the caller holds those of `lock_tree_step`, no sub-task can be added below the tasks that it has locked.
 --
--- A join by hash or by merge would read every task of the organization.
+-- A join by hash or by merge would read every task of the organisation.
 CREATE OR REPLACE FUNCTION is_tree_finished(p_id text, p_organization text, p_before timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SET enable_hashjoin = off SET enable_mergejoin = off AS $$
   WITH RECURSIVE tree AS (

@@ -1,6 +1,6 @@
--- Trigger function: gives a new row of the outbox what decides which readers it is for: the organization of its task, and
+-- Trigger function: gives a new row of the outbox what decides which readers it is for: the organisation of its task, and
 -- the ancestors of the task. The task may be deleted in the same transaction, and then its row no longer has either. A
--- row that is recorded as published is announced to no organization, and does not fire the trigger.
+-- row that is recorded as published is announced to no organisation, and does not fire the trigger.
 --
 -- Result  the row to insert; its ancestors are those of `ancestors_of`
 --

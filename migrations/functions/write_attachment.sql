@@ -3,10 +3,10 @@
 -- p_task_id … p_op_id  the row to write; of a deletion, `p_id` and what describes a body are null
 -- p_deleted            whether to write a tombstone
 -- p_event              the event as the core drafted it, as if the key were new
--- p_organization       a task of another organization counts as missing
+-- p_organization       a task of another organisation counts as missing
 -- p_mode               direct
 --                      force: a deletion is also written if the attachment is expired, deleted or not there, so that no
---                      older write can come back
+--                      older write can come back. For version 0.1.0, which still asks for it
 --                      drain: as force, for a write from the journal, which is acknowledged already. No limit refuses
 --                      it, it is applied if it is found stored, and its event is recorded even if it comes too late
 -- p_if_absent, p_if_version

@@ -64,7 +64,7 @@ function accessTokens(env: Environment): AccessTokenConfig | undefined {
 function jwtPublicKey(env: Environment): KeyObject | undefined {
   const pem = env.secret('JWT_PUBLIC_KEY')?.replaceAll('\\n', '\n');
   if (pem === undefined) return undefined;
-  // A private key would do as well, but has no business here.
+  // A private key would do as well, but the service must not have it.
   if (pem.includes('PRIVATE KEY')) throw new ConfigError('JWT_PUBLIC_KEY must not be a private key');
   try {
     return createPublicKey(pem);

@@ -51,7 +51,7 @@ import { UseCasesModule } from './use-cases.module';
 /** Of one length. One takes up to half a kilobyte: all of them a thirty-second of the heap. */
 const MAX_RATE_WINDOWS = Math.min(200_000, Math.floor(getHeapStatistics().heap_size_limit / 32 / 512));
 
-/** The service: what drives it, on top of its use cases and their adapters. Global: it holds what its rooms share. */
+/** The service: what drives it, on top of its use cases and their adapters. Global: it holds what its modules share. */
 @Module({})
 export class AppModule {
   /** Throws `ConfigError` if the data directory or the key file cannot be used. */
@@ -81,7 +81,7 @@ export class AppModule {
   }
 }
 
-/** What several rooms use. */
+/** What several folders use. */
 function sharedProviders(config: Config): Provider[] {
   return [
     { provide: CallLog, useValue: new CallLog() },

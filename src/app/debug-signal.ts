@@ -2,8 +2,8 @@ import type { LogLevel } from './config';
 import type { JsonLogger } from './json-logger';
 
 /**
- * SIGUSR2 switches the log between its level and `debug`; if that is its level, or `trace`, between it and `info`. Listens
- * from the first moment, as a process without a listener is ended by this signal.
+ * SIGUSR2 switches the log between its level and `debug`; if that is its level, or `trace`, between it and `info`.
+ * Listens from the first moment, as a process without a listener is ended by this signal.
  */
 export class DebugSignal {
   private switch?: () => void;

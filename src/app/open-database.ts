@@ -3,7 +3,7 @@ import { ConfigError } from './environment';
 import type { Database } from '../outbound/postgres/database';
 import { serverDatabase } from '../outbound/postgres/server-database';
 
-/** Opens what the configuration says; a server may still be away then. Throws `ConfigError` for a bad data directory. */
+/** Opens what the configuration says; a server may be unavailable. Throws `ConfigError` for a bad data directory. */
 export async function openDatabase({ store, postgresPoolSize }: Config): Promise<Database> {
   if (store.kind === 'postgres') {
     return serverDatabase({ url: store.url, directUrl: store.directUrl, poolSize: postgresPoolSize });

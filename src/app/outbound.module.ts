@@ -12,7 +12,7 @@ import type { Config } from './config';
 
 const FINGERPRINT_LENGTH = 16;
 
-/** The adapter of every port of the core, as the configuration chooses it. Global: any room may use a port. */
+/** The adapter of every port of the core, as the configuration chooses it. Global: any module may use a port. */
 @Global()
 @Module({})
 export class OutboundModule {

@@ -4,6 +4,7 @@ import type { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import type { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import type { BackgroundJobs } from '../inbound/background/background-jobs';
 import type { DependencyWatch } from '../inbound/health/dependency-watch';
+import { schemaVersion } from '../outbound/postgres/migration-records';
 import type { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { packageVersion } from './package-version';
 
@@ -106,12 +107,9 @@ export class ReplicaMetrics {
     const gauge = this.gauge('dossier_schema_version', help, [], async () => {
       if (performance.now() - this.schemaReadAtMs < SCHEMA_AGE_MS) return;
       this.schemaReadAtMs = performance.now();
-      const text = 'SELECT max("timestamp") AS version FROM dossier_migrations';
-      const rows = await this.connection
-        .query<{ version: string | null }>(text, [], SCHEMA_TIMEOUT_MS)
-        .catch(() => undefined);
-      if (rows === undefined) this.schemaReadAtMs = -Infinity;
-      else gauge.set(Number(rows[0]?.version ?? 0));
+      const version = await schemaVersion(this.connection, SCHEMA_TIMEOUT_MS).catch(() => undefined);
+      if (version === undefined) this.schemaReadAtMs = -Infinity;
+      else gauge.set(version);
     });
   }
 

@@ -14,12 +14,13 @@ import type { Outbox } from '../core/ports/outbox';
 import type { Quotas } from '../core/ports/quotas';
 import type { StoreServer } from '../core/ports/store-server';
 import type { TaskStore } from '../core/ports/task-store';
+import type { Tracing } from '../core/ports/tracing';
 import { AcknowledgedChanges } from '../core/consistency/acknowledged-changes';
 import { CacheTrust } from '../core/consistency/cache-trust';
 import { EpochWatch, type OnStanding } from '../core/consistency/epoch-watch';
 import { IndexFiller } from '../core/consistency/index-filler';
 import { JournalBacklog } from '../core/consistency/journal-backlog';
-import { UsageByOrganization } from '../core/consistency/usage-by-organization';
+import { UsageByOrganization } from '../core/quotas/usage-by-organization';
 
 /** One adapter for each port. */
 export interface Ports {
@@ -38,6 +39,7 @@ export interface Ports {
   readonly metrics: Metrics;
   readonly settings: CoreSettings;
   readonly quotas: Quotas;
+  readonly tracing: Tracing;
 }
 
 /** One that is alone in its task and its organisation takes about a kilobyte: all of them a sixteenth of the heap. */
@@ -53,16 +55,27 @@ export interface ReplicaState {
   readonly usage: UsageByOrganization;
 }
 
-export function newReplicaState(ports: Ports, onStanding?: OnStanding): ReplicaState {
+interface StateOptions {
+  readonly onStanding?: OnStanding;
+  readonly maxChanges?: number;
+  readonly fillChunkSize?: number;
+  /** By which the replica finds out to which database Redis belongs. */
+  readonly watchedCache?: AttachmentCache;
+}
+
+export function newReplicaState(
+  ports: Ports,
+  { onStanding, maxChanges = MAX_ACKNOWLEDGED_CHANGES, fillChunkSize, watchedCache = ports.cache }: StateOptions = {},
+): ReplicaState {
   const { store, cache, cacheEpoch, server, clock } = ports;
   const trust = new CacheTrust();
-  const acknowledged = new AcknowledgedChanges(trust, MAX_ACKNOWLEDGED_CHANGES);
+  const acknowledged = new AcknowledgedChanges(trust, maxChanges);
   return {
     trust,
     acknowledged,
-    filler: new IndexFiller(store, cache, clock),
+    filler: new IndexFiller(store, cache, clock, fillChunkSize),
     backlog: new JournalBacklog(),
     usage: new UsageByOrganization(clock),
-    epochs: new EpochWatch(cache, cacheEpoch, server, acknowledged, onStanding),
+    epochs: new EpochWatch(watchedCache, cacheEpoch, server, acknowledged, onStanding),
   };
 }

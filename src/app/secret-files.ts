@@ -17,8 +17,8 @@ const SECRET_VARIABLES = [
 export const SECRET_FILE_VARIABLES = SECRET_VARIABLES.map((name) => `${name}_FILE`);
 
 /**
- * The variables, with what is in the files in the place of the variables that name them. Throws `ConfigError`; no message
- * repeats the content of a file.
+ * The variables, with what is in the files in the place of the variables that name them. Throws `ConfigError`; no
+ * message repeats the content of a file.
  */
 export function withSecretFiles(variables: Variables, names: readonly string[] = SECRET_VARIABLES): Variables {
   const secrets = names.flatMap((name) => {

@@ -45,7 +45,7 @@ export class Shutdown {
     setTimeout(giveUp, Math.max(LIMIT_MS - delayMs, LEAST_LIMIT_MS)).unref();
     if (delayMs > 0) server.close();
     this.lifecycle.stopping();
-    // Without a delay, probes are answered until the listening socket closes.
+    // Without a delay, probes get replies until the listening socket closes.
     await Promise.all([this.overHttp.close(), sleep(delayMs > 0 ? 0 : GRACE_MS)]);
     await app.close();
     this.logger.log('stopped');

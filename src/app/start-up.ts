@@ -32,7 +32,10 @@ export class StartUp {
     private readonly redis?: RedisConnection,
   ) {}
 
-  /** `listen` opens the HTTP port and returns its URL. Resolves when the start is complete, or the process is being stopped. */
+  /**
+   * `listen` opens the HTTP port and returns its URL. Resolves when the start is complete, or the process is being
+   * stopped.
+   */
   async run(listen: () => Promise<string>): Promise<void> {
     const migration = this.migrateUntilDone();
     // An embedded database has one session: no HTTP call may come between it and its schema.
@@ -47,9 +50,9 @@ export class StartUp {
   }
 
   /**
-   * The start is complete when the database has its schema, and Redis belongs to it. An unavailable server is waited for.
-   * If Redis shows that a replica with the same address of the server has used it before, calls are served meanwhile from
-   * what it knows, and from its journal, as in any other outage.
+   * The start is complete when the database has its schema, and Redis belongs to it. An unavailable server is waited
+   * for. If Redis shows that a replica with the same address of the server has used it before, calls are served
+   * meanwhile from what it knows, and from its journal, as in any other outage.
    */
   private async migrateUntilDone(): Promise<void> {
     let warning: string | undefined;

@@ -22,7 +22,7 @@ import type { WithBreaker } from './composition';
 import type { Config } from './config';
 import { openQuotas } from './open-quotas';
 import { OutboundModule } from './outbound.module';
-import { reportStanding } from './report-standing';
+import { reportStandings } from './report-standings';
 import { newReplicaState, type Ports } from './replica-state';
 import { composeUseCases, USE_CASE_CLASSES, UseCases } from './use-cases';
 
@@ -43,9 +43,12 @@ const PORT_TOKENS: { readonly [Name in keyof Ports]: abstract new (...args: neve
   metrics: Metrics,
   settings: CoreSettings,
   quotas: Quotas,
+  tracing: Tracing,
 };
 
-/** Every use case, on the ports that the configuration chooses. Global: every room drives some of them. */
+/**
+ * Every use case, on the ports that the configuration chooses. Global: every module of `inbound` drives some of them.
+ */
 @Global()
 @Module({})
 export class UseCasesModule {
@@ -70,12 +73,12 @@ function useCases(config: Config): FactoryProvider<UseCases> {
   const names = Object.keys(PORT_TOKENS);
   return {
     provide: UseCases,
-    useFactory: (breakers: Breakers, tracing: Tracing, ...adapters: unknown[]) => {
+    useFactory: (breakers: Breakers, ...adapters: unknown[]) => {
       const ports = Object.fromEntries(names.map((name, i) => [name, adapters[i]])) as unknown as Ports;
-      const state = newReplicaState(ports, reportStanding);
-      return composeUseCases(ports, { withBreaker: breakersOf(config, breakers), state, tracing });
+      const state = newReplicaState(ports, { onStanding: reportStandings() });
+      return composeUseCases(ports, { withBreaker: breakersOf(config, breakers), state });
     },
-    inject: [Breakers, Tracing, ...Object.values(PORT_TOKENS)],
+    inject: [Breakers, ...Object.values(PORT_TOKENS)],
   };
 }
 

@@ -1,7 +1,4 @@
-import { TRACING_OFF } from '../core/ports/tracing';
-import { AttachmentLookup } from '../core/consistency/attachment-lookup';
 import { AttachmentRemover } from '../core/consistency/attachment-remover';
-import { AttachmentWriter } from '../core/consistency/attachment-writer';
 import { CachedPages } from '../core/consistency/cached-pages';
 import { CorrectedList } from '../core/consistency/corrected-list';
 import { StoredPages } from '../core/consistency/stored-pages';
@@ -107,9 +104,9 @@ const WITHOUT_BREAKER: WithBreaker = (_store, _method, port) => port;
 /** Each method of the API has breakers of its own; what goes on in the background has none. */
 export function composeUseCases(
   ports: Ports,
-  { withBreaker = WITHOUT_BREAKER, state = newReplicaState(ports), tracing = TRACING_OFF } = {},
+  { withBreaker = WITHOUT_BREAKER, state = newReplicaState(ports) } = {},
 ): UseCases {
-  const composition = new Composition(ports, withBreaker, state, tracing);
+  const composition = new Composition(ports, withBreaker, state);
   return { ...attachmentUseCases(composition), ...taskUseCases(composition), ...backgroundUseCases(composition) };
 }
 
@@ -169,12 +166,12 @@ function taskUseCases(composition: Composition) {
 }
 
 function backgroundUseCases(composition: Composition) {
-  const { ports, state, factory, tracing } = composition;
-  const { store, tasks, cache, journal, expired, dueTasks, outbox, bus, clock, ids, metrics, settings } = ports;
-  const { trust, acknowledged, backlog, epochs } = state;
-  const writer = new AttachmentWriter(store, cache, journal, clock, ids, acknowledged, backlog);
-  const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
-  const remover = new AttachmentRemover(store, writer, lookup, clock, ids);
+  const { ports, state, factory } = composition;
+  const { store, tasks, cache, journal, expired, dueTasks, outbox, bus, clock, ids, metrics, settings, tracing } =
+    ports;
+  const { trust, backlog, epochs } = state;
+  const writer = composition.writer();
+  const remover = new AttachmentRemover(store, writer, composition.lookup(), clock, ids);
   const treeRemover = composition.treeRemover(tasks, cache);
   return {
     publishEvents: new PublishEvents(outbox, bus, metrics),

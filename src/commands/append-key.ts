@@ -18,8 +18,9 @@ import { ApiKeyFileError, parseApiKeys } from '../inbound/auth/api-keys';
 const MODE = 0o600;
 
 /**
- * Adds an entry to a key file, which is created if it is missing. The file is replaced as a whole: the service reads it as
- * it was, or as it is then. A link stays one, and owner and mode stay as they are. Throws if the file cannot be used.
+ * Adds an entry to a key file, which is created if it is missing. The file is replaced as a whole: the service reads it
+ * as it was, or as it is then. A link stays one, and owner and mode stay as they are. Throws if the file cannot be
+ * used.
  */
 export function appendKey(path: string, entry: object): void {
   const target = realPathOf(path);

@@ -61,7 +61,10 @@ function addCall(program: Command): void {
       numberFrom(0.001, MAX_TIMEOUT_SECONDS),
       TIMEOUT_SECONDS,
     )
-    .option('--json', 'print the result in one line, as the service has sent it; an error goes to stderr as JSON')
+    .option(
+      '--json',
+      'print the result in one line, as the service has sent it; what it refuses goes to stderr as JSON',
+    )
     .addHelpText('after', CALL_HELP)
     .action(lazily(async () => (await import('./remote/call.js')).call));
 }
@@ -72,10 +75,10 @@ function addEvents(program: Command): void {
     .description('Prints each event as it happens, until Ctrl-C. Connects again after an error, and resumes.')
     .option('--task <id>', 'only events of this task')
     .option('--parent <id>', 'only events of this task and of its sub-tasks')
-    .option('--since <event>', 'continue behind the event whose position this is')
+    .option('--since <event>', 'continue behind the event with this id of --json')
     .option('--limit <n>', 'end after so many events', positiveInteger)
     .option(...URL_OPTION)
-    .option('--json', 'print each event as JSON, as the service has sent it')
+    .option('--json', 'print each event as JSON, with its position as id')
     .addHelpText('after', CREDENTIALS)
     .action(lazily(async () => (await import('./remote/events.js')).events));
 }

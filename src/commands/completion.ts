@@ -11,7 +11,10 @@ interface Place {
 
 const WRITERS: Readonly<Record<Shell, (places: readonly Place[]) => string>> = { bash, zsh, fish };
 
-/** For bash 3.2, too, which has no `compopt`. The script knows everything by itself: nothing is started when the shell completes a word. */
+/**
+ * For bash 3.2, too, which has no `compopt`. The script knows everything by itself: nothing is started when the shell
+ * completes a word.
+ */
 export function printCompletion(shell: Shell, program: Command): void {
   process.stdout.write(WRITERS[shell](placesIn(program, '')));
 }

@@ -23,7 +23,7 @@ function addServe(program: Command): void {
     .description(
       'Serves until SIGTERM or SIGINT, as node dist/main.js does. All settings are variables; see README.md.',
     )
-    .action(lazily(async () => (await import('./serve.js')).serveUntilStopped));
+    .action(lazily(async () => (await import('../app/serve-until-stopped.js')).serveUntilStopped));
 }
 
 function addMigrations(program: Command): void {
@@ -98,9 +98,7 @@ function addDeadLetters(program: Command): void {
 function addRepairs(program: Command): void {
   program
     .command('new-epoch')
-    .description(
-      'Tells replicas that the database was restored, where they cannot find out: nothing cached is believed.',
-    )
+    .description('Tells replicas that the database was restored, if they cannot find out: nothing cached is believed.')
     .option(...JSON_OPTION)
     .action(lazily(async () => (await import('./new-epoch.js')).newEpoch));
   program

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { CommandModule } from '../app/command.module';
 import type { Config } from '../app/config';
 import { openDatabase } from '../app/open-database';
+import { textOfStanding } from '../app/report-standings';
 import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { RedisConnection } from '../outbound/redis/redis-connection';
@@ -11,12 +12,14 @@ const REDIS_TIMEOUT_MS = 2000;
 
 type Work<T> = (context: INestApplicationContext) => Promise<T>;
 
-/** As `withUseCases`, for a command that writes beside replicas: the cache must be that of this database, and be told. */
+/**
+ * As `withUseCases`, for a command that writes beside replicas: the cache must be that of this database, and be told.
+ */
 export function withStores<T>(config: Config, work: Work<T>): Promise<T> {
   return withUseCases(config, async (context) => {
     const project = context.get(ProjectChanges);
     await project.execute();
-    if (project.standing !== 'home') throw new Error('Redis belongs to another database');
+    if (project.standing !== 'home') throw new Error(textOfStanding(project.standing));
     return work(context);
   });
 }

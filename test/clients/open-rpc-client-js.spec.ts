@@ -14,7 +14,8 @@ describeClient('@open-rpc/client-js', {
       batch: async (calls) => {
         client.startBatch();
         const outcomes = calls.map(({ method, params }) => outcomeOf(client.request({ method, params })));
-        // A request joins the batch in a later turn: until then the batch is empty, and would not be sent.
+        // A request joins the batch in a later iteration of the event loop: until then the batch is empty, and would
+        // not be sent.
         await nextTurn();
         client.stopBatch();
         return Promise.all(outcomes);

@@ -5,7 +5,10 @@ import { startEmbedded } from './support/start-embedded';
 const TASK = 'bytes';
 const MEBIBYTE = 1024 * 1024;
 
-/** What clients without an npm package put on the wire for `task.get` of one task. `id` is how the reply has to spell the id. */
+/**
+ * What clients without an npm package put on the wire for `task.get` of one task. `id` is how the reply has to spell
+ * the id.
+ */
 const REQUESTS: readonly { client: string; headers: readonly string[]; body: string; id: string }[] = [
   {
     client: 'JSON::RPC2::Client of Perl',

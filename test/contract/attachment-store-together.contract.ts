@@ -18,7 +18,7 @@ const EXPIRES_MS = NOW_MS + 5000;
 /** More than have a statement of their own. */
 const BUSY = 12;
 
-/** A store may write puts together that come at the same time: nobody can tell. */
+/** A store may write puts together that come at the same time: no caller can tell. */
 export function describePutsTogether(here: () => { harness: StoreHarness; taskId: string }): void {
   let harness: StoreHarness;
   let taskId: string;
@@ -39,7 +39,7 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
     (await harness.tasks.get(id, ORGANIZATION, NOW_MS, TIMEOUT_MS))?.attachmentCount;
 
   describe('puts that come together', () => {
-    it('have each its own outcome', async () => {
+    it('each have an outcome of their own', async () => {
       const deleted = (await storedTask(harness)).id;
       await deleteTree(harness, deleted);
       const [other, foreign] = [await storedTask(harness), await storedTask(harness, {}, 'other')];
@@ -112,7 +112,7 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
       expect(await countOf(taskId)).toBe(BUSY + 2);
     });
 
-    it('of one key that expires at once are each what was there', async () => {
+    it('of one key each take effect, even if the first one expires before the second one', async () => {
       const at = (version: number, nowMs: number) =>
         aPut({ taskId, key: 'k', ttlSeconds: 1 }, { version, nowMs, by: `at ${nowMs}` });
       const [first, second] = [at(1000, NOW_MS), at(1002, NOW_MS + 2000)];

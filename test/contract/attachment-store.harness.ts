@@ -168,14 +168,9 @@ export function aPut(
   return { attachment, event: attachmentCreated(attachment, 'replica-1') };
 }
 
-export function aDeletion(
-  taskId: string,
-  key: string,
-  version: number,
-  { force = false, nowMs = NOW_MS } = {},
-): AttachmentDeletion {
+export function aDeletion(taskId: string, key: string, version: number, { nowMs = NOW_MS } = {}): AttachmentDeletion {
   const stamp = { version, op: randomUUID() };
-  return { taskId, key, stamp, force, event: attachmentDeleted({ taskId, key }, stamp, 'bob', nowMs) };
+  return { taskId, key, stamp, event: attachmentDeleted({ taskId, key }, stamp, 'bob', nowMs) };
 }
 
 export async function drainOne({ attachments }: Pick<StoreHarness, 'attachments'>, write: JournaledWrite) {

@@ -32,7 +32,7 @@ describe('deploy/grants.sql', () => {
     [owner, role] = [database.ownerUrl, database.url].map(
       (url) => new PostgresConnection(serverDatabase({ url, poolSize: 2 })),
     ) as [PostgresConnection, PostgresConnection];
-    // As on servers where nothing is granted to all.
+    // As on servers that grant nothing to all.
     await owner.query('ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC');
     await owner.query('REVOKE ALL ON SCHEMA public FROM PUBLIC');
     await runMigrations(serverDatabase({ url: database.ownerUrl, poolSize: 1 }));

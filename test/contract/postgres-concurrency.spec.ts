@@ -221,7 +221,7 @@ describe('writers that meet on PostgreSQL', () => {
     await expectCountsToBeRight();
   });
 
-  it('have each its own outcome if PostgreSQL cannot take what one of them puts', async () => {
+  it('each have an outcome of their own if PostgreSQL cannot take what one of them puts', async () => {
     const { id } = await storedTask(harness);
     const busy = Array.from({ length: 12 }, (_, i) => put(id, `busy-${i}`));
     const bad = aPut({ taskId: id, key: 'bad', type: 'text', content: 'a' }, { version: nextVersion() });

@@ -133,7 +133,7 @@ describe('a function that replicas of the previous release call', () => {
     expect(await createByEarlier(harness.connection, await storedTask(harness, { ttlSeconds: 7 }))).toBe('id-taken');
   });
 
-  it('has a test here, each of them', () => {
+  it('has a test in this file', () => {
     const retired = readdirSync(RETIRED).map((file) => basename(file, '.sql'));
     expect(retired.filter((name) => !CALLED.includes(name))).toEqual([]);
   });

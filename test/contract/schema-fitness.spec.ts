@@ -55,12 +55,12 @@ describe('the fitness of a schema', () => {
       await expect(connection.migrate(false)).resolves.toEqual([]);
     });
 
-    it('ends with a later migration that this version cannot do with', async () => {
+    it('ends with a later migration that this version cannot work with', async () => {
       await connection.query(LATER, ['9.0.0']);
       await expectUnfit(TOO_OLD);
     });
 
-    it('ends also if the later migration has removed what the reading needs', async () => {
+    it('ends even if the later migration has removed what the reading needs', async () => {
       await connection.query(LATER, ['9.0.0']);
       await connection.query('ALTER TABLE outbox RENAME TO journal_of_changes');
       await connection.query('ALTER TABLE database_identity RENAME COLUMN epoch TO era');
@@ -74,7 +74,7 @@ describe('the fitness of a schema', () => {
       await expectUnfit(TOO_NEW);
     });
 
-    it('is no matter of a statement that fails for another reason', async () => {
+    it('is not judged by a statement that fails for another reason', async () => {
       await connection.query('ALTER TABLE outbox RENAME TO gone');
       await expect(changes()).rejects.toMatchObject({ name: 'StoreError', code: '42P01' });
     });

@@ -1,4 +1,7 @@
-/** Series and their values, as promtool writes them: `1x40` is 1 and forty times 1 again, `0+5x40` rises by 5, each 15 s. */
+/**
+ * Series and their values, as promtool writes them: `1x40` is 1 and forty times 1 again, `0+5x40` rises by 5, each 15
+ * s.
+ */
 type Series = Readonly<Record<string, string>>;
 
 /** When an alert must fire, and what looks similar and must not make it fire; both after `afterMinutes`. */

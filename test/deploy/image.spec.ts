@@ -15,7 +15,10 @@ const MEBIBYTE = 2 ** 20;
 
 interface Container {
   readonly child: ChildProcess;
-  readonly output: { text: string };
+  /** `text` is what came from both streams, in the order in which it was read; `errors` what came from one of them. */
+  readonly output: { text: string; errors: string };
+  /** Resolves with the exit code when all output has been read. */
+  readonly ended: Promise<number | null>;
 }
 
 describe('the image, each step of its Dockerfile run in an empty folder', () => {
@@ -53,12 +56,12 @@ describe('the image, each step of its Dockerfile run in an empty folder', () => 
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(process.getuid?.() === 0 ? { uid, gid } : {}),
     });
-    const output = { text: '' };
+    const output = { text: '', errors: '' };
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (text: Buffer) => (output.text += text.toString()));
-    return { child, output };
+    child.stderr?.on('data', (text: Buffer) => (output.errors += text.toString()));
+    return { child, output, ended: once(child, 'close').then(([code]) => code as number | null) };
   };
-  const exitCode = async ({ child }: Container) => child.exitCode ?? ((await once(child, 'exit'))[0] as number | null);
 
   it('is pinned, runs as a user without rights, and leaves only the installation of tini to an engine', () => {
     for (const base of image.config.bases) expect(base).toMatch(/^node:\d+\.\d+\.\d+-[a-z-]+@sha256:[0-9a-f]{64}$/);
@@ -91,7 +94,7 @@ describe('the image, each step of its Dockerfile run in an empty folder', () => 
       DATABASE_URL_FILE: databaseUrlFile,
       HOST: '127.0.0.1',
     });
-    expect([await exitCode(migration), migration.output.text]).toEqual([0, expect.stringContaining('migrated: ')]);
+    expect([await migration.ended, migration.output.text]).toEqual([0, expect.stringContaining('migrated: ')]);
 
     const port = await freePort();
     const env = { DATABASE_URL_FILE: databaseUrlFile, AUTH: 'off', PORT: String(port), SHUTDOWN_DELAY_MS: '0' };
@@ -99,17 +102,25 @@ describe('the image, each step of its Dockerfile run in an empty folder', () => 
     const probe = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status;
     await until('it is ready', async () => (await probe().catch(() => 0)) === 200, START_TIMEOUT_MS);
     service.child.kill('SIGTERM');
-    expect([await exitCode(service), service.output.text]).toEqual([0, expect.stringContaining('stopped')]);
+    expect([await service.ended, service.output.text]).toEqual([0, expect.stringContaining('stopped')]);
   });
 
   it.each([
-    [{}, /^dossier: DATABASE_URL must be set in production[^\n]*\n$/],
-    [{ DATABASE_URL: 'embedded' }, /\ndossier: DATABASE_URL must be a PostgreSQL: [^\n]* no embedded database\n$/],
-  ])('ends with a line that says so if it is given no PostgreSQL: %p', async (env: Record<string, string>, line) => {
-    const service = runContainer(image.config.command, { AUTH: 'off', PORT: '0', ...env });
-    expect(await exitCode(service)).toBeGreaterThan(0);
-    expect(service.output.text).toMatch(line);
-  });
+    [{}, /^dossier: DATABASE_URL must be set in production[^\n]*\n$/, /^dossier: [^\n]*\n$/],
+    [
+      { DATABASE_URL: 'embedded' },
+      /^dossier: DATABASE_URL must be a PostgreSQL: [^\n]* no embedded database\n$/,
+      /"context":"main","msg":"PostgreSQL: embedded/,
+    ],
+  ])(
+    'ends with a line that says so if it is given no PostgreSQL: %p',
+    async (env: Record<string, string>, line, output) => {
+      const service = runContainer(image.config.command, { AUTH: 'off', PORT: '0', ...env });
+      expect(await service.ended).toBeGreaterThan(0);
+      expect(service.output.errors).toMatch(line);
+      expect(service.output.text).toMatch(output);
+    },
+  );
 
   it.each([
     ['memory.max', `${512 * MEBIBYTE}`, {}, 358],
@@ -123,7 +134,7 @@ describe('the image, each step of its Dockerfile run in an empty folder', () => 
     writeFileSync(join(cgroup, file), `${limit}\n`);
     const script = 'console.log(require("v8").getHeapStatistics().heap_size_limit / 2 ** 20)';
     const node = runContainer(['-e', script], { ...env, CGROUP: cgroup });
-    expect(await exitCode(node)).toBe(0);
+    expect(await node.ended).toBe(0);
     // V8 adds the young generation.
     const limitMiB = Number(node.output.text);
     expect(limitMiB).toBeGreaterThanOrEqual(heapMiB);
@@ -138,7 +149,7 @@ describe('the image, each step of its Dockerfile run in an empty folder', () => 
       writeFileSync(join(cgroup, 'memory.max'), `${limit}\n`);
       const node = runContainer(['-p', 'process.execArgv.length'], { CGROUP: cgroup });
       // `-p` and its text: nothing was put before them.
-      expect([await exitCode(node), node.output.text]).toEqual([0, '2\n']);
+      expect([await node.ended, node.output.text]).toEqual([0, '2\n']);
     },
   );
 });

@@ -272,6 +272,21 @@ describe('authentication of HTTP alone', () => {
     expect(service.logLines.filter((line) => line.includes('authentication failed'))).not.toEqual([]);
   });
 
+  it.each([
+    ['POST', '/rpc'],
+    ['GET', '/events'],
+    ['DELETE', '/v1/tasks/t'],
+  ])('%s %s without a key counts as one rejection', async (method, path) => {
+    const rejected = async () => {
+      const { text } = await service.fetch('/metrics');
+      return Number(/^dossier_requests_rejected_total\{reason="unauthorized"\} (\d+)/m.exec(text)?.[1]);
+    };
+    const before = await rejected();
+    const body = method === 'POST' ? JSON.stringify({ jsonrpc: '2.0', method: 'task.list', id: 1 }) : undefined;
+    await service.fetch(path, { method, body, headers: { 'content-type': 'application/json' } });
+    expect(await rejected()).toBe(before + 1);
+  });
+
   it('the probes and the metrics need no key', async () => {
     for (const path of ['/livez', '/readyz', '/startupz', '/metrics']) {
       expect([path, (await service.fetch(path)).status]).toEqual([path, 200]);

@@ -61,7 +61,7 @@ describe.each(SETUPS)('what callers may hold of a small heap, $name', ({ open })
   };
 
   it.each(['cold', 'warm'])(
-    'a list of 100 MiB is refused by its size, and read by nobody, with a %s cache',
+    'a list of 100 MiB is refused by its size, and its bodies are not read, with a %s cache',
     async (cache) => {
       if (cache === 'cold' && setup.servers) await setup.forgetCache();
       expect(await attack([list(100)])).toEqual(['REPLY_TOO_LARGE']);
@@ -87,7 +87,7 @@ describe.each(SETUPS)('what callers may hold of a small heap, $name', ({ open })
     await until('a list is served', async () => (await codesOf(setup.service, list(8)))[0] === 'served');
   });
 
-  it('many batch gets at once are no other case', async () => {
+  it('many batch gets at once are served or refused in the same way', async () => {
     const requests = Array.from({ length: 8 }, (_, i) => ({ taskId: 'large', key: `k${i}` }));
     const call = { jsonrpc: '2.0', method: 'task.get_attachments_batch', params: { requests }, id: 1 };
     const codes = await attack(Array.from({ length: 24 }, () => call));

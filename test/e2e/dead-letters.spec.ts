@@ -41,7 +41,7 @@ describe('the commands for the journal', () => {
   const buryDeletion = (key: string, version: number) => {
     const stamp = { version, op: randomUUID() };
     const event = attachmentDeleted({ taskId: 't', key }, stamp, 'bob', OLD_MS);
-    return bury({ organization: 'default', deletion: { taskId: 't', key, stamp, force: false, event } }, stamp.op);
+    return bury({ organization: 'default', deletion: { taskId: 't', key, stamp, event } }, stamp.op);
   };
   const get = (key: string) => setup.service.result<WireAttachment>('task.get_attachment', { taskId: 't', key });
   const lines = (text: string) =>

@@ -18,6 +18,8 @@ const MAX_MEMORY_MIB = HEAP_MIB + 256;
 const BODY = `€${'x'.repeat(MIB - 3)}`;
 /** `TIMEOUT` on a machine that other work keeps busy. */
 const REFUSALS = ['REPLY_TOO_LARGE', 'OVERLOADED', 'TIMEOUT'];
+/** A service that reads more at once than it can is too slow in each of them. */
+const MAX_ATTEMPTS = 5;
 const KEY = keyOf('greedy');
 const MODEST_KEY = keyOf('modest');
 
@@ -94,24 +96,35 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     expect(refused.filter((code) => !REFUSALS.includes(code))).toEqual([]);
     const served = replies.flatMap(({ result }) => (result ? [result['attachments'] as { content: string }[]] : []));
     expect(refused.length + served.length).toBe(replies.length);
-    for (const attachments of served) {
-      expect(attachments.length).toBeGreaterThan(0);
-      expect(attachments.every(({ content }) => content === BODY)).toBe(true);
+    expect(served.flat().every(({ content }) => content === BODY)).toBe(true);
+  };
+  /** Neither store could be read in time: the service says that it does not know. */
+  const isUnknown = ({ result }: RpcReply) =>
+    result?.['degraded'] === true && (result['attachments'] as []).length === 0;
+  const isEmpty = ({ result }: RpcReply) => result !== undefined && (result['attachments'] as []).length === 0;
+
+  /** Again if other work keeps the machine so busy that a list takes longer than the service waits for a store. */
+  const withstand = async (attack: () => Promise<readonly RpcReply[][]>, replyCount: number): Promise<void> => {
+    let empty: RpcReply[] = [];
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const { peakMib, replies } = await under(attack());
+      expectTyped(replies);
+      expect(replies).toHaveLength(replyCount);
+      expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
+      empty = replies.filter(isEmpty);
+      expect(empty.filter((reply) => !isUnknown(reply))).toEqual([]);
+      if (empty.length === 0) return;
     }
+    expect(empty).toEqual([]);
   };
 
-  it.each(ATTACKS)(`over HTTP $name leave it below ${MAX_MEMORY_MIB} MiB`, async ({ messages }) => {
-    const { peakMib, replies } = await under(Promise.all(messages.map(overHttp)));
-    expectTyped(replies);
-    expect(replies).toHaveLength(messages.flat().length);
-    expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
-  });
+  it.each(ATTACKS)(`over HTTP $name leave it below ${MAX_MEMORY_MIB} MiB`, ({ messages }) =>
+    withstand(() => Promise.all(messages.map(overHttp)), messages.flat().length),
+  );
 
-  it.each(ATTACKS)(`over NATS $name leave it below ${MAX_MEMORY_MIB} MiB`, async ({ messages }) => {
+  it.each(ATTACKS)(`over NATS $name leave it below ${MAX_MEMORY_MIB} MiB`, ({ messages }) => {
     const calls = messages.flat().slice(0, 64);
-    const { peakMib, replies } = await under(Promise.all([Promise.all(calls.map(overNats))]));
-    expectTyped(replies);
-    expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
+    return withstand(() => Promise.all([Promise.all(calls.map(overNats))]), calls.length);
   });
 });
 

@@ -110,6 +110,12 @@ describe('the page', () => {
     expect(await request.headerValue('origin')).toBe(service.url);
     expect(refused.error).toMatchObject({ code: -32002, data: { code: 'UNAUTHORIZED' } });
     expect(await page.getByLabel('Credential').getAttribute('aria-invalid')).toBe('true');
+    await page.getByText('Enter an API key or an access token at the top of the page.').waitFor();
+
+    await enterKey('an ellipsis…');
+    await field('text').focus();
+    const unreadable = await replied(() => page.keyboard.press('Control+Enter'));
+    expect(unreadable.error).toMatchObject({ data: { code: 'UNAUTHORIZED' } });
 
     await enterKey();
     await field('text').focus();
@@ -169,11 +175,18 @@ describe('the page', () => {
     await field('params').fill('{"limit": 2,}');
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText(/^is not JSON: /).waitFor();
+    await page.getByRole('button', { name: 'Edit in fields' }).click();
+    expect(await page.getByText(/^is not JSON: /).textContent()).not.toMatch(/is not JSON.*is not JSON/);
     await field('params').fill('{"parentId": null, "limitt": 2}');
     expect((await press()).error?.data).toMatchObject({ errors: [{ field: 'limitt' }] });
     await page.getByText(/^limitt /).waitFor();
     await field('params').fill('{"parentId": null}');
     expect((await press()).result).toMatchObject({ totalCount: 1 });
+    await field('params').fill('{"parentId": }');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('Nothing was sent: what is marked cannot be.').waitFor();
+    expect(await code('Reply').isVisible()).toBe(false);
+    await field('params').fill('{"parentId": null}');
     await page.getByRole('button', { name: 'Edit in fields' }).click();
     await page.getByText('The fields cannot show this value of "parentId".').waitFor();
     await field('params').fill('{"status": ["pending", "failed"], "order": "desc"}');
@@ -200,6 +213,14 @@ describe('the page', () => {
     await events.nth(1).locator('summary').click();
     const { payload } = JSON.parse((await events.nth(1).locator('pre').textContent()) as string) as { payload: object };
     expect(payload).toMatchObject({ taskId: 'watched', key: '<b>bold</b>', type: 'text' });
+    await page.getByRole('button', { name: 'Stop' }).click();
+
+    await field('Task').fill('');
+    await page.getByRole('button', { name: 'Follow' }).click();
+    await page.getByText('Following', { exact: true }).waitFor();
+    await service.result('task.create_attachment', { ...params, key: 'of-all' }, KEY);
+    await events.first().waitFor();
+    expect(await events.first().locator('.subject').textContent()).toBe('watched of-all');
     await page.getByRole('button', { name: 'Stop' }).click();
 
     await enterKey('wrong');
@@ -338,7 +359,7 @@ describe('the page', () => {
     /** The page itself is never scrolled sideways. */
     const expectToFit = async (on: Page, name: string) =>
       expect([name, await on.evaluate('document.documentElement.scrollWidth')]).toEqual([name, width]);
-    /** What is folded within is made when it is opened, in the next turn. */
+    /** What is folded within is made when it is opened, in the next iteration of the event loop. */
     const unfold = (on: Page) =>
       on.evaluate(`(async () => {
         const closed = () => [...document.querySelectorAll('main details:not([open])')];

@@ -168,7 +168,7 @@ it('a request over NATS goes on with the trace of its sender, and gets the id of
   expect(call.attributes).toMatchObject({ 'network.protocol.name': 'nats', 'dossier.request_id': 'r-2' });
 });
 
-it('a read has a span for what it asked Redis, also if it shares a script with others', async () => {
+it('a read has a span for what it asked Redis, even if it shares a script with others', async () => {
   const traces = Array.from({ length: 5 }, newTrace);
   const params = { taskId: 'traced', key: 'over-http' };
   await Promise.all(
@@ -180,7 +180,7 @@ it('a read has a span for what it asked Redis, also if it shares a script with o
   }
 });
 
-it('the events of creates that come in together have each the trace of its own call', async () => {
+it('the event of each of the creates that come in together has the trace of its own call', async () => {
   const traces = Array.from({ length: 40 }, newTrace);
   await Promise.all(traces.map(({ headers }, i) => create(`together-${i}`, headers)));
   for (const [i, { traceId }] of traces.entries()) {

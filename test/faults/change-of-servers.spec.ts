@@ -129,8 +129,8 @@ async function expectWhatStays(): Promise<void> {
 }
 
 /**
- * A reader goes on behind the last event that was lost, and gets those of `expectToWork`, and others. What the journal held
- * may be drained behind them: the order holds for each key.
+ * A reader goes on behind the last event that was lost, and gets those of `expectToWork`, and others. What the journal
+ * held may be drained behind them: the order holds for each key.
  */
 async function expectNewEventsOnly({ id: lastEventId }: ServerSentEvent, ...others: string[]): Promise<void> {
   const keys = [...others, 'after', 'after', 'after'];

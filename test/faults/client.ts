@@ -1,4 +1,4 @@
-import type { HttpReply, RpcReply } from '../support/service';
+import type { Environment, HttpReply, RpcReply } from '../support/service';
 import type { Call } from './history';
 import type { Replica } from './replica-group';
 
@@ -15,19 +15,40 @@ export interface Answer<Reply> {
   readonly at: Call;
 }
 
+export interface ClientOptions {
+  /** The headers of a call in the name of this caller; those of a caller without credentials by default. */
+  readonly headersOf?: (caller: string | undefined) => Promise<Environment> | Environment;
+  /** Is told of every answer. `path` and `body` are those of the request. */
+  readonly observe?: (seen: Observation) => void;
+}
+
+export interface Observation {
+  readonly path: string;
+  readonly body?: string;
+  readonly reply: HttpReply;
+  readonly at: Call;
+}
+
 /** Calls replicas, and records the answers that no client must ever get. */
 export class Client {
   readonly unexpected: string[] = [];
 
+  constructor(private readonly options: ClientOptions = {}) {}
+
   async rpc(replica: Replica, method: string, params: object, caller?: string): Promise<Answer<RpcReply>> {
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
-    const headers = { 'content-type': 'application/json', ...namedAs(caller) };
-    const { reply, at } = await this.fetch(replica, '/rpc', { method: 'POST', body, headers });
+    const { reply, at } = await this.post(replica, body, caller);
     return { reply: reply && (JSON.parse(reply.text) as RpcReply), at };
   }
 
-  deleteByRest(replica: Replica, taskId: string, caller: string): Promise<Answer<HttpReply>> {
-    return this.fetch(replica, `/v1/tasks/${taskId}`, { method: 'DELETE', headers: namedAs(caller) });
+  /** Any text as the body of a message. */
+  async post(replica: Replica, body: string, caller?: string): Promise<Answer<HttpReply>> {
+    const headers = { 'content-type': 'application/json', ...(await this.headersOf(caller)) };
+    return this.fetch(replica, '/rpc', { method: 'POST', body, headers });
+  }
+
+  async deleteByRest(replica: Replica, taskId: string, caller: string): Promise<Answer<HttpReply>> {
+    return this.fetch(replica, `/v1/tasks/${taskId}`, { method: 'DELETE', headers: await this.headersOf(caller) });
   }
 
   /** Errors other than those of an outage are unexpected. */
@@ -36,7 +57,11 @@ export class Client {
     if (code !== UNAVAILABLE && code !== STORE_FAILED) this.unexpected.push(JSON.stringify(reply));
   }
 
-  private async fetch(replica: Replica, path: string, init: RequestInit): Promise<Answer<HttpReply>> {
+  async fetch(
+    replica: Replica,
+    path: string,
+    init: RequestInit & { readonly body?: string },
+  ): Promise<Answer<HttpReply>> {
     const { service } = replica;
     const startedAtMs = performance.now();
     const reply = await service
@@ -45,7 +70,13 @@ export class Client {
         if (!replica.hasKilled(service)) this.unexpected.push(`no answer from a living replica: ${String(error)}`);
         return undefined;
       });
-    return { reply, at: { replica: `${replica.name}#${service.pid}`, startedAtMs, endedAtMs: performance.now() } };
+    const at = { replica: `${replica.name}#${service.pid}`, startedAtMs, endedAtMs: performance.now() };
+    if (reply) this.options.observe?.({ path, body: init.body, reply, at });
+    return { reply, at };
+  }
+
+  private headersOf(caller: string | undefined): Promise<Environment> | Environment {
+    return (this.options.headersOf ?? namedAs)(caller);
   }
 }
 
@@ -62,6 +93,6 @@ function isRefusal({ error }: RpcReply, code: string): boolean {
 }
 
 /** A caller without credentials may give itself any name. */
-function namedAs(caller: string | undefined): Record<string, string> {
+function namedAs(caller: string | undefined): Environment {
   return caller === undefined ? {} : { 'x-instance-id': caller };
 }

@@ -87,7 +87,7 @@ describe('a proxy that fails', () => {
     await until('all replies', () => heard.text === 'HELLOAB' && late.heard.text === 'X');
   });
 
-  it('silent: a request arrives also when its sender has gone', async () => {
+  it('silent: a request arrives even if its sender has gone', async () => {
     const { client } = await openAndGreet();
     proxy.silence('both');
     client.end('late');

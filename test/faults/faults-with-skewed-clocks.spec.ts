@@ -6,7 +6,7 @@ import type { Replica } from './replica-group';
 /** The clocks of replicas and Redis may be 100 ms apart. That of Redis is right. */
 const CLOCKS_AHEAD_MS = [45, -45, 20];
 
-describe('with clocks that differ, nothing acknowledged is lost or undone, nothing older is answered, while', () => {
+describe('with clocks that differ, nothing acknowledged is lost or undone, nothing older is returned, while', () => {
   const group = faultSuite(FAULTS_OF_ORDER, { clocksAheadMs: CLOCKS_AHEAD_MS });
 
   it('the later of two tasks may have the earlier time', async () => {

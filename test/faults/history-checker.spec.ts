@@ -97,7 +97,7 @@ describe('a sound history', () => {
   });
 });
 
-describe('found in what clients were answered', () => {
+describe('found in the replies that clients got', () => {
   const evidence = { stored: [stored(20, 'two')], outbox: [row(10), row(20)] };
   const attempts = [put('one', 10, 0), put('two', 20, 10)];
   const expectProblem = (reads: Read[], problem: RegExp, more: Partial<History> = {}) => {

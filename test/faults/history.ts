@@ -27,7 +27,7 @@ export interface Attempt extends Ref, Call {
 export interface Read extends Ref, Call {
   /** By name: an answer about the key itself, rather than a page of a list. */
   readonly byName: boolean;
-  /** Undefined: not there. `name` is that of the put whose value was answered. */
+  /** Undefined: not there. `name` is that of the put whose value was returned. */
   readonly found?: { readonly version: number; readonly name: string };
 }
 
@@ -120,8 +120,8 @@ export interface Evidence {
 }
 
 /**
- * Whether the restore may have undone a call: it was not over when the time began, or an entry of the journal, which may
- * have been drained at any moment until the end of the server.
+ * Whether the restore may have undone a call: it was not over when the time began, or an entry of the journal, which
+ * may have been drained at any moment until the end of the server.
  */
 export function mayBeUndone(call: Call & { readonly journaled?: boolean }, undone: Span | undefined): boolean {
   if (!undone || call.startedAtMs > undone.toMs) return false;

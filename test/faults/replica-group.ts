@@ -7,7 +7,7 @@ import { startRedis, startRedisCluster, type RedisServer } from '../support/redi
 import { startService, type Environment, type Service } from '../support/service';
 
 /** Neither the number of calls in a minute nor the load of the machine may lead to refusals. */
-const LIMITS = {
+export const LIMITS = {
   RATE_LIMITS: 'task.delete_attachment=1000000/60s,task.delete=1000000/60s',
   MAX_EVENT_LOOP_DELAY_MS: '60000',
 };
@@ -22,7 +22,9 @@ export interface GroupOptions {
   readonly clocksAheadMs?: readonly number[];
 }
 
-/** Replicas of the built service, each with its own proxies to PostgreSQL and Redis, and the servers that they share. */
+/**
+ * Replicas of the built service, each with its own proxies to PostgreSQL and Redis, and the servers that they share.
+ */
 export interface ReplicaGroup {
   readonly postgres: PostgresServer;
   readonly isCluster: boolean;
@@ -69,41 +71,55 @@ export async function startReplicas(
 export class Replica {
   /** One of its processes has ended by itself. */
   hasCrashed = false;
+  /** Whether a load balancer sends calls to it: not from the moment at which it has noticed that it leaves. */
+  takesCalls = true;
   /** The processes that the test itself has killed. */
   private readonly killed = new Set<Service>();
+  /** The processes that it has told to end in order. */
+  private readonly told = new Set<Service>();
 
   private constructor(
-    readonly toPostgres: FaultProxy,
-    private readonly toOnlyRedis: FaultProxy | undefined,
+    private readonly postgresProxy: FaultProxy | undefined,
+    private readonly redisProxy: FaultProxy | undefined,
     private readonly environment: Environment,
     private current: Service,
   ) {
     this.watch();
   }
 
-  static async start(environment: Environment, databaseUrl: string, redisNodes: readonly RedisServer[]) {
+  /** Without proxies its links cannot fail, and what the process of the test does cannot delay them. */
+  static async start(
+    environment: Environment,
+    databaseUrl: string,
+    redisNodes: readonly RedisServer[],
+    { hasProxies = true } = {},
+  ) {
     const isCluster = redisNodes.length > 1;
-    const toPostgres = await startFaultProxy(portOf(databaseUrl));
-    const toRedis = isCluster ? undefined : await startFaultProxy((redisNodes[0] as RedisServer).port);
-    const redisUrls = redisNodes.map(({ url }) => (toRedis ? throughProxy(url, toRedis) : url));
+    const toPostgres = hasProxies ? await startFaultProxy(portOf(databaseUrl)) : undefined;
+    const toRedis = isCluster || !hasProxies ? undefined : await startFaultProxy((redisNodes[0] as RedisServer).port);
     const full = {
       ...environment,
       DATABASE_URL: throughProxy(databaseUrl, toPostgres),
-      REDIS_URL: redisUrls.join(),
+      REDIS_URL: redisNodes.map(({ url }) => throughProxy(url, toRedis)).join(),
       REDIS_CLUSTER: String(isCluster),
     };
     try {
       return new Replica(toPostgres, toRedis, full, await startService(full));
     } catch (error) {
-      await Promise.all([toPostgres.close(), toRedis?.close()]);
+      await Promise.all([toPostgres?.close(), toRedis?.close()]);
       throw error;
     }
   }
 
+  get toPostgres(): FaultProxy {
+    if (!this.postgresProxy) throw new Error('there is no proxy to PostgreSQL');
+    return this.postgresProxy;
+  }
+
   /** A cluster tells replicas the addresses of its nodes: no proxy can stand in between. */
   get toRedis(): FaultProxy {
-    if (!this.toOnlyRedis) throw new Error('a cluster has no links that can fail');
-    return this.toOnlyRedis;
+    if (!this.redisProxy) throw new Error('there is no proxy to Redis');
+    return this.redisProxy;
   }
 
   get name(): string {
@@ -131,6 +147,20 @@ export class Replica {
     this.watch();
   }
 
+  /** As an update does: it leaves in order, and a new process takes its place. Resolves with its exit code. */
+  async replace(): Promise<number | null> {
+    const { service } = this;
+    this.told.add(service);
+    service.signal('SIGTERM');
+    await service.until('/readyz', 503);
+    this.takesCalls = false;
+    const { code } = await service.exit;
+    await this.startAgain();
+    await this.service.until('/readyz', 200);
+    this.takesCalls = true;
+    return code;
+  }
+
   /** It reaches all servers, and its breakers are closed. */
   async hasRecovered(): Promise<boolean> {
     const [ready, metrics] = await Promise.all([this.service.fetch('/readyz'), this.service.fetch('/metrics')]);
@@ -141,12 +171,12 @@ export class Replica {
 
   async stop(): Promise<void> {
     await this.kill();
-    await Promise.all([this.toPostgres.close(), this.toOnlyRedis?.close()]);
+    await Promise.all([this.postgresProxy?.close(), this.redisProxy?.close()]);
   }
 
   private watch(): void {
     const { service } = this;
-    void service.exit.then(() => (this.hasCrashed ||= !this.hasKilled(service)));
+    void service.exit.then(() => (this.hasCrashed ||= !this.hasKilled(service) && !this.told.has(service)));
   }
 }
 
@@ -166,8 +196,9 @@ function portOf(url: string): number {
   return Number(new URL(url).port);
 }
 
-function throughProxy(url: string, { port }: FaultProxy): string {
+function throughProxy(url: string, proxy: FaultProxy | undefined): string {
+  if (!proxy) return url;
   const proxied = new URL(url);
-  proxied.port = String(port);
+  proxied.port = String(proxy.port);
   return proxied.href;
 }

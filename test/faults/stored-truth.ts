@@ -52,7 +52,9 @@ export class StoredTruth {
     return [...left.map(([what, count]) => `${what}: ${count}`), ...cached.flat()];
   }
 
-  /** Whether Redis has been told of every change that was committed before `horizon` was read, and the journal is empty. */
+  /**
+   * Whether Redis has been told of every change that was committed before `horizon` was read, and the journal is empty.
+   */
   async isProjected(horizon: number): Promise<boolean> {
     const { shards } = this.keys;
     const [waiting, cursors] = await Promise.all([
@@ -126,11 +128,11 @@ export class StoredTruth {
   }
 
   /**
-   * What Redis must not hold of a task that is not there: anything that is answered, and anything that stays for ever.
+   * What Redis must not hold of a task that is not there: anything that is returned, and anything that stays for ever.
    *
    * A hash or an index alone is legal. If Redis loses the control, the names of the hashes are lost with it: the
-   * deletion, which finds no control, cannot remove them. They answer nothing, because a hash without a record counts as
-   * missing, and they die at the end of their lifetime.
+   * deletion, which finds no control, cannot remove them. They answer nothing, because a hash without a record counts
+   * as missing, and they die at the end of their lifetime.
    */
   private async leftovers(taskId: string): Promise<string[]> {
     const name = this.keys.control(taskId);

@@ -24,7 +24,6 @@ export class Workload {
   readonly reads: Read[] = [];
   readonly taskAttempts: TaskAttempt[] = [];
   readonly sightings: TaskSighting[] = [];
-  private readonly client = new Client();
   private readonly passing: PassingTasks;
   private clients: Promise<unknown> = Promise.resolve();
   private isStopped = false;
@@ -36,6 +35,7 @@ export class Workload {
     private readonly replicas: readonly Replica[],
     private readonly refs: readonly Ref[],
     private readonly random: Random,
+    private readonly client = new Client(),
   ) {
     this.passing = new PassingTasks(name);
   }
@@ -77,7 +77,7 @@ export class Workload {
 
   private async keepCalling(replica: Replica): Promise<void> {
     while (!this.isStopped) {
-      await this.call(replica);
+      if (replica.takesCalls) await this.call(replica);
       await sleep(this.random.next() * MAX_PAUSE_MS);
     }
   }

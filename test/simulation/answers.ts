@@ -11,13 +11,15 @@ import type { Plan } from './plan';
 const WHOLE_PAGE = 50;
 /** Many calls that are faster than this should have come to an end. */
 const SLOW_MS = 300;
-/** What the database may take of an operation's time: a call of the cache may follow, and two if something is deleted. */
+/**
+ * What the database may take of an operation's time: a call of the cache may follow, and two if something is deleted.
+ */
 const STORE_TIME_MS = OPERATION_TIMEOUT_MS - CACHE_TIMEOUT_MS;
 const DELETION_TIME_MS = STORE_TIME_MS - CACHE_TIMEOUT_MS;
 /** What a replica may take to notice that an entry waits in the journal: a pause of the drain, and a silent look. */
 const NOTICE_MS = 2500;
 
-/** Judges every answer by what the replica that gave it had to know, and by what anybody could know. */
+/** Judges every answer by what the replica that gave it had to know, and by what any replica could know. */
 export class AnswerCheck {
   /** Two writes of which each store has seen one are ordered by clock: no better than this. */
   private readonly clockErrorMs: number;
@@ -346,7 +348,7 @@ export class AnswerCheck {
     if (isMissingTask && !isTaskThere) return;
     this.missing(operation, ref, degraded);
     if (!operation.storeHasAnswered(key) && !this.isDeletedInJournal(ref, 0) && task?.deletedAtMs === undefined) {
-      this.history.violate('invariant 7', `${operation.name} finds no ${ref.taskId}/${key}, and nobody said so`);
+      this.history.violate('invariant 7', `${operation.name} finds no ${ref.taskId}/${key}, and nothing said so`);
     }
   }
 
@@ -358,7 +360,10 @@ export class AnswerCheck {
     const hasBody = planned.page?.includeBodies !== false || planned.kind !== 'list';
     const written = change?.attachment?.content ?? change?.attachment?.value?.text;
     if (!change?.attachment || change.version !== version || (hasBody && body !== written)) {
-      return this.history.violate('truth', `${name} answers ${taskId}/${key} ${version} ${body}, which nobody wrote`);
+      return this.history.violate(
+        'truth',
+        `${name} answers ${taskId}/${key} ${version} ${body}, which was never written`,
+      );
     }
     if (
       change.isAstray &&
@@ -459,11 +464,11 @@ export class AnswerCheck {
     // A list must also know what the journal has.
     const hasReason = operation.planned.kind === 'list' ? operation.failures > 0 : operation.storeHasFailed;
     if (degraded && !hasReason && operation.slowestCallMs <= SLOW_MS) {
-      this.history.violate('flags', `${operation.name} is degraded, and nothing was away`);
+      this.history.violate('flags', `${operation.name} is degraded, and nothing was unavailable`);
     }
     const isDeletedTask = this.history.tasks.get(operation.planned.taskId)?.deletedAtMs !== undefined;
     if (!degraded && operation.storeReadHasFailed && !isDeletedTask) {
-      this.history.violate('flags', `${operation.name} is not degraded, and the database was away`);
+      this.history.violate('flags', `${operation.name} is not degraded, and the database was unavailable`);
     }
   }
 

@@ -30,7 +30,7 @@ export interface FinishedCall {
 export interface ConnectionOptions {
   readonly name: string;
   readonly server: 'postgres' | 'redis' | 'nats';
-  /** Commands take effect, and are answered, in the order in which they were sent. */
+  /** Commands take effect, and get their replies, in the order in which they were sent. */
   readonly isOrdered: boolean;
   readonly failure: (failure: Failure) => Error;
 }
@@ -129,7 +129,7 @@ export class Connection {
     if (this.options.isOrdered && (blockage === 'refused' || isBroken || this.random.chance(0.5))) this.reconnect();
   }
 
-  /** Nothing that is pending is answered; it takes effect before anything that is sent afterwards, or not at all. */
+  /** Nothing that is pending gets a reply; it takes effect before anything that is sent afterwards, or not at all. */
   reconnect(): void {
     if (this.isDead || this.blockage) return;
     this.lose(0.5);
@@ -187,7 +187,7 @@ export class Connection {
       this.trace?.(`  ${this.options.server} never gets ${call.options.method} of ${this.options.name}`);
       return;
     }
-    const late = call.isOver ? ' (nobody waits for it any more)' : '';
+    const late = call.isOver ? ' (its caller has stopped waiting)' : '';
     this.trace?.(`  ${this.options.server} takes ${call.options.method} of ${this.options.name}${late}`);
     call.effect(call.generation).then(
       (value) =>

@@ -128,7 +128,7 @@ export class History {
     for (; this.rowsSeen < rows.length; this.rowsSeen++) this.record(rows[this.rowsSeen] as OutboxRow, database);
   }
 
-  /** What a database has that is not the present one, nobody can rely on. */
+  /** What a database has that is not the present one, no client can rely on. */
   committedElsewhere(database: MemoryDatabase): void {
     for (const { op, taskId, key, version, event } of database.rows.all) {
       if (this.rowsByOp.has(op) || this.strayOps.has(op)) continue;
@@ -181,7 +181,7 @@ export class History {
   settled(entry: JournalEntry, outcome: string, model: CacheModel): void {
     const change = this.change(entry.ref, entry.op);
     if (change && outcome === 'refused') change.isRefused = true;
-    // Drained into a server that had been replaced, before anybody knew.
+    // Drained into a server that had been replaced, before any replica knew.
     else if (change && this.strayOps.has(entry.op) && !this.isOfPresent(model)) change.isLost = true;
     else if (!this.rowsByOp.has(entry.op)) {
       this.violate('invariant 2', `${entry.op} has left the journal, and the database does not have it`);
@@ -224,8 +224,9 @@ export class History {
   }
 
   /**
-   * In the epoch that the present database has ended, Redis still learns of changes, and forgets the journaled writes that
-   * they overtake. The present database has undone the changes: Redis knows of these writes again when they are drained.
+   * In the epoch that the present database has ended, Redis still learns of changes, and forgets the journaled writes
+   * that they overtake. The present database has undone the changes: Redis knows of these writes again when they are
+   * drained.
    */
   private forgottenMeanwhile(taskId: string, model: CacheModel): void {
     if (this.isOfPresent(model)) return;

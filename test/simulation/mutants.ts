@@ -126,13 +126,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `      gone.set(key, version);`,
   },
   {
-    name: 'a deletion is not forced over what only the journal has',
-    scenario: 'backlog',
-    file: `${CONSISTENCY}/attachment-remover.ts`,
-    find: `      progress.force = found.journaled === true;`,
-    replace: `      progress.force = false;`,
-  },
-  {
     name: 'a write is not judged by the journal',
     scenario: 'backlog',
     file: `${CONSISTENCY}/attachment-writer.ts`,
@@ -296,10 +289,10 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    this.attachments.get(taskId)?.delete(key);`,
   },
   {
-    name: 'no forced tombstone where nothing is',
+    name: 'a drained deletion of nothing leaves no tombstone',
     scenario: 'redis back empty',
     file: `${MEMORY}/memory-database.ts`,
-    find: `    if (!live && !force) return { state: 'attachment-missing' };`,
+    find: `    if (!live && !isDrained) return { state: 'attachment-missing' };`,
     replace: `    if (!live) return { state: 'attachment-missing' };`,
   },
   {
@@ -624,7 +617,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: ``,
   },
   {
-    name: 'a replica enters an epoch that nobody has seen begin',
+    name: 'a replica enters an epoch that it has not seen begin',
     scenario: 'replica astray',
     file: `${MODEL}/cache-model.ts`,
     find: `      if (isAlive && !ended.has(owner.epoch)) return 'unknown';`,

@@ -10,7 +10,9 @@ export type ServerName = 'postgres' | 'redis' | 'nats';
 export type RedisRestart = 'same' | 'empty' | 'old';
 export type Piece = 'control' | 'index' | 'index-entry' | 'hash';
 
-/** What comes in the place of the server: a promoted standby, a dump restored elsewhere, or its own disk of a while ago. */
+/**
+ * What comes in the place of the server: a promoted standby, a dump restored elsewhere, or its own disk of a while ago.
+ */
 export type Replacement = 'promoted' | 'restored low' | 'restored high' | 'rolled back';
 
 export type OperationKind =
@@ -99,7 +101,7 @@ export type Fault =
 /** Redis reads, and refuses to change anything: it is full, cannot save, or has become a replica. */
 export interface Refusal extends Period {
   readonly kind: 'refusal';
-  /** Whose commands; undefined: everybody's. */
+  /** Whose commands; undefined: those of all replicas. */
   readonly replica?: number;
   /** Of the commands that would change something: a full Redis still takes those that begin with removing something. */
   readonly share: number;
@@ -176,7 +178,7 @@ const DEFAULT_WEIGHTS: Record<OperationKind, number> = {
   'complete-task': 2,
   'delete-task': 1,
 };
-/** Clients that come back, and a key that everybody wants, make meetings more common than chance does. */
+/** Clients that come back, and a key that all clients want, make meetings more common than chance does. */
 const SAME_REPLICA_SHARE = 0.5;
 const TREE_PAUSE_MS = 60;
 const HOT_SHARE = 0.5;

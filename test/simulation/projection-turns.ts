@@ -13,11 +13,11 @@ export interface Positions {
 }
 
 /**
- * What the turns that one replica's projection has taken oblige it to know: a turn brings the changes to Redis, or tells
- * the replica not to believe it. What has been committed cannot be known only while the database cannot be asked.
+ * What the turns that one replica's projection has taken oblige it to know: a turn brings the changes to Redis, or
+ * tells the replica not to believe it. What has been committed cannot be known only while the database cannot be asked.
  */
 export class ProjectionTurns implements CallWitness {
-  /** From now on nothing older is answered than the changes below this position of the outbox. */
+  /** From now on nothing older is returned than the changes below this position of the outbox. */
   knownBelow = 0;
   private isVoid = false;
   private epoch?: string;

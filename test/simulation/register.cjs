@@ -4,7 +4,11 @@ const { transformSync } = require('@swc/core');
 
 const options = {
   module: { type: 'commonjs' },
-  jsc: { target: 'es2023', parser: { syntax: 'typescript', decorators: true } },
+  jsc: {
+    target: 'es2023',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true },
+  },
 };
 
 /** Source files to be changed before they are compiled, by the end of their path. */

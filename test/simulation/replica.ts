@@ -17,15 +17,11 @@ import { Metrics } from '../../src/core/ports/metrics';
 import type { Outbox } from '../../src/core/ports/outbox';
 import { StoreError } from '../../src/core/ports/store-error';
 import type { TaskStore } from '../../src/core/ports/task-store';
+import { TRACING_OFF } from '../../src/core/ports/tracing';
 import { CoreSettings } from '../../src/core/ports/core-settings';
-import { type Ports, type ReplicaState } from '../../src/app/replica-state';
+import { newReplicaState, type Ports, type ReplicaState } from '../../src/app/replica-state';
 import { composeUseCases, type UseCases } from '../../src/app/use-cases';
-import { AcknowledgedChanges } from '../../src/core/consistency/acknowledged-changes';
-import { CacheTrust } from '../../src/core/consistency/cache-trust';
-import { EpochWatch, type Standing } from '../../src/core/consistency/epoch-watch';
-import { IndexFiller } from '../../src/core/consistency/index-filler';
-import { JournalBacklog } from '../../src/core/consistency/journal-backlog';
-import { UsageByOrganization } from '../../src/core/consistency/usage-by-organization';
+import type { Standing } from '../../src/core/consistency/epoch-watch';
 import type { PlainPut } from '../../src/outbound/postgres/put-group';
 import { PutGroups, type GroupedOutcome, type PutStatements } from '../../src/outbound/postgres/put-groups';
 import { ModelAttachmentCache } from '../support/cache-model/model-attachment-cache';
@@ -161,23 +157,12 @@ export class Replica {
   }
 
   private newState(memorySize?: number): ReplicaState {
-    const trust = new CacheTrust();
-    const [store, cache] = [this.attachmentStore(NOBODY), this.attachmentCache(NOBODY)];
-    const acknowledged = new AcknowledgedChanges(trust, memorySize);
-    return {
-      trust,
-      acknowledged,
-      epochs: new EpochWatch(
-        this.attachmentCache(this.turns),
-        this.epoch,
-        this.storeServer(),
-        acknowledged,
-        (standing) => this.around.trace?.(`${this.name} is ${standing}`),
-      ),
-      filler: new IndexFiller(store, cache, this.clock, FILL_CHUNK_SIZE),
-      backlog: new JournalBacklog(),
-      usage: new UsageByOrganization(this.clock),
-    };
+    return newReplicaState(this.ports(NOBODY), {
+      onStanding: (standing) => this.around.trace?.(`${this.name} is ${standing}`),
+      maxChanges: memorySize,
+      fillChunkSize: FILL_CHUNK_SIZE,
+      watchedCache: this.attachmentCache(this.turns),
+    });
   }
 
   private ports(witness: CallWitness): Ports {
@@ -197,6 +182,7 @@ export class Replica {
       metrics: METRICS,
       settings: this.settings,
       quotas: NO_QUOTAS,
+      tracing: TRACING_OFF,
     };
   }
 

@@ -19,9 +19,9 @@ const STANDSTILL_MS = 30_000;
 const LOOK_MS = 350;
 /** A replica that starts is not ready. */
 const WAIT_FOR_START_MS = 5;
-/** Everybody learns the horizon of the last commit. */
+/** Every replica learns the horizon of the last commit. */
 const SETTLED_LOOKS = 3;
-/** Reads that prove what everybody has come to know. */
+/** Reads that prove what every replica has come to know. */
 const FINAL_READS_MS = 10_000;
 const SERVERS: readonly ServerName[] = ['postgres', 'redis', 'nats'];
 
@@ -101,7 +101,7 @@ class Schedule {
     if (problem) history.violate(problem.rule, problem.text);
   }
 
-  /** How much is still to be done, by anybody. */
+  /** How much is still to be done, by all replicas. */
   private waiting(): number {
     const { database } = this.around.postgres;
     const { model } = this.around.redis;

@@ -6,7 +6,9 @@ const MAX_RUNS = 4000;
 const NETWORK_SEEDS = 4;
 const FAIR_WEATHER = { lossShare: 0, slowShare: 0 };
 
-/** The smallest plan that is found to break the same rule: fewer operations, fewer faults, fair weather, equal clocks. */
+/**
+ * The smallest plan that is found to break the same rule: fewer operations, fewer faults, fair weather, equal clocks.
+ */
 export async function shrink(plan: Plan, rule: string): Promise<Plan> {
   let smallest = plan;
   let runs = 0;

@@ -57,7 +57,10 @@ export class SimulatedCluster {
     });
   }
 
-  /** Within a transaction: what it has written up to now is known as a change of its own, even if it is overwritten next. */
+  /**
+   * Within a transaction: what it has written up to now is known as a change of its own, even if it is overwritten
+   * next.
+   */
   step(): void {
     this.committed(this.database);
   }

@@ -8,7 +8,9 @@ export interface Sent {
   readonly changes: number;
 }
 
-/** The epoch in which one replica uses the simulated Redis: a command is carried out in the one in which it was sent. */
+/**
+ * The epoch in which one replica uses the simulated Redis: a command is carried out in the one in which it was sent.
+ */
 export class SimulatedEpoch extends CacheEpoch {
   private epoch?: string;
   private changes = 0;

@@ -4,8 +4,8 @@ import { SCENARIOS } from './scenarios';
 const SEEDS = 4000;
 
 /**
- * More of them, and the shortest story of one that fails: npm run simulate -- --seeds 20000. In processes of their own, as
- * there: Jest's environment would run them ten times slower.
+ * More of them, and the shortest story of one that fails: npm run simulate -- --seeds 20000. In processes of their own,
+ * as there: Jest's environment would run them ten times slower.
  */
 describe('the use cases on stores that fail', () => {
   it.each(SCENARIOS.map(({ name }) => name))('%s', async (scenario) => {

@@ -1,4 +1,4 @@
-/** How many events are prepared for one turn of Node's own loop: its turns cost more than most events. */
+/** How many events are prepared for one iteration of Node's own loop, which costs more than most events. */
 const EVENTS_PER_TURN = 64;
 
 interface TimedEvent {
@@ -48,7 +48,10 @@ export class Timeline {
     this.isStopped = true;
   }
 
-  /** Lets happen what was planned up to `untilMs`, with all that follows from it up to then; throws what an event throws. */
+  /**
+   * Lets happen what was planned up to `untilMs`, with all that follows from it up to then; throws what an event
+   * throws.
+   */
   run(untilMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       let prepared = 0;

@@ -25,6 +25,14 @@ export class VirtualClock extends Clock {
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.timeline.after(ms, resolve));
   }
+
+  after(ms: number, run: () => void): () => void {
+    let isCancelled = false;
+    this.timeline.after(ms, () => {
+      if (!isCancelled) run();
+    });
+    return () => (isCancelled = true);
+  }
 }
 
 /** Ops count up over all processes of a schedule, so that stories are easy to read. */

@@ -19,7 +19,8 @@ export class EventReader {
   lastEventId?: string;
   /** Resolves when the stream has ended, in order or by a broken connection. */
   readonly ended: Promise<void>;
-  private readonly received: ServerSentEvent[] = [];
+  /** In their order. */
+  readonly received: ServerSentEvent[] = [];
 
   private constructor(
     readonly headers: Headers,
@@ -37,8 +38,13 @@ export class EventReader {
     const response = await fetch(`${url}/events${options.query ?? ''}`, { headers, signal: aborter.signal });
     if (response.status !== 200 || !response.body) throw new Error(`GET /events answered ${response.status}`);
     const reader = new EventReader(response.headers, response.body, aborter);
-    await until('the stream begins', () => reader.lastEventId);
-    return reader;
+    try {
+      await until('the stream begins', () => reader.lastEventId);
+      return reader;
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
   }
 
   /** The first `count` events. Throws if one of them is not as it is described. */

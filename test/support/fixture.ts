@@ -10,6 +10,7 @@ import type { AttachmentStore } from '../../src/core/ports/attachment-store';
 import type { CacheEpoch } from '../../src/core/ports/cache-epoch';
 import { Clock } from '../../src/core/ports/clock';
 import { IdSource } from '../../src/core/ports/id-source';
+import { TRACING_OFF } from '../../src/core/ports/tracing';
 import { Metrics } from '../../src/core/ports/metrics';
 import type { Outbox } from '../../src/core/ports/outbox';
 import { StoreError } from '../../src/core/ports/store-error';
@@ -37,6 +38,7 @@ export const FOREIGN_CALLER = { organization: 'acme', name: 'instance-9' };
 
 class ManualClock extends Clock {
   private ms = START_MS;
+  private readonly timers = new Set<{ readonly dueMs: number; readonly run: () => void }>();
 
   nowMs(): number {
     return this.ms;
@@ -47,12 +49,23 @@ class ManualClock extends Clock {
   }
 
   sleep(ms: number): Promise<void> {
-    this.ms += ms;
+    this.advance(ms);
     return Promise.resolve();
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const timer = { dueMs: this.ms + ms, run };
+    this.timers.add(timer);
+    return () => this.timers.delete(timer);
   }
 
   advance(ms: number): void {
     this.ms += ms;
+    for (const timer of this.timers) {
+      if (timer.dueMs > this.ms) continue;
+      this.timers.delete(timer);
+      timer.run();
+    }
   }
 }
 
@@ -179,6 +192,7 @@ export class Fixture {
     metrics: this.metrics,
     settings: this.settings,
     quotas: { of: (organization) => this.quotas.get(organization) ?? {} },
+    tracing: TRACING_OFF,
   };
   readonly state = newReplicaState(this.ports);
   readonly useCases: UseCases = composeUseCases(this.ports, { state: this.state });

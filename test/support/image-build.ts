@@ -33,8 +33,8 @@ export interface ImageFolder {
 }
 
 /**
- * Carries out a Dockerfile in a new folder, without an engine: each COPY, from what `.dockerignore` lets through, and each
- * RUN that works in `/app`. Everything else about the image is reported, not done.
+ * Carries out a Dockerfile in a new folder, without an engine: each COPY, from what `.dockerignore` lets through, and
+ * each RUN that works in `/app`. Everything else about the image is reported, not done.
  */
 export function buildImageFolder(dockerfile: string): ImageFolder {
   const folder = mkdtempSync(join(tmpdir(), 'dossier-image-'));

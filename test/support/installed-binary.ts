@@ -5,7 +5,7 @@ import { isAbsolute, join } from 'node:path';
 interface Package {
   readonly apt: string;
   readonly brew: string;
-  /** Other names of the program, or its paths where no folder of programs has it. */
+  /** Other names of the program, or its paths if no folder of programs has it. */
   readonly also?: readonly string[];
 }
 

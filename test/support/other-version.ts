@@ -14,8 +14,8 @@ export interface OtherVersion {
 }
 
 /**
- * The code before the last migration came, from the history of the repository. In a copy without history the present code
- * takes its place: then only what `retired-functions.spec.ts` calls shows what an earlier version would find.
+ * The code before the last migration came, from the history of the repository. In a copy without history the present
+ * code takes its place: then only what `retired-functions.spec.ts` calls shows what an earlier version would find.
  */
 export function previousVersion(): OtherVersion {
   const commit = commitBefore(lastMigrationFile());

@@ -4,7 +4,9 @@ const POLL_MS = 20;
 /** Far longer than anything takes, so that a busy machine makes a test slower and not red. */
 const TIMEOUT_MS = 30_000;
 
-/** The first answer of `ask` that is neither undefined nor false. Throws at the time-out, and says what it waited for. */
+/**
+ * The first answer of `ask` that is neither undefined nor false. Throws at the time-out, and says what it waited for.
+ */
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,

@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { freePort } from './free-port';
 import { postgresBinaries } from './postgres-binaries';
@@ -35,13 +37,13 @@ export interface PostgresOptions {
 }
 
 /** Fills an empty data folder, as the user that the server runs as. */
-type Fill = (data: string, owner: Owner, binaries: string) => void;
+type Fill = (data: string, owner: Owner, binaries: string) => Promise<void> | void;
 
 /** A private server on a free port of the loopback address, whose data lives as long as it does. */
 export function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   return startWith((data, owner, binaries) => {
     const options = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
-    run(join(binaries, 'initdb'), options, data, owner);
+    return run(join(binaries, 'initdb'), options, data, owner);
   }, options);
 }
 
@@ -52,14 +54,15 @@ export function startPostgres(options: PostgresOptions = {}): Promise<PostgresSe
 export function startCopy(of: PostgresServer, { isStandby }: { isStandby: boolean }): Promise<PostgresServer> {
   return startWith((data, owner, binaries) => {
     const options = ['-d', of.url, '-D', data, '-X', 'stream', '-c', 'fast', '--no-sync', ...(isStandby ? ['-R'] : [])];
-    run(join(binaries, 'pg_basebackup'), options, data, owner);
+    return run(join(binaries, 'pg_basebackup'), options, data, owner);
   });
 }
 
 export type Owner = { uid: number; gid: number } | undefined;
 
-function run(path: string, args: readonly string[], cwd: string, owner: Owner): void {
-  execFileSync(path, args, { ...owner, cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+/** What goes on in this process, such as proxies, does not wait for it. */
+async function run(path: string, args: readonly string[], cwd: string, owner: Owner): Promise<void> {
+  await promisify(execFile)(path, args, { ...owner, cwd });
 }
 
 async function startWith(fill: Fill, { archives = false }: PostgresOptions = {}): Promise<PostgresServer> {
@@ -71,13 +74,13 @@ async function startWith(fill: Fill, { archives = false }: PostgresOptions = {})
     for (const path of [data, archive]) makeEmpty(path, owner);
     chmodSync(folder, 0o755);
     const binaries = postgresBinaries(join(folder, 'programs'));
-    fill(data, owner, binaries);
+    await fill(data, owner, binaries);
     const port = await freePort();
     const settings = archives ? ['archive_mode=on', `archive_command=cp %p ${archive}/%f`] : [];
     const start = () => startOn(join(binaries, 'postgres'), data, port, owner, settings);
-    const refill = (fill: Fill) => {
+    const refill = async (fill: Fill) => {
       makeEmpty(data, owner);
-      fill(data, owner, binaries);
+      await fill(data, owner, binaries);
     };
     return new RunningServer(folder, binaries, archive, port, start, refill, await start());
   } catch (error) {
@@ -101,7 +104,7 @@ class RunningServer implements PostgresServer {
     readonly archive: string,
     readonly port: number,
     private readonly start: () => Promise<ServerProcess>,
-    private readonly refill: (fill: Fill) => void,
+    private readonly refill: (fill: Fill) => Promise<void>,
     private server: ServerProcess,
   ) {}
 
@@ -131,13 +134,13 @@ class RunningServer implements PostgresServer {
   }
 
   async restartWith(fill: Fill): Promise<void> {
-    this.refill(fill);
+    await this.refill(fill);
     await this.restart();
   }
 
   async stop(): Promise<void> {
     await this.server.end('SIGINT');
-    rmSync(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

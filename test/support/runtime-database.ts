@@ -8,7 +8,9 @@ import type { PostgresServer } from './postgres-server';
 const GRANTS = join(__dirname, '../../deploy/grants.sql');
 const ROLES = ['dossier_owner', 'dossier_app'];
 
-/** A database as docs/upgrading.md says: one role owns the schema, and the service has another, with the least grants. */
+/**
+ * A database as docs/upgrading.md says: one role owns the schema, and the service has another, with the least grants.
+ */
 export interface RuntimeDatabase {
   /** For the service. */
   readonly url: string;

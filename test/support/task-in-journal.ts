@@ -37,7 +37,7 @@ export class TaskInJournal extends TaskInCache {
     const ref = { taskId: this.id, key };
     const stamp = { version, op: randomUUID() };
     const event = attachmentDeleted(ref, stamp, 'alice', NOW_MS);
-    return { organization: ORGANIZATION, deletion: { ...ref, stamp, force: false, event } };
+    return { organization: ORGANIZATION, deletion: { ...ref, stamp, event } };
   }
 
   append(write: JournaledWrite): Promise<JournalOutcome> {

@@ -1,6 +1,6 @@
 /**
- * The parser of ioredis shrinks its buffer pool in steps, by a timer, for seconds after a large reply. Closing the client
- * does not end that timer, which would keep a worker of Jest alive after its last test.
+ * The parser of ioredis shrinks its buffer pool in steps, by a timer, for seconds after a large reply. Closing the
+ * client does not end that timer, which would keep a worker of Jest alive after its last test.
  */
 const { setInterval } = globalThis;
 

@@ -1,4 +1,5 @@
--- Dropped by the next release: replicas of the release before `lock_tree_step` call it.
+-- Retired: release 0.2.0 drops it, when no replica is left that calls it.
+--
 -- Locks a task and all its sub-tasks, level by level, for a deletion.
 --
 -- p_id, p_organization  the root of the tree

@@ -5,7 +5,7 @@
 -- p_task_id … p_op_id  the row to write; of a deletion, `p_id` and what describes a body are null
 -- p_deleted            whether to write a tombstone
 -- p_event              the event as the core drafted it, as if the key were new
--- p_organization       a task of another organization counts as missing
+-- p_organization       a task of another organisation counts as missing
 -- p_mode               direct
 --                      force: a deletion is also written if the attachment is expired, deleted or not there, so that no
 --                      older write can come back

@@ -1,7 +1,8 @@
 /**
  * An archive is JSON lines. Each line is an object with one member: `dossier` (the header), `task` and `attachment` (as
  * `task.get` and `task.get_attachment` return them), and `end`, with the checksum of all bytes before it.
- * A parent stands before its sub-tasks, a task before its attachments. Of two lines for one attachment the newer one counts.
+ * A parent stands before its sub-tasks, a task before its attachments. Of two lines for one attachment the newer one
+ * counts.
  */
 export const FORMAT = 1;
 

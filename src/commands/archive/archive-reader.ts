@@ -36,8 +36,8 @@ export async function* readLines(path: string): AsyncGenerator<ArchiveLine, void
 }
 
 /**
- * Reads an archive to its end, before anything of it is used. Throws if it is not whole: then it was cut off, or changed.
- * Returns its header, and how many lines for tasks and attachments it has.
+ * Reads an archive to its end, before anything of it is used. Throws if it is not whole: then it was cut off, or
+ * changed. Returns its header, and how many lines for tasks and attachments it has.
  */
 export async function checkArchive(path: string): Promise<ArchiveHeader & { readonly lineCount: number }> {
   const hash = createHash('sha256');

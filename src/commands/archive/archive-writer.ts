@@ -26,8 +26,8 @@ export class ArchiveWriter {
   }
 
   /**
-   * Writes to `FILE.part`, which becomes `FILE` when it is complete. `resume` continues an archive of the same task that was
-   * interrupted. Throws if something is in the way.
+   * Writes to `FILE.part`, which becomes `FILE` when it is complete. `resume` continues an archive of the same task
+   * that was interrupted. Throws if something is in the way.
    */
   static async inFile(path: string, root: string, resume: boolean): Promise<ArchiveWriter> {
     const part = `${path}.part`;

@@ -1,15 +1,18 @@
 import { checkDraft, type Attachment, type AttachmentDraft } from '../../core/domain/attachment';
 import { DomainError, refuseIfAny } from '../../core/domain/domain-error';
-import { taskIdProblem } from '../../core/domain/identifiers';
+import { ATTACHMENT_ID_PATTERN, taskIdProblem } from '../../core/domain/identifiers';
 import { integerProblem } from '../../core/domain/integer-problem';
 import { JsonText } from '../../core/domain/json-text';
 import { TASK_STATUSES, taskProblems, type Task } from '../../core/domain/task';
 import { isOrganizationName } from '../../inbound/auth/printable-name';
 import { LineMembers } from './line-members';
 
-const ATTACHMENT_ID = /^ta-\d+-[0-9a-z]{9}$/;
+const ATTACHMENT_ID = new RegExp(ATTACHMENT_ID_PATTERN);
 
-/** The task in a line of an archive; `organization` goes before its own. Throws `DomainError` with everything that is wrong with it. */
+/**
+ * The task in a line of an archive; `organization` goes before its own. Throws `DomainError` with everything that is
+ * wrong with it.
+ */
 export function restoredTask(text: string, organization: string | undefined): Task {
   const record = new LineMembers(text);
   const parentId = record.optionalString('parentId') ?? null;

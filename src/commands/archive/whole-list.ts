@@ -9,9 +9,9 @@ export interface ListPage<T> {
 const MAX_BEGINNINGS = 10;
 
 /**
- * A list that is read page by page, while elements may be added at its end and removed anywhere. Each page begins with the
- * last element of the page before: if it is another one, elements have moved up, and one may have been passed over. Then the
- * list is read again. Throws `CommandError` if that goes on.
+ * A list that is read page by page, while elements may be added at its end and removed anywhere. Each page begins with
+ * the last element of the page before: if it is another one, elements have moved up, and one may have been passed over.
+ * Then the list is read again. Throws `CommandError` if that goes on.
  */
 export async function wholeList<T>(
   page: (offset: number) => Promise<ListPage<T>>,

@@ -13,9 +13,9 @@ const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const STANDARD_INPUT = 0;
 
 /**
- * The params that the words of a command line mean, as JSON text. `=` takes the value as the schema says; a text that is no
- * number, where a number is meant, goes to the service as it is, so that the service refuses it by its name. `:=` takes JSON.
- * Throws `UsageError`, which names the parameter.
+ * The params that the words of a command line mean, as JSON text. `=` takes the value as the schema says; if a number
+ * is meant, a text that is no number goes to the service as it is, so that the service refuses it by its name. `:=`
+ * takes JSON. Throws `UsageError`, which names the parameter.
  */
 export function callParams(schema: JsonSchema, words: readonly string[]): string {
   const params: Members = new Map();

@@ -10,7 +10,7 @@ export interface EventsOptions extends OutputOptions {
   readonly url?: string;
   readonly task?: string;
   readonly parent?: string;
-  /** The id of the event to continue behind. */
+  /** The position of the event to continue behind. */
   readonly since?: string;
   /** Ends after so many events. */
   readonly limit?: number;
@@ -54,7 +54,7 @@ class Follower {
           // More of them may have come with the last one that was asked for.
           if (this.printed === this.options.limit) return;
           this.lastEventId = lastEventId;
-          this.print(data as string);
+          this.print(data as string, lastEventId);
           if (this.printed === this.options.limit) resolve(true);
         });
       }
@@ -91,10 +91,16 @@ class Follower {
     return new CommandError(`${this.config.url}/events: ${message ?? 'cannot be reached'}`, EXIT.unavailable);
   }
 
-  private print(data: string): void {
+  private print(data: string, id: string): void {
     this.printed += 1;
-    process.stdout.write(`${this.options.json ? data : lineOf(JSON.parse(data) as DomainEvent)}\n`);
+    const line = this.options.json ? withId(data, id) : lineOf(JSON.parse(data) as DomainEvent);
+    process.stdout.write(`${line}\n`);
   }
+}
+
+/** The object as the service has sent it, and before its members the position that `--since` takes. */
+function withId(data: string, id: string): string {
+  return `{"id":${JSON.stringify(id)},${data.slice(1)}`;
 }
 
 function lineOf({ type, payload, timestamp }: DomainEvent): string {

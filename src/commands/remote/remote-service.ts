@@ -7,7 +7,12 @@ import { CommandError, EXIT } from '../exit-code';
 export interface RemoteError {
   readonly code: number;
   readonly message: string;
-  readonly data?: { readonly code?: string; readonly errors?: readonly { field: string; message: string }[] };
+  readonly data?: {
+    readonly code?: string;
+    readonly reason?: string;
+    readonly neededRole?: string;
+    readonly errors?: readonly { field: string; message: string }[];
+  };
 }
 
 /** The service has refused or failed a call. The message names each wrong field in a line of its own. */
@@ -20,7 +25,12 @@ export class RemoteRefusal extends CommandError {
     const { message, data } = error;
     const fields = (data?.errors ?? []).map((problem) => `\n  ${problem.field}: ${problem.message}`);
     const word = data?.code === undefined ? '' : ` (${data.code})`;
-    super(`${message}${word}${fields.join('')}`, PASSING_CODES.includes(error.code) ? EXIT.unavailable : EXIT.refused);
+    const role = data?.neededRole === undefined ? '' : `: needs the role ${data.neededRole}`;
+    const reason = data?.reason === undefined ? role : `: ${data.reason}`;
+    super(
+      `${message}${word}${reason}${fields.join('')}`,
+      PASSING_CODES.includes(error.code) ? EXIT.unavailable : EXIT.refused,
+    );
   }
 }
 
@@ -56,10 +66,10 @@ export class RemoteService {
     const reply = membersOf(text);
     const result = reply?.get('result');
     if (result !== undefined) return result;
-    const error = reply?.get('error');
-    if (error === undefined) throw noReply(url, response.status);
+    const error: unknown = JSON.parse(reply?.get('error') ?? 'null');
+    if (!isRemoteError(error)) throw noReply(url, response.status);
     const retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * SECOND_MS;
-    throw new RemoteRefusal(JSON.parse(error) as RemoteError, Number.isFinite(retryAfterMs) ? retryAfterMs : 0);
+    throw new RemoteRefusal(error, Number.isFinite(retryAfterMs) ? retryAfterMs : 0);
   }
 }
 
@@ -71,6 +81,11 @@ function membersOf(text: string): Map<string, string> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What is at a wrong address may have an `error` of its own. */
+function isRemoteError(error: unknown): error is RemoteError {
+  return typeof error === 'object' && error !== null && typeof (error as Partial<RemoteError>).code === 'number';
 }
 
 function noReply(url: string, status: number): CommandError {

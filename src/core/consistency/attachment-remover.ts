@@ -31,7 +31,6 @@ interface Progress {
   readonly condition: WriteCondition;
   readonly room?: Room;
   attachmentId?: string;
-  force: boolean;
   outage?: StoreError;
 }
 
@@ -52,11 +51,11 @@ export class AttachmentRemover {
     caller: Caller,
     room?: Room,
   ): Promise<DeletedAttachment> {
-    const progress: Progress = { force: false, condition, room };
+    const progress: Progress = { condition, room };
     return writeVersioned<DeletedAttachment>(this.clock, this.ids, async (stamp, nowMs, deadline) => {
-      const { attachmentId, force } = progress;
+      const { attachmentId } = progress;
       const event = causedBy(attachmentDeleted({ taskId, key }, stamp, caller.name, nowMs), caller);
-      const deletion = { taskId, key, stamp, force, event: attachmentId ? ofStored(event, attachmentId) : event };
+      const deletion = { taskId, key, stamp, event: attachmentId ? ofStored(event, attachmentId) : event };
       if (!progress.outage) {
         const over = await this.writer.journaledState(deletion, caller, room);
         const timeoutMs = deadline.leftMs(RESERVE_MS);
@@ -81,11 +80,10 @@ export class AttachmentRemover {
   ): Promise<DeletedAttachment | Overtaken> {
     if (outcome.state === 'superseded') return new Overtaken(outcome.version);
     if (outcome.state === 'attachment-missing') {
-      // The journal may have it.
+      // The journal may have it, and this replica may not have noticed yet that entries wait.
       const found = await this.lookup.findStored(deletion, caller, deadline, progress.room);
       const { id, version } = attachmentOf(found, deletion);
       progress.attachmentId = id;
-      progress.force = found.journaled === true;
       return new Overtaken(version);
     }
     if (outcome.state !== 'applied') throw refusedWrite(outcome, deletion);

@@ -51,8 +51,8 @@ export class DrainBatch {
   }
 
   /**
-   * Takes entries with one call of the store, those of one key in their order. If the store cannot take all of them, each
-   * key is taken by itself, so that one bad entry delays no other.
+   * Takes entries with one call of the store, those of one key in their order. If the store cannot take all of them,
+   * each key is taken by itself, so that one bad entry delays no other.
    */
   async drain(entries: readonly ReadableEntry[]): Promise<void> {
     if (entries.length === 1) return this.drainKey(entries);

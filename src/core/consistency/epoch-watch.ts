@@ -52,8 +52,8 @@ export class EpochWatch {
   private identity?: KnownIdentity;
   private readonly ended = new Set<string>();
   /**
-   * What the stores that were used have told of their own history. The cache is never told that these epochs have ended:
-   * of the one that it is in, a copy of the store says so, too.
+   * What the stores that were used have told of their own history. The cache is never told that these epochs have
+   * ended: of the one that it is in, a copy of the store says so, too.
    */
   private readonly past = new Set<string>();
   /** Whether this replica has reached the store in the present epoch. */
@@ -157,7 +157,7 @@ export class EpochWatch {
 
   private async enter(cursors: readonly ProjectionCursor[], identity: StoreIdentity): Promise<'changed' | 'refused'> {
     const ended = new Set(this.ended);
-    // Where this replica has only followed the others, it has seen no server being replaced.
+    // If this replica has only followed the others, it has seen no server being replaced.
     if (this.hasReached && this.identity && this.identity.epoch !== identity.epoch) ended.add(this.identity.epoch);
     const parts = cursors.flatMap((cursor) => cursor.parts);
     const verdict = await this.cache.enter(parts, { databaseId: identity.databaseId, epoch: identity.epoch, ended });

@@ -42,7 +42,8 @@ export class IndexFiller {
     const { token } = await this.cache.readTask(taskId);
     let after: string | undefined;
     for (let complete = false; !complete;) {
-      // What changes between two chunks is in no other case than what changes after the last one: the cache is told of it.
+      // What changes between two chunks is in no other case than what changes after the last one: the cache is told of
+      // it.
       const query = { taskId, organization, nowMs: this.clock.nowMs(), after, limit: this.chunkSize };
       const attachments = await this.store.outlines(query, OPERATION_TIMEOUT_MS);
       if (!attachments) return;

@@ -27,7 +27,9 @@ export interface DomainEvent {
   readonly trace?: TraceContext;
 }
 
-/** With the id of the credential that has caused it: two callers may have the same name. And with the trace of the call. */
+/**
+ * With the id of the credential that has caused it: two callers may have the same name. And with the trace of the call.
+ */
 export function causedBy(
   event: DomainEvent,
   { credentialId, trace }: Pick<Caller, 'credentialId' | 'trace'>,

@@ -1,6 +1,8 @@
 import { MAX_KEY_LENGTH, MAX_TASK_ID_LENGTH } from './limits';
 
 const TASK_ID = new RegExp(`^[A-Za-z0-9._~-]{1,${MAX_TASK_ID_LENGTH}}$`);
+/** What `newAttachmentId` makes, as a regular expression. */
+export const ATTACHMENT_ID_PATTERN = '^ta-[0-9]+-[0-9a-z]{9}$';
 const CONTROL_CHARACTER = /\p{Cc}/u;
 const UNPAIRED_SURROGATE = /\p{Cs}/u;
 

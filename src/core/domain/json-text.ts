@@ -158,7 +158,9 @@ function endOfScalar(text: string, from: number): number {
   return at;
 }
 
-/** A text may have millions of pieces between white space: they are copied by their codes, not put together as strings. */
+/**
+ * A text may have millions of pieces between white space: they are copied by their codes, not put together as strings.
+ */
 function withoutWhitespace(text: string): string {
   if (!WHITESPACE.test(text)) return text;
   const encoding = BEYOND_LATIN_1.test(text) ? 'utf16le' : 'latin1';

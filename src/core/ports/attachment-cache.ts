@@ -162,8 +162,8 @@ export const EPOCH_SILENCE_MS = 10_000;
  */
 export abstract class AttachmentCache {
   /**
-   * In the order of `refs`. One round trip, or one per slot if the cache is split into slots, and one more if the bodies
-   * are larger than `room` guessed.
+   * In the order of `refs`. One round trip, or one per slot if the cache is split into slots, and one more if the
+   * bodies are larger than `room` guessed.
    */
   abstract read(
     refs: readonly AttachmentRef[],
@@ -200,9 +200,9 @@ export abstract class AttachmentCache {
   abstract project(cursor: ProjectionCursor, changes: readonly OutboxChange[], to: number): Promise<void>;
 
   /**
-   * Brings the parts into the epoch that is claimed, if they may enter it: they belong to no database, or to this one and
-   * the replica has seen their epoch end, or no replica of their epoch has projected for `EPOCH_SILENCE_MS`. Then nothing
-   * is known, but for what the journal has. The worst verdict of all parts.
+   * Brings the parts into the epoch that is claimed, if they may enter it: they belong to no database, or to this one
+   * and the replica has seen their epoch end, or no replica of their epoch has projected for `EPOCH_SILENCE_MS`. Then
+   * nothing is known, but for what the journal has. The worst verdict of all parts.
    */
   abstract enter(parts: readonly number[], claim: EpochClaim): Promise<EpochVerdict>;
 }

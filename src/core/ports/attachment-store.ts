@@ -66,8 +66,8 @@ export interface OutlinesQuery {
  * attachment counts as absent. A task that is deleted, or that belongs to another organisation, counts as missing.
  *
  * Every method throws `StoreError`, within `timeoutMs`, and is one round trip; a read whose bodies are larger than
- * its room guessed is two. Puts that come at the same time may share a round trip and a transaction. A write that timed out
- * may still take effect; a statement that timed out is left running only for other puts that share it.
+ * its room guessed is two. Puts that come at the same time may share a round trip and a transaction. A write that timed
+ * out may still take effect; a statement that timed out is left running only for other puts that share it.
  */
 export abstract class AttachmentStore {
   /** A put over a live attachment replaces all of it but its identity. What has expired is judged by `nowMs`. */
@@ -89,10 +89,10 @@ export abstract class AttachmentStore {
   ): Promise<DeleteOutcome>;
 
   /**
-   * Applies writes that the journal has acknowledged, those of one key in their order, each as of the time of its event:
-   * no limit, and no expiry since then, refuses it. Its event is recorded once, however often it is drained, even if
-   * something newer has overtaken it; of a deleted task nothing is announced. The outcomes are in the order of the
-   * writes. If this throws, none is applied. `StoreError` `refused`: the store will never take one of them.
+   * Applies writes that the journal has acknowledged, those of one key in their order, each as of the time of its
+   * event: no limit, and no expiry since then, refuses it. Its event is recorded once, however often it is drained,
+   * even if something newer has overtaken it; of a deleted task nothing is announced. The outcomes are in the order of
+   * the writes. If this throws, none is applied. `StoreError` `refused`: the store will never take one of them.
    */
   abstract drain(writes: readonly JournaledWrite[]): Promise<readonly (DrainOutcome | DrainDelay)[]>;
 

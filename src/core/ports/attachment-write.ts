@@ -19,8 +19,6 @@ export interface AttachmentPut {
 
 export interface AttachmentDeletion extends AttachmentRef {
   readonly stamp: WriteStamp;
-  /** Leaves a tombstone even if there is no live attachment, so that nothing older can come back. */
-  readonly force: boolean;
   /** As in `AttachmentPut`. */
   readonly over?: JournaledState;
   /** Announced, `ofStored`, if the deletion is applied. */

@@ -15,8 +15,8 @@ export abstract class DueTaskStore {
 
   /**
    * At most `limit` tasks that were finished before `beforeMs`, in the order in which they were finished, ties by id:
-   * those behind the task `after`, or the first ones. Whether something below them goes on does not matter here. The cost
-   * does not grow with the tasks that are not returned.
+   * those behind the task `after`, or the first ones. Whether something below them goes on does not matter here. The
+   * cost does not grow with the tasks that are not returned.
    */
   abstract finished(beforeMs: number, after: FinishedTask | undefined, limit: number): Promise<readonly FinishedTask[]>;
 

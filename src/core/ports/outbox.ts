@@ -67,8 +67,9 @@ export interface EventPage {
 /** The events of changes, recorded with them in one transaction. Every method but `standDown` throws `StoreError`. */
 export abstract class Outbox {
   /**
-   * The oldest events that wait to be published, in the order of `seq`; undefined while another replica publishes, or if
-   * this one must not: the events of the store go to a bus that it does not have. A replica that dies, or is cut off from the outbox, is replaced within five seconds.
+   * The oldest events that wait to be published, in the order of `seq`; undefined while another replica publishes, or
+   * if this one must not: the events of the store go to a bus that it does not have. A replica that dies, or is cut off
+   * from the outbox, is replaced within five seconds.
    */
   abstract unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined>;
 
@@ -82,7 +83,7 @@ export abstract class Outbox {
   abstract backlog(): Promise<{ readonly count: number; readonly oldestAgeMs: number }>;
 
   /**
-   * Events of one organization, published or not; those of one task are in the order of the changes. A reader that
+   * Events of one organisation, published or not; those of one task are in the order of the changes. A reader that
    * follows the positions misses nothing, however late a change is committed. The cost does not grow with the events of
    * other organisations. A page may be empty although more follow. Undefined if `after` is no position in this outbox.
    */

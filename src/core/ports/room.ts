@@ -1,4 +1,6 @@
-/** A read that is as small as most reads asks for nothing before it: this much for one body, and for each of several. */
+/**
+ * A read that is as small as most reads asks for nothing before it: this much for one body, and for each of several.
+ */
 const MIN_GUESS_BYTES = 64 * 1024;
 const GUESS_BYTES_PER_BODY = 8 * 1024;
 const MAX_GUESS_BYTES = 1024 * 1024;

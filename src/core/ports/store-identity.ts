@@ -1,4 +1,6 @@
-/** Which database a reply is from, and which epoch of its history: positions in the outbox mean something within one. */
+/**
+ * Which database a reply is from, and which epoch of its history: positions in the outbox mean something within one.
+ */
 export interface StoreIdentity {
   readonly databaseId: string;
   readonly epoch: string;
@@ -6,7 +8,10 @@ export interface StoreIdentity {
   readonly server?: string;
   /** The run of the server, from its start to its end: with the next one it may have less than it had. */
   readonly run: string;
-  /** The epochs of the history of this database that have ended: a server that is still in one of them was replaced by it. */
+  /**
+   * The epochs of the history of this database that have ended: a server that is still in one of them was replaced by
+   * it.
+   */
   readonly past: ReadonlySet<string>;
 }
 

@@ -1,10 +1,12 @@
 import type { StoreIdentity } from './store-identity';
 
-/** The server behind all stores of one replica. It may be replaced at any time by one that lacks what was acknowledged. */
+/**
+ * The server behind all stores of one replica. It may be replaced at any time by one that lacks what was acknowledged.
+ */
 export abstract class StoreServer {
   /**
-   * The identity of the server that is reached now. If it is another one than that of the present epoch, a new epoch has
-   * begun. Throws `StoreError`: `UnfitSchemaError` if this version of the service must not use it.
+   * The identity of the server that is reached now. If it is another one than that of the present epoch, a new epoch
+   * has begun. Throws `StoreError`: `UnfitSchemaError` if this version of the service must not use it.
    */
   abstract look(): Promise<StoreIdentity>;
 
@@ -12,8 +14,9 @@ export abstract class StoreServer {
   abstract beginEpoch(after: string): Promise<void>;
 
   /**
-   * From now on the stores ask this run of this server only: every other one is unavailable, and a reply that another one
-   * still owes is a `StoreError` `timeout`. Undefined: no server. `Outbox.changes` and the methods above may reach any.
+   * From now on the stores ask this run of this server only: every other one is unavailable, and a reply that another
+   * one still owes is a `StoreError` `timeout`. Undefined: no server. `Outbox.changes` and the methods above may reach
+   * any.
    */
   abstract use(identity: StoreIdentity | undefined): void;
 }

@@ -103,8 +103,8 @@ export abstract class TaskStore {
   ): Promise<{ tasks: readonly CountedTask[]; totalCount: number }>;
 
   /**
-   * What an organisation has stored. Takes as many round trips as it needs: what changes meanwhile may be counted or not.
-   * The cost grows with the attachments of the organisation.
+   * What an organisation has stored. Takes as many round trips as it needs: what changes meanwhile may be counted or
+   * not. The cost grows with the attachments of the organisation.
    */
   abstract usage(organization: string, nowMs: number, timeoutMs: number): Promise<Usage>;
 
@@ -112,9 +112,9 @@ export abstract class TaskStore {
    * Deletes a task for ever, with all its sub-tasks to any depth and all their attachments, in steps: each deletes
    * about `limit` tasks and attachments in one transaction, parents before their children. The first step deletes the
    * task itself, and decides that all others follow: see `unfinishedDeletions`. No write to a task can come after its
-   * deletion. `describe` is given the tasks of the step, in their order, and returns what is kept and announced of each.
-   * Undefined if the task is missing, unless its deletion has steps to go, or if it, or what is below it, was not finished
-   * by the time that `tree` names.
+   * deletion. `describe` is given the tasks of the step, in their order, and returns what is kept and announced of
+   * each. Undefined if the task is missing, unless its deletion has steps to go, or if it, or what is below it, was not
+   * finished by the time that `tree` names.
    */
   abstract deleteTree(
     tree: TreeDeletion,

@@ -8,7 +8,9 @@ export interface SpanOptions {
   readonly name: string;
   readonly kind: 'server' | 'client' | 'producer' | 'internal';
   readonly attributes: SpanAttributes;
-  /** Of another process, or of an earlier time. Undefined: the work that is under way, or a new trace if there is none. */
+  /**
+   * Of another process, or of an earlier time. Undefined: the work that is under way, or a new trace if there is none.
+   */
   readonly parent?: TraceContext;
   /** Of calls from which the work follows, although it is no part of them. */
   readonly links?: readonly TraceContext[];
@@ -31,8 +33,8 @@ export interface OpenSpan extends Span {
 }
 
 /**
- * Tells the operator which part of a call took how long, also across processes. Never fails the work, never delays it, and
- * loses spans rather than memory. While it is off, no method needs to be called.
+ * Tells the operator which part of a call took how long, also across processes. Never fails the work, never delays it,
+ * and loses spans rather than memory. While it is off, no method needs to be called.
  */
 export abstract class Tracing {
   abstract readonly isOn: boolean;
@@ -42,7 +44,9 @@ export abstract class Tracing {
   /** A span that ends when `work` does; it fails if `work` rejects. */
   abstract span<T>(options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>;
 
-  /** The same for a part of the work under way. Without such work, or if its trace is not recorded, there is no span. */
+  /**
+   * The same for a part of the work under way. Without such work, or if its trace is not recorded, there is no span.
+   */
   abstract part<T>(options: SpanOptions, work: (span?: Span) => Promise<T>): Promise<T>;
 }
 

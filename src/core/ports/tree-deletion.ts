@@ -9,8 +9,8 @@ export interface TreeDeletion {
   /** On whose behalf. A task of another organisation is missing. */
   readonly caller: Caller;
   /**
-   * If it is given, the task is deleted only if it has been finished before this time, and so has everything below it. A
-   * sub-task that is added meanwhile is seen.
+   * If it is given, the task is deleted only if it has been finished before this time, and so has everything below it.
+   * A sub-task that is added meanwhile is seen.
    */
   readonly finishedBeforeMs?: number;
 }

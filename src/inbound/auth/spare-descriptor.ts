@@ -2,8 +2,8 @@ import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 
 /**
- * A file descriptor that is kept for the moment when connections have used up all others: a key that was removed from its
- * file must not stay valid because the file cannot be opened.
+ * A file descriptor that is kept for the moment when connections have used up all others: a key that was removed from
+ * its file must not stay valid because the file cannot be opened.
  */
 export class SpareDescriptor {
   private descriptor: number | undefined = openSync(devNull, 'r');

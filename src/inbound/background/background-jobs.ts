@@ -17,15 +17,15 @@ const RECOVERY_RETRY_MS = 1000;
 /** The death of the publisher is noticed after three seconds; another replica then publishes within five. */
 const PUBLISH_PAUSES_MS: Record<PublishOutcome, number> = { published: 0, idle: 20, standby: 1000 };
 /**
- * A replica that could not publish has stood down. It waits longer than the longest pause of a standby, so that a standby
- * takes over; but not so long that a standby which dies meanwhile delays events by more than five seconds.
+ * A replica that could not publish has stood down. It waits longer than the longest pause of a standby, so that a
+ * standby takes over; but not so long that a standby which dies meanwhile delays events by more than five seconds.
  */
 const PUBLISH_RETRY_MS = 1500;
 /** Otherwise each job would log each failure of a store that comes and goes. */
 const QUIET_MS = 10_000;
 const SWEEP_MS = 5000;
 const CONTINUE_DELETIONS_MS = 1000;
-/** Longer than a turn of the use case, also if it is shortened by a tenth. */
+/** Longer than a turn of the use case, even if it is shortened by a tenth. */
 const DELETE_DUE_TASKS_MS = 1000;
 const REPORT_MS = 5000;
 const PURGE_MS = 60 * 60 * 1000;

@@ -18,14 +18,16 @@ export interface PeriodicJobOptions {
   readonly maxRetryMs: number;
   /** For how long after one line about a failure no other such line is written; 0 by default. */
   readonly quietMs?: number;
-  /** From 0 to below 1, anew for each pause: how far it lies between the shortest and the longest. Chance by default. */
+  /**
+   * From 0 to below 1, anew for each pause: how far it lies between the shortest and the longest. Chance by default.
+   */
   readonly jitter?: () => number;
 }
 
 /**
- * Runs again and again, never twice at once. The pauses vary by a tenth, so that replicas do not march in step. The first
- * failure after a success is logged, at the end of the quiet time if it happens within one; so are the next success, and a
- * failure that has another cause than the one before.
+ * Runs again and again, never twice at once. The pauses vary by a tenth, so that replicas do not march in step. The
+ * first failure after a success is logged, at the end of the quiet time if it happens within one; so are the next
+ * success, and a failure that has another cause than the one before.
  */
 export class PeriodicJob {
   private readonly logger: Logger;

@@ -4,8 +4,8 @@ import { JsonText } from '../../core/domain/json-text';
 import { Documents } from './documents';
 
 /**
- * `rpc.discover`, the service discovery method of OpenRPC. It shows no data, so it passes no guard: a client that has no
- * credential yet finds out here which methods there are.
+ * `rpc.discover`, the service discovery method of OpenRPC. It shows no data, so it passes no guard: a client that has
+ * no credential yet finds out here which methods there are.
  */
 @Controller()
 export class DiscoverRpc {

@@ -4,8 +4,8 @@ import { PageFiles } from './page-files';
 import { sendPublication } from './publication';
 
 /**
- * The page loads its own files and nothing else, sends nothing to another origin, and stands in no frame. A text can never
- * become markup or a script (Trusted Types), not even by a mistake in the page.
+ * The page loads its own files and nothing else, sends nothing to another origin, and stands in no frame. A text can
+ * never become markup or a script (Trusted Types), not even by a mistake in the page.
  */
 const PAGE_HEADERS = {
   'content-security-policy': [

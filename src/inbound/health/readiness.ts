@@ -3,7 +3,10 @@ import { ProjectChanges } from '../../core/use-cases/upkeep/project-changes';
 import { DependencyWatch } from './dependency-watch';
 import { Lifecycle } from './lifecycle';
 
-/** Whether this replica should be sent calls: what `/readyz` says, and what decides whether requests over NATS are taken. */
+/**
+ * Whether this replica should be sent calls: what `/readyz` says, and what decides whether requests over NATS are
+ * taken.
+ */
 @Injectable()
 export class Readiness {
   constructor(
@@ -21,7 +24,9 @@ export class Readiness {
     return this.lifecycle.departure;
   }
 
-  /** Store and cache of two databases must not serve together. A server that was replaced is only an unavailable one. */
+  /**
+   * Store and cache of two databases must not serve together. A server that was replaced is only an unavailable one.
+   */
   get isAtHome(): boolean {
     const { standing } = this.project;
     return standing === 'home' || standing === 'replaced' || standing === 'starting';

@@ -36,7 +36,7 @@ export class EventPages {
   /**
    * For a follower that is `behind`, there is probably a full page, which costs the database and the event loop
    * milliseconds: such pages of one share are read one after the other. Throws as `FollowEvents`, what `signal` aborts
-   * with while the page waits for its turn, and `OVERLOADED` if the share has taken too much of the event loop.
+   * with while the page waits for another, and `OVERLOADED` if the share has taken too much of the event loop.
    */
   async read(
     { command, credential: { caller }, share }: Follower,

@@ -16,7 +16,7 @@ import { EVENT_STREAM, EventStream } from './event-stream';
 import { idsOf } from './http-origin';
 import { untilRevoked } from './until-revoked';
 import { CallName, HttpCall, HttpCallGuard } from './http-call.guard';
-import { RestErrorFilter } from './rest-error.filter';
+import { restErrorFilter } from './rest-error.filter';
 import { EVENTS, sendRest } from './rest-reply';
 
 const POLL_MS = 200;
@@ -31,7 +31,7 @@ const PART_OF_CALLER = 3 / 4;
 /** `GET /events`: what happens to the tasks of the caller's organisation, as server-sent events. */
 @Controller()
 @UseGuards(HttpCallGuard, RateLimitGuard, RoleGuard)
-@UseFilters(new RestErrorFilter(EVENTS))
+@UseFilters(restErrorFilter(EVENTS))
 export class EventsController implements OnModuleDestroy {
   private readonly logger = new Logger(EventsController.name);
   private readonly shutdown = new AbortController();

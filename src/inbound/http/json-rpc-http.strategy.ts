@@ -37,7 +37,6 @@ const PATH = '/rpc';
 const MAX_UNPROVEN_BODY_BYTES = 64 * 1024;
 /** For a client that reads the reply only after it has sent its body. */
 const LINGER_MS = 2000;
-const NO_PARAMS = new RawParams({}, () => '{}');
 const JSON_UTF_8 = 'application/json; charset=utf-8';
 
 export class JsonRpcHttpOptions {
@@ -49,8 +48,8 @@ export class JsonRpcHttpOptions {
 
 /**
  * The methods over HTTP: `POST /rpc` on the application's Fastify, further paths that take messages, and `run` for
- * endpoints that run a method. Such a path is a route of Fastify, not of Nest, because the text of a message counts: Nest's
- * routes see only the parsed body. Must be started before the application listens.
+ * endpoints that run a method. Such a path is a route of Fastify, not of Nest, because the text of a message counts:
+ * Nest's routes see only the parsed body. Must be started before the application listens.
  */
 @Injectable()
 export class JsonRpcHttpStrategy extends JsonRpcStrategy {
@@ -78,9 +77,9 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   }
 
   /**
-   * Identifies the caller, and sets the headers of limits. The request is in flight from then on, until its reply has been
-   * sent: a request that waits for the keys of a token issuer takes no place of one that can be answered. Throws if the
-   * caller has too much in flight.
+   * Identifies the caller, and sets the headers of limits. The request is in flight from then on, until its reply has
+   * been sent: a request that waits for the keys of a token issuer takes no place of one that can be answered. Throws
+   * if the caller has too much in flight.
    */
   async takeOn<T>(
     request: FastifyRequest,
@@ -88,10 +87,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     answer: (origin: CallOrigin) => Promise<T>,
   ): Promise<T> {
     const identified = await this.identify(request, reply);
-    if (this.load.isOverloadedFor(shareOf(identified.origin))) {
-      this.durations.rejected(OVERLOADED.error, identified.origin.ids);
-      throw OVERLOADED.error;
-    }
+    if (this.load.isOverloadedFor(shareOf(identified.origin))) throw OVERLOADED.error;
     return this.track(identified, reply, answer);
   }
 
@@ -188,7 +184,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   /** Undefined if the caller of the request is known. */
   private failureOf(request: FastifyRequest): JsonRpcError | undefined {
     const identity = this.identified.get(request)?.origin.identity;
-    return identity instanceof AuthenticationFailure ? knownErrorOf(identity, PATH, NO_PARAMS) : undefined;
+    return identity instanceof AuthenticationFailure ? knownErrorOf(identity, PATH, RawParams.NONE) : undefined;
   }
 
   private async reply(text: string, origin: CallOrigin): Promise<MessageReply> {

@@ -52,7 +52,7 @@ function networkOf(ipv6: string): string {
   return `${groups.join(':')}::/64`;
 }
 
-/** An IPv4 address also if it is spelt as an IPv6 address. */
+/** An IPv4 address even if it is spelt as an IPv6 address. */
 function unmapped(text: string): IPv4 | IPv6 {
   // The library refuses some names of zones that Node accepts.
   const [withoutZone = ''] = text.split('%');

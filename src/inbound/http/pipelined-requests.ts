@@ -12,8 +12,9 @@ interface Connection {
 }
 
 /**
- * Bounds what one connection has handled at the same time. A client may send requests without waiting for replies, and Node
- * hands over all that have arrived in one turn of the event loop: thousands of small ones, in which nobody else is served.
+ * Bounds what one connection has handled at the same time. A client may send requests without waiting for replies, and
+ * Node hands over all that have arrived in one iteration of the event loop: thousands of small ones, in which no other
+ * client is served.
  */
 export class PipelinedRequests {
   private readonly connections = new WeakMap<Socket, Connection>();
@@ -45,7 +46,7 @@ export class PipelinedRequests {
   }
 }
 
-/** In a later turn of the event loop: what others have sent meanwhile comes first. */
+/** In a later iteration of the event loop: what others have sent meanwhile comes first. */
 function next(connection: Connection): void {
   const begin = connection.waiting.shift();
   if (begin) setImmediate(begin);

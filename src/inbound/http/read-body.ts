@@ -14,9 +14,9 @@ export interface BodyBounds {
 }
 
 /**
- * Reads a body of at most `maxBytes`. If it is larger, or if there is no room for it, the rest is received without being
- * kept, because a client that is still sending might not read why it is refused. An error that comes after the reply is
- * that of a client that hangs up.
+ * Reads a body of at most `maxBytes`. If it is larger, or if there is no room for it, the rest is received without
+ * being kept, because a client that is still sending might not read why it is refused. An error that comes after the
+ * reply is that of a client that hangs up.
  */
 export function readBody(
   body: Readable,

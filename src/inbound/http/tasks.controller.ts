@@ -4,8 +4,8 @@ import { IsForeignTask } from '../../core/use-cases/tasks/is-foreign-task';
 import type { CallOrigin } from '../json-rpc/call-context';
 import { RawParams } from '../json-rpc/raw-params';
 import { JsonRpcHttpStrategy } from './json-rpc-http.strategy';
-import { RestErrorFilter } from './rest-error.filter';
-import { sendRest, TASK_DELETION, type RestReply } from './rest-reply';
+import { restErrorFilter } from './rest-error.filter';
+import { restRefusal, sendRest, TASK_DELETION, type RestReply } from './rest-reply';
 
 const DELETED: RestReply = { status: 204 };
 const FOREIGN_TASK: RestReply = { status: 403, detail: 'Forbidden: task belongs to a different organization' };
@@ -14,7 +14,7 @@ const FOREIGN_TASK: RestReply = { status: 403, detail: 'Forbidden: task belongs 
  * `DELETE /v1/tasks/{task_id}` runs the method `task.delete`, and so passes its guards, its limits and its metrics.
  */
 @Controller()
-@UseFilters(new RestErrorFilter(TASK_DELETION))
+@UseFilters(restErrorFilter(TASK_DELETION))
 export class TasksController {
   constructor(
     private readonly overHttp: JsonRpcHttpStrategy,
@@ -36,7 +36,7 @@ export class TasksController {
     const outcome = await this.overHttp.run({ method: TASK_DELETION.name, params }, origin);
     if ('result' in outcome) return DELETED;
     if (outcome.error.data?.code === 'TASK_NOT_FOUND' && (await this.isForeign(id, origin))) return FOREIGN_TASK;
-    throw outcome.error;
+    return restRefusal(outcome.error, TASK_DELETION);
   }
 
   /** Only this endpoint tells a task of another organisation from a missing one, as documented. */

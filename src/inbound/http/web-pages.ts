@@ -23,8 +23,9 @@ const PREFLIGHT_HEADERS = {
 };
 
 /**
- * Decides which requests of web pages are served. A browser sends them from inside the network of its user, whatever site
- * the page comes from; it also sends a page's requests to any address that the name of the page's own site stands for.
+ * Decides which requests of web pages are served. A browser sends them from inside the network of its user, whatever
+ * site the page comes from; it also sends a page's requests to any address that the name of the page's own site stands
+ * for.
  */
 export class WebPages {
   /** The last `Host` that was found right: nearly every request has the same. */

@@ -23,8 +23,9 @@ export interface CallOrigin {
 }
 
 /**
- * Whose work a message is, when callers share what the process has: an organisation's, or a peer's if nothing is proved.
- * Over NATS a peer is a name that a sender claims, and could claim as many as it likes: all that prove nothing are one.
+ * Whose work a message is, when callers share what the process has: an organisation's, or a peer's if nothing is
+ * proved. Over NATS a peer is a name that a sender claims, and could claim as many as it likes: all that prove nothing
+ * are one.
  */
 export function shareOf({ transport, identity, peer }: Pick<CallOrigin, 'transport' | 'identity' | 'peer'>): string {
   if (identity instanceof AuthenticationFailure) return transport === 'nats' ? transport : `${transport}:${peer}`;

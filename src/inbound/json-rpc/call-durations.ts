@@ -25,13 +25,14 @@ const REJECTIONS: readonly (ErrorWord | undefined)[] = [
   'KEY_SET_UNAVAILABLE',
   'OVERLOADED',
   'RATE_LIMITED',
+  'SHUTTING_DOWN',
   'UNAUTHORIZED',
 ];
 
 /** Of the service, or of the caller. */
 type CallOutcome = 'ok' | 'failed' | 'invalid' | 'not_found' | 'rate_limited' | 'unauthorized' | 'refused';
 
-/** How long calls take, how they end, and how many are turned away. */
+/** How long calls take, how they end, and how many are refused untried. */
 export class CallDurations {
   private readonly histogram: Histogram<'method' | 'transport' | 'outcome'>;
   private readonly degraded: Counter<'method'>;
@@ -57,7 +58,7 @@ export class CallDurations {
     });
     this.rejections = new Counter({
       name: 'dossier_requests_rejected_total',
-      help: 'Messages and calls that were turned away without being tried, by reason. Sum over replicas.',
+      help: 'Messages and calls that were refused without being tried, by reason. Sum over replicas.',
       labelNames: ['reason'],
       registers,
     });
@@ -70,7 +71,7 @@ export class CallDurations {
   start(method = 'unknown', transport: Transport, ids?: CallIds): (error?: JsonRpcError) => void {
     const startedAtMs = performance.now();
     return (error) => {
-      if (REJECTIONS.includes(error?.data?.code) && error) this.rejected(error, ids);
+      if (error) this.thrown(error, ids);
       const outcome = outcomeOf(error);
       const durationMs = performance.now() - startedAtMs;
       this.histogram.observe({ method, transport, outcome }, durationMs / 1000);
@@ -78,9 +79,14 @@ export class CallDurations {
     };
   }
 
-  /** A call was answered with less certainty than usual. */
+  /** A result was made without PostgreSQL, although PostgreSQL should have been asked. */
   answeredDegraded(method: string): void {
     this.degraded.inc({ method });
+  }
+
+  /** By a call, or by an endpoint that is no method. */
+  thrown(error: JsonRpcError, ids?: CallIds): void {
+    if (REJECTIONS.includes(error.data?.code)) this.rejected(error, ids);
   }
 
   /** No method was called. */

@@ -5,7 +5,9 @@ import { BoundedLog } from '../load/bounded-log';
 /** These have lines of their own, which say what is wrong with the credential. */
 const LOGGED_ELSEWHERE = ['unauthorized', 'key_set_unavailable'];
 
-/** What is refused, at a bounded rate for each reason; and, at the level debug, each call. Names no value of a caller. */
+/**
+ * What is refused, at a bounded rate for each reason; and, at the level debug, each call. Names no value of a caller.
+ */
 export class CallLog {
   private readonly logger = new Logger('calls');
   private readonly refusals = new Map<string, BoundedLog>();

@@ -9,7 +9,9 @@ const MAX_OBJECTS = 2 ** 14;
 const MAX_ELEMENTS = 2 ** 18;
 /** Names, or objects: to keep one takes as long as to pass over hundreds of characters. */
 const PAUSE_EVERY = 512;
-/** Of arrays and objects that a method looks into: a list of the largest refs, and updates with the largest metadata. */
+/**
+ * Of arrays and objects that a method looks into: a list of the largest refs, and updates with the largest metadata.
+ */
 const MAX_LOOKED_INTO = 2 ** 20;
 /** A smaller text is parsed as a whole. In UTF-16 units. */
 const SMALL = 4096;
@@ -24,8 +26,8 @@ const MEMBERS = Symbol('members');
 type Outlined = object & { readonly [MEMBERS]?: ReadonlyMap<string, Part> };
 
 /**
- * As `JSON.parse`, in steps, but of objects only names and positions are read: a value is parsed when it is looked at, and a
- * value that is kept as text never is. Elements of arrays that are no objects are null. Throws a `JsonRpcError`.
+ * As `JSON.parse`, in steps, but of objects only names and positions are read: a value is parsed when it is looked at,
+ * and a value that is kept as text never is. Elements of arrays that are no objects are null. Throws a `JsonRpcError`.
  */
 export function* outline(text: string): Steps<unknown> {
   const scanner = new JsonScanner(text);
@@ -34,7 +36,10 @@ export function* outline(text: string): Steps<unknown> {
   return value instanceof Part ? value.value : value;
 }
 
-/** The text of a member of an object that `outline` has read; undefined if it was read by other means, or has no such member. */
+/**
+ * The text of a member of an object that `outline` has read; undefined if it was read by other means, or has no such
+ * member.
+ */
 export function outlinedText(object: Outlined, name: string): string | undefined {
   return object[MEMBERS]?.get(name)?.text;
 }

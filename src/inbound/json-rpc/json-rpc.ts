@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
 import { inParallel } from '../../core/consistency/in-parallel';
-import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
+import type { Tracing } from '../../core/ports/tracing';
 import { callIds } from '../correlation/call-ids';
 import { AuthenticationFailure } from '../auth/credential';
 import type { LoopTime } from '../load/loop-time';
@@ -41,7 +41,7 @@ export class JsonRpc {
     private readonly durations: CallDurations,
     private readonly maxReplyBytes: number,
     private readonly loopTime: LoopTime,
-    private readonly tracing: Tracing = TRACING_OFF,
+    private readonly tracing: Tracing,
   ) {}
 
   /** Undefined if the message gets no reply. Never rejects. */
@@ -113,7 +113,8 @@ export class JsonRpc {
       replies[i] = isObject(request)
         ? await this.replyToOne(request, readElement(i), origin, budget)
         : errorReply(invalidRequest(), 'null');
-      // The calls of a large message are looked into one after the other: others have their turn between two of them.
+      // The calls of a large message are looked into one after the other: other messages are served between two of
+      // them.
       if (isLargeMessage(text)) await setImmediate();
     });
     const spoken = replies.filter((reply) => reply !== undefined);
@@ -167,7 +168,9 @@ export class JsonRpc {
   }
 }
 
-/** Reads the texts of the elements of an array that has been parsed from `text`; cuts it only if one of them is needed. */
+/**
+ * Reads the texts of the elements of an array that has been parsed from `text`; cuts it only if one of them is needed.
+ */
 function elementsOf(text: string): (i: number) => () => string {
   let texts: readonly string[] | undefined;
   return (i) => () => (texts ??= jsonElements(text))[i] as string;

@@ -27,7 +27,7 @@ export const BRACE = 0x7b;
 const END_OF_ARRAY = 0x5d;
 const END_OF_OBJECT = 0x7d;
 
-/** Work in steps, so that others may have their turn between two of them. */
+/** Work in steps, so that other messages may be served between two of them. */
 export type Steps<T> = Generator<void, T, void>;
 
 /** Takes all of them at once. */

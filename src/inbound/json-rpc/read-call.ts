@@ -22,7 +22,10 @@ export interface InvalidCall {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** The call in a parsed message; `readText` gives what it was parsed from. `subject` stands for a method that is left out. */
+/**
+ * The call in a parsed message; `readText` gives what it was parsed from. `subject` stands for a method that is left
+ * out.
+ */
 export function readCall(request: unknown, readText: () => string, subject?: string): Call | InvalidCall {
   if (!isObject(request)) return invalidCall('a request must be an object');
   const { jsonrpc, method = subject, params: givenParams, id: givenId } = request;
@@ -55,8 +58,8 @@ export function readParams(params: unknown, readText: () => string): RawParams |
 }
 
 /**
- * The id of a request; undefined if there is none, or no valid one. If parsing could have changed a number, it is echoed as it
- * was spelt: `readText` gives what the request was parsed from.
+ * The id of a request; undefined if there is none, or no valid one. If parsing could have changed a number, it is
+ * echoed as it was spelt: `readText` gives what the request was parsed from.
  */
 export function idText(request: Members, readText: () => string): string | undefined {
   const { id } = request;
@@ -65,7 +68,7 @@ export function idText(request: Members, readText: () => string): string | undef
   return Number.isSafeInteger(id) && !Object.is(id, -0) ? String(id) : memberText(request, 'id', readText);
 }
 
-/** What is wrong with an id that was given; undefined also if none was. */
+/** What is wrong with an id that was given; undefined if nothing is, or if none was given. */
 export function idProblemOf(id: unknown): string | undefined {
   if (id === undefined || id === null || (typeof id === 'number' && Number.isFinite(id))) return undefined;
   if (typeof id !== 'string') return 'id must be a string, a finite number or null';

@@ -48,7 +48,9 @@ export class Reservation {
     this.bytes -= bytes;
   }
 
-  /** Holds `bytes` in place of `held` that it holds already: only what is more can be refused, and then nothing changes. */
+  /**
+   * Holds `bytes` in place of `held` that it holds already: only what is more can be refused, and then nothing changes.
+   */
   exchange(held: number, bytes: number): boolean {
     if (bytes > held) return this.take(bytes - held);
     this.giveBack(held - bytes);

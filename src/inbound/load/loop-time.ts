@@ -4,7 +4,10 @@ import { CallerTurns } from './caller-turns';
 
 /** What a caller may take before it has to wait, so that a large message now and then waits for nothing. */
 const ALLOWANCE_MS = 30;
-/** For each millisecond that a caller has taken, it leaves so many to others: the rest of its message takes as long again. */
+/**
+ * For each millisecond that a caller has taken, it leaves so many to others: the rest of its message takes as long
+ * again.
+ */
 const LEFT_TO_OTHERS = 3;
 /** Work that would begin later is refused. */
 const MAX_WAIT_MS = 5000;
@@ -36,8 +39,8 @@ export class LoopTime {
   }
 
   /**
-   * Does work that blocks the event loop, at the caller's expense: one work of a caller after the other, and between two steps
-   * whatever waits. Undefined if it would have to wait for too long.
+   * Does work that blocks the event loop, at the caller's expense: one work of a caller after the other, and between
+   * two steps whatever waits. Undefined if it would have to wait for too long.
    */
   async take<T>(caller: string, work: Iterator<unknown, T>): Promise<T | undefined> {
     const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;

@@ -7,8 +7,8 @@ export class MessagesInFlight {
   constructor(private readonly load: LoadShedder) {}
 
   /**
-   * Counts a message as in flight until `answer` settles. Without a share it is no load yet: its sender is not known, or
-   * what it costs is tracked by itself.
+   * Counts a message as in flight until `answer` settles. Without a share it is no load yet: its sender is not known,
+   * or what it costs is tracked by itself.
    */
   async track<T>(answer: Promise<T>, share?: string): Promise<T> {
     this.answering.add(answer);

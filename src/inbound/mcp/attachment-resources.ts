@@ -13,7 +13,9 @@ export const ATTACHMENT_TEMPLATE = {
 
 const URI = /^dossier:\/\/tasks\/([^/?#]+)\/attachments\/([^/?#]+)$/i;
 
-/** Of the body that the service has. A type that the attachment names itself goes before it, unless only a link is kept. */
+/**
+ * Of the body that the service has. A type that the attachment names itself goes before it, unless only a link is kept.
+ */
 const MIME_TYPES: Readonly<Record<AttachmentType, string>> = {
   json: 'application/json',
   markdown: 'text/markdown',

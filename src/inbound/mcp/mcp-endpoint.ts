@@ -30,7 +30,8 @@ export class McpEndpoint implements MessageEndpoint, OnModuleInit {
   readonly path = '/mcp';
   readonly needsProof = true;
   private readonly logger = new Logger(McpEndpoint.name);
-  private server?: McpServer;
+  /** Opened by the first message: the SDK takes time and memory. */
+  private server?: Promise<McpServer>;
 
   constructor(
     private readonly overHttp: JsonRpcHttpStrategy,
@@ -45,8 +46,8 @@ export class McpEndpoint implements MessageEndpoint, OnModuleInit {
   async answer(text: string, origin: CallOrigin, headers: IncomingHttpHeaders): Promise<MessageReply> {
     try {
       const message = McpMessage.from(await this.overHttp.parse(text, origin), text);
-      this.server ??= await McpServer.open(this.overHttp, this.options);
-      const reply = await this.server.answer(message, origin, protocolHeaders(headers));
+      this.server ??= McpServer.open(this.overHttp, this.options);
+      const reply = await (await this.server).answer(message, origin, protocolHeaders(headers));
       if (reply.status >= 400) this.durations.rejected(invalidRequest(), origin.ids);
       return reply;
     } catch (error) {

@@ -18,11 +18,15 @@ attachment is found by the id of its task and by its key; both may be chosen by 
 was given although the database could not be asked. A failed call returns JSON with \`code\`, \`message\` and \`data\`:
 \`data.errors\` names each wrong argument, \`data.retryable\` says that the same call may succeed later.`;
 
-/** Not imported above: it takes a tenth of a second and some megabytes, and most replicas never see a message of MCP. */
+/**
+ * Not imported above: it takes a tenth of a second and some megabytes, and most replicas never see a message of MCP.
+ */
 const loadSdk = () => import('@modelcontextprotocol/server');
 type Sdk = Awaited<ReturnType<typeof loadSdk>>;
 
-/** Answers messages with the SDK. Nothing outlives an exchange, so any replica can answer the next message of a client. */
+/**
+ * Answers messages with the SDK. Nothing outlives an exchange, so any replica can answer the next message of a client.
+ */
 export class McpServer {
   private readonly logger = new Logger(McpServer.name);
   private readonly tools: Tools;
@@ -64,7 +68,9 @@ export class McpServer {
     }
   }
 
-  /** Not the SDK's `McpServer`: that one checks arguments by itself, and its errors would not be those of the methods. */
+  /**
+   * Not the SDK's `McpServer`: that one checks arguments by itself, and its errors would not be those of the methods.
+   */
   private serverFor(exchange: McpExchange): InstanceType<Sdk['Server']> {
     const server = new this.sdk.Server(
       { name: 'dossier', title: 'Dossier', version: this.options.version },

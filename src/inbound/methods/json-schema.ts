@@ -1,10 +1,11 @@
 type JsonType = 'null' | 'boolean' | 'integer' | 'number' | 'string' | 'array' | 'object';
 
 /**
- * JSON Schema 2020-12, of which only keywords are used that mean the same in draft 7: OpenRPC has that. What JSON Schema
- * cannot say has a keyword of our own, and the description says it to people:
+ * JSON Schema 2020-12, of which only keywords are used that mean the same in draft 7: OpenRPC has that. What JSON
+ * Schema cannot say has a keyword of our own, and the description says it to people:
  *
- * - `x-maxBytes`: the most bytes of a string, `x-maxJsonBytes` of the JSON text of any value, in UTF-8; a setting by its name
+ * - `x-maxBytes`: the most bytes of a string, `x-maxJsonBytes` of the JSON text of any value, in UTF-8; a setting by
+ *   its name
  * - `x-maxDepth`: the most levels of arrays and objects
  * - `x-equal`: members that must be equal if both are there and not null
  * - `format: "http-url"`: an absolute URL that the WHATWG parser takes, http or https, without credentials

@@ -13,7 +13,9 @@ import { ACTOR, KEY, KEY_PREFIX, TASK_ID } from './wire-schemas';
 /** Says what is wrong with a value; undefined if it is valid. */
 export type Problem = (value: unknown) => string | undefined;
 
-/** A rule twice: as the words that refuse a value, and as the JSON Schema that callers read. A test compares the two. */
+/**
+ * A rule twice: as the words that refuse a value, and as the JSON Schema that callers read. A test compares the two.
+ */
 export interface MemberRule {
   readonly problemOf: Problem;
   readonly schema: JsonSchema;

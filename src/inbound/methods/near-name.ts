@@ -1,3 +1,5 @@
+import { distance } from 'fastest-levenshtein';
+
 const MAX_NAME_LENGTH = 40;
 const MAX_EDITS = 2;
 
@@ -26,17 +28,8 @@ function isPartOf(part: string, whole: string): boolean {
   return part.length > 1 && (whole.startsWith(part) || whole.endsWith(part));
 }
 
-/** How many characters are inserted, removed or replaced (Levenshtein). Too many if less than half of a name is right. */
+/** How many characters are inserted, removed or replaced. Too many if less than half of a name is right. */
 function editsBetween(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  const edits = row[b.length] as number;
+  const edits = distance(a, b);
   return 2 * edits <= Math.min(a.length, b.length) ? edits : MAX_EDITS + 1;
 }

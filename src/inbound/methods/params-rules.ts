@@ -64,8 +64,8 @@ export function MayBeOmitted({ orNull = false } = {}): PropertyDecorator {
 }
 
 /**
- * A JSON value that may be left out: reaches the handler as `JsonText`. Null is one only if `orNull` says so. `schema` is
- * what `problems` checks.
+ * A JSON value that may be left out: reaches the handler as `JsonText`. Null is one only if `orNull` says so. `schema`
+ * is what `problems` checks.
  */
 export function Json(schema: JsonSchema, { orNull = false } = {}): PropertyDecorator {
   return (target, name) => {

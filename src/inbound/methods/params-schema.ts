@@ -2,8 +2,8 @@ import { orNull, type JsonSchema, type ObjectSchema } from './json-schema';
 import { declaredMembers, type Member, type ParamsClass } from './params-rules';
 
 /**
- * What `bindParams` takes, as JSON Schema: an object of the declared members. Null is a way to leave out what may be left
- * out. Params are the object, or an array of it alone; no params are an empty object.
+ * What `bindParams` takes, as JSON Schema: an object of the declared members. Null is a way to leave out what may be
+ * left out. Params are the object, or an array of it alone; no params are an empty object.
  */
 export function paramsSchema(declared: ParamsClass): ObjectSchema {
   const members = [...membersInOrder(declared)];

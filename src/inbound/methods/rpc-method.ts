@@ -13,7 +13,9 @@ export interface MethodExample {
   readonly result: Readonly<Record<string, unknown>>;
 }
 
-/** What its handler says of a method. The params are described by their class, which is the handler's first parameter. */
+/**
+ * What its handler says of a method. The params are described by their class, which is the handler's first parameter.
+ */
 export interface RpcMethodOptions {
   /** One line. */
   readonly summary: string;
@@ -23,7 +25,9 @@ export interface RpcMethodOptions {
   readonly role: Role;
   /** Whether it may change or remove what is there, besides adding to it. */
   readonly destructive?: true;
-  /** Whether a second call with the same params has no further effect. Of a method that only reads, it has none anyway. */
+  /**
+   * Whether a second call with the same params has no further effect. Of a method that only reads, it has none anyway.
+   */
   readonly idempotent?: true;
   /** The limit unless the operator sets another one; undefined for that of all methods. */
   readonly callsPerMinute?: number;

@@ -1,4 +1,5 @@
 import { ATTACHMENT_TYPES } from '../../core/domain/attachment';
+import { ATTACHMENT_ID_PATTERN } from '../../core/domain/identifiers';
 import {
   MAX_ACTOR_LENGTH,
   MAX_JSON_DEPTH,
@@ -41,7 +42,7 @@ export const ACTOR: JsonSchema = { type: 'string', minLength: 1, maxLength: MAX_
 /** In results: the name comes from a credential, a header or a setting. */
 export const ACTOR_NAME: JsonSchema = { type: 'string', minLength: 1 };
 
-export const ATTACHMENT_ID: JsonSchema = { type: 'string', pattern: '^ta-[0-9]+-[0-9a-z]{9}$' };
+export const ATTACHMENT_ID: JsonSchema = { type: 'string', pattern: ATTACHMENT_ID_PATTERN };
 export const ATTACHMENT_TYPE = oneOfWords(ATTACHMENT_TYPES);
 export const JSON_VALUE: JsonSchema = { description: 'Any JSON value.', 'x-maxDepth': MAX_JSON_DEPTH };
 export const CONTENT: JsonSchema = { type: 'string', pattern: STORABLE };

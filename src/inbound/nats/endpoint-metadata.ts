@@ -2,7 +2,9 @@ import { METHODS } from '../methods/method-descriptions';
 
 const DESCRIPTIONS = new Map(METHODS.map((method) => [method.name, method]));
 
-/** The reply to `$SRV.INFO` has the schemas of all methods: a server that takes only smaller messages gets none of them. */
+/**
+ * The reply to `$SRV.INFO` has the schemas of all methods: a server that takes only smaller messages gets none of them.
+ */
 export const MIN_PAYLOAD_WITH_SCHEMAS = 128 * 1024;
 
 /** What `$SRV.INFO` says of a method: ADR-32 has only texts here, so the JSON Schemas are JSON texts. */

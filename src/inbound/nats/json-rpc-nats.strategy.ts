@@ -130,7 +130,8 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     });
     const tallies = new Map<string, EndpointTally>();
     for (const method of this.messageHandlers.keys()) {
-      // Other services may serve the reserved names on the same subjects; here, $SRV.INFO is what describes the methods.
+      // Other services may serve the reserved names on the same subjects; here, $SRV.INFO is what describes the
+      // methods.
       if (method.startsWith(RESERVED)) continue;
       const tally = new EndpointTally();
       const subject = prefix === undefined ? method : `${prefix}.${method}`;
@@ -176,7 +177,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     }
   }
 
-  /** A large request waits for its turn; of a caller that has proved nothing it is not read. */
+  /** A large request waits for the earlier ones of its caller; of a caller that has proved nothing it is not read. */
   private async read(method: string, data: Uint8Array, origin: CallOrigin): Promise<NatsRequest> {
     const reading = readNatsRequest(method, data, this.options.maxBodyBytes);
     if (!isLargeMessage(data)) return completed(reading);

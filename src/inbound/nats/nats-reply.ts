@@ -7,7 +7,7 @@ import type { NatsRequest } from './nats-request';
 
 export interface NatsReply {
   readonly payload: Uint8Array;
-  /** The error that the caller sees, also if the result is larger than a message may be. */
+  /** The error that the caller sees, even if the result is larger than a message may be. */
   readonly error?: JsonRpcError;
 }
 
@@ -33,8 +33,8 @@ export function natsReply(
 }
 
 /**
- * Clients that do not read the payload see in the headers that a request failed. A result has headers only if the sender
- * asked for one, by giving the id of its request: they cost both sides more than a small result.
+ * Clients that do not read the payload see in the headers that a request failed. A result has headers only if the
+ * sender asked for one, by giving the id of its request: they cost both sides more than a small result.
  */
 export function replyHeaders(error: JsonRpcError | undefined, ids: CallIds, gaveId: boolean): MsgHdrs | undefined {
   if (!error && !gaveId) return undefined;

@@ -33,7 +33,8 @@ const NEST_START = Buffer.from('{"pattern":');
 
 /**
  * The call in a message to the subject `method`. It has one of three forms: a JSON-RPC request object, which may leave
- * out its method; a packet of Nest's NATS client; or the bare params, if there are any. A large one takes several steps.
+ * out its method; a packet of Nest's NATS client; or the bare params, if there are any. A large one takes several
+ * steps.
  */
 export function* readNatsRequest(method: string, payload: Uint8Array, maxBodyBytes: number): Steps<NatsRequest> {
   if (payload.length > maxBodyBytes) {

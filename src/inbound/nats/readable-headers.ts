@@ -7,8 +7,9 @@ const MAX_HEADER_BYTES = 8 * 1024;
 type SizedMessage = Msg & { size(): number };
 
 /**
- * A message whose headers are read without harm: headers that are malformed, or more than 8 KiB, count as none. The client
- * compares each header with all others: of ten thousand that takes a tenth of a second, before anything is known of the sender.
+ * A message whose headers are read without harm: headers that are malformed, or more than 8 KiB, count as none. The
+ * client compares each header with all others: of ten thousand that takes a tenth of a second, before anything is known
+ * of the sender.
  */
 export function withReadableHeaders(message: Msg): Msg {
   if (areReadable(message)) return message;

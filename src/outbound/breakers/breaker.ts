@@ -12,8 +12,8 @@ const HALF_OPEN_AFTER_MS = 30_000;
 
 /**
  * Stops one operation from asking a store that has failed it `threshold` times in a row. Only an outage counts as a
- * failure: an error that the store itself returns is an answer. The same error of several calls is one failure: they have
- * shared one request.
+ * failure: an error that the store itself returns is an answer. The same error of several calls is one failure: they
+ * have shared one request.
  */
 export class Breaker {
   private policy!: CircuitBreakerPolicy;

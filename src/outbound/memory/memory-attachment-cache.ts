@@ -21,7 +21,10 @@ import type { Room } from '../../core/ports/room';
 import type { OutboxChange } from '../../core/ports/outbox';
 import { TaskRecords } from './task-records';
 
-/** The approximate size of an attachment without its body and its url: its members, its record and its entries in the maps. */
+/**
+ * The approximate size of an attachment without its body and its url: its members, its record and its entries in the
+ * maps.
+ */
 const ENTRY_OVERHEAD_BYTES = 1024;
 /**
  * The clock of this process may step back, and those of other replicas may differ from it. Neither should exceed this.

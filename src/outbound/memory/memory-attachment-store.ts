@@ -90,7 +90,7 @@ export class MemoryAttachmentStore implements AttachmentStore {
     const outcome =
       'put' in write
         ? this.database.put(write.put, undefined, event.timestamp, Infinity)
-        : this.database.delete({ ...write.deletion, force: true }, undefined, event.timestamp);
+        : this.database.delete(write.deletion, undefined, event.timestamp, true);
     if (outcome.state === 'applied') {
       return { state: 'applied', identity: 'identity' in outcome ? outcome.identity : undefined };
     }
@@ -99,7 +99,7 @@ export class MemoryAttachmentStore implements AttachmentStore {
   }
 }
 
-function changeOf(write: JournaledWrite): Omit<AttachmentDeletion, 'force'> {
+function changeOf(write: JournaledWrite): AttachmentDeletion {
   if ('deletion' in write) return write.deletion;
   const { attachment, event } = write.put;
   const { taskId, key, version, op } = attachment;

@@ -159,12 +159,13 @@ export class MemoryDatabase extends MemoryTransactions {
     return { state: 'applied', identity, replaced: live !== undefined };
   }
 
-  delete(deletion: AttachmentDeletion, condition: WriteCondition, nowMs: number): DeleteOutcome {
-    const { taskId, key, stamp, force, over, event } = deletion;
+  /** `isDrained`: leaves a tombstone even if there is no live attachment, so that nothing older can come back. */
+  delete(deletion: AttachmentDeletion, condition: WriteCondition, nowMs: number, isDrained = false): DeleteOutcome {
+    const { taskId, key, stamp, over, event } = deletion;
     const live = this.standing(deletion, over, nowMs);
     const conditionFailed = conditionRefusal(condition, live);
     if (conditionFailed) return conditionFailed;
-    if (!live && !force) return { state: 'attachment-missing' };
+    if (!live && !isDrained) return { state: 'attachment-missing' };
     const refusal = this.versionRefusal({ taskId, key }, stamp.version, over);
     if (refusal) return refusal;
 

@@ -8,8 +8,9 @@ export type NatsAddress = Pick<ConnectionOptions, 'tls' | 'user' | 'pass' | 'tok
 };
 
 /**
- * `nats://[user:password@]host:port`, `nats://token@host:port`, or `tls://`; several servers are separated by commas. One credential is for all servers, and so
- * is TLS. Throws an error that says what is wrong, without a word of the URLs.
+ * `nats://[user:password@]host:port`, `nats://token@host:port`, or `tls://`; several servers are separated by commas.
+ * One credential is for all servers, and so is TLS. Throws an error that says what is wrong, without a word of the
+ * URLs.
  */
 export function natsAddress(urls: string): NatsAddress {
   const all = urls.split(',').map((url) => new URL(url));

@@ -26,8 +26,8 @@ interface EventMessage {
 }
 
 /**
- * Publishes events to the stream of this deployment. A server without JetStream keeps nothing: events then reach only those
- * subscribers that listen at that moment.
+ * Publishes events to the stream of this deployment. A server without JetStream keeps nothing: events then reach only
+ * those subscribers that listen at that moment.
  */
 export class NatsEventBus extends EventBus {
   private connected?: NatsClient;

@@ -48,8 +48,8 @@ export async function openTaskEventsStream(client: NatsClient, names: NatsNames)
 }
 
 /**
- * Why the stream does not take all events although the server responds; undefined if it does, if it is not there yet, or
- * if the server does not tell. Takes no longer than `timeoutMs`.
+ * Why the stream does not take all events although the server responds; undefined if it does, if it is not there yet,
+ * or if the server does not tell. Takes no longer than `timeoutMs`.
  */
 export async function streamProblem(
   client: NatsClient,

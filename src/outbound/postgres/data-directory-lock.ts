@@ -8,7 +8,7 @@ import { join } from 'node:path';
 const LOCK_FILE = 'dossier.lock';
 /** The rest of what the name of a socket may have is for the file's own name, and for those of takeovers. */
 const MAX_DIRECTORY_BYTES = 40;
-/** Names the owner, for whoever is kept out. It decides nothing. */
+/** Names the owner, for the operator of a process that is kept out. It decides nothing. */
 const OWNER_FILE = 'dossier.owner';
 
 /**

@@ -17,8 +17,8 @@ interface Backend {
 }
 
 /**
- * Makes sure that a connection to `url` has a session of its own, which keeps its settings, prepared statements and locks,
- * and that a connection to `directUrl` has one in the same database. Writes nothing. Throws `StoreError`.
+ * Makes sure that a connection to `url` has a session of its own, which keeps its settings, prepared statements and
+ * locks, and that a connection to `directUrl` has one in the same database. Writes nothing. Throws `StoreError`.
  */
 export async function demandOwnSessions(url: string, directUrl: string): Promise<void> {
   // Not a name of those by which replicas are counted: a pooler keeps the session for some time.

@@ -6,7 +6,7 @@ import { dataDir as packedEmptyDatabase } from '@electric-sql/pglite-prepopulate
 import { DataDirectoryLock } from './data-directory-lock';
 import { SILENT_LOGGER, type Database } from './database';
 
-/** How long a statement may wait for its turn: there is only one session. */
+/** How long a statement may wait for the session: there is only one. */
 const CONNECT_TIMEOUT_MS = 5000;
 /** For the owner alone. */
 const PRIVATE = 0o700;

@@ -12,8 +12,9 @@ const MAX_SEQ = '9223372036854775807';
 const EVERYTHING = '999999999999999999:999999999999999999:';
 
 /**
- * Compared as pairs and in the order of both, for which no plan reads the rows of all organisations by `seq`. With values
- * that the planner does not know: it takes the pairs for a range with nothing in it, and would sort all of the rows.
+ * Compared as pairs and in the order of both, for which no plan reads the rows of all organisations by `seq`. With
+ * values that the planner does not know: it takes the pairs for a range with nothing in it, and would sort all of the
+ * rows.
  */
 function ofOrganization(organization: string, seq: string, end: string): string {
   const [of, from, to] = [`(SELECT ${organization}::text)`, `(SELECT ${seq}::bigint)`, `(SELECT ${end}::bigint)`];
@@ -41,7 +42,9 @@ const START = `
   )) AS low
   FROM database_identity, present`;
 
-/** Where an epoch that has ended is followed by the next one. Undefined if it is not of the history of this database. */
+/**
+ * Where an epoch that has ended is followed by the next one. Undefined if it is not of the history of this database.
+ */
 const END = `
   SELECT epoch AS present, ended ->> 'next' AS next, (ended ->> 'first_seq')::bigint - 1 AS end
   FROM database_identity, LATERAL (SELECT ended_epochs -> $1::text AS ended) AS noted WHERE ended IS NOT NULL`;
@@ -108,8 +111,8 @@ export class EventReader {
   }
 
   /**
-   * What is left of an epoch that has ended, and then on to the next one. What the reader had of a page is not known to be
-   * complete any more: it may get events of that page again.
+   * What is left of an epoch that has ended, and then on to the next one. What the reader had of a page is not known to
+   * be complete any more: it may get events of that page again.
    */
   private async readEnded(query: EventQuery, position: OutboxPosition, timeoutMs: number) {
     const { epoch, seen, low } = position;

@@ -7,7 +7,7 @@ const RESERVED_PART = 1 / 4;
  */
 export class FairQueue {
   private readonly held = new Map<string, number>();
-  /** By owner, in the order in which it is their turn. */
+  /** By owner, the next one to get a place first. */
   private readonly waiting = new Map<string, Set<() => void>>();
   private readonly maxHeld: number;
   private free: number;

@@ -49,8 +49,8 @@ export function storedIn(database: Database): Promise<Contents | undefined> {
 }
 
 /**
- * Undoes every migration, and with them everything that is stored, or nothing. Throws `StoreError`: `UnfitSchemaError` if
- * replicas are connected, or if the schema is that of a later version.
+ * Undoes every migration, and with them everything that is stored, or nothing. Throws `StoreError`: `UnfitSchemaError`
+ * if replicas are connected, or if the schema is that of a later version.
  */
 export function revertMigrations(database: Database): Promise<void> {
   return withExecutor(database, (executor, session) =>

@@ -25,6 +25,17 @@ const IS_OPEN = `
       AND has_table_privilege(attrelid, 'SELECT') AND has_table_privilege(attrelid, $1)
   ) AS open`;
 
+interface Connection {
+  query<Row>(text: string, values: readonly unknown[], timeoutMs: number): Promise<Row[]>;
+}
+
+/** The last migration of the schema, by its 13 digits; 0 if there is none. */
+export async function schemaVersion(connection: Connection, timeoutMs: number): Promise<number> {
+  const text = `SELECT max("timestamp") AS version FROM ${MIGRATIONS_TABLE}`;
+  const [row] = await connection.query<{ version: string | null }>(text, [], timeoutMs);
+  return Number(row?.version ?? 0);
+}
+
 /**
  * Takes along what an earlier release recorded of these migrations. Its own records stay: a replica of that release
  * which starts again must find nothing to migrate. To be called by the holder of the migration lock.

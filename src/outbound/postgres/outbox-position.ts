@@ -1,8 +1,8 @@
 /**
  * How far a reader of the outbox has come, in one epoch of the database: snapshots of another one mean nothing. A late
- * commit cannot slip behind it: everything that the snapshot `seen` shows has been read, and what it does not show has a
- * `seq` above `low`. Snapshots have the text form of `pg_snapshot`: `xmin:xmax:` and the transactions between them that
- * were in progress.
+ * commit cannot slip behind it: everything that the snapshot `seen` shows has been read, and what it does not show has
+ * a `seq` above `low`. Snapshots have the text form of `pg_snapshot`: `xmin:xmax:` and the transactions between them
+ * that were in progress.
  */
 export interface OutboxPosition {
   /** A UUID. */

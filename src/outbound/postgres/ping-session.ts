@@ -31,8 +31,9 @@ export class PingSession {
 
   /**
    * Not to be called again until it has ended, within `timeoutMs` as long as no session was found to be shared. Throws
-   * `StoreError`, also if the server has been started at a time at which the one in use was not: no call reaches it yet.
-   * Also throws if a pooler has begun to take sessions away after each transaction, until it is found to have ended.
+   * `StoreError`, also if the server has been started at a time at which the one in use was not: no call reaches it
+   * yet. Also throws if a pooler has begun to take sessions away after each transaction, until it is found to have
+   * ended.
    */
   async ping(timeoutMs: number, isInUse: (startedAt: string) => boolean): Promise<void> {
     try {

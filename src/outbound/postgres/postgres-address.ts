@@ -14,7 +14,7 @@ export function describePostgres(url: string): string {
   return `PostgreSQL at ${where}, database ${database}, user ${user}, TLS ${ssl ? 'on' : 'off'}`;
 }
 
-/** Host, port, database and TLS: with the same ones the same database is reached, whoever logs in. */
+/** Host, port, database and TLS: with the same ones the same database is reached, under any user. */
 export function postgresIdentity(url: string): string {
   const { host, port, database, ssl } = targetOf(url);
   return JSON.stringify([host, port, database, Boolean(ssl)]);

@@ -75,7 +75,6 @@ type StoredRow = AttachmentRow | (Pick<AttachmentRow, 'task_id' | 'key' | 'versi
 
 /** How a write is to be done; the parameters of `write_attachment` beside what is written. */
 interface WriteTerms {
-  readonly mode: 'direct' | 'force';
   readonly organization: string;
   readonly condition?: WriteCondition;
   readonly nowMs: number;
@@ -111,8 +110,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
     nowMs: number,
     timeoutMs: number,
   ): Promise<DeleteOutcome> {
-    const mode = deletion.force ? 'force' : 'direct';
-    const terms = { mode, organization, condition, nowMs, timeoutMs } as const;
+    const terms = { organization, condition, nowMs, timeoutMs };
     const row = await this.write<DeletionRow>(deletionParameters(deletion), terms);
     if (row.state === 'applied') return { state: 'applied', attachmentId: row.id ?? undefined };
     return row.state === 'attachment-missing' ? { state: 'attachment-missing' } : refusalOf(row);
@@ -162,8 +160,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
 
   private async putAlone(one: PlainPut, condition: WriteCondition, timeoutMs: number) {
     const { put, organization, nowMs } = one;
-    const terms = { mode: 'direct', organization, condition, nowMs, timeoutMs } as const;
-    return putOutcomeOf(await this.write(putParameters(put), terms));
+    return putOutcomeOf(await this.write(putParameters(put), { organization, condition, nowMs, timeoutMs }));
   }
 
   private async putTogether(puts: readonly PlainPut[], timeoutMs: number, waits: boolean): Promise<GroupedOutcome[]> {
@@ -176,11 +173,11 @@ export class PostgresAttachmentStore implements AttachmentStore {
   }
 
   private async write<Row = WriteRow>(written: Record<WrittenParameter, unknown>, terms: WriteTerms): Promise<Row> {
-    const { mode, organization, condition, nowMs, timeoutMs } = terms;
+    const { organization, condition, nowMs, timeoutMs } = terms;
     const values = WRITE_ATTACHMENT.values({
       ...written,
       organization,
-      mode,
+      mode: 'direct',
       if_absent: condition !== undefined && 'ifAbsent' in condition,
       if_version: condition !== undefined && 'ifVersion' in condition ? condition.ifVersion : null,
       now: timestamp(nowMs),

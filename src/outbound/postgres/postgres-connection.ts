@@ -2,7 +2,7 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
-import { lateTimer } from '../../core/consistency/late-timer';
+import { lateTimer } from '../system/late-timer';
 import { isOutage, StoreError } from '../../core/ports/store-error';
 import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
 import { AdmittedServer, OtherServerError } from './admitted-server';
@@ -210,7 +210,10 @@ export class PostgresConnection implements OnApplicationShutdown {
     return leave;
   }
 
-  /** For a call that found no turn: if the server has not answered anybody in all that time, it may have fallen silent. */
+  /**
+   * For a call that was not begun in time: if the server has answered no call in all that time, it may have fallen
+   * silent.
+   */
   waitedInVain(sinceMs: number): StoreError {
     return new StoreError('postgres', this.servedAtMs >= sinceMs ? 'busy' : 'timeout');
   }

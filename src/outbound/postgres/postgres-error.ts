@@ -5,7 +5,10 @@ import { StoreError } from '../../core/ports/store-error';
 const TIMEOUT = ['57014', '25P03'];
 /** A lock was not free in time, or the table of locks was full. */
 const BUSY = ['55P03', '53200'];
-/** Data that a type does not accept, that violates a check, or that is missing. Anything else may be no fault of the data. */
+/**
+ * Data that a type does not accept, that violates a check, or that is missing. Anything else may be no fault of the
+ * data.
+ */
 const REFUSED = /^(22...|23502|23514)$/;
 /**
  * The server or the role does not serve for now, whatever the statement: connection exceptions, invalid authorization
@@ -15,8 +18,8 @@ const REFUSED = /^(22...|23502|23514)$/;
 const UNAVAILABLE = /^(08...|28...|3D000|53...|57P..|42501|25006)$/;
 
 /**
- * If the server refuses the role or does not have the database, that is an outage for a running replica. At the start it may
- * be the wrong server.
+ * If the server refuses the role or does not have the database, that is an outage for a running replica. At the start
+ * it may be the wrong server.
  */
 export function startErrorOf(error: unknown): StoreError {
   const isRefusal = /^(28...|3D000|42501)$/.test(sqlStateOf(error) ?? '');

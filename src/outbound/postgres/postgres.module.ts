@@ -28,7 +28,7 @@ export class PostgresModule {
       module: PostgresModule,
       providers: [
         connectionTo(database),
-        // Nobody else can open an embedded database: this replica is the only one that publishes.
+        // No other process can open an embedded database: this replica is the only one that publishes.
         ...(url === undefined ? [] : [usePublisher]),
         onConnection(AttachmentStore, PostgresAttachmentStore),
         onConnection(TaskStore, PostgresTaskStore),

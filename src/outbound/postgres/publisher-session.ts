@@ -43,8 +43,8 @@ export class PublisherSession implements OnApplicationShutdown {
   }
 
   /**
-   * Runs the work in the session that holds the lock; undefined if another replica holds it. The session must lead to the
-   * run of a server that is in use. Throws `StoreError`.
+   * Runs the work in the session that holds the lock; undefined if another replica holds it. The session must lead to
+   * the run of a server that is in use. Throws `StoreError`.
    */
   async lead<T>(
     work: (query: Query) => Promise<T>,

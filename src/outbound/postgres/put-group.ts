@@ -28,7 +28,7 @@ export class PutGroup {
     return this.puts.length >= MAX_PUTS;
   }
 
-  /** Whether the put is in the right hands: in the group, or given up. */
+  /** Whether the caller need not keep the put: it is in the group now, or was given up. */
   takes(one: WaitingPut): boolean {
     if (one.isOver) return true;
     const { attachment } = one.put.put;

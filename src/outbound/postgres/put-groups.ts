@@ -1,5 +1,5 @@
 import { refName } from '../../core/domain/attachment';
-import { lateTimer } from '../../core/consistency/late-timer';
+import { lateTimer } from '../system/late-timer';
 import type { PutOutcome } from '../../core/ports/attachment-store';
 import { StoreError } from '../../core/ports/store-error';
 import { PutGroup, WaitingPut, type GroupTimer, type PlainPut } from './put-group';
@@ -25,9 +25,9 @@ export interface PutStatements {
   /** May wait for locks, in a session of the organisation. */
   alone(put: PlainPut, timeoutMs: number): Promise<PutOutcome>;
   /**
-   * In one transaction, with the outcomes in the order of the puts. Those of one key are in the order of their versions, and
-   * only the last may expire. Waits for no lock, in a session of no organisation; unless `waits`, and then for what they
-   * all need: they are of one task, and perhaps of one key.
+   * In one transaction, with the outcomes in the order of the puts. Those of one key are in the order of their
+   * versions, and only the last may expire. Waits for no lock, in a session of no organisation; unless `waits`, and
+   * then for what they all need: they are of one task, and perhaps of one key.
    */
   together(puts: readonly PlainPut[], timeoutMs: number, waits: boolean): Promise<readonly GroupedOutcome[]>;
   /** For a put that no statement has begun with. */
@@ -37,12 +37,12 @@ export interface PutStatements {
 const TIMER: GroupTimer = { nowMs: () => performance.now(), after: lateTimer };
 
 /**
- * Puts that come while many others are under way share one transaction: whatever waits when a statement ends. A put that
- * meets few others has a statement of its own. Organisations take turns in what is written next. Each put has its own
- * outcome and its own time limit; no put waits for a lock that only another one needs.
+ * Puts that come while many others are under way share one transaction: whatever waits when a statement ends. A put
+ * that meets few others has a statement of its own. Organisations take turns in what is written next. Each put has its
+ * own outcome and its own time limit; no put waits for a lock that only another one needs.
  */
 export class PutGroups {
-  /** By organisation, in the order in which it is their turn. */
+  /** By organisation, the next one to be written first. */
   private readonly waiting = new Map<string, WaitingPut[]>();
   /** By task or key that another transaction holds. All puts that need it wait for it in one statement. */
   private readonly whileHeld = new Map<string, WaitingPut[]>();

@@ -5,8 +5,8 @@ const TAG_BYTES = 16;
 const PADDED_TO_BYTES = 128;
 
 /**
- * Texts that nobody else can read or make. The same text is always sealed the same: the tag of the text, which nobody
- * can know without the key, is also the start of the cipher's counter.
+ * Texts that only the owner of the key can read or make. The same text is always sealed the same: the tag of the text,
+ * which cannot be known without the key, is also the start of the cipher's counter.
  */
 export class SealedText {
   private readonly macKey: Buffer;

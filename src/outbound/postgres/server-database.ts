@@ -7,15 +7,15 @@ import { withoutStartUpParameters } from './start-up-parameters';
 
 const CONNECT_TIMEOUT_MS = 2000;
 /**
- * Every call has a shorter limit of its own. This one is left for what no call waits for, the opening of a session; it is
- * so long because the client believes a timer at once that is late, after a stop of the process.
+ * Every call has a shorter limit of its own. This one is left for what no call waits for, the opening of a session; it
+ * is so long because the client believes a timer at once that is late, after a stop of the process.
  */
 const OPENING_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_MS = 10_000;
 const SERVING_LIMITS: SessionLimits = {
   statement_timeout: OPERATION_TIMEOUT_MS,
-  // With the longest wait for a session, shorter than the time that a call leaves the store: the server reports a lock that
-  // others hold before the call gives up.
+  // With the longest wait for a session, shorter than the time that a call leaves the store: the server reports a lock
+  // that others hold before the call gives up.
   lock_timeout: 1500,
   idle_in_transaction_session_timeout: 10_000,
   idle_session_timeout: 0,

@@ -7,8 +7,8 @@ import { targetOf } from './postgres-address';
 const TARGET = /\b(?:FROM|INTO|UPDATE|SELECT)\s+(?!unnest\b)([a-z_]+)(?=[\s(]|$)/;
 
 /**
- * A span for each statement of a call. Every value is a parameter of the statement, and no parameter is in the span: the
- * text is one of those in this folder.
+ * A span for each statement of a call. Every value is a parameter of the statement, and no parameter is in the span:
+ * the text is one of those in this folder.
  */
 export class SqlSpans {
   private readonly common: SpanAttributes;

@@ -16,8 +16,8 @@ export interface SessionSource {
 }
 
 /**
- * Takes the settings out of a URL, such as those in `options=-c search_path=tasks`: poolers refuse them as parameters of
- * the start-up. Throws an error that says what is wrong with them.
+ * Takes the settings out of a URL, such as those in `options=-c search_path=tasks`: poolers refuse them as parameters
+ * of the start-up. Throws an error that says what is wrong with them.
  */
 export function withoutStartUpParameters(url: string): SessionSource {
   const address = new URL(url);

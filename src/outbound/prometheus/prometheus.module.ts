@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Metrics } from '../../core/ports/metrics';
 import { PrometheusMetrics } from './prometheus-metrics';
 
-/** Metrics of the use cases, and the registry of this process. Global: every room may register metrics of its own. */
+/** Metrics of the use cases, and the registry of this process. Global: every module may register metrics of its own. */
 @Global()
 @Module({
   providers: [

@@ -1,4 +1,4 @@
-import { lateTimer } from '../../core/consistency/late-timer';
+import { lateTimer } from '../system/late-timer';
 import { StoreError } from '../../core/ports/store-error';
 
 /** The answer, or `StoreError` `timeout`. What has been sent before the time-out may still take effect. */

@@ -6,7 +6,10 @@ import { defineChangingScripts, definePlainScripts, defineReadingScripts, type S
 type AboutTask = [floor: string, deleted: '0' | '1', organization: string | null, cursor: string];
 /** A hash is fields and values, joined with U+0000; an outline is one. */
 export type JournaledReply = [key: string, version: string, outline: string | null];
-/** `entries` are a key, an op and a hash in turn. A number stands for journaled records that are larger than they may be. */
+/**
+ * `entries` are a key, an op and a hash in turn. A number stands for journaled records that are larger than they may
+ * be.
+ */
 export type PageReply = [
   ...AboutTask,
   total: string,

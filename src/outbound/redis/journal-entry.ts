@@ -6,8 +6,8 @@ import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachm
 import { fromHash, toHash, type HashFields } from './attachment-hash';
 
 /**
- * Of the text of an entry. A format with a higher number also has `taskId` and `key`, and begins with op and id: a replica
- * that does not know the rest leaves the entry to those that do. Entries without a format are of the first one.
+ * Of the text of an entry. A format with a higher number also has `taskId` and `key`, and begins with op and id: a
+ * replica that does not know the rest leaves the entry to those that do. Entries without a format are of the first one.
  */
 const FORMAT = 1;
 
@@ -24,8 +24,9 @@ export function toText(write: JournaledWrite): string {
       put: { attachment: toHash(attachment), event },
     });
   }
-  const { stamp, force, event } = write.deletion;
-  const deletion = { version: stamp.version, force, event };
+  const { stamp, event } = write.deletion;
+  // Version 0.1.0 reads no deletion without `force`.
+  const deletion = { version: stamp.version, force: false, event };
   return JSON.stringify({ format: FORMAT, ...ref, organization, deletion });
 }
 
@@ -61,10 +62,10 @@ function deletionOf(
   storedId?: string,
 ): AttachmentDeletion | undefined {
   if (!isRecord(deletion)) return undefined;
-  const { version, force } = deletion;
+  const { version } = deletion;
   const event = eventOf(deletion['event'], op, storedId);
-  if (typeof version !== 'number' || typeof force !== 'boolean' || !event) return undefined;
-  return { ...ref, stamp: { version, op }, force, event };
+  if (typeof version !== 'number' || !event) return undefined;
+  return { ...ref, stamp: { version, op }, event };
 }
 
 function eventOf(event: unknown, op: string, storedId?: string): DomainEvent | undefined {

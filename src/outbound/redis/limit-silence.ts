@@ -1,5 +1,5 @@
 import type { Command, Redis } from 'ioredis';
-import { lateTimer } from '../../core/consistency/late-timer';
+import { lateTimer } from '../system/late-timer';
 
 export interface SilenceLimits {
   /** For the reply to one command. */

@@ -108,7 +108,7 @@ export class RedisConnection implements OnApplicationShutdown {
   /** Waits for the replies to what has been sent, if Redis is available. */
   async close(): Promise<void> {
     this.isClosing = true;
-    // Reads of this turn of the event loop are sent at its end.
+    // Reads of this iteration of the event loop are sent at its end.
     await new Promise((resolve) => setImmediate(resolve));
     if (this.client.status === 'ready') await this.client.quit().catch(() => undefined);
     this.client.disconnect();
@@ -124,8 +124,8 @@ export class RedisConnection implements OnApplicationShutdown {
 
   private reportChanges(): void {
     let cause: Error | undefined;
-    // The first error of a connection: others follow from it. Without a listener the client would print them, or end the
-    // process.
+    // The first error of a connection: others follow from it. Without a listener the client would print them, or end
+    // the process.
     const onError = (error: Error) => {
       cause ??= error;
       if (isRefusedDatabase(error) && this.client instanceof Redis) this.client.stream.destroy();
@@ -155,7 +155,10 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 }
 
-/** The client would go on with database 0, which may be that of another deployment. It sends nothing else before this reply. */
+/**
+ * The client would go on with database 0, which may be that of another deployment. It sends nothing else before this
+ * reply.
+ */
 function isRefusedDatabase(error: Error & { command?: { name: string } }): boolean {
   return error.command?.name === 'select';
 }

@@ -10,8 +10,8 @@ export class RedisOwner {
   ) {}
 
   /**
-   * Gives all of it to the database. Throws if writes wait in the journal of another one, unless `givenUp` names it: then
-   * they become dead letters.
+   * Gives all of it to the database. Throws if writes wait in the journal of another one, unless `givenUp` names it:
+   * then they become dead letters.
    */
   async adopt({ databaseId, epoch }: StoreIdentity, givenUp?: string): Promise<void> {
     const { shards } = this.keys;

@@ -1,7 +1,7 @@
 import type { Command, Redis } from 'ioredis';
 
 /**
- * Commands of one turn of the event loop leave in one packet. A system call for each would cost more than all that
+ * Commands of one iteration of the event loop leave in one packet. A system call for each would cost more than all that
  * Redis does for it. (ioredis's own pipelining also makes one reply of all, which costs more than this.)
  */
 export function sendTogether(client: Redis): void {

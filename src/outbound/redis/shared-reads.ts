@@ -35,8 +35,8 @@ interface Waiting {
 }
 
 /**
- * Reads of one turn of the event loop share a script for each part of the cache: for a small read, a command of its own
- * costs both sides more than what it does.
+ * Reads of one iteration of the event loop share a script for each part of the cache: for a small read, a command of
+ * its own costs both sides more than what it does.
  */
 export class SharedReads {
   private readonly waiting = new Map<number, Waiting[]>();

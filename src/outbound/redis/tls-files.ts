@@ -21,8 +21,8 @@ export function demandTls(files: TlsFiles): void {
 }
 
 /**
- * The files are read for each connection, so that renewed certificates need no restart. While they do not fit each other,
- * the last ones are used: a client that cannot even begin to connect would end for good.
+ * The files are read for each connection, so that renewed certificates need no restart. While they do not fit each
+ * other, the last ones are used: a client that cannot even begin to connect would end for good.
  */
 export function tlsOptions(files: TlsFiles): ConnectionOptions {
   let last = contextOf(files);

@@ -53,7 +53,7 @@ export class QuotaFile implements Quotas {
       text = await readFile(this.path, 'utf8');
       if (text === this.text) return;
       this.parsed = parseQuotas(text);
-      this.logger.log(`QUOTAS_FILE has changed: ${this.parsed.byOrganization.size} organizations are named`);
+      this.logger.log(`QUOTAS_FILE has changed: ${this.parsed.byOrganization.size} organisations are named`);
     } catch (error) {
       // One line for each change, not for each time that the file is read.
       if (text === undefined && this.text === undefined) return;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Clock } from '../../core/ports/clock';
+import { lateTimer } from './late-timer';
 
 export class SystemClock extends Clock {
   nowMs(): number {
@@ -12,5 +13,9 @@ export class SystemClock extends Clock {
 
   sleep(ms: number): Promise<void> {
     return sleep(ms);
+  }
+
+  after(ms: number, run: () => void): () => void {
+    return lateTimer(ms, run);
   }
 }

@@ -4,7 +4,7 @@ import { IdSource } from '../../core/ports/id-source';
 import { RandomIdSource } from './random-id-source';
 import { SystemClock } from './system-clock';
 
-/** Time and ids, as this machine gives them. Global: other rooms need them as well. */
+/** Time and ids, as this machine gives them. Global: other modules need them as well. */
 @Global()
 @Module({
   providers: [

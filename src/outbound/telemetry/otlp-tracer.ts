@@ -21,8 +21,8 @@ export interface OtlpOptions {
 }
 
 /**
- * Spans are collected in memory, at most 2048 of them, and sent in batches; more are dropped. Endpoint, sampler, limits and
- * all else are read by the SDK from the variables `OTEL_*`.
+ * Spans are collected in memory, at most 2048 of them, and sent in batches; more are dropped. Endpoint, sampler, limits
+ * and all else are read by the SDK from the variables `OTEL_*`.
  */
 export function openTracer(options: OtlpOptions): { tracer: Tracer; close: () => Promise<void> } {
   const { protocol, serviceVersion, headers, warn } = options;

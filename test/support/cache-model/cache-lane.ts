@@ -384,7 +384,7 @@ class Sequence {
   private journaledDeletion(task: number, row: Row) {
     const { taskId, key, stamp } = this.deletion(task, row);
     const event = attachmentDeleted({ taskId, key }, stamp, 'alice', this.redis.nowMs);
-    return { deletion: { taskId, key, stamp, force: row.body % 2 === 0, event } };
+    return { deletion: { taskId, key, stamp, event } };
   }
 
   /** The model knows its only part by another number. */

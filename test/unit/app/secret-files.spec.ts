@@ -67,7 +67,7 @@ describe('secrets in files', () => {
     expect(() => loadConfig({ JWT_PUBLIC_KEY_FILE: '' })).toThrow(/^JWT_PUBLIC_KEY_FILE is set, but empty$/);
   });
 
-  it('the name of a file may be empty where the variable may be unset, and a misspelt one is noticed', () => {
+  it('the name of a file may be empty if the variable may be unset, and a misspelt one is noticed', () => {
     expect(loadConfig({ REDIS_URL_FILE: ' ' })).toMatchObject({ redis: undefined, warnings: [] });
     expect(loadConfig({ DATABASE_URI_FILE: 'x' }).warnings).toEqual([
       expect.stringContaining('did you mean DATABASE_URL_FILE?'),

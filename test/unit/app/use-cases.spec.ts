@@ -14,7 +14,7 @@ function classOf(file: string): unknown {
 }
 
 describe('the composition of the use cases', () => {
-  it('has every class in the room of the use cases', () => {
+  it('has every class in the folder of the use cases', () => {
     expect(new Set(Object.values(USE_CASE_CLASSES))).toEqual(new Set(files.map(classOf)));
     expect(files).toHaveLength(names.length);
   });

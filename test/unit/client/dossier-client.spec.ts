@@ -44,7 +44,7 @@ function replies({ calls, isBatch }: Sent, ...given: readonly Reply[]): Response
   return Response.json(isBatch ? all.reverse() : all[0]);
 }
 
-/** A client whose requests are answered by `respond`, and what it has sent. */
+/** A client whose requests get their replies from `respond`, and what it has sent. */
 function clientOf(respond: Respond, options: Partial<ClientOptions> = {}) {
   const sent: Sent[] = [];
   const fetch: ClientOptions['fetch'] = async (url, { headers, body = '', signal }) => {
@@ -90,9 +90,30 @@ describe('DossierClient', () => {
     expect(sent[0]?.headers).toMatchObject(headers);
   });
 
+  it('takes its address as a URL, too, from a caller without types', async () => {
+    const url = new URL('http://service') as unknown as string;
+    const { client, sent } = clientOf((request) => replies(request, { result: TASK }), { url });
+    await client.call('task.get', ID);
+    expect(sent[0]?.url).toBe('http://service/rpc');
+  });
+
+  it('leaves it to the service what is wrong with a method that it does not know', async () => {
+    const unknown = { error: { code: -32601, message: 'Method not found' } };
+    const { client, sent } = clientOf((request) => replies(request, unknown, { result: { degraded: true } }));
+    const method = 'task.clone' as 'task.get';
+    expect(await failureOf(client.call(method, ID))).toMatchObject({ code: -32601, retryable: false });
+    const [, newer] = await client.batch([
+      { method, params: ID },
+      { method, params: ID },
+    ]);
+    expect(newer).toEqual({ ok: true, result: { degraded: true } });
+    expect(sent).toHaveLength(2);
+  });
+
   it('refuses options that cannot be used', () => {
     expect(() => new DossierClient({})).toThrow('url must be');
     expect(() => new DossierClient({ url: 'localhost' })).toThrow('url must be');
+    expect(() => new DossierClient({ url: 'ftp://x' })).toThrow('url must be');
     expect(() => new DossierClient({ url: 'http://x', apiKey: 'k', token: 't' })).toThrow('cannot be used together');
   });
 
@@ -445,6 +466,11 @@ export function typesOf(client: DossierClient): readonly Promise<unknown>[] {
     client.batch([{ method: 'task.get', params: { taskId: 't', key: 'k' } }]),
     // @ts-expect-error: no params in a batch
     client.batch([{ method: 'task.list' }, { method: 'task.get' }]),
+    // Params may be left out, alone and in a batch.
+    client.call('task.usage').then(({ bytes }) => bytes + 1),
+    client.batch([{ method: 'task.usage' }, { method: 'task.list' }]),
+    // @ts-expect-error: a parameter that the method does not have
+    client.call('task.usage', { id: 't' }),
     // A batch whose length is not known before.
     client
       .batch(['t', 'u'].map((id): BatchCall<'task.get'> => ({ method: 'task.get', params: { id } })))

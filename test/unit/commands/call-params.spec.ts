@@ -18,7 +18,7 @@ describe('the params of dossier call', () => {
     ['an empty text', 'task.list_attachments', ['taskId=t', 'keyPrefix='], '{"taskId":"t","keyPrefix":""}'],
     ['numbers', 'task.list', ['limit=5', 'offset=1e1', 'priority=0'], '{"limit":5,"offset":1e1,"priority":0}'],
     ['booleans', 'task.list_attachments', ['includeBodies=false'], '{"includeBodies":false}'],
-    ['null, where a number or a boolean may be left out', 'task.list', ['limit=null'], '{"limit":null}'],
+    ['null, for a number or a boolean that may be left out', 'task.list', ['limit=null'], '{"limit":null}'],
     ['a text that only looks like null', 'task.list', ['parentId=null'], '{"parentId":"null"}'],
     ['one word of several', 'task.list', ['status=pending'], '{"status":"pending"}'],
     ['several words', 'task.list', ['status=["pending","failed"]'], '{"status":["pending","failed"]}'],

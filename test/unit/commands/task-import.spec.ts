@@ -149,7 +149,7 @@ describe('an import', () => {
     expect(await importAll([await taskLine('t'), await attachmentLine('t', 'k')])).toEqual({ tasks: 1, expired: 1 });
   });
 
-  it('attaches nothing to another task of the same id, and to its sub-tasks neither', async () => {
+  it('attaches nothing to another task of the same id, and nothing to its sub-tasks', async () => {
     await source.task('t');
     await source.task('child', { parentId: 't' });
     await source.text('t', 'k', 'x');

@@ -6,7 +6,7 @@ import type { Metrics } from '../../ports/metrics';
 import type { Room } from '../../ports/room';
 import type { AttachmentFactory } from '../../consistency/attachment-factory';
 import { Deadline } from '../../consistency/deadline';
-import type { QuotaGuard } from '../../consistency/quota-guard';
+import type { QuotaKeeper } from '../../quotas/quota-keeper';
 import type { AttachmentWriter, WrittenAttachment } from '../../consistency/attachment-writer';
 
 export interface CreateAttachmentCommand extends AttachmentDraft {
@@ -20,7 +20,7 @@ export class CreateAttachment {
     private readonly writer: AttachmentWriter,
     private readonly metrics: Metrics,
     private readonly clock: Clock,
-    private readonly quota: QuotaGuard,
+    private readonly quota: QuotaKeeper,
   ) {}
 
   async execute(

@@ -1,7 +1,7 @@
 import type { AttachmentRef } from '../../domain/attachment';
 import type { Caller } from '../../domain/caller';
 import type { Room } from '../../ports/room';
-import type { UsageByOrganization } from '../../consistency/usage-by-organization';
+import type { UsageByOrganization } from '../../quotas/usage-by-organization';
 import type { AttachmentRemover, DeletedAttachment } from '../../consistency/attachment-remover';
 
 export interface DeleteAttachmentCommand extends AttachmentRef {

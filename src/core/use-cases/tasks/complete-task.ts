@@ -12,7 +12,7 @@ import { CACHE_TIMEOUT_MS } from '../../ports/time-limits';
 import type { AttachmentFactory, MeasuredDraft, PutDraft } from '../../consistency/attachment-factory';
 import type { AttachmentWriter } from '../../consistency/attachment-writer';
 import { Deadline } from '../../consistency/deadline';
-import type { QuotaGuard } from '../../consistency/quota-guard';
+import type { QuotaKeeper } from '../../quotas/quota-keeper';
 import { refusedWrite } from '../../consistency/refused-write';
 import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 
@@ -34,7 +34,7 @@ export class CompleteTask {
     private readonly clock: Clock,
     private readonly ids: IdSource,
     private readonly metrics: Metrics,
-    private readonly quota: QuotaGuard,
+    private readonly quota: QuotaKeeper,
   ) {}
 
   async execute({ taskId, result, ...outcome }: CompleteTaskCommand, caller: Caller): Promise<Task> {

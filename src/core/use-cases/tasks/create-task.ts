@@ -16,7 +16,7 @@ import type { AcknowledgedChanges } from '../../consistency/acknowledged-changes
 import type { AttachmentFactory } from '../../consistency/attachment-factory';
 import { Deadline } from '../../consistency/deadline';
 import { CHUNK_SIZE } from '../../consistency/index-filler';
-import type { QuotaGuard } from '../../consistency/quota-guard';
+import type { QuotaKeeper } from '../../quotas/quota-keeper';
 import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
 import { mintStamp } from '../../consistency/write-versioned';
 
@@ -43,7 +43,7 @@ export class CreateTask {
     private readonly ids: IdSource,
     private readonly metrics: Metrics,
     private readonly acknowledged: AcknowledgedChanges,
-    private readonly quota: QuotaGuard,
+    private readonly quota: QuotaKeeper,
   ) {}
 
   async execute(draft: TaskDraft, caller: Caller): Promise<CreatedTask> {
@@ -74,7 +74,7 @@ export class CreateTask {
     return { task, warnings };
   }
 
-  /** A repeated call is recognised also if the organisation may store nothing more. */
+  /** A repeated call is recognised even if the organisation may store nothing more. */
   private async insert(
     task: Task,
     puts: readonly AttachmentPut[],

@@ -3,7 +3,7 @@ import { taskNotFound } from '../../domain/task';
 import type { Clock } from '../../ports/clock';
 import { CACHE_TIMEOUT_MS } from '../../ports/time-limits';
 import { Deadline } from '../../consistency/deadline';
-import type { UsageByOrganization } from '../../consistency/usage-by-organization';
+import type { UsageByOrganization } from '../../quotas/usage-by-organization';
 import type { TreeRemover } from '../../consistency/tree-remover';
 
 /**

@@ -13,8 +13,8 @@ const MAX_TASKS = 50;
 const TURN_MS = 800;
 
 /**
- * Deletes tasks whose time to live has passed, and tasks that were finished long ago, as a caller would. One replica has
- * the turn at a time, so that the rate does not grow with the replicas. The later steps of a large tree are left to
+ * Deletes tasks whose time to live has passed, and tasks that were finished long ago, as a caller would. One replica
+ * has the turn at a time, so that the rate does not grow with the replicas. The later steps of a large tree are left to
  * `ContinueDeletions`.
  */
 export class DeleteDueTasks {

@@ -6,11 +6,11 @@ import {
   type ReadableEntry,
 } from '../../ports/attachment-journal';
 import type { AttachmentStore } from '../../ports/attachment-store';
-import { TRACING_OFF, type SpanOptions, type Tracing } from '../../ports/tracing';
+import type { SpanOptions, Tracing } from '../../ports/tracing';
 import { DrainBatch } from '../../consistency/drain-batch';
 import { groupedBy } from '../../consistency/grouped-by';
 import { inParallel } from '../../consistency/in-parallel';
-import { JournalBacklog } from '../../consistency/journal-backlog';
+import type { JournalBacklog } from '../../consistency/journal-backlog';
 
 /** What one call of the store takes, unless a single task has more: its locks are held until all is written. */
 const CALL_SIZE = 125;
@@ -25,8 +25,8 @@ export class DrainJournal {
   constructor(
     private readonly journal: AttachmentJournal,
     private readonly store: AttachmentStore,
-    private readonly backlog = new JournalBacklog(),
-    private readonly tracing: Tracing = TRACING_OFF,
+    private readonly backlog: JournalBacklog,
+    private readonly tracing: Tracing,
   ) {}
 
   /** The version of the oldest entry, when the journal was read last; undefined if there was none that can be read. */
@@ -35,10 +35,10 @@ export class DrainJournal {
   }
 
   /**
-   * Takes the oldest entries, many with each call of the store. An entry that the store cannot take for now, because its
-   * task is locked, goes behind all others and delays none of them; then the reason is thrown. So does an entry in the
-   * format of a newer version of the service; if nothing else is left, this throws. `more` is false if another replica was
-   * faster: to drain the same entries at the same time would only slow it down.
+   * Takes the oldest entries, many with each call of the store. An entry that the store cannot take for now, because
+   * its task is locked, goes behind all others and delays none of them; then the reason is thrown. So does an entry in
+   * the format of a newer version of the service; if nothing else is left, this throws. `more` is false if another
+   * replica was faster: to drain the same entries at the same time would only slow it down.
    */
   async execute(): Promise<{ more: boolean }> {
     const parts = await this.backlog.learnFrom(this.journal.oldest());

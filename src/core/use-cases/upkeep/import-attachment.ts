@@ -19,8 +19,8 @@ export type ImportedAttachment =
   | 'task-full';
 
 /**
- * Puts an attachment that was exported elsewhere into the store, with its version, its times and its author. To the store it
- * is a write that comes late: it changes nothing if anything newer stands under the key.
+ * Puts an attachment that was exported elsewhere into the store, with its version, its times and its author. To the
+ * store it is a write that comes late: it changes nothing if anything newer stands under the key.
  */
 export class ImportAttachment {
   constructor(

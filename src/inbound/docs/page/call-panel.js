@@ -94,7 +94,10 @@ export class CallPanel {
 
   async send() {
     this.form.clearErrors();
-    if (!this.form.check()) return this.form.focusOnProblem();
+    if (!this.form.check()) {
+      this.reply.notSent();
+      return this.form.focusOnProblem();
+    }
     calls += 1;
     const body = requestText(this.callOf(calls));
     const aborter = new AbortController();

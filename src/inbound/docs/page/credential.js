@@ -3,7 +3,18 @@ import { element, uniqueId } from './elements.js';
 /** As the parts of an access token are written; an API key has no dots. */
 const ACCESS_TOKEN = /^(?:Bearer )?(eyJ[\w-]*\.[\w-]+\.[\w-]+)$/i;
 
-/** The key or token of the caller. It is only in this input: neither stored nor part of a URL, and gone with the page. */
+/**
+ * `fetch` takes headers of Latin-1 only, and the service reads UTF-8: it says that a key with other characters is wrong.
+ *
+ * @param {string} text
+ */
+function asBytes(text) {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
+}
+
+/**
+ * The key or token of the caller. It is only in this input: neither stored nor part of a URL, and gone with the page.
+ */
 export class Credential {
   constructor() {
     const id = uniqueId();
@@ -24,7 +35,7 @@ export class Credential {
     const text = this.input.value.trim();
     const token = ACCESS_TOKEN.exec(text)?.[1];
     if (token !== undefined) return { authorization: `Bearer ${token}` };
-    return text === '' ? {} : { 'x-api-key': text };
+    return text === '' ? {} : { 'x-api-key': asBytes(text) };
   }
 
   /** The service has refused it. */

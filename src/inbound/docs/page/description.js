@@ -155,7 +155,8 @@ export function urlOf(path) {
 }
 
 /**
- * Whether a call without this member is refused. Members that must be equal stand for each other; the first one is asked for.
+ * Whether a call without this member is refused. Members that must be equal stand for each other; the first one is
+ * asked for.
  *
  * @param {Schema} schema
  * @param {string} name

@@ -83,6 +83,9 @@ export class EventsPanel {
   add(data) {
     const { type, payload, timestamp } = JSON.parse(data);
     const time = new Date(timestamp).toISOString();
+    // Which task, unless it is the one that was chosen.
+    const isTaskShown = payload.key === undefined || this.taskId.value.trim() === '';
+    const subject = [isTaskShown && (payload.taskId ?? payload.id), payload.key];
     this.list.prepend(
       element(
         'li',
@@ -95,7 +98,7 @@ export class EventsPanel {
             {},
             element('time', { datetime: time }, time.slice(11, 23)),
             element('code', {}, type),
-            element('span', { class: 'subject' }, payload.key ?? payload.id ?? payload.taskId),
+            element('span', { class: 'subject' }, subject.filter(Boolean).join(' ')),
           ),
           element('pre', { tabindex: '0', role: 'region', 'aria-label': type }, coloured(indented(data))),
         ),

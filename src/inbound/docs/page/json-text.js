@@ -1,6 +1,6 @@
 /**
- * JSON as text. A value is shown and sent as it was spelt: `JSON.parse` would round large numbers, drop repeated members and
- * move members whose names are numbers.
+ * JSON as text. A value is shown and sent as it was spelt: `JSON.parse` would round large numbers, drop repeated
+ * members and move members whose names are numbers.
  */
 
 const INDENT = '  ';

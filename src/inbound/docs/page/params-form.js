@@ -51,6 +51,7 @@ export class ParamsForm {
 
   /** Between fields and text; what was entered stays. */
   switchOver() {
+    this.clearErrors();
     if (!this.check()) return;
     const json = this.json();
     if (this.isText) {

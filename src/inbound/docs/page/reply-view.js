@@ -30,6 +30,12 @@ export class ReplyView {
     this.say('', 'Waiting for the reply… ', button);
   }
 
+  /** The reply to an earlier call is not shown beside what was not sent. */
+  notSent() {
+    this.body.hidden = true;
+    this.say('error', 'Nothing was sent: what is marked cannot be.');
+  }
+
   /** @param {Reply} reply */
   show({ status, headers, text, durationMs, error, result }) {
     this.facts.textContent = [
@@ -41,7 +47,7 @@ export class ReplyView {
     this.replyPart.hidden = false;
     if (error || result) this.reply.showJson(text);
     else this.reply.show(text);
-    if (error) return this.say('error', `Error ${error.code}: ${error.message}`, codeOf(error));
+    if (error) return this.say('error', `Error ${error.code}: ${error.message}`, codeOf(error), hintOf(error));
     if (!result) return this.say('error', `No reply of JSON-RPC: HTTP ${status}`);
     const isDegraded = result['degraded'] === true;
     this.say(
@@ -69,6 +75,11 @@ export class ReplyView {
 /** @param {NonNullable<Reply['error']>} error */
 function codeOf({ data }) {
   return data?.code === undefined ? '' : element('code', {}, data.code);
+}
+
+/** @param {NonNullable<Reply['error']>} error */
+function hintOf({ data }) {
+  return data?.code === 'UNAUTHORIZED' ? 'Enter an API key or an access token at the top of the page.' : '';
 }
 
 /** @param {Headers} headers */

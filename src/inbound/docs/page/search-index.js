@@ -70,8 +70,8 @@ function entry(anchor, title, about, more) {
 }
 
 /**
- * Lower is better; infinite if a word is missing. A name that begins with the word goes before one that contains it, and
- * both before a description; a method before its members.
+ * Lower is better; infinite if a word is missing. A name that begins with the word goes before one that contains it,
+ * and both before a description; a method before its members.
  *
  * @param {Entry} one
  * @param {readonly string[]} words

@@ -84,7 +84,7 @@ function python(call) {
 /** @param {Call} call */
 function natsRequest({ subject, params, needsCredential }) {
   const key = needsCredential ? ` -H "x-api-key:$${KEY_VARIABLE}"` : '';
-  // The command reads {{ as the begin of a template. In JSON it can stand only within a string.
+  // The command reads {{ as the beginning of a template. In JSON it can stand only within a string.
   const payload = minified(params).replaceAll('{{', '{\\u007b');
   return `nats request ${shellQuoted(subject)}${key} \\\n  ${shellQuoted(payload)}`;
 }
@@ -121,8 +121,8 @@ function isJavaScript(text) {
 }
 
 /**
- * Whether Python would send the same text again: it has no escapes for parts of a character, and its own spelling of very
- * small and very large numbers.
+ * Whether Python would send the same text again: it has no escapes for parts of a character, and its own spelling of
+ * very small and very large numbers.
  *
  * @param {string} text
  */

@@ -1,5 +1,7 @@
 import type { AttachmentJournal, JournaledWrite } from '../../../../src/core/ports/attachment-journal';
 import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
+import { TRACING_OFF } from '../../../../src/core/ports/tracing';
+import { JournalBacklog } from '../../../../src/core/consistency/journal-backlog';
 import { StoreError } from '../../../../src/core/ports/store-error';
 import { mintedAtMs } from '../../../../src/core/domain/version';
 import { DrainJournal } from '../../../../src/core/use-cases/upkeep/drain-journal';
@@ -45,7 +47,7 @@ beforeEach(async () => {
       return fixture.store.drain(writes);
     },
   });
-  drain = new DrainJournal(fixture.journal, store);
+  drain = new DrainJournal(fixture.journal, store, new JournalBacklog(), TRACING_OFF);
   for (const id of ['t-1', 't-2']) await fixture.task(id);
 });
 
@@ -70,7 +72,7 @@ const drainOnce = async () => {
   }
 };
 
-it('the drain knows since when the oldest entry waits, also while the store is unavailable', async () => {
+it('the drain knows since when the oldest entry waits, even while the store is unavailable', async () => {
   await drainOnce();
   expect(drain.oldestVersion).toBeUndefined();
   await journaled('t-1/a', 't-2/b');
@@ -160,7 +162,7 @@ describe('an entry in the format of a newer version of the service', () => {
       },
     });
     const { store } = drain as unknown as { store: AttachmentStore };
-    drain = new DrainJournal(journal, store);
+    drain = new DrainJournal(journal, store, new JournalBacklog(), TRACING_OFF);
   });
 
   it('goes behind all others with what follows it under its key, and delays none of them', async () => {
@@ -242,7 +244,9 @@ describe('entries that have been drained', () => {
     const journal = Object.assign(Object.create(fixture.journal) as AttachmentJournal, {
       oldest: () => Promise.resolve(entries),
     });
-    expect(await new DrainJournal(journal, fixture.store).execute()).toEqual({ more: false });
+    expect(await new DrainJournal(journal, fixture.store, new JournalBacklog(), TRACING_OFF).execute()).toEqual({
+      more: false,
+    });
     expect(await waiting()).toEqual(['t-1/c']);
     expect(await drainOnce()).toBe('more');
     expect(await drainOnce()).toBe('done');

@@ -84,7 +84,6 @@ describe('a quota of attachments', () => {
         taskId: 't-1',
         key: 'a',
         stamp: { version: 2 ** 50, op: '00000000-0000-4000-8000-00000000dead' },
-        force: false,
         event: { type: 'task.attachment.deleted', payload: {}, metadata: { eventId: 'other' }, timestamp: 0 },
       },
       organization,
@@ -152,7 +151,7 @@ describe('a quota of bytes', () => {
 });
 
 describe('what a quota costs', () => {
-  it('nothing without one, and nothing from the second create on', async () => {
+  it('is nothing without a quota, and nothing from the second create on', async () => {
     fixture.forgetCalls();
     await put('a');
     expect(fixture.postgres.calls).toEqual(['put']);
@@ -163,7 +162,7 @@ describe('what a quota costs', () => {
     expect(fixture.postgres.calls).toEqual(['usage', ...new Array<string>(11).fill('put')]);
   });
 
-  it('a count in the background now and then, more often near the limit', async () => {
+  it('is a count in the background every few creates, more often near the limit', async () => {
     limit({ attachments: 100 });
     await put('a');
     const countsOf = async (creates: number) => {

@@ -26,8 +26,8 @@ beforeEach(async () => {
   fixture.postgres.fails = undefined;
 });
 
-describe('what a call reads and does not show needs room, too', () => {
-  it('the outlines and the journaled changes of a list that the journal corrects', async () => {
+describe('what a call reads and does not show', () => {
+  it('takes room for outlines and journaled changes, if the journal corrects a list', async () => {
     const room = new CountingRoom();
     fixture.clock.advance(3_600_001);
     expect(await list(room)).toMatchObject({ totalCount: 5, attachments: [{ key: 'a' }] });
@@ -35,12 +35,12 @@ describe('what a call reads and does not show needs room, too', () => {
     expect(room.takenBytes).toBeGreaterThanOrEqual(BODY.length);
   });
 
-  it('without it, such a list fails, and is not an empty page', async () => {
+  it('makes such a list fail if there is no room for it: the list is not an empty page', async () => {
     fixture.clock.advance(3_600_001);
     await expect(list(new CountingRoom(0, Infinity, 4 * OUTLINE_BYTES))).rejects.toThrow(NoRoom);
   });
 
-  it('the journaled attachment that a deletion finds', async () => {
+  it('takes room for the journaled attachment that a deletion finds', async () => {
     const { deleteAttachment } = fixture.useCases;
     await expect(deleteAttachment.execute(ref, CALLER, new CountingRoom(0, 0))).rejects.toThrow(NoRoom);
     const room = new CountingRoom(0, 0, Infinity);
@@ -48,7 +48,7 @@ describe('what a call reads and does not show needs room, too', () => {
     expect(room.unshown.takenBytes).toBeGreaterThanOrEqual(BODY.length);
   });
 
-  it('the cached attachment that a deletion finds while no store can be asked', async () => {
+  it('takes room for the cached attachment that a deletion finds while no store can be asked', async () => {
     fixture.postgres.fails = 'unavailable';
     fixture.journal.append = () => Promise.resolve({ state: 'unknown' });
     await expect(fixture.useCases.deleteAttachment.execute(ref, CALLER, new CountingRoom(0, 0))).rejects.toThrow(
@@ -56,7 +56,7 @@ describe('what a call reads and does not show needs room, too', () => {
     );
   });
 
-  it('the journaled attachment that a put replaces', async () => {
+  it('takes room for the journaled attachment that a put replaces', async () => {
     const put = { ...ref, type: 'text' as const, content: 'y', condition: undefined };
     const { createAttachment } = fixture.useCases;
     await expect(createAttachment.execute(put, CALLER, new CountingRoom(0, 0))).rejects.toThrow(NoRoom);

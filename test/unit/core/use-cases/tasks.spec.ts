@@ -60,7 +60,7 @@ describe('creating a task', () => {
     expect((await fixture.useCases.getTask.execute('t-1', CALLER)).task.text).toBe('y');
   });
 
-  it('with a time to live returns when it ends, also if the call is repeated later', async () => {
+  it('with a time to live returns when it ends, even if the call is repeated later', async () => {
     const draft = { id: 't-1', text: 'x', ttlSeconds: 7 };
     const { task } = await fixture.useCases.createTask.execute(draft, CALLER);
     expect(task.expiresAtMs).toBe(task.createdAtMs + 7000);

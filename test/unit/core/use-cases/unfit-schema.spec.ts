@@ -27,9 +27,9 @@ describe('a store whose schema is for another version of the service', () => {
       outbox: failing(outbox, 'changes'),
       server: Object.assign(failing(server, 'look'), { use: (identity?: StoreIdentity) => (used = identity) }),
     };
-    const state = newReplicaState(ports, (standing, { reason }) =>
-      standings.push(reason === undefined ? [standing] : [standing, reason]),
-    );
+    const state = newReplicaState(ports, {
+      onStanding: (standing, { reason }) => standings.push(reason === undefined ? [standing] : [standing, reason]),
+    });
     useCases = composeUseCases(ports, { state });
     await useCases.createTask.execute({ id: 't', text: 'x' }, CALLER);
     await useCases.projectChanges.execute();
@@ -90,7 +90,7 @@ describe('a store whose schema is for another version of the service', () => {
     expect([useCases.projectChanges.standing, used]).toEqual(['unfit-schema', undefined]);
   });
 
-  it('is found also while the cache cannot be read', async () => {
+  it('is found even while the cache cannot be read', async () => {
     fixture.redis.fails = 'unavailable';
     failure = UNFIT;
     await project();

@@ -38,7 +38,7 @@ function open(content: unknown): ApiKeys {
 }
 
 describe('the keys of a file', () => {
-  it('a key is found by its hash, also if another key has the same name', () => {
+  it('a key is found by its hash, even if another key has the same name', () => {
     const keys = open([entry('old'), entry('new', { role: 'admin' })]);
     expect(keys.find('old')).toEqual(credentialOf('old'));
     expect(keys.find('new')).toEqual({ ...credentialOf('new'), role: 'admin' });

@@ -168,7 +168,7 @@ describe('CORS_ORIGINS', () => {
 });
 
 describe('every HTTP reply', () => {
-  it('is neither guessed nor kept by a browser, also if it is a refusal', async () => {
+  it('is neither guessed nor kept by a browser, even if it is a refusal', async () => {
     await start();
     const replies = [
       await send('GET', '/livez'),
@@ -185,7 +185,7 @@ describe('every HTTP reply', () => {
     );
   });
 
-  it('has the id of its request, also if it is a refusal', async () => {
+  it('has the id of its request, even if it is a refusal', async () => {
     await start();
     const ids = { 'x-request-id': 'r-1' };
     const replies = [
@@ -322,7 +322,7 @@ describe('requests that are sent without waiting for replies', () => {
     while (handled < 50) {
       await until('a request waits', () => Promise.resolve(waiting.size > 0));
       expect(waiting.size).toBeLessThanOrEqual(8);
-      // The last one first: it makes room for no other one until its turn comes.
+      // The last one first: it makes room for no other one until it is served.
       for (const [id, end] of [...waiting].reverse()) {
         waiting.delete(id);
         end(`reply to ${id}`);

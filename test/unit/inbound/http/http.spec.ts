@@ -181,7 +181,7 @@ describe('POST /rpc', () => {
     expect((await post('[]')).status).toBe(200);
   });
 
-  it('a message that gets no reply is answered with 204 and no body', async () => {
+  it('a message that needs no reply gets 204 and no body', async () => {
     const response = await post('{"jsonrpc":"2.0","method":"task.get","params":{"id":"t-1"}}');
     expect([response.status, await response.text()]).toEqual([204, '']);
     expect(execute(GetTask)).toHaveBeenCalledTimes(1);
@@ -303,7 +303,7 @@ describe('POST /rpc', () => {
     },
   );
 
-  it('an unknown path is answered with 404 and JSON', async () => {
+  it('an unknown path gets 404 and JSON', async () => {
     const response = await fetch(url.replace('/rpc', '/other'), { method: 'POST', body: ping, headers: JSON_HEADERS });
     expect([response.status, await response.json()]).toMatchObject([404, { statusCode: 404 }]);
   });

@@ -51,7 +51,7 @@ describe('the measurements of calls', () => {
     expect((await samples(/_bucket/))[0]).toContain('le="0.0005"');
   });
 
-  it('count what is turned away by reason, once each, and nothing else', async () => {
+  it('count what is refused untried by reason, once each, and nothing else', async () => {
     durations.start('task.get', 'http')(error(RATE_LIMITED, 'RATE_LIMITED'));
     durations.start('task.get', 'nats')(error(UNAUTHORIZED, 'UNAUTHORIZED'));
     durations.start('task.get', 'nats')(error(INVALID_PARAMS, 'TASK_NOT_FOUND'));

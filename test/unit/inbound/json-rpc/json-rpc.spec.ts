@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { of, throwError } from 'rxjs';
+import { TRACING_OFF } from '../../../../src/core/ports/tracing';
 import { LoopTime } from '../../../../src/inbound/load/loop-time';
 import { CallDurations } from '../../../../src/inbound/json-rpc/call-durations';
 import { AuthenticationFailure } from '../../../../src/inbound/auth/credential';
@@ -64,7 +65,13 @@ const methods: Record<string, RpcMethod> = {
 };
 /** Large messages take no time here. */
 const loopTime = new LoopTime({ monotonicMs: () => 0, workedMs: () => 0, sleep: () => Promise.resolve() });
-const jsonRpc = new JsonRpc(new Map(Object.entries(methods)), new CallDurations(registry), MAX_REPLY_BYTES, loopTime);
+const jsonRpc = new JsonRpc(
+  new Map(Object.entries(methods)),
+  new CallDurations(registry),
+  MAX_REPLY_BYTES,
+  loopTime,
+  TRACING_OFF,
+);
 
 async function reply(message: unknown): Promise<unknown> {
   const text = await jsonRpc.reply(typeof message === 'string' ? message : JSON.stringify(message), origin);
@@ -378,7 +385,13 @@ describe('JsonRpc', () => {
     let nowMs = 0;
     const clock = { monotonicMs: () => nowMs, workedMs: () => (nowMs += 3000), sleep: () => Promise.resolve() };
     const durations = new CallDurations(new Registry());
-    const slow = new JsonRpc(new Map(Object.entries(methods)), durations, MAX_REPLY_BYTES, new LoopTime(clock));
+    const slow = new JsonRpc(
+      new Map(Object.entries(methods)),
+      durations,
+      MAX_REPLY_BYTES,
+      new LoopTime(clock),
+      TRACING_OFF,
+    );
     const large = JSON.stringify({ foo: 'x'.repeat(20_000) });
     const replyTo = async (peer: string) =>
       JSON.parse((await slow.reply(large, { ...origin, peer })) as string) as unknown;
@@ -508,6 +521,7 @@ describe('a caller that has proved nothing', () => {
     new CallDurations(new Registry()),
     16 * KIB * KIB,
     loopTime,
+    TRACING_OFF,
   );
   const stranger = { ...origin, identity: new AuthenticationFailure('unauthorized') } as const;
   const repliesTo = async (message: unknown, from: CallOrigin) =>

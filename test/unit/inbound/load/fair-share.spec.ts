@@ -22,7 +22,7 @@ describe('FairShare', () => {
     expect(takeAll(shares, 'a')).toBe(taken);
   });
 
-  it('more than its part of what the others leave no caller can have, even at once', () => {
+  it('no caller can have more than its part of what the others leave, even at once', () => {
     const shares = new FairShare(8, 3 / 4);
     expect(shares.take('a', 7)).toBe(false);
     expect(shares.take('a', 6)).toBe(true);

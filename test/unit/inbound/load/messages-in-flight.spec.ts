@@ -12,7 +12,7 @@ describe('MessagesInFlight', () => {
     return { promise, end };
   };
 
-  it('a message counts as load of the process until it is answered', async () => {
+  it('a message counts as load of the process until its reply is there', async () => {
     const { load, inFlight } = open();
     const message = pending();
     const tracked = inFlight.track(
@@ -32,7 +32,7 @@ describe('MessagesInFlight', () => {
     await inFlight.drain();
   });
 
-  it('a transport drains when its last message has been answered, even one that came in meanwhile', async () => {
+  it('a transport drains when its last message has its reply, even one that came in meanwhile', async () => {
     const { inFlight } = open();
     const [first, second] = [pending(), pending()];
     const events: string[] = [];

@@ -214,7 +214,7 @@ describe('a reply that the server would not carry', () => {
     expect(natsReply(read('{}'), { result: '"0123456789"' }, limits(10))?.error).toMatchObject(error);
   });
 
-  it('a reply over the limit of the service names that limit, also if the server has none', () => {
+  it('a reply over the limit of the service names that limit, even if the server has none', () => {
     for (const maxPayloadBytes of [undefined, 10, 5000]) {
       expect(reply(payload, { result: `"${'ä'.repeat(480)}"` }, maxPayloadBytes)).toMatchObject({
         err: { data: { code: 'REPLY_TOO_LARGE', maxReplyBytes: 1000 } },

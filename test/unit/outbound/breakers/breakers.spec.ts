@@ -110,7 +110,7 @@ describe('breakers', () => {
     expect(await letsThrough()).toBe(false);
   });
 
-  it('measure how long a store takes, and how it ends, also while they are open', async () => {
+  it('measure how long a store takes, and how it ends, even while they are open', async () => {
     await wrapped.ask('?', 1);
     port.fails('timeout');
     await callTimes(5);

@@ -19,7 +19,7 @@ describe('FairQueue', () => {
   beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate'] }));
   afterEach(() => jest.useRealTimers());
 
-  it('an owner that wants all places leaves some of them to the next owner, who need not wait', async () => {
+  it('an owner that wants all places leaves some of them to the next owner, which need not wait', async () => {
     const { entered, enter, settled } = open(8);
     for (let i = 0; i < 100; i++) enter('a');
     enter('b');

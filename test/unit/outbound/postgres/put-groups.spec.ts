@@ -121,7 +121,7 @@ describe('PutGroups', () => {
     ]);
   });
 
-  it('few puts have each a statement of its own, and many share few', async () => {
+  it('each of few puts has a statement of its own, and many puts share few statements', async () => {
     start();
     for (let i = 0; i < 8; i++) void write(`few-${i}`);
     for (let i = 0; i < 24; i++) void write(`many-${i}`);
@@ -138,7 +138,7 @@ describe('PutGroups', () => {
     expect(together[1]?.keys).toHaveLength(5);
   });
 
-  it('a put that waits by itself has a statement of its own in its turn', async () => {
+  it('a put that is the only one to wait has a statement of its own', async () => {
     void busy();
     void write('a');
     await end(alone[0]);

@@ -41,7 +41,7 @@ describe('SharedReads', () => {
     start();
   });
 
-  it('reads of one turn share a script, and each gets what it asked for', async () => {
+  it('reads of one iteration of the event loop share a script, and each gets what it asked for', async () => {
     const found = await Promise.all([read('t-1', ['a', 'b']), read('t-2', []), read('t-1', ['c'])]);
     expect(scripts).toEqual([['t-1', 't-2', 't-1']]);
     expect(found.map(({ attachments }) => attachments?.map(({ deletedVersion }) => deletedVersion))).toEqual([

@@ -75,7 +75,7 @@ describe('QuotaFile', () => {
     write({ default: { bytes: 2 } });
     await quotas.reread();
     expect(quotas.of('acme')).toEqual({ bytes: 2 });
-    expect(logged).toEqual(['QUOTAS_FILE has changed: 0 organizations are named']);
+    expect(logged).toEqual(['QUOTAS_FILE has changed: 0 organisations are named']);
     for (const breakFile of [() => write('{'), () => rmSync(path)]) {
       logged.length = 0;
       breakFile();

@@ -25,11 +25,11 @@ export interface PlannedAttachment {
 }
 
 /**
- * Refuses to write more attachments than the quota of an organisation allows. It knows the writes of this replica at once
- * and those of others from the next count on, so they may exceed a quota by what they write in between. If the store
- * cannot count, nothing is refused.
+ * Refuses to write more attachments than the quota of an organisation allows. It knows the writes of this replica at
+ * once and those of others from the next count on, so they may exceed a quota by what they write in between. If the
+ * store cannot count, nothing is refused.
  */
-export class QuotaGuard {
+export class QuotaKeeper {
   constructor(
     private readonly quotas: Quotas,
     private readonly usage: UsageByOrganization,
@@ -40,7 +40,8 @@ export class QuotaGuard {
 
   /**
    * Writes, unless the quota refuses it: then throws `DomainError`. `replacedBy` says how many attachments a write has
-   * replaced, undefined if it has written none. Asks no store unless there is a quota, and the use is near it or not known.
+   * replaced, undefined if it has written none. Asks no store unless there is a quota, and the use is near it or not
+   * known.
    */
   async run<Outcome>(
     planned: readonly PlannedAttachment[],
@@ -70,7 +71,8 @@ export class QuotaGuard {
   private async learn(use: OrganizationUse, organization: string, quota: Quota): Promise<void> {
     if (use.estimate === undefined) {
       const waitMs = FIRST_COUNT_MS - (use.isCounting ? use.beganAgoMs : 0);
-      if (waitMs > 0 && (use.isCounting || use.mayCount)) await within(waitMs, this.count(use, organization));
+      if (waitMs > 0 && (use.isCounting || use.mayCount))
+        await within(this.clock, waitMs, this.count(use, organization));
     } else if (use.mayCount && isOld(use, quota)) {
       void this.count(use, organization);
     }
@@ -84,7 +86,7 @@ export class QuotaGuard {
     planned: readonly PlannedAttachment[],
     room?: Room,
   ): Promise<(added: Addition) => void> {
-    if (use.mayCount) await within(CACHE_TIMEOUT_MS, this.count(use, organization, { anew: true }));
+    if (use.mayCount) await within(this.clock, CACHE_TIMEOUT_MS, this.count(use, organization, { anew: true }));
     const added = await this.netAddition(planned, organization, room);
     const known = use.estimate as Addition;
     const kind = added && exceeded(quota, known, added);

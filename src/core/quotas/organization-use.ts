@@ -1,6 +1,5 @@
 import { NO_ADDITION, differenceOf, sumOf, type Addition, type Usage } from '../domain/quota';
 import type { Clock } from '../ports/clock';
-import { lateTimer } from './late-timer';
 
 /** The longest time that one count may take. Its statements are short. */
 export const COUNT_TIMEOUT_MS = 600_000;
@@ -59,8 +58,8 @@ export class OrganizationUse {
     return this.beganAgoMs >= Math.max(MIN_PAUSE_MS, PAUSES_PER_COUNT * tookMs);
   }
 
-  /** The last count, if to count again would be dear. */
-  get dearCount(): Usage | undefined {
+  /** The last count, if to count again would take long. */
+  get expensiveCount(): Usage | undefined {
     return this.last && this.last.tookMs >= CHEAP_COUNT_MS && !this.mayCount ? this.last.usage : undefined;
   }
 
@@ -108,8 +107,8 @@ export class OrganizationUse {
 }
 
 /** Undefined if it has not resolved after `ms`; it goes on. */
-export function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+export function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {
   let cancel: (() => void) | undefined;
-  const silence = new Promise<undefined>((resolve) => (cancel = lateTimer(ms, () => resolve(undefined))));
+  const silence = new Promise<undefined>((resolve) => (cancel = clock.after(ms, () => resolve(undefined))));
   return Promise.race([promise, silence]).finally(() => cancel?.());
 }

@@ -1,5 +1,5 @@
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { lateTimer } from '../../../../src/core/consistency/late-timer';
+import { lateTimer } from '../../../../src/outbound/system/late-timer';
 
 const LIMIT_MS = 30;
 

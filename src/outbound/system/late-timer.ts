@@ -1,4 +1,4 @@
-/** Of the event loop: in each of them, replies that have arrived are read. */
+/** Iterations of the event loop: in each of them, replies that have arrived are read. */
 const TURNS = 3;
 
 /**
