@@ -11,6 +11,7 @@ const NEIGHBOURS = {
   http: ['auth', 'correlation', 'health', 'json-rpc', 'load', 'methods'],
   mcp: ['auth', 'correlation', 'http', 'json-rpc', 'methods'],
   health: ['background'],
+  admin: ['auth', 'http', 'methods'],
 };
 
 /** Allowlists: an import that no rule allows is an error. */

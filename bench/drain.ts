@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
-import { markdownTable } from './markdown-table';
+import { markdownTable } from './report/markdown-table';
 import { RpcClient } from './rpc-client';
-import { ServerProcess } from './server-process';
-import { withStores } from './with-servers';
+import { ServerProcess } from './servers/server-process';
+import { withStores } from './servers/with-servers';
 
 const TASKS = 100;
 const ENTRIES = 20_000;
@@ -29,13 +29,13 @@ function drainAfterOutage(replicas: number): Promise<{ rate: number; cpuMicros: 
     try {
       for (let i = 0; i < replicas; i++) services.push(await ServerProcess.service(environment));
       const [service] = services as [ServerProcess];
-      await createTasks(service.url);
+      await createTasks(service.rpcUrl);
       await postgres.kill();
-      await fillJournal(service.url);
-      const cpuBefore = await cpuOf(services);
+      await fillJournal(service.rpcUrl);
+      const cpuBefore = cpuOf(services);
       await postgres.restart();
       const seconds = await drained(client);
-      return { rate: ENTRIES / seconds, cpuMicros: ((await cpuOf(services)) - cpuBefore) / ENTRIES };
+      return { rate: ENTRIES / seconds, cpuMicros: (cpuOf(services) - cpuBefore) / ENTRIES };
     } finally {
       client.disconnect();
       for (const service of services) await service.stop();
@@ -76,7 +76,6 @@ async function drained(client: Redis): Promise<number> {
   }
 }
 
-async function cpuOf(services: readonly ServerProcess[]): Promise<number> {
-  const each = await Promise.all(services.map((service) => service.cpuMicros()));
-  return each.reduce((sum, micros) => sum + micros, 0);
+function cpuOf(services: readonly ServerProcess[]): number {
+  return services.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0);
 }

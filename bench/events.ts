@@ -1,10 +1,11 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { Client } from 'pg';
 import { startNats, type NatsServer } from '../test/support/nats-server';
-import { markdownTable } from './markdown-table';
+import { markdownTable } from './report/markdown-table';
+import { quantile } from './report/statistics';
 import { request, RpcClient } from './rpc-client';
-import { ServerProcess } from './server-process';
-import { withServer, withStores } from './with-servers';
+import { ServerProcess } from './servers/server-process';
+import { withServer, withStores } from './servers/with-servers';
 
 const CHANGES_PER_SECOND = 500;
 const SECONDS = 20;
@@ -29,7 +30,7 @@ export function measureEvents(): Promise<string> {
       const subscriber = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
       try {
         const arrivals = await subscribe(subscriber);
-        await createTasks(service.url);
+        await createTasks(service.rpcUrl);
         const lagsMs = await lagUnderLoad(service.url, postgres.url, arrivals);
         const drained = await drainAfterOutage(service.url, nats, arrivals);
         return report(lagsMs, drained);
@@ -117,14 +118,12 @@ async function untilArrived(arrivals: Arrivals, kind: string, count: number): Pr
 }
 
 function report(lagsMs: number[], { seconds }: { seconds: number }): string {
-  lagsMs.sort((a, b) => a - b);
-  const quantile = (share: number) => String(lagsMs[Math.ceil(share * lagsMs.length) - 1]);
   const rate = Math.round(BACKLOG / seconds).toLocaleString('en');
   return `## Events\n\n${markdownTable(
     ['measure', 'value'],
     [
-      [`lag at ${CHANGES_PER_SECOND} changes a second, p50, ms`, quantile(0.5)],
-      [`lag at ${CHANGES_PER_SECOND} changes a second, p99, ms`, quantile(0.99)],
+      [`lag at ${CHANGES_PER_SECOND} changes a second, p50, ms`, String(quantile(lagsMs, 0.5))],
+      [`lag at ${CHANGES_PER_SECOND} changes a second, p99, ms`, String(quantile(lagsMs, 0.99))],
       [`backlog of ${BACKLOG.toLocaleString('en')} after an outage, events a second`, rate],
     ],
   )}`;

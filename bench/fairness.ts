@@ -3,9 +3,10 @@ import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { markdownTable } from './markdown-table';
-import { ServerProcess } from './server-process';
-import { withServer, withStores } from './with-servers';
+import { markdownTable } from './report/markdown-table';
+import { quantile } from './report/statistics';
+import { ServerProcess } from './servers/server-process';
+import { withServer, withStores } from './servers/with-servers';
 
 const MEASURED_MS = 5000;
 const PAUSE_MS = 10;
@@ -95,10 +96,8 @@ async function measure(attack: Attack, attacker: Organization, sufferer: Organiz
   }
   over.abort();
   await Promise.all(loops);
-  tookMs.sort((one, other) => one - other);
-  const quantile = (part: number) => (tookMs[Math.floor(part * (tookMs.length - 1))] as number).toFixed(1);
   const refused = [...refusals].map(([word, count]) => `${count} ${word}`).join(', ');
-  return [quantile(0.5), quantile(0.99), String(tookMs.length), refused || '0'];
+  return [quantile(tookMs, 0.5).toFixed(1), quantile(tookMs, 0.99).toFixed(1), String(tookMs.length), refused || '0'];
 }
 
 function keyEntry(organization: string): object {

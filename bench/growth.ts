@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { startPostgres } from '../test/support/postgres-server';
-import { markdownTable } from './markdown-table';
+import { markdownTable } from './report/markdown-table';
 import { RpcClient } from './rpc-client';
-import { ServerProcess } from './server-process';
-import { withServer } from './with-servers';
+import { ServerProcess } from './servers/server-process';
+import { withServer } from './servers/with-servers';
 
 /** By the length of a value. */
 const ATTACHMENTS: Readonly<Record<number, number>> = { 100: 10_000, 1024: 10_000, 10_240: 2000 };
@@ -39,7 +39,7 @@ function sizesFor(bytes: number): Promise<string[]> {
   return withServer(startPostgres(), async (postgres) => {
     const service = await ServerProcess.service({ DATABASE_URL: postgres.url });
     try {
-      await attach(service.url, attachments, bytes);
+      await attach(service.rpcUrl, attachments, bytes);
     } finally {
       await service.stop();
     }

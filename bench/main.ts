@@ -1,31 +1,40 @@
+import { BenchError } from './bench-error';
 import { measureDrain } from './drain';
-import { measureFairness } from './fairness';
 import { measureEvents } from './events';
+import { measureFairness } from './fairness';
+import { compare } from './goals/compare';
+import { measureGoals } from './goals/goals';
 import { measureGrowth } from './growth';
-import { measureLoad } from './load';
+import { parseOptions, type BenchOptions } from './options';
+import { drawPlots } from './plots/plots';
 import { measureRoundTrips } from './round-trips';
 
-const MEASUREMENTS = {
+type Measurement = (options: BenchOptions) => Promise<string>;
+
+const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'round-trips': measureRoundTrips,
-  load: measureLoad,
+  goals: measureGoals,
+  plots: drawPlots,
   events: measureEvents,
   drain: measureDrain,
   fairness: measureFairness,
   growth: measureGrowth,
 };
 
-/** Takes the names of measurements and runs them in that order; without names, runs all of them. Prints Markdown. */
-async function main(names: readonly string[]): Promise<void> {
-  const unknown = names.find((name) => !Object.hasOwn(MEASUREMENTS, name));
-  if (unknown) throw new Error(`unknown measurement ${unknown}; there are: ${Object.keys(MEASUREMENTS).join(', ')}`);
-  const chosen = names.length > 0 ? names : Object.keys(MEASUREMENTS);
-  for (const name of chosen) {
-    const report = await MEASUREMENTS[name as keyof typeof MEASUREMENTS]();
-    process.stdout.write(`${report}\n`);
+/** Runs the measurements that the arguments name, in that order; without names, all of them. Prints Markdown. */
+async function main(args: readonly string[]): Promise<void> {
+  const options = parseOptions(args);
+  const known: Readonly<Record<string, Measurement>> = options.compareUrl ? { compare } : MEASUREMENTS;
+  const names = options.names.length > 0 ? options.names : Object.keys(known);
+  const unknown = names.find((name) => !Object.hasOwn(known, name));
+  if (unknown) {
+    throw new BenchError(`unknown measurement ${unknown}; there are: ${Object.keys(MEASUREMENTS).join(', ')}, compare`);
   }
+  for (const name of names) process.stdout.write(`${await known[name]?.(options)}\n`);
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`bench: ${error instanceof Error ? error.stack : String(error)}\n`);
+  const text = error instanceof BenchError ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`bench: ${text}\n`);
   process.exitCode = 1;
 });

@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
-import { markdownTable } from './markdown-table';
+import { markdownTable } from './report/markdown-table';
 import { ROUND_TRIP_CASES, type RoundTripCase } from './round-trip-cases';
 import { RoundTripProxy } from './round-trip-proxy';
 import { RpcClient, type Call } from './rpc-client';
-import { ServerProcess } from './server-process';
-import { withServer, withStores } from './with-servers';
+import { ServerProcess } from './servers/server-process';
+import { withServer, withStores } from './servers/with-servers';
 
 /** The service's background work can only increase a count, so the lowest of several counts is that of the call. */
 const REPETITIONS = 10;
@@ -28,7 +28,7 @@ export function measureRoundTrips(): Promise<string> {
         // The replica that starts first publishes the events of both replicas. It does not use the proxies.
         return withServer(ServerProcess.service(direct), (stageHand) =>
           withServer(ServerProcess.service(counted), async (service) => {
-            const clients = { stageHand: new RpcClient(stageHand.url), service: new RpcClient(service.url) };
+            const clients = { stageHand: new RpcClient(stageHand.rpcUrl), service: new RpcClient(service.rpcUrl) };
             const proxies = { redis: redisProxy, postgres: postgresProxy };
             return report(await countAll(new RoundTripCounter(clients, redis.url, proxies)));
           }),
@@ -104,7 +104,8 @@ class RoundTripCounter {
     await this.settled();
     const { redis, postgres } = this.proxies;
     const before = { redis: redis.roundTrips, postgres: postgres.roundTrips };
-    await this.clients.service.call(one.call(taskIds), one.isRefused);
+    const { service } = this.clients;
+    await (one.isRefused ? service.refused(one.call(taskIds)) : service.call(one.call(taskIds)));
     await this.settled();
     return { redis: redis.roundTrips - before.redis, postgres: postgres.roundTrips - before.postgres };
   }

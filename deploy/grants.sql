@@ -23,6 +23,9 @@ GRANT SELECT, INSERT, UPDATE ON outbox_history TO dossier_app;
 GRANT SELECT, INSERT, DELETE ON outbox_waiting TO dossier_app;
 GRANT SELECT, UPDATE, DELETE ON outbox TO dossier_app;
 
+-- How many tasks an organization has.
+GRANT SELECT, INSERT, DELETE ON task_counts TO dossier_app;
+
 -- Which replica has the turn of a job.
 GRANT SELECT, INSERT, UPDATE ON job_turns TO dossier_app;
 

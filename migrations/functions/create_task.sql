@@ -17,6 +17,8 @@ CREATE OR REPLACE FUNCTION create_task(
   p_revision integer, p_expires_at timestamptz, p_event json, p_puts json
 ) RETURNS text
 LANGUAGE plpgsql AS $$
+DECLARE
+  above text[];
 BEGIN
   IF p_parent_id IS NOT NULL THEN
     -- Twice: nothing is locked for a caller who has no such task, and under the lock the task stays.
@@ -42,8 +44,11 @@ BEGIN
     RETURN 'id-taken';
   END IF;
 
-  INSERT INTO outbox_history (op_id, task_id, kind, event)
-  VALUES ((p_event #>> '{metadata,eventId}')::uuid, p_id, 'task', p_event);
+  IF p_parent_id IS NOT NULL THEN
+    above := ancestors_of(p_id);
+  END IF;
+  INSERT INTO outbox_history (op_id, task_id, organization, ancestors, kind, event)
+  VALUES ((p_event #>> '{metadata,eventId}')::uuid, p_id, p_organization, above, 'task', p_event);
 
   IF json_array_length(p_puts) > 0 THEN
     INSERT INTO task_attachments (task_id, key, id, type, value, content, url, mime_type, size, bytes,
@@ -54,8 +59,9 @@ BEGIN
       key text, id text, type text, value text, content text, url text, mime_type text, size bigint, bytes integer,
       created_by text, created_at timestamptz, updated_at timestamptz, expires_at timestamptz, version bigint, op_id uuid);
 
-    INSERT INTO outbox_history (op_id, task_id, key, version, kind, event)
-    SELECT (put ->> 'op_id')::uuid, p_id, put ->> 'key', (put ->> 'version')::bigint, 'attachment', put -> 'event'
+    INSERT INTO outbox_history (op_id, task_id, key, version, organization, ancestors, kind, event)
+    SELECT (put ->> 'op_id')::uuid, p_id, put ->> 'key', (put ->> 'version')::bigint, p_organization, above, 'attachment',
+      put -> 'event'
     FROM json_array_elements(p_puts) WITH ORDINALITY AS puts(put, position) ORDER BY position;
   END IF;
   RETURN 'inserted';

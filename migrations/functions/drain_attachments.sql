@@ -50,7 +50,7 @@ BEGIN
     )) WITH ORDINALITY AS entries(organization, task_id, key, deleted, id, type, value, content, url, mime_type, size,
       bytes, created_by, created_at, updated_at, expires_at, version, op_id, event, position)
   ), alone AS MATERIALIZED (
-    SELECT entries.* FROM entries
+    SELECT entries.*, parent_id FROM entries
     JOIN tasks ON tasks.id = task_id AND tasks.organization = entries.organization AND deleted_version IS NULL
     WHERE task_id = ANY (free) AND NOT deleted AND of_key = 1 AND NOT EXISTS (
       SELECT FROM task_attachments AS stored WHERE stored.task_id = entries.task_id AND stored.key = entries.key)
@@ -64,8 +64,10 @@ BEGIN
     UPDATE tasks SET attachment_count = attachment_count + added
     FROM (SELECT task_id, count(*) AS added FROM alone GROUP BY task_id) AS additions WHERE tasks.id = task_id
   ), recorded AS (
-    INSERT INTO outbox_history (op_id, task_id, key, version, kind, event)
-    SELECT op_id, task_id, key, version, 'attachment', event FROM alone
+    INSERT INTO outbox_history (op_id, task_id, key, version, organization, ancestors, kind, event)
+    SELECT op_id, task_id, key, version, organization,
+      CASE WHEN parent_id IS NOT NULL THEN ancestors_of(task_id) END, 'attachment', event
+    FROM alone
     -- As `is_recorded`, for all at once.
     WHERE NOT EXISTS (SELECT FROM outbox_history AS recorded WHERE recorded.op_id = alone.op_id)
     ORDER BY position

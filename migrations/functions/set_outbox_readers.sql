@@ -1,6 +1,7 @@
 -- Trigger function: gives a new row of the outbox what decides which readers it is for: the organisation of its task, and
--- the ancestors of the task. The task may be deleted in the same transaction, and then its row no longer has either. A
--- row that is recorded as published is announced to no organisation, and does not fire the trigger.
+-- the ancestors of the task. The task may be deleted in the same transaction, and then its row no longer has either. It
+-- fires for a row without an organisation, unless that is announced to no organisation: most functions that record have
+-- read the task before, and give both.
 --
 -- Result  the row to insert; its ancestors are those of `ancestors_of`
 --

@@ -23,6 +23,8 @@ CREATE OR REPLACE FUNCTION update_task(
 )
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+  parent text;
 BEGIN
   PERFORM FROM tasks WHERE id = p_id AND organization = p_organization AND deleted_version IS NULL;
   -- Nothing is locked for a caller who has no such task.
@@ -30,7 +32,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(task_lock(p_id));
     PERFORM pg_advisory_xact_lock(key_lock(p_id, p_put ->> 'key'));
   END IF;
-  PERFORM FROM tasks
+  SELECT parent_id INTO parent FROM tasks
   WHERE id = p_id AND organization = p_organization AND deleted_version IS NULL AND revision = p_revision - 1
   FOR NO KEY UPDATE;
   IF NOT FOUND THEN
@@ -64,8 +66,9 @@ BEGIN
     cancelled_at = p_cancelled_at, cancelled_by = p_cancelled_by, error = p_error, revision = p_revision,
     result_fingerprint = coalesce(sha256(convert_to(p_put ->> 'value', 'UTF8')), result_fingerprint)
   WHERE id = p_id;
-  INSERT INTO outbox_history (op_id, task_id, kind, event)
-  VALUES ((p_event #>> '{metadata,eventId}')::uuid, p_id, 'task', p_event);
+  INSERT INTO outbox_history (op_id, task_id, organization, ancestors, kind, event)
+  VALUES ((p_event #>> '{metadata,eventId}')::uuid, p_id, p_organization,
+    CASE WHEN parent IS NOT NULL THEN ancestors_of(p_id) END, 'task', p_event);
   state := 'updated';
   RETURN NEXT;
 END

@@ -45,12 +45,14 @@ DECLARE
   is_journaled boolean;
   counted      boolean;
   live         boolean;
+  parent       text;
 BEGIN
   -- Twice: nothing is locked for a caller who has no such task, and under the lock the task stays.
   PERFORM FROM tasks WHERE id = p_task_id AND deleted_version IS NULL AND organization = p_organization;
   IF FOUND THEN
     PERFORM pg_advisory_xact_lock_shared(task_lock(p_task_id));
-    PERFORM FROM tasks WHERE id = p_task_id AND deleted_version IS NULL AND organization = p_organization;
+    SELECT parent_id INTO parent FROM tasks
+    WHERE id = p_task_id AND deleted_version IS NULL AND organization = p_organization;
   END IF;
   IF NOT FOUND THEN
     IF p_mode = 'drain' THEN
@@ -143,8 +145,9 @@ BEGIN
     PERFORM pg_current_xact_id();
     -- Only an entry of the journal can come twice with one op: any other attempt finds its own version stored.
     IF p_mode <> 'drain' OR NOT is_recorded(p_op_id) THEN
-      INSERT INTO outbox_history (op_id, task_id, key, version, kind, superseded, event)
-      VALUES (p_op_id, p_task_id, p_key, p_version, 'attachment', state = 'superseded',
+      INSERT INTO outbox_history (op_id, task_id, key, version, organization, ancestors, kind, superseded, event)
+      VALUES (p_op_id, p_task_id, p_key, p_version, p_organization,
+        CASE WHEN parent IS NOT NULL THEN ancestors_of(p_task_id) END, 'attachment', state = 'superseded',
         CASE WHEN state = 'applied' AND live THEN event_of_stored(p_event, standing.id) ELSE p_event END);
     END IF;
   END IF;

@@ -71,7 +71,7 @@ BEGIN
   PERFORM pg_current_xact_id();
 
   RETURN QUERY WITH judged AS MATERIALIZED (
-    SELECT puts.*, stored.version AS stored_version, live, stored.id AS stored_id,
+    SELECT puts.*, parent_id, stored.version AS stored_version, live, stored.id AS stored_id,
       stored.created_at AS stored_created_at, stored.created_by AS stored_created_by,
       stored.deleted IS FALSE AS counted,
       CASE
@@ -91,7 +91,7 @@ BEGIN
     )) WITH ORDINALITY AS puts(organization, task_id, key, id, type, value, content, url, mime_type, size, bytes,
       created_by, created_at, updated_at, expires_at, version, op_id, event, now, position)
     LEFT JOIN LATERAL (
-      SELECT id FROM tasks WHERE id = puts.task_id AND organization = puts.organization AND deleted_version IS NULL LIMIT 1
+      SELECT id, parent_id FROM tasks WHERE id = puts.task_id AND organization = puts.organization AND deleted_version IS NULL LIMIT 1
     ) AS tasks ON true
     LEFT JOIN LATERAL (
       SELECT * FROM task_attachments WHERE task_id = puts.task_id AND key = puts.key LIMIT 1
@@ -126,8 +126,9 @@ BEGIN
       created_at = EXCLUDED.created_at, updated_at = EXCLUDED.updated_at, expires_at = EXCLUDED.expires_at,
       version = EXCLUDED.version, op_id = EXCLUDED.op_id, deleted = false
   ), recorded AS (
-    INSERT INTO outbox_history (op_id, task_id, key, version, kind, superseded, event)
-    SELECT op_id, task_id, key, version, 'attachment', false,
+    INSERT INTO outbox_history (op_id, task_id, key, version, organization, ancestors, kind, superseded, event)
+    SELECT op_id, task_id, key, version, organization,
+      CASE WHEN parent_id IS NOT NULL THEN ancestors_of(task_id) END, 'attachment', false,
       CASE WHEN replaces THEN event_of_stored(event, kept_id) ELSE event END
     FROM applied ORDER BY position
   )

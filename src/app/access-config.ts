@@ -5,6 +5,8 @@ import { ConfigError, quote, type Environment } from './environment';
 export interface AccessConfig {
   readonly host: string;
   readonly apiKeysFile?: string;
+  /** Undefined: no operator may look after a running replica over HTTP. */
+  readonly operatorKeysFile?: string;
   readonly accessTokens?: AccessTokenConfig;
   /** Origins whose web pages may call. */
   readonly corsOrigins: readonly string[];
@@ -22,6 +24,7 @@ export function accessConfig(env: Environment): AccessConfig {
   const access = {
     host: env.text('HOST') ?? '127.0.0.1',
     apiKeysFile: env.secret('API_KEYS_FILE'),
+    operatorKeysFile: env.secret('OPERATOR_KEYS_FILE'),
     accessTokens: accessTokens(env),
     corsOrigins: corsOrigins(env),
   };

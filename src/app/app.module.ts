@@ -1,5 +1,5 @@
 import { getHeapStatistics } from 'node:v8';
-import { Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
+import { Logger, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { Tracing } from '../core/ports/tracing';
 import { PublishEvents } from '../core/use-cases/events/publish-events';
@@ -10,6 +10,8 @@ import { ProjectChanges } from '../core/use-cases/upkeep/project-changes';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
 import { ReportBacklog } from '../core/use-cases/upkeep/report-backlog';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
+import { LogLevels } from '../inbound/admin/log-levels';
+import { AuthenticationFailures } from '../inbound/auth/authentication-failures';
 import { Authenticator } from '../inbound/auth/authenticator';
 import { BackgroundJobs } from '../inbound/background/background-jobs';
 import { DocsModule } from '../inbound/docs/docs.module';
@@ -22,6 +24,7 @@ import { HttpModule } from '../inbound/http/http.module';
 import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
 import { CallDurations } from '../inbound/json-rpc/call-durations';
 import { CallLog } from '../inbound/json-rpc/call-log';
+import { BoundedLog } from '../inbound/load/bounded-log';
 import { LoadShedder } from '../inbound/load/load-shedder';
 import { McpModule } from '../inbound/mcp/mcp.module';
 import { McpOptions } from '../inbound/mcp/mcp-options';
@@ -38,6 +41,8 @@ import { RedisConnection } from '../outbound/redis/redis-connection';
 import { RedisRateLimits } from '../outbound/redis/redis-rate-limits';
 import { isLoopback } from './access-config';
 import type { Config } from './config';
+import { JsonLogger } from './json-logger';
+import { LogLevelSwitch } from './log-level-switch';
 import type { McpConfig } from './mcp-config';
 import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
@@ -46,7 +51,9 @@ import { packageVersion } from './package-version';
 import { ReplicaMetrics } from './replica-metrics';
 import { Shutdown } from './shutdown';
 import { StartUp } from './start-up';
+import { OperatorSurface } from './operator-surface';
 import { UseCasesModule } from './use-cases.module';
+import { optional, wire } from './wire';
 
 /** Of one length. One takes up to half a kilobyte: all of them a thirty-second of the heap. */
 const MAX_RATE_WINDOWS = Math.min(200_000, Math.floor(getHeapStatistics().heap_size_limit / 32 / 512));
@@ -54,25 +61,40 @@ const MAX_RATE_WINDOWS = Math.min(200_000, Math.floor(getHeapStatistics().heap_s
 /** The service: what drives it, on top of its use cases and their adapters. Global: it holds what its modules share. */
 @Module({})
 export class AppModule {
-  /** Throws `ConfigError` if the data directory or the key file cannot be used. */
-  static async register(config: Config): Promise<DynamicModule> {
+  /** Throws `ConfigError` if the data directory or a key file cannot be used. */
+  static async register(
+    config: Config,
+    logger = new JsonLogger(config.logLevel, config.instanceId),
+  ): Promise<DynamicModule> {
     const load = new LoadShedder(config);
     const maxReplyBytes = Math.min(config.maxReplyBytes, load.bytes.maxReplyBytes);
     const { perMinute, perMethod } = config.rateLimits;
-    const authenticator = { provide: Authenticator, useFactory: openAuthenticator(config), inject: [Registry] };
+    const authenticator = {
+      provide: Authenticator,
+      useFactory: openAuthenticator(config),
+      inject: [AuthenticationFailures],
+    };
     const http = HttpModule.register(new JsonRpcHttpOptions(config.maxBodyBytes, maxReplyBytes), frontDoor(config));
+    const rules = new RateLimitRules(perMinute, perMethod);
     const tracing = { provide: Tracing, useValue: await openTracing(config) };
-    const shared = [{ provide: LoadShedder, useValue: load }, tracing, ...sharedProviders(config), authenticator];
+    const shared = [
+      { provide: LoadShedder, useValue: load },
+      tracing,
+      ...sharedProviders(config),
+      authenticator,
+      logLevels(logger),
+    ];
     return {
       module: AppModule,
       global: true,
       imports: [
         UseCasesModule.register(config, await openDatabase(config)),
-        MethodsModule.register(new RateLimitRules(perMinute, perMethod)),
+        MethodsModule.register(rules),
         http,
         HealthModule,
         ...(config.mcp ? [McpModule.register(http, mcpOptions(config.mcp))] : []),
         ...(config.docs ? [DocsModule.register(serviceFacts(config, maxReplyBytes))] : []),
+        ...[OperatorSurface.register(config, rules)].filter((module) => module !== undefined),
         ...(config.nats ? [natsRequests({ ...config, maxReplyBytes })] : []),
       ],
       providers: [...shared, replicaMetrics(), startUp(config), shutdown(config)],
@@ -86,6 +108,14 @@ function sharedProviders(config: Config): Provider[] {
   return [
     { provide: CallLog, useValue: new CallLog() },
     wire(CallDurations, Registry, CallLog),
+    {
+      provide: AuthenticationFailures,
+      useFactory: (registry: Registry) => {
+        const auth = new Logger('auth');
+        return new AuthenticationFailures(registry, new BoundedLog((line, ids) => auth.warn(line, ids)));
+      },
+      inject: [Registry],
+    },
     wire(
       BackgroundJobs,
       DrainJournal,
@@ -107,6 +137,15 @@ function sharedProviders(config: Config): Provider[] {
       inject: [optional(RedisConnection)],
     },
   ];
+}
+
+function logLevels(logger: JsonLogger): Provider {
+  return {
+    provide: LogLevels,
+    useFactory: (calls: CallLog) =>
+      new LogLevelSwitch(logger, (level) => (calls.logsCalls = level === 'debug' || level === 'trace')),
+    inject: [CallLog],
+  };
 }
 
 /** Watches the servers that are configured: what is embedded cannot be unavailable. */
@@ -206,22 +245,4 @@ function startUp({ migrates }: Config): Provider {
       optional(RedisConnection),
     ],
   };
-}
-
-type Token<T> = abstract new (...args: never[]) => T;
-
-/** Provides a class by its constructor; a dependency that is missing or in the wrong place does not compile. */
-function wire<Dependencies extends unknown[], T>(
-  target: new (...dependencies: Dependencies) => T,
-  ...tokens: { [Index in keyof Dependencies]: Token<Dependencies[Index]> }
-): FactoryProvider<T> {
-  return {
-    provide: target,
-    useFactory: (...given: Dependencies) => new target(...given),
-    inject: tokens as Token<unknown>[],
-  };
-}
-
-function optional<T>(token: Token<T>) {
-  return { token, optional: true };
 }

@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { LogLevels } from '../inbound/admin/log-levels';
 import { httpServerOptions } from '../inbound/http/http-server-options';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
-import { CallLog } from '../inbound/json-rpc/call-log';
 import { rpcMethod } from '../inbound/methods/rpc-method';
 import { JsonRpcNatsStrategy } from '../inbound/nats/json-rpc-nats.strategy';
 import { holdsCredentials, holdsNkey } from '../outbound/nats/credentials-file';
@@ -17,6 +17,7 @@ import type { DebugSignal } from './debug-signal';
 import { descriptorShortage } from './descriptor-shortage';
 import { ConfigError } from './environment';
 import { JsonLogger } from './json-logger';
+import type { LogLevel } from './log-level';
 import { ReadableLog } from './readable-log';
 import { setupLines } from './setup-lines';
 import { Shutdown } from './shutdown';
@@ -40,8 +41,7 @@ export async function serve(signals: StopSignals, debugSignal: DebugSignal): Pro
   if (shortage !== undefined) logger.warn(shortage, 'main');
 
   const app = await createApplication(config, logger);
-  const callLog = app.get(CallLog);
-  debugSignal.govern(logger, (level) => (callLog.logsCalls = level === 'debug' || level === 'trace'));
+  debugSignal.govern(app.get<LogLevels<LogLevel>>(LogLevels));
   app.get(Shutdown).onSignal(signals, app);
   // No transport may take a request before guards and pipes are initialised.
   await app.init();
@@ -59,7 +59,7 @@ function loggerOf({ logLevel, instanceId, logFormat }: Config): JsonLogger {
 
 async function createApplication(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter(httpServerOptions(config.trustedProxies));
-  const app = await NestFactory.create<NestFastifyApplication>(await AppModule.register(config), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(await AppModule.register(config, logger), adapter, {
     logger,
     bodyParser: false,
     abortOnError: false,

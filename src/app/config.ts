@@ -5,15 +5,14 @@ import { describePostgres } from '../outbound/postgres/postgres-address';
 import { withoutStartUpParameters } from '../outbound/postgres/start-up-parameters';
 import { accessConfig, type AccessConfig } from './access-config';
 import { ConfigError, Environment, named, quote, type ServerAddress, type Variables } from './environment';
+import { LOG_LEVELS, type LogLevel } from './log-level';
 import { mcpConfig, type McpConfig } from './mcp-config';
 import { natsConfig, type NatsConfig } from './nats-config';
 import { redisConfig, type RedisConfig } from './redis-config';
-import { REMOTE_SECRETS, remoteConfig, type RemoteConfig } from './remote-config';
+import { OPERATOR_SECRETS, operatorConfig, REMOTE_SECRETS, remoteConfig, type RemoteConfig } from './remote-config';
 import { SECRET_FILE_VARIABLES, withSecretFiles } from './secret-files';
 import { tracingConfig, type TracingConfig } from './tracing-config';
 
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 const LOG_FORMATS = ['pretty', 'json'] as const;
 
 export interface Config extends AccessConfig {
@@ -82,6 +81,11 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600
 /** For commands that call a running service; `url` goes before `DOSSIER_URL`. Throws `ConfigError`. */
 export function loadRemoteConfig(url: string | undefined, variables: Variables = process.env): RemoteConfig {
   return remoteConfig(new Environment(withSecretFiles(variables, REMOTE_SECRETS)), url);
+}
+
+/** As `loadRemoteConfig`, for commands that look after a running replica. */
+export function loadOperatorConfig(url: string | undefined, variables: Variables = process.env): RemoteConfig {
+  return operatorConfig(new Environment(withSecretFiles(variables, OPERATOR_SECRETS)), url);
 }
 
 /** The only reader of the environment. Throws `ConfigError` for the first variable that cannot be used. */

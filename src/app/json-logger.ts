@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import pino from 'pino';
 import type { CallIds } from '../inbound/correlation/call-ids';
-import type { LogLevel } from './config';
+import type { LogLevel } from './log-level';
 
 /**
  * Nest names its contexts after its classes. There it says which modules, routes and transports it has set up: news to

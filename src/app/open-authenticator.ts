@@ -1,18 +1,18 @@
 import { Logger } from '@nestjs/common';
-import type { Registry } from 'prom-client';
 import type { Config } from './config';
 import { ConfigError } from './environment';
 import { AccessTokens } from '../inbound/auth/access-tokens';
-import { ApiKeyFileError, ApiKeys } from '../inbound/auth/api-keys';
-import { AuthenticationFailures } from '../inbound/auth/authentication-failures';
+import { ApiKeys } from '../inbound/auth/api-keys';
+import type { AuthenticationFailures } from '../inbound/auth/authentication-failures';
 import { Authenticator } from '../inbound/auth/authenticator';
-import { BoundedLog } from '../inbound/load/bounded-log';
+import { KeyFileError, type KeyFile } from '../inbound/auth/key-file';
+import { OperatorKeys } from '../inbound/auth/operator-keys';
 
 /** Says in the log what is not checked. Throws `ConfigError` if the key file cannot be used. */
-export function openAuthenticator(config: Config): (registry: Registry) => Authenticator {
+export function openAuthenticator(config: Config): (failures: AuthenticationFailures) => Authenticator {
   const logger = new Logger('auth');
   const { apiKeysFile, accessTokens, instanceId, host } = config;
-  const apiKeys = apiKeysFile === undefined ? undefined : openApiKeys(apiKeysFile, logger);
+  const apiKeys = watched('API_KEYS_FILE', apiKeysFile, (path) => ApiKeys.open(path, logger));
   if (!apiKeys && !accessTokens) {
     logger.warn(`authentication is off: every caller that can reach ${host} may do everything`);
   }
@@ -20,16 +20,25 @@ export function openAuthenticator(config: Config): (registry: Registry) => Authe
   if (accessTokens && !accessTokens.audience)
     logger.warn('JWT_AUDIENCE is not set: tokens for every audience are accepted');
   const means = { apiKeys, accessTokens: accessTokens && new AccessTokens(accessTokens) };
-  const log = new BoundedLog((line, ids) => logger.warn(line, ids));
-  return (registry) => new Authenticator(means, instanceId, new AuthenticationFailures(registry, log).add);
+  return (failures) => new Authenticator(means, instanceId, failures.add);
 }
 
-function openApiKeys(path: string, logger: Logger): ApiKeys {
+/** Undefined if there are no operators. Throws `ConfigError` if the key file cannot be used. */
+export function openOperatorKeys({ operatorKeysFile }: Config): OperatorKeys | undefined {
+  return watched('OPERATOR_KEYS_FILE', operatorKeysFile, (path) => OperatorKeys.open(path, new Logger('auth')));
+}
+
+function watched<File extends KeyFile<unknown>>(
+  variable: string,
+  path: string | undefined,
+  open: (path: string) => File,
+): File | undefined {
+  if (path === undefined) return undefined;
   try {
-    const apiKeys = ApiKeys.open(path, logger);
-    apiKeys.watch();
-    return apiKeys;
+    const file = open(path);
+    file.watch();
+    return file;
   } catch (error) {
-    throw error instanceof ApiKeyFileError ? new ConfigError(`API_KEYS_FILE ${error.message}`) : error;
+    throw error instanceof KeyFileError ? new ConfigError(`${variable} ${error.message}`) : error;
   }
 }

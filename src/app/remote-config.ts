@@ -7,6 +7,9 @@ export interface RemoteConfig {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** As `withSecretFiles` reads it. */
+export const OPERATOR_SECRETS = ['DOSSIER_OPERATOR_KEY'];
+
 const DEFAULT_URL = 'http://127.0.0.1:3000';
 /** As `withSecretFiles` reads them. */
 export const REMOTE_SECRETS = ['DOSSIER_API_KEY', 'DOSSIER_TOKEN'];
@@ -23,6 +26,15 @@ export function remoteConfig(env: Environment, url: string | undefined): RemoteC
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   return { url: addressOf(env, url), headers: asBytes(headers) };
+}
+
+/** For commands that look after a running replica. */
+export function operatorConfig(env: Environment, url: string | undefined): RemoteConfig {
+  const key = env.secret('DOSSIER_OPERATOR_KEY');
+  if (key === undefined) {
+    throw new ConfigError('DOSSIER_OPERATOR_KEY is not set: a key of the OPERATOR_KEYS_FILE of the replica');
+  }
+  return { url: addressOf(env, url), headers: asBytes({ 'x-operator-key': key }) };
 }
 
 function addressOf(env: Environment, option: string | undefined): string {

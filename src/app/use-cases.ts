@@ -20,6 +20,7 @@ import { ListTasks } from '../core/use-cases/tasks/list-tasks';
 import { UpdateTask } from '../core/use-cases/tasks/update-task';
 import { ContinueDeletions } from '../core/use-cases/upkeep/continue-deletions';
 import { ConvertRetiredData } from '../core/use-cases/upkeep/convert-retired-data';
+import { CountDue } from '../core/use-cases/upkeep/count-due';
 import { DeleteDueTasks } from '../core/use-cases/upkeep/delete-due-tasks';
 import { DrainJournal } from '../core/use-cases/upkeep/drain-journal';
 import { ImportAttachment } from '../core/use-cases/upkeep/import-attachment';
@@ -58,6 +59,7 @@ export abstract class UseCases {
   abstract readonly sweepExpired: SweepExpired;
   abstract readonly continueDeletions: ContinueDeletions;
   abstract readonly deleteDueTasks: DeleteDueTasks;
+  abstract readonly countDue: CountDue;
   abstract readonly reportBacklog: ReportBacklog;
   abstract readonly purgeHistory: PurgeHistory;
   abstract readonly convertRetiredData: ConvertRetiredData;
@@ -91,6 +93,7 @@ export const USE_CASE_CLASSES: { readonly [Name in keyof UseCases]: ClassOf<UseC
   sweepExpired: SweepExpired,
   continueDeletions: ContinueDeletions,
   deleteDueTasks: DeleteDueTasks,
+  countDue: CountDue,
   reportBacklog: ReportBacklog,
   purgeHistory: PurgeHistory,
   convertRetiredData: ConvertRetiredData,
@@ -181,6 +184,7 @@ function backgroundUseCases(composition: Composition) {
     sweepExpired: new SweepExpired(expired, cache, clock),
     continueDeletions: new ContinueDeletions(tasks, treeRemover),
     deleteDueTasks: new DeleteDueTasks(dueTasks, treeRemover, clock, settings),
+    countDue: new CountDue(expired, dueTasks, clock, settings),
     reportBacklog: new ReportBacklog(outbox, journal, metrics),
     purgeHistory: new PurgeHistory(outbox, expired, clock),
     convertRetiredData: new ConvertRetiredData(tasks, factory, writer, clock, ids, settings),

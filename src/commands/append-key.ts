@@ -12,7 +12,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { ApiKeyFileError, parseApiKeys } from '../inbound/auth/api-keys';
+import { API_KEYS } from '../inbound/auth/api-keys';
+import { KeyFileError, parseKeys, type KeyFileFormat } from '../inbound/auth/key-file';
 
 /** Of a new file: only its owner needs to know who has keys. */
 const MODE = 0o600;
@@ -22,12 +23,12 @@ const MODE = 0o600;
  * as it was, or as it is then. A link stays one, and owner and mode stay as they are. Throws if the file cannot be
  * used.
  */
-export function appendKey(path: string, entry: object): void {
+export function appendKey(path: string, entry: object, format: KeyFileFormat<unknown> = API_KEYS): void {
   const target = realPathOf(path);
   const next = `${target}.new`;
   const file = openNew(next);
   try {
-    writeFileSync(file, withEntry(path, target, entry));
+    writeFileSync(file, withEntry(path, target, entry, format));
     const old = statSync(target, { throwIfNoEntry: false });
     if (old) {
       fchownSync(file, old.uid, old.gid);
@@ -43,12 +44,12 @@ export function appendKey(path: string, entry: object): void {
   }
 }
 
-function withEntry(path: string, target: string, entry: object): string {
+function withEntry(path: string, target: string, entry: object, format: KeyFileFormat<unknown>): string {
   const text = statSync(target, { throwIfNoEntry: false }) ? readFileSync(target, 'utf8') : '[]';
   try {
-    parseApiKeys(text);
+    parseKeys(text, format);
   } catch (error) {
-    throw error instanceof ApiKeyFileError ? new Error(`${path} ${error.message}`) : error;
+    throw error instanceof KeyFileError ? new Error(`${path} ${error.message}`) : error;
   }
   return `${JSON.stringify([...(JSON.parse(text) as object[]), entry], undefined, 2)}\n`;
 }

@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { sha256 } from '../inbound/auth/api-keys';
+import { API_KEYS } from '../inbound/auth/api-keys';
 import { isRole, ROLES } from '../inbound/auth/credential';
+import { sha256 } from '../inbound/auth/key-file';
+import { OPERATOR_KEYS } from '../inbound/auth/operator-keys';
 import { isOrganizationName, isPrintableName } from '../inbound/auth/printable-name';
 import { appendKey } from './append-key';
 import { UsageError } from './exit-code';
@@ -13,19 +15,22 @@ export interface CreateKeyOptions extends OutputOptions {
   readonly name: string;
   readonly organization: string;
   readonly role: string;
+  /** For an operator of the service, in the place of a caller. */
+  readonly operator?: boolean;
   /** The key file that gets the entry. */
   readonly append?: string;
 }
 
-export function createKey({ name, organization, role, append, json }: CreateKeyOptions): void {
+export function createKey({ name, organization, role, operator = false, append, json }: CreateKeyOptions): void {
   if (!isPrintableName(name)) throw new UsageError('--name cannot be used: it must be printable');
   if (!isOrganizationName(organization)) throw new UsageError('--organization cannot be used: it must be printable');
   if (!isRole(role)) throw new UsageError(`--role must be one of ${ROLES.join(', ')}`);
   // The prefix lets scanners of repositories and logs recognise a key that has got there.
   const key = `dossier_${randomBytes(KEY_BYTES).toString('base64url')}`;
-  const entry = { id: randomUUID(), name, organization, role, sha256: sha256(key).toString('hex') };
+  const holder = operator ? { name } : { name, organization, role };
+  const entry = { id: randomUUID(), ...holder, sha256: sha256(key).toString('hex') };
   // First: a key that is printed must be valid.
-  if (append !== undefined) appendKey(append, entry);
+  if (append !== undefined) appendKey(append, entry, operator ? OPERATOR_KEYS : API_KEYS);
   const added = append === undefined ? '' : `\nadded to ${append}`;
   print({ json }, { key, entry }, `key, shown only now: ${key}\nentry: ${JSON.stringify(entry)}${added}`);
 }

@@ -4,6 +4,7 @@ import { isoTime } from '../core/domain/domain-event';
 import { eventOf, versionOf } from '../core/ports/attachment-journal';
 import { ReplayWrite, type ReplayOutcome } from '../core/use-cases/upkeep/replay-write';
 import type { DeadLetter, DeadLetters } from '../outbound/redis/dead-letters';
+import { isConfirmed, type ConfirmationOptions } from './confirmation';
 import { EXIT, UsageError } from './exit-code';
 import { journalOf, withDeadLetters } from './open-dead-letters';
 import { withUseCases } from './with-stores';
@@ -32,8 +33,19 @@ export async function replayDeadLetters(ops: readonly string[], options: ChoiceO
   });
 }
 
-export async function dropDeadLetters(ops: readonly string[], options: ChoiceOptions): Promise<void> {
-  await forEach(chosenBy(ops, options), () => Promise.resolve('dropped'));
+export async function dropDeadLetters(
+  ops: readonly string[],
+  options: ChoiceOptions & ConfirmationOptions,
+): Promise<void> {
+  const isAgreed = (letters: readonly DeadLetter[]) => isConfirmed(planToDrop(letters), options);
+  await forEach(chosenBy(ops, options), () => Promise.resolve('dropped'), isAgreed);
+}
+
+function planToDrop(letters: readonly DeadLetter[]) {
+  const ops = letters.map(({ op }) => op ?? 'unreadable');
+  const writes = letters.length === 1 ? 'acknowledged write' : 'acknowledged writes';
+  const text = `removes ${letters.length} ${writes} that PostgreSQL refused, for good: ${ops.join(', ')}`;
+  return { command: 'dead-letters drop', text, facts: { drops: ops } };
 }
 
 /** Undefined means all. */
@@ -47,14 +59,16 @@ function chosenBy(ops: readonly string[], { all = false }: ChoiceOptions): Reado
 async function forEach(
   chosen: ReadonlySet<string> | undefined,
   work: (letter: DeadLetter) => Promise<string>,
+  isAgreed: (letters: readonly DeadLetter[]) => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<void> {
   await withDeadLetters(async (journal: DeadLetters) => {
-    const letters = await journal.list();
-    const missing = [...(chosen ?? [])].filter((op) => !letters.some((letter) => letter.op === op));
+    const all = await journal.list();
+    const missing = [...(chosen ?? [])].filter((op) => !all.some((letter) => letter.op === op));
     for (const op of missing) fail(op, 'no such dead letter');
+    const letters = all.filter(({ op }) => !chosen || (op !== undefined && chosen.has(op)));
+    if (letters.length === 0 || !(await isAgreed(letters))) return;
     for (const letter of letters) {
       const { op } = letter;
-      if (chosen && !(op !== undefined && chosen.has(op))) continue;
       try {
         const done = await work(letter);
         await journal.remove(letter);

@@ -1,7 +1,10 @@
-import { Argument, type Command } from 'commander';
+import { Argument, Option, type Command } from 'commander';
 import { lazily } from './lazily';
+import { PURGEABLE } from './purgeable';
 
 const JSON_OPTION = ['--json', 'print one line of JSON'] as const;
+const YES_OPTION = ['--yes', 'do not ask, for scripts'] as const;
+const DRY_RUN_OPTION = ['--dry-run', 'only say what would be done'] as const;
 
 /**
  * Commands for operators: they work on the servers that the variables of the environment name, beside the service or
@@ -14,6 +17,8 @@ export function addOperatorCommands(program: Command): void {
   addKeys(program);
   addJournal(program);
   addDeadLetters(program);
+  addPurge(program);
+  addCache(program);
   addRepairs(program);
 }
 
@@ -49,10 +54,18 @@ function addKeys(program: Command): void {
     .command('keys')
     .description('API keys.')
     .command('create')
-    .description('Makes an API key: prints it, this once, and its entry for the file that API_KEYS_FILE names.')
+    .description(
+      'Makes an API key: prints it, this once, and its entry for the file that API_KEYS_FILE or OPERATOR_KEYS_FILE names.',
+    )
     .requiredOption('--name <name>', 'of the caller')
     .option('--organization <organization>', 'whose tasks the caller sees', 'default')
     .option('--role <role>', 'read, write or admin', 'write')
+    .addOption(
+      new Option('--operator', 'a key for OPERATOR_KEYS_FILE: an operator of the service is no caller').conflicts([
+        'organization',
+        'role',
+      ]),
+    )
     .option('--append <file>', 'adds the entry to this key file, which is created if it is missing')
     .option(...JSON_OPTION)
     .action(lazily(async () => (await import('./create-key.js')).createKey));
@@ -89,10 +102,40 @@ function addDeadLetters(program: Command): void {
   letters
     .command('drop')
     .usage('OP...|--all')
-    .description('Removes refused writes for good: what was acknowledged is lost.')
+    .description('Removes refused writes for good, after a question: what was acknowledged is lost.')
     .argument('[op...]', 'the op of a dead letter')
     .option('--all', 'each of them')
+    .option(...YES_OPTION)
+    .option(...DRY_RUN_OPTION)
     .action(lazily(async () => (await import('./dead-letters.js')).dropDeadLetters));
+}
+
+function addPurge(program: Command): void {
+  program
+    .command('purge')
+    .usage('[attachments] [tasks] [history]')
+    .description(
+      'Deletes now, after a question, what replicas delete in the background: expired attachments, expired tasks and those of RETENTION_FINISHED_DAYS, old events and tombstones.',
+    )
+    .addArgument(new Argument('[what...]', 'only these; otherwise everything that is due').choices(PURGEABLE))
+    .option(...YES_OPTION)
+    .option(...DRY_RUN_OPTION)
+    .option(...JSON_OPTION)
+    .action(lazily(async () => (await import('./purge.js')).purge));
+}
+
+function addCache(program: Command): void {
+  program
+    .command('cache')
+    .description('The cache in Redis.')
+    .command('reset')
+    .description(
+      'Makes the cache in Redis forget everything but the journal, after a question, beside running replicas.',
+    )
+    .option(...YES_OPTION)
+    .option(...DRY_RUN_OPTION)
+    .option(...JSON_OPTION)
+    .action(lazily(async () => (await import('./reset-cache.js')).resetCache));
 }
 
 function addRepairs(program: Command): void {
@@ -103,8 +146,12 @@ function addRepairs(program: Command): void {
     .action(lazily(async () => (await import('./new-epoch.js')).newEpoch));
   program
     .command('adopt-redis')
-    .description('Gives the Redis of another database to this one; journaled writes of the other become dead letters.')
+    .description(
+      'Gives the Redis of another database to this one, after a question; journaled writes of the other become dead letters.',
+    )
     .option('--give-up-journal-of <database-id>', 'the other database, if its journal holds writes')
+    .option(...YES_OPTION)
+    .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(lazily(async () => (await import('./adopt-redis.js')).adoptRedis));
   program

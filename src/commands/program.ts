@@ -2,6 +2,7 @@ import { Command, type CommanderError } from 'commander';
 import { addCallerCommands } from './caller-commands';
 import { EXIT } from './exit-code';
 import { addOperatorCommands } from './operator-commands';
+import { addReplicaCommands } from './replica-commands';
 
 /** The words of the command line are wrong, or ask for help. */
 export class WordsError extends Error {
@@ -29,6 +30,7 @@ export function dossierProgram(): Command {
     .addHelpText('after', EXIT_CODES);
   program.helpCommand('help [command]', 'prints the usage of a command');
   addCallerCommands(program);
+  addReplicaCommands(program);
   addOperatorCommands(program);
   refuseByThrowing(program);
   return program;

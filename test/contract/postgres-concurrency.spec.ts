@@ -85,6 +85,14 @@ describe('writers that meet on PostgreSQL', () => {
         SELECT count(*) FROM task_attachments a WHERE a.task_id = t.id AND NOT a.deleted
       )`);
     expect(wrong).toEqual([]);
+    const kinds = 'organization, is_root, status, priority';
+    const tasks = await harness.connection.query(`
+      SELECT ${kinds}, sum(count)::integer AS kept, sum(there)::integer AS there FROM (
+        SELECT ${kinds}, count, 0 AS there FROM task_counts
+        UNION ALL SELECT organization, parent_id IS NULL, status, priority, 0, 1 FROM tasks WHERE deleted_version IS NULL
+      ) AS counts
+      GROUP BY ${kinds} HAVING sum(count) <> sum(there)`);
+    expect(tasks).toEqual([]);
   }
 
   /** The codes of the statements that fail from now on, also of those that are repeated. */

@@ -12,7 +12,16 @@ import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { sqlMigrations } from '../../src/outbound/postgres/sql-migrations';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
-import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
+import {
+  aPut,
+  found,
+  NOW_MS,
+  ORGANIZATION,
+  postgresHarness,
+  storedTask,
+  TIMEOUT_MS,
+  type PostgresHarness,
+} from './attachment-store.harness';
 import { storedByEarlier } from './earlier-create-task';
 
 /** Held by the replica that migrates. */
@@ -33,8 +42,11 @@ const LATER = [
   'WriteAttachments1763683200070',
   'DueTasks1763683200080',
   'TracesOfEvents1763683200100',
-  'EpochOfADatabase1763683200101',
-  'PurgeBesideWaitingEvents1763683200102',
+  'TaskCounts1763683200110',
+  'UnfinishedTasks1763683200111',
+  'ReadersAreGiven1763683200112',
+  'EpochOfADatabase1763683200120',
+  'PurgeBesideWaitingEvents1763683200121',
 ];
 
 describe('migrations', () => {
@@ -54,6 +66,10 @@ describe('migrations', () => {
       UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
       ORDER BY name`);
 
+  const listed = ({ tasks }: PostgresHarness) => {
+    const page = { limit: 1, offset: 0, orderBy: 'createdAt', descending: false, nowMs: NOW_MS } as const;
+    return tasks.list({ organization: ORGANIZATION, ...page }, TIMEOUT_MS);
+  };
   const recordsIn = (connection: PostgresConnection, table: string) =>
     connection.query<{ timestamp: string; name: string }>(`SELECT timestamp, name FROM ${table} ORDER BY id`);
   const recordOf = (name: string) => ({ timestamp: name.slice(-13), name });
@@ -117,6 +133,7 @@ describe('migrations', () => {
 
         await expect(runMigrations(database)).resolves.toEqual(LATER);
         expect(await found(harness, taskId)).toBeDefined();
+        expect((await listed(harness)).totalCount).toBe(1);
         // What the task was created with is not known.
         expect(await harness.tasks.repeated(task, [], TIMEOUT_MS)).toBeUndefined();
         expect(await recordsIn(connection, 'dossier_migrations')).toEqual([...EARLIER, ...LATER].map(recordOf));
@@ -164,13 +181,13 @@ describe('migrations', () => {
         const database = await open();
         const connection = new PostgresConnection(database);
         try {
-          const migrations = sqlMigrations().slice(0, [...EARLIER, ...LATER].indexOf('EpochOfADatabase1763683200101'));
+          const migrations = sqlMigrations().slice(0, [...EARLIER, ...LATER].indexOf('EpochOfADatabase1763683200120'));
           await runEarlierRelease(database, { migrations, migrationsTableName: 'dossier_migrations' });
           const [before] = await connection.query<{ epoch: string }>(
             `UPDATE database_identity SET server = ${noted} RETURNING epoch`,
           );
 
-          expect((await runMigrations(database))[0]).toBe('EpochOfADatabase1763683200101');
+          expect((await runMigrations(database))[0]).toBe('EpochOfADatabase1763683200120');
           const identity = 'SELECT epoch, server = present_server() AS here FROM database_identity';
           expect(await connection.query(identity)).toEqual([{ ...before, here: isKept }]);
         } finally {

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
+import { taskCompleted, taskCreated } from '../../src/core/domain/domain-event';
+import { completeTask } from '../../src/core/domain/task';
+import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { EventPage, OutboxChanges } from '../../src/core/ports/outbox';
 import type { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { NatsUse } from '../../src/outbound/postgres/nats-use';
@@ -11,7 +14,9 @@ import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import {
   aPut,
+  aTask,
   databaseHarness,
+  drainOne,
   NOW_MS,
   ORGANIZATION,
   storedTask,
@@ -60,6 +65,34 @@ describe('PostgresOutbox', () => {
     await client.query('SELECT pg_current_xact_id()');
     return client;
   }
+
+  it('has the readers of what the service records from the functions, without the trigger', async () => {
+    const own = await databaseHarness(serverDatabase({ url: await server.createDatabase(), poolSize: 4 }));
+    try {
+      await own.connection.query('DROP TRIGGER set_readers ON outbox_history');
+      const root = await storedTask(own);
+      const task = aTask({ parentId: root.id });
+      const puts = [aPut({ taskId: task.id, key: 'first' })];
+      await own.tasks.insert(task, puts, taskCreated(task, randomUUID()), TIMEOUT_MS);
+      const completed = completeTask(task, {}, { by: 'ada', nowMs: NOW_MS });
+      const result = aPut({ taskId: task.id, key: 'result' });
+      await own.tasks.update(completed, taskCompleted(completed, randomUUID()), result, TIMEOUT_MS);
+      // More than are written alone.
+      const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+      const put = (one: AttachmentPut) => own.attachments.put(one, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+      await Promise.all(keys.map((key) => put(aPut({ taskId: task.id, key }))));
+      await drainOne(own, { organization: ORGANIZATION, put: aPut({ taskId: task.id, key: 'fresh' }) });
+      await drainOne(own, { organization: ORGANIZATION, put: aPut({ taskId: task.id }, { version: 1002 }) });
+
+      const rows = await own.connection.query('SELECT task_id, organization, ancestors FROM outbox');
+      expect(rows).toHaveLength(2 + 1 + 2 + keys.length + 2);
+      for (const { task_id, ...readers } of rows as { task_id: string }[]) {
+        expect(readers).toEqual({ organization: ORGANIZATION, ancestors: task_id === root.id ? null : [root.id] });
+      }
+    } finally {
+      await own.close();
+    }
+  });
 
   describe('a reader', () => {
     const outbox = () => new PostgresOutbox(harness.connection);

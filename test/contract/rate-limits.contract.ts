@@ -53,6 +53,38 @@ export function describeRateLimits(name: string, open: () => Promise<RateLimitsH
       }
     });
 
+    it('show the windows that are open, those with most calls first', async () => {
+      const [many, few, ended] = ['many', 'few', 'ended'].map((part) => `${name()}:${part}`) as [
+        string,
+        string,
+        string,
+      ];
+      await harness.limits.count(ended, 100);
+      for (const one of [few, many, many]) await harness.limits.count(one, WINDOW_MS);
+      await harness.elapse(150);
+      const isOurs = (one: string) => one.startsWith(`${name()}:`);
+      const open = await harness.limits.open(10, isOurs);
+      expect(open.map((window) => [window.name, window.calls])).toEqual([
+        [many, 2],
+        [few, 1],
+      ]);
+      for (const { endsInMs } of open) {
+        expect(endsInMs).toBeGreaterThan(0);
+        expect(endsInMs).toBeLessThan(WINDOW_MS);
+      }
+      expect(await harness.limits.open(1, isOurs)).toMatchObject([{ name: many }]);
+      expect(await harness.limits.open(10, (one) => one === few)).toMatchObject([{ name: few }]);
+    });
+
+    it('begin anew when a window is ended, and leave the others alone', async () => {
+      const [ended, other] = [`${name()}:ended`, `${name()}:other`];
+      for (const one of [ended, other]) await harness.limits.count(one, WINDOW_MS);
+      await harness.limits.end([ended, `${name()}:never opened`]);
+      expect(await harness.limits.open(10, (one) => one === ended)).toEqual([]);
+      expect(await harness.limits.count(ended, WINDOW_MS)).toMatchObject({ calls: 1 });
+      expect(await harness.limits.count(other, WINDOW_MS)).toMatchObject({ calls: 2 });
+    });
+
     it('count simultaneous calls one by one', async () => {
       const windows = await Promise.all(Array.from({ length: 100 }, () => harness.limits.count(name(), WINDOW_MS)));
       expect(windows.map(({ calls }) => calls).sort((a, b) => a - b)).toEqual(

@@ -88,6 +88,27 @@ describe('rate limits in Redis', () => {
     expect([await count(0), await count(1), await count(0)]).toEqual([1, 2, 3]);
   });
 
+  it('show the calls on all replicas, those of this one while Redis is down, and say if only this one began anew', async () => {
+    for (const replica of [0, 1, 1]) await count(replica);
+    const shown = (replica: number) => (limits[replica] as RedisRateLimits).open(10, () => true);
+    expect(await shown(0)).toMatchObject([{ name: 'a', calls: 3 }]);
+    await redis.kill();
+    expect(await shown(0)).toMatchObject([{ name: 'a', calls: 1 }]);
+    await expect((limits[0] as RedisRateLimits).end(['a'])).rejects.toMatchObject({ store: 'redis' });
+    expect(await shown(0)).toEqual([]);
+    await redis.restart();
+    await Promise.all(replicas.map((replica) => replica.waitUntilReady(10_000)));
+    await (limits[0] as RedisRateLimits).end(['a']);
+    expect([await shown(1), await count(1)]).toEqual([[], 1]);
+  });
+
+  it('of which one holds a foreign value are shown without it', async () => {
+    await count(0);
+    await (replicas[0] as RedisConnection).client.del('cb:rate:a');
+    await (replicas[0] as RedisConnection).client.rpush('cb:rate:a', 'x');
+    expect(await (limits[0] as RedisRateLimits).open(10, () => true)).toEqual([]);
+  });
+
   it.each<[string, number, (client: RedisConnection['client']) => Promise<unknown>]>([
     ['a count that never ends', 1001, (client) => client.set('cb:rate:a', '1000')],
     ['a count that ends too late', 8, (client) => client.set('cb:rate:a', '7', 'PX', 10 * WINDOW_MS)],

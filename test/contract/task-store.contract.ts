@@ -4,7 +4,14 @@ import type { AttachmentDraft } from '../../src/core/domain/attachment';
 import { ofStored, taskCompleted, taskCreated, taskUpdated } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK, MAX_TTL_SECONDS } from '../../src/core/domain/limits';
-import { cancelTask, completeTask, updateTask, type Task, type TaskUpdates } from '../../src/core/domain/task';
+import {
+  cancelTask,
+  completeTask,
+  updateTask,
+  type Task,
+  type TaskDraft,
+  type TaskUpdates,
+} from '../../src/core/domain/task';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import type { TaskListQuery } from '../../src/core/ports/task-store';
 import type { DoomedTask } from '../../src/core/ports/tree-deletion';
@@ -429,6 +436,64 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
           ),
           { numRuns: 25 },
         );
+      });
+
+      it('counts what the filters leave, whatever has become of the tasks', async () => {
+        const organization = randomUUID();
+        const kept = new Map<string, Task>();
+        const store = async (draft: Partial<TaskDraft>) => {
+          const task = await storedTask(harness, draft, organization);
+          kept.set(task.id, task);
+          return task;
+        };
+        const root = await store({ priority: 1 });
+        const [child, other] = [await store({ parentId: root.id, priority: 1 }), await store({ priority: 2 })];
+        const below = await store({ parentId: child.id });
+        const working = { ...updateTask(child, { status: 'in_progress', priority: 2 }, CHANGE), assignedTo: 'w' };
+        await harness.tasks.update(working, taskUpdated(working, [], randomUUID()), undefined, TIMEOUT_MS);
+        kept.set(working.id, working);
+        const done = completeTask(other, { workerId: 'w' }, CHANGE);
+        await harness.tasks.update(done, taskCompleted(done, randomUUID()), undefined, TIMEOUT_MS);
+        kept.set(done.id, done);
+        await expect(insert({ ...other, priority: 7 })).resolves.toBe('id-taken');
+        await expect(update(other)).resolves.toEqual({ state: 'stale' });
+        const put = aPut({ taskId: root.id });
+        await harness.attachments.put(put, organization, undefined, NOW_MS, TIMEOUT_MS);
+
+        const expectCounts = async () => {
+          for (const statuses of [undefined, [], ['pending'], ['in_progress', 'completed']] as const)
+            for (const priority of [undefined, 1, 2])
+              for (const assignedTo of [undefined, 'w'])
+                for (const parentId of [undefined, null, root.id]) {
+                  const filters = {
+                    statuses,
+                    priority,
+                    assignedTo,
+                    limit: 2,
+                    orderBy: 'createdAt',
+                    descending: false,
+                  } as const;
+                  for (const offset of [0, 9]) {
+                    const query = { ...filters, offset, parentId, organization, nowMs: NOW_MS };
+                    const { totalCount } = await harness.tasks.list(query, TIMEOUT_MS);
+                    const among = [...kept.values()].filter(
+                      (one) => parentId === undefined || one.parentId === parentId,
+                    );
+                    expect({ query, totalCount }).toEqual({
+                      query,
+                      totalCount: pageOf(among, { ...filters, offset }).totalCount,
+                    });
+                  }
+                }
+        };
+        await expectCounts();
+        await remove(child.id, organization);
+        for (const id of [child.id, below.id]) kept.delete(id);
+        await expectCounts();
+        await remove(root.id, organization);
+        await remove(done.id, organization);
+        kept.clear();
+        await expectCounts();
       });
 
       it('returns tasks without a parent', async () => {

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { openOnServers, type Setup } from '../support/setups';
 const ROOT = join(__dirname, '../..');
 const PARTS = ['**Meaning.**', '**Impact.**', '**Commands.**', '**When to call.**'];
 const COMMAND_TIMEOUT_MS = 60_000;
+const OPERATOR_KEY = 'operator-key';
 
 interface Rule {
   readonly alert: string;
@@ -74,8 +76,11 @@ describe('with a replica on real servers', () => {
   beforeAll(async () => {
     const monitorPort = await freePort();
     nats = await startNats({ args: ['--http_port', String(monitorPort)] });
-    setup = await openOnServers({ NATS_URL: nats.url });
     folder = mkdtempSync(join(tmpdir(), 'dossier-playbooks-'));
+    const operators = join(folder, 'operators.json');
+    const sha256 = createHash('sha256').update(OPERATOR_KEY).digest('hex');
+    writeFileSync(operators, JSON.stringify([{ id: 'o', name: 'o', sha256 }]));
+    setup = await openOnServers({ NATS_URL: nats.url, OPERATOR_KEYS_FILE: operators });
     const { DATABASE_URL = '', REDIS_URL = '' } = setup.environment;
     writeProgram('dossier', `exec ${process.execPath} ${ROOT}/dist/commands/dossier.js "$@"`);
     // Without a cluster: whether kubectl knows the command and its flags.
@@ -83,6 +88,8 @@ describe('with a replica on real servers', () => {
     env = {
       PATH: `${folder}:${process.env['PATH']}`,
       DOSSIER: setup.service.url,
+      DOSSIER_URL: setup.service.url,
+      DOSSIER_OPERATOR_KEY: OPERATOR_KEY,
       DATABASE_URL,
       REDIS_URL,
       NATS_MONITOR: `http://127.0.0.1:${monitorPort}`,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { ServerProcess } from '../support/server-process';
 import { startService, type Service } from '../support/service';
 
 const CONFIG = join(__dirname, '../../deploy/compose/haproxy.cfg');
+const OPERATOR_KEY = 'operator-key';
 const START_TIMEOUT_MS = 20_000;
 
 /** The proxy of docker-compose.yml, with the addresses of this machine in the place of compose's names. */
@@ -45,6 +47,9 @@ describe('two replicas behind the proxy of compose', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'dossier-proxy-'));
+    const operators = join(folder, 'operators.json');
+    const sha256 = createHash('sha256').update(OPERATOR_KEY).digest('hex');
+    writeFileSync(operators, JSON.stringify([{ id: 'o', name: 'o', sha256 }]));
     const start = (name: string) =>
       startService({
         DATA_DIR: 'memory',
@@ -52,6 +57,7 @@ describe('two replicas behind the proxy of compose', () => {
         SHUTDOWN_DELAY_MS: '5000',
         TRUST_PROXY: '127.0.0.1',
         RATE_LIMITS: 'task.get=1/1h',
+        OPERATOR_KEYS_FILE: operators,
       });
     replicas = [await start('dossier-1'), await start('dossier-2')];
     proxy = await startProxy(replicas, folder);
@@ -83,6 +89,13 @@ describe('two replicas behind the proxy of compose', () => {
 
   it.each(['/metrics', '/livez', '/readyz', '/startupz'])('%s is not for callers', async (path) => {
     expect((await fetch(proxy.url + path)).status).toBe(404);
+  });
+
+  it.each(['/admin/status', '/%61dmin/status'])('%s is for operators past the proxy only', async (path) => {
+    const [replica] = replicas as readonly [Service, ...Service[]];
+    const statusAt = async (url: string) =>
+      (await fetch(url + path, { headers: { 'x-operator-key': OPERATOR_KEY } })).status;
+    expect([await statusAt(replica.url), await statusAt(proxy.url)]).toEqual([200, 404]);
   });
 
   it('no call fails while one replica leaves, and the proxy says so when none is left', async () => {

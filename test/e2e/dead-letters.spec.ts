@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
 import { attachmentCreated, attachmentDeleted } from '../../src/core/domain/domain-event';
 import type { JournaledWrite } from '../../src/core/ports/attachment-journal';
 import { toText } from '../../src/outbound/redis/journal-entry';
@@ -89,11 +90,39 @@ describe('the commands for the journal', () => {
     const [first, second] = [await buryPut('a'), await buryPut('b')];
     await client.rpush(LIST, 'unreadable what is this');
     const unknown = randomUUID();
-    const one = await dossier('dead-letters', 'drop', first, unknown);
-    expect(one).toEqual({ code: 1, stdout: `${first}: dropped\n`, stderr: `${unknown}: no such dead letter\n` });
-    const rest = await dossier('dead-letters', 'drop', '--all');
-    expect(rest).toEqual({ code: 0, stdout: `${second}: dropped\nunreadable: dropped\n`, stderr: '' });
+    const one = await dossier('dead-letters', 'drop', '--yes', first, unknown);
+    const [missing = '', deed = '', ...more] = one.stderr.split('\n');
+    expect([one.code, one.stdout, missing, more]).toEqual([
+      1,
+      `${first}: dropped\n`,
+      `${unknown}: no such dead letter`,
+      [''],
+    ]);
+    const what = `removes 1 acknowledged write that PostgreSQL refused, for good: ${first}`;
+    expect(JSON.parse(deed)).toMatchObject({
+      context: 'operator',
+      msg: `${userInfo().username}: dead-letters drop: ${what}`,
+    });
+    const rest = await dossier('dead-letters', 'drop', '--all', '--yes');
+    expect([rest.code, rest.stdout]).toEqual([0, `${second}: dropped\nunreadable: dropped\n`]);
+    expect(lines(rest.stderr)).toHaveLength(1);
     expect(await client.llen(LIST)).toBe(0);
+  });
+
+  it('drop nothing without an agreement, and say what would be dropped', async () => {
+    const op = await buryPut('k');
+    const what = `removes 1 acknowledged write that PostgreSQL refused, for good: ${op}`;
+    expect(await dossier('dead-letters', 'drop', op)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `dead-letters drop: ${what}. Nothing was done: add --yes, as there is no terminal to ask at\n`,
+    });
+    expect(await dossier('dead-letters', 'drop', op, '--dry-run')).toEqual({
+      code: 0,
+      stdout: `dry run: ${what}\n`,
+      stderr: '',
+    });
+    expect(await client.llen(LIST)).toBe(1);
   });
 
   it('say how many writes wait', async () => {

@@ -221,7 +221,7 @@ describe('if the servers are no longer the same', () => {
     await start();
     const lastLost = await writeWhatIsLost(one);
 
-    // A copy beside the original is none of its replicas' business, and leaves their Redis alone.
+    // A copy beside the original leaves the Redis of its replicas alone.
     const copy = `${urlOn(first().port)}_copy`;
     await run('new-host', {
       places: {
@@ -364,7 +364,24 @@ describe('if the servers are no longer the same', () => {
     await expectRefusal(['adopt-redis'], { DATABASE_URL: urlOn(other.port) }, 'adopt-redis: REDIS_URL is not set');
     expect((await adopting.fetch('/readyz')).status).toBe(503);
 
-    const { stdout } = await run('--give-up-journal-of', { places: givingUp, env: here });
+    const unasked = await runProgram(
+      'dist/commands/dossier.js',
+      ['adopt-redis', '--give-up-journal-of', databaseId],
+      here,
+    );
+    expect([unasked.code, unasked.stdout]).toEqual([1, '']);
+    expect(unasked.stderr).toMatch(
+      new RegExp(
+        `database ${databaseId} to .* turns 1 journaled writes into dead letters.*Nothing was done: add --yes`,
+      ),
+    );
+    expect((await adopting.fetch('/readyz')).status).toBe(503);
+
+    const { stdout, stderr } = await run('--give-up-journal-of', { places: givingUp, env: here });
+    expect(JSON.parse(stderr)).toMatchObject({
+      context: 'operator',
+      msg: expect.stringContaining('adopt-redis') as string,
+    });
     expect(stdout).toBe(`this Redis belongs to database ${await idOfDatabase(other)}\n`);
     await adopting.until('/readyz', 200);
     expect((await adopting.error('task.get', { id: 't' })).data).toMatchObject({ code: 'TASK_NOT_FOUND' });
@@ -377,7 +394,7 @@ describe('if the servers are no longer the same', () => {
 
     // Nothing waits any more: nothing has to be given up.
     forwarder.leadTo(first().port);
-    await run('dossier adopt-redis\n');
+    await run('dossier adopt-redis --yes\n');
     services = [];
     const back = await start();
     await back.until('/readyz', 200);

@@ -34,6 +34,8 @@ export interface PostgresServer {
 export interface PostgresOptions {
   /** Whether it archives its log, so that a backup can be recovered to any moment. */
   readonly archives?: boolean;
+  /** More of its settings, such as `fsync=on`; they override those that every such server has. */
+  readonly settings?: readonly string[];
 }
 
 /** Fills an empty data folder, as the user that the server runs as. */
@@ -65,7 +67,10 @@ async function run(path: string, args: readonly string[], cwd: string, owner: Ow
   await promisify(execFile)(path, args, { ...owner, cwd });
 }
 
-async function startWith(fill: Fill, { archives = false }: PostgresOptions = {}): Promise<PostgresServer> {
+async function startWith(
+  fill: Fill,
+  { archives = false, settings: more = [] }: PostgresOptions = {},
+): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'dossier-postgres-'));
   try {
     const owner = unprivilegedUser();
@@ -76,7 +81,8 @@ async function startWith(fill: Fill, { archives = false }: PostgresOptions = {})
     const binaries = postgresBinaries(join(folder, 'programs'));
     await fill(data, owner, binaries);
     const port = await freePort();
-    const settings = archives ? ['archive_mode=on', `archive_command=cp %p ${archive}/%f`] : [];
+    const archiving = archives ? ['archive_mode=on', `archive_command=cp %p ${archive}/%f`] : [];
+    const settings = [...archiving, ...more];
     const start = () => startOn(join(binaries, 'postgres'), data, port, owner, settings);
     const refill = async (fill: Fill) => {
       makeEmpty(data, owner);

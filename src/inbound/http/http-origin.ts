@@ -24,6 +24,6 @@ export function idsOf(request: FastifyRequest): CallIds {
 }
 
 /** Node decodes header values as Latin-1, but clients send UTF-8. */
-function utf8(header: string | string[] | undefined): string | undefined {
+export function utf8(header: string | string[] | undefined): string | undefined {
   return typeof header === 'string' ? Buffer.from(header, 'latin1').toString() : undefined;
 }

@@ -52,6 +52,13 @@ export class Breakers {
     return wrapped;
   }
 
+  /** Which operations go round which store. */
+  get open(): readonly { readonly store: Store; readonly operation: string }[] {
+    return (['postgres', 'redis'] as const).flatMap((store) =>
+      [...this.byStore[store]].flatMap(([operation, { isOpen }]) => (isOpen ? [{ store, operation }] : [])),
+    );
+  }
+
   /** The store is back: no operation continues without it. */
   recovered(store: Store): void {
     for (const breaker of this.byStore[store].values()) breaker.close();

@@ -4,6 +4,10 @@ export interface RateWindow {
   readonly endsInMs: number;
 }
 
+export interface NamedWindow extends RateWindow {
+  readonly name: string;
+}
+
 export interface MemoryRateLimitsOptions {
   /** The limit for windows of one length. The windows opened first are forgotten first, half of them at once. */
   readonly maxWindows: number;
@@ -49,6 +53,31 @@ export class MemoryRateLimits {
     window.calls += 1;
     // The difference may be slightly above `windowMs`, because floating-point sums are rounded.
     return Promise.resolve({ calls: window.calls, endsInMs: Math.min(windowMs, window.endsAtMs - nowMs) });
+  }
+
+  open(limit: number, matches: (name: string) => boolean): Promise<readonly NamedWindow[]> {
+    const nowMs = this.nowMs();
+    const windows: NamedWindow[] = [];
+    for (const { younger, elder } of this.generationsByLengthMs.values()) {
+      for (const generation of [younger, elder]) {
+        for (const [name, { calls, endsAtMs }] of generation) {
+          // The same name in both: the younger one counts.
+          if (generation === elder && younger.has(name)) continue;
+          if (endsAtMs > nowMs && matches(name)) windows.push({ name, calls, endsInMs: endsAtMs - nowMs });
+        }
+      }
+    }
+    return Promise.resolve(windows.sort((a, b) => b.calls - a.calls).slice(0, limit));
+  }
+
+  end(names: readonly string[]): Promise<void> {
+    for (const { younger, elder } of this.generationsByLengthMs.values()) {
+      for (const name of names) {
+        younger.delete(name);
+        elder.delete(name);
+      }
+    }
+    return Promise.resolve();
   }
 
   private generations(lengthMs: number, nowMs: number): Generations {

@@ -2,7 +2,7 @@ import type { DomainEvent } from '../../core/domain/domain-event';
 import type { JsonText } from '../../core/domain/json-text';
 import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Usage } from '../../core/domain/quota';
-import type { Task } from '../../core/domain/task';
+import type { Task, TaskStatus } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
 import { readWithin } from '../../core/ports/room';
 import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
@@ -12,6 +12,7 @@ import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './atta
 import type { PostgresConnection } from './postgres-connection';
 import {
   countedTaskOfRow,
+  COUNT_TASKS,
   CREATE_TASK,
   CREATION_FINGERPRINT,
   liveCount,
@@ -49,6 +50,10 @@ const UNFINISHED = `
   GROUP BY root_id, organization, deleted_by, credential_id ORDER BY min(begun_at) LIMIT $2`;
 
 const ORDER_COLUMNS = { createdAt: 't.created_at', updatedAt: 't.updated_at', priority: 't.priority' } as const;
+
+/** In the words of the indexes that have no other tasks: PostgreSQL cannot see it in a parameter. */
+const IS_UNFINISHED = "t.status IN ('pending', 'in_progress')";
+const UNFINISHED_STATUSES: readonly TaskStatus[] = ['pending', 'in_progress'];
 
 /** Of the task row `p`. */
 const JSON_BYTES = 'octet_length(p.metadata::text) + coalesce(octet_length(p.error::text), 0)';
@@ -195,6 +200,7 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
   const conditions = ['t.organization = $1', 't.deleted_version IS NULL'];
   const { statuses, assignedTo, priority, parentId } = query;
   if (statuses) conditions.push(`t.status = ANY ($${values.push(statuses)})`);
+  if (statuses?.every((status) => UNFINISHED_STATUSES.includes(status))) conditions.push(IS_UNFINISHED);
   if (assignedTo !== undefined) conditions.push(`t.assigned_to = $${values.push(assignedTo)}`);
   if (priority !== undefined) conditions.push(`t.priority = $${values.push(priority)}`);
   if (parentId === null) conditions.push('t.parent_id IS NULL');
@@ -202,11 +208,12 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
   const matching = `FROM tasks t WHERE ${conditions.join(' AND ')}`;
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
+  const counted = keptCount(query, values) ?? `(SELECT count(*)::integer AS total ${matching})`;
   return {
     text: `
       SELECT total, json_bytes, ${taskColumns(`t.json_bytes <= $${values.length + 1}::float8`)},
         ${liveCount('$2')} AS live_count
-      FROM (SELECT count(*)::integer AS total ${matching}) AS counted
+      FROM ${counted} AS counted(total)
       LEFT JOIN (
         SELECT p.*, sum(${JSON_BYTES}) OVER ()::float8 AS json_bytes
         FROM (SELECT t.* ${matching} ${order} LIMIT $3 OFFSET $4) AS p
@@ -214,4 +221,16 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
       ${order}`,
     values,
   };
+}
+
+/** Undefined if the database keeps no count of what the filters leave. */
+function keptCount(
+  { organization, statuses, assignedTo, priority, parentId }: TaskListQuery,
+  values: unknown[],
+): string | undefined {
+  if (assignedTo !== undefined || typeof parentId === 'string') return undefined;
+  const kinds = { organization, statuses, priority, is_root: parentId === null ? true : undefined };
+  const first = values.length + 1;
+  values.push(...COUNT_TASKS.values(kinds));
+  return COUNT_TASKS.callFrom(first);
 }

@@ -56,6 +56,7 @@ export const CREATION_FINGERPRINT = new SqlFunction('creation_fingerprint', [
   'parent_id',
   'puts',
 ]);
+export const COUNT_TASKS = new SqlFunction('count_tasks', ['organization', 'statuses', 'priority', 'is_root']);
 export const UPDATE_TASK = new SqlFunction('update_task', [...COLUMNS, 'event', 'put', 'max_attachments']);
 
 /** Of the task row `t`; with what may be large only if `json`, a condition, holds. */

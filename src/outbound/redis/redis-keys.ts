@@ -54,6 +54,20 @@ export class RedisKeys {
     return [this.owner(this.shardOf(taskId)), ...this.ofTask(taskId)];
   }
 
+  /** A pattern for SCAN that every name of a task matches, and none of another deployment. */
+  get taskPattern(): string {
+    return `${this.prefix}${this.isCluster ? '{[0-9][0-9]}' : ''}cb:task:*`;
+  }
+
+  /** Which control or hash has the name: `key` is that of the attachment of a hash. Undefined for any other name. */
+  parse(name: string): { readonly taskId: string; readonly key?: string } | undefined {
+    const [, taskId, kind, key] = /cb:task:([^:]+):(control$|attachment:)([^]*)$/.exec(name) ?? [];
+    if (taskId === undefined) return undefined;
+    const ref = kind === 'control' ? { taskId } : { taskId, key: key as string };
+    const expected = ref.key === undefined ? this.control(taskId) : this.attachment({ taskId, key: ref.key });
+    return name === expected ? ref : undefined;
+  }
+
   /** A hash: the database and the epoch to which everything in the shard belongs. */
   owner(shard: number): string {
     return `${this.shardPrefix(shard)}cb:store`;

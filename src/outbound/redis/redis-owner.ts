@@ -2,6 +2,9 @@ import type { Cluster, Redis } from 'ioredis';
 import type { StoreIdentity } from '../../core/ports/store-identity';
 import type { RedisKeys } from './redis-keys';
 
+/** In the place of the id of a database that has left none. */
+const UNKNOWN = 'unknown';
+
 /** To whom a Redis belongs, as an operator decides. */
 export class RedisOwner {
   constructor(
@@ -10,9 +13,27 @@ export class RedisOwner {
   ) {}
 
   /**
-   * Gives all of it to the database. Throws if writes wait in the journal of another one, unless `givenUp` names it:
-   * then they become dead letters.
+   * The other databases that would lose it, and how many of their writes would become dead letters. Throws if writes wait
+   * in the journal of another one, unless `givenUp` names it.
    */
+  async othersThan(
+    { databaseId }: StoreIdentity,
+    givenUp?: string,
+  ): Promise<{ readonly databaseIds: readonly string[]; readonly waiting: number }> {
+    const others = new Set<string>();
+    let waiting = 0;
+    for (const shard of this.keys.shards) {
+      await this.refuseJournalOfOthers(shard, databaseId, givenUp);
+      const owner = await this.ownerOf(shard);
+      if (owner === databaseId) continue;
+      const length = await this.client.llen(this.keys.journal(shard));
+      if (owner !== null || length > 0) others.add(owner ?? UNKNOWN);
+      waiting += length;
+    }
+    return { databaseIds: [...others], waiting };
+  }
+
+  /** Gives all of it to the database, and throws, as `othersThan` says. */
   async adopt({ databaseId, epoch }: StoreIdentity, givenUp?: string): Promise<void> {
     const { shards } = this.keys;
     for (const shard of shards) await this.refuseJournalOfOthers(shard, databaseId, givenUp);
@@ -27,8 +48,12 @@ export class RedisOwner {
     }
   }
 
+  private ownerOf(shard: number): Promise<string | null> {
+    return this.client.hget(this.keys.owner(shard), 'database');
+  }
+
   private async refuseJournalOfOthers(shard: number, databaseId: string, givenUp?: string): Promise<void> {
-    const owner = (await this.client.hget(this.keys.owner(shard), 'database')) ?? 'unknown';
+    const owner = (await this.ownerOf(shard)) ?? UNKNOWN;
     const waiting = await this.client.llen(this.keys.journal(shard));
     if (waiting === 0 || owner === databaseId || owner === givenUp) return;
     throw new Error(
@@ -37,7 +62,7 @@ export class RedisOwner {
   }
 
   private async buryJournal(shard: number, databaseId: string): Promise<void> {
-    if ((await this.client.hget(this.keys.owner(shard), 'database')) === databaseId) return;
+    if ((await this.ownerOf(shard)) === databaseId) return;
     const [journal, deadLetters] = [this.keys.journal(shard), this.keys.deadLetters(shard)];
     while ((await this.client.lmove(journal, deadLetters, 'LEFT', 'RIGHT')) !== null);
   }

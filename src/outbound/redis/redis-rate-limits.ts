@@ -2,9 +2,12 @@ import type { Cluster, Redis, Result } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
 import { inTime } from './answers';
 import { luaSource } from './lua-scripts';
+import { nothingIfWrongType, orStoreError } from './redis-error';
 
 /** A slower Redis is treated as unavailable: a limit must not cost more than the call that it limits. */
 const TIMEOUT_MS = 200;
+/** For an operator, who can wait. */
+const LOOK_TIMEOUT_MS = 2000;
 /** After a time-out, Redis is not asked for this long, so that not every call waits for it. */
 const SILENCE_PAUSE_MS = 1000;
 
@@ -19,8 +22,14 @@ interface RateWindow {
   readonly endsInMs: number;
 }
 
+interface NamedWindow extends RateWindow {
+  readonly name: string;
+}
+
 interface Counter {
   count(name: string, windowMs: number): Promise<RateWindow>;
+  open(limit: number, matches: (name: string) => boolean): Promise<readonly NamedWindow[]>;
+  end(names: readonly string[]): Promise<void>;
 }
 
 /** Windows that all replicas share. While Redis is unavailable, each replica counts by itself. */
@@ -43,14 +52,40 @@ export class RedisRateLimits {
     return (await this.shared(name, windowMs)) ?? local;
   }
 
+  async open(limit: number, matches: (name: string) => boolean): Promise<readonly NamedWindow[]> {
+    const local = await this.local.open(limit, matches);
+    try {
+      const shared = await inTime(Promise.all(local.map(({ name }) => this.look(name))), LOOK_TIMEOUT_MS);
+      return shared.filter((window) => window !== undefined).sort((a, b) => b.calls - a.calls);
+    } catch {
+      return local;
+    }
+  }
+
+  async end(names: readonly string[]): Promise<void> {
+    await this.local.end(names);
+    await inTime(orStoreError(Promise.all(names.map((name) => this.client.del(this.keyOf(name))))), LOOK_TIMEOUT_MS);
+  }
+
+  /** Undefined if it has ended, or holds a foreign value. */
+  private async look(name: string): Promise<NamedWindow | undefined> {
+    const key = this.keyOf(name);
+    const [calls, endsInMs] = await Promise.all([
+      this.client.get(key).catch(nothingIfWrongType),
+      this.client.pttl(key),
+    ]);
+    return Number(calls) > 0 && endsInMs > 0 ? { name, calls: Number(calls), endsInMs } : undefined;
+  }
+
+  private keyOf(name: string): string {
+    return `${this.prefix}cb:rate:${name}`;
+  }
+
   /** Undefined while Redis does not reply. */
   private async shared(name: string, windowMs: number): Promise<RateWindow | undefined> {
     if (performance.now() < this.notBeforeMs) return undefined;
     try {
-      const [calls, endsInMs] = await inTime(
-        this.client.countCall(`${this.prefix}cb:rate:${name}`, windowMs),
-        TIMEOUT_MS,
-      );
+      const [calls, endsInMs] = await inTime(this.client.countCall(this.keyOf(name), windowMs), TIMEOUT_MS);
       return { calls, endsInMs };
     } catch (error) {
       // The client's own errors come at once; only a time-out makes the call wait.

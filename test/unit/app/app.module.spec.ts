@@ -56,6 +56,12 @@ describe('AppModule', () => {
     expect(database.events.map(({ type }) => type)).toEqual(['task.created', 'task.attachment_created']);
   });
 
+  it('has no paths for operators unless they have keys', async () => {
+    for (const headers of [{}, { 'x-operator-key': '' }]) {
+      expect((await app.inject({ method: 'GET', url: '/admin/status', headers })).statusCode).toBe(404);
+    }
+  });
+
   it('deletes a task over REST in the overriding stores', async () => {
     const { statusCode } = await app.inject({ method: 'DELETE', url: '/v1/tasks/task-1' });
     expect(statusCode).toBe(204);

@@ -337,6 +337,7 @@ describe('configuration', () => {
     ['CORS_ORIGINS', 'null'],
     ['MAX_CONNECTIONS_PER_PEER', '0'],
     ['API_KEYS_FILE', ''],
+    ['OPERATOR_KEYS_FILE', ''],
     ['JWT_JWKS_URL', ''],
     ['JWT_PUBLIC_KEY', ' '],
     ['JWT_ISSUER', ''],

@@ -1,6 +1,7 @@
 import { DebugSignal } from '../../../src/app/debug-signal';
 import { JsonLogger } from '../../../src/app/json-logger';
-import type { LogLevel } from '../../../src/app/config';
+import { LogLevelSwitch } from '../../../src/app/log-level-switch';
+import type { LogLevel } from '../../../src/app/log-level';
 
 describe('SIGUSR2', () => {
   afterEach(() => process.removeAllListeners('SIGUSR2'));
@@ -13,7 +14,7 @@ describe('SIGUSR2', () => {
     const levels: LogLevel[] = [];
     const signal = new DebugSignal();
     process.emit('SIGUSR2');
-    signal.govern(logger, (level) => levels.push(level));
+    signal.govern(new LogLevelSwitch(logger, (level) => levels.push(level)));
     return { lines, logger, levels };
   }
 

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { JsonLogger } from '../../../src/app/json-logger';
-import type { LogLevel } from '../../../src/app/config';
+import type { LogLevel } from '../../../src/app/log-level';
 
 interface Line {
   readonly level: number;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadRemoteConfig } from '../../../src/app/config';
+import { loadOperatorConfig, loadRemoteConfig } from '../../../src/app/config';
 
 describe('the settings of commands that call a service', () => {
   it('have an address by default, and the option goes before the variable', () => {
@@ -38,4 +38,22 @@ describe('the settings of commands that call a service', () => {
     const secret = 'a\nsecret';
     expect(() => loadRemoteConfig(undefined, { DOSSIER_API_KEY: secret })).toThrow(/^(?![^]*secret)[^]*one line/);
   });
+});
+
+describe('where an operator finds a replica', () => {
+  it('is where callers do, with a key of its own, which nothing else sends', () => {
+    const variables = { DOSSIER_URL: 'https://a.example/', DOSSIER_OPERATOR_KEY: 'o', DOSSIER_API_KEY: 'c' };
+    expect(loadOperatorConfig(undefined, variables)).toEqual({
+      url: 'https://a.example',
+      headers: { 'x-operator-key': 'o' },
+    });
+    expect(loadRemoteConfig(undefined, variables).headers).toEqual({ 'x-api-key': 'c' });
+  });
+
+  it.each([{}, { DOSSIER_OPERATOR_KEY: ' ' }, { DOSSIER_API_KEY: 'c' }])(
+    'is not asked without one: %j',
+    (variables) => {
+      expect(() => loadOperatorConfig(undefined, variables)).toThrow(/^DOSSIER_OPERATOR_KEY is /);
+    },
+  );
 });

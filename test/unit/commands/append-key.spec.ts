@@ -11,7 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { appendKey } from '../../../src/commands/append-key';
-import { parseApiKeys } from '../../../src/inbound/auth/api-keys';
+import { API_KEYS } from '../../../src/inbound/auth/api-keys';
+import { parseKeys } from '../../../src/inbound/auth/key-file';
 
 const entryOf = (id: string) => ({ id, name: id, organization: 'o', role: 'read', sha256: id.padEnd(64, 'a') });
 
@@ -23,7 +24,7 @@ describe('dossier keys create --append', () => {
     path = join(folder, 'keys.json');
   });
   afterEach(() => rmSync(folder, { recursive: true }));
-  const idsIn = (file: string) => parseApiKeys(readFileSync(file, 'utf8')).map(({ credential }) => credential.id);
+  const idsIn = (file: string) => parseKeys(readFileSync(file, 'utf8'), API_KEYS).map(({ holder }) => holder.id);
 
   it('creates the file, which only its owner may read, and adds to it', () => {
     appendKey(path, entryOf('1'));

@@ -12,11 +12,18 @@ export type PublishOutcome = 'standby' | 'idle' | 'published';
 
 /** Publishes what waits in the outbox: the events of one task strictly one after the other, several tasks at once. */
 export class PublishEvents {
+  private leads = false;
+
   constructor(
     private readonly outbox: Outbox,
     private readonly bus: EventBus,
     private readonly metrics: Metrics,
   ) {}
+
+  /** Whether this replica was the one that publishes, when it last tried to. */
+  get isPublisher(): boolean {
+    return this.leads;
+  }
 
   /**
    * If an event cannot be published, notes those that were, leaves the rest to the replica that comes first, as another
@@ -28,7 +35,8 @@ export class PublishEvents {
       outcome = await this.publishWaiting();
       return outcome;
     } finally {
-      this.metrics.publisher(outcome === 'idle' || outcome === 'published');
+      this.leads = outcome === 'idle' || outcome === 'published';
+      this.metrics.publisher(this.leads);
     }
   }
 

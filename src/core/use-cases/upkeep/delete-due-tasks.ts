@@ -28,21 +28,26 @@ export class DeleteDueTasks {
     private readonly settings: CoreSettings,
   ) {}
 
-  /** Takes one turn, if there is something to delete and no other replica has the turn. */
-  async execute(): Promise<{ more: false }> {
+  /**
+   * Takes one turn, if there is something to delete and no other replica has the turn. `done` if it was the last one of a
+   * round: all that was due has been looked at, and what is left must stay.
+   */
+  async execute(): Promise<{ more: false; done: boolean }> {
     const nowMs = this.clock.nowMs();
     const beforeMs = nowMs - this.settings.finishedRetentionMs;
     const expired = await this.store.expired(nowMs, MAX_TASKS);
     const finished = beforeMs < nowMs ? await this.store.finished(beforeMs, this.lookedAt, MAX_TASKS) : [];
     if (expired.length + finished.length === 0) {
       this.lookedAt = undefined;
-    } else if (await this.store.takeTurn(TURN_MS)) {
-      // A task that must stay, because something below it goes on, is looked at again when all others were.
-      this.lookedAt = finished.length < MAX_TASKS ? undefined : finished.at(-1);
-      const old = finished.map((task) => ({ ...deletionOf(task), finishedBeforeMs: beforeMs }));
-      await this.deleteEach([...expired.map(deletionOf), ...old]);
+      return { more: false, done: true };
     }
-    return { more: false };
+    if (!(await this.store.takeTurn(TURN_MS))) return { more: false, done: false };
+    const isLast = expired.length < MAX_TASKS && finished.length < MAX_TASKS;
+    // A task that must stay, because something below it goes on, is looked at again when all others were.
+    this.lookedAt = finished.length < MAX_TASKS ? undefined : finished.at(-1);
+    const old = finished.map((task) => ({ ...deletionOf(task), finishedBeforeMs: beforeMs }));
+    await this.deleteEach([...expired.map(deletionOf), ...old]);
+    return { more: false, done: isLast };
   }
 
   /** One after the other: one that cannot be deleted now delays none of the others. */

@@ -115,6 +115,37 @@ describe('a task that was finished', () => {
     expect(left()).toBe(0);
   });
 
+  it('is counted before, and a round of turns ends when all that was due has been looked at', async () => {
+    const { countDue } = fixture.useCases;
+    await fixture.task('expired', { ttlSeconds: 60 });
+    await fixture.text('expired', 'k', 'x');
+    for (let i = 0; i < 60; i++) {
+      await fixture.task(`t-${i}`);
+      await complete(`t-${i}`);
+    }
+    await fixture.text('t-1', 'k', 'x', { ttlSeconds: 60 });
+    await fixture.task('child', { parentId: 't-0' });
+    expect(await countDue.execute(100)).toEqual({ expiredAttachments: 0, expiredTasks: 1, finishedTasks: 0 });
+
+    fixture.clock.advance(RETENTION_MS);
+    expect(await countDue.execute(100)).toEqual({ expiredAttachments: 1, expiredTasks: 1, finishedTasks: 60 });
+    expect((await countDue.execute(10)).finishedTasks).toBe(10);
+    const turns: boolean[] = [];
+    while (!turns.at(-1)) {
+      turns.push((await turn()).done);
+      // The turn is over in 0.8 seconds.
+      if (!turns.at(-1)) expect((await fixture.useCases.deleteDueTasks.execute()).done).toBe(false);
+    }
+    expect(turns).toEqual([false, true]);
+    expect(await countDue.execute(100)).toEqual({ expiredAttachments: 0, expiredTasks: 0, finishedTasks: 1 });
+    expect(isThere('t-0')).toBe(true);
+
+    const settings = new CoreSettings('instance-1', 1000, 1000);
+    const forEver = composeUseCases({ ...fixture.ports, settings });
+    expect(await forEver.countDue.execute(100)).toMatchObject({ finishedTasks: 0 });
+    expect(await forEver.deleteDueTasks.execute()).toEqual({ more: false, done: true });
+  });
+
   it('that cannot be deleted now delays none of the others, and the job reports it', async () => {
     const tasks = new MemoryTaskStore(fixture.database);
     const deleteTree = tasks.deleteTree.bind(tasks);

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApiKeyFileError, ApiKeys, sha256 } from '../../../../src/inbound/auth/api-keys';
+import { ApiKeys } from '../../../../src/inbound/auth/api-keys';
+import { KeyFileError, sha256 } from '../../../../src/inbound/auth/key-file';
+import { OperatorKeys } from '../../../../src/inbound/auth/operator-keys';
 
 const hashOf = (key: string) => sha256(key).toString('hex');
 const entry = (key: string, more: object = {}) => {
@@ -73,13 +75,13 @@ describe('the keys of a file', () => {
     } catch (error) {
       refusal = error;
     }
-    expect(refusal).toBeInstanceOf(ApiKeyFileError);
+    expect(refusal).toBeInstanceOf(KeyFileError);
     expect((refusal as Error).message).toMatch(message);
     expect((refusal as Error).message).not.toContain('secret-key');
   });
 
   it('a missing file is refused', () => {
-    expect(() => ApiKeys.open(path, logger)).toThrow(new ApiKeyFileError('cannot be read (ENOENT)'));
+    expect(() => ApiKeys.open(path, logger)).toThrow(new KeyFileError('cannot be read (ENOENT)'));
   });
 
   it('a changed file takes effect, even with the same size and time', async () => {
@@ -132,5 +134,19 @@ describe('the keys of a file', () => {
     } finally {
       jest.useRealTimers();
     }
+  });
+});
+
+describe('the keys of operators', () => {
+  it('name an operator, and belong to no organisation', () => {
+    const { id, name, sha256: hash } = entry('k');
+    write([{ id, name, sha256: hash }]);
+    const keys = OperatorKeys.open(path, logger);
+    expect([keys.find('k'), keys.find('other')]).toEqual([{ id, name }, undefined]);
+  });
+
+  it('are not those of callers', () => {
+    write([entry('k')]);
+    expect(() => OperatorKeys.open(path, logger)).toThrow('entry 1: must have no members but id, name, sha256');
   });
 });

@@ -35,6 +35,22 @@ describe('names in Redis', () => {
     expect(hashTag(cluster.index('t-1'))).toBe(hashTag(new RedisKeys(true).index('t-1')));
   });
 
+  it('of a task tell which piece of it they are, those of another deployment nothing', () => {
+    for (const isCluster of [false, true]) {
+      for (const prefix of ['', 'staging:']) {
+        const keys = new RedisKeys(isCluster, prefix);
+        const ref = { taskId: 't-1', key: 'a:b\n:control' };
+        expect(keys.parse(keys.attachment(ref))).toEqual(ref);
+        expect(keys.parse(keys.control('t-1'))).toEqual({ taskId: 't-1' });
+        for (const name of [keys.index('t-1'), keys.journal(0), `x${keys.control('t-1')}`, 'cb:task:t:other']) {
+          expect(keys.parse(name)).toBeUndefined();
+        }
+      }
+    }
+    expect(new RedisKeys(false).parse('staging:cb:task:t-1:control')).toBeUndefined();
+    expect(new RedisKeys(true).parse('{00}cb:task:t-1:control')).toBeUndefined();
+  });
+
   it('share one slot per task, and spread over all 64 shards', () => {
     const keys = new RedisKeys(true);
     const taskIds = Array.from({ length: 2000 }, (_, i) => `t-${i}`);

@@ -1,0 +1,61 @@
+import { startPostgres } from '../../test/support/postgres-server';
+import { startRedis } from '../../test/support/redis-server';
+import { seed } from '../load/dataset';
+import { atLeast, type Outcome } from '../report/goal';
+import { RpcClient } from '../rpc-client';
+import { ServerProcess } from '../servers/server-process';
+import { withServer } from '../servers/with-servers';
+import { measureLoadGoals, perBare, tasksForGoals, type LoadGoal } from './load-goal';
+import { targetOf, type Scene, type SceneWork } from './scene';
+
+const NAME = 'slow-commits';
+const COMMIT_MS = [2, 5];
+const MANY_CONNECTIONS = [32, 64];
+
+/** PostgreSQL waits so long before each flush of its log, with whatever sessions wait for the same flush. */
+export const SLOW_DISK: Scene = {
+  names: [NAME],
+  measure: async (work) => {
+    const outcomes: Outcome[] = [];
+    for (const commitMs of COMMIT_MS) outcomes.push(...(await measureWith(commitMs, work)));
+    return outcomes;
+  },
+};
+
+function goalsWith(commitMs: number): LoadGoal[] {
+  const title = (kind: string, connections: number) => {
+    return `create, ${kind}, commits of ${commitMs} ms, ${connections} connection${connections > 1 ? 's' : ''}`;
+  };
+  const alone = perBare(NAME, title('overwrite', 1), 'create, overwrite', 1);
+  return [
+    { ...alone, goal: atLeast(0.95, '× bare') },
+    ...MANY_CONNECTIONS.flatMap((connections) => [
+      {
+        ...perBare(NAME, title('new key', connections), 'create, new', connections),
+        goal: atLeast(1, '× bare'),
+      },
+      {
+        ...perBare(NAME, title('overwrite', connections), 'create, overwrite', connections),
+        goal: atLeast(1, '× bare'),
+      },
+    ]),
+  ];
+}
+
+function measureWith(commitMs: number, { generator, options }: SceneWork): Promise<Outcome[]> {
+  // Without other active sessions, and without `fsync`, PostgreSQL would not wait.
+  const settings = ['fsync=on', 'commit_siblings=0', `commit_delay=${commitMs * 1000}`];
+  return withServer(startPostgres({ settings }), (postgres) =>
+    withServer(startRedis(), (redis) =>
+      withServer(ServerProcess.service({ DATABASE_URL: postgres.url, REDIS_URL: redis.url }), (service) =>
+        withServer(ServerProcess.bare('servers', postgres.url, redis.url), async (bare) => {
+          const goals = goalsWith(commitMs);
+          const dataset = await seed(new RpcClient(service.rpcUrl), tasksForGoals(goals));
+          const stores = { postgres, redis };
+          const servers = { service: targetOf([service], dataset, stores), bare: targetOf([bare], dataset, stores) };
+          return measureLoadGoals(generator, servers, goals, options);
+        }),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,1 @@
+DROP INDEX tasks_unfinished_by_creation, tasks_unfinished_by_priority;
