@@ -1,5 +1,6 @@
--- Names the cluster that executes the statement: its system identifier and its timeline. A restored dump is in a cluster
--- with another identifier, a promoted standby and a point-in-time recovery are on another timeline.
+-- Names the database that executes the statement: the system identifier and the timeline of its cluster, its own id, and
+-- that of the table of the identity. A restored dump is another database or another table, in this cluster or in another
+-- one. A promoted standby and a point-in-time recovery are on another timeline.
 --
 -- Result  null if the server does not tell: then a restored backup cannot be recognised
 --
@@ -11,7 +12,9 @@ BEGIN
     RAISE read_only_sql_transaction USING MESSAGE = 'the server is a standby';
   END IF;
   -- The name of a WAL segment begins with the timeline, and is right at once after a promotion.
-  RETURN (SELECT system_identifier FROM pg_control_system()) || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8);
+  RETURN concat_ws('/',
+    (SELECT system_identifier FROM pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8),
+    (SELECT oid FROM pg_database WHERE datname = current_database()), 'database_identity'::regclass::oid);
 EXCEPTION
   WHEN insufficient_privilege OR undefined_function OR feature_not_supported THEN
     RETURN NULL;

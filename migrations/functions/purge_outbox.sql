@@ -21,8 +21,12 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(7234017283807667303) THEN
     RETURN false;
   END IF;
-  SELECT part INTO day FROM outbox_days()
-  WHERE ends_at <= p_before AND NOT EXISTS (
+  -- The bounds of a day are read from text: not again for each event that waits.
+  WITH days AS MATERIALIZED (
+    SELECT part, begins_at, ends_at FROM outbox_days() WHERE ends_at <= p_before
+  )
+  SELECT part INTO day FROM days
+  WHERE NOT EXISTS (
     SELECT FROM outbox_waiting WHERE at < ends_at AND (at >= begins_at OR begins_at IS NULL))
   ORDER BY ends_at LIMIT 1;
   IF FOUND THEN

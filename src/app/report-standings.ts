@@ -13,6 +13,13 @@ const TEXTS: Readonly<Record<Exclude<Standing, 'starting' | 'home' | 'unfit-sche
     'not ready: PostgreSQL is unavailable, and no replica with this DATABASE_URL has used this Redis before',
 };
 
+/** In place of `unknown-address`, if a server is reached. */
+const REPLACED_AT_THE_START =
+  'not ready: PostgreSQL is a server that has been replaced, and no replica with this DATABASE_URL has used this Redis before';
+
+const NEW_EPOCH =
+  'a new epoch has begun, as PostgreSQL was restored or replaced: nothing that was cached before is believed';
+
 const UNTOLD =
   'PostgreSQL does not tell which server it is (pg_control_system): run `dossier new-epoch` after a backup is restored';
 
@@ -24,19 +31,33 @@ export function textOfStanding(standing: Standing): string {
 /** Writes one line for each change, which names both databases if there are two. */
 export function reportStandings(): OnStanding {
   let hasStrayed = false;
-  return (standing, { identity, owner, reason }) => {
+  return (standing, { identity, owner, reason, ended }) => {
     if (standing === 'starting') return;
     if (standing === 'home') {
+      if (ended !== undefined) logger.warn(identity ? `${NEW_EPOCH} (${nameOf(identity)})` : NEW_EPOCH);
       if (hasStrayed) logger.log('the database is used again');
       hasStrayed = false;
       if (identity && identity.server === undefined) logger.warn(UNTOLD);
       return;
     }
     hasStrayed = true;
-    const here = identity ? [`PostgreSQL: database ${identity.databaseId}, epoch ${identity.epoch}`] : [];
-    const there = owner ? [`Redis: database ${owner.databaseId}, epoch ${owner.epoch}`] : [];
-    const which = standing === 'unfit-schema' ? '' : [...here, ...there].join('; ');
-    const line = standing === 'unfit-schema' ? `not ready: ${reason}` : TEXTS[standing];
-    logger.error(which ? `${line} (${which})` : line);
+    const here = identity ? [`PostgreSQL: ${nameOf(identity)}`] : [];
+    const there = owner ? [`Redis: ${nameOf(owner)}`] : [];
+    logger.error(lineOf(standing, [...here, ...there].join('; '), reason, identity !== undefined));
   };
+}
+
+function lineOf(
+  standing: Exclude<Standing, 'starting' | 'home'>,
+  which: string,
+  reason: string | undefined,
+  isReached: boolean,
+): string {
+  if (standing === 'unfit-schema') return `not ready: ${reason}`;
+  const text = standing === 'unknown-address' && isReached ? REPLACED_AT_THE_START : TEXTS[standing];
+  return which ? `${text} (${which})` : text;
+}
+
+function nameOf({ databaseId, epoch }: { databaseId: string; epoch: string }): string {
+  return `database ${databaseId}, epoch ${epoch}`;
 }

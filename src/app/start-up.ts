@@ -61,6 +61,7 @@ export class StartUp {
         const migrated = await this.postgres.migrate(this.migrates);
         if (migrated.length > 0) this.postgresLogger.log(`migrated: ${migrated.join(', ')}`);
         if (warning !== undefined) this.postgresLogger.log('the schema is there');
+        warning = undefined;
         if (await this.isAtHome()) return this.lifecycle.started();
         await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
       } catch (error) {

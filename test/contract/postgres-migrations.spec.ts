@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DataSource } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { Database } from '../../src/outbound/postgres/database';
 import { openMemoryDatabase } from '../../src/outbound/postgres/embedded-database';
 import { revertMigrations, runMigrations } from '../../src/outbound/postgres/migrate';
@@ -45,6 +45,8 @@ const LATER = [
   'TaskCounts1763683200110',
   'UnfinishedTasks1763683200111',
   'ReadersAreGiven1763683200112',
+  'EpochOfADatabase1763683200120',
+  'PurgeBesideWaitingEvents1763683200121',
 ];
 
 describe('migrations', () => {
@@ -73,8 +75,9 @@ describe('migrations', () => {
   const recordOf = (name: string) => ({ timestamp: name.slice(-13), name });
 
   /** What a release did at its start that had the first two migrations, and TypeORM's own name for its table. */
-  async function runEarlierRelease(database: Database): Promise<string[]> {
-    const dataSource = new DataSource({ ...database.migrating, migrations: sqlMigrations().slice(0, 2) });
+  async function runEarlierRelease(database: Database, more: Partial<DataSourceOptions> = {}): Promise<string[]> {
+    const migrations = sqlMigrations().slice(0, 2);
+    const dataSource = new DataSource({ ...database.migrating, migrations, ...more } as DataSourceOptions);
     await dataSource.initialize();
     try {
       const done = await dataSource.runMigrations();
@@ -167,6 +170,29 @@ describe('migrations', () => {
         expect(waiting.slice(1, 3).map(({ event }) => event)).toEqual([{ nth: 3 }, { nth: 4 }]);
       } finally {
         await connection.close();
+      }
+    });
+
+    it('end no epoch with the longer name of the database, unless it is not the one that was noted', async () => {
+      for (const [noted, isKept] of [
+        ['server', true],
+        ["'another/00000001'", false],
+      ] as const) {
+        const database = await open();
+        const connection = new PostgresConnection(database);
+        try {
+          const migrations = sqlMigrations().slice(0, [...EARLIER, ...LATER].indexOf('EpochOfADatabase1763683200120'));
+          await runEarlierRelease(database, { migrations, migrationsTableName: 'dossier_migrations' });
+          const [before] = await connection.query<{ epoch: string }>(
+            `UPDATE database_identity SET server = ${noted} RETURNING epoch`,
+          );
+
+          expect((await runMigrations(database))[0]).toBe('EpochOfADatabase1763683200120');
+          const identity = 'SELECT epoch, server = present_server() AS here FROM database_identity';
+          expect(await connection.query(identity)).toEqual([{ ...before, here: isKept }]);
+        } finally {
+          await connection.close();
+        }
       }
     });
 

@@ -197,7 +197,7 @@ describe('if the servers are no longer the same', () => {
 
     const second = await startPostgres();
     servers.push(second);
-    await run('createdb', {
+    await run('new-host', {
       places: {
         'new-host -U postgres dossier': `127.0.0.1 -p ${second.port} -U postgres ${DATABASE}`,
         'postgres://postgres@new-host:5432/dossier': urlOn(second.port),
@@ -209,6 +209,48 @@ describe('if the servers are no longer the same', () => {
     await expectToWork();
     await expectNewEventsOnly(lastLost);
     await untilPublished(second.port);
+  });
+
+  it('after a dump was restored into the same server, every answer is that of the dump', async () => {
+    await start();
+    const [one] = services as [Service];
+    await writeWhatStays(one);
+    await untilPublished(first().port);
+    const dump = join(first().archive, 'dossier.sql');
+    await run('pg_dump', { places: { 'dossier.sql': dump } });
+    await start();
+    const lastLost = await writeWhatIsLost(one);
+
+    // A copy beside the original leaves the Redis of its replicas alone.
+    const copy = `${urlOn(first().port)}_copy`;
+    await run('new-host', {
+      places: {
+        'new-host -U postgres dossier': `127.0.0.1 -p ${first().port} -U postgres ${DATABASE}_copy`,
+        'postgres://postgres@new-host:5432/dossier': copy,
+        'dossier.sql': dump,
+      },
+    });
+    const misled = await launchService({ ...environment(), DATABASE_URL: copy });
+    services.push(misled);
+    await until('it says why', () => misled.logLines.some((line) => line.includes('a restored or promoted copy')));
+    expect((await misled.fetch('/readyz')).status).toBe(503);
+    await misled.kill();
+    services.pop();
+
+    await run('RENAME', {
+      places: {
+        'old-host -U postgres dossier_restored': `127.0.0.1 -p ${first().port} -U postgres ${DATABASE}_restored`,
+        'postgres://postgres@old-host:5432/dossier_restored': `${urlOn(first().port)}_restored`,
+        'postgres://postgres@old-host:5432/postgres': first().url,
+        "'dossier'": `'${DATABASE}'`,
+        'DATABASE dossier': `DATABASE ${DATABASE}`,
+        'TO dossier': `TO ${DATABASE}`,
+        'dossier.sql': dump,
+      },
+    });
+    await expectWhatStays();
+    await expectToWork();
+    await expectNewEventsOnly(lastLost);
   });
 
   it('after a standby was promoted that lacks the last commits, every answer is that of the standby', async () => {

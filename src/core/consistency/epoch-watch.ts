@@ -24,12 +24,14 @@ export interface StandingFacts {
   readonly owner?: CacheOwner;
   /** Why the schema is unfit. */
   readonly reason?: string;
+  /** The epoch that has ended, if another one is the present one now. */
+  readonly ended?: string;
 }
 
 /** As far as it can be learned from the cache alone. */
 type KnownIdentity = Pick<StoreIdentity, 'databaseId' | 'epoch' | 'server'>;
 
-/** Told of each change of the standing. */
+/** Told of each change of the standing, of each new epoch, and of each other reason for which the schema is unfit. */
 export type OnStanding = (standing: Standing, facts: StandingFacts) => void;
 
 const REFUSED: Readonly<Record<Exclude<EpochVerdict, 'entered'>, Standing>> = {
@@ -45,6 +47,8 @@ const REFUSED: Readonly<Record<Exclude<EpochVerdict, 'entered'>, Standing>> = {
  */
 export class EpochWatch {
   private standing: Standing = 'starting';
+  /** Why the schema is unfit, if it is. */
+  private reason?: string;
   private identity?: KnownIdentity;
   private readonly ended = new Set<string>();
   /**
@@ -109,9 +113,9 @@ export class EpochWatch {
     const identity = await this.server.look();
     const { epoch } = identity;
     if (this.ended.has(epoch) || this.past.has(epoch)) return this.refuse('replaced', { identity });
-    this.settle(identity);
+    const ended = this.settle(identity);
     this.server.use(identity);
-    this.change('home', { identity });
+    this.change('home', { identity, ended });
   }
 
   /** Until the store has been read without this error, neither store nor cache is used. */
@@ -119,8 +123,11 @@ export class EpochWatch {
     this.refuse('unfit-schema', { reason });
   }
 
-  /** The store is unavailable: the replica goes where the others are, if it is sure that they have the same store. */
-  async follow(cursors: readonly ProjectionCursor[]): Promise<void> {
+  /**
+   * The store is unavailable: the replica goes where the others are, if it is sure that they have the same store.
+   * `identity` is that of a store that has been replaced, if one is reached.
+   */
+  async follow(cursors: readonly ProjectionCursor[], identity?: StoreIdentity): Promise<void> {
     // An outage does not change the schema.
     if (this.standing === 'unfit-schema') return;
     for (const { owner, parts } of cursors) {
@@ -134,11 +141,11 @@ export class EpochWatch {
           });
       } else if (owner.epoch !== this.identity?.epoch) {
         const isSame = this.identity === undefined || this.identity.databaseId === owner.databaseId;
-        if (!owner.isFamiliar || !isSame) return this.refuse('unknown-address', { owner });
+        if (!owner.isFamiliar || !isSame) return this.refuse('unknown-address', { owner, identity });
         this.server.use(undefined);
-        this.settle({ databaseId: owner.databaseId, epoch: owner.epoch });
+        const ended = this.settle({ databaseId: owner.databaseId, epoch: owner.epoch });
         this.hasReached = false;
-        this.change('home');
+        this.change('home', { ended });
       }
     }
   }
@@ -155,9 +162,9 @@ export class EpochWatch {
     const parts = cursors.flatMap((cursor) => cursor.parts);
     const verdict = await this.cache.enter(parts, { databaseId: identity.databaseId, epoch: identity.epoch, ended });
     if (verdict !== 'entered') return this.leave(REFUSED[verdict], cursors, identity);
-    this.settle(identity);
+    const last = this.settle(identity);
     this.server.use(identity);
-    this.change('home', { identity });
+    this.change('home', { identity, ended: last });
     return 'changed';
   }
 
@@ -169,18 +176,20 @@ export class EpochWatch {
     }
     this.ended.add(identity.epoch);
     this.server.use(undefined);
-    await this.follow(cursors);
+    await this.follow(cursors, identity);
     if (this.standing === 'home' || this.standing === 'starting') this.change('replaced', { identity, owner });
     return 'refused' as const;
   }
 
-  /** From now on this is the present epoch. */
-  private settle(identity: KnownIdentity & Partial<StoreIdentity>): void {
+  /** From now on this is the present epoch. Returns the one that has ended, if it is another. */
+  private settle(identity: KnownIdentity & Partial<StoreIdentity>): string | undefined {
     const { epoch, past = [] } = identity;
     for (const one of past) this.past.add(one);
+    let ended: string | undefined;
     if (this.identity?.epoch !== epoch) {
       if (this.identity) {
-        this.ended.add(this.identity.epoch);
+        ended = this.identity.epoch;
+        this.ended.add(ended);
         this.acknowledged.forgetStored();
       }
       this.highest = 0;
@@ -188,6 +197,7 @@ export class EpochWatch {
     this.identity = identity;
     this.hasReached = true;
     this.cacheEpoch.use(epoch);
+    return ended;
   }
 
   private refuse(standing: Standing, facts: StandingFacts): void {
@@ -197,8 +207,10 @@ export class EpochWatch {
   }
 
   private change(standing: Standing, facts: StandingFacts = {}): void {
-    if (this.standing === standing) return;
+    const isKnown = this.standing === standing && this.reason === facts.reason;
+    if (isKnown && facts.ended === undefined) return;
     this.standing = standing;
+    this.reason = facts.reason;
     this.onStanding(standing, facts);
   }
 }

@@ -1,7 +1,7 @@
 import { AcknowledgedChanges } from '../../../../src/core/consistency/acknowledged-changes';
 import { CacheTrust } from '../../../../src/core/consistency/cache-trust';
-import { EpochWatch } from '../../../../src/core/consistency/epoch-watch';
-import type { AttachmentCache, EpochClaim } from '../../../../src/core/ports/attachment-cache';
+import { EpochWatch, type Standing, type StandingFacts } from '../../../../src/core/consistency/epoch-watch';
+import type { AttachmentCache, EpochClaim, EpochVerdict } from '../../../../src/core/ports/attachment-cache';
 import type { StoreIdentity } from '../../../../src/core/ports/store-identity';
 import type { StoreServer } from '../../../../src/core/ports/store-server';
 import { MemoryDatabase } from '../../../../src/outbound/memory/memory-database';
@@ -15,6 +15,8 @@ describe('a replica that was started after a server had been replaced', () => {
   let reached: MemoryDatabase;
   let used: StoreIdentity | undefined;
   let claims: EpochClaim[];
+  let verdict: EpochVerdict;
+  let told: [Standing, StandingFacts][];
   let watch: EpochWatch;
 
   beforeEach(() => {
@@ -23,17 +25,20 @@ describe('a replica that was started after a server had been replaced', () => {
     restored.moveTo('another cluster/1', 1);
     used = undefined;
     claims = [];
+    verdict = 'unknown';
+    told = [];
     const cache = {
       enter: (_parts: unknown, claim: EpochClaim) => {
         claims.push({ ...claim, ended: new Set(claim.ended) });
-        return Promise.resolve('unknown');
+        return Promise.resolve(verdict);
       },
     } as Partial<AttachmentCache> as AttachmentCache;
     const server = {
       look: () => new MemoryStoreServer(reached).look(),
       use: (identity) => (used = identity),
     } as Partial<StoreServer> as StoreServer;
-    watch = new EpochWatch(cache, { use: () => undefined }, server, new AcknowledgedChanges(new CacheTrust()));
+    const acknowledged = new AcknowledgedChanges(new CacheTrust());
+    watch = new EpochWatch(cache, { use: () => undefined }, server, acknowledged, (...change) => told.push(change));
   });
 
   const find = async (database: MemoryDatabase) => {
@@ -54,5 +59,24 @@ describe('a replica that was started after a server had been replaced', () => {
     const reading = { identity: restored.history.identity(), horizon: 1 };
     expect(await watch.judge([cursor], reading)).toBe('refused');
     expect([watch.current, claims.map(({ ended }) => [...ended])]).toEqual(['unknown-epoch', [[]]]);
+  });
+
+  it('tells of a new epoch once, although it is at home before and after', async () => {
+    await find(old);
+    const [before, after] = [old, restored].map(({ history }) => history.identity()) as [StoreIdentity, StoreIdentity];
+    await find(restored);
+    await find(restored);
+    expect(told).toEqual([
+      ['home', { identity: before, ended: undefined }],
+      ['home', { identity: after, ended: before.epoch }],
+    ]);
+  });
+
+  it('tells that the server it reaches was replaced, if nothing shows that it may follow the others', async () => {
+    verdict = 'ended';
+    const owner = { ...restored.history.identity(), isFamiliar: false };
+    const identity = old.history.identity();
+    expect(await watch.judge([{ parts: [0], generation: 1, owner }], { identity, horizon: 1 })).toBe('refused');
+    expect(told).toEqual([['unknown-address', { owner, identity }]]);
   });
 });

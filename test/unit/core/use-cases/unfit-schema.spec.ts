@@ -68,6 +68,20 @@ describe('a store whose schema is for another version of the service', () => {
     expect(standings).toEqual([['home'], ['unfit-schema', 'it needs a later release'], ['home']]);
   });
 
+  it('is told of once for each reason', async () => {
+    failure = UNFIT;
+    await project();
+    await project();
+    failure = new UnfitSchemaError('the role may not read it');
+    await project();
+    await project();
+    expect(standings).toEqual([
+      ['home'],
+      ['unfit-schema', 'it needs a later release'],
+      ['unfit-schema', 'the role may not read it'],
+    ]);
+  });
+
   it('is not used again because it becomes unavailable', async () => {
     failure = UNFIT;
     await project();

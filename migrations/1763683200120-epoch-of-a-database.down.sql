@@ -1,0 +1,1 @@
+-- The function and the table are dropped with the migration that created them.
