@@ -19,6 +19,7 @@ const REDIS_HEAD_START_MS = 1000;
 export class StartUp {
   private readonly logger = new Logger('main');
   private readonly postgresLogger = new Logger('postgres');
+  private hasRefusedSentinel = false;
 
   constructor(
     private readonly postgres: PostgresConnection,
@@ -62,7 +63,8 @@ export class StartUp {
         if (migrated.length > 0) this.postgresLogger.log(`migrated: ${migrated.join(', ')}`);
         if (warning !== undefined) this.postgresLogger.log('the schema is there');
         warning = undefined;
-        if (await this.isAtHome()) return this.lifecycle.started();
+        if (await this.redis?.leadsToSentinel(REDIS_HEAD_START_MS)) this.refuseSentinel();
+        else if (await this.isAtHome()) return this.lifecycle.started();
         await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
       } catch (error) {
         // The projection reports it, and uses no store until it has found the schema fit.
@@ -88,6 +90,12 @@ export class StartUp {
       if (!(error instanceof StoreError)) throw error;
     });
     return this.project.standing === 'home';
+  }
+
+  /** An unavailable Redis is waited for while calls are served. This one will never be available. */
+  private refuseSentinel(): void {
+    if (!this.hasRefusedSentinel) this.logger.error('the start is not complete: REDIS_URL leads to a Sentinel');
+    this.hasRefusedSentinel = true;
   }
 
   private serveWithoutPostgres(): void {

@@ -1,23 +1,13 @@
 import { Logger } from '@nestjs/common';
 import { loadConfig, type Config } from '../app/config';
 import { DeadLetters } from '../outbound/redis/dead-letters';
-import { RedisConnection } from '../outbound/redis/redis-connection';
-import { RedisKeys } from '../outbound/redis/redis-keys';
-
-const REDIS_TIMEOUT_MS = 2000;
+import { withRedis } from './with-connection';
 
 /** The journal that the configuration names, without PostgreSQL: an operator looks at it while that is unavailable. */
-export async function withDeadLetters<T>(work: (letters: DeadLetters) => Promise<T>): Promise<T> {
-  const { url, cluster, tlsFiles, prefix } = journalOf(loadConfig());
+export function withDeadLetters<T>(work: (letters: DeadLetters) => Promise<T>): Promise<T> {
+  const journal = journalOf(loadConfig());
   Logger.overrideLogger(false);
-  const connection = new RedisConnection({ url, isCluster: cluster, tlsFiles, onChange: () => undefined });
-  connection.connect();
-  try {
-    await connection.waitUntilReady(REDIS_TIMEOUT_MS);
-    return await work(new DeadLetters(connection, new RedisKeys(cluster, prefix)));
-  } finally {
-    await connection.close();
-  }
+  return withRedis(journal, (connection, keys) => work(new DeadLetters(connection, keys)));
 }
 
 /** Throws if there is none. */

@@ -74,7 +74,7 @@ describe('a replica that logs in to Redis as a user', () => {
     const sentinel = await startSentinel(redis.port);
     try {
       service = await launchService({ DATABASE_URL: await postgres.createDatabase(), REDIS_URL: sentinel.url });
-      const reason = 'REDIS_URL leads to a Sentinel';
+      const reason = 'the start is not complete: REDIS_URL leads to a Sentinel';
       await until('it says why', () => service?.logLines.some((line) => line.includes(reason)));
       expect((await service.fetch('/startupz')).status).toBe(503);
       expect((await service.fetch('/readyz')).status).toBe(503);

@@ -8,7 +8,7 @@ import { limitSilence } from './limit-silence';
 import { orStoreError } from './redis-error';
 import { RedisSpans } from './redis-spans';
 import { sendTogether } from './send-together';
-import { unfitnessOf, unknownFitness } from './server-fitness';
+import { isSentinel, unfitnessOf, unknownFitness } from './server-fitness';
 import { tlsOptions, type TlsFiles } from './tls-files';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -103,6 +103,12 @@ export class RedisConnection implements OnApplicationShutdown {
   async unfitness(timeoutMs: number): Promise<string | undefined> {
     const reasons = this.masters().map((node) => inTime(node.info(), timeoutMs).then(unfitnessOf, unknownFitness));
     return (await Promise.all(reasons)).find((reason) => reason !== undefined);
+  }
+
+  /** A Sentinel takes none of our commands, and never will. False if the server does not tell what it is. */
+  async leadsToSentinel(timeoutMs: number): Promise<boolean> {
+    const tells = this.masters().map((node) => inTime(node.info(), timeoutMs).then(isSentinel, () => false));
+    return (await Promise.all(tells)).includes(true);
   }
 
   /** Waits for the replies to what has been sent, if Redis is available. */

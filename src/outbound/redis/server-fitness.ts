@@ -2,10 +2,15 @@ import { ReplyError } from 'ioredis';
 
 const UNKNOWN = 'fitness unknown: whether the server keeps writes that only Redis holds cannot be seen';
 
+/** Takes the server's reply to INFO. */
+export function isSentinel(info: string): boolean {
+  return /^redis_mode:sentinel\r?$/m.test(info);
+}
+
 /** Takes the server's reply to INFO. Undefined if nothing is wrong. */
 export function unfitnessOf(info: string): string | undefined {
   const setting = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
-  if (setting('redis_mode') === 'sentinel') return 'REDIS_URL leads to a Sentinel, not to the server that it watches.';
+  if (isSentinel(info)) return 'REDIS_URL leads to a Sentinel, not to the server that it watches.';
   const policy = setting('maxmemory_policy');
   const evictsAnything = Number(setting('maxmemory')) > 0 && policy?.startsWith('allkeys-');
   const keepsWrites = setting('aof_enabled');
