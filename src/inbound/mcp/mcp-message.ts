@@ -41,8 +41,7 @@ export class McpMessage {
 
   /** Throws a `JsonRpcError`. */
   get toolArguments(): RawParams {
-    // An array is taken by JSON-RPC alone, from clients that have no other params.
-    const params = Array.isArray(this.arguments) ? undefined : readParams(this.arguments, () => this.argumentsText);
+    const params = readParams(this.arguments, () => this.argumentsText);
     if (params) return params;
     const errors = [{ field: 'arguments', message: 'must be an object' }];
     throw new JsonRpcError(INVALID_PARAMS, 'Invalid params', { code: 'INVALID_PARAMS', errors });

@@ -33,13 +33,6 @@ describe('the MCP server', () => {
     expect(await reply(large, 'tools/call', call)).toMatchObject({ error });
   });
 
-  it.each([[[]], [[{}]], [[1]], ['x'], [3]])('refuses arguments that are no object: %j', async (given) => {
-    const call = { name: 'task__get', arguments: given };
-    const errors = [{ field: 'arguments', message: 'must be an object' }];
-    const error = { code: -32602, message: 'Invalid params', data: { code: 'INVALID_PARAMS', errors } };
-    expect(await reply('{}', 'tools/call', call)).toMatchObject({ error });
-  });
-
   it('reserves the bytes of a reply, which has the result twice, for the caller', async () => {
     const budget = new ByteBudget(100_000);
     const result = JSON.stringify({ id: 'x'.repeat(30_000) });
