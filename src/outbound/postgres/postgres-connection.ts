@@ -38,7 +38,6 @@ export class PostgresConnection implements OnApplicationShutdown {
   /** Whether the server has refused the pool the last session that it wanted. */
   private isRefused = false;
   private readonly admitted = new AdmittedServer();
-
   private readonly spans?: SqlSpans;
 
   constructor(
