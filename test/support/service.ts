@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { DossierClient, type Method } from '../../client/src/dossier-client';
 import { checkReplies } from './described-replies';
 import { pauseProcesses, resumeProcesses } from './pause-processes';
 import { until } from './poll';
@@ -10,6 +11,8 @@ const ROOT = join(__dirname, '../..');
 const START_TIMEOUT_MS = 60_000;
 /** The promised time, and some more for a busy machine. */
 const STOP_TIMEOUT_MS = 20_000;
+/** A test sees each reply, whatever it is. */
+const ONCE = { retries: 0, timeoutMs: 60_000, acceptDegraded: true } as const;
 
 export type Members = Record<string, unknown>;
 export type Environment = Readonly<Record<string, string>>;
@@ -70,11 +73,10 @@ export class Service {
     return JSON.parse((await this.post(body, headers)).text) as RpcReply;
   }
 
-  /** Throws when the reply is an error. */
-  async result<T = Members>(method: string, params?: unknown, headers?: Environment): Promise<T> {
-    const { result, error } = await this.rpc(method, params, headers);
-    if (error) throw new Error(`${method} was refused: ${JSON.stringify(error)}`);
-    return result as T;
+  /** By the typed client, as an application calls. Throws when the reply is an error. */
+  async result<T = Members>(method: string, params: unknown = {}, headers: Environment = {}): Promise<T> {
+    const client = new DossierClient({ url: this.url, fetch: (_url, init) => this.fetchForClient(init, headers) });
+    return (await client.call(method as Method, params as never, ONCE)) as T;
   }
 
   /** Throws when the reply is no error. */
@@ -90,6 +92,11 @@ export class Service {
     const reply = await this.fetch('/rpc', { method: 'POST', body, headers: allHeaders });
     checkReplies(body.toString(), reply.text);
     return reply;
+  }
+
+  private async fetchForClient({ body = '' }: { readonly body?: string }, headers: Environment): Promise<Response> {
+    const reply = await this.post(body, headers);
+    return new Response(reply.status === 204 ? null : reply.text, { status: reply.status, headers: reply.headers });
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<HttpReply> {
