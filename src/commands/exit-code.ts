@@ -1,3 +1,5 @@
+import { StoreError } from '../core/ports/store-error';
+
 /** What a command ends with; `docs/cli.md` and the help list them. */
 export const EXIT = {
   done: 0,
@@ -23,3 +25,8 @@ export class CommandError extends Error {
 
 /** The arguments of a command are wrong. */
 export class UsageError extends Error {}
+
+/** Rethrows; an error of a store becomes one with the exit code for what may succeed later. */
+export function sayUnavailable(error: unknown): never {
+  throw error instanceof StoreError ? new CommandError(error.message, EXIT.unavailable) : error;
+}

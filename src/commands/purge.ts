@@ -2,13 +2,12 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { loadConfig, type Config } from '../app/config';
 import { Clock } from '../core/ports/clock';
 import { HISTORY_RETENTION_MS } from '../core/ports/outbox';
-import { StoreError } from '../core/ports/store-error';
 import { CountDue, type DueCounts } from '../core/use-cases/upkeep/count-due';
 import { DeleteDueTasks } from '../core/use-cases/upkeep/delete-due-tasks';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
 import { isConfirmed, type ConfirmationOptions, type Plan } from './confirmation';
-import { CommandError, EXIT } from './exit-code';
+import { sayUnavailable } from './exit-code';
 import { print } from './output';
 import { PURGEABLE, type Purgeable } from './purgeable';
 import { withStores } from './with-stores';
@@ -24,9 +23,7 @@ export async function purge(chosen: readonly Purgeable[], options: ConfirmationO
   const config = loadConfig();
   // Another version must not write.
   const work = (context: INestApplicationContext) => purgeIn(context, parts, config, options);
-  await withStores({ ...config, migrates: false }, work).catch((error: unknown) => {
-    throw error instanceof StoreError ? new CommandError(error.message, EXIT.unavailable) : error;
-  });
+  await withStores({ ...config, migrates: false }, work).catch(sayUnavailable);
 }
 
 async function purgeIn(

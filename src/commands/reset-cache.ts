@@ -1,11 +1,10 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { loadConfig, type Config } from '../app/config';
-import { StoreError } from '../core/ports/store-error';
 import { CacheReset } from '../outbound/redis/cache-reset';
 import { RedisConnection } from '../outbound/redis/redis-connection';
 import { RedisKeys } from '../outbound/redis/redis-keys';
 import { isConfirmed, type ConfirmationOptions } from './confirmation';
-import { CommandError, EXIT } from './exit-code';
+import { sayUnavailable } from './exit-code';
 import { print } from './output';
 import { withStores } from './with-stores';
 
@@ -16,9 +15,7 @@ export async function resetCache(options: ConfirmationOptions): Promise<void> {
   if (!redis) throw new Error('REDIS_URL is not set: the cache is inside each replica, and a restart empties it');
   // Another version must not write.
   const work = (context: INestApplicationContext) => resetIn(context, redis, options);
-  await withStores({ ...config, migrates: false }, work).catch((error: unknown) => {
-    throw error instanceof StoreError ? new CommandError(error.message, EXIT.unavailable) : error;
-  });
+  await withStores({ ...config, migrates: false }, work).catch(sayUnavailable);
 }
 
 async function resetIn(

@@ -1,11 +1,10 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { loadConfig } from '../../app/config';
 import { Clock } from '../../core/ports/clock';
-import { StoreError } from '../../core/ports/store-error';
 import { ImportAttachment } from '../../core/use-cases/upkeep/import-attachment';
 import { ImportTask } from '../../core/use-cases/upkeep/import-task';
 import { isOrganizationName } from '../../inbound/auth/printable-name';
-import { CommandError, EXIT, UsageError } from '../exit-code';
+import { EXIT, sayUnavailable, UsageError } from '../exit-code';
 import { print, type OutputOptions } from '../output';
 import { withStores } from '../with-stores';
 import { checkArchive, readLines } from './archive-reader';
@@ -35,9 +34,7 @@ export async function importArchive(path: string, options: ImportOptions): Promi
   };
   const work = (context: INestApplicationContext) =>
     importLines(path, lineCount, context, settings, new Pace(rate, context.get(Clock)));
-  const counts = await withStores(config, work).catch((error: unknown) => {
-    throw error instanceof StoreError ? new CommandError(error.message, EXIT.unavailable) : error;
-  });
+  const counts = await withStores(config, work).catch(sayUnavailable);
   print(options, counts, textOf(counts));
   if (counts.refused > 0) process.exitCode = EXIT.refused;
 }
