@@ -33,11 +33,6 @@ export class EventStream {
     return this.send(comment('following', position), signal);
   }
 
-  /** What `blockOf` made of events. */
-  sendEvents(blocks: string, signal: AbortSignal): Promise<void> {
-    return this.send(blocks, signal);
-  }
-
   /** Also moves the position on for a reader of few events: otherwise it would resume from far back. */
   sendHeartbeat(position: string, signal: AbortSignal): Promise<void> {
     return this.send(comment('heartbeat', position), signal);
@@ -49,7 +44,7 @@ export class EventStream {
   }
 
   /** Resolves when more can be sent; rejects when the signal aborts or the reader is too slow. */
-  private async send(text: string, signal: AbortSignal): Promise<void> {
+  async send(text: string, signal: AbortSignal): Promise<void> {
     this.sentAtMs = performance.now();
     if (this.response.write(text)) return;
     // No AbortSignal.timeout: on Node 20 one that only AbortSignal.any refers to is collected, and never fires.

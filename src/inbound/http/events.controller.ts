@@ -90,7 +90,7 @@ export class EventsController implements OnModuleDestroy {
       // Not the position behind the first page: the reader may disconnect before it has that page.
       await stream.open(command.after ?? first.position, signal);
       for (let page = first; ; page = await this.nextPage(follower, page, signal)) {
-        if (page.text) await stream.sendEvents(page.text, signal);
+        if (page.text) await stream.send(page.text, signal);
         else if (stream.silentForMs >= HEARTBEAT_MS) await stream.sendHeartbeat(page.position, signal);
         if (!page.more) await sleep(POLL_MS, undefined, { signal });
       }

@@ -38,7 +38,7 @@ describe('EventStream', () => {
 
   /** As many pages as it takes until the reader is too slow. */
   async function flood(stream: EventStream, signal: AbortSignal): Promise<void> {
-    for (let i = 0; i < 1000; i++) await stream.sendEvents(PAGE, signal);
+    for (let i = 0; i < 1000; i++) await stream.send(PAGE, signal);
   }
 
   it('a reader that takes nothing is given up before much has piled up', async () => {
@@ -60,7 +60,7 @@ describe('EventStream', () => {
     let received = 0;
     setImmediate(() => incoming.on('data', (chunk: Buffer) => (received += chunk.length)));
     const stream = new EventStream(response, 5000);
-    for (let i = 0; i < 50; i++) await stream.sendEvents(PAGE, never);
+    for (let i = 0; i < 50; i++) await stream.send(PAGE, never);
     expect(received).toBeGreaterThan(1_000_000);
   });
 });
