@@ -153,7 +153,7 @@ function dependencyWatch({ store }: Config): Provider {
   return {
     provide: DependencyWatch,
     useFactory: (breakers: Breakers, postgres: PostgresConnection, redis?: RedisConnection, nats?: NatsConnection) => {
-      redis?.client.on('ready', () => breakers.recovered('redis'));
+      redis?.onReady(() => breakers.recovered('redis'));
       const servers = [store.kind === 'postgres' ? postgres : undefined, redis, nats];
       return new DependencyWatch(
         servers.filter((server) => server !== undefined),

@@ -308,8 +308,11 @@ describe('a connection to a cluster of several nodes', () => {
     await until('the node is missed', () => connection.generation > generation);
 
     const without = connection.generation;
+    let readyNodes = 0;
+    connection.onReady(() => (readyNodes += 1));
     await node.restart();
     await until('all nodes are back', async () => (await partsThatAnswer()) === keys.shards.length, 20_000);
+    expect(readyNodes).toBeGreaterThan(0);
     expect(connection.generation).toBeGreaterThan(without);
   });
 });

@@ -72,6 +72,12 @@ export class RedisConnection implements OnApplicationShutdown {
     return this.connections;
   }
 
+  /** Calls `listener` each time that the server begins to take commands; in a cluster, each time that a node does. */
+  onReady(listener: () => void): void {
+    this.client.on('ready', listener);
+    this.client.on('+node', (node: Redis) => node.on('ready', listener));
+  }
+
   /** Starts to connect without waiting: the process starts even if Redis is unavailable. */
   connect(): void {
     // The events report the reason, and the client keeps trying.
