@@ -52,8 +52,9 @@ export class EpochWatch {
   private identity?: KnownIdentity;
   private readonly ended = new Set<string>();
   /**
-   * What the stores that were used have told of their own history. The cache is never told that these epochs have
-   * ended: of the one that it is in, a copy of the store says so, too.
+   * What the stores that were used have told of their own history, and epochs that this replica left because the cache
+   * was in another one. The cache is never told that these have ended. Of the one that it is in, a copy of the store
+   * says so, too; and of the one that was left, the cache knows better: perhaps it has never heard of it.
    */
   private readonly past = new Set<string>();
   /** Whether this replica has reached the store in the present epoch. */
@@ -143,7 +144,7 @@ export class EpochWatch {
         const isSame = this.identity === undefined || this.identity.databaseId === owner.databaseId;
         if (!owner.isFamiliar || !isSame) return this.refuse('unknown-address', { owner, identity });
         this.server.use(undefined);
-        const ended = this.settle({ databaseId: owner.databaseId, epoch: owner.epoch });
+        const ended = this.settle({ databaseId: owner.databaseId, epoch: owner.epoch }, this.past);
         this.hasReached = false;
         this.change('home', { ended });
       }
@@ -181,15 +182,18 @@ export class EpochWatch {
     return 'refused' as const;
   }
 
-  /** From now on this is the present epoch. Returns the one that has ended, if it is another. */
-  private settle(identity: KnownIdentity & Partial<StoreIdentity>): string | undefined {
+  /**
+   * From now on this is the present epoch. Returns the one that has ended, if it is another, and notes it in `endedOnes`.
+   */
+  private settle(identity: KnownIdentity & Partial<StoreIdentity>, endedOnes = this.ended): string | undefined {
     const { epoch, past = [] } = identity;
     for (const one of past) this.past.add(one);
+    this.past.delete(epoch);
     let ended: string | undefined;
     if (this.identity?.epoch !== epoch) {
       if (this.identity) {
         ended = this.identity.epoch;
-        this.ended.add(ended);
+        endedOnes.add(ended);
         this.acknowledged.forgetStored();
       }
       this.highest = 0;

@@ -61,6 +61,21 @@ describe('a replica that was started after a server had been replaced', () => {
     expect([watch.current, claims.map(({ ended }) => [...ended])]).toEqual(['unknown-epoch', [[]]]);
   });
 
+  it('may return to the server that it left while that was down, if the cache was in an epoch that nobody can reach', async () => {
+    await find(restored);
+    const owner = { databaseId: old.history.identity().databaseId, epoch: 'begun by a server of one moment' };
+    const cursor = { parts: [0], generation: 1, owner: { ...owner, isFamiliar: true } };
+    await watch.follow([cursor]);
+    expect(watch.current).toBe('home');
+    // As long as only the cache could tell which one is the present server.
+    expect(await find(restored)).toEqual(['replaced', undefined]);
+
+    verdict = 'entered';
+    expect(await watch.judge([cursor], { identity: restored.history.identity(), horizon: 1 })).toBe('changed');
+    expect([watch.current, used?.epoch]).toEqual(['home', restored.history.epoch]);
+    expect(await find(restored)).toEqual(['home', restored.history.epoch]);
+  });
+
   it('tells of a new epoch once, although it is at home before and after', async () => {
     await find(old);
     const [before, after] = [old, restored].map(({ history }) => history.identity()) as [StoreIdentity, StoreIdentity];
