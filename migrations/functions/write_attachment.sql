@@ -19,8 +19,9 @@
 --
 -- Result, one row:
 -- state                applied; task-missing; condition-failed; superseded; attachment-missing; task-full
+--                      If the task is deleted, superseded for a drain and task-missing for the other modes
 -- stored_version       of condition-failed, the version of the live attachment, if there is one; of superseded, the
---                      stored version, which is not lower
+--                      stored version, which is not lower, and null if the task is deleted
 -- id, created_at, created_by
 --                      of the attachment that is there now, or that was deleted; null if there was none to delete
 -- replaced             whether a live attachment was there before
@@ -55,7 +56,12 @@ BEGIN
     WHERE id = p_task_id AND deleted_version IS NULL AND organization = p_organization;
   END IF;
   IF NOT FOUND THEN
-    IF p_mode = 'drain' THEN
+    state := 'task-missing';
+    -- A write from the journal was acknowledged when its task was there. If the task is deleted now, its deletion has
+    -- overtaken the write. If the database has never had the task, the write is lost, and someone has to know.
+    PERFORM FROM tasks WHERE id = p_task_id AND deleted_version IS NOT NULL;
+    IF FOUND AND p_mode = 'drain' THEN
+      state := 'superseded';
       -- Nothing of a task is announced after its deletion.
       PERFORM pg_advisory_xact_lock(key_lock(p_task_id, p_key));
       IF NOT is_recorded(p_op_id) THEN
@@ -63,7 +69,6 @@ BEGIN
         VALUES (p_op_id, p_task_id, p_key, p_version, 'attachment', p_event, true, true);
       END IF;
     END IF;
-    state := 'task-missing';
     RETURN NEXT;
     RETURN;
   END IF;

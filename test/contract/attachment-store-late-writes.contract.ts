@@ -159,7 +159,13 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
         organization: 'another',
         put: aPut({ taskId, key: 'foreign' }),
       });
-      expect(outcomes.map(({ state }) => state)).toEqual(['superseded', 'applied', 'applied', 'applied', 'superseded']);
+      expect(outcomes.map(({ state }) => state)).toEqual([
+        'superseded',
+        'applied',
+        'applied',
+        'applied',
+        'task-missing',
+      ]);
       expect(outcomes[1]).toEqual({ state: 'applied', identity: identityOf(fresh.one) });
       expect((await found(harness, taskId))?.version).toBe(2500);
       expect((await found(harness, taskId, 'fresh'))?.version).toBe(1000);
@@ -346,11 +352,25 @@ export function describeLateWrites(open: () => { harness: StoreHarness; taskId: 
       expect(await records(one)).toEqual([recorded]);
     });
 
-    it('changes nothing in a task of another organisation', async () => {
+    it('changes nothing in a task of another organisation, and is not recorded', async () => {
       const one = newPut();
-      expect(await drainPut(one, randomUUID())).toEqual({ state: 'superseded' });
+      expect(await drainPut(one, randomUUID())).toEqual({ state: 'task-missing' });
       expect(await found(harness, taskId)).toBeUndefined();
-      expect(await records(one)).toEqual([recordedForNobody]);
+      expect(await records(one)).toEqual([]);
+    });
+
+    it('says so if the store has never had the task, delays no other write, and is not recorded', async () => {
+      const lost = aPut({ taskId: randomUUID(), key: 'k' });
+      const deletion = aDeletion(lost.attachment.taskId, 'other', 1002);
+      const one = newPut();
+      const writes = [{ put: lost }, { deletion }, { put: one }].map((write) => ({
+        organization: ORGANIZATION,
+        ...write,
+      }));
+      const missing = { state: 'task-missing' };
+      const stored = { state: 'applied', identity: identityOf(one) };
+      for (let i = 0; i < 2; i++) expect(await harness.attachments.drain(writes)).toEqual([missing, missing, stored]);
+      expect(await harness.eventsOf(lost.attachment.taskId)).toEqual([]);
     });
   });
 }

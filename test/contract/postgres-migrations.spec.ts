@@ -47,6 +47,7 @@ const LATER = [
   'ReadersAreGiven1763683200112',
   'EpochOfADatabase1763683200120',
   'PurgeBesideWaitingEvents1763683200121',
+  'LostTasks1763683200122',
 ];
 
 describe('migrations', () => {

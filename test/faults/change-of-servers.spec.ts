@@ -55,9 +55,9 @@ const untilDrained = () =>
     withRedis(redis.url, async (client) => (await client.llen('cb:journal')) === 0),
   );
 /** Puts an attachment of which only Redis knows. */
-const journal = (service: Service, key: string) =>
+const journal = (service: Service, key: string, taskId = 't') =>
   until('the journal takes writes', async () => {
-    const put = { taskId: 't', key, type: 'json', value: 'kept' };
+    const put = { taskId, key, type: 'json', value: 'kept' };
     return (await service.rpc('task.create_attachment', put)).result?.['degraded'] === true;
   });
 const spendTransactions = () =>
@@ -158,6 +158,11 @@ const opsOf = (...keys: string[]) =>
     const text = "SELECT op_id FROM outbox WHERE task_id = 't' AND ($1::text[] = '{}' OR key = ANY ($1)) ORDER BY seq";
     return (await client.query<{ op_id: string }>(text, [keys])).rows.map((row) => row.op_id);
   });
+
+const deadLetters = async () => {
+  const { stdout } = await runProgram('dist/commands/dossier.js', ['dead-letters', 'list'], environment());
+  return stdout.split('\n').filter((line) => line !== '');
+};
 
 const expectRefusal = async (args: string[], env: Environment, reason: string) => {
   const { code, stdout, stderr } = await runProgram('dist/commands/dossier.js', args, env);
@@ -266,6 +271,7 @@ describe('if the servers are no longer the same', () => {
     await first().kill();
     // What is acknowledged meanwhile is in the journal, and outlives the promotion.
     await journal(one, 'journaled');
+    await journal(one, 'homeless', 'new');
 
     await standby.restart();
     await run('pg_promote', { places: { 'postgres://postgres@standby:5432/postgres': standby.url } });
@@ -274,6 +280,19 @@ describe('if the servers are no longer the same', () => {
     await remove(one, 't', 'journaled');
     await expectWhatStays();
     await expectToWork();
+
+    // Its task is lost, and what was acknowledged meanwhile is not forgotten without a word.
+    const [letter] = (await deadLetters()).map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(letter).toMatchObject({ taskId: 'new', reason: 'task-missing' });
+    const lines = services.flatMap(({ logLines }) => logLines).filter((line) => line.includes('a dead letter'));
+    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
+      expect.stringContaining('task new, key with the SHA-256 '),
+    ]);
+    await one.result('task.create', { id: 'new', text: 'x' });
+    const { stdout } = await runProgram('dist/commands/dossier.js', ['dead-letters', 'replay', '--all'], environment());
+    expect(stdout).toMatch(/: written/);
+    expect(await valueOf(one, 'new', 'homeless')).toBe('kept');
+    expect(await deadLetters()).toEqual([]);
   });
 
   it('after a recovery to a moment ago, every answer is that of the recovered server, and no old event is sent again', async () => {

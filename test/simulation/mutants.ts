@@ -214,8 +214,17 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'an entry whose task is locked counts as drained',
     scenario: 'refused for good',
     file: `${CONSISTENCY}/drain-batch.ts`,
-    find: `    if (outcome.state !== 'busy') return void this.outcomes.set(entry, outcome);`,
-    replace: `    if (outcome) return void this.outcomes.set(entry, { state: 'superseded' });`,
+    find: `      this.outcomes.set(entry, POSTPONED);
+      this.postponedFor`,
+    replace: `      this.outcomes.set(entry, { state: 'superseded' });
+      this.postponedFor`,
+  },
+  {
+    name: 'a journaled write whose task the restore has lost ends without a trace',
+    scenario: 'restored while the journal waits',
+    file: `${CONSISTENCY}/drain-batch.ts`,
+    find: `outcome.state === 'task-missing' ? { state: 'refused', reason: outcome.state }`,
+    replace: `outcome.state === 'task-missing' ? { state: 'superseded' }`,
   },
   {
     name: 'nothing is projected',
@@ -559,6 +568,13 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${MODEL}/task-state.ts`,
     find: `    if (control.undrained === 0) {\n      this.control = undefined;`,
     replace: `    if (control.undrained >= 0) {\n      this.control = undefined;`,
+  },
+  {
+    name: 'an epoch counts as ended because the cache was in another one',
+    scenario: 'restored while the journal waits',
+    file: `${CONSISTENCY}/epoch-watch.ts`,
+    find: `epoch: owner.epoch }, this.past);`,
+    replace: `epoch: owner.epoch });`,
   },
   {
     name: 'what was journaled in another epoch is believed',

@@ -96,12 +96,16 @@ export class DrainBatch {
     }
   }
 
-  private answered(entry: JournalEntry, outcome: SettleOutcome | DrainDelay): void {
+  private answered(entry: JournalEntry, outcome: SettleOutcome | DrainOutcome | DrainDelay): void {
     this.hasAnswer = true;
-    if (outcome.state !== 'busy') this.hasProgress = true;
-    if (outcome.state !== 'busy') return void this.outcomes.set(entry, outcome);
-    this.outcomes.set(entry, POSTPONED);
-    this.postponedFor ??= new StoreError('postgres', 'busy');
+    if (outcome.state === 'busy') {
+      this.outcomes.set(entry, POSTPONED);
+      this.postponedFor ??= new StoreError('postgres', 'busy');
+      return;
+    }
+    this.hasProgress = true;
+    // It was acknowledged, so it must not end without a trace.
+    this.outcomes.set(entry, outcome.state === 'task-missing' ? { state: 'refused', reason: outcome.state } : outcome);
   }
 
   private postponeFor(error: StoreError, { taskId }: AttachmentRef, entries: readonly JournalEntry[]): void {

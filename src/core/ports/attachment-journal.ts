@@ -25,8 +25,10 @@ export function eventOf(write: JournaledWrite): DomainEvent {
 export type DrainOutcome =
   /** The store has it, now or since an earlier drain; a put has this identity. */
   | { readonly state: 'applied'; readonly identity?: AttachmentIdentity }
-  /** Something newer is there, or the task is gone. */
-  | { readonly state: 'superseded' };
+  /** Something newer is there, or the task has been deleted. */
+  | { readonly state: 'superseded' }
+  /** The store does not know the task. It did when the write was acknowledged: a restored database has lost it. */
+  | { readonly state: 'task-missing' };
 
 /** The store cannot take the write now, because another transaction holds its task. */
 export interface DrainDelay {
@@ -49,7 +51,7 @@ export type JournalOutcome =
 
 /** What came of an entry. */
 export type SettleOutcome =
-  | DrainOutcome
+  | Exclude<DrainOutcome, { state: 'task-missing' }>
   /** The store will never take it: it goes to the dead letters, with the store's code for the reason. */
   | { readonly state: 'refused'; readonly reason: string }
   /** The store cannot take it for now: it goes behind all other entries. */

@@ -80,6 +80,7 @@ export class MemoryAttachmentStore implements AttachmentStore {
     const { taskId, key, stamp, event } = changeOf(write);
     const late = { taskId, key, version: stamp.version, kind: 'attachment', event } as const;
     if (!this.database.task(taskId, write.organization)) {
+      if (!this.database.isDeleted(taskId)) return { state: 'task-missing' };
       this.database.record(late, { superseded: true, published: true });
       return { state: 'superseded' };
     }

@@ -137,6 +137,7 @@ export function plainPutJson({ put, organization, nowMs }: PlainPut): object {
 /** Without a row, the task of the write was locked. */
 export function drainOutcomeOf(isPut: boolean, row: PositionedRow | undefined): DrainOutcome | DrainDelay {
   if (!row) return { state: 'busy' };
+  if (row.state === 'task-missing') return { state: 'task-missing' };
   if (row.state !== 'applied') return { state: 'superseded' };
   return { state: 'applied', identity: isPut ? identityOf(row) : undefined };
 }

@@ -4,9 +4,9 @@ import type { RedisConnection } from './redis-connection';
 import { nothingIfWrongType, orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 
-/** A write that was acknowledged, and that PostgreSQL refused for good or no replica could read. */
+/** A write that was acknowledged, and that PostgreSQL refused, or that no replica could read. */
 export interface DeadLetter {
-  /** `unreadable`, or PostgreSQL's code. */
+  /** `unreadable`, `task-missing`, or PostgreSQL's code. */
   readonly reason: string;
   /** Undefined if the entry does not even begin with an op. */
   readonly op?: string;
@@ -68,7 +68,7 @@ export class DeadLetters {
 
 /** Before the reason was kept, a letter was the bare entry. */
 function letterOf(text: string): DeadLetter {
-  const [, reason = 'unknown', entryText = ''] = /^(?:(\w+) )?([0-9a-f-]{36} .*)$/s.exec(text) ?? [];
+  const [, reason = 'unknown', entryText = ''] = /^(?:([\w-]+) )?([0-9a-f-]{36} .*)$/s.exec(text) ?? [];
   const [op] = /^[0-9a-f-]{36}(?= )/.exec(entryText) ?? [];
   return op ? { reason, op, entry: fromText(entryText) } : { reason: 'unreadable' };
 }

@@ -195,6 +195,19 @@ describe('an entry that the store refuses for good', () => {
   });
 });
 
+describe('an entry whose task the store does not know', () => {
+  it('becomes a dead letter, and delays no other entry', async () => {
+    await fixture.task('lost');
+    await journaled('t-1/k', 'lost/k', 't-2/k');
+    const restored = new JournalingFixture();
+    for (const id of ['t-1', 't-2']) await restored.task(id);
+    drain = new DrainJournal(fixture.journal, restored.store, new JournalBacklog(), TRACING_OFF);
+    expect(await drainOnce()).toBe('more');
+    expect(await waiting()).toEqual([]);
+    expect(await fixture.journal.backlog()).toEqual({ waiting: 0, deadLetters: 1 });
+  });
+});
+
 describe('the entries of an outage', () => {
   it('are written with few calls of the store', async () => {
     await journaled(...Array.from({ length: 500 }, (_, i) => `t-${1 + (i % 2)}/${i}`));

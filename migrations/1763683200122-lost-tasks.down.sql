@@ -1,0 +1,1 @@
+-- The function is dropped with the migration that created it.
