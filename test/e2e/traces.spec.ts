@@ -320,11 +320,13 @@ it('what has not been sent is sent when the process ends', async () => {
 it('a collector that never responds delays neither calls nor the end of the process, and gives few lines', async () => {
   const silent = await startOtlpReceiver({ hangs: true });
   const { OTEL_EXPORTER_OTLP_PROTOCOL: _, ...withDefaultProtocol } = environment;
-  const impatient = { OTEL_EXPORTER_OTLP_ENDPOINT: silent.url, OTEL_EXPORTER_OTLP_TIMEOUT: '50' };
+  const impatient = { OTEL_EXPORTER_OTLP_ENDPOINT: silent.url, OTEL_EXPORTER_OTLP_TIMEOUT: '200' };
   service = await startService({ ...withDefaultProtocol, ...impatient });
   try {
-    for (let i = 0; i < 50; i++) await service.result('task.get', { id: 'traced' }, credential);
-    await until('several exports have failed', () => silent.requests.length > 3);
+    await until('several exports have come and failed', async () => {
+      await service.result('task.get', { id: 'traced' }, credential);
+      return silent.requests.length > 3;
+    });
     const warnings = () => service.logLines.filter((line) => line.includes('spans are lost'));
     await until('it is in the log', () => warnings().length > 0);
     expect(JSON.parse(warnings()[0] as string)).toMatchObject({ level: 40, context: 'traces' });

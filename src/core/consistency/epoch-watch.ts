@@ -183,7 +183,7 @@ export class EpochWatch {
   }
 
   /**
-   * From now on this is the present epoch. Returns the one that has ended, if it is another, and notes it in `endedOnes`.
+   * This is the present epoch now. Returns the one that has ended, if it is another, and adds it to `endedOnes`.
    */
   private settle(identity: KnownIdentity & Partial<StoreIdentity>, endedOnes = this.ended): string | undefined {
     const { epoch, past = [] } = identity;
