@@ -1,12 +1,16 @@
 import type { Config } from './config';
 import { ConfigError } from './environment';
 import type { Database } from '../outbound/postgres/database';
+import { FellowReplicas } from '../outbound/postgres/fellow-replicas';
 import { serverDatabase } from '../outbound/postgres/server-database';
+import { commonSettings, reportOtherSettings } from './report-other-settings';
 
 /** Opens what the configuration says; a server may be unavailable. Throws `ConfigError` for a bad data directory. */
-export async function openDatabase({ store, postgresPoolSize }: Config): Promise<Database> {
+export async function openDatabase(config: Config): Promise<Database> {
+  const { store } = config;
   if (store.kind === 'postgres') {
-    return serverDatabase({ url: store.url, directUrl: store.directUrl, poolSize: postgresPoolSize });
+    const fellows = new FellowReplicas(config.instanceId, commonSettings(config), reportOtherSettings);
+    return serverDatabase({ url: store.url, directUrl: store.directUrl, poolSize: config.postgresPoolSize, fellows });
   }
   const { openEmbeddedDatabase, openMemoryDatabase } = await embeddedDatabase();
   if (store.dataDir === undefined) return openMemoryDatabase();

@@ -1,5 +1,6 @@
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions';
 import { OPERATION_TIMEOUT_MS } from '../../core/ports/time-limits';
+import type { FellowReplicas } from './fellow-replicas';
 
 /** Longer than the server's own limits: only a server that has fallen silent runs into it. */
 export const SILENCE_TIMEOUT_MS = OPERATION_TIMEOUT_MS + 500;
@@ -9,6 +10,8 @@ export interface ServerUrls {
   readonly url: string;
   /** For what holds a lock as long as its session lives. */
   readonly directUrl: string;
+  /** Compared with this process if it serves. */
+  readonly fellows?: FellowReplicas;
 }
 
 /** A PostgreSQL database, on a server or embedded in this process. */

@@ -1,6 +1,7 @@
 import type { Client, QueryConfig, QueryResult } from 'pg';
 import { StoreError } from '../../core/ports/store-error';
 import { demandOwnSessions } from './demand-own-sessions';
+import type { FellowReplicas } from './fellow-replicas';
 import { OwnSession } from './own-session';
 import { storeErrorOf } from './postgres-error';
 
@@ -25,8 +26,11 @@ export class PingSession {
   private isShared = false;
 
   /** `url` is that of the server. */
-  constructor(private readonly url: string) {
-    this.session = new OwnSession(url, { application_name: 'dossier ping' });
+  constructor(
+    private readonly url: string,
+    private readonly fellows?: FellowReplicas,
+  ) {
+    this.session = new OwnSession(url, { application_name: fellows?.sessionName ?? 'dossier ping' });
   }
 
   /**
@@ -45,7 +49,11 @@ export class PingSession {
       const results = (await client.query(query)) as unknown as QueryResult<Pong>[];
       const { started_at: startedAt, pid } = results.at(-1)?.rows[0] as Pong;
       if (!isInUse(startedAt)) throw new StoreError('postgres', 'unavailable');
-      if (this.first?.client !== client) this.first = { client, pid };
+      if (this.first?.client !== client) {
+        this.first = { client, pid };
+        // A server that does not tell who else is there responds all the same.
+        void this.fellows?.compare(client).catch(() => undefined);
+      }
       if (this.first.pid !== pid) await this.demandOwn();
     } catch (error) {
       void this.session.close();

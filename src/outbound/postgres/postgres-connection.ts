@@ -46,7 +46,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   ) {
     if (tracing.isOn) this.spans = new SqlSpans(tracing, database);
     this.dataSource = new DataSource(database.serving);
-    if (database.server) this.pings = new PingSession(database.server.url);
+    if (database.server) this.pings = new PingSession(database.server.url, database.server.fellows);
   }
 
   /** Of the pool: how many sessions it may have, how many calls use one, and how many wait for one. */

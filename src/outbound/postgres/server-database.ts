@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import { OPERATION_TIMEOUT_MS } from '../../core/ports/time-limits';
 import { SILENT_LOGGER, type Database } from './database';
 import { demandOwnSessions } from './demand-own-sessions';
+import type { FellowReplicas } from './fellow-replicas';
 import { NO_LIMITS, prepareSession, type SessionLimits } from './session-settings';
 import { withoutStartUpParameters } from './start-up-parameters';
 
@@ -27,9 +28,10 @@ export interface ServerSettings {
   /** Past a pooler that `url` names. */
   readonly directUrl?: string;
   readonly poolSize: number;
+  readonly fellows?: FellowReplicas;
 }
 
-export function serverDatabase({ url, directUrl = url, poolSize }: ServerSettings): Database {
+export function serverDatabase({ url, directUrl = url, poolSize, fellows }: ServerSettings): Database {
   const common = {
     type: 'postgres',
     applicationName: 'dossier',
@@ -51,7 +53,7 @@ export function serverDatabase({ url, directUrl = url, poolSize }: ServerSetting
       // Nothing is sent while another replica's migrations run: only keep-alive shows that the server has gone.
       extra: { ...connectionTo(directUrl, NO_LIMITS), keepAliveInitialDelayMillis: KEEP_ALIVE_MS },
     },
-    server: { url, directUrl },
+    server: { url, directUrl, fellows },
     isInterruptible: true,
     check: () => demandOwnSessions(url, directUrl),
     close: () => Promise.resolve(),
