@@ -30,6 +30,12 @@ const ALIASES: Readonly<Record<string, string>> = {
   API_KEYS: 'API_KEYS_FILE',
   JWKS_URL: 'JWT_JWKS_URL',
   LOGLEVEL: 'LOG_LEVEL',
+  HTTP_PORT: 'PORT',
+  SERVER_PORT: 'PORT',
+  MIGRATIONS: 'MIGRATE',
+  RUN_MIGRATIONS: 'MIGRATE',
+  SHUTDOWN_DELAY: 'SHUTDOWN_DELAY_MS',
+  SHUTDOWN_DELAY_SECONDS: 'SHUTDOWN_DELAY_MS',
 };
 
 /** Set by systems and shells: one that happens to be near to a name of ours means nothing. */

@@ -132,6 +132,9 @@ describe('configuration', () => {
   });
 
   it.each([
+    ['HTTP_PORT', 'PORT'],
+    ['MIGRATIONS', 'MIGRATE'],
+    ['SHUTDOWN_DELAY', 'SHUTDOWN_DELAY_MS'],
     ['DATABASE_URI', 'DATABASE_URL'],
     ['POSTGRES_URL', 'DATABASE_URL'],
     ['DATABSE_URL', 'DATABASE_URL'],
