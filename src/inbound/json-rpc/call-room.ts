@@ -1,7 +1,14 @@
-import { guessBytes, Room } from '../../core/ports/room';
+import { Room } from '../../core/ports/room';
 import type { Reservation } from '../load/byte-budget';
 import { overloaded } from './json-rpc-error';
 import type { ReplyBudget } from './reply-budget';
+
+/**
+ * A read that is as small as most reads asks for nothing before it: this much for one body, and for each of several.
+ */
+const MIN_GUESS_BYTES = 64 * 1024;
+const GUESS_BYTES_PER_BODY = 8 * 1024;
+const MAX_GUESS_BYTES = 1024 * 1024;
 
 /** Room for what one call reads: in the reply that it is read for, and in the memory of this process. */
 export class CallRoom extends Room {
@@ -70,4 +77,8 @@ class UnshownRoom extends Room {
   get unshown(): Room {
     return this;
   }
+}
+
+function guessBytes(bodies: number): number {
+  return Math.min(MAX_GUESS_BYTES, Math.max(MIN_GUESS_BYTES, bodies * GUESS_BYTES_PER_BODY));
 }

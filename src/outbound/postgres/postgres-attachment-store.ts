@@ -9,7 +9,7 @@ import type {
   StoredAttachment,
   WriteCondition,
 } from '../../core/ports/attachment-store';
-import { OUTLINE_BYTES, readWithin, type Room } from '../../core/ports/room';
+import { OUTLINE_BYTES, type Room } from '../../core/ports/room';
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { DrainDelay, DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import {
@@ -32,6 +32,7 @@ import {
   type WriteRow,
   type WrittenParameter,
 } from './attachment-row';
+import { readWithin } from '../system/read-within';
 import { SERVICE, type PostgresConnection } from './postgres-connection';
 import type { PlainPut } from './put-group';
 import { PutGroups, type GroupedOutcome } from './put-groups';

@@ -4,7 +4,7 @@ import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
 import type { Usage } from '../../core/domain/quota';
 import type { Task, TaskStatus } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
-import { readWithin } from '../../core/ports/room';
+import { readWithin } from '../system/read-within';
 import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import type { DeletionStep, DoomedTask, TaskDeletion, TreeDeletion } from '../../core/ports/tree-deletion';
 import { countUsage } from './count-usage';

@@ -15,7 +15,8 @@ import {
   type PageRequest,
   type ProjectionCursor,
 } from '../../core/ports/attachment-cache';
-import { readWithin, UNBOUNDED, type Room } from '../../core/ports/room';
+import type { Room } from '../../core/ports/room';
+import { readWithin, UNBOUNDED } from '../system/read-within';
 import type { OutboxChange } from '../../core/ports/outbox';
 import { anyAnswers, inTime } from './answers';
 import { fromHash, type HashFields } from './attachment-hash';
