@@ -192,10 +192,11 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     const [mine, other] = [await newTask(), await newTask(foreign)];
     const deleted = await deleteTree(harness, mine.taskId, { organization });
     await harness.outbox.markPublished(await unpublished());
+    const outcomes: unknown[] = [];
     for (const { taskId } of [mine, other]) {
-      const late = { organization, put: aPut({ taskId, key: 'k' }) };
-      expect(await drainOne(harness, late)).toEqual({ state: 'superseded' });
+      outcomes.push(await drainOne(harness, { organization, put: aPut({ taskId, key: 'k' }) }));
     }
+    expect(outcomes).toEqual([{ state: 'superseded' }, { state: 'task-missing' }]);
     expect(await unpublished()).toEqual([]);
     expect(await eventsAfter(start)).toEqual([mine.event, ...(deleted?.[0]?.events ?? [])]);
     expect(await eventsAfter(start, { organization: foreign })).toEqual([other.event]);

@@ -10,6 +10,7 @@ import { createRuntimeDatabase } from '../support/runtime-database';
 import {
   aPut,
   databaseHarness,
+  deleteTree,
   drainOne,
   NOW_MS,
   ORGANIZATION,
@@ -182,7 +183,8 @@ describe('the history of the outbox', () => {
   });
 
   it('has one row for each op, on whichever day it was recorded', async () => {
-    const { id } = await storedTask(harness);
+    const [{ id }, { id: goneId }] = [await storedTask(harness), await storedTask(harness)];
+    await deleteTree(harness, goneId);
     const [early, late] = [
       aPut({ taskId: id, key: 'k' }, { version: 1000 }),
       aPut({ taskId: id, key: 'k' }, { version: 2000 }),
@@ -190,14 +192,14 @@ describe('the history of the outbox', () => {
     const journaled = { organization: ORGANIZATION, put: early };
     expect(await drainOne(harness, journaled)).toMatchObject({ state: 'applied' });
     await harness.attachments.put(late, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
-    const missing = { organization: ORGANIZATION, put: aPut({ taskId: 'no-such-task', key: 'k' }) };
-    expect(await drainOne(harness, missing)).toMatchObject({ state: 'superseded' });
+    const tooLate = { organization: ORGANIZATION, put: aPut({ taskId: goneId, key: 'k' }) };
+    expect(await drainOne(harness, tooLate)).toMatchObject({ state: 'superseded' });
     await query("UPDATE outbox_history SET at = at + interval '1 day'");
     expect(await partsOf(id)).not.toContain('outbox_earlier');
 
     expect(await drainOne(harness, journaled)).toMatchObject({ state: 'superseded' });
-    expect(await drainOne(harness, missing)).toMatchObject({ state: 'superseded' });
-    for (const { put } of [journaled, missing]) expect(await harness.recordsOf(put.attachment.op)).toHaveLength(1);
+    expect(await drainOne(harness, tooLate)).toMatchObject({ state: 'superseded' });
+    for (const { put } of [journaled, tooLate]) expect(await harness.recordsOf(put.attachment.op)).toHaveLength(1);
   });
 
   it('serves a role that does not own it', async () => {
