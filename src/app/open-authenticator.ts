@@ -1,18 +1,19 @@
-import { Logger } from '@nestjs/common';
+import { Logger, type LoggerService } from '@nestjs/common';
 import type { Config } from './config';
-import { ConfigError } from './environment';
 import { AccessTokens } from '../inbound/auth/access-tokens';
-import { ApiKeys } from '../inbound/auth/api-keys';
+import { API_KEYS, ApiKeys } from '../inbound/auth/api-keys';
 import type { AuthenticationFailures } from '../inbound/auth/authentication-failures';
 import { Authenticator } from '../inbound/auth/authenticator';
-import { KeyFileError, type KeyFile } from '../inbound/auth/key-file';
-import { OperatorKeys } from '../inbound/auth/operator-keys';
+import { parseKeys, type Key, type KeyFileFormat } from '../inbound/auth/key-file';
+import { OPERATOR_KEYS, OperatorKeys } from '../inbound/auth/operator-keys';
+import { RereadFile } from './reread-file';
 
 /** Says in the log what is not checked. Throws `ConfigError` if the key file cannot be used. */
 export function openAuthenticator(config: Config): (failures: AuthenticationFailures) => Authenticator {
   const logger = new Logger('auth');
   const { apiKeysFile, accessTokens, instanceId, host } = config;
-  const apiKeys = watched('API_KEYS_FILE', apiKeysFile, (path) => ApiKeys.open(path, logger));
+  const valid = keysIn(apiKeysFile, API_KEYS, logger);
+  const apiKeys = valid && new ApiKeys(valid);
   if (!apiKeys && !accessTokens) {
     logger.warn(`authentication is off: every caller that can reach ${host} may do everything`);
   }
@@ -25,20 +26,19 @@ export function openAuthenticator(config: Config): (failures: AuthenticationFail
 
 /** Undefined if there are no operators. Throws `ConfigError` if the key file cannot be used. */
 export function openOperatorKeys({ operatorKeysFile }: Config): OperatorKeys | undefined {
-  return watched('OPERATOR_KEYS_FILE', operatorKeysFile, (path) => OperatorKeys.open(path, new Logger('auth')));
+  const valid = keysIn(operatorKeysFile, OPERATOR_KEYS, new Logger('auth'));
+  return valid && new OperatorKeys(valid);
 }
 
-function watched<File extends KeyFile<unknown>>(
-  variable: string,
+function keysIn<Holder>(
   path: string | undefined,
-  open: (path: string) => File,
-): File | undefined {
+  format: KeyFileFormat<Holder>,
+  logger: LoggerService,
+): (() => readonly Key<Holder>[]) | undefined {
   if (path === undefined) return undefined;
-  try {
-    const file = open(path);
-    file.watch();
-    return file;
-  } catch (error) {
-    throw error instanceof KeyFileError ? new ConfigError(`${variable} ${error.message}`) : error;
-  }
+  const { variable } = format;
+  const parse = (text: string) => parseKeys(text, format);
+  const describe = (keys: readonly unknown[]) => `${keys.length} keys are valid`;
+  const file = new RereadFile(path, { variable, kind: 'keys', parse, describe }, logger).watch();
+  return () => file.content;
 }

@@ -1,17 +1,19 @@
 import { Logger } from '@nestjs/common';
 import { NO_QUOTAS, type Quotas } from '../core/ports/quotas';
-import { QuotaFile, QuotaFileError } from '../outbound/system/quota-file';
+import { parseQuotas, QuotasOfFile, type ParsedQuotas } from '../outbound/system/quota-file';
 import type { Config } from './config';
-import { ConfigError } from './environment';
+import { RereadFile } from './reread-file';
+
+const QUOTAS = {
+  variable: 'QUOTAS_FILE',
+  kind: 'quotas',
+  parse: parseQuotas,
+  describe: ({ byOrganization }: ParsedQuotas) => `${byOrganization.size} organisations are named`,
+} as const;
 
 /** Throws `ConfigError` if the file cannot be used. */
 export function openQuotas({ quotasFile }: Pick<Config, 'quotasFile'>): Quotas {
   if (quotasFile === undefined) return NO_QUOTAS;
-  try {
-    const quotas = QuotaFile.open(quotasFile, new Logger('quotas'));
-    quotas.watch();
-    return quotas;
-  } catch (error) {
-    throw error instanceof QuotaFileError ? new ConfigError(`QUOTAS_FILE ${error.message}`) : error;
-  }
+  const file = new RereadFile(quotasFile, QUOTAS, new Logger('quotas')).watch();
+  return new QuotasOfFile(() => file.content);
 }

@@ -1,6 +1,5 @@
-import type { LoggerService } from '@nestjs/common';
 import { isRole, ROLES, type Credential } from './credential';
-import { KeyFile, type KeyFileFormat } from './key-file';
+import { Keys, type KeyFileFormat } from './key-file';
 import { isOrganizationName } from './printable-name';
 
 /** Each entry has `organization` and `role` besides. */
@@ -17,9 +16,4 @@ export const API_KEYS: KeyFileFormat<Credential> = {
 };
 
 /** The keys of callers. */
-export class ApiKeys extends KeyFile<Credential> {
-  /** Throws `KeyFileError`. */
-  static open(path: string, logger: LoggerService, read?: (path: string) => Promise<string>): ApiKeys {
-    return new ApiKeys(path, API_KEYS, logger, read);
-  }
-}
+export class ApiKeys extends Keys<Credential> {}

@@ -1,13 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { types } from 'node:util';
-import type { LoggerService } from '@nestjs/common';
 import { isPrintableName } from './printable-name';
-import { SpareDescriptor } from './spare-descriptor';
 
-/** Well within the ten seconds in which a change must take effect; reading one small file costs next to nothing. */
-const REREAD_INTERVAL_MS = 1000;
 const SHA256_HEX = /^[0-9a-f]{64}$/;
 /** Of a key that was never filled in; every caller would know it. */
 const EMPTY_HASH = sha256('').toString('hex');
@@ -32,72 +25,21 @@ export interface KeyFileFormat<Holder> {
   readonly holderOf: (entry: KeyEntry) => Holder | string;
 }
 
-interface Key<Holder> {
+export interface Key<Holder> {
   readonly hash: Buffer;
   readonly holder: Holder;
 }
 
-/**
- * The keys of a file: a JSON array of objects with `id`, `name` and `sha256`, the key's hash in lower-case hex. The
- * service knows hashes only. With an empty array every key is refused.
- */
-export class KeyFile<Holder> {
-  private readonly spare = new SpareDescriptor();
-  private text: string | undefined;
-  private keys: readonly Key<Holder>[];
-
-  /** Throws `KeyFileError`. */
-  constructor(
-    private readonly path: string,
-    private readonly format: KeyFileFormat<Holder>,
-    private readonly logger: LoggerService,
-    private readonly readFile: (path: string) => Promise<string> = readText,
-  ) {
-    try {
-      this.text = readFileSync(path, 'utf8');
-      this.keys = parseKeys(this.text, format);
-    } catch (error) {
-      throw asFileError(error);
-    }
-  }
-
-  /** From now on a change of the file takes effect by itself. If the file becomes unusable, the old keys stay valid. */
-  watch(): void {
-    setTimeout(() => void this.reread().finally(() => this.watch()), REREAD_INTERVAL_MS).unref();
-  }
+/** Those that are valid now, by their hashes: the service knows no key itself. */
+export class Keys<Holder> {
+  constructor(private readonly valid: () => readonly Key<Holder>[]) {}
 
   /** Takes as long for a wrong key as for a right one: the whole hash of every entry is compared. */
   find(presented: string): Holder | undefined {
     const hash = sha256(presented);
     let found: Holder | undefined;
-    for (const key of this.keys) if (timingSafeEqual(key.hash, hash)) found = key.holder;
+    for (const key of this.valid()) if (timingSafeEqual(key.hash, hash)) found = key.holder;
     return found;
-  }
-
-  private async read(): Promise<string> {
-    try {
-      return await this.readFile(this.path);
-    } catch (error) {
-      if (!isOutOfDescriptors(error)) throw error;
-      return this.spare.use(() => readFileSync(this.path, 'utf8'));
-    }
-  }
-
-  /** Never rejects. Compares texts: a mounted or replaced file may keep its time and its size. */
-  async reread(): Promise<void> {
-    const { variable } = this.format;
-    let text: string | undefined;
-    try {
-      text = await this.read();
-      if (text === this.text) return;
-      this.keys = parseKeys(text, this.format);
-      this.logger.log(`${variable} has changed: ${this.keys.length} keys are valid`, 'auth');
-    } catch (error) {
-      // One line for each change, not for each time that the file is read.
-      if (text === undefined && this.text === undefined) return;
-      this.logger.error(`${variable} ${asFileError(error).message}: the keys read before stay valid`, 'auth');
-    }
-    this.text = text;
   }
 }
 
@@ -105,7 +47,10 @@ export function sha256(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-/** Throws `KeyFileError`. */
+/**
+ * The keys of a file: a JSON array of objects with `id`, `name` and `sha256`, the key's hash in lower-case hex. With an
+ * empty array every key is refused. Throws `KeyFileError`.
+ */
 export function parseKeys<Holder>(text: string, format: KeyFileFormat<Holder>): Key<Holder>[] {
   let entries: unknown;
   try {
@@ -135,18 +80,4 @@ function parseEntry<Holder>(entry: unknown, i: number, { members, holderOf }: Ke
   if (typeof hash !== 'string' || !SHA256_HEX.test(hash)) throw problem('sha256 must be 64 lower-case hex digits');
   if (hash === EMPTY_HASH) throw problem('sha256 must not be the hash of the empty string');
   return { hash: Buffer.from(hash, 'hex'), holder };
-}
-
-function readText(path: string): Promise<string> {
-  return readFile(path, 'utf8');
-}
-
-function isOutOfDescriptors(error: unknown): boolean {
-  return types.isNativeError(error) && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
-}
-
-function asFileError(error: unknown): KeyFileError {
-  if (error instanceof KeyFileError) return error;
-  const code = types.isNativeError(error) && 'code' in error ? String(error.code) : 'unknown error';
-  return new KeyFileError(`cannot be read (${code})`);
 }

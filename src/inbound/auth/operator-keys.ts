@@ -1,5 +1,4 @@
-import type { LoggerService } from '@nestjs/common';
-import { KeyFile, type KeyFileFormat } from './key-file';
+import { Keys, type KeyFileFormat } from './key-file';
 
 /** Who operates the service, for all organisations. An operator is no caller: no method takes its key. */
 export interface Operator {
@@ -13,9 +12,4 @@ export const OPERATOR_KEYS: KeyFileFormat<Operator> = {
   holderOf: ({ id, name }) => ({ id, name }),
 };
 
-export class OperatorKeys extends KeyFile<Operator> {
-  /** Throws `KeyFileError`. */
-  static open(path: string, logger: LoggerService): OperatorKeys {
-    return new OperatorKeys(path, OPERATOR_KEYS, logger);
-  }
-}
+export class OperatorKeys extends Keys<Operator> {}

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ApiKeys } from '../../../../src/inbound/auth/api-keys';
-import { KeyFileError, sha256 } from '../../../../src/inbound/auth/key-file';
-import { OperatorKeys } from '../../../../src/inbound/auth/operator-keys';
+import { API_KEYS, ApiKeys } from '../../../../src/inbound/auth/api-keys';
+import { KeyFileError, parseKeys, sha256 } from '../../../../src/inbound/auth/key-file';
+import { OPERATOR_KEYS, OperatorKeys } from '../../../../src/inbound/auth/operator-keys';
 
 const hashOf = (key: string) => sha256(key).toString('hex');
 const entry = (key: string, more: object = {}) => {
@@ -13,31 +10,8 @@ const credentialOf = (key: string) => {
   return { id: `key:id-${key}`, caller: { organization: 'acme', name: 'alice' }, role: 'write' };
 };
 
-let folder: string;
-let path: string;
-const logged: string[] = [];
-const logger = {
-  log: (message: string) => logged.push(message),
-  warn: (message: string) => logged.push(message),
-  error: (message: string) => logged.push(message),
-};
-
-beforeEach(() => {
-  logged.length = 0;
-  folder = mkdtempSync(join(tmpdir(), 'dossier-keys-'));
-  path = join(folder, 'keys.json');
-});
-
-afterEach(() => rmSync(folder, { recursive: true }));
-
-function write(content: unknown): void {
-  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
-}
-
-function open(content: unknown): ApiKeys {
-  write(content);
-  return ApiKeys.open(path, logger);
-}
+const textOf = (content: unknown) => (typeof content === 'string' ? content : JSON.stringify(content));
+const open = (content: unknown) => new ApiKeys(() => parseKeys(textOf(content), API_KEYS));
 
 describe('the keys of a file', () => {
   it('a key is found by its hash, even if another key has the same name', () => {
@@ -71,7 +45,7 @@ describe('the keys of a file', () => {
   ])('a file is refused for %s, and the message quotes nothing of it', (_name, content, message) => {
     let refusal: unknown;
     try {
-      open(content);
+      parseKeys(textOf(content), API_KEYS);
     } catch (error) {
       refusal = error;
     }
@@ -79,74 +53,17 @@ describe('the keys of a file', () => {
     expect((refusal as Error).message).toMatch(message);
     expect((refusal as Error).message).not.toContain('secret-key');
   });
-
-  it('a missing file is refused', () => {
-    expect(() => ApiKeys.open(path, logger)).toThrow(new KeyFileError('cannot be read (ENOENT)'));
-  });
-
-  it('a changed file takes effect, even with the same size and time', async () => {
-    const keys = open([entry('aaa')]);
-    write([entry('bbb')]);
-    await keys.reread();
-    expect([keys.find('aaa'), keys.find('bbb')]).toEqual([undefined, credentialOf('bbb')]);
-    expect(logged).toEqual(['API_KEYS_FILE has changed: 1 keys are valid']);
-    await keys.reread();
-    expect(logged).toHaveLength(1);
-  });
-
-  it('the old keys stay valid while the file is broken or missing, and the log says so once', async () => {
-    const keys = open([entry('aaa')]);
-    for (const breakFile of [() => write('[{"sha256":"secret-key"'), () => rmSync(path)]) {
-      logged.length = 0;
-      breakFile();
-      await keys.reread();
-      await keys.reread();
-      expect(keys.find('aaa')).toEqual(credentialOf('aaa'));
-      expect(logged).toEqual([expect.stringMatching(/^API_KEYS_FILE .*: the keys read before stay valid$/)]);
-      expect(logged[0]).not.toContain('secret-key');
-    }
-    write([entry('bbb')]);
-    await keys.reread();
-    expect([keys.find('aaa'), keys.find('bbb')]).toEqual([undefined, credentialOf('bbb')]);
-  });
-
-  it('a removed key is refused even if connections have used up all descriptors', async () => {
-    write([entry('removed')]);
-    const outOfDescriptors = Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
-    const keys = ApiKeys.open(path, logger, () => Promise.reject(outOfDescriptors));
-    for (const key of ['kept', 'newer']) {
-      write([entry(key)]);
-      await keys.reread();
-      expect(keys.find('removed')).toBeUndefined();
-      expect(keys.find(key)).toEqual(credentialOf(key));
-    }
-    expect(logged.filter((line) => line.includes('stay valid'))).toEqual([]);
-  });
-
-  it('the file is read again within ten seconds', async () => {
-    jest.useFakeTimers();
-    try {
-      const keys = open([entry('aaa')]);
-      const reread = jest.spyOn(keys, 'reread');
-      keys.watch();
-      await jest.advanceTimersByTimeAsync(10_000);
-      expect(reread).toHaveBeenCalled();
-    } finally {
-      jest.useRealTimers();
-    }
-  });
 });
 
 describe('the keys of operators', () => {
   it('name an operator, and belong to no organisation', () => {
     const { id, name, sha256: hash } = entry('k');
-    write([{ id, name, sha256: hash }]);
-    const keys = OperatorKeys.open(path, logger);
+    const keys = new OperatorKeys(() => parseKeys(textOf([{ id, name, sha256: hash }]), OPERATOR_KEYS));
     expect([keys.find('k'), keys.find('other')]).toEqual([{ id, name }, undefined]);
   });
 
   it('are not those of callers', () => {
-    write([entry('k')]);
-    expect(() => OperatorKeys.open(path, logger)).toThrow('entry 1: must have no members but id, name, sha256');
+    const text = textOf([entry('k')]);
+    expect(() => parseKeys(text, OPERATOR_KEYS)).toThrow('entry 1: must have no members but id, name, sha256');
   });
 });
