@@ -37,17 +37,20 @@ export class ReplyGuard {
       client.subscribe(subject, {
         ...options,
         callback: (error, message) => {
-          if (error) void callback?.(error, message);
-          else if (this.passes(message)) void callback?.(null, withReadableHeaders(message));
+          if (error) return void callback?.(error, message);
+          // Before anything else: an exception here would end the connection, and with it every request under way.
+          const readable = withReadableHeaders(message);
+          if (this.passes(readable)) void callback?.(null, readable);
         },
       });
     return Object.create(client, { subscribe: { value: subscribe } }) as NatsConnection;
   }
 
-  private passes({ subject, reply, headers }: Pick<Msg, 'subject' | 'reply' | 'headers'>): boolean {
+  private passes(message: Msg): boolean {
+    const { subject, reply } = message;
     if (reply === undefined || reply === '' || this.isInbox(reply)) return true;
     this.dropped.inc({ reason: 'reply_subject' });
-    this.log.add(`a request to ${subject} was dropped: its reply subject is not an inbox`, natsIds(headers));
+    this.log.add(`a request to ${subject} was dropped: its reply subject is not an inbox`, natsIds(message.headers));
     return false;
   }
 

@@ -15,7 +15,7 @@ function open(inboxPrefix?: string) {
   const callback = jest.fn();
   guard.guard(client as unknown as NatsConnection).subscribe('task.get', { callback, queue: 'dossier' });
   const deliver = async (error: Error | null, message: object) =>
-    subscription?.callback?.(error, { ...MESSAGE, ...message } as unknown as Msg);
+    subscription?.callback?.(error, Object.setPrototypeOf(message, MESSAGE) as Msg);
   const passes = async (reply?: string) => {
     callback.mockClear();
     await deliver(null, { reply });
@@ -63,6 +63,26 @@ describe('ReplyGuard', () => {
     expect(await passes('inbox.callers.a')).toBe(true);
     expect(await passes('_INBOX.a')).toBe(true);
     for (const reply of ['inbox.callers', 'inbox.callersx.a', 'inbox.other.a']) expect(await passes(reply)).toBe(false);
+  });
+
+  describe.each(['_INBOX.a', undefined, '$SYS.x'])('of a request with the reply subject %p', (reply) => {
+    const refuse = () => {
+      throw new Error("'header' ' ' is not a valid character in a header name");
+    };
+
+    it('malformed headers count as none, and do not end the connection', async () => {
+      const { deliver, callback } = open();
+      await deliver(null, Object.defineProperty({ reply }, 'headers', { get: refuse }));
+      for (const [, received] of callback.mock.calls as [unknown, Msg][]) expect(received.headers).toBeUndefined();
+      expect(callback).toHaveBeenCalledTimes(reply === '$SYS.x' ? 0 : 1);
+    });
+
+    it('headers that are too large are never read', async () => {
+      const { deliver } = open();
+      const read = jest.fn();
+      await deliver(null, Object.defineProperty({ reply, size: () => 9000 }, 'headers', { get: read }));
+      expect(read).not.toHaveBeenCalled();
+    });
   });
 
   it('many dropped requests give one line', async () => {
