@@ -50,6 +50,14 @@ const UNSUPPORTED_MEDIA_TYPE: HttpRefusal = {
   }),
 };
 
+const BODY_IN_PIECES: HttpRefusal = {
+  status: 400,
+  error: invalidRequest({
+    code: 'INVALID_REQUEST',
+    reason: 'the body comes in too many parts of a few bytes: send larger ones',
+  }),
+};
+
 const BROKEN_BODY: HttpRefusal = { status: 400, error: parseError(), headers: { connection: 'close' } };
 
 /** For a caller that has proved nothing, if its message is not read. */
@@ -67,9 +75,10 @@ export function refusalOfHeaders(headers: IncomingHttpHeaders): HttpRefusal | un
     : UNSUPPORTED_MEDIA_TYPE;
 }
 
-/** For a body that could not be read to its end: it is too large, or cut off. */
+/** For a body that could not be read to its end: it is too large, comes in too many parts, or is cut off. */
 export function refusalOfBody({ problem }: BodyError, maxBodyBytes: number): HttpRefusal {
   if (problem === 'broken off') return BROKEN_BODY;
+  if (problem === 'in pieces') return BODY_IN_PIECES;
   return { status: 413, error: bodyTooLarge(maxBodyBytes) };
 }
 

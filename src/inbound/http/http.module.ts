@@ -11,6 +11,7 @@ import { EventsController } from './events.controller';
 import { FrontDoor, type FrontDoorOptions } from './front-door';
 import { traceRequests } from './http-span';
 import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from './json-rpc-http.strategy';
+import { PartCost } from './read-body';
 import { TasksController } from './tasks.controller';
 
 /** Of a body that no endpoint reads. */
@@ -63,8 +64,9 @@ export class HttpModule implements OnModuleInit {
 
 function cutIfLarge(body: IncomingMessage): void {
   let receivedBytes = 0;
-  body.on('data', (chunk: Buffer) => {
-    receivedBytes += chunk.length;
-    if (receivedBytes > MAX_UNREAD_BYTES) body.destroy();
+  const cost = new PartCost(0);
+  body.on('data', (part: Buffer) => {
+    receivedBytes += part.length;
+    if (receivedBytes > MAX_UNREAD_BYTES || !cost.allows(part)) body.destroy();
   });
 }

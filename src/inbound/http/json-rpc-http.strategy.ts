@@ -140,9 +140,11 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       if (error.problem !== 'broken off') reply.removeHeader('connection');
       if (error.problem === 'no room') return this.refuse(reply, OVERLOADED);
       const failure = this.failureOf(request);
-      if (!failure || error.problem !== 'too large') return this.refuse(reply, refusalOfBody(error, maxBodyBytes));
-      setTimeout(() => request.raw.complete || request.raw.destroy(), LINGER_MS).unref();
-      return this.refuse(reply, { status: 200, error: failure });
+      const isUnproven = failure !== undefined && error.problem !== 'broken off';
+      if (isUnproven || error.problem === 'in pieces') {
+        setTimeout(() => request.raw.complete || request.raw.destroy(), LINGER_MS).unref();
+      }
+      return this.refuse(reply, isUnproven ? { status: 200, error: failure } : refusalOfBody(error, maxBodyBytes));
     });
   }
 

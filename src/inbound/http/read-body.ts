@@ -1,8 +1,16 @@
 import type { Readable } from 'node:stream';
 
+/** To receive a part costs as much as so many bytes, however small it is: a sender may choose parts of one byte. */
+const MIN_PART_BYTES = 256;
+/** So many small parts are free. */
+const FREE_PARTS = 256;
+/** Smaller parts are copied together: each would keep objects that are larger than itself. */
+const COPIED_BELOW_BYTES = 4096;
+const PAGE_BYTES = 8192;
+
 /** Why a body is not read to its end. */
 export class BodyError extends Error {
-  constructor(readonly problem: 'too large' | 'broken off' | 'no room') {
+  constructor(readonly problem: 'too large' | 'in pieces' | 'broken off' | 'no room') {
     super(problem);
   }
 }
@@ -15,8 +23,8 @@ export interface BodyBounds {
 
 /**
  * Reads a body of at most `maxBytes`. If it is larger, or if there is no room for it, the rest is received without
- * being kept, because a client that is still sending might not read why it is refused. An error that comes after the
- * reply is that of a client that hangs up.
+ * being kept, because a client that is still sending might not read why it is refused. If it comes in too many small
+ * parts, the rest is not received. An error that comes after the reply is that of a client that hangs up.
  */
 export function readBody(
   body: Readable,
@@ -24,21 +32,76 @@ export function readBody(
   { maxBytes, hasRoom }: BodyBounds,
   done: (error: BodyError | null, bytes?: Buffer) => void,
 ): void {
-  let chunks: Buffer[] | undefined = [];
-  let receivedBytes = 0;
+  let parts: Parts | undefined = new Parts();
+  const cost = new PartCost(maxBytes);
   const refuse = (problem: BodyError['problem']) => {
-    if (!chunks) return;
-    chunks = undefined;
+    if (!parts) return;
+    parts = undefined;
     done(new BodyError(problem));
   };
-  body.on('data', (chunk: Buffer) => {
-    if (!chunks) return;
-    receivedBytes += chunk.length;
-    if (receivedBytes > maxBytes) refuse('too large');
-    else if (!hasRoom(chunk.length)) refuse('no room');
-    else chunks.push(chunk);
+  body.on('data', (part: Buffer) => {
+    if (!cost.allows(part)) {
+      body.pause();
+      return refuse('in pieces');
+    }
+    if (!parts) return;
+    if (parts.bytes + part.length > maxBytes) refuse('too large');
+    else if (!hasRoom(part.length)) refuse('no room');
+    else parts.add(part);
   });
-  body.on('end', () => chunks && done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, receivedBytes)));
+  body.on('end', () => parts && done(null, parts.together()));
   body.on('error', () => refuse('broken off'));
   if (announcedBytes > maxBytes) refuse('too large');
+}
+
+/** Bounds the number of small parts of a body of at most `maxBytes`. */
+export class PartCost {
+  private leftBytes: number;
+
+  constructor(maxBytes: number) {
+    this.leftBytes = maxBytes + FREE_PARTS * MIN_PART_BYTES;
+  }
+
+  /** Large parts are not counted: they have a bound of their own. */
+  allows({ length }: Buffer): boolean {
+    if (length < MIN_PART_BYTES) this.leftBytes -= MIN_PART_BYTES;
+    return this.leftBytes >= 0;
+  }
+}
+
+class Parts {
+  bytes = 0;
+  private readonly kept: Buffer[] = [];
+  private page?: Buffer;
+  private pageBytes = 0;
+
+  add(part: Buffer): void {
+    this.bytes += part.length;
+    // Nearly every body comes in one part.
+    const isSmall = part.length < COPIED_BELOW_BYTES && this.kept.length > 0;
+    if (isSmall) this.copy(part);
+    else this.keep(part);
+  }
+
+  together(): Buffer | undefined {
+    this.endPage();
+    return this.kept.length === 1 ? this.kept[0] : Buffer.concat(this.kept, this.bytes);
+  }
+
+  private keep(part: Buffer): void {
+    this.endPage();
+    this.kept.push(part);
+  }
+
+  private copy(part: Buffer): void {
+    if (this.pageBytes + part.length > PAGE_BYTES) this.endPage();
+    this.page ??= Buffer.allocUnsafeSlow(PAGE_BYTES);
+    this.pageBytes += part.copy(this.page, this.pageBytes);
+  }
+
+  private endPage(): void {
+    if (this.page) this.kept.push(this.page.subarray(0, this.pageBytes));
+    this.page = undefined;
+    this.pageBytes = 0;
+  }
 }
