@@ -314,4 +314,26 @@ describe('writers that meet on PostgreSQL', () => {
       await impatient.close();
     }
   });
+
+  it.each([
+    ['has met no outage if the server has served others meanwhile', true, 'busy'],
+    ['may have met a silent server if it has served nobody', false, 'timeout'],
+  ] as const)('a call that has less time left than a lock may take %s', async (_, servesOthers, outcome) => {
+    const impatient = await databaseHarness(serverDatabase({ url: server.url, poolSize: 2 }));
+    try {
+      const { id } = await storedTask(harness);
+      await harness.connection.transaction(async (query) => {
+        await query('SELECT id FROM tasks WHERE id = $1 FOR UPDATE', [id]);
+        let isOver = false;
+        const put = impatient.attachments
+          .put(aPut({ taskId: id }), ORGANIZATION, undefined, NOW_MS, 300)
+          .finally(() => (isOver = true));
+        const refused = expect(put).rejects.toEqual(new StoreError('postgres', outcome));
+        while (servesOthers && !isOver) await impatient.connection.query('SELECT pg_sleep(0.01)');
+        await refused;
+      });
+    } finally {
+      await impatient.close();
+    }
+  });
 });

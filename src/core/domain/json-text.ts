@@ -48,16 +48,29 @@ export class JsonText {
     return new Map([...jsonMembers(this.text)].map(([name, text]) => [name, new JsonText(text)]));
   }
 
+  /** Whether an object has more members; repeated names count again. Stops at the first one that is too many. */
+  hasMoreMembersThan(max: number): boolean {
+    const { text } = this;
+    let at = firstMember(text);
+    for (let count = 0; text.charCodeAt(at) === QUOTE; count++) {
+      if (count === max) return true;
+      at = afterComma(text, endOfValue(text, valueAfterName(text, endOfString(text, at))));
+    }
+    return false;
+  }
+
   /** This object with the members of `other` laid over it; a member that is null there is removed. */
   merge(other: JsonText): JsonText {
-    const merged = [...new Map([...this.members(), ...other.members()])];
-    const removed = new Set([...other.members()].filter(([, { text }]) => text === 'null').map(([name]) => name));
-    return JsonText.fromMembers(new Map(merged.filter(([name]) => !removed.has(name))));
+    const merged = jsonMembers(this.text);
+    for (const [name, text] of jsonMembers(other.text)) {
+      if (text === 'null') merged.delete(name);
+      else merged.set(name, text);
+    }
+    return new JsonText(objectOf(merged));
   }
 
   static fromMembers(members: ReadonlyMap<string, JsonText>): JsonText {
-    const parts = [...members].map(([name, value]) => `${JSON.stringify(name)}:${value.text}`);
-    return new JsonText(`{${parts.join(',')}}`);
+    return new JsonText(objectOf([...members].map(([name, { text }]) => [name, text])));
   }
 
   /** What keeps this value from being stored; undefined if nothing does. Numbers have any size: they stay text. */
@@ -81,16 +94,29 @@ function isNestedDeeper(text: string, maxDepth: number): boolean {
 /** The members of the valid JSON object `text`, each with the text of its value. */
 export function jsonMembers(text: string): Map<string, string> {
   const members = new Map<string, string>();
-  let at = skipWhitespace(text, skipWhitespace(text, 0) + 1);
-  while (text.charCodeAt(at) === QUOTE) {
+  for (let at = firstMember(text); text.charCodeAt(at) === QUOTE;) {
     const nameEnd = endOfString(text, at);
-    const name = JSON.parse(text.slice(at, nameEnd)) as string;
-    const start = skipWhitespace(text, skipWhitespace(text, nameEnd) + 1);
+    const start = valueAfterName(text, nameEnd);
     const end = endOfValue(text, start);
-    members.set(name, text.slice(start, end));
+    members.set(JSON.parse(text.slice(at, nameEnd)) as string, text.slice(start, end));
     at = afterComma(text, end);
   }
   return members;
+}
+
+function firstMember(text: string): number {
+  return skipWhitespace(text, skipWhitespace(text, 0) + 1);
+}
+
+function valueAfterName(text: string, nameEnd: number): number {
+  return skipWhitespace(text, skipWhitespace(text, nameEnd) + 1);
+}
+
+/** The text of an object with these members, each with the text of its value. */
+function objectOf(members: Iterable<readonly [name: string, text: string]>): string {
+  let text = '';
+  for (const [name, value] of members) text += `${text && ','}${JSON.stringify(name)}:${value}`;
+  return `{${text}}`;
 }
 
 /** The elements of the valid JSON array `text`, each as its own text. */

@@ -1,10 +1,13 @@
 import { DomainError, invalid, type FieldError } from './domain-error';
 import { JsonText } from './json-text';
+import { MAX_ATTACHMENTS_PER_TASK, MAX_TASK_JSON_BYTES } from './limits';
 
 /** The member of a task's metadata that attachments have replaced. */
 const RETIRED_MEMBER = 'data';
 
 export const RETIRED_FIELD = `metadata.${RETIRED_MEMBER}`;
+/** More do not fit into the size of metadata. */
+const MAX_METADATA_MEMBERS = MAX_TASK_JSON_BYTES / 4;
 
 /**
  * Takes the retired `metadata.data` out of a new task's metadata: each of its members is to become a json attachment of
@@ -15,12 +18,20 @@ export function splitRetiredData(metadata: JsonText): {
   /** Undefined if there was none. */
   data?: ReadonlyMap<string, JsonText>;
 } {
-  const members = metadata.isObject ? metadata.members() : new Map<string, JsonText>();
+  if (!metadata.isObject) return { metadata };
+  refuseIfLong('metadata', metadata, MAX_METADATA_MEMBERS);
+  const members = metadata.members();
   const data = members.get(RETIRED_MEMBER);
   if (!data) return { metadata };
   if (!data.isObject) throw invalid(RETIRED_FIELD, 'must be an object');
+  refuseIfLong(RETIRED_FIELD, data, MAX_ATTACHMENTS_PER_TASK);
   members.delete(RETIRED_MEMBER);
   return { metadata: JsonText.fromMembers(members), data: data.members() };
+}
+
+/** Before it is taken apart, which costs time for each member. */
+function refuseIfLong(field: string, object: JsonText, maxMembers: number): void {
+  if (object.hasMoreMembersThan(maxMembers)) throw invalid(field, `must have at most ${maxMembers} members`);
 }
 
 /** The members of a stored task's `metadata.data`; undefined if it has none, or something else under that name. */

@@ -82,6 +82,8 @@ export function updateTask(task: Task, updates: TaskUpdates, change: Change): Ta
   refuseIfAny(taskProblems(updates).map(({ field, message }) => ({ field: `updates.${field}`, message })));
   const status = updates.status ?? task.status;
   if (status !== task.status) refuseIfFinished(task);
+  // First the members to merge: to take a large object apart costs time, even if little is left of it.
+  refuseIfTooLarge('updates.metadata', updates.metadata);
   const metadata = updates.metadata ? task.metadata.merge(updates.metadata) : task.metadata;
   if (updates.metadata) refuseIfTooLarge('updates.metadata', metadata);
   return {

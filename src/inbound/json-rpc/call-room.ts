@@ -10,6 +10,9 @@ const MIN_GUESS_BYTES = 64 * 1024;
 const GUESS_BYTES_PER_BODY = 8 * 1024;
 const MAX_GUESS_BYTES = 1024 * 1024;
 
+/** About a millisecond of the event loop. */
+const MUCH_BYTES = 128 * 1024;
+
 /** Room for what one call reads: in the reply that it is read for, and in the memory of this process. */
 export class CallRoom extends Room {
   private takenBytes = 0;
@@ -39,6 +42,11 @@ export class CallRoom extends Room {
 
   get unshown(): Room {
     return new UnshownRoom((bytes) => this.reserve(bytes));
+  }
+
+  /** Whether to write the result takes long enough for other callers to notice. */
+  get hasReadMuch(): boolean {
+    return this.expectedBytes > MUCH_BYTES;
   }
 
   /** The result, which the message holds until it has been sent, takes the place of what was read for it. */

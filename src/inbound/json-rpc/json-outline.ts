@@ -1,12 +1,12 @@
 import { invalidRequest } from './json-rpc-error';
 import { BRACE, BRACKET, completed, JsonScanner, type Steps } from './json-scanner';
 
-/** Of one object, and of all together: calls and params have far fewer. */
+/** Of one object: calls and params have far fewer names. */
 const MAX_NAMES = 1000;
-const MAX_ALL_NAMES = 2 ** 15;
-/** Of a batch that is too long, so that it can be refused as one: calls, and all elements. */
-const MAX_OBJECTS = 2 ** 14;
-const MAX_ELEMENTS = 2 ** 18;
+/** Of a message: names, and of a batch that is too long, so that it can be refused as one, calls and all elements. */
+const OF_MESSAGE = { names: 2 ** 15, objects: 2 ** 14, elements: 2 ** 18 };
+/** Of an array or object that a method looks into, all at once: far more than the refs of a batch. */
+const OF_MEMBER = { names: 2 ** 11, objects: 2 ** 9, elements: 2 ** 18 };
 /** Names, or objects: to keep one takes as long as to pass over hundreds of characters. */
 const PAUSE_EVERY = 512;
 /**
@@ -29,9 +29,13 @@ type Outlined = object & { readonly [MEMBERS]?: ReadonlyMap<string, Part> };
  * As `JSON.parse`, in steps, but of objects only names and positions are read: a value is parsed when it is looked at,
  * and a value that is kept as text never is. Elements of arrays that are no objects are null. Throws a `JsonRpcError`.
  */
-export function* outline(text: string): Steps<unknown> {
+export function outline(text: string): Steps<unknown> {
+  return outlineWithin(text, OF_MESSAGE);
+}
+
+function* outlineWithin(text: string, limits: typeof OF_MESSAGE): Steps<unknown> {
   const scanner = new JsonScanner(text);
-  const value = yield* new Outline(scanner).read(true);
+  const value = yield* new Outline(scanner, limits).read(true);
   scanner.end();
   return value instanceof Part ? value.value : value;
 }
@@ -49,7 +53,10 @@ class Outline {
   private objects = 0;
   private elements = 0;
 
-  constructor(private readonly scanner: JsonScanner) {}
+  constructor(
+    private readonly scanner: JsonScanner,
+    private readonly limits: typeof OF_MESSAGE,
+  ) {}
 
   /** With `deep`, also of the params in it. */
   *read(deep: boolean): Steps<Part | object> {
@@ -72,10 +79,10 @@ class Outline {
     const { scanner } = this;
     const members = new Map<string, Part>();
     scanner.at += 1;
-    if (++this.objects > MAX_OBJECTS) throw tooManyParts();
+    if (++this.objects > this.limits.objects) throw tooManyParts();
     if (this.objects % PAUSE_EVERY === 0) yield;
     for (let isFirst = true; scanner.hasNext(isFirst, true); isFirst = false) {
-      if (++this.names > MAX_ALL_NAMES || members.size === MAX_NAMES) throw tooManyParts();
+      if (++this.names > this.limits.names || members.size === MAX_NAMES) throw tooManyParts();
       const { start, end } = scanner.passName();
       const name = JSON.parse(scanner.text.slice(start, end)) as string;
       members.set(name, yield* this.readMember(name, deep));
@@ -102,7 +109,7 @@ class Outline {
     const elements: (object | null)[] = [];
     scanner.at += 1;
     for (let isFirst = true; scanner.hasNext(isFirst, false); isFirst = false) {
-      if (++this.elements > MAX_ELEMENTS) throw tooManyParts();
+      if (++this.elements > this.limits.elements) throw tooManyParts();
       if (scanner.next() === BRACE) elements.push(yield* this.readObject(deep));
       else {
         yield* scanner.passValue();
@@ -139,7 +146,7 @@ class Part {
     if (!isContainer || text.length <= SMALL) return JSON.parse(text);
     if (this.isOpaque) return {};
     if (text.length > MAX_LOOKED_INTO) throw tooManyParts();
-    return completed(outline(text));
+    return completed(outlineWithin(text, OF_MEMBER));
   }
 }
 

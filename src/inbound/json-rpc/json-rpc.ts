@@ -89,7 +89,7 @@ export class JsonRpc {
       if (!method) throw methodNotFound();
       const value = await settled(method(params, new CallContext(origin, name, room)));
       if (isObject(value) && value['degraded'] === true) this.durations.answeredDegraded(name);
-      const result = budget.write(value);
+      const result = await this.write(value, room, budget, origin);
       room.show(result.length);
       finish();
       return { result };
@@ -100,6 +100,19 @@ export class JsonRpc {
     } finally {
       room.end();
     }
+  }
+
+  /** A large result is written at its caller's expense, as a large message is read. */
+  private async write(
+    value: unknown,
+    { hasReadMuch }: CallRoom,
+    budget: ReplyBudget,
+    origin: CallOrigin,
+  ): Promise<string> {
+    if (!hasReadMuch || !isObject(value)) return budget.write(value);
+    const result = await this.loopTime.take(shareOf(origin), budget.writeInSteps(value));
+    if (result === undefined) throw overloaded();
+    return result;
   }
 
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {

@@ -1,4 +1,8 @@
 import { JsonText } from '../../core/domain/json-text';
+import type { Steps } from './json-scanner';
+
+/** In UTF-16 units: about a millisecond of work. */
+const STEP = 128 * 1024;
 
 /** A value is not written to its end, because its text is longer than it may be. */
 export class JsonTooLong extends Error {}
@@ -12,6 +16,25 @@ export function writeJson(value: unknown, maxLength = Infinity): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (value instanceof JsonText) return value.text;
   return Array.isArray(value) ? writeArray(value, maxLength) : writeObject(value as Record<string, unknown>, maxLength);
+}
+
+/** As `writeJson`, in steps of one element, or of several small ones, of the arrays that a result consists of. */
+export function* writeJsonInSteps(value: object, maxLength: number): Steps<string> {
+  const isArray = Array.isArray(value);
+  let text = '';
+  let pauseAt = STEP;
+  for (const [name, member] of Object.entries(value) as [string, unknown][]) {
+    if (member === undefined && !isArray) continue;
+    const left = maxLength - text.length;
+    const written = Array.isArray(member) ? yield* writeJsonInSteps(member, left) : writeJson(member, left);
+    text += `${text && ','}${isArray ? '' : `"${name}":`}${written}`;
+    if (text.length > maxLength) throw new JsonTooLong();
+    if (text.length > pauseAt) {
+      pauseAt = text.length + STEP;
+      yield;
+    }
+  }
+  return isArray ? `[${text}]` : `{${text}}`;
 }
 
 function writeArray(elements: readonly unknown[], maxLength: number): string {

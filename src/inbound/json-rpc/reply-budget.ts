@@ -1,5 +1,6 @@
 import { replyTooLarge, type JsonRpcError } from './json-rpc-error';
-import { JsonTooLong, writeJson } from './json-writer';
+import type { Steps } from './json-scanner';
+import { JsonTooLong, writeJson, writeJsonInSteps } from './json-writer';
 
 /** What each reply of a batch may have whatever the others need: enough for the error of one that is too large. */
 const OWN_BYTES = 1024;
@@ -55,9 +56,20 @@ export class ReplyBudget {
     }
   }
 
+  /** As `write`, in steps. */
+  *writeInSteps(result: object): Steps<string> {
+    try {
+      return yield* writeJsonInSteps(result, this.leftBytes);
+    } catch (error) {
+      throw error instanceof JsonTooLong ? this.error : error;
+    }
+  }
+
   /** Whether the message has room for `reply`; takes the room if so. Counting costs nothing for small replies. */
   takes(reply: string): boolean {
     if (reply.length * MAX_BYTES_PER_UNIT <= this.ownBytes) return true;
+    // To count the bytes of a large text takes time, and none has fewer bytes than units.
+    if (reply.length > this.leftBytes) return false;
     const shared = Math.max(0, Buffer.byteLength(reply) - this.ownBytes);
     if (shared > this.sharedBytes) return false;
     this.sharedBytes -= shared;

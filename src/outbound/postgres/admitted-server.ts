@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import { StoreError } from '../../core/ports/store-error';
 import type { PooledSession } from './pooled-session';
+import { isStale } from './postgres-error';
 
 /** What `runName` takes. */
 export const RUN_COLUMNS = 'present_server() AS server, pg_postmaster_start_time()::text AS run';
@@ -22,6 +23,11 @@ export class OtherServerError extends StoreError {
   constructor() {
     super('postgres', 'unavailable', { cause: new Error('the session leads to a server that is not in use') });
   }
+}
+
+/** Whether a call that failed took no effect in its session, and may succeed in another one. */
+export function mayOtherSessionServe(error: unknown): boolean {
+  return isStale(error) || error instanceof OtherServerError;
 }
 
 /** The one run of a server to which the sessions of a pool may lead. Until one is named, it may be any. */

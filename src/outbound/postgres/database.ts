@@ -4,6 +4,11 @@ import type { FellowReplicas } from './fellow-replicas';
 
 /** Longer than the server's own limits: only a server that has fallen silent runs into it. */
 export const SILENCE_TIMEOUT_MS = OPERATION_TIMEOUT_MS + 500;
+/**
+ * How long the server lets a statement wait for a lock. With the longest wait for a session, shorter than the time that
+ * a call leaves the store: the server reports a lock that others hold before the call gives up.
+ */
+export const LOCK_TIMEOUT_MS = 1500;
 
 export interface ServerUrls {
   /** For calls: that of the server, or of a pooler in front of it. */

@@ -5,13 +5,13 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { lateTimer } from '../system/late-timer';
 import { isOutage, StoreError } from '../../core/ports/store-error';
 import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
-import { AdmittedServer, OtherServerError } from './admitted-server';
-import { SILENCE_TIMEOUT_MS, type Database } from './database';
+import { AdmittedServer, mayOtherSessionServe } from './admitted-server';
+import { LOCK_TIMEOUT_MS, SILENCE_TIMEOUT_MS, type Database } from './database';
 import { FairQueue } from './fair-queue';
 import { demandMigrated, runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { inTransaction, PooledSession, type Query } from './pooled-session';
-import { isStale, storeErrorOf } from './postgres-error';
+import { storeErrorOf } from './postgres-error';
 import { SqlSpans } from './sql-spans';
 
 /** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
@@ -82,9 +82,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   }
 
   /** Whether calls reach this run of a server. */
-  admits(run: string): boolean {
-    return this.admitted.includes(run);
-  }
+  readonly admits = (run: string): boolean => this.admitted.includes(run);
 
   /** A server that responds is of no use to calls if it refuses their sessions: it may have too many connections. */
   async ping(timeoutMs: number): Promise<void> {
@@ -132,13 +130,14 @@ export class PostgresConnection implements OnApplicationShutdown {
   ): Promise<T> {
     if (this.admitted.isNone && !mayReachAny) throw new StoreError('postgres', 'unavailable');
     const startedAtMs = performance.now();
-    let isWaiting = false;
+    /** Since when the server works for the call; never, while it waits for a place. */
+    let begunAtMs = startedAtMs;
     let session: PooledSession | undefined;
     let timeout: StoreError | undefined;
     let cancel: (() => void) | undefined;
     const silence = new Promise<never>((_, reject) => {
       cancel = lateTimer(timeoutMs, () => {
-        timeout = isWaiting ? this.waitedInVain(startedAtMs) : new StoreError('postgres', 'timeout');
+        timeout = this.lateSince(begunAtMs, startedAtMs);
         if (this.database.isInterruptible) session?.abandon(timeout);
         reject(timeout);
       });
@@ -151,7 +150,7 @@ export class PostgresConnection implements OnApplicationShutdown {
         return await this.workIn(session, work, mayReachAny);
       } catch (error) {
         // Nothing took effect, and the session is given up: after all the others, a new one is the next.
-        if (!mayOtherDo(error) || staleSessions >= this.pool.options.max) throw error;
+        if (!mayOtherSessionServe(error) || staleSessions >= this.pool.options.max) throw error;
       } finally {
         session.release();
       }
@@ -159,9 +158,9 @@ export class PostgresConnection implements OnApplicationShutdown {
     };
     const runInTurn = async (): Promise<T> => {
       await this.initialize();
-      isWaiting = true;
+      begunAtMs = Infinity;
       const leave = await this.place(owner);
-      isWaiting = false;
+      begunAtMs = performance.now();
       return run().finally(leave);
     };
     return Promise.race([runInTurn(), silence]).finally(() => cancel?.());
@@ -217,6 +216,12 @@ export class PostgresConnection implements OnApplicationShutdown {
     return new StoreError('postgres', this.servedAtMs >= sinceMs ? 'busy' : 'timeout');
   }
 
+  /** The server has worked for a call since then. It lets a call wait for a lock, and does not say so at once. */
+  private lateSince(begunAtMs: number, startedAtMs: number): StoreError {
+    if (performance.now() - begunAtMs < LOCK_TIMEOUT_MS) return this.waitedInVain(startedAtMs);
+    return new StoreError('postgres', 'timeout');
+  }
+
   /** For every place there is a session, which the server may have to open first. */
   private async connect(): Promise<PooledSession> {
     return new PooledSession(await this.notingRefusal(this.pool.connect()), (text) => this.statementName(text));
@@ -242,9 +247,4 @@ export class PostgresConnection implements OnApplicationShutdown {
     this.statementNames.set(text, name);
     return name;
   }
-}
-
-/** Whether another session may serve the call. */
-function mayOtherDo(error: unknown): boolean {
-  return isStale(error) || error instanceof OtherServerError;
 }

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { OPERATION_TIMEOUT_MS } from '../../core/ports/time-limits';
-import { SILENT_LOGGER, type Database } from './database';
+import { LOCK_TIMEOUT_MS, SILENT_LOGGER, type Database } from './database';
 import { demandOwnSessions } from './demand-own-sessions';
 import type { FellowReplicas } from './fellow-replicas';
 import { NO_LIMITS, prepareSession, type SessionLimits } from './session-settings';
@@ -15,9 +15,7 @@ const OPENING_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_MS = 10_000;
 const SERVING_LIMITS: SessionLimits = {
   statement_timeout: OPERATION_TIMEOUT_MS,
-  // With the longest wait for a session, shorter than the time that a call leaves the store: the server reports a lock
-  // that others hold before the call gives up.
-  lock_timeout: 1500,
+  lock_timeout: LOCK_TIMEOUT_MS,
   idle_in_transaction_session_timeout: 10_000,
   idle_session_timeout: 0,
 };

@@ -34,6 +34,8 @@ export class GetAttachmentsBatch {
       if (!attachment && !allowMissing) throw notFound(ref);
       return attachment ?? null;
     });
+    // They are read once, and shown as often as they were asked for.
+    if (refs.size < requests.length) room?.take(attachments.reduce((sum, one) => sum + (one?.bytes ?? 0), 0));
     return { attachments, degraded: found.some(({ degraded }) => degraded) || undefined };
   }
 }

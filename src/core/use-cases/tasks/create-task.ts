@@ -1,8 +1,7 @@
 import type { Caller } from '../../domain/caller';
-import { DomainError, invalid, refuseIfAny, type FieldError } from '../../domain/domain-error';
+import { DomainError, refuseIfAny, type FieldError } from '../../domain/domain-error';
 import { causedBy, taskCreated, type DomainEvent } from '../../domain/domain-event';
 import { JsonText } from '../../domain/json-text';
-import { MAX_ATTACHMENTS_PER_TASK } from '../../domain/limits';
 import { RETIRED_FIELD, retiredDataErrors, splitRetiredData } from '../../domain/retired-data';
 import { createTask, taskNotFound, type Task, type TaskDraft } from '../../domain/task';
 import type { AttachmentCache, FillToken } from '../../ports/attachment-cache';
@@ -99,9 +98,6 @@ export class CreateTask {
   /** Throws everything that is wrong with any member. */
   private putsOf(task: Task, data: ReadonlyMap<string, JsonText>, caller: Caller): readonly AttachmentPut[] {
     const { id: taskId, createdAtMs } = task;
-    if (data.size > MAX_ATTACHMENTS_PER_TASK) {
-      throw invalid(RETIRED_FIELD, `must have at most ${MAX_ATTACHMENTS_PER_TASK} members`);
-    }
     const problems: FieldError[] = [];
     const puts = [...data].flatMap(([key, value]) => {
       try {

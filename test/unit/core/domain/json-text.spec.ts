@@ -69,9 +69,23 @@ describe('JsonText', () => {
     expect(JsonText.fromValid(nested(500_000)).problem()).toMatch(/deep/);
   });
 
+  it.each([
+    ['{}', 0],
+    ['{"a":1}', 1],
+    ['{"a":{"b":[1,{"c":2}]},"d":"{,\\"","a":null}', 3],
+  ])('knows whether %s has more members than so many', (text, count) => {
+    const object = JsonText.fromValid(text);
+    expect([object.hasMoreMembersThan(count - 1), object.hasMoreMembersThan(count)]).toEqual([count > 0, false]);
+  });
+
   it('merges one object into another, in the order in which the names first came', () => {
     const merged = JsonText.fromValid('{"b":1,"2":2,"a":1.0}').merge(JsonText.fromValid('{"1":0,"b":{"x":[]}}'));
     expect(merged.text).toBe('{"b":{"x":[]},"2":2,"a":1.0,"1":0}');
+  });
+
+  it('removes the members that are null in what is merged into it, and no others', () => {
+    const merged = JsonText.fromValid('{"a":null,"b":1,"c":2}').merge(JsonText.fromValid('{"b":null,"d":null,"c":3}'));
+    expect(merged.text).toBe('{"a":null,"c":3}');
   });
 
   it('keeps a member named __proto__ a member', () => {

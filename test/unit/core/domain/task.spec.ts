@@ -115,6 +115,9 @@ describe('a change', () => {
     expect(task.metadata.sizeBytes).toBe(65_535);
     const more = { metadata: JsonText.of({ c: 0 }) };
     expect(refusedFields(() => updateTask(task, more, later))).toEqual(['updates.metadata']);
+    const nulls = Array.from({ length: 10_000 }, (_, i) => `"m${i}":null`).join(',');
+    const removal = { metadata: JsonText.fromValid(`{${nulls}}`) };
+    expect(refusedFields(() => updateTask(created, removal, later))).toEqual(['updates.metadata']);
     const error = JsonText.of('x'.repeat(65_535));
     expect(refusedFields(() => completeTask(created, { error }, later))).toEqual(['error']);
   });

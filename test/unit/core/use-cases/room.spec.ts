@@ -66,6 +66,18 @@ describe('what a call reads and does not show', () => {
   });
 });
 
+it('an attachment that a batch names several times takes room each time that it is shown', async () => {
+  const { getAttachmentsBatch } = fixture.useCases;
+  const get = (times: number, room: CountingRoom) =>
+    getAttachmentsBatch.execute(
+      { requests: Array(times).fill(ref) as (typeof ref)[], allowMissing: false },
+      CALLER,
+      room,
+    );
+  await expect(get(1, new CountingRoom(0, 3 * BODY.length))).resolves.toHaveProperty('attachments.length', 1);
+  await expect(get(100, new CountingRoom(0, 3 * BODY.length))).rejects.toThrow(NoRoom);
+});
+
 describe('the index of a large task is filled', () => {
   it('in parts, so that no more than one part is in memory', async () => {
     const filler = new IndexFiller(fixture.store, fixture.cache, fixture.clock, 2);

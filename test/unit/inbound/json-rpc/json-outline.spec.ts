@@ -171,6 +171,7 @@ describe('outline', () => {
       'names in nested params',
       `{"params":{"updates":{${Array.from({ length: 1001 }, (_, i) => `"${i}":1`).join(',')}}}}`,
     ],
+    ['objects in a list of params', `{"params":{"updates":[${'{"a":1,"b":2},'.repeat(600)}{}]}}`],
     ['bytes to look into', `{"params":{"updates":[${' '.repeat(1024 * KIB)}]}}`],
   ])('refuses too many %s', (_, text) => {
     const look = () => (read(text) as { params?: { updates?: unknown } }).params?.updates;

@@ -78,6 +78,42 @@ async function reply(message: unknown): Promise<unknown> {
   return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
 
+describe('a result for which much was read', () => {
+  const read =
+    (bytes: number) =>
+    (_params: unknown, { room }: CallContext) => {
+      room?.take(bytes);
+      return { list: ['x'.repeat(1000)] };
+    };
+  const large = (bytes: number, takes: LoopTime['take']) => {
+    const methods = new Map<string, RpcMethod>([['read', read(bytes)]]);
+    const loopTime = { take: takes } as unknown as LoopTime;
+    return new JsonRpc(methods, new CallDurations(new Registry()), 2 ** 24, loopTime, TRACING_OFF);
+  };
+  const call = '{"jsonrpc":"2.0","id":1,"method":"read"}';
+
+  it.each([
+    [1000, 0],
+    [2 ** 20, 1],
+  ])('of %i bytes is written at the expense of its caller %i times', async (bytes, times) => {
+    const callers: string[] = [];
+    const takes = jest.fn((caller: string, work: Iterator<unknown, unknown>) => {
+      callers.push(caller);
+      let step = work.next();
+      while (!step.done) step = work.next();
+      return Promise.resolve(step.value);
+    }) as unknown as LoopTime['take'];
+    const answer = await large(bytes, takes).reply(call, origin);
+    expect(answer).toBe(`{"jsonrpc":"2.0","result":{"list":["${'x'.repeat(1000)}"]},"id":1}`);
+    expect(callers).toEqual(Array(times).fill('http:127.0.0.1'));
+  });
+
+  it('is refused if its caller has taken too much of the event loop', async () => {
+    const answer = await large(2 ** 20, () => Promise.resolve(undefined)).reply(call, origin);
+    expect(JSON.parse(answer as string)).toMatchObject({ error: { code: -32001, data: { code: 'OVERLOADED' } } });
+  });
+});
+
 /** As the specification prints it. */
 const INVALID_REQUEST = { jsonrpc: '2.0', error: { code: -32600, message: 'Invalid Request' }, id: null };
 

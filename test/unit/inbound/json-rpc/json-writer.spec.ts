@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { JsonText } from '../../../../src/core/domain/json-text';
-import { JsonTooLong, writeJson } from '../../../../src/inbound/json-rpc/json-writer';
+import { completed } from '../../../../src/inbound/json-rpc/json-scanner';
+import { JsonTooLong, writeJson, writeJsonInSteps } from '../../../../src/inbound/json-rpc/json-writer';
 
 const { view } = fc.letrec((tie) => ({
   view: fc.oneof(
@@ -57,5 +58,30 @@ describe('writeJson', () => {
     expect(isReached).toBe(false);
     writeJson(valueWith(end));
     expect(isReached).toBe(true);
+  });
+});
+
+describe('writeJsonInSteps', () => {
+  const write = (value: object, maxLength = Infinity) => completed(writeJsonInSteps(value, maxLength));
+
+  it('writes what writeJson writes', () => {
+    fc.assert(
+      fc.property(fc.array(view), view, (list, member) => {
+        for (const value of [list, { list, member, none: undefined }]) expect(write(value)).toBe(writeJson(value));
+      }),
+    );
+  });
+
+  it('takes a step for each large element of an array in an object', () => {
+    const steps = writeJsonInSteps({ attachments: Array(10).fill({ value: 'x'.repeat(200_000) }), total: 1 }, Infinity);
+    let count = 0;
+    while (!steps.next().done) count += 1;
+    expect(count).toBe(11);
+  });
+
+  it('ends at what is too long', () => {
+    const list = Array(10).fill('x'.repeat(100)) as string[];
+    expect(() => write({ list }, 500)).toThrow(JsonTooLong);
+    expect(write({ list }, 1200)).toBe(writeJson({ list }));
   });
 });
