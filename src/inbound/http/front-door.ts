@@ -8,6 +8,7 @@ import { ConnectionsPerPeer } from './connections-per-peer';
 import { idsOf } from './http-origin';
 import { forbiddenOrigin, NO_HOST, TWO_HOSTS, type HttpRefusal } from './http-refusal';
 import { PipelinedRequests } from './pipelined-requests';
+import { dropBody, MAX_UNREAD_BYTES } from './read-body';
 import { WebPages, type WebPageRules } from './web-pages';
 
 export interface FrontDoorOptions extends WebPageRules {
@@ -57,6 +58,8 @@ export class FrontDoor {
   /** Otherwise the reply has been sent. */
   private admits(request: FastifyRequest, reply: FastifyReply): boolean {
     const { method, headers, raw } = request;
+    // Fastify reads no body of these.
+    if (method === 'GET' || method === 'HEAD') dropBody(raw, MAX_UNREAD_BYTES);
     reply.headers(SAFE_HEADERS).header(REQUEST_ID_HEADER, request.id);
     const shared = this.pages.headers(headers.origin);
     if (shared) reply.headers(shared);
@@ -72,6 +75,7 @@ export class FrontDoor {
 
   private refuse(request: FastifyRequest, reply: FastifyReply, { status, error }: HttpRefusal): false {
     this.onRefusal(error, idsOf(request));
+    dropBody(request.raw, MAX_UNREAD_BYTES);
     const { reason } = error.data as unknown as { readonly reason: string };
     const detail = `${error.message}: ${reason}`;
     const body = SPEAKS_JSON_RPC.test(request.url) ? errorReply(error, 'null') : JSON.stringify({ detail });

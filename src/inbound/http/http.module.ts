@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -11,11 +10,8 @@ import { EventsController } from './events.controller';
 import { FrontDoor, type FrontDoorOptions } from './front-door';
 import { traceRequests } from './http-span';
 import { JsonRpcHttpOptions, JsonRpcHttpStrategy } from './json-rpc-http.strategy';
-import { PartCost } from './read-body';
+import { dropBody, MAX_UNREAD_BYTES } from './read-body';
 import { TasksController } from './tasks.controller';
-
-/** Of a body that no endpoint reads. */
-const MAX_UNREAD_BYTES = 64 * 1024;
 
 /**
  * `POST /rpc`, and every other endpoint that callers use. The application provides, globally, the use cases,
@@ -56,17 +52,8 @@ export class HttpModule implements OnModuleInit {
     this.frontDoor.install(fastify);
     fastify.removeAllContentTypeParsers();
     fastify.addContentTypeParser('*', (_request, body, parsed) => {
-      cutIfLarge(body);
+      dropBody(body, MAX_UNREAD_BYTES);
       parsed(null);
     });
   }
-}
-
-function cutIfLarge(body: IncomingMessage): void {
-  let receivedBytes = 0;
-  const cost = new PartCost(0);
-  body.on('data', (part: Buffer) => {
-    receivedBytes += part.length;
-    if (receivedBytes > MAX_UNREAD_BYTES || !cost.allows(part)) body.destroy();
-  });
 }

@@ -29,7 +29,7 @@ import {
 } from './http-refusal';
 import type { MessageEndpoint, MessageReply } from './message-endpoint';
 import { RateLimitHeaders } from './rate-limit-headers';
-import { BodyError, readBody } from './read-body';
+import { BodyError, dropBody, readBody } from './read-body';
 import { untilSent } from './until-sent';
 
 const PATH = '/rpc';
@@ -155,10 +155,10 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       url,
       onRequest: (request, reply, next) => {
         const refusal = this.refusal ?? refusalOfHeaders(request.headers);
-        if (refusal) return void this.refuse(reply, refusal);
+        if (refusal) return this.refuseUnread(request, reply, refusal);
         void this.identify(request, reply).then(() => {
           const failure = needsProof ? this.failureOf(request) : undefined;
-          if (failure) this.refuse(reply, refusalOfUnproven(failure));
+          if (failure) this.refuseUnread(request, reply, refusalOfUnproven(failure));
           else next();
         });
       },
@@ -168,7 +168,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       method: scope.supportedMethods.filter((verb) => verb !== 'POST'),
       url,
       exposeHeadRoute: false,
-      onRequest: (_request, reply) => void this.refuse(reply, METHOD_NOT_ALLOWED),
+      onRequest: (request, reply) => this.refuseUnread(request, reply, METHOD_NOT_ALLOWED),
       handler: () => undefined,
     });
   }
@@ -221,6 +221,12 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     } finally {
       reply.headers(limits.headers);
     }
+  }
+
+  /** Before the body is read. The rest of it is received: a client that is still sending might not read why. */
+  private refuseUnread(request: FastifyRequest, reply: FastifyReply, refusal: HttpRefusal): void {
+    dropBody(request.raw, this.options.maxBodyBytes);
+    this.refuse(reply, refusal);
   }
 
   private refuse(reply: FastifyReply, { status, error, headers = {} }: HttpRefusal): FastifyReply {

@@ -7,6 +7,8 @@ const FREE_PARTS = 256;
 /** Smaller parts are copied together: each would keep objects that are larger than itself. */
 const COPIED_BELOW_BYTES = 4096;
 const PAGE_BYTES = 8192;
+/** Of a body that no endpoint reads. */
+export const MAX_UNREAD_BYTES = 64 * 1024;
 
 /** Why a body is not read to its end. */
 export class BodyError extends Error {
@@ -54,8 +56,20 @@ export function readBody(
   if (announcedBytes > maxBytes) refuse('too large');
 }
 
+/** Receives what nobody reads, and ends the connection of a sender that goes on for too long. */
+export function dropBody(body: Readable, maxBytes: number): void {
+  let receivedBytes = 0;
+  const cost = new PartCost(0);
+  body.on('data', (part: Buffer) => {
+    receivedBytes += part.length;
+    if (receivedBytes > maxBytes || !cost.allows(part)) body.destroy();
+  });
+  // Its sender learns nothing more.
+  body.on('error', () => undefined);
+}
+
 /** Bounds the number of small parts of a body of at most `maxBytes`. */
-export class PartCost {
+class PartCost {
   private leftBytes: number;
 
   constructor(maxBytes: number) {

@@ -16,6 +16,7 @@ import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
 import { completed } from '../json-rpc/json-scanner';
 import { isLargeMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
+import { BegunPerTurn } from '../load/begun-per-turn';
 import { BoundedLog } from '../load/bounded-log';
 import { LoadShedder } from '../load/load-shedder';
 import { endpointMetadata } from './endpoint-metadata';
@@ -59,6 +60,7 @@ export class JsonRpcNatsOptions {
 export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   protected override readonly logger = new Logger(JsonRpcNatsStrategy.name);
   private readonly replies: ReplyGuard;
+  private readonly begun = new BegunPerTurn();
   private readonly closing = new AbortController();
   private readonly over: AbortSignal;
   private serving?: Promise<void>;
@@ -156,6 +158,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     tally: EndpointTally,
   ): Promise<void> {
     const startedAtMs = performance.now();
+    await this.begun.wait();
     const origin = await natsOrigin(message.headers, this.authenticator, this.tracing.isOn);
     const { ids, gaveId } = origin;
     const reservation = this.load.bytes.open(shareOf(origin));

@@ -144,14 +144,14 @@ function raw(...parts: string[]): Promise<string> {
 }
 
 /** What has come when the service ends the connection. */
-function answerToEndlessParts(target: string): Promise<string> {
+function answerToEndlessParts(target: string, contentType = 'application/json'): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port(), '127.0.0.1');
     let answer = '';
     socket.setEncoding('utf8').on('data', (data: string) => (answer += data));
     // What is still under way when the service ends the connection, it refuses.
     socket.on('close', () => resolve(answer)).on('error', () => undefined);
-    const head = `${target} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
+    const head = `${target} HTTP/1.1\r\nhost: x\r\ncontent-type: ${contentType}\r\n`;
     socket.write(`${head}transfer-encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(50_000)}`);
   });
 }
@@ -313,8 +313,14 @@ describe('POST /rpc', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 .*"INVALID_REQUEST".*too many parts/s);
   });
 
-  it('a body in parts of one byte that no endpoint reads ends the connection', async () => {
-    await expect(answerToEndlessParts('DELETE /v1/tasks/t')).resolves.not.toContain('HTTP/1.1 2');
+  it.each([
+    ['DELETE /v1/tasks/t', 'application/json'],
+    ['GET /v1/nothing', 'application/json'],
+    ['GET /rpc', 'application/json'],
+    ['POST /rpc', 'text/plain'],
+    ['POST /nothing', 'application/json'],
+  ])('a body in parts of one byte that nobody reads ends the connection: %s, %s', async (target, contentType) => {
+    await expect(answerToEndlessParts(target, contentType)).resolves.not.toContain('HTTP/1.1 2');
   });
 
   it.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
