@@ -2,8 +2,8 @@
 const MAX_PER_TURN = 64;
 
 /**
- * Lets a few requests begin in one iteration of the event loop, and the others in later ones, in their order. What comes
- * in by other ways is served in between: many requests may come at once through one connection.
+ * Lets a few requests begin in one iteration of the event loop, and the others in later ones, in their order. Whatever
+ * comes in by other ways is served in between: many requests may come at once through one connection.
  */
 export class BegunPerTurn {
   private left = MAX_PER_TURN;
