@@ -37,6 +37,8 @@ const PATH = '/rpc';
 const MAX_UNPROVEN_BODY_BYTES = 64 * 1024;
 /** For a client that reads the reply only after it has sent its body. */
 const LINGER_MS = 2000;
+/** Each small part that still comes costs time. */
+const IN_PIECES_LINGER_MS = 250;
 const JSON_UTF_8 = 'application/json; charset=utf-8';
 
 export class JsonRpcHttpOptions {
@@ -142,7 +144,8 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       const failure = this.failureOf(request);
       const isUnproven = failure !== undefined && error.problem !== 'broken off';
       if (isUnproven || error.problem === 'in pieces') {
-        setTimeout(() => request.raw.complete || request.raw.destroy(), LINGER_MS).unref();
+        const lingerMs = error.problem === 'in pieces' ? IN_PIECES_LINGER_MS : LINGER_MS;
+        setTimeout(() => request.raw.complete || request.raw.destroy(), lingerMs).unref();
       }
       return this.refuse(reply, isUnproven ? { status: 200, error: failure } : refusalOfBody(error, maxBodyBytes));
     });

@@ -25,8 +25,8 @@ export interface BodyBounds {
 
 /**
  * Reads a body of at most `maxBytes`. If it is larger, or if there is no room for it, the rest is received without
- * being kept, because a client that is still sending might not read why it is refused. If it comes in too many small
- * parts, the rest is not received. An error that comes after the reply is that of a client that hangs up.
+ * being kept, because a client that is still sending might not read why it is refused; the caller ends that. An error
+ * that comes after the reply is that of a client that hangs up.
  */
 export function readBody(
   body: Readable,
@@ -42,10 +42,7 @@ export function readBody(
     done(new BodyError(problem));
   };
   body.on('data', (part: Buffer) => {
-    if (!cost.allows(part)) {
-      body.pause();
-      return refuse('in pieces');
-    }
+    if (!cost.allows(part)) refuse('in pieces');
     if (!parts) return;
     if (parts.bytes + part.length > maxBytes) refuse('too large');
     else if (!hasRoom(part.length)) refuse('no room');

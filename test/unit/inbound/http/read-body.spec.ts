@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { readBody } from '../../../../src/inbound/http/read-body';
 import { Random } from '../../../simulation/random';
@@ -61,22 +62,16 @@ describe('a body in small parts', () => {
     expect(await read(send(parts).end(), 64 * KIB)).toEqual(Buffer.concat(parts));
   });
 
-  it('is refused if receiving them costs more than the largest body would, and the rest is not received', async () => {
+  it('is refused if receiving them costs more than the largest body would, and the rest is not kept', async () => {
     const body = send(small(2000));
     expect(await read(body, 64 * KIB)).toBe('in pieces');
-    expect(body.isPaused()).toBe(true);
-    expect(body.readableLength).toBeGreaterThan(1000);
+    body.end();
+    await once(body, 'end');
+    expect(body.readableLength).toBe(0);
   });
 
   it('may have some even if it must be short', async () => {
     expect(await read(send(small(200)).end(), 200)).toHaveLength(200);
-  });
-
-  it('is not received further, either, if it was refused before', async () => {
-    const body = send([Buffer.alloc(KIB), ...small(2000)]);
-    expect(await read(body, 500)).toBe('too large');
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(body.isPaused()).toBe(true);
   });
 
   it('takes little more memory than bytes', async () => {
