@@ -144,7 +144,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       const failure = this.failureOf(request);
       const isUnproven = failure !== undefined && error.problem !== 'broken off';
       if (isUnproven || error.problem === 'in pieces') {
-        const lingerMs = error.problem === 'in pieces' ? IN_PIECES_LINGER_MS : LINGER_MS;
+        const lingerMs = error.problem !== 'in pieces' ? LINGER_MS : isUnproven ? 0 : IN_PIECES_LINGER_MS;
         setTimeout(() => request.raw.complete || request.raw.destroy(), lingerMs).unref();
       }
       return this.refuse(reply, isUnproven ? { status: 200, error: failure } : refusalOfBody(error, maxBodyBytes));
