@@ -126,9 +126,8 @@ export class JsonRpc {
       replies[i] = isObject(request)
         ? await this.replyToOne(request, readElement(i), origin, budget)
         : errorReply(invalidRequest(), 'null');
-      // The calls of a large message are looked into one after the other: other messages are served between two of
-      // them.
-      if (isLargeMessage(text)) await setImmediate();
+      // Other messages are served between two calls of a large message, and of a caller that has proved nothing.
+      if (isLargeMessage(text) || !isProven(origin)) await setImmediate();
     });
     const spoken = replies.filter((reply) => reply !== undefined);
     return spoken.length > 0 ? `[${spoken.join(',')}]` : undefined;
@@ -175,10 +174,13 @@ export class JsonRpc {
     return new ReplyBudget(this.maxReplyBytesTo(origin), calls);
   }
 
-  private maxReplyBytesTo({ identity }: CallOrigin): number {
-    const isProven = !(identity instanceof AuthenticationFailure);
-    return isProven ? this.maxReplyBytes : Math.min(MAX_UNPROVEN_REPLY_BYTES, this.maxReplyBytes);
+  private maxReplyBytesTo(origin: CallOrigin): number {
+    return isProven(origin) ? this.maxReplyBytes : Math.min(MAX_UNPROVEN_REPLY_BYTES, this.maxReplyBytes);
   }
+}
+
+function isProven({ identity }: CallOrigin): boolean {
+  return !(identity instanceof AuthenticationFailure);
 }
 
 /**
