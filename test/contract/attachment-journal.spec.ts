@@ -477,6 +477,15 @@ describe.each([
       expect(await journal.backlog()).toEqual({ waiting: 2, deadLetters: 0 });
     });
 
+    it('are not settled if the epoch has changed since: the database that has them may be another one', async () => {
+      await task.appendPut('k', floor + 2);
+      const entry = await task.head();
+      const epoch = harness.epoch.name;
+      for (const name of ['another', epoch]) harness.epoch.use(name);
+      expect(await settleOne(journal, entry, { state: 'superseded' })).toBe(false);
+      expect(await settleOne(journal, await task.head(), { state: 'superseded' })).toBe(true);
+    });
+
     it('of a release that knew no format are those of the first one', async () => {
       const put = await task.appendPut('earlier', floor + 2);
       const text = (await harness.client.lindex(journalName(), 0)) as string;

@@ -591,13 +591,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    return epoch !== 'none';`,
   },
   {
-    name: 'entries are settled across epochs',
-    scenario: 'old primary alive',
-    file: `${MODEL}/model-attachment-journal.ts`,
-    find: `entry.generation === generation);`,
-    replace: `entry.generation !== -1);`,
-  },
-  {
     name: 'a server that has been replaced is used',
     scenario: 'old primary alive',
     file: `${CONSISTENCY}/epoch-watch.ts`,
@@ -613,7 +606,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'sessions to a server that is not in use are used',
-    scenario: 'old primary alive',
+    scenario: 'sessions to two servers',
     file: `test/simulation/replica.ts`,
     find: `  return database.history.server === server && String(database.history.run) === run;`,
     replace: `  return database.history.server !== '' && server !== '' && run !== '';`,
@@ -627,7 +620,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an epoch that has ended begins again',
-    scenario: 'old primary alive',
+    scenario: 'sessions to two servers',
     file: `${MODEL}/cache-model.ts`,
     find: `      if (owner?.ended.includes(epoch)) return 'ended';`,
     replace: ``,
@@ -662,7 +655,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a replica does not follow the others while its store is unavailable',
-    scenario: 'old primary alive',
+    scenario: 'old primary alone',
     file: `${CONSISTENCY}/epoch-watch.ts`,
     find: `      } else if (owner.epoch !== this.identity?.epoch) {`,
     replace: `      } else if (owner.epoch === '') {`,

@@ -218,6 +218,7 @@ export const SCENARIOS: readonly Scenario[] = [
     weights: { create: 40 },
     faults: both(several(1, leftBehind(true)), several(2, linkCut), several(1, crash)),
   },
+  { name: 'old primary alone', operationCount: [20, 30], faults: leftAlone },
   {
     name: 'restored low',
     burstShare: 0.7,
@@ -403,6 +404,23 @@ function strayAlone(random: Random, { durationMs }: PlanFrame): readonly Fault[]
   return [
     ...others.map((replica) => ({ kind: 'crash' as const, replica, fromMs, toMs: fromMs + 14_000 })),
     { kind: 'astray', replica: astray, to: 'other database', ageMs: 0, fromMs: fromMs + 100, toMs: fromMs + 13_000 },
+  ];
+}
+
+/** A replica goes on with the server that the others have left, and these are stopped until they count as gone. */
+function leftAlone(random: Random, frame: PlanFrame): readonly Fault[] {
+  const replacement = leftBehind(false)(random, frame) as Fault & { kind: 'replace' };
+  const { fromMs } = replacement;
+  const left = replacement.left as NonNullable<typeof replacement.left>;
+  const others = [0, 1, 2].filter((replica) => replica !== left.replica);
+  return [
+    { ...replacement, left: { ...left, forMs: 14_000 } },
+    ...others.map((replica) => ({
+      kind: 'crash' as const,
+      replica,
+      fromMs: fromMs + 100 + random.int(900),
+      toMs: fromMs + 13_000,
+    })),
   ];
 }
 
