@@ -248,6 +248,16 @@ describe('a PostgreSQL that was restored to a moment ago', () => {
     expect(checkRestored({ attempts: [put('one', 10, 0), put('two', 20, 31, { journaled: true })] })).toEqual(lost);
   });
 
+  it('makes dead letters of what was journaled later for a task that it has lost', () => {
+    const nothing = { stored: [], outbox: [], tasks: [], taskEvents: [], announced: [] };
+    const history = { undone: { ...undone, announced: new Set(['made']) }, reads: [read(56)] };
+    const later = (more: Partial<Attempt>) => ({ ...history, attempts: [put('two', 20, 31, more)] });
+    expect(checkRestored(later({ journaled: true }), nothing)).toEqual([]);
+    expect(checkRestored(later({ journaled: false }), nothing)).toContainEqual(
+      expect.stringMatching(/acknowledged, and not in the outbox/),
+    );
+  });
+
   it('has lost it in every answer and event once all replicas have noticed', () => {
     const found = { version: 20, name: 'two' };
     expect(checkRestored({ attempts: LOST, reads: [read(56, found)] })).toEqual([

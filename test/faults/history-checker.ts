@@ -45,9 +45,11 @@ function violationsOfKeys(history: History, evidence: Evidence, places: Places):
     const [task] = evidence.tasks.filter((one) => one.taskId === taskId);
     const { lostUntilMs, undone } = history;
     // A journaled write is lost with its task.
-    const isTaskDeleted = task ? task.isDeleted : undone !== undefined;
+    const isTaskLost = task === undefined && undone !== undefined;
+    const isTaskDeleted = task?.isDeleted ?? isTaskLost;
     const taskDeletions = history.taskAttempts.filter((one) => one.taskId === taskId && one.kind === 'delete');
-    const key = new KeyHistory(of(history.attempts), outbox, { taskDeletions, isTaskDeleted, lostUntilMs, undone });
+    const circumstances = { taskDeletions, isTaskDeleted, isTaskLost, lostUntilMs, undone };
+    const key = new KeyHistory(of(history.attempts), outbox, circumstances);
     const [stored] = of(evidence.stored);
     const problems = [
       ...of(history.reads).flatMap((read) => key.problemsOf(read, isCalm(history, read))),

@@ -15,6 +15,8 @@ export interface Circumstances {
   readonly taskDeletions: readonly TaskAttempt[];
   /** In the end. */
   readonly isTaskDeleted: boolean;
+  /** In the end PostgreSQL does not know the task: journaled writes to it have become dead letters. */
+  readonly isTaskLost?: boolean;
   readonly lostUntilMs?: number;
   readonly undone?: Undone;
 }
@@ -142,9 +144,10 @@ export class KeyHistory {
 
   /** Whether no store may have been told of it but one that has lost it. */
   private mayBeLost(attempt: Attempt): boolean {
-    const { lostUntilMs = -Infinity, undone } = this.circumstances;
+    const { lostUntilMs = -Infinity, undone, isTaskLost = false } = this.circumstances;
     const isInTime = attempt.startedAtMs < lostUntilMs || mayBeUndone(attempt, undone);
-    return isInTime && this.rowsOf(attempt).length === 0;
+    const isDeadLetter = isTaskLost && attempt.journaled;
+    return (isInTime || isDeadLetter) && this.rowsOf(attempt).length === 0;
   }
 
   private rowsOf(attempt: Attempt): readonly OutboxRow[] {

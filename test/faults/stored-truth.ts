@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import { Client } from 'pg';
+import { fromText } from '../../src/outbound/redis/journal-entry';
 import { RedisKeys } from '../../src/outbound/redis/redis-keys';
 import { nameOf, type Evidence, type OutboxRow, type StoredRow, type StoredTask, type TaskEventRow } from './history';
 import type { ReplicaGroup } from './replica-group';
@@ -41,7 +42,7 @@ export class StoredTruth {
   async disagreements(taskIds: readonly string[]): Promise<string[]> {
     const { stored, tasks, outbox, taskEvents } = await this.ofPostgres(taskIds);
     const waiting = await this.waiting();
-    const deadLetters = await this.lengthOf(this.keys.shards.map((shard) => this.keys.deadLetters(shard)));
+    const deadLetters = await this.needlessDeadLetters();
     const unpublished = [...outbox, ...taskEvents].filter(({ published }) => !published).length;
     const left = Object.entries({ waiting, deadLetters, unpublished }).filter(([, count]) => count > 0);
     const rows = new Map(stored.map((row) => [nameOf(row), row]));
@@ -120,6 +121,19 @@ export class StoredTruth {
       const deletedBy = deleted_by ?? undefined;
       return { taskId, key, version: Number(version), op, superseded, published, deletedBy };
     });
+  }
+
+  /** Of a task that PostgreSQL does not have, because a restore has lost it, a write cannot be anything else. */
+  private async needlessDeadLetters(): Promise<number> {
+    const lists = this.keys.shards.map((shard) => this.keys.deadLetters(shard));
+    const letters = (await Promise.all(lists.map((list) => this.redis.lrange(list, 0, -1)))).flat();
+    const homeless = letters.flatMap((text) => {
+      const [, entry] = /^task-missing (.*)$/s.exec(text) ?? [];
+      return (entry !== undefined && fromText(entry)?.ref.taskId) || [];
+    });
+    const { rows } = await this.postgres.query<{ id: string }>('SELECT id FROM tasks WHERE id = ANY ($1)', [homeless]);
+    const known = new Set(rows.map(({ id }) => id));
+    return letters.length - homeless.filter((taskId) => !known.has(taskId)).length;
   }
 
   private async lengthOf(lists: readonly string[]): Promise<number> {
