@@ -35,14 +35,19 @@ export function readBody(
   done: (error: BodyError | null, bytes?: Buffer) => void,
 ): void {
   let parts: Parts | undefined = new Parts();
+  let refusal: BodyError | undefined;
   const cost = new PartCost(maxBytes);
   const refuse = (problem: BodyError['problem']) => {
     if (!parts) return;
     parts = undefined;
-    done(new BodyError(problem));
+    done((refusal = new BodyError(problem)));
   };
   body.on('data', (part: Buffer) => {
-    if (!cost.allows(part)) refuse('in pieces');
+    if (!cost.allows(part)) {
+      // A sender that was refused for something else, and goes on in small parts, wants to read nothing.
+      if (refusal && refusal.problem !== 'in pieces') body.destroy();
+      refuse('in pieces');
+    }
     if (!parts) return;
     if (parts.bytes + part.length > maxBytes) refuse('too large');
     else if (!hasRoom(part.length)) refuse('no room');

@@ -144,7 +144,7 @@ function raw(...parts: string[]): Promise<string> {
 }
 
 /** What has come when the service ends the connection. */
-function answerToEndlessParts(target: string, contentType = 'application/json'): Promise<string> {
+function answerToEndlessParts(target: string, contentType = 'application/json', first = ''): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port(), '127.0.0.1');
     let answer = '';
@@ -152,7 +152,7 @@ function answerToEndlessParts(target: string, contentType = 'application/json'):
     // What is still under way when the service ends the connection, it refuses.
     socket.on('close', () => resolve(answer)).on('error', () => undefined);
     const head = `${target} HTTP/1.1\r\nhost: x\r\ncontent-type: ${contentType}\r\n`;
-    socket.write(`${head}transfer-encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(50_000)}`);
+    socket.write(`${head}transfer-encoding: chunked\r\n\r\n${first}${'1\r\n \r\n'.repeat(50_000)}`);
   });
 }
 
@@ -313,12 +313,18 @@ describe('POST /rpc', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 .*"INVALID_REQUEST".*too many parts/s);
   });
 
+  it('a body that is too large ends the connection if the rest comes in parts of one byte', async () => {
+    const tooLarge = `${(2 * MAX_BODY_BYTES).toString(16)}\r\n${' '.repeat(2 * MAX_BODY_BYTES)}\r\n`;
+    await expect(answerToEndlessParts('POST /rpc', 'application/json', tooLarge)).resolves.not.toContain('HTTP/1.1 2');
+  });
+
   it.each([
     ['DELETE /v1/tasks/t', 'application/json'],
     ['GET /v1/nothing', 'application/json'],
     ['GET /rpc', 'application/json'],
     ['POST /rpc', 'text/plain'],
     ['POST /nothing', 'application/json'],
+    ['POST /%zz', 'application/json'],
   ])('a body in parts of one byte that nobody reads ends the connection: %s, %s', async (target, contentType) => {
     await expect(answerToEndlessParts(target, contentType)).resolves.not.toContain('HTTP/1.1 2');
   });

@@ -74,6 +74,14 @@ describe('a body in small parts', () => {
     expect(await read(send(small(200)).end(), 200)).toHaveLength(200);
   });
 
+  it('ends the connection if it was refused before', async () => {
+    const body = send([Buffer.alloc(KIB), ...small(2000)]);
+    const closed = once(body, 'close');
+    expect(await read(body, 500)).toBe('too large');
+    await closed;
+    expect(body.readableEnded).toBe(false);
+  });
+
   it('takes little more memory than bytes', async () => {
     let largest = 0;
     const body = send(small(30_000));
