@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Config } from './config';
+import { shortDigest } from './short-digest';
 
 const DAY_MS = 86_400_000;
 const DIGEST_LENGTH = 12;
@@ -32,7 +32,7 @@ export function fleetSettings(config: Config): object {
 function digestOf(path: string | undefined): string | null {
   if (path === undefined) return 'none';
   try {
-    return createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, DIGEST_LENGTH);
+    return shortDigest(readFileSync(path), DIGEST_LENGTH);
   } catch {
     return null;
   }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { MemoryModule } from '../outbound/memory/memory.module';
 import { NatsModule } from '../outbound/nats/nats.module';
@@ -9,6 +8,7 @@ import { PrometheusModule } from '../outbound/prometheus/prometheus.module';
 import { RedisModule } from '../outbound/redis/redis.module';
 import { SystemModule } from '../outbound/system/system.module';
 import type { Config } from './config';
+import { shortDigest } from './short-digest';
 
 const FINGERPRINT_LENGTH = 16;
 
@@ -41,7 +41,7 @@ function cacheModule({ redis, store, cacheTtlMs }: Config): DynamicModule {
 /** Of all that decides which database is reached, and of no credential. */
 function addressOf(store: Config['store']): string {
   const address = store.kind === 'postgres' ? postgresIdentity(store.url) : `embedded ${store.dataDir ?? 'in memory'}`;
-  return createHash('sha256').update(address).digest('hex').slice(0, FINGERPRINT_LENGTH);
+  return shortDigest(address, FINGERPRINT_LENGTH);
 }
 
 function eventBusModule({ nats, instanceId }: Config): DynamicModule {

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { natsAddress } from '../outbound/nats/nats-address';
 import type { CommonSettings, OnOtherSettings } from '../outbound/postgres/fellow-replicas';
 import { redisAddress } from '../outbound/redis/redis-address';
 import type { Config } from './config';
 import type { RedisConfig } from './redis-config';
+import { shortDigest } from './short-digest';
 
 const DIGEST_LENGTH = 8;
 const TEXTS: Readonly<Record<keyof CommonSettings, string>> = {
@@ -21,8 +21,8 @@ export const reportOtherSettings: OnOtherSettings = (setting, replicas) => {
 /** Of the addresses and the prefixes: logins and certificates may differ, and no secret may show. */
 export function commonSettings({ nats, redis }: Config): CommonSettings {
   return {
-    nats: nats ? digestOf(natsAddress(nats.url).servers, nats.prefix) : 'none',
-    redis: redis ? digestOf(addressOf(redis), redis.prefix) : 'none',
+    nats: nats ? digestOf([natsAddress(nats.url).servers, nats.prefix]) : 'none',
+    redis: redis ? digestOf([addressOf(redis), redis.prefix]) : 'none',
   };
 }
 
@@ -31,6 +31,6 @@ function addressOf({ url, cluster }: RedisConfig) {
   return { nodes, db };
 }
 
-function digestOf(...parts: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, DIGEST_LENGTH);
+function digestOf(parts: readonly unknown[]): string {
+  return shortDigest(JSON.stringify(parts), DIGEST_LENGTH);
 }

@@ -143,10 +143,8 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
       if (error.problem === 'no room') return this.refuse(reply, OVERLOADED);
       const failure = this.failureOf(request);
       const isUnproven = failure !== undefined && error.problem !== 'broken off';
-      if (isUnproven || error.problem === 'in pieces') {
-        const lingerMs = error.problem !== 'in pieces' ? LINGER_MS : isUnproven ? 0 : IN_PIECES_LINGER_MS;
-        setTimeout(() => request.raw.complete || request.raw.destroy(), lingerMs).unref();
-      }
+      if (error.problem === 'in pieces') endWithin(isUnproven ? 0 : IN_PIECES_LINGER_MS, request);
+      else if (isUnproven) endWithin(LINGER_MS, request);
       return this.refuse(reply, isUnproven ? { status: 200, error: failure } : refusalOfBody(error, maxBodyBytes));
     });
   }
@@ -236,6 +234,11 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     this.durations.rejected(error, idsOf(reply.request));
     return reply.code(status).headers(headers).type(JSON_UTF_8).send(errorReply(error, 'null'));
   }
+}
+
+/** Unless the body has come to its end by then. */
+function endWithin(ms: number, { raw }: FastifyRequest): void {
+  setTimeout(() => raw.complete || raw.destroy(), ms).unref();
 }
 
 interface Identified {
