@@ -26,8 +26,9 @@ export async function replayDeadLetters(ops: readonly string[], options: ChoiceO
   // Another version must not write.
   await withUseCases({ ...config, migrates: false }, (context) => {
     const replay = context.get(ReplayWrite);
-    return forEach(chosen, async ({ entry }) => {
+    return forEach(chosen, async ({ entry }, newer) => {
       if (!entry?.write) throw new Error('cannot be read');
+      if (newer !== undefined) throw new Error(`not written: the dead letter ${newer} under this key is newer`);
       return textOf(await replay.execute(entry.write));
     });
   });
@@ -55,29 +56,50 @@ function chosenBy(ops: readonly string[], { all = false }: ChoiceOptions): Reado
   return all ? undefined : new Set(ops);
 }
 
-/** Removes what `work` has done, and says what came of each; the exit code is 1 if one could not be done. */
+/**
+ * Removes what `work` has done, and says what came of each; the exit code is 1 if one could not be done. The newest
+ * comes first, as an older write would win if it were made again after it. `work` is also told of a newer letter under
+ * the same key that stays.
+ */
 async function forEach(
   chosen: ReadonlySet<string> | undefined,
-  work: (letter: DeadLetter) => Promise<string>,
+  work: (letter: DeadLetter, newer?: string) => Promise<string>,
   isAgreed: (letters: readonly DeadLetter[]) => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<void> {
   await withDeadLetters(async (journal: DeadLetters) => {
     const all = await journal.list();
     const missing = [...(chosen ?? [])].filter((op) => !all.some((letter) => letter.op === op));
     for (const op of missing) fail(op, 'no such dead letter');
-    const letters = all.filter(({ op }) => !chosen || (op !== undefined && chosen.has(op)));
+    const isChosen = ({ op }: DeadLetter) => !chosen || (op !== undefined && chosen.has(op));
+    const letters = all.filter(isChosen);
     if (letters.length === 0 || !(await isAgreed(letters))) return;
-    for (const letter of letters) {
-      const { op } = letter;
+    /** By the name of the attachment. */
+    const staying = new Map<string, string>();
+    for (const letter of [...all].sort((a, b) => versionOfLetter(b) - versionOfLetter(a))) {
+      const { op = 'unreadable' } = letter;
+      const name = nameOf(letter);
       try {
-        const done = await work(letter);
-        await journal.remove(letter);
-        process.stdout.write(`${op ?? 'unreadable'}: ${done}\n`);
+        if (isChosen(letter)) {
+          const done = await work(letter, staying.get(name));
+          await journal.remove(letter);
+          process.stdout.write(`${op}: ${done}\n`);
+        } else staying.set(name, op);
       } catch (error) {
-        fail(op ?? 'unreadable', causeOf(error));
+        staying.set(name, op);
+        fail(op, causeOf(error));
       }
     }
   });
+}
+
+/** The attachment, of its organisation. */
+function nameOf({ entry }: DeadLetter): string {
+  return JSON.stringify([entry?.write?.organization, entry?.ref.taskId, entry?.ref.key]);
+}
+
+/** 0 if it cannot be read. */
+function versionOfLetter({ entry }: DeadLetter): number {
+  return entry?.write ? versionOf(entry.write) : 0;
 }
 
 function fail(op: string, reason: string): void {
@@ -104,7 +126,8 @@ function lineOf({ reason, op, entry }: DeadLetter, withValue: boolean): object {
   const { ref, write } = entry ?? {};
   if (!write) return { op, ...ref, reason };
   const { timestamp, metadata } = eventOf(write);
-  const about = { op, ...ref, version: versionOf(write), reason, at: isoTime(timestamp) };
+  const { organization } = write;
+  const about = { op, organization, ...ref, version: versionOf(write), reason, at: isoTime(timestamp) };
   if (!('put' in write)) return { ...about, write: 'deletion', by: metadata['deletedBy'] };
   const { createdBy, type, value, content, url } = write.put.attachment;
   const body = withValue ? { value: value?.text, content, url } : {};

@@ -27,16 +27,16 @@ describe('the commands for the journal', () => {
   beforeEach(() => client.del(LIST));
 
   const dossier = (...args: string[]) => runProgram('dist/commands/dossier.js', args, setup.environment);
-  const write = (key: string, version = 2) => {
-    const attachment = sampleAttachment({ taskId: 't', key, version, content: 'a secret', createdBy: 'ada' });
+  const write = (key: string, version = 2, content = 'a secret') => {
+    const attachment = sampleAttachment({ taskId: 't', key, version, content, createdBy: 'ada' });
     return { organization: 'default', put: { attachment, event: attachmentCreated(attachment, 'replica-1') } };
   };
   const bury = async (one: JournaledWrite, op: string) => {
     await client.rpush(LIST, `22P05 ${op} - ${toText(one)}`);
     return op;
   };
-  const buryPut = (key: string, version?: number) => {
-    const one = write(key, version);
+  const buryPut = (key: string, version?: number, content?: string) => {
+    const one = write(key, version, content);
     return bury(one, one.put.attachment.op);
   };
   const buryDeletion = (key: string, version: number) => {
@@ -57,7 +57,7 @@ describe('the commands for the journal', () => {
     const listed = await dossier('dead-letters', 'list');
     expect(listed).toMatchObject({ code: 0, stderr: '' });
     expect(listed.stdout).not.toContain('a secret');
-    const about = { taskId: 't', reason: '22P05' };
+    const about = { organization: 'default', taskId: 't', reason: '22P05' };
     expect(lines(listed.stdout)).toEqual([
       expect.objectContaining({ ...about, op: put, key: 'k', version: 2, write: 'put', by: 'ada', type: 'text' }),
       { ...about, op: deletion, key: 'gone', version: 4, write: 'deletion', by: 'bob', at: '2025-06-01T00:00:00.000Z' },
@@ -84,6 +84,26 @@ describe('the commands for the journal', () => {
     expect([code, stdout, stderr]).toEqual([1, '', `${op}: not written: version ${version} is newer\n`]);
     expect((await get('newer')).content).toBe('newer');
     expect(await client.llen(LIST)).toBe(1);
+  });
+
+  it('write the newest of several under one key, in whatever order they were refused', async () => {
+    const stays = (op: string, why: string) => `${op}: not written: ${why} is newer\n`;
+    const underThisKey = (op: string) => `the dead letter ${op} under this key`;
+    const older = await buryPut('several', 2);
+    const newest = await buryPut('several', 5, 'the newest');
+    const another = write('several', 6);
+    const ofAnother = await bury({ ...another, organization: 'another' }, another.put.attachment.op);
+    const alone = await dossier('dead-letters', 'replay', older);
+    expect([alone.code, alone.stdout, alone.stderr]).toEqual([1, '', stays(older, underThisKey(newest))]);
+
+    const between = await buryPut('several', 3);
+    const { code, stdout, stderr } = await dossier('dead-letters', 'replay', '--all');
+    const { content, version } = await get('several');
+    expect(content).toBe('the newest');
+    expect([code, stdout]).toEqual([1, `${newest}: written as version ${version}\n`]);
+    const unknown = `${ofAnother}: task-not-found\n`;
+    expect(stderr).toBe(unknown + stays(between, `version ${version}`) + stays(older, underThisKey(between)));
+    expect(await client.llen(LIST)).toBe(3);
   });
 
   it('drop the ones that are named, or all', async () => {
