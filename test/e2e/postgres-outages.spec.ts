@@ -253,6 +253,30 @@ describe('a service whose PostgreSQL comes and goes', () => {
     );
   });
 
+  it('stays ready while PostgreSQL answers and refuses writes, and says that it does', async () => {
+    const health = async () => {
+      const { status, text } = await service.fetch('/readyz');
+      return [status, (JSON.parse(text) as { details: { postgres: object } }).details.postgres];
+    };
+    const privilege = (sentence: string) =>
+      withPostgres(servers.databaseUrl, (client) => client.query(`${sentence} dossier_app`));
+    const fit = 'dossier_dependency_fit{dependency="postgres"}';
+    expect([await health(), await sampleOf(service, fit)]).toEqual([[200, { status: 'up', state: 'up' }], '1']);
+    await privilege('REVOKE INSERT, UPDATE ON task_attachments FROM');
+    expect(await put(service, 'written', 'a', 'refused')).toMatchObject({ degraded: true });
+    const what = 'permission denied for table task_attachments';
+    const reason = `the role lacks a privilege, so run deploy/grants.sql again: ${what}.`;
+    await until('it is known', async () => (await sampleOf(service, fit)) === '0');
+    expect(await health()).toEqual([200, { status: 'degraded', state: 'up', reason }]);
+    expect(await sampleOf(service, 'dossier_dependency_up{dependency="postgres"}')).toBe('1');
+    expect(service.logLines.filter((line) => line.includes(what))).toHaveLength(1);
+
+    await privilege('GRANT INSERT, UPDATE ON task_attachments TO');
+    await until('the write is drained', async () => (await sampleOf(service, 'dossier_journal_waiting')) === '0');
+    expect(await put(service, 'written', 'a', 'as ever')).not.toHaveProperty('degraded');
+    await until('it is known', async () => (await sampleOf(service, fit)) === '1');
+  });
+
   it('serves other tasks while one task stays locked', async () => {
     await withPostgres(servers.databaseUrl, async (client) => {
       await client.query(`SELECT pg_advisory_lock(task_lock('known'))`);

@@ -1,9 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startSentinel } from '../support/redis-sentinel';
 import { startRedis, type RedisServer } from '../support/redis-server';
 import { launchService, runProgram, startService, type Members, type Service } from '../support/service';
 import { withRedis } from '../support/setups';
+
+const FILE = join(__dirname, '../../deploy/redis-users.conf');
+/** What a user of the service is given by the file, apart from its password. */
+const [, documented = ''] = /^user dossier on #\w+ (.*)$/m.exec(readFileSync(FILE, 'utf8')) ?? [];
+const RULES = documented.split(' ');
 
 describe('a replica that logs in to Redis as a user', () => {
   let postgres: PostgresServer;
@@ -37,7 +44,7 @@ describe('a replica that logs in to Redis as a user', () => {
   };
 
   it('needs no more rights than the documented ones, whatever happens', async () => {
-    const settings = await environment('~cb:*', '+@all', '-@dangerous', '+info');
+    const settings = await environment(...RULES);
     service = await startService(settings);
     const replica = service;
     await until('Redis is up', async () => (await healthOfRedis())['state'] === 'up');
@@ -59,6 +66,21 @@ describe('a replica that logs in to Redis as a user', () => {
     await until('the journal is drained', async () => (await status()).stdout.startsWith('waiting: 0'));
     await replica.result('task.delete', { taskId });
     expect(await withRedis(redis.url, (admin) => admin.call('ACL', 'LOG'))).toEqual([]);
+  });
+
+  it.each([
+    ['all keys', []],
+    ['to change keys', ['%R~cb:*']],
+    ['scripts', ['~cb:*', '-@scripting']],
+  ])('finds Redis down, and says what is missing, if the user is refused %s', async (_, rules) => {
+    service = await startService(await environment('+@all', '-@dangerous', '+info', ...rules));
+    await service.until('/readyz', 200);
+    const needs = /"ask redis".*NOPERM .*: the ACL of the user needs ~cb:\* \+@all -@dangerous \+info/;
+    await until('it says why', () => service?.logLines.some((line) => needs.test(line)));
+    expect(await healthOfRedis()).toEqual({ status: 'degraded', state: 'down' });
+
+    await withRedis(redis.url, (admin) => admin.acl('SETUSER', 'dossier', '~cb:*', '+@scripting'));
+    await until('Redis is up', async () => (await healthOfRedis())['state'] === 'up');
   });
 
   it('says that the fitness is unknown if the user may not ask for INFO', async () => {

@@ -19,8 +19,11 @@ export class StoreError extends Error {
 
   /** The code that the store or its driver gave, for the log: a message may quote what was to be stored. */
   get code(): string | undefined {
-    const { cause } = this;
-    return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+    const { cause, store } = this;
+    if (!(cause instanceof Error)) return undefined;
+    if ('code' in cause && typeof cause.code === 'string') return cause.code;
+    // Redis has no codes: its errors begin with a word in capitals.
+    return store === 'redis' ? /^[A-Z]{2,}(?= )/.exec(cause.message)?.[0] : undefined;
   }
 
   /** What the store or its driver said, for the log. Only if the call had nothing to store: it may quote that. */

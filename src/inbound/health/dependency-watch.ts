@@ -1,4 +1,4 @@
-import type { OnModuleDestroy } from '@nestjs/common';
+import { Logger, type OnModuleDestroy } from '@nestjs/common';
 import { PING_TIMEOUT_MS, type Dependency } from './dependency';
 import { StoreError } from '../../core/ports/store-error';
 import { PeriodicJob } from '../background/periodic-job';
@@ -55,10 +55,12 @@ export class DependencyWatch implements OnModuleDestroy {
 
   private watch(dependency: Dependency): PeriodicJob {
     const { name } = dependency;
+    const logger = new Logger(name);
     let hasFailed = false;
     const run = async () => {
       try {
         const [reason] = await Promise.all([dependency.unfitness?.(PING_TIMEOUT_MS), dependency.ping(PING_TIMEOUT_MS)]);
+        if (reason !== undefined && reason !== this.healths[name].reason) logger.warn(reason);
         this.healths[name] = { state: 'up', reason };
       } catch (error) {
         hasFailed = true;

@@ -12,6 +12,7 @@ import { demandMigrated, runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { inTransaction, PooledSession, type Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
+import { RefusedStatements } from './refused-statements';
 import { SqlSpans } from './sql-spans';
 
 /** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
@@ -38,6 +39,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   /** Whether the server has refused the pool the last session that it wanted. */
   private isRefused = false;
   private readonly admitted = new AdmittedServer();
+  private readonly refused = new RefusedStatements();
   private readonly spans?: SqlSpans;
 
   constructor(
@@ -91,6 +93,11 @@ export class PostgresConnection implements OnApplicationShutdown {
     if (!this.admitted.isNone) await this.pings?.ping(timeoutMs, isInUse);
     if (this.admitted.isNone) throw new StoreError('postgres', 'unavailable');
     if (this.isRefused) await this.query('SELECT 1', [], Math.max(endsAtMs - performance.now(), 1));
+  }
+
+  /** Why calls that write may fail although the server answers; undefined as far as calls have met no such reason. */
+  unfitness(): Promise<string | undefined> {
+    return Promise.resolve(this.refused.reason);
   }
 
   /** Takes no longer than `timeoutMs`, the wait for a session included. */
@@ -171,7 +178,7 @@ export class PostgresConnection implements OnApplicationShutdown {
     work: (query: Query) => Promise<T>,
     mayReachAny: boolean,
   ): Promise<T> {
-    const query = this.spans?.around(session.query) ?? session.query;
+    const query = this.refused.around(this.spans?.around(session.query) ?? session.query);
     if (mayReachAny) return this.noting(work(query));
     await this.admitted.demand(session);
     const result = await this.noting(work(query));

@@ -54,6 +54,11 @@ export function isForbidden(error: unknown): error is Error {
   return sqlStateOf(error) === '42501';
 }
 
+/** Whether the statement would write, and the server or the session is read-only. */
+export function isReadOnly(error: unknown): error is Error {
+  return sqlStateOf(error) === '25006';
+}
+
 function outcomeOf(error: unknown): StoreError['outcome'] {
   if (!types.isNativeError(error) || error.name === 'TypeError') return 'failed';
   const code = sqlStateOf(error);

@@ -6,6 +6,7 @@ import { firstAnswer, inTime } from './answers';
 import { redisAddress, type RedisAddress } from './redis-address';
 import { limitSilence } from './limit-silence';
 import { orStoreError } from './redis-error';
+import type { RedisKeys } from './redis-keys';
 import { RedisSpans } from './redis-spans';
 import { sendTogether } from './send-together';
 import { isSentinel, unfitnessOf, unknownFitness } from './server-fitness';
@@ -16,6 +17,8 @@ const CONNECT_TIMEOUT_MS = 2000;
 const DISCONNECT_TIMEOUT_MS = 500;
 /** A silent connection is dead, even if the operating system still considers it open. */
 const SILENCE_TIMEOUT_MS = 3000;
+/** Needs the rights that the scripts need, and changes nothing. */
+const PROBE = "return redis.call('DEL', KEYS[1])";
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
 
@@ -29,6 +32,8 @@ export interface RedisConnectionOptions {
   /** For `rediss://`. */
   readonly tlsFiles?: TlsFiles;
   readonly commandTimeoutMs?: number;
+  /** The names that the user must be allowed to change; without them, `ping` does not ask. */
+  readonly keys?: RedisKeys;
   readonly tracing?: Tracing;
   /** Called once for each change, with the error that ended the connection. Not called for `close`. */
   readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
@@ -46,6 +51,8 @@ export class RedisConnection implements OnApplicationShutdown {
   private state?: 'up' | 'down';
   private isClosing = false;
   private connections = 0;
+  /** Why there is no connection, as the last attempt has shown. */
+  private lastError?: Error;
 
   constructor(private readonly options: RedisConnectionOptions) {
     this.client = clientOf(options);
@@ -100,9 +107,19 @@ export class RedisConnection implements OnApplicationShutdown {
     });
   }
 
-  /** One shard that answers is enough: a cluster continues without the others. */
+  /**
+   * One shard that answers is enough: a cluster continues without the others. Throws `StoreError`, also if the server
+   * answers and refuses the user the keys.
+   */
   async ping(timeoutMs: number): Promise<void> {
-    await firstAnswer(this.masters().map((node) => inTime(orStoreError(node.ping()), timeoutMs)));
+    const { keys } = this.options;
+    const pings = this.masters().map((node) => Promise.all([node.ping(), keys && demandRights(node, keys)]));
+    try {
+      await firstAnswer(pings.map((ping) => inTime(orStoreError(ping), timeoutMs)));
+    } catch (error) {
+      if (this.client.status === 'ready' || !this.lastError) throw error;
+      throw new StoreError('redis', 'unavailable', { cause: this.lastError });
+    }
   }
 
   /** Why the server may lose what the journal holds. Undefined if nothing is wrong, or if it does not respond. */
@@ -139,7 +156,7 @@ export class RedisConnection implements OnApplicationShutdown {
     // The first error of a connection: others follow from it. Without a listener the client would print them, or end
     // the process.
     const onError = (error: Error) => {
-      cause ??= error;
+      this.lastError = cause ??= error;
       if (isRefusedDatabase(error) && this.client instanceof Redis) this.client.stream.destroy();
     };
     this.client.on('connect', () => (cause = undefined));
@@ -167,12 +184,29 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 }
 
+/** Another error than a missing right is no matter of this question: a node of a cluster may not have the key. */
+async function demandRights(node: Redis, keys: RedisKeys): Promise<void> {
+  try {
+    await node.eval(PROBE, 1, keys.probe);
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.startsWith('NOPERM ')) throw new NoRightsError(message, keys.aclPattern);
+  }
+}
+
 /**
  * The client would go on with database 0, which may be that of another deployment. It sends nothing else before this
  * reply.
  */
 function isRefusedDatabase(error: Error & { command?: { name: string } }): boolean {
   return error.command?.name === 'select';
+}
+
+class NoRightsError extends StoreError {
+  constructor(reply: string, pattern: string) {
+    const needs = `the ACL of the user needs ~${pattern} +@all -@dangerous +info`;
+    super('redis', 'unavailable', { cause: new Error(`${reply}: ${needs}`) });
+  }
 }
 
 function redisOptions(): RedisOptions {

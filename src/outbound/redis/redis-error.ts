@@ -1,10 +1,14 @@
 import { ReplyError } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
 
-/** Replies of a server that can be reached but cannot serve for now; `EPOCH` is the scripts' own. */
-const NOT_SERVING = /^(EPOCH|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN) /;
+/**
+ * Replies of a server that can be reached but cannot serve for now; `NOPERM` refuses the user a command or a key,
+ * `EPOCH` is the scripts' own.
+ */
+const NOT_SERVING = /^(EPOCH|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|NOPERM) /;
 
 export function toStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
   return new StoreError('redis', outcomeOf(error), { cause: error });
 }
 

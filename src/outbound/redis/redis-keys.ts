@@ -59,6 +59,16 @@ export class RedisKeys {
     return `${this.prefix}${this.isCluster ? '{[0-9][0-9]}' : ''}cb:task:*`;
   }
 
+  /** A pattern for an ACL that every name matches, and none of another deployment. */
+  get aclPattern(): string {
+    return `${this.prefix}${this.isCluster ? '{*}' : ''}cb:*`;
+  }
+
+  /** Never there: whether the user may change keys is tried with it. */
+  get probe(): string {
+    return `${this.shardPrefix(0)}cb:probe`;
+  }
+
   /** Which control or hash has the name: `key` is that of the attachment of a hash. Undefined for any other name. */
   parse(name: string): { readonly taskId: string; readonly key?: string } | undefined {
     const [, taskId, kind, key] = /cb:task:([^:]+):(control$|attachment:)([^]*)$/.exec(name) ?? [];

@@ -12,7 +12,6 @@ import { RedisConnection, type RedisConnectionOptions } from './redis-connection
 import { RedisEpoch } from './redis-epoch';
 import { RedisKeys } from './redis-keys';
 
-const FITNESS_TIMEOUT_MS = 3000;
 const KEY_HASH_LENGTH = 16;
 
 export interface RedisModuleOptions extends Pick<RedisConnectionOptions, 'url' | 'isCluster' | 'tlsFiles'> {
@@ -33,7 +32,7 @@ export class RedisModule {
       providers: [
         {
           provide: RedisConnection,
-          useFactory: (tracing: Tracing) => connect({ ...server, tracing }),
+          useFactory: (tracing: Tracing) => connect({ ...server, keys, tracing }),
           inject: [Tracing],
         },
         {
@@ -80,19 +79,14 @@ function textOf({ ref, write }: JournalEntry): string {
   return `task ${ref.taskId}, key with the SHA-256 ${keyHash}…, version ${version ?? 'unknown'}`;
 }
 
-function connect(options: Pick<RedisConnectionOptions, 'url' | 'isCluster' | 'tlsFiles' | 'tracing'>): RedisConnection {
+function connect(options: Omit<RedisConnectionOptions, 'commandTimeoutMs' | 'onChange'>): RedisConnection {
   const logger = new Logger('redis');
-  const warnIfUnfit = async () => {
-    const reason = await connection.unfitness(FITNESS_TIMEOUT_MS);
-    if (reason !== undefined) logger.warn(reason);
-  };
   const connection = new RedisConnection({
     ...options,
     commandTimeoutMs: CACHE_TIMEOUT_MS,
     onChange: (state, cause) => {
-      if (state === 'down') return logger.warn(`not connected: ${cause?.message ?? 'connection closed'}`);
-      logger.log('connected');
-      void warnIfUnfit();
+      if (state === 'down') logger.warn(`not connected: ${cause?.message ?? 'connection closed'}`);
+      else logger.log('connected');
     },
   });
   connection.connect();

@@ -62,6 +62,20 @@ describe('DependencyWatch', () => {
     ]);
   });
 
+  it('the log says once why a server should not be relied on, and again after an outage', async () => {
+    await pass(1200);
+    warn.mockClear();
+    unfitness.mockResolvedValue('it forgets');
+    await pass(60_000);
+    expect(warn.mock.calls).toEqual([['it forgets']]);
+    unfitness.mockResolvedValue('it evicts');
+    await pass(5000);
+    expect(warn.mock.calls).toEqual([['it forgets'], ['it evicts']]);
+    ping.mockRejectedValueOnce(new StoreError('postgres', 'unavailable'));
+    await pass(5000);
+    expect(warn.mock.calls.slice(2)).toEqual([[expect.stringContaining('postgres unavailable')], ['it evicts']]);
+  });
+
   it('the health of a server is that of its last answer', async () => {
     const { postgres: unasked, ...embedded } = watch.health;
     expect(unasked).toEqual({ state: 'down' });

@@ -10,6 +10,7 @@ describe('errors of Redis', () => {
     [reply('CLUSTERDOWN The cluster is down'), 'unavailable'],
     [reply('MASTERDOWN Link with MASTER is down'), 'unavailable'],
     [reply('TRYAGAIN Multiple keys request during rehashing of slot'), 'unavailable'],
+    [reply('NOPERM No permissions to access a key'), 'unavailable'],
     [new Error("Stream isn't writeable and enableOfflineQueue options is false"), 'unavailable'],
     [new Error('Connection is closed.'), 'unavailable'],
     [new Error('Command timed out'), 'timeout'],
@@ -18,6 +19,14 @@ describe('errors of Redis', () => {
     [reply("OOM command not allowed when used memory > 'maxmemory'."), 'failed'],
   ])('of the kind "%s" have the outcome %s', (error, outcome) => {
     expect(toStoreError(error)).toMatchObject({ name: 'StoreError', store: 'redis', outcome, cause: error });
+  });
+
+  it('name their kind, and nothing that was sent', () => {
+    const codeOf = (error: Error) => toStoreError(error).code;
+    expect(codeOf(reply('NOPERM No permissions to access a key'))).toBe('NOPERM');
+    expect(codeOf(reply("WRONGTYPE Operation against 'cb:secret'"))).toBe('WRONGTYPE');
+    expect(codeOf(new Error('Connection is closed.'))).toBeUndefined();
+    expect(codeOf(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
   });
 
   it('leave the adapter as errors of the port', async () => {
