@@ -1,4 +1,5 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
+import type { StoreError } from '../../src/core/ports/store-error';
 import { putChange } from '../../src/core/ports/attachment-cache';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import { RedisConnection, type RedisConnectionOptions } from '../../src/outbound/redis/redis-connection';
@@ -49,6 +50,12 @@ describe('a login to Redis', () => {
     await expect(connection.client.set('cb:x', 'x')).rejects.toThrow();
     await expect(connection.waitUntilReady(SEVERAL_ATTEMPTS_MS)).rejects.toMatchObject({ outcome: 'unavailable' });
     expect(changes).toEqual([expect.stringMatching(why)]);
+    await until('the ping says why', () =>
+      connection.ping(TIMEOUT_MS).then(
+        () => false,
+        (error: StoreError) => why.test(`down: ${error.reason.replace('redis unavailable: ', '')}`),
+      ),
+    );
     await connection.close();
   };
   const whoAmI = async (options: Partial<RedisConnectionOptions>) => {

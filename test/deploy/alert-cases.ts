@@ -9,6 +9,8 @@ export interface AlertCase {
   readonly afterMinutes: number;
   readonly firing: Series;
   readonly quiet: Series;
+  /** Another of that kind: it has an alert of its own. */
+  readonly quietToo?: Series;
 }
 
 const A = 'job="dossier",instance="a"';
@@ -104,22 +106,36 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
       [`dossier_publisher_leader{${A}}`]: '0x40',
       [`dossier_publisher_leader{${B}}`]: '0x40',
       [up('nats')]: '1x40',
+      [up('postgres')]: '1x40',
     },
     quiet: {
       [`dossier_publisher_leader{${A}}`]: '0x10 1x40',
       [`dossier_publisher_leader{${B}}`]: '1x8 0x42',
       [up('nats')]: '1x40',
+      [up('postgres')]: '1x40',
     },
+    quietToo: { [`dossier_publisher_leader{${A}}`]: '0x40', [up('nats')]: '1x40', [up('postgres')]: '0x40' },
   },
   DossierCacheNotTrusted: {
     afterMinutes: 5,
-    firing: { [`dossier_cache_trusted{${A}}`]: '1x40', [`dossier_cache_trusted{${B}}`]: '0x40', [up('redis')]: '1x40' },
-    quiet: { [`dossier_cache_trusted{${A}}`]: '0x40', [up('redis')]: '0x40' },
+    firing: {
+      [`dossier_cache_trusted{${A}}`]: '1x40',
+      [`dossier_cache_trusted{${B}}`]: '0x40',
+      [up('redis')]: '1x40',
+      [up('postgres')]: '1x40',
+    },
+    quiet: { [`dossier_cache_trusted{${A}}`]: '0x40', [up('redis')]: '0x40', [up('postgres')]: '1x40' },
+    quietToo: { [`dossier_cache_trusted{${A}}`]: '0x40', [up('redis')]: '1x40', [up('postgres')]: '0x40' },
   },
   DossierProjectionLate: {
     afterMinutes: 5,
-    firing: { [`dossier_projection_lag_seconds{${A}}`]: '40x40' },
-    quiet: { [`dossier_projection_lag_seconds{${A}}`]: '20x40', [`dossier_projection_lag_seconds{${B}}`]: '20x40' },
+    firing: { [`dossier_projection_lag_seconds{${A}}`]: '40x40', [up('redis')]: '1x40', [up('postgres')]: '1x40' },
+    quiet: {
+      [`dossier_projection_lag_seconds{${A}}`]: '20x40',
+      [`dossier_projection_lag_seconds{${B}}`]: '20x40',
+      [up('postgres')]: '1x40',
+    },
+    quietToo: { [`dossier_projection_lag_seconds{${A}}`]: '40x40', [up('redis')]: '1x40', [up('postgres')]: '0x40' },
   },
   DossierPoolExhausted: {
     afterMinutes: 5,

@@ -8,7 +8,7 @@ import { freePort } from '../support/free-port';
 import { findOrFetch } from '../support/kubernetes-tools';
 import { findOrInstall } from '../support/installed-binary';
 import { startNats, type NatsServer } from '../support/nats-server';
-import { openOnServers, type Setup } from '../support/setups';
+import { openOnServers, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 
 const ROOT = join(__dirname, '../..');
 const PARTS = ['**Meaning.**', '**Impact.**', '**Commands.**', '**When to call.**'];
@@ -82,6 +82,11 @@ describe('with a replica on real servers', () => {
     writeFileSync(operators, JSON.stringify([{ id: 'o', name: 'o', sha256 }]));
     setup = await openOnServers({ NATS_URL: nats.url, OPERATOR_KEYS_FILE: operators });
     const { DATABASE_URL = '', REDIS_URL = '' } = setup.environment;
+    const { databaseUrl } = setup.servers as Servers;
+    await withPostgres(databaseUrl, (client) => client.query('CREATE ROLE dossier_monitor LOGIN IN ROLE pg_monitor'));
+    // With the rights of the service, not those of the server's owners.
+    const rights = /^user dossier on #\w+ (.*)$/m.exec(read('deploy/redis-users.conf'))?.[1] ?? '';
+    await withRedis(REDIS_URL, (redis) => redis.acl('SETUSER', 'dossier', 'on', '>p', ...rights.split(' ')));
     writeProgram('dossier', `exec ${process.execPath} ${ROOT}/dist/commands/dossier.js "$@"`);
     // Without a cluster: whether kubectl knows the command and its flags.
     writeProgram('kubectl', `exec ${findOrFetch('kubectl')} "$@" --help`);
@@ -91,7 +96,9 @@ describe('with a replica on real servers', () => {
       DOSSIER_URL: setup.service.url,
       DOSSIER_OPERATOR_KEY: OPERATOR_KEY,
       DATABASE_URL,
-      REDIS_URL,
+      MONITOR_URL: databaseUrl.replace('//postgres@', '//dossier_monitor@'),
+      REDIS_URL: REDIS_URL.replace('//', '//dossier:p@'),
+      REPLICAS: 'app.kubernetes.io/name=dossier',
       NATS_MONITOR: `http://127.0.0.1:${monitorPort}`,
     };
     findOrInstall('psql');
@@ -115,7 +122,7 @@ describe('with a replica on real servers', () => {
       encoding: 'utf8',
       timeout: COMMAND_TIMEOUT_MS,
     });
-    expect([status, stderr]).toEqual([0, '']);
+    expect([status, stderr.replace(/^Warning: Using a password .*\n/m, '')]).toEqual([0, '']);
     // redis-cli does not fail if Redis refuses a command.
     expect(stdout).not.toMatch(/^(?:ERR|NOAUTH|NOPERM) /);
     const [, verb] = /^kubectl (?:--namespace dossier )?(\w+)/.exec(command) ?? [];
