@@ -53,7 +53,7 @@ describe('a login to Redis', () => {
     await until('the ping says why', () =>
       connection.ping(TIMEOUT_MS).then(
         () => false,
-        (error: StoreError) => why.test(`down: ${error.reason.replace('redis unavailable: ', '')}`),
+        ({ cause }: StoreError) => why.test(`down: ${(cause as Error).message}`),
       ),
     );
     await connection.close();
