@@ -87,9 +87,11 @@ describe('a login to Redis', () => {
     const node = await startRedis({ cluster: true });
     const denied = await withRedis(node.url, async (admin) => {
       await admin.acl('SETUSER', 'dossier', 'on', '>p', '~{*}cb:*', '+@all', '-@dangerous', '+info');
-      const { connection } = open({ url: node.url.replace('//', '//dossier:p@'), isCluster: true });
+      const keys = new RedisKeys(true);
+      const { connection } = open({ url: node.url.replace('//', '//dossier:p@'), isCluster: true, keys });
       await connection.waitUntilReady(TIMEOUT_MS);
-      const cache = new RedisAttachmentCache(connection, new RedisKeys(true), TIMEOUT_MS);
+      await connection.ping(TIMEOUT_MS);
+      const cache = new RedisAttachmentCache(connection, keys, TIMEOUT_MS);
       await cache.apply(putChange(sampleAttachment({ taskId: 't-1', key: 'a' })));
       expect(await cache.cursors()).not.toEqual([]);
       expect(await connection.unfitness(TIMEOUT_MS)).toMatch(/^appendonly is off/);

@@ -160,7 +160,10 @@ export class RedisConnection implements OnApplicationShutdown {
       if (isRefusedDatabase(error) && this.client instanceof Redis) this.client.stream.destroy();
     };
     this.client.on('connect', () => (cause = undefined));
-    this.client.on('ready', () => this.changeTo('up'));
+    this.client.on('ready', () => {
+      this.lastError = undefined;
+      this.changeTo('up');
+    });
     this.client.on('error', onError);
     this.client.on('node error', onError);
     this.client.on('close', () => this.changeTo('down', cause));
