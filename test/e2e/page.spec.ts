@@ -186,13 +186,34 @@ describe('the page', () => {
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText('Nothing was sent: what is marked cannot be.').waitFor();
     expect(await code('Reply').isVisible()).toBe(false);
-    await field('params').fill('{"parentId": null}');
+    await field('params').fill('{"assignedTo": null}');
     await page.getByRole('button', { name: 'Edit in fields' }).click();
-    await page.getByText('The fields cannot show this value of "parentId".').waitFor();
+    await page.getByText('The fields cannot show this value of "assignedTo".').waitFor();
     await field('params').fill('{"status": ["pending", "failed"], "order": "desc"}');
     await page.getByRole('button', { name: 'Edit in fields' }).click();
     expect(await field('failed').isChecked()).toBe(true);
     expect(await field('order').inputValue()).toBe('"desc"');
+  });
+
+  it('has a box for null, if null means something', async () => {
+    await service.result('task.create', { id: 'above', text: 'x' }, KEY);
+    await service.result('task.create', { id: 'below', text: 'x', parentId: 'above', priority: 99 }, KEY);
+    await open('task.list');
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await field('priority').fill('99');
+    await field('parentId').fill('above');
+    expect((await press()).result).toMatchObject({ totalCount: 1 });
+    await field('null: only tasks without a parent').check();
+    expect(await field('parentId').isDisabled()).toBe(true);
+    expect((await press()).result).toMatchObject({ totalCount: 0 });
+    await page.getByRole('button', { name: 'Edit as JSON' }).click();
+    expect(JSON.parse(await field('params').inputValue())).toEqual({ priority: 99, parentId: null });
+    await field('params').fill('{"parentId": null}');
+    await page.getByRole('button', { name: 'Edit in fields' }).click();
+    expect(await field('null: only tasks without a parent').isChecked()).toBe(true);
+    await page.getByRole('button', { name: 'Clear' }).click();
+    expect(await field('null: only tasks without a parent').isChecked()).toBe(false);
+    expect(await field('parentId').isEnabled()).toBe(true);
   });
 
   it('shows the events of a task as they happen', async () => {

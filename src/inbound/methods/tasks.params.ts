@@ -195,7 +195,10 @@ export class ListTasksParams implements CrossChecked {
   priority?: number;
 
   @MayBeOmitted({ orNull: true })
-  @Rule(isTaskId, { description: 'Only sub-tasks of this task; null: only tasks without a parent.' })
+  @Rule(isTaskId, {
+    description: 'Only sub-tasks of this task; null: only tasks without a parent.',
+    'x-null': 'only tasks without a parent',
+  })
   parentId?: string | null;
 
   @Rule(isIntegerFrom(1, MAX_TASKS_PER_PAGE), { description: 'The most tasks to return.' })
