@@ -247,6 +247,7 @@ describe('the page', () => {
     await enterKey('wrong');
     await page.getByRole('button', { name: 'Follow' }).click();
     await page.getByText('401 Invalid or missing API key').waitFor();
+    expect(await page.getByLabel('Credential').getAttribute('aria-invalid')).toBe('true');
   });
 
   it('shows markup in values and keys as text', async () => {
@@ -302,6 +303,14 @@ describe('the page', () => {
         expect(again.result).toEqual(shown.result);
         expect(again.result).toMatchObject({ version: result['version'] });
       }
+    });
+
+    it('with an access token instead of a key, as soon as one is entered', async () => {
+      await open('task.get');
+      expect(await snippet('curl')).toContain('"x-api-key: $DOSSIER_KEY"');
+      await enterKey('eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl');
+      await code('The same call').getByText('"authorization: Bearer $DOSSIER_TOKEN"').waitFor();
+      await page.getByText('Put your token into the variable DOSSIER_TOKEN.').waitFor();
     });
 
     it('in the nats command, without the template that it might take a value for', async () => {
