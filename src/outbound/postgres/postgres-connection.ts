@@ -17,7 +17,7 @@ const MAX_WAITING = 2000;
 /** How long a call waits for a session that others use: longer than the server lets any of them wait for a lock. */
 const MAX_WAIT_MS = 2000;
 /** The owner of what is done on behalf of no single organisation. */
-export const SERVICE = '';
+export const NO_ORGANIZATION = '';
 
 /**
  * Runs the calls of the stores in sessions that they share. It connects on the first call, so the server may be
@@ -94,7 +94,7 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** The same on whichever server is there. */
   queryAnyServer<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
-    return this.withSession((query) => query<Row>(text, values), SILENCE_TIMEOUT_MS, SERVICE, true);
+    return this.withSession((query) => query<Row>(text, values), SILENCE_TIMEOUT_MS, NO_ORGANIZATION, true);
   }
 
   /**
@@ -123,7 +123,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   private async withSession<T>(
     work: (query: Query) => Promise<T>,
     timeoutMs: number = SILENCE_TIMEOUT_MS,
-    owner = SERVICE,
+    owner = NO_ORGANIZATION,
     mayReachAny = false,
   ): Promise<T> {
     if (this.admitted.isNone && !mayReachAny) throw new StoreError('postgres', 'unavailable');
