@@ -68,10 +68,12 @@ class Follower {
 
   private address(): string {
     const { task, parent } = this.options;
-    const query = Object.entries({ taskId: task, parentId: parent, lastEventId: this.lastEventId }).flatMap(
-      ([name, id]) => (id === undefined ? [] : [`${name}=${encodeURIComponent(id)}`]),
+    const ids = { taskId: task, parentId: parent, lastEventId: this.lastEventId };
+    const query = Object.entries(ids).flatMap(([name, id]) =>
+      id === undefined ? [] : [`${name}=${encodeURIComponent(id)}`],
     );
-    return `${this.config.url}/events?${query.join('&')}`;
+    const address = `${this.config.url}/events`;
+    return query.length > 0 ? `${address}?${query.join('&')}` : address;
   }
 
   private async fetch(url: string | URL, init: RequestInit): Promise<Response> {
