@@ -6,7 +6,7 @@ import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Tracing } from '../../core/ports/tracing';
 import { Authenticator } from '../auth/authenticator';
-import { AuthenticationFailure } from '../auth/credential';
+import { isProven } from '../auth/credential';
 import { Lifecycle } from '../health/lifecycle';
 import { shareOf, type CallOrigin } from '../json-rpc/call-context';
 import { CallDurations } from '../json-rpc/call-durations';
@@ -187,7 +187,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   /** Undefined if the caller of the request is known. */
   private failureOf(request: FastifyRequest): JsonRpcError | undefined {
     const identity = this.identified.get(request)?.origin.identity;
-    return identity instanceof AuthenticationFailure ? knownErrorOf(identity, PATH, RawParams.NONE) : undefined;
+    return identity && !isProven(identity) ? knownErrorOf(identity, PATH, RawParams.NONE) : undefined;
   }
 
   private async reply(text: string, origin: CallOrigin): Promise<MessageReply> {

@@ -5,7 +5,7 @@ import { jsonElements } from '../../core/domain/json-text';
 import { inParallel } from '../../core/consistency/in-parallel';
 import type { Tracing } from '../../core/ports/tracing';
 import { callIds } from '../correlation/call-ids';
-import { AuthenticationFailure } from '../auth/credential';
+import { isProven } from '../auth/credential';
 import type { LoopTime } from '../load/loop-time';
 import { CallContext, shareOf, type CallOrigin } from './call-context';
 import { CallRoom } from './call-room';
@@ -127,7 +127,7 @@ export class JsonRpc {
         ? await this.replyToOne(request, readElement(i), origin, budget)
         : errorReply(invalidRequest(), 'null');
       // Other messages are served between two calls of a large message, and of a caller that has proved nothing.
-      if (isLargeMessage(text) || !isProven(origin)) await setImmediate();
+      if (isLargeMessage(text) || !isProven(origin.identity)) await setImmediate();
     });
     const spoken = replies.filter((reply) => reply !== undefined);
     return spoken.length > 0 ? `[${spoken.join(',')}]` : undefined;
@@ -174,13 +174,9 @@ export class JsonRpc {
     return new ReplyBudget(this.maxReplyBytesTo(origin), calls);
   }
 
-  private maxReplyBytesTo(origin: CallOrigin): number {
-    return isProven(origin) ? this.maxReplyBytes : Math.min(MAX_UNPROVEN_REPLY_BYTES, this.maxReplyBytes);
+  private maxReplyBytesTo({ identity }: CallOrigin): number {
+    return isProven(identity) ? this.maxReplyBytes : Math.min(MAX_UNPROVEN_REPLY_BYTES, this.maxReplyBytes);
   }
-}
-
-function isProven({ identity }: CallOrigin): boolean {
-  return !(identity instanceof AuthenticationFailure);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { AuthenticationFailure, type Role } from '../auth/credential';
+import { credentialOf, type Role } from '../auth/credential';
 import type { CallOrigin } from '../json-rpc/call-context';
 import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded, replyTooLarge, type JsonRpcError } from '../json-rpc/json-rpc-error';
@@ -73,9 +73,7 @@ export class McpExchange {
   }
 
   private get role(): Role {
-    const { identity } = this.origin;
-    if (identity instanceof AuthenticationFailure) throw identity;
-    return identity.role;
+    return credentialOf(this.origin.identity).role;
   }
 
   /** Why the reply cannot be sent, or undefined. */
