@@ -19,6 +19,18 @@ const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf
   .filter((file) => file.endsWith('.ts'))
   .map((file) => join('src', file));
 
+/** The folders of `src` down to the second level, as the code map of ARCHITECTURE.md shows them. */
+function mappedFolders(): string[] {
+  const map = /```\nsrc\/\n([^]*?)^migrations\//m.exec(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'))?.[1] ?? '';
+  const path: string[] = [];
+  return map.split('\n').flatMap((line) => {
+    const [, indent = '', name = ''] = /^((?:│ {2}| {3})*)[├└]─ ([\w-]+)\/ /.exec(line) ?? [];
+    if (name === '' || indent.length > 3) return [];
+    path.splice(indent.length / 3, Infinity, name);
+    return [path.join('/')];
+  });
+}
+
 function cruise(cwd: string): CruiseResult {
   const program = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
   const args = [program, 'src', '--config', '.dependency-cruiser.cjs', '--output-type', 'json', '--no-progress'];
@@ -98,6 +110,13 @@ describe('architecture', () => {
     } finally {
       rmSync(copy, { recursive: true });
     }
+  });
+
+  it('is what the code map of ARCHITECTURE.md shows', () => {
+    const folders = new Set(sources.map((file) => dirname(file).split('/').slice(1, 3).join('/')));
+    for (const folder of [...folders]) folders.add(dirname(folder));
+    const existing = [...folders].filter((folder) => !['', '.'].includes(folder));
+    expect(mappedFolders().sort()).toEqual(existing.sort());
   });
 
   it('reads the environment in one place', () => {

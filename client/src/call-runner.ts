@@ -7,7 +7,7 @@ export interface RunLimits {
   readonly timeoutMs: number;
   /** How often a call is repeated at most. */
   readonly retries: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A call, and whether it is safe to repeat. */

@@ -1,11 +1,11 @@
 /** What proves to the service on whose behalf calls are made. At most one of `apiKey` and `token`. */
 export interface Credential {
   /** Sent as `x-api-key`. */
-  readonly apiKey?: string;
+  readonly apiKey?: string | undefined;
   /** Sent as `Authorization: Bearer`. A function is asked before each request: tokens expire. */
-  readonly token?: string | (() => string | Promise<string>);
+  readonly token?: string | (() => string | Promise<string>) | undefined;
   /** Sent as `x-instance-id`: the author of changes while authentication is off. */
-  readonly instanceId?: string;
+  readonly instanceId?: string | undefined;
 }
 
 export async function credentialHeaders({ apiKey, token, instanceId }: Credential): Promise<Record<string, string>> {

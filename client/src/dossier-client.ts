@@ -42,19 +42,19 @@ export type {
 
 export interface ClientOptions extends Credential {
   /** Where the service is, such as `http://127.0.0.1:3000`. Needed for events; for calls unless `nats` is given. */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** Calls go over this connection. Events still come over HTTP. */
-  readonly nats?: Nats;
+  readonly nats?: Nats | undefined;
   /** `globalThis.fetch` if it is left out. */
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
   /** Of each call, its repetitions included; 10,000 if it is left out. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** How often a call that is safe to repeat is repeated at most; 3 if it is left out. */
-  readonly retries?: number;
+  readonly retries?: number | undefined;
   /** For the time between repetitions; `Math.random` if it is left out. */
-  readonly random?: Random;
+  readonly random?: Random | undefined;
   /** `JSON` if it is left out. */
-  readonly json?: Json;
+  readonly json?: Json | undefined;
 }
 
 const TIMEOUT_MS = 10_000;

@@ -8,15 +8,15 @@ import { SseParser, type SseBlock } from './sse-parser.ts';
 
 /** Which events to follow. Only one of `taskId` and `parentId` may be given; neither: all of the organisation. */
 export interface EventsOptions {
-  readonly taskId?: string;
+  readonly taskId?: string | undefined;
   /** The events of this task and of its sub-tasks. */
-  readonly parentId?: string;
+  readonly parentId?: string | undefined;
   /** Continues behind the event with this `id`. Undefined: begins now. */
-  readonly lastEventId?: string;
+  readonly lastEventId?: string | undefined;
   /** Is called once, when the first connection stands: whatever happens from then on is among the events. */
-  readonly onOpen?: () => void;
+  readonly onOpen?: (() => void) | undefined;
   /** Ends the iteration. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An event, and the position to resume from behind it. */

@@ -23,7 +23,7 @@ export interface FetchResponse {
 }
 
 export interface BodyReader {
-  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }>;
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
 }
 
 /** Sends one call as an object, and several as a batch. */

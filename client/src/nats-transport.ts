@@ -19,9 +19,9 @@ export interface NatsHeaders {
 export interface Nats {
   readonly connection: NatsConnection;
   /** The function `headers` of the same package: needed for an `apiKey`, a `token` or an `instanceId`. */
-  readonly headers?: () => NatsHeaders;
+  readonly headers?: (() => NatsHeaders) | undefined;
   /** The `NATS_PREFIX` of the service, if it has one. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 /** The end of a call comes from the signal; this only frees what the connection keeps for a request without a reply. */

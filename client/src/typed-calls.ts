@@ -7,12 +7,12 @@ export type ParamsOf<M extends Method> = Methods[M]['params'];
 
 export interface CallOptions {
   /** In place of that of the client. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** In place of that of the client. */
-  readonly retries?: number;
-  readonly signal?: AbortSignal;
+  readonly retries?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** True: a result that was made without PostgreSQL is returned, with `degraded: true`, instead of thrown. */
-  readonly acceptDegraded?: boolean;
+  readonly acceptDegraded?: boolean | undefined;
 }
 
 type IsRead<M extends Method> = (typeof METHODS)[M]['readOnly'];

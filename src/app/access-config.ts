@@ -57,7 +57,7 @@ function accessTokens(env: Environment): AccessTokenConfig | undefined {
   if (jwksUrl && publicKey) throw new ConfigError('JWT_PUBLIC_KEY cannot be used together with JWT_JWKS_URL');
   if (jwksUrl) return { keys: { jwksUrl }, ...rules };
   if (publicKey) return { keys: { publicKey }, ...rules };
-  // An operator who sets them believes that tokens are checked.
+  // If they are set, the operator believes that tokens are checked.
   if (rules.issuer) throw new ConfigError('JWT_ISSUER needs JWT_JWKS_URL or JWT_PUBLIC_KEY');
   if (rules.audience) throw new ConfigError('JWT_AUDIENCE needs JWT_JWKS_URL or JWT_PUBLIC_KEY');
   return undefined;

@@ -1,6 +1,6 @@
 import { ConfigError, type Environment } from './environment';
 
-/** Where a running service is, and what proves to it who calls. */
+/** Where a running service is, and the credential of its caller. */
 export interface RemoteConfig {
   readonly url: string;
   /** The headers of the credential. */

@@ -1,4 +1,5 @@
 import { Command, type CommanderError } from 'commander';
+import { packageVersion } from '../app/package-version';
 import { addCallerCommands } from './caller-commands';
 import { EXIT } from './exit-code';
 import { addOperatorCommands } from './operator-commands';
@@ -25,6 +26,7 @@ export function dossierProgram(): Command {
   const program = new Command('dossier')
     .usage('COMMAND [arguments]')
     .description('Runs, operates and calls Dossier.')
+    .version(packageVersion(), '--version', 'prints the version of this command')
     .configureHelp({ styleTitle: (title) => title.charAt(0).toLowerCase() + title.slice(1), helpWidth: 100 })
     .configureOutput({ writeErr: () => undefined })
     .addHelpText('after', EXIT_CODES);

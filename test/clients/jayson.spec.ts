@@ -7,7 +7,8 @@ describeClient('jayson', {
   startService: () => startEmbedded(),
   open: ({ url }) => {
     const { hostname, port } = new URL(url);
-    const client = Client.http({ host: hostname, port, path: '/rpc' });
+    // Otherwise it gives up after the five seconds without a reply that Node's own agent allows.
+    const client = Client.http({ host: hostname, port, path: '/rpc', timeout: 120_000 });
     return {
       call: async ({ method, params }) => (await client.request(method, params)) as Outcome,
       // An id that is null makes it a notification; its types do not know that.

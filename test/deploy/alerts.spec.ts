@@ -1,19 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { findOrInstall } from '../support/installed-binary';
+import { ALERT_RULES_FILE, alertRules } from '../support/prometheus-queries';
 import { ALERT_CASES, type AlertCase } from './alert-cases';
 
 const FOLDER = join(__dirname, '../../deploy/prometheus');
-const RULES = join(FOLDER, 'alerts.yml');
-
-interface Rules {
-  readonly groups: readonly { readonly rules: readonly { readonly alert: string; readonly labels: object }[] }[];
-}
-
-const alerts = (parse(readFileSync(RULES, 'utf8')) as Rules).groups.flatMap(({ rules }) => rules);
+const alerts = alertRules();
 
 describe('the alerts', () => {
   const promtool = findOrInstall('promtool');
@@ -37,7 +31,7 @@ describe('the alerts', () => {
       exp_samples: fires ? [{ labels: '{}', value: 1 }] : [],
     };
     const test = {
-      rule_files: [RULES],
+      rule_files: [ALERT_RULES_FILE],
       evaluation_interval: '15s',
       tests: [
         {
@@ -55,7 +49,7 @@ describe('the alerts', () => {
   };
 
   it('are rules that Prometheus takes, without a remark of its linter', () => {
-    execFileSync(promtool, ['check', 'rules', '--lint=all', '--lint-fatal', RULES]);
+    execFileSync(promtool, ['check', 'rules', '--lint=all', '--lint-fatal', ALERT_RULES_FILE]);
     execFileSync(promtool, ['check', 'config', join(FOLDER, 'prometheus.yml')]);
   });
 

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { freePort } from '../support/free-port';
 import { findOrFetch } from '../support/kubernetes-tools';
 import { findOrInstall } from '../support/installed-binary';
 import { startNats, type NatsServer } from '../support/nats-server';
+import { alertRules, dashboardQueries, METRIC_NAME } from '../support/prometheus-queries';
 import { openOnServers, withPostgres, withRedis, type Servers, type Setup } from '../support/setups';
 
 const ROOT = join(__dirname, '../..');
@@ -15,24 +15,13 @@ const PARTS = ['**Meaning.**', '**Impact.**', '**Commands.**', '**When to call.*
 const COMMAND_TIMEOUT_MS = 60_000;
 const OPERATOR_KEY = 'operator-key';
 
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly annotations: { readonly playbook: string };
-}
 interface Dashboard {
   readonly uid: string;
-  readonly panels: readonly {
-    readonly id: number;
-    readonly title: string;
-    readonly targets?: readonly { readonly expr: string }[];
-  }[];
+  readonly panels: readonly { readonly id: number; readonly title: string }[];
 }
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
-const rules = (parse(read('deploy/prometheus/alerts.yml')) as { groups: { rules: Rule[] }[] }).groups.flatMap(
-  (group) => group.rules,
-);
+const rules = alertRules();
 const sections = new Map(
   read('docs/playbooks.md')
     .split('\n## ')
@@ -135,12 +124,8 @@ describe('with a replica on real servers', () => {
     await setup.service.result('task.create', { id: 't', text: 'x' });
     const { text } = await setup.service.fetch('/metrics');
     const known = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name));
-    const expressions = [
-      ...rules.map(({ expr }) => expr),
-      ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
-    ];
-    const used = expressions.flatMap((expr) =>
-      [...expr.matchAll(/\b(?:dossier|nodejs|process)_\w+/g)].map(([name]) => name),
+    const used = [...rules, ...dashboardQueries()].flatMap(({ expr }) =>
+      [...expr.matchAll(new RegExp(METRIC_NAME, 'g'))].map(([name]) => name),
     );
     expect(used.length).toBeGreaterThan(50);
     const isKnown = (name: string) => known.has(name) || known.has(name.replace(/_(?:bucket|count|sum)$/, ''));
@@ -148,13 +133,12 @@ describe('with a replica on real servers', () => {
   });
 
   it('every query of the dashboard is one that Prometheus takes', () => {
-    const queries = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
     const groups = [
       {
         name: 'dashboard',
-        rules: queries.map((expr, i) => ({
+        rules: dashboardQueries().map(({ expr }, i) => ({
           record: `query_${i}`,
-          expr: expr.replaceAll('$__rate_interval', '1m').replaceAll('$job', 'dossier'),
+          expr: expr.replaceAll('$__rate_interval', '1m'),
         })),
       },
     ];

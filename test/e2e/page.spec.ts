@@ -186,13 +186,34 @@ describe('the page', () => {
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText('Nothing was sent: what is marked cannot be.').waitFor();
     expect(await code('Reply').isVisible()).toBe(false);
-    await field('params').fill('{"parentId": null}');
+    await field('params').fill('{"assignedTo": null}');
     await page.getByRole('button', { name: 'Edit in fields' }).click();
-    await page.getByText('The fields cannot show this value of "parentId".').waitFor();
+    await page.getByText('The fields cannot show this value of "assignedTo".').waitFor();
     await field('params').fill('{"status": ["pending", "failed"], "order": "desc"}');
     await page.getByRole('button', { name: 'Edit in fields' }).click();
     expect(await field('failed').isChecked()).toBe(true);
     expect(await field('order').inputValue()).toBe('"desc"');
+  });
+
+  it('has a box for null, if null means something', async () => {
+    await service.result('task.create', { id: 'above', text: 'x' }, KEY);
+    await service.result('task.create', { id: 'below', text: 'x', parentId: 'above', priority: 99 }, KEY);
+    await open('task.list');
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await field('priority').fill('99');
+    await field('parentId').fill('above');
+    expect((await press()).result).toMatchObject({ totalCount: 1 });
+    await field('null: only tasks without a parent').check();
+    expect(await field('parentId').isDisabled()).toBe(true);
+    expect((await press()).result).toMatchObject({ totalCount: 0 });
+    await page.getByRole('button', { name: 'Edit as JSON' }).click();
+    expect(JSON.parse(await field('params').inputValue())).toEqual({ priority: 99, parentId: null });
+    await field('params').fill('{"parentId": null}');
+    await page.getByRole('button', { name: 'Edit in fields' }).click();
+    expect(await field('null: only tasks without a parent').isChecked()).toBe(true);
+    await page.getByRole('button', { name: 'Clear' }).click();
+    expect(await field('null: only tasks without a parent').isChecked()).toBe(false);
+    expect(await field('parentId').isEnabled()).toBe(true);
   });
 
   it('shows the events of a task as they happen', async () => {
@@ -226,6 +247,7 @@ describe('the page', () => {
     await enterKey('wrong');
     await page.getByRole('button', { name: 'Follow' }).click();
     await page.getByText('401 Invalid or missing API key').waitFor();
+    expect(await page.getByLabel('Credential').getAttribute('aria-invalid')).toBe('true');
   });
 
   it('shows markup in values and keys as text', async () => {
@@ -281,6 +303,14 @@ describe('the page', () => {
         expect(again.result).toEqual(shown.result);
         expect(again.result).toMatchObject({ version: result['version'] });
       }
+    });
+
+    it('with an access token instead of a key, as soon as one is entered', async () => {
+      await open('task.get');
+      expect(await snippet('curl')).toContain('"x-api-key: $DOSSIER_KEY"');
+      await enterKey('eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl');
+      await code('The same call').getByText('"authorization: Bearer $DOSSIER_TOKEN"').waitFor();
+      await page.getByText('Put your token into the variable DOSSIER_TOKEN.').waitFor();
     });
 
     it('in the nats command, without the template that it might take a value for', async () => {

@@ -33,7 +33,7 @@ const row = (version: number, more: Partial<OutboxRow> = {}): OutboxRow => ({
 });
 
 const NOTHING_DONE: History = { attempts: [], reads: [], taskAttempts: [], sightings: [], calm: [] };
-const NOTHING_STORED: Evidence = { stored: [], tasks: [], outbox: [], taskEvents: [], announced: [] };
+const NOTHING_STORED: Evidence = { stored: [], tasks: [], outbox: [], taskEvents: [], homeless: [], announced: [] };
 
 function check(history: Partial<History>, evidence: Partial<Evidence>): string[] {
   const outbox = evidence.outbox ?? [];
@@ -252,10 +252,17 @@ describe('a PostgreSQL that was restored to a moment ago', () => {
     const nothing = { stored: [], outbox: [], tasks: [], taskEvents: [], announced: [] };
     const history = { undone: { ...undone, announced: new Set(['made']) }, reads: [read(56)] };
     const later = (more: Partial<Attempt>) => ({ ...history, attempts: [put('two', 20, 31, more)] });
-    expect(checkRestored(later({ journaled: true }), nothing)).toEqual([]);
-    expect(checkRestored(later({ journaled: false }), nothing)).toContainEqual(
-      expect.stringMatching(/acknowledged, and not in the outbox/),
-    );
+    const letter = { taskId: 't', key: 'k', version: 20 };
+    expect(checkRestored(later({ journaled: true }), { ...nothing, homeless: [letter] })).toEqual([]);
+    const lost = expect.stringMatching(/acknowledged, and not in the outbox/) as unknown;
+    for (const other of [
+      { ...letter, version: 22 },
+      { ...letter, key: 'l' },
+      { ...letter, deletedBy: 'gone' },
+    ]) {
+      expect(checkRestored(later({ journaled: true }), { ...nothing, homeless: [other] })).toContainEqual(lost);
+    }
+    expect(checkRestored(later({ journaled: false }), { ...nothing, homeless: [letter] })).toContainEqual(lost);
   });
 
   it('has lost it in every answer and event once all replicas have noticed', () => {
@@ -279,15 +286,16 @@ describe('a PostgreSQL that was restored to a moment ago', () => {
     const sightings = [{ ...task, seen: 'missing', startedAtMs: 56, endedAtMs: 60 } as const];
     const nothing = { stored: [], tasks: [], taskEvents: [], outbox: [row(20, { superseded: true })] };
     const attempts = [put('two', 20, 31, { journaled: true })];
+    const homeless = [{ taskId: 't', key: 'k', version: 20 }];
     const history = {
       undone: { ...undone, announced: new Set(['made']) },
       taskAttempts: [creation],
       sightings,
       attempts,
     };
-    expect(checkRestored(history, { ...nothing, announced: [] })).toEqual([]);
+    expect(checkRestored(history, { ...nothing, homeless, announced: [] })).toEqual([]);
     const earlier = { ...history, taskAttempts: [{ ...creation, startedAtMs: 0, endedAtMs: 5 }] };
-    expect(checkRestored(earlier, { ...nothing, announced: [] })).toEqual([
+    expect(checkRestored(earlier, { ...nothing, homeless, announced: [] })).toEqual([
       expect.stringMatching(/not found, though it was created/),
       expect.stringMatching(/lost: its creation was acknowledged/),
     ]);

@@ -44,11 +44,9 @@ function violationsOfKeys(history: History, evidence: Evidence, places: Places):
     const outbox = of(evidence.outbox);
     const [task] = evidence.tasks.filter((one) => one.taskId === taskId);
     const { lostUntilMs, undone } = history;
-    // A journaled write is lost with its task.
-    const isTaskLost = task === undefined && undone !== undefined;
-    const isTaskDeleted = task?.isDeleted ?? isTaskLost;
+    const isTaskDeleted = task?.isDeleted ?? undone !== undefined;
     const taskDeletions = history.taskAttempts.filter((one) => one.taskId === taskId && one.kind === 'delete');
-    const circumstances = { taskDeletions, isTaskDeleted, isTaskLost, lostUntilMs, undone };
+    const circumstances = { taskDeletions, isTaskDeleted, homeless: of(evidence.homeless), lostUntilMs, undone };
     const key = new KeyHistory(of(history.attempts), outbox, circumstances);
     const [stored] = of(evidence.stored);
     const problems = [

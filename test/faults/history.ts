@@ -98,6 +98,13 @@ export interface OutboxRow extends Ref {
   readonly deletedBy?: string;
 }
 
+/** A journaled write that has become a dead letter, because PostgreSQL does not know its task. */
+export interface HomelessWrite extends Ref {
+  readonly version: number;
+  /** The caller of the deletion; undefined for a put. */
+  readonly deletedBy?: string;
+}
+
 /** What the outbox has of a task itself. */
 export interface TaskEventRow {
   readonly taskId: string;
@@ -115,6 +122,7 @@ export interface Evidence {
   /** In the order of `seq`, as the next. */
   readonly outbox: readonly OutboxRow[];
   readonly taskEvents: readonly TaskEventRow[];
+  readonly homeless: readonly HomelessWrite[];
   /** The ids of the events as they went out, in their order. */
   readonly announced: readonly string[];
 }

@@ -3,6 +3,7 @@ import {
   mayBeUndone,
   precedes,
   type Attempt,
+  type HomelessWrite,
   type OutboxRow,
   type Read,
   type StoredRow,
@@ -15,8 +16,8 @@ export interface Circumstances {
   readonly taskDeletions: readonly TaskAttempt[];
   /** In the end. */
   readonly isTaskDeleted: boolean;
-  /** In the end PostgreSQL does not know the task: journaled writes to it have become dead letters. */
-  readonly isTaskLost?: boolean;
+  /** Those of the key. */
+  readonly homeless?: readonly HomelessWrite[];
   readonly lostUntilMs?: number;
   readonly undone?: Undone;
 }
@@ -144,16 +145,14 @@ export class KeyHistory {
 
   /** Whether no store may have been told of it but one that has lost it. */
   private mayBeLost(attempt: Attempt): boolean {
-    const { lostUntilMs = -Infinity, undone, isTaskLost = false } = this.circumstances;
+    const { lostUntilMs = -Infinity, undone, homeless = [] } = this.circumstances;
     const isInTime = attempt.startedAtMs < lostUntilMs || mayBeUndone(attempt, undone);
-    const isDeadLetter = isTaskLost && attempt.journaled;
+    const isDeadLetter = attempt.journaled && homeless.some((write) => isOf(attempt, write));
     return (isInTime || isDeadLetter) && this.rowsOf(attempt).length === 0;
   }
 
   private rowsOf(attempt: Attempt): readonly OutboxRow[] {
-    return this.outbox.filter(({ deletedBy, version }) =>
-      attempt.kind === 'put' ? deletedBy === undefined && version === attempt.version : deletedBy === attempt.name,
-    );
+    return this.outbox.filter((row) => isOf(attempt, row));
   }
 
   private writerOf({ name, op }: StoredRow): Attempt | undefined {
@@ -171,6 +170,10 @@ export class KeyHistory {
   private highest(which: (one: Acknowledged) => boolean): number {
     return this.acknowledged.filter(which).reduce((highest, { version }) => Math.max(highest, version), 0);
   }
+}
+
+function isOf({ kind, name, version }: Attempt, write: { readonly version: number; readonly deletedBy?: string }) {
+  return kind === 'put' ? write.deletedBy === undefined && write.version === version : write.deletedBy === name;
 }
 
 interface Deletion {

@@ -58,11 +58,16 @@ export async function evidenceOf(
   };
   // If one is missing, the checker names it.
   await until('the events arrive', haveArrived).catch(() => undefined);
-  return { ...found, announced: await heard.idsOf(taskIds) };
+  const [homeless, announced] = await Promise.all([truth.homelessWrites(), heard.idsOf(taskIds)]);
+  return { ...found, homeless, announced };
 }
 
 /** The ids of the events that must be announced. */
-export function expectedEvents({ tasks, taskEvents, outbox }: Omit<Evidence, 'announced'>): readonly string[] {
+export function expectedEvents({
+  tasks,
+  taskEvents,
+  outbox,
+}: Omit<Evidence, 'homeless' | 'announced'>): readonly string[] {
   const gone = new Set(tasks.filter(({ isDeleted }) => isDeleted).map(({ taskId }) => taskId));
   const expected = [...taskEvents, ...outbox.filter((row) => !(row.superseded && gone.has(row.taskId)))];
   return expected.map(({ op }) => op);

@@ -2,7 +2,15 @@ import { Cluster, Redis } from 'ioredis';
 import { Client } from 'pg';
 import { fromText } from '../../src/outbound/redis/journal-entry';
 import { RedisKeys } from '../../src/outbound/redis/redis-keys';
-import { nameOf, type Evidence, type OutboxRow, type StoredRow, type StoredTask, type TaskEventRow } from './history';
+import {
+  nameOf,
+  type Evidence,
+  type HomelessWrite,
+  type OutboxRow,
+  type StoredRow,
+  type StoredTask,
+  type TaskEventRow,
+} from './history';
 import type { ReplicaGroup } from './replica-group';
 
 export type Stores = Pick<ReplicaGroup, 'databaseUrl' | 'redisNodes' | 'isCluster'>;
@@ -29,7 +37,7 @@ export class StoredTruth {
   }
 
   /** What PostgreSQL has of the tasks, with tombstones; rows are in the order of lists. */
-  async ofPostgres(taskIds: readonly string[]): Promise<Omit<Evidence, 'announced'>> {
+  async ofPostgres(taskIds: readonly string[]): Promise<Omit<Evidence, 'homeless' | 'announced'>> {
     return {
       stored: await this.rows(taskIds),
       tasks: await this.tasks(taskIds),
@@ -125,15 +133,20 @@ export class StoredTruth {
 
   /** Of a task that PostgreSQL does not have, because a restore has lost it, a write cannot be anything else. */
   private async needlessDeadLetters(): Promise<number> {
-    const lists = this.keys.shards.map((shard) => this.keys.deadLetters(shard));
-    const letters = (await Promise.all(lists.map((list) => this.redis.lrange(list, 0, -1)))).flat();
-    const homeless = letters.flatMap((text) => {
-      const [, entry] = /^task-missing (.*)$/s.exec(text) ?? [];
-      return (entry !== undefined && fromText(entry)?.ref.taskId) || [];
-    });
-    const { rows } = await this.postgres.query<{ id: string }>('SELECT id FROM tasks WHERE id = ANY ($1)', [homeless]);
+    const letters = await this.deadLetters();
+    const taskIds = letters.flatMap((text) => homelessWriteOf(text)?.taskId ?? []);
+    const { rows } = await this.postgres.query<{ id: string }>('SELECT id FROM tasks WHERE id = ANY ($1)', [taskIds]);
     const known = new Set(rows.map(({ id }) => id));
-    return letters.length - homeless.filter((taskId) => !known.has(taskId)).length;
+    return letters.length - taskIds.filter((taskId) => !known.has(taskId)).length;
+  }
+
+  async homelessWrites(): Promise<HomelessWrite[]> {
+    return (await this.deadLetters()).flatMap((text) => homelessWriteOf(text) ?? []);
+  }
+
+  private async deadLetters(): Promise<string[]> {
+    const lists = this.keys.shards.map((shard) => this.keys.deadLetters(shard));
+    return (await Promise.all(lists.map((list) => this.redis.lrange(list, 0, -1)))).flat();
   }
 
   private async lengthOf(lists: readonly string[]): Promise<number> {
@@ -208,4 +221,14 @@ interface OutboxColumns extends Omit<StoredColumns, 'value'> {
 
 function isLive({ name }: StoredRow): boolean {
   return name !== undefined;
+}
+
+function homelessWriteOf(letter: string): HomelessWrite | undefined {
+  const [, text] = /^task-missing (.*)$/s.exec(letter) ?? [];
+  const write = text === undefined ? undefined : fromText(text)?.write;
+  if (!write) return undefined;
+  const { taskId, key, version } =
+    'put' in write ? write.put.attachment : { ...write.deletion, ...write.deletion.stamp };
+  const deletedBy = 'deletion' in write ? String(write.deletion.event.metadata['deletedBy']) : undefined;
+  return { taskId, key, version, deletedBy };
 }

@@ -253,13 +253,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: ``,
   },
   {
-    name: 'only the first horizon ahead is watched',
-    scenario: 'long transactions',
-    file: `${CONSISTENCY}/projection-lag.ts`,
-    find: `if (horizon > (this.ahead.at(-1)?.horizon ?? to)) this`,
-    replace: `if (this.ahead.length === 0 && horizon > to) this`,
-  },
-  {
     name: 'publishing goes on after a failure',
     file: `${USE_CASES}/events/publish-events.ts`,
     find: `        this.metrics.publishingFailed();\n        throw error;`,
@@ -337,7 +330,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'no skew margin in a new control',
-    scenario: 'forgetful redis',
+    scenario: 'control lost, one replica without postgres',
     file: `test/simulation/servers.ts`,
     find: `versionAt(timeline.nowMs + plan.floorSkewMs)`,
     replace: `versionAt(timeline.nowMs)`,

@@ -4,12 +4,16 @@ import type { CallWitness, FinishedCall } from './connection';
 /** How far the projection may be behind before a replica that sees it must not believe the cache. */
 const MAX_LAG_MS = 1000;
 
+const NOTHING = { to: 0, horizon: 0 };
+
 /** Positions of the outbox now. */
 export interface Positions {
   /** Up to where Redis was brought. */
   cursor(): number;
   /** Above all transactions that have begun. */
   horizon(): number;
+  /** Of the present database; undefined until it has begun one of its own. */
+  epoch(): string | undefined;
 }
 
 /**
@@ -23,7 +27,7 @@ export class ProjectionTurns implements CallWitness {
   private epoch?: string;
   /** What the turn under way will oblige to. */
   private owed = 0;
-  private read: Pick<OutboxChanges, 'to' | 'horizon'> = { to: 0, horizon: 0 };
+  private read: Pick<OutboxChanges, 'to' | 'horizon'> = NOTHING;
   private seen: { readonly atMs: number; readonly horizon: number }[] = [];
 
   constructor(
@@ -60,7 +64,10 @@ export class ProjectionTurns implements CallWitness {
       this.knownBelow = 0;
     }
     this.epoch = read.identity.epoch;
-    this.read = read;
+    // A server that the others have left has positions of its own.
+    const isPresent = this.epoch === this.positions.epoch();
+    this.read = isPresent ? read : NOTHING;
+    if (!isPresent) return;
     this.seen.push({ atMs: this.nowMs(), horizon: read.horizon });
     this.owed = Math.max(read.to, this.overdue());
   }

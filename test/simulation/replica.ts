@@ -110,7 +110,11 @@ export class Replica {
     this.clock = new VirtualClock(timeline, plan.skewsMs[place] as number, plan.clockStepMs);
     this.settings = new CoreSettings(this.name, MAX_ATTACHMENT_BYTES, redis.cacheTtlMs);
     this.connections = { postgres: this.connect('postgres'), redis: this.connect('redis'), nats: this.connect('nats') };
-    const positions = { cursor: () => redis.model.cursor ?? 0, horizon: () => postgres.database.xmax };
+    const positions = {
+      cursor: () => redis.model.cursor ?? 0,
+      horizon: () => postgres.database.xmax,
+      epoch: () => postgres.epoch,
+    };
     this.turns = new ProjectionTurns(positions, () => timeline.nowMs);
     this.epoch = new SimulatedEpoch(redis.model);
     this.cache = new ModelAttachmentCache(redis.model, this.epoch, postgres.addressOf(place));

@@ -102,6 +102,17 @@ export const SCENARIOS: readonly Scenario[] = [
     faults: both(several(30, lostControl), several(5, linkCut)),
   },
   {
+    name: 'control lost, one replica without postgres',
+    clockSkewMs: 450,
+    floorSkewMs: [1000],
+    burstShare: 0.9,
+    taskCount: 1,
+    keyCount: 2,
+    operationCount: [40, 70],
+    weights: { create: 40, get: 50, delete: 10, list: 0, batch: 0 },
+    faults: both(several(30, lostControl), withoutPostgres),
+  },
+  {
     name: 'backlog',
     clockSkewMs: SKEW_MS,
     burstShare: 0.8,
@@ -337,6 +348,12 @@ function linkCut(random: Random, frame: PlanFrame): Fault {
     blockage: blockage(random),
     ...period(random, frame, 4000),
   };
+}
+
+/** One replica has no PostgreSQL from early on, so that it journals what the others write through. */
+function withoutPostgres(random: Random, { durationMs }: PlanFrame): readonly Fault[] {
+  const replica = random.int(REPLICAS);
+  return [{ kind: 'link', server: 'postgres', replica, blockage: 'refused', fromMs: 300, toMs: durationMs }];
 }
 
 function crash(random: Random, frame: PlanFrame): Fault {

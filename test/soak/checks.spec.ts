@@ -1,11 +1,12 @@
 import { METHODS } from '../../src/inbound/methods/method-descriptions';
 import type { Replica } from '../faults/replica-group';
+import { alertQueries, dashboardQueries } from '../support/prometheus-queries';
 import type { HttpReply } from '../support/service';
 import { DocumentedErrors } from './documented-errors';
 import { digestOf, Ledger } from './ledger';
 import { growthProblems, type MemorySample } from './memory';
-import { alertQueries, dashboardQueries, ShownSeries } from './queries';
 import { quantile } from './report';
+import { ShownSeries } from './shown-series';
 import { Witness } from './witness';
 
 const MIB = 1024 * 1024;

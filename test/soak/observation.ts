@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { findBinary } from '../support/installed-binary';
+import { ALERT_RULES_FILE, alertQueries, dashboardQueries } from '../support/prometheus-queries';
 import { startPrometheus, type PrometheusServer } from '../support/prometheus-server';
 import type { Deployment } from './deployment';
-import { alertQueries, dashboardQueries, ShownSeries } from './queries';
+import { ShownSeries } from './shown-series';
 
-const RULES = join(__dirname, '../../deploy/prometheus/alerts.yml');
 const INTERVAL_SECONDS = 5;
 /** As Grafana takes it: four intervals. */
 const RATE_INTERVAL = `${4 * INTERVAL_SECONDS}s`;
@@ -32,7 +31,7 @@ export class Observation {
     const interval = `${INTERVAL_SECONDS}s`;
     const configuration = {
       global: { scrape_interval: interval, evaluation_interval: interval },
-      rule_files: [RULES],
+      rule_files: [ALERT_RULES_FILE],
       scrape_configs: [{ job_name: 'dossier', static_configs: [{ targets }] }],
     };
     return new Observation(

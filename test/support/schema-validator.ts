@@ -34,6 +34,7 @@ export function schemaValidator(
       return new Set(given).size <= 1;
     },
   });
+  ajv.addKeyword({ keyword: 'x-null', schemaType: 'string' });
   ajv.addFormat('http-url', (text) => urlProblem(text) === undefined);
   ajv.addFormat('date-time', (text) => !Number.isNaN(Date.parse(text)));
   ajv.addFormat('uuid', /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);

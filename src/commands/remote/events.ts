@@ -68,15 +68,17 @@ class Follower {
 
   private address(): string {
     const { task, parent } = this.options;
-    const query = Object.entries({ taskId: task, parentId: parent, lastEventId: this.lastEventId }).flatMap(
-      ([name, id]) => (id === undefined ? [] : [`${name}=${encodeURIComponent(id)}`]),
+    const ids = { taskId: task, parentId: parent, lastEventId: this.lastEventId };
+    const query = Object.entries(ids).flatMap(([name, id]) =>
+      id === undefined ? [] : [`${name}=${encodeURIComponent(id)}`],
     );
-    return `${this.config.url}/events?${query.join('&')}`;
+    const address = `${this.config.url}/events`;
+    return query.length > 0 ? `${address}?${query.join('&')}` : address;
   }
 
   private async fetch(url: string | URL, init: RequestInit): Promise<Response> {
     const response = await fetch(url, { ...init, headers: { ...init.headers, ...this.config.headers } });
-    if (response.status !== 200) this.refusal = (await response.clone().text()).slice(0, MAX_SHOWN_LENGTH);
+    if (response.status !== 200) this.refusal = reasonIn(await response.clone().text()).slice(0, MAX_SHOWN_LENGTH);
     return response;
   }
 
@@ -96,6 +98,18 @@ class Follower {
     const line = this.options.json ? withId(data, id) : lineOf(JSON.parse(data) as DomainEvent);
     process.stdout.write(`${line}\n`);
   }
+}
+
+/** What the service says of a request that it refuses; what is at a wrong address may say anything. */
+function reasonIn(text: string): string {
+  try {
+    const { detail } = JSON.parse(text) as { detail?: string | readonly { loc: string[]; msg: string }[] };
+    if (typeof detail === 'string') return detail;
+    if (detail) return detail.map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`).join('; ');
+  } catch {
+    // It is no reply of the service.
+  }
+  return text;
 }
 
 /** The object as the service has sent it, and before its members the position that `--since` takes. */

@@ -5,6 +5,7 @@ const TASK_ID = new RegExp(`^[A-Za-z0-9._~-]{1,${MAX_TASK_ID_LENGTH}}$`);
 export const ATTACHMENT_ID_PATTERN = '^ta-[0-9]+-[0-9a-z]{9}$';
 const CONTROL_CHARACTER = /\p{Cc}/u;
 const UNPAIRED_SURROGATE = /\p{Cs}/u;
+const HIGH_SURROGATE = /[\ud800-\udbff]/;
 
 export function newTaskId(nowMs: number, suffix: string): string {
   return `t-${nowMs}-${suffix}`;
@@ -56,9 +57,19 @@ export function isLongerThan(text: string, max: number): boolean {
   return text.length > max && (text.length > 2 * max || [...text].length > max);
 }
 
-/** In Unicode code points. */
+/** In Unicode code points. A text that is refused may have millions: only pairs of surrogates are looked for. */
 function lengthOf(text: string): number {
-  let length = 0;
-  for (const _character of text) length += 1;
+  let length = text.length;
+  for (let at = text.search(HIGH_SURROGATE); at >= 0 && at < text.length; at++) {
+    if (isHighSurrogate(text.charCodeAt(at)) && isLowSurrogate(text.charCodeAt(at + 1))) length -= 1;
+  }
   return length;
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code < 0xdc00;
+}
+
+function isLowSurrogate(code: number): boolean {
+  return code >= 0xdc00 && code < 0xe000;
 }

@@ -1,7 +1,7 @@
 import type { CallIds } from '../correlation/call-ids';
 import type { AccessTokens } from './access-tokens';
 import type { ApiKeys } from './api-keys';
-import { AuthenticationFailure, type Identity } from './credential';
+import { AuthenticationFailure, isProven, type Identity } from './credential';
 import { isPrintableName } from './printable-name';
 
 const DEFAULT_ORGANIZATION = 'default';
@@ -36,7 +36,7 @@ export class Authenticator {
   async identify(readHeader: ReadHeader, peer: string, ids?: CallIds): Promise<Identity> {
     if (this.isOff) return this.unauthenticated(readHeader('x-instance-id'));
     const identity = await this.proven(readHeader('x-api-key'), readHeader('authorization'));
-    if (identity instanceof AuthenticationFailure) this.onFailure(identity, peer, ids);
+    if (!isProven(identity)) this.onFailure(identity, peer, ids);
     return identity;
   }
 

@@ -34,6 +34,17 @@ export class AuthenticationFailure extends Error {
 
 export type Identity = Credential | AuthenticationFailure;
 
+/** Whether the caller may be served as itself. While authentication is off, every caller may. */
+export function isProven(identity: Identity): identity is Credential {
+  return !(identity instanceof AuthenticationFailure);
+}
+
+/** Throws `AuthenticationFailure` if the caller is unknown. */
+export function credentialOf(identity: Identity): Credential {
+  if (!isProven(identity)) throw identity;
+  return identity;
+}
+
 export function isRole(value: unknown): value is Role {
   return ROLES.some((role) => role === value);
 }

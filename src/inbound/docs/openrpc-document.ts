@@ -9,7 +9,8 @@ const DESCRIPTION = `Task attachments over JSON-RPC 2.0: \`POST /rpc\`, one requ
 the subject of the method. Parameters have names. \`data.code\` of an error is a word that never changes; \`x-errors\` says
 what each of them means. Keywords of schemas that begin with \`x-\` are this service's own: \`x-maxBytes\` and
 \`x-maxJsonBytes\` limit the UTF-8 length of a string and of the JSON text of a value (limits by name are in \`x-limits\`),
-\`x-maxDepth\` the levels of arrays and objects, and members in \`x-equal\` must be equal if several are given.`;
+\`x-maxDepth\` the levels of arrays and objects, members in \`x-equal\` must be equal if several are given, and
+\`x-null\` says what null means.`;
 
 /** OpenRPC 1.4.1: what \`rpc.discover\` returns. */
 export function openRpcDocument({ version, address, limits, needsCredential, nats }: ServiceFacts): object {

@@ -76,7 +76,7 @@ export function refusalOfHeaders(headers: IncomingHttpHeaders): HttpRefusal | un
 }
 
 /** For a body that could not be read to its end: it is too large, comes in too many parts, or is cut off. */
-export function refusalOfBody({ problem }: BodyError, maxBodyBytes: number): HttpRefusal {
+export function refusalOfBody(problem: BodyError['problem'], maxBodyBytes: number): HttpRefusal {
   if (problem === 'broken off') return BROKEN_BODY;
   if (problem === 'in pieces') return BODY_IN_PIECES;
   return { status: 413, error: bodyTooLarge(maxBodyBytes) };

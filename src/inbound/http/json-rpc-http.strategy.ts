@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { METHODS } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -6,12 +5,13 @@ import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Tracing } from '../../core/ports/tracing';
 import { Authenticator } from '../auth/authenticator';
-import { AuthenticationFailure } from '../auth/credential';
+import { isProven } from '../auth/credential';
 import { Lifecycle } from '../health/lifecycle';
 import { shareOf, type CallOrigin } from '../json-rpc/call-context';
 import { CallDurations } from '../json-rpc/call-durations';
 import { errorReply, type Outcome } from '../json-rpc/json-rpc';
 import { unexpected, type JsonRpcError } from '../json-rpc/json-rpc-error';
+import type { Steps } from '../json-rpc/json-scanner';
 import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
 import type { Call } from '../json-rpc/read-call';
 import { RawParams } from '../json-rpc/raw-params';
@@ -21,24 +21,18 @@ import { httpOrigin, idsOf } from './http-origin';
 import {
   METHOD_NOT_ALLOWED,
   OVERLOADED,
-  refusalOfBody,
   refusalOfHeaders,
   refusalOfUnproven,
   SHUTTING_DOWN,
   type HttpRefusal,
 } from './http-refusal';
+import { MessageBodies, type Sender } from './message-bodies';
 import type { MessageEndpoint, MessageReply } from './message-endpoint';
 import { RateLimitHeaders } from './rate-limit-headers';
-import { BodyError, dropBody, readBody } from './read-body';
+import { BodyError, dropBody } from './read-body';
 import { untilSent } from './until-sent';
 
 const PATH = '/rpc';
-/** Enough to answer each call of a usual batch; more is not received for a caller that has proved nothing. */
-const MAX_UNPROVEN_BODY_BYTES = 64 * 1024;
-/** For a client that reads the reply only after it has sent its body. */
-const LINGER_MS = 2000;
-/** Each small part that still comes costs time. */
-const IN_PIECES_LINGER_MS = 250;
 const JSON_UTF_8 = 'application/json; charset=utf-8';
 
 export class JsonRpcHttpOptions {
@@ -56,6 +50,7 @@ export class JsonRpcHttpOptions {
 @Injectable()
 export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   private readonly identified = new WeakMap<FastifyRequest, Identified>();
+  private readonly bodies: MessageBodies;
   private readonly endpoints: MessageEndpoint[] = [
     { path: PATH, needsProof: false, answer: (text, origin) => this.reply(text, origin) },
   ];
@@ -70,6 +65,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     tracing: Tracing,
   ) {
     super(load, durations, options.maxReplyBytes, tracing);
+    this.bodies = new MessageBodies(options.maxBodyBytes, load.loopTime, (request) => this.senderOf(request));
   }
 
   /** Undefined while messages are taken on. */
@@ -103,6 +99,11 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     return this.jsonRpc.parse(text, origin);
   }
 
+  /** Does work that takes long, at the expense of a caller. Throws a `JsonRpcError`. */
+  take<T>(work: Steps<T>, origin: CallOrigin): Promise<T> {
+    return this.jsonRpc.take(work, origin);
+  }
+
   get maxReplyBytes(): number {
     return this.options.maxReplyBytes;
   }
@@ -127,25 +128,13 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   }
 
   private readBodies(scope: FastifyInstance): void {
-    const { maxBodyBytes } = this.options;
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', (request, body, parsed) => {
-      const limit = this.failureOf(request) ? Math.min(MAX_UNPROVEN_BODY_BYTES, maxBodyBytes) : maxBodyBytes;
-      const reservation = this.identified.get(request)?.origin.reservation;
-      const hasRoom = (bytes: number) => reservation?.take(bytes) ?? true;
-      readBody(body, Number(request.headers['content-length'] ?? 0), { maxBytes: limit, hasRoom }, parsed);
-    });
+    this.bodies.readIn(scope);
     scope.setErrorHandler((error: Error, request, reply) => {
       if (!(error instanceof BodyError))
         return this.refuse(reply, { status: 500, error: unexpected(error, this.logger, idsOf(request)) });
       // Fastify would close the connection, and a client that is still sending might never read why.
       if (error.problem !== 'broken off') reply.removeHeader('connection');
-      if (error.problem === 'no room') return this.refuse(reply, OVERLOADED);
-      const failure = this.failureOf(request);
-      const isUnproven = failure !== undefined && error.problem !== 'broken off';
-      if (error.problem === 'in pieces') endWithin(isUnproven ? 0 : IN_PIECES_LINGER_MS, request);
-      else if (isUnproven) endWithin(LINGER_MS, request);
-      return this.refuse(reply, isUnproven ? { status: 200, error: failure } : refusalOfBody(error, maxBodyBytes));
+      return this.refuse(reply, this.bodies.refusal(error, request));
     });
   }
 
@@ -184,10 +173,15 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     return identified;
   }
 
+  private senderOf(request: FastifyRequest): Sender | undefined {
+    const origin = this.identified.get(request)?.origin;
+    return origin && { share: shareOf(origin), reservation: origin.reservation, failure: this.failureOf(request) };
+  }
+
   /** Undefined if the caller of the request is known. */
   private failureOf(request: FastifyRequest): JsonRpcError | undefined {
     const identity = this.identified.get(request)?.origin.identity;
-    return identity instanceof AuthenticationFailure ? knownErrorOf(identity, PATH, RawParams.NONE) : undefined;
+    return identity && !isProven(identity) ? knownErrorOf(identity, PATH, RawParams.NONE) : undefined;
   }
 
   private async reply(text: string, origin: CallOrigin): Promise<MessageReply> {
@@ -199,10 +193,12 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     // Other messages may have come in while the body did.
     const identified = this.identified.get(request);
     if (!identified || this.load.isOverloadedFor(shareOf(identified.origin))) return this.refuse(reply, OVERLOADED);
-    const { body, headers } = request;
-    // A missing body, and bytes that are not UTF-8, become an empty text: it fails to parse.
-    const text = Buffer.isBuffer(body) && isUtf8(body) ? body.toString() : '';
-    const answer = await this.track(identified, reply, (origin) => endpoint.answer(text, origin, headers));
+    const text = this.bodies.text(request.body, shareOf(identified.origin));
+    const answer = await this.track(identified, reply, async (origin) => {
+      const given = typeof text === 'string' ? text : await text;
+      return given === undefined ? undefined : endpoint.answer(given, origin, request.headers);
+    });
+    if (!answer) return this.refuse(reply, OVERLOADED);
     // The client's next call then goes to another replica.
     if (this.lifecycle.isLeaving) reply.header('connection', 'close');
     reply.code(answer.status);
@@ -234,11 +230,6 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     this.durations.rejected(error, idsOf(reply.request));
     return reply.code(status).headers(headers).type(JSON_UTF_8).send(errorReply(error, 'null'));
   }
-}
-
-/** Unless the body has come to its end by then. */
-function endWithin(ms: number, { raw }: FastifyRequest): void {
-  setTimeout(() => raw.complete || raw.destroy(), ms).unref();
 }
 
 interface Identified {

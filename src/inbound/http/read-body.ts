@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 
 /** To receive a part costs as much as so many bytes, however small it is: a sender may choose parts of one byte. */
@@ -21,6 +22,8 @@ export interface BodyBounds {
   readonly maxBytes: number;
   /** Is asked for every part that comes in, before it is kept. */
   readonly hasRoom: (bytes: number) => boolean;
+  /** Is asked when many small parts have come in at once; until it resolves, no more are received. */
+  readonly mayGoOn: (smallParts: number) => Promise<boolean>;
 }
 
 /**
@@ -31,7 +34,7 @@ export interface BodyBounds {
 export function readBody(
   body: Readable,
   announcedBytes: number,
-  { maxBytes, hasRoom }: BodyBounds,
+  { maxBytes, hasRoom, mayGoOn }: BodyBounds,
   done: (error: BodyError | null, bytes?: Buffer) => void,
 ): void {
   let parts: Parts | undefined = new Parts();
@@ -42,7 +45,16 @@ export function readBody(
     parts = undefined;
     done((refusal = new BodyError(problem)));
   };
+  const bursts = new Bursts(body, async (smallParts) => {
+    // The connection of such a sender ends soon, unless it has sent all.
+    if (refusal?.problem === 'in pieces') return body.readableEnded;
+    const isAllowed = await mayGoOn(smallParts);
+    if (!isAllowed && refusal) body.destroy();
+    if (!isAllowed) refuse('no room');
+    return true;
+  });
   body.on('data', (part: Buffer) => {
+    if (part.length < MIN_PART_BYTES) bursts.add();
     if (!cost.allows(part)) {
       // A sender that was refused for something else, and goes on in small parts, wants to read nothing.
       if (refusal && refusal.problem !== 'in pieces') body.destroy();
@@ -53,7 +65,11 @@ export function readBody(
     else if (!hasRoom(part.length)) refuse('no room');
     else parts.add(part);
   });
-  body.on('end', () => parts && done(null, parts.together()));
+  body.on('end', () => {
+    const whole = parts;
+    parts = undefined;
+    if (whole) done(null, whole.together());
+  });
   body.on('error', () => refuse('broken off'));
   if (announcedBytes > maxBytes) refuse('too large');
 }
@@ -82,6 +98,37 @@ class PartCost {
   allows({ length }: Buffer): boolean {
     if (length < MIN_PART_BYTES) this.leftBytes -= MIN_PART_BYTES;
     return this.leftBytes >= 0;
+  }
+}
+
+/**
+ * Receives no more of a body while there is something to wait for, if many small parts have come in. The operating
+ * system hands over a few ten thousand bytes at a time: the parts in them come in one iteration of the event loop.
+ */
+class Bursts {
+  private smallParts = 0;
+
+  constructor(
+    private readonly body: Readable & { readonly socket?: Socket },
+    /** Whether to receive more afterwards. */
+    private readonly pause: (smallParts: number) => Promise<boolean>,
+  ) {}
+
+  add(): void {
+    this.smallParts += 1;
+    if (this.smallParts !== FREE_PARTS) return;
+    // Otherwise the body would resume the connection behind each part that comes in.
+    this.body._read = () => undefined;
+    this.body.socket?.pause();
+    setImmediate(() => void this.end());
+  }
+
+  private async end(): Promise<void> {
+    const { body, smallParts } = this;
+    this.smallParts = 0;
+    if (!(await this.pause(smallParts))) return;
+    Reflect.deleteProperty(body, '_read');
+    body.socket?.resume();
   }
 }
 

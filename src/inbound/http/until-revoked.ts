@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
-import type { Credential } from '../auth/credential';
+import { isProven, type Credential } from '../auth/credential';
 import { httpOrigin } from './http-origin';
 
 const RECHECK_MS = 1000;
@@ -17,8 +17,9 @@ export async function untilRevoked(
     await sleep(RECHECK_MS, undefined, { signal });
     const { identity } = await httpOrigin(request, authenticator);
     // While the keys of the issuer cannot be fetched, a token that was valid stays valid until it expires.
-    const isProven =
-      'caller' in identity ? identity.caller.organization === caller.organization : identity.kind === 'unavailable';
-    isValid = isProven && Date.now() < expiresAtMs;
+    const isAsBefore = isProven(identity)
+      ? identity.caller.organization === caller.organization
+      : identity.kind === 'unavailable';
+    isValid = isAsBefore && Date.now() < expiresAtMs;
   }
 }

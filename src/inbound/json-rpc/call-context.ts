@@ -1,7 +1,7 @@
 import type { Caller } from '../../core/domain/caller';
 import type { TraceContext } from '../../core/domain/trace-context';
 import type { Room } from '../../core/ports/room';
-import { AuthenticationFailure, type Credential, type Identity } from '../auth/credential';
+import { credentialOf, isProven, type Credential, type Identity } from '../auth/credential';
 import type { CallIds } from '../correlation/call-ids';
 import type { Reservation } from '../load/byte-budget';
 
@@ -28,7 +28,7 @@ export interface CallOrigin {
  * are one.
  */
 export function shareOf({ transport, identity, peer }: Pick<CallOrigin, 'transport' | 'identity' | 'peer'>): string {
-  if (identity instanceof AuthenticationFailure) return transport === 'nats' ? transport : `${transport}:${peer}`;
+  if (!isProven(identity)) return transport === 'nats' ? transport : `${transport}:${peer}`;
   return identity.id === undefined ? `${transport}:${peer}` : `organization:${identity.caller.organization}`;
 }
 
@@ -55,9 +55,7 @@ export class CallContext {
 
   /** Throws `AuthenticationFailure` if the caller is unknown, so that no handler can forget to check. */
   get credential(): Credential {
-    const { identity } = this.origin;
-    if (identity instanceof AuthenticationFailure) throw identity;
-    return identity;
+    return credentialOf(this.origin.identity);
   }
 
   get ids(): CallIds {

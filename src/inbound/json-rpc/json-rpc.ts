@@ -5,14 +5,14 @@ import { jsonElements } from '../../core/domain/json-text';
 import { inParallel } from '../../core/consistency/in-parallel';
 import type { Tracing } from '../../core/ports/tracing';
 import { callIds } from '../correlation/call-ids';
-import { AuthenticationFailure } from '../auth/credential';
+import { isProven } from '../auth/credential';
 import type { LoopTime } from '../load/loop-time';
 import { CallContext, shareOf, type CallOrigin } from './call-context';
 import { CallRoom } from './call-room';
 import type { CallDurations } from './call-durations';
 import { invalidRequest, JsonRpcError, methodNotFound, overloaded, unexpected } from './json-rpc-error';
 import { writeJson } from './json-writer';
-import { completed } from './json-scanner';
+import { completed, type Steps } from './json-scanner';
 import { isLargeMessage, parseMessage } from './parse-message';
 import type { RawParams } from './raw-params';
 import { idText, isObject, readCall, type Call } from './read-call';
@@ -58,10 +58,14 @@ export class JsonRpc {
 
   /** Parses a message; the time that a large one takes is its caller's. Throws a `JsonRpcError`. */
   async parse(text: string, origin: CallOrigin): Promise<unknown> {
-    if (!isLargeMessage(text)) return completed(parseMessage(text));
-    const message = await this.loopTime.take(shareOf(origin), parseMessage(text));
-    if (message === undefined) throw overloaded();
-    return message;
+    return isLargeMessage(text) ? await this.take(parseMessage(text), origin) : completed(parseMessage(text));
+  }
+
+  /** Does work that takes long, at the expense of a caller. Throws a `JsonRpcError`, also if it has no time left. */
+  async take<T>(work: Steps<T>, origin: CallOrigin): Promise<T> {
+    const done = await this.loopTime.take(shareOf(origin), work);
+    if (done === undefined) throw overloaded();
+    return done;
   }
 
   /** Runs one call. Never rejects. */
@@ -110,9 +114,7 @@ export class JsonRpc {
     origin: CallOrigin,
   ): Promise<string> {
     if (!hasReadMuch || !isObject(value)) return budget.write(value);
-    const result = await this.loopTime.take(shareOf(origin), budget.writeInSteps(value));
-    if (result === undefined) throw overloaded();
-    return result;
+    return this.take(budget.writeInSteps(value), origin);
   }
 
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {
@@ -127,7 +129,7 @@ export class JsonRpc {
         ? await this.replyToOne(request, readElement(i), origin, budget)
         : errorReply(invalidRequest(), 'null');
       // Other messages are served between two calls of a large message, and of a caller that has proved nothing.
-      if (isLargeMessage(text) || !isProven(origin)) await setImmediate();
+      if (isLargeMessage(text) || !isProven(origin.identity)) await setImmediate();
     });
     const spoken = replies.filter((reply) => reply !== undefined);
     return spoken.length > 0 ? `[${spoken.join(',')}]` : undefined;
@@ -174,13 +176,9 @@ export class JsonRpc {
     return new ReplyBudget(this.maxReplyBytesTo(origin), calls);
   }
 
-  private maxReplyBytesTo(origin: CallOrigin): number {
-    return isProven(origin) ? this.maxReplyBytes : Math.min(MAX_UNPROVEN_REPLY_BYTES, this.maxReplyBytes);
+  private maxReplyBytesTo({ identity }: CallOrigin): number {
+    return isProven(identity) ? this.maxReplyBytes : Math.min(MAX_UNPROVEN_REPLY_BYTES, this.maxReplyBytes);
   }
-}
-
-function isProven({ identity }: CallOrigin): boolean {
-  return !(identity instanceof AuthenticationFailure);
 }
 
 /**

@@ -56,6 +56,7 @@ export class LoadShedder {
   /** Counts a message as in flight until `answering` settles, whether or not it should have been refused. */
   async track<T>(answering: Promise<T>, share: string): Promise<T> {
     this.inFlight.add(share, 1);
+    this.loopTime.noteMessage(share);
     try {
       return await answering;
     } finally {

@@ -12,6 +12,10 @@ const LEFT_TO_OTHERS = 3;
 /** Work that would begin later is refused. */
 const MAX_WAIT_MS = 5000;
 const MAX_CALLERS = 1000;
+/** Of the event loop, by a caller that is alone: to pause after each step would slow it down by a third. */
+const MAX_HOLD_MS = 10;
+/** A caller whose last message is older is no other that time should be left to. */
+const LATELY_MS = 2000;
 
 /** A clock that also counts the time in which this process has worked: no other program is a caller's fault. */
 type WorkClock = Pick<Clock, 'monotonicMs' | 'sleep'> & { workedMs(): number };
@@ -27,33 +31,58 @@ const PROCESS_CLOCK: WorkClock = {
 
 /**
  * Shares the time of the event loop: while a part of a large message is read, nothing else is served. A caller that has
- * taken much of it waits until others have had their part.
+ * taken much of it waits until others have had their part, unless there are no others.
  */
 export class LoopTime {
   /** When what a caller has taken will have been left to others. */
   private readonly settledAtMs = new Map<string, number>();
+  /** The caller of the last message, and the last one before it that was another caller. */
+  private latest = { caller: '', atMs: -Infinity };
+  private another = this.latest;
   private readonly turns: CallerTurns;
 
   constructor(private readonly clock: WorkClock = PROCESS_CLOCK) {
     this.turns = new CallerTurns(() => clock.sleep(0));
   }
 
+  /** To be called for each message. */
+  noteMessage(caller: string): void {
+    if (caller !== this.latest.caller) this.another = this.latest;
+    this.latest = { caller, atMs: this.clock.monotonicMs() };
+  }
+
   /**
    * Does work that blocks the event loop, at the caller's expense: one work of a caller after the other, and between
-   * two steps whatever waits. Undefined if it would have to wait for too long.
+   * its steps whatever waits. Undefined if it would have to wait for too long.
    */
   async take<T>(caller: string, work: Iterator<unknown, T>): Promise<T | undefined> {
     const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;
     return this.turns.take(caller, () => this.takeSteps(caller, work, giveUpAtMs));
   }
 
+  /**
+   * For what a caller has taken already: resolves when the caller may go on; with false if that would be too late.
+   */
+  async pay(caller: string, tookMs: number): Promise<boolean> {
+    const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;
+    return this.turns.take(caller, async () => {
+      if (this.startsAtMs(caller) > giveUpAtMs) return false;
+      await this.turnOf(caller);
+      this.add(caller, this.clock.monotonicMs(), tookMs);
+      return true;
+    });
+  }
+
   private async takeSteps<T>(caller: string, work: Iterator<unknown, T>, giveUpAtMs: number): Promise<T | undefined> {
     if (this.startsAtMs(caller) > giveUpAtMs) return undefined;
+    let pausedAtMs = this.clock.monotonicMs();
     for (;;) {
       await this.turnOf(caller);
       const step = this.charge(caller, () => work.next());
       if (step.done) return step.value;
+      if (this.isAlone(caller) && this.clock.monotonicMs() - pausedAtMs < MAX_HOLD_MS) continue;
       await this.clock.sleep(0);
+      pausedAtMs = this.clock.monotonicMs();
     }
   }
 
@@ -66,7 +95,13 @@ export class LoopTime {
   }
 
   private startsAtMs(caller: string): number {
-    return Math.max(this.clock.monotonicMs(), (this.settledAtMs.get(caller) ?? 0) - ALLOWANCE_MS);
+    const nowMs = this.clock.monotonicMs();
+    return this.isAlone(caller) ? nowMs : Math.max(nowMs, (this.settledAtMs.get(caller) ?? 0) - ALLOWANCE_MS);
+  }
+
+  private isAlone(caller: string): boolean {
+    const other = this.latest.caller === caller ? this.another : this.latest;
+    return this.clock.monotonicMs() - other.atMs > LATELY_MS;
   }
 
   private charge<T>(caller: string, step: () => T): T {
@@ -78,10 +113,14 @@ export class LoopTime {
       const endedAtMs = clock.monotonicMs();
       // Other threads may have worked at the same time.
       const tookMs = Math.min(endedAtMs - startedAtMs, clock.workedMs() - workedBeforeMs);
-      const since = Math.max(startedAtMs, this.settledAtMs.get(caller) ?? 0);
-      this.settledAtMs.set(caller, since + (1 + LEFT_TO_OTHERS) * tookMs);
-      if (this.settledAtMs.size > MAX_CALLERS) this.forgetSettled(endedAtMs);
+      this.add(caller, startedAtMs, tookMs);
     }
+  }
+
+  private add(caller: string, startedAtMs: number, tookMs: number): void {
+    const since = Math.max(startedAtMs, this.settledAtMs.get(caller) ?? 0);
+    this.settledAtMs.set(caller, since + (this.isAlone(caller) ? 1 : 1 + LEFT_TO_OTHERS) * tookMs);
+    if (this.settledAtMs.size > MAX_CALLERS) this.forgetSettled(startedAtMs);
   }
 
   private forgetSettled(nowMs: number): void {

@@ -1,8 +1,10 @@
-import { AuthenticationFailure, type Role } from '../auth/credential';
+import { credentialOf, type Role } from '../auth/credential';
 import type { CallOrigin } from '../json-rpc/call-context';
 import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded, replyTooLarge, type JsonRpcError } from '../json-rpc/json-rpc-error';
+import { completed, type Steps } from '../json-rpc/json-scanner';
 import { writeJson } from '../json-rpc/json-writer';
+import { isLargeMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
 import type { Call } from '../json-rpc/read-call';
 import { attachmentContents, attachmentRef } from './attachment-resources';
@@ -17,6 +19,8 @@ const PLACEHOLDER = '"structuredContent":{}';
 
 export interface MethodRunner {
   run(call: Omit<Call, 'id'>, origin: CallOrigin): Promise<Outcome>;
+  /** Does work at the expense of the caller. Throws a `JsonRpcError`. */
+  take<T>(work: Steps<T>, origin: CallOrigin): Promise<T>;
   readonly maxReplyBytes: number;
 }
 
@@ -43,7 +47,10 @@ export class McpExchange {
     const call = { method: this.offered.methodOf(tool), params: this.message.toolArguments };
     const outcome = await this.runner.run(call, this.origin);
     if ('error' in outcome) return failure(outcome.error);
-    const { text, links } = toolResult(outcome.result);
+    const made = toolResult(outcome.result);
+    const { text, links } = isLargeMessage(outcome.result)
+      ? await this.runner.take(made, this.origin)
+      : completed(made);
     const content = [{ type: 'text' as const, text }, ...links];
     const problem = this.takeRoom(Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(content)));
     if (problem) return failure(problem);
@@ -73,9 +80,7 @@ export class McpExchange {
   }
 
   private get role(): Role {
-    const { identity } = this.origin;
-    if (identity instanceof AuthenticationFailure) throw identity;
-    return identity.role;
+    return credentialOf(this.origin.identity).role;
   }
 
   /** Why the reply cannot be sent, or undefined. */

@@ -4,6 +4,8 @@ import { idProblemOf, isObject, memberText, readParams } from '../json-rpc/read-
 
 /** In UTF-16 units, and far more than any host needs. The SDK takes up to 10 µs for each array or object in it. */
 const MAX_LENGTH_WITHOUT_ARGUMENTS = 16 * 1024;
+/** Of members, and more than any host needs. A thousand of them take the SDK ten times as long as 256. */
+const MAX_NAMES_WITHOUT_ARGUMENTS = 256;
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -27,6 +29,11 @@ export class McpMessage {
     const max = MAX_LENGTH_WITHOUT_ARGUMENTS;
     if (text.length > max && text.length - checked.argumentsText.length > max) {
       throw invalid(`a message must have at most ${max} characters besides the arguments of a tool`);
+    }
+    if (hasMoreNames(checked.forSdk, MAX_NAMES_WITHOUT_ARGUMENTS)) {
+      throw invalid(
+        `a message must have at most ${MAX_NAMES_WITHOUT_ARGUMENTS} members besides the arguments of a tool`,
+      );
     }
     return checked;
   }
@@ -62,6 +69,18 @@ export class McpMessage {
     const { params } = this.members;
     return isObject(params) ? params : undefined;
   }
+}
+
+/** Whether the objects in a value, which may have any depth, have more members together. */
+function hasMoreNames(value: unknown, max: number): boolean {
+  let left = max;
+  const unseen = [value];
+  for (let one = unseen.pop(); one !== undefined; one = unseen.pop()) {
+    if (typeof one !== 'object' || one === null) continue;
+    if (!Array.isArray(one) && (left -= Object.keys(one).length) < 0) return true;
+    unseen.push(...(Object.values(one) as unknown[]));
+  }
+  return false;
 }
 
 /** Null is no id in MCP, and the SDK would return a number as it was parsed. */

@@ -1,4 +1,5 @@
 import { jsonElements, jsonMembers } from '../../core/domain/json-text';
+import type { Steps } from '../json-rpc/json-scanner';
 import { attachmentMimeType, attachmentUri } from './attachment-resources';
 
 /** A larger body would fill the context of a model, whether the model needs it or not. */
@@ -19,20 +20,22 @@ interface ToolResult {
   readonly links: readonly ResourceLink[];
 }
 
-/** The result of a method, in JSON text, with links in place of large bodies. */
-export function toolResult(result: string): ToolResult {
+/** The result of a method, in JSON text, with links in place of large bodies; in steps of one attachment. */
+export function* toolResult(result: string): Steps<ToolResult> {
   if (Buffer.byteLength(result) <= MAX_INLINE_BYTES) return { text: result, links: [] };
   const links: ResourceLink[] = [];
   const members = jsonMembers(result);
   const attachments = members.get('attachments');
   if (attachments === undefined) linkBody(members, links);
-  else
-    members.set(
-      'attachments',
-      `[${jsonElements(attachments)
-        .map((one) => linked(one, links))
-        .join(',')}]`,
-    );
+  else {
+    yield;
+    const elements = jsonElements(attachments);
+    for (const [i, one] of elements.entries()) {
+      if (one.length > MAX_INLINE_BYTES) yield;
+      elements[i] = linked(one, links);
+    }
+    members.set('attachments', `[${elements.join(',')}]`);
+  }
   return { text: links.length > 0 ? textOf(members) : result, links };
 }
 

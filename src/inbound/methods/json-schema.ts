@@ -8,6 +8,7 @@ type JsonType = 'null' | 'boolean' | 'integer' | 'number' | 'string' | 'array' |
  *   its name
  * - `x-maxDepth`: the most levels of arrays and objects
  * - `x-equal`: members that must be equal if both are there and not null
+ * - `x-null`: what null means, if it does not count as left out
  * - `format: "http-url"`: an absolute URL that the WHATWG parser takes, http or https, without credentials
  */
 export interface JsonSchema {
@@ -38,6 +39,7 @@ export interface JsonSchema {
   readonly 'x-maxJsonBytes'?: number | 'MAX_ATTACHMENT_BYTES';
   readonly 'x-maxDepth'?: number;
   readonly 'x-equal'?: readonly string[];
+  readonly 'x-null'?: string;
 }
 
 /** An object of a schema, with what it has of its own. */

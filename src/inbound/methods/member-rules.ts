@@ -6,9 +6,9 @@ import {
   taskIdProblem,
 } from '../../core/domain/identifiers';
 import { integerProblem } from '../../core/domain/integer-problem';
-import { MAX_ACTOR_LENGTH } from '../../core/domain/limits';
+import { MAX_ACTOR_LENGTH, MAX_TASK_TEXT_LENGTH } from '../../core/domain/limits';
 import { integerFrom, oneOfWords, type JsonSchema } from './json-schema';
-import { ACTOR, KEY, KEY_PREFIX, TASK_ID } from './wire-schemas';
+import { ACTOR, KEY, KEY_PREFIX, TASK_ID, TASK_TEXT } from './wire-schemas';
 
 /** Says what is wrong with a value; undefined if it is valid. */
 export type Problem = (value: unknown) => string | undefined;
@@ -28,6 +28,13 @@ export const isKeyPrefix: MemberRule = { problemOf: keyPrefixProblem, schema: KE
 export const isString: MemberRule = {
   problemOf: (value) => (typeof value === 'string' ? undefined : 'must be a string'),
   schema: { type: 'string' },
+};
+
+/** Length and characters are checked with the other members of a task; this only says what they may be. */
+export const isTaskText: MemberRule = {
+  problemOf: (value) =>
+    typeof value === 'string' ? undefined : `must be a string of 1 to ${MAX_TASK_TEXT_LENGTH} characters`,
+  schema: TASK_TEXT,
 };
 
 /** Of a parameter that is optional, as all numbers are; its range is another rule. */

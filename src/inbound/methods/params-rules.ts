@@ -44,11 +44,13 @@ const SCHEMA = Symbol('what the schema of a member says');
  */
 export function Rule({ problemOf, schema }: MemberRule, more: JsonSchema = {}): PropertyDecorator {
   return (target, name) => {
+    // The message is asked for at once: a long value is looked at once.
+    let problem: string | undefined;
     ValidateBy({
       name: 'rule',
       validator: {
-        validate: (value) => problemOf(value) === undefined,
-        defaultMessage: (given) => problemOf(given?.value) as string,
+        validate: (value) => (problem = problemOf(value)) === undefined,
+        defaultMessage: () => problem as string,
       },
     })(target, name);
     Reflect.defineMetadata(SCHEMA, { ...schema, ...more }, target, name);

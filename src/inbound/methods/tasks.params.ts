@@ -13,9 +13,18 @@ import type { CoreSettings } from '../../core/ports/core-settings';
 import type { CompleteTaskCommand } from '../../core/use-cases/tasks/complete-task';
 import type { ListTasksCommand } from '../../core/use-cases/tasks/list-tasks';
 import type { UpdateTaskCommand } from '../../core/use-cases/tasks/update-task';
-import { isActor, isIntegerFrom, isNumber, isObject, isOneOf, isOneOrSomeOf, isString, isTaskId } from './member-rules';
+import {
+  isActor,
+  isIntegerFrom,
+  isNumber,
+  isObject,
+  isOneOf,
+  isOneOrSomeOf,
+  isTaskId,
+  isTaskText,
+} from './member-rules';
 import { Json, MayBeOmitted, Nested, Rule, type CrossChecked, type CrossSchema } from './params-rules';
-import { JSON_VALUE, METADATA, PRIORITY, TASK_TEXT, TTL_SECONDS } from './wire-schemas';
+import { JSON_VALUE, METADATA, PRIORITY, TTL_SECONDS } from './wire-schemas';
 
 const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
 
@@ -69,7 +78,7 @@ export class CreateTaskParams implements CrossChecked {
   @Rule(isTaskId, { description: 'The same as `id`.' })
   taskId?: string;
 
-  @Rule(isString, TASK_TEXT)
+  @Rule(isTaskText)
   text!: string;
 
   @MayBeOmitted()
@@ -99,7 +108,7 @@ export class CreateTaskParams implements CrossChecked {
 
 export class TaskUpdatesParams implements CrossChecked {
   @MayBeOmitted()
-  @Rule(isString, TASK_TEXT)
+  @Rule(isTaskText)
   text?: string;
 
   @MayBeOmitted()
@@ -195,7 +204,10 @@ export class ListTasksParams implements CrossChecked {
   priority?: number;
 
   @MayBeOmitted({ orNull: true })
-  @Rule(isTaskId, { description: 'Only sub-tasks of this task; null: only tasks without a parent.' })
+  @Rule(isTaskId, {
+    description: 'Only sub-tasks of this task; null: only tasks without a parent.',
+    'x-null': 'only tasks without a parent',
+  })
   parentId?: string | null;
 
   @Rule(isIntegerFrom(1, MAX_TASKS_PER_PAGE), { description: 'The most tasks to return.' })

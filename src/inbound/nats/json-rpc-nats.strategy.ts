@@ -5,7 +5,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { Tracing } from '../../core/ports/tracing';
 import { Authenticator } from '../auth/authenticator';
-import { AuthenticationFailure } from '../auth/credential';
+import { isProven } from '../auth/credential';
 import type { CallIds } from '../correlation/call-ids';
 import { Readiness } from '../health/readiness';
 import { CallDurations } from '../json-rpc/call-durations';
@@ -185,9 +185,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     const reading = readNatsRequest(method, data, this.options.maxBodyBytes);
     if (!isLargeMessage(data)) return completed(reading);
     const id = 'null';
-    if (origin.identity instanceof AuthenticationFailure) {
-      return unreadNatsRequest(data, { id, method, params: RawParams.NONE });
-    }
+    if (!isProven(origin.identity)) return unreadNatsRequest(data, { id, method, params: RawParams.NONE });
     const request = await this.load.loopTime.take(shareOf(origin), reading);
     return request ?? unreadNatsRequest(data, { id, error: overloaded() });
   }

@@ -51,7 +51,7 @@ export class PingSession {
       if (!isInUse(startedAt)) throw new StoreError('postgres', 'unavailable');
       if (this.first?.client !== client) {
         this.first = { client, pid };
-        // A server that does not tell who else is there responds all the same.
+        // A server that does not show its other sessions responds all the same.
         void this.fellows?.compare(client).catch(() => undefined);
       }
       if (this.first.pid !== pid) await this.demandOwn();

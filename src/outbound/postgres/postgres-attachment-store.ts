@@ -33,7 +33,7 @@ import {
   type WrittenParameter,
 } from './attachment-row';
 import { readWithin } from '../system/read-within';
-import { SERVICE, type PostgresConnection } from './postgres-connection';
+import { NO_ORGANIZATION, type PostgresConnection } from './postgres-connection';
 import type { PlainPut } from './put-group';
 import { PutGroups, type GroupedOutcome } from './put-groups';
 import { liveCount } from './task-row';
@@ -167,7 +167,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
   private async putTogether(puts: readonly PlainPut[], timeoutMs: number, waits: boolean): Promise<GroupedOutcome[]> {
     const values = [JSON.stringify(puts.map(plainPutJson)), waits, MAX_ATTACHMENTS_PER_TASK];
     // Those that wait for one task are of its organisation.
-    const owner = waits ? puts[0]?.organization : SERVICE;
+    const owner = waits ? puts[0]?.organization : NO_ORGANIZATION;
     const rows = await this.connection.query<PositionedRow>(WRITE_TOGETHER, values, timeoutMs, owner);
     const byPosition = new Map(rows.map((row) => [Number(row.position), row]));
     return puts.map((_, i) => groupedOutcomeOf(byPosition.get(i + 1) as PositionedRow));

@@ -1,18 +1,16 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
-import type { Pool } from 'pg';
-import { DataSource } from 'typeorm';
-import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { lateTimer } from '../system/late-timer';
-import { isOutage, StoreError } from '../../core/ports/store-error';
+import { StoreError } from '../../core/ports/store-error';
 import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
 import { AdmittedServer, mayOtherSessionServe } from './admitted-server';
-import { LOCK_TIMEOUT_MS, SILENCE_TIMEOUT_MS, type Database } from './database';
+import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { FairQueue } from './fair-queue';
 import { demandMigrated, runMigrations } from './migrate';
 import { PingSession } from './ping-session';
-import { inTransaction, PooledSession, type Query } from './pooled-session';
-import { storeErrorOf } from './postgres-error';
+import { inTransaction, type PooledSession, type Query } from './pooled-session';
 import { RefusedStatements } from './refused-statements';
+import { ServerAnswers } from './server-answers';
+import { SessionPool } from './session-pool';
 import { SqlSpans } from './sql-spans';
 
 /** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
@@ -20,24 +18,20 @@ const MAX_WAITING = 2000;
 /** How long a call waits for a session that others use: longer than the server lets any of them wait for a lock. */
 const MAX_WAIT_MS = 2000;
 /** The owner of what is done on behalf of no single organisation. */
-export const SERVICE = '';
+export const NO_ORGANIZATION = '';
 
 /**
- * The pool of sessions that the stores share. It connects on the first call, so the server may be unavailable when the
- * replica starts, and at any time later. Owners, which are organisations, share the sessions fairly. A call that
- * waits in vain while the server serves others has met no outage: `StoreError` `busy`.
+ * Runs the calls of the stores in sessions that they share. It connects on the first call, so the server may be
+ * unavailable when the replica starts, and at any time later. Owners, which are organisations, share the sessions
+ * fairly. A call that waits in vain while the server serves others has met no outage: `StoreError` `busy`.
  */
 export class PostgresConnection implements OnApplicationShutdown {
   readonly name = 'postgres';
-  private readonly dataSource: DataSource;
-  private readonly statementNames = new Map<string, string>();
-  private initializing?: Promise<unknown>;
+  private readonly pool: SessionPool;
+  private readonly answers = new ServerAnswers();
   private readonly pings?: PingSession;
   private places?: FairQueue;
   private waiting = 0;
-  private servedAtMs = Number.NEGATIVE_INFINITY;
-  /** Whether the server has refused the pool the last session that it wanted. */
-  private isRefused = false;
   private readonly admitted = new AdmittedServer();
   private readonly refused = new RefusedStatements();
   private readonly spans?: SqlSpans;
@@ -47,15 +41,13 @@ export class PostgresConnection implements OnApplicationShutdown {
     tracing: Tracing = TRACING_OFF,
   ) {
     if (tracing.isOn) this.spans = new SqlSpans(tracing, database);
-    this.dataSource = new DataSource(database.serving);
+    this.pool = new SessionPool(database.serving);
     if (database.server) this.pings = new PingSession(database.server.url, database.server.fellows);
   }
 
   /** Of the pool: how many sessions it may have, how many calls use one, and how many wait for one. */
   get sessions(): { readonly size: number; readonly inUse: number; readonly waiting: number } {
-    if (!this.dataSource.isInitialized) return { size: 0, inUse: 0, waiting: this.waiting };
-    const { totalCount, idleCount, options } = this.pool;
-    return { size: options.max, inUse: totalCount - idleCount, waiting: this.waiting };
+    return { ...this.pool.counts, waiting: this.waiting };
   }
 
   get isEmbedded(): boolean {
@@ -84,7 +76,9 @@ export class PostgresConnection implements OnApplicationShutdown {
   }
 
   /** Whether calls reach this run of a server. */
-  readonly admits = (run: string): boolean => this.admitted.includes(run);
+  admits(run: string): boolean {
+    return this.admitted.includes(run);
+  }
 
   /** A server that responds is of no use to calls if it refuses their sessions: it may have too many connections. */
   async ping(timeoutMs: number): Promise<void> {
@@ -92,7 +86,7 @@ export class PostgresConnection implements OnApplicationShutdown {
     const isInUse = (startedAt: string) => this.admitted.includesRunSince(startedAt);
     if (!this.admitted.isNone) await this.pings?.ping(timeoutMs, isInUse);
     if (this.admitted.isNone) throw new StoreError('postgres', 'unavailable');
-    if (this.isRefused) await this.query('SELECT 1', [], Math.max(endsAtMs - performance.now(), 1));
+    if (this.pool.isRefused) await this.query('SELECT 1', [], Math.max(endsAtMs - performance.now(), 1));
   }
 
   /** Why calls that write may fail although the server answers; undefined as far as calls have met no such reason. */
@@ -107,7 +101,7 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** The same on whichever server is there. */
   queryAnyServer<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
-    return this.withSession((query) => query<Row>(text, values), SILENCE_TIMEOUT_MS, SERVICE, true);
+    return this.withSession((query) => query<Row>(text, values), SILENCE_TIMEOUT_MS, NO_ORGANIZATION, true);
   }
 
   /**
@@ -118,10 +112,14 @@ export class PostgresConnection implements OnApplicationShutdown {
     return this.withSession((query) => inTransaction(query, work), timeoutMs, owner);
   }
 
+  /** For a call that was not begun in time, and came at `sinceMs`: why it fails. */
+  waitedInVain(sinceMs: number): StoreError {
+    return this.answers.waitedInVain(sinceMs);
+  }
+
   async close(): Promise<void> {
-    await this.initializing?.catch(() => undefined);
     await this.pings?.close();
-    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+    await this.pool.close();
     await this.database.close();
   }
 
@@ -132,7 +130,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   private async withSession<T>(
     work: (query: Query) => Promise<T>,
     timeoutMs: number = SILENCE_TIMEOUT_MS,
-    owner = SERVICE,
+    owner = NO_ORGANIZATION,
     mayReachAny = false,
   ): Promise<T> {
     if (this.admitted.isNone && !mayReachAny) throw new StoreError('postgres', 'unavailable');
@@ -144,27 +142,27 @@ export class PostgresConnection implements OnApplicationShutdown {
     let cancel: (() => void) | undefined;
     const silence = new Promise<never>((_, reject) => {
       cancel = lateTimer(timeoutMs, () => {
-        timeout = this.lateSince(begunAtMs, startedAtMs);
+        timeout = this.answers.lateSince(begunAtMs, startedAtMs);
         if (this.database.isInterruptible) session?.abandon(timeout);
         reject(timeout);
       });
     });
     const run = async (staleSessions = 0): Promise<T> => {
-      session = await this.connect();
+      session = await this.pool.connect();
       try {
         // The caller has stopped waiting: what was not begun must not take effect.
         if (timeout) throw timeout;
         return await this.workIn(session, work, mayReachAny);
       } catch (error) {
         // Nothing took effect, and the session is given up: after all the others, a new one is the next.
-        if (!mayOtherSessionServe(error) || staleSessions >= this.pool.options.max) throw error;
+        if (!mayOtherSessionServe(error) || staleSessions >= this.pool.maxSessions) throw error;
       } finally {
         session.release();
       }
       return run(staleSessions + 1);
     };
     const runInTurn = async (): Promise<T> => {
-      await this.initialize();
+      await this.pool.open();
       begunAtMs = Infinity;
       const leave = await this.place(owner);
       begunAtMs = performance.now();
@@ -179,79 +177,21 @@ export class PostgresConnection implements OnApplicationShutdown {
     mayReachAny: boolean,
   ): Promise<T> {
     const query = this.refused.around(this.spans?.around(session.query) ?? session.query);
-    if (mayReachAny) return this.noting(work(query));
+    if (mayReachAny) return this.answers.noting(work(query));
     await this.admitted.demand(session);
-    const result = await this.noting(work(query));
+    const result = await this.answers.noting(work(query));
     this.admitted.confirm(session);
     return result;
-  }
-
-  /** That the server serves. */
-  private async noting<T>(answer: Promise<T>): Promise<T> {
-    try {
-      const result = await answer;
-      this.servedAtMs = performance.now();
-      return result;
-    } catch (error) {
-      if (!isOutage(error)) this.servedAtMs = performance.now();
-      throw error;
-    }
-  }
-
-  private async initialize(): Promise<void> {
-    if (this.dataSource.isInitialized) return;
-    this.initializing ??= this.dataSource.initialize().finally(() => (this.initializing = undefined));
-    await this.notingRefusal(this.initializing);
   }
 
   /** Resolves with the function that gives it back. */
   private async place(owner: string): Promise<() => void> {
     if (this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'busy');
-    this.places ??= new FairQueue(this.pool.options.max);
+    this.places ??= new FairQueue(this.pool.maxSessions);
     this.waiting += 1;
     const startedAtMs = performance.now();
     const leave = await this.places.enter(owner, MAX_WAIT_MS).finally(() => (this.waiting -= 1));
-    if (!leave) throw this.waitedInVain(startedAtMs);
+    if (!leave) throw this.answers.waitedInVain(startedAtMs);
     return leave;
-  }
-
-  /**
-   * For a call that was not begun in time: if the server has answered no call in all that time, it may have fallen
-   * silent.
-   */
-  waitedInVain(sinceMs: number): StoreError {
-    return new StoreError('postgres', this.servedAtMs >= sinceMs ? 'busy' : 'timeout');
-  }
-
-  /** The server has worked for a call since then. It lets a call wait for a lock, and does not say so at once. */
-  private lateSince(begunAtMs: number, startedAtMs: number): StoreError {
-    if (performance.now() - begunAtMs < LOCK_TIMEOUT_MS) return this.waitedInVain(startedAtMs);
-    return new StoreError('postgres', 'timeout');
-  }
-
-  /** For every place there is a session, which the server may have to open first. */
-  private async connect(): Promise<PooledSession> {
-    return new PooledSession(await this.notingRefusal(this.pool.connect()), (text) => this.statementName(text));
-  }
-
-  private async notingRefusal<T>(opening: Promise<T>): Promise<T> {
-    try {
-      const opened = await opening;
-      this.isRefused = false;
-      return opened;
-    } catch (error) {
-      this.isRefused = true;
-      throw storeErrorOf(error);
-    }
-  }
-
-  private get pool(): Pool {
-    return (this.dataSource.driver as PostgresDriver).master as Pool;
-  }
-
-  private statementName(text: string): string {
-    const name = this.statementNames.get(text) ?? `s${this.statementNames.size}`;
-    this.statementNames.set(text, name);
-    return name;
   }
 }

@@ -89,6 +89,10 @@ function message(method: string, params?: unknown, id: unknown = 1): string {
   return JSON.stringify({ jsonrpc: '2.0', id, method, params });
 }
 
+function members(count: number): object {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`m${i}`, 0]));
+}
+
 function toolCall(name: string, args: string): string {
   return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${name}","arguments":${args}}}`;
 }
@@ -260,6 +264,11 @@ describe('MCP without authentication', () => {
       }
     });
 
+    it('may have more arguments than a message may have other members: the method looks at them', async () => {
+      const { data } = (await refusalOf('task__list', JSON.stringify(members(300)))) as { data: { errors: unknown[] } };
+      expect(data.errors).toHaveLength(300);
+    });
+
     it('without an id is a notification, and runs nothing', async () => {
       const notification = JSON.stringify({
         jsonrpc: '2.0',
@@ -294,6 +303,16 @@ describe('MCP without authentication', () => {
         -32600,
         'a message must have at most 16384 characters besides the arguments of a tool',
       ],
+      ...[
+        message('tools/call', { name: 'task__list', arguments: {}, _meta: members(300) }),
+        message('tools/list', { _meta: { a: [0, members(150)], b: members(150) } }),
+        message('initialize', { capabilities: { experimental: members(300) } }),
+      ].map((body): [string, string, number, string] => [
+        'has too many members besides arguments',
+        body,
+        -32600,
+        'a message must have at most 256 members besides the arguments of a tool',
+      ]),
     ])('that %s is refused', async (_what, body, code, reason) => {
       const { status, text } = await post(running, body);
       const data = reason === undefined ? undefined : { code: 'INVALID_REQUEST', reason };

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { packageVersion } from '../../../src/app/package-version';
 import { printCompletion } from '../../../src/commands/completion';
 import { EXIT } from '../../../src/commands/exit-code';
 import { dossierProgram, nameOf, usageOf, WordsError } from '../../../src/commands/program';
@@ -35,6 +36,17 @@ describe('the commands of dossier', () => {
       for (const { long } of command.options) if (long !== '--json') expect(DOCUMENT).toContain(long);
     }
     for (const code of Object.values(EXIT)) expect(DOCUMENT).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'));
+  });
+
+  it('say which version they are', async () => {
+    const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const failure = await dossierProgram()
+      .parseAsync(['--version'], { from: 'user' })
+      .catch((error: unknown) => error);
+    const printed = write.mock.calls.map(([text]) => text).join('');
+    write.mockRestore();
+    expect(failure).toMatchObject({ isHelp: true });
+    expect(printed).toBe(`${packageVersion()}\n`);
   });
 
   it.each(commands.map((command) => [nameOf(command)]))('%s prints its usage if it is asked for help', async (name) => {

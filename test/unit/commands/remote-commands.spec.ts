@@ -65,4 +65,15 @@ describe('events on the command line', () => {
     await events({ url, json: true, limit: 1, since: (JSON.parse(printed) as { id: string }).id });
     expect(asked).toEqual(['/events', '/events?lastEventId=first']);
   });
+
+  it.each([
+    [401, { detail: 'Invalid or missing API key' }, 'Invalid or missing API key'],
+    [400, { detail: [{ loc: ['query', 'lastEventId'], msg: 'is unknown' }] }, 'lastEventId: is unknown'],
+    [404, { detail: { of: 'another service' } }, '{"detail":{"of":"another service"}}'],
+    [404, null, 'null'],
+  ])('say why they were refused, in words: %p %p', async (status, body, reason) => {
+    const url = await serve((_, response) => response.writeHead(status).end(JSON.stringify(body)));
+    const message = `${url}/events: status ${status} ${reason}`;
+    await expect(events({ url })).rejects.toMatchObject({ message, exitCode: EXIT.refused });
+  });
 });

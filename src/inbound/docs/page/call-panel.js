@@ -33,6 +33,7 @@ export class CallPanel {
     this.element = this.build();
     this.form.element.addEventListener('input', () => this.update());
     this.form.element.addEventListener('change', () => this.update());
+    credential.input.addEventListener('input', () => this.showSnippets());
     this.update();
   }
 
@@ -83,12 +84,17 @@ export class CallPanel {
       id,
       subject: description.subjectOf(method.name),
       needsCredential: description.needsCredential,
+      hasToken: this.credential.token !== undefined,
     };
   }
 
   /** What depends on what was entered. */
   update() {
     this.onTask(this.form.taskId);
+    this.showSnippets();
+  }
+
+  showSnippets() {
     this.snippets.show(() => this.callOf(calls + 1));
   }
 

@@ -28,6 +28,13 @@ const LEFT_OUT = '';
  * @returns {Control}
  */
 export function simpleControl(schema, needed) {
+  const meaning = schema['x-null'];
+  const control = controlOfKind(schema, needed);
+  return meaning === undefined ? control : orNull(control, meaning);
+}
+
+/** @type {typeof simpleControl} */
+function controlOfKind(schema, needed) {
   const kind = [schema.type ?? 'any'].flat().find((one) => one !== 'null');
   if (schema.enum) return choice(wordsOf(schema.enum), needed, schema.default);
   const several = schema.anyOf?.map(({ items }) => items?.enum).find((words) => words !== undefined);
@@ -36,6 +43,28 @@ export function simpleControl(schema, needed) {
   if (kind === 'string') return text(schema);
   if (kind === 'integer') return number(schema);
   return jsonArea();
+}
+
+/**
+ * A control with a box for null, which no text could say.
+ *
+ * @param {Control} control
+ * @param {string} meaning of null
+ * @returns {Control}
+ */
+function orNull(control, meaning) {
+  const box = element('input', { type: 'checkbox', change: () => adapt() });
+  const adapt = () => control.input?.toggleAttribute('disabled', box.checked);
+  return {
+    ...control,
+    element: element('div', {}, control.element, element('label', { class: 'choice' }, box, `null: ${meaning}`)),
+    json: () => (box.checked ? 'null' : control.json()),
+    fill(given) {
+      box.checked = given === 'null';
+      adapt();
+      control.fill(box.checked ? undefined : given);
+    },
+  };
 }
 
 /** @param {unknown[]} words */

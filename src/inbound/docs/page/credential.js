@@ -30,10 +30,17 @@ export class Credential {
     this.element = element('div', { class: 'credential' }, element('label', { for: id }, 'Credential'), this.input);
   }
 
+  get text() {
+    return this.input.value.trim();
+  }
+
+  get token() {
+    return ACCESS_TOKEN.exec(this.text)?.[1];
+  }
+
   /** @returns {Record<string, string>} for a request */
   get headers() {
-    const text = this.input.value.trim();
-    const token = ACCESS_TOKEN.exec(text)?.[1];
+    const { text, token } = this;
     if (token !== undefined) return { authorization: `Bearer ${token}` };
     return text === '' ? {} : { 'x-api-key': asBytes(text) };
   }

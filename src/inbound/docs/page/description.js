@@ -9,6 +9,7 @@
  *   readonly uniqueItems?: boolean, readonly properties?: Readonly<Record<string, Schema>>, readonly required?: string[],
  *   readonly anyOf?: Schema[], readonly oneOf?: Schema[], readonly not?: Schema, readonly 'x-maxBytes'?: number | string,
  *   readonly 'x-maxJsonBytes'?: number | string, readonly 'x-maxDepth'?: number, readonly 'x-equal'?: string[],
+ *   readonly 'x-null'?: string,
  * }} Schema
  *
  * @typedef {{ readonly word: string, readonly code: number, readonly message: string, readonly when: string,

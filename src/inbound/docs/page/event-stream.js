@@ -57,6 +57,7 @@ export class EventStream {
     if (lastEventId !== '') headers.set('last-event-id', lastEventId);
     const response = await fetch(url, { headers, signal: stopping.signal, cache: 'no-store' });
     if (response.status >= 500) return undefined;
+    if (response.status === 401) credential.refused();
     if (!response.ok || !response.body) return refusalOf(response);
     this.listener.state('Following', true);
     this.pauseMs = FIRST_PAUSE_MS;

@@ -18,7 +18,7 @@ export class ParamsForm {
    */
   constructor(method, description) {
     this.fields = new ObjectFields(description.paramsOf(method), description);
-    const hint = 'All parameters as one JSON object, also what the fields cannot show, such as null.';
+    const hint = 'All parameters as one JSON object, also what the fields cannot show.';
     this.text = new Field('params', jsonArea('12'), { needed: false, kind: 'object', hint });
     this.text.hide(true);
     this.switch = element('button', { type: 'button', class: 'quiet', click: () => this.switchOver() }, 'Edit as JSON');

@@ -1,6 +1,6 @@
 import { CodeBlock } from './code-block.js';
 import { element, uniqueId } from './elements.js';
-import { LANGUAGES } from './snippets.js';
+import { credentialOf, LANGUAGES } from './snippets.js';
 
 /** @import { Call } from './snippets.js' */
 
@@ -57,7 +57,8 @@ export class SnippetView {
     if (!language || !call || !isJson(call.params)) return;
     this.block.show(language.write(call));
     const notes = [];
-    if (call.needsCredential) notes.push('Put your key into the variable DOSSIER_KEY.');
+    const { variable } = credentialOf(call);
+    if (call.needsCredential) notes.push(`Put your ${call.hasToken ? 'token' : 'key'} into the variable ${variable}.`);
     if (language.name === 'NATS' && !this.hasNats) notes.push('This replica has no NATS server (NATS_URL).');
     this.note.textContent = notes.join(' ');
   }

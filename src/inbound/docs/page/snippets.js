@@ -8,11 +8,18 @@ import { indented, minified, tokensOf } from './json-text.js';
  * @property {number} id
  * @property {string} subject of the NATS request
  * @property {boolean} needsCredential
+ * @property {boolean} [hasToken] the credential is an access token, not a key
  */
 
 const ONE_LINE = 30;
-/** The snippets name this variable, so that no credential is ever part of a copied text. */
-const KEY_VARIABLE = 'DOSSIER_KEY';
+/** The snippets name a variable, so that no credential is ever part of a copied text. */
+const KEY = { header: 'x-api-key', scheme: '', variable: 'DOSSIER_KEY' };
+const TOKEN = { header: 'authorization', scheme: 'Bearer ', variable: 'DOSSIER_TOKEN' };
+
+/** @param {Pick<Call, 'hasToken'>} call */
+export function credentialOf({ hasToken }) {
+  return hasToken ? TOKEN : KEY;
+}
 
 /**
  * The JSON-RPC request.
@@ -37,23 +44,26 @@ export const LANGUAGES = [
 
 /** @param {Call} call */
 function curl(call) {
+  const { header, scheme, variable } = credentialOf(call);
   return [
     `curl -sS ${shellQuoted(call.url)} \\`,
     `  -H 'content-type: application/json' \\`,
-    ...(call.needsCredential ? [`  -H "x-api-key: $${KEY_VARIABLE}" \\`] : []),
+    ...(call.needsCredential ? [`  -H "${header}: ${scheme}$${variable}" \\`] : []),
     `  -d ${shellQuoted(readable(call))}`,
   ].join('\n');
 }
 
 /** @param {Call} call */
 function javaScript(call) {
-  const key = call.needsCredential ? `, 'x-api-key': process.env.${KEY_VARIABLE}` : '';
+  const { header, scheme, variable } = credentialOf(call);
+  const prefix = scheme && `'${scheme}' + `;
+  const credential = call.needsCredential ? `, '${header}': ${prefix}process.env.${variable}` : '';
   const text = requestText(call);
   const body = isJavaScript(text) ? `JSON.stringify(${readable(call).replaceAll('\n', '\n  ')})` : JSON.stringify(text);
   return [
     `const response = await fetch(${JSON.stringify(call.url)}, {`,
     `  method: 'POST',`,
-    `  headers: { 'content-type': 'application/json'${key} },`,
+    `  headers: { 'content-type': 'application/json'${credential} },`,
     `  body: ${body},`,
     `});`,
     `console.log(await response.text());`,
@@ -62,7 +72,9 @@ function javaScript(call) {
 
 /** @param {Call} call */
 function python(call) {
-  const key = call.needsCredential ? `, "x-api-key": os.environ["${KEY_VARIABLE}"]` : '';
+  const { header, scheme, variable } = credentialOf(call);
+  const prefix = scheme && `"${scheme}" + `;
+  const credential = call.needsCredential ? `, "${header}": ${prefix}os.environ["${variable}"]` : '';
   const text = requestText(call);
   const [module, body] = isPython(text)
     ? ['json, ', `json.dumps(call, ensure_ascii=False).encode()`]
@@ -74,7 +86,7 @@ function python(call) {
     `request = urllib.request.Request(`,
     `    ${JSON.stringify(call.url)},`,
     `    ${body},`,
-    `    {"content-type": "application/json"${key}},`,
+    `    {"content-type": "application/json"${credential}},`,
     `)`,
     `with urllib.request.urlopen(request) as response:`,
     `    print(response.read().decode())`,
@@ -82,11 +94,12 @@ function python(call) {
 }
 
 /** @param {Call} call */
-function natsRequest({ subject, params, needsCredential }) {
-  const key = needsCredential ? ` -H "x-api-key:$${KEY_VARIABLE}"` : '';
+function natsRequest({ subject, params, needsCredential, hasToken }) {
+  const { header, scheme, variable } = credentialOf({ hasToken });
+  const credential = needsCredential ? ` -H "${header}:${scheme}$${variable}"` : '';
   // The command reads {{ as the beginning of a template. In JSON it can stand only within a string.
   const payload = minified(params).replaceAll('{{', '{\\u007b');
-  return `nats request ${shellQuoted(subject)}${key} \\\n  ${shellQuoted(payload)}`;
+  return `nats request ${shellQuoted(subject)}${credential} \\\n  ${shellQuoted(payload)}`;
 }
 
 /** @param {string} text */

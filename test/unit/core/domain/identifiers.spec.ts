@@ -77,6 +77,7 @@ describe('text', () => {
   it('that is too long is refused with its length and the limit', () => {
     expect(lengthProblem('😀'.repeat(100), 100)).toBeUndefined();
     expect(lengthProblem('😀'.repeat(120), 100)).toBe('must be at most 100 characters long, is 120');
+    expect(lengthProblem(`${'a\ud800'.repeat(60)}😀\udc00`, 100)).toBe('must be at most 100 characters long, is 122');
     expect(keyProblem('x'.repeat(101))).toBe('must be at most 100 characters long, is 101');
     expect(keyProblem('x'.repeat(1_000_000))).toBe('must be at most 100 characters long, is 1000000');
     expect(keyPrefixProblem('x'.repeat(101))).toBe('must be at most 100 characters long, is 101');

@@ -1,6 +1,10 @@
 import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { readBody } from '../../../../src/inbound/http/read-body';
+import { until } from '../../../support/poll';
 import { Random } from '../../../simulation/random';
 
 const KIB = 1024;
@@ -8,7 +12,9 @@ const KIB = 1024;
 /** Resolves with the bytes, or with the problem. */
 function read(body: PassThrough, maxBytes = 64 * KIB, hasRoom = (_bytes: number) => true) {
   return new Promise<Buffer | string | undefined>((resolve) => {
-    readBody(body, 0, { maxBytes, hasRoom }, (error, bytes) => resolve(error ? error.problem : bytes));
+    readBody(body, 0, { maxBytes, hasRoom, mayGoOn: () => Promise.resolve(true) }, (error, bytes) =>
+      resolve(error ? error.problem : bytes),
+    );
   });
 }
 const small = (count: number, bytes = 1) => Array.from({ length: count }, (_, i) => Buffer.alloc(bytes, i));
@@ -96,5 +102,78 @@ describe('a body in small parts', () => {
     }
     expect(largest).toBeGreaterThan(0);
     expect(largest).toBeLessThan(10);
+  });
+});
+
+describe('a connection that carries small parts', () => {
+  /** What the operating system hands over at a time, in parts of one byte. */
+  const MAX_AT_A_TIME = (64 * KIB) / '1\r\nx\r\n'.length + 1;
+  const PARTS = 40_000;
+  let server: Server;
+  let client: Socket;
+  let received: number;
+  let outcomes: number;
+  let paused: { readonly parts: number; readonly end: (mayGoOn: boolean) => void }[];
+  let outcome: Promise<Buffer | string | undefined>;
+
+  beforeEach(async () => {
+    received = 0;
+    outcomes = 0;
+    paused = [];
+    const hasRoom = (bytes: number) => (received += bytes) > 0;
+    const mayGoOn = (parts: number) => new Promise<boolean>((end) => paused.push({ parts, end }));
+    server = createServer();
+    outcome = new Promise((resolve) => {
+      server.on('request', (request) =>
+        readBody(request, 0, { maxBytes: 2 ** 24, hasRoom, mayGoOn }, (error, bytes) => {
+          outcomes += 1;
+          resolve(error ? error.problem : bytes);
+        }),
+      );
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => undefined);
+    client.write('POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+  });
+  const sendParts = (count: number) => client.write('1\r\nx\r\n'.repeat(count) + '0\r\n\r\n');
+  afterEach(() => {
+    client.destroy();
+    server.close();
+  });
+  const untilPaused = (times: number) => until(`pause ${times}`, () => paused.length === times);
+
+  it('is not read until its sender may go on', async () => {
+    sendParts(PARTS);
+    for (let pause = 1; received < PARTS; pause++) {
+      const before = received;
+      await untilPaused(pause);
+      expect(received - before).toBeLessThanOrEqual(MAX_AT_A_TIME);
+      expect(paused.at(-1)?.parts).toBe(received - before);
+      for (let turn = 0; turn < 50; turn++) await setImmediate();
+      expect(received - before).toBeLessThanOrEqual(MAX_AT_A_TIME);
+      paused.at(-1)?.end(true);
+    }
+    expect(Buffer.alloc(PARTS, 'x').equals((await outcome) as Buffer)).toBe(true);
+  });
+
+  it('is ended if its sender goes on although there is no time for it', async () => {
+    sendParts(PARTS);
+    await untilPaused(1);
+    paused[0]?.end(false);
+    expect(await outcome).toBe('no room');
+    await untilPaused(2);
+    const closed = new Promise((resolve) => client.once('close', resolve));
+    paused[1]?.end(false);
+    await closed;
+  });
+
+  it('goes on with the next request if a body was complete when there was no more time for it', async () => {
+    sendParts(1000);
+    client.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\ny');
+    expect(await outcome).toHaveLength(1000);
+    await untilPaused(1);
+    paused[0]?.end(false);
+    await until('the next body', () => received === 1001);
+    expect(outcomes).toBe(2);
   });
 });

@@ -419,15 +419,14 @@ describe('JsonRpc', () => {
 
   it('a caller whose large messages have taken much time is refused, and another one is not', async () => {
     let nowMs = 0;
-    const clock = { monotonicMs: () => nowMs, workedMs: () => (nowMs += 3000), sleep: () => Promise.resolve() };
+    const workedMs = () => {
+      nowMs += 3000;
+      loopTime.noteMessage('c');
+      return nowMs;
+    };
+    const loopTime = new LoopTime({ monotonicMs: () => nowMs, workedMs, sleep: () => Promise.resolve() });
     const durations = new CallDurations(new Registry());
-    const slow = new JsonRpc(
-      new Map(Object.entries(methods)),
-      durations,
-      MAX_REPLY_BYTES,
-      new LoopTime(clock),
-      TRACING_OFF,
-    );
+    const slow = new JsonRpc(new Map(Object.entries(methods)), durations, MAX_REPLY_BYTES, loopTime, TRACING_OFF);
     const large = JSON.stringify({ foo: 'x'.repeat(20_000) });
     const replyTo = async (peer: string) =>
       JSON.parse((await slow.reply(large, { ...origin, peer })) as string) as unknown;

@@ -1,4 +1,6 @@
+import { ByteBudget } from '../../../../src/inbound/load/byte-budget';
 import { LoadShedder } from '../../../../src/inbound/load/load-shedder';
+import { LoopTime } from '../../../../src/inbound/load/loop-time';
 import { until } from '../../../support/poll';
 
 const NEVER = 1_000_000;
@@ -22,6 +24,14 @@ describe('LoadShedder', () => {
     await expect(load.track(Promise.reject(new Error('failed')), 'a')).rejects.toThrow('failed');
     expect(load.isOverloaded).toBe(false);
     expect(await load.track(Promise.resolve('answer'), 'a')).toBe('answer');
+  });
+
+  it('a caller leaves time to those whose messages are taken on', async () => {
+    const loopTime = new LoopTime();
+    const noted = jest.spyOn(loopTime, 'noteMessage');
+    const load = new LoadShedder({ maxInFlight: 1, maxEventLoopDelayMs: NEVER }, new ByteBudget(), loopTime);
+    await load.track(Promise.resolve(), 'a');
+    expect(noted.mock.calls).toEqual([['a']]);
   });
 
   it('the process is overloaded while the event loop is late, and only then', async () => {

@@ -2,6 +2,8 @@ import { LoopTime } from '../../../../src/inbound/load/loop-time';
 
 class VirtualClock {
   private ms = 0;
+  /** Is called when time has passed. */
+  passed: () => void = () => undefined;
 
   monotonicMs(): number {
     return this.ms;
@@ -13,6 +15,7 @@ class VirtualClock {
 
   sleep(ms: number): Promise<void> {
     this.ms += ms;
+    this.passed();
     return Promise.resolve();
   }
 }
@@ -23,7 +26,14 @@ describe('LoopTime', () => {
   beforeEach(() => {
     clock = new VirtualClock();
     loopTime = new LoopTime(clock);
+    keepOthersCalling();
   });
+  /** A caller is not alone: only then does it leave time to others. */
+  const keepOthersCalling = () => {
+    clock.passed = () => loopTime.noteMessage('another caller');
+    clock.passed();
+  };
+  const leaveAlone = () => (clock.passed = () => undefined);
   /** Blocks the event loop for so long, in each of the steps. */
   function* blocking(ms: number, steps = 1): Generator<void, 'done'> {
     for (let i = 0; i < steps; i++) {
@@ -89,6 +99,7 @@ describe('LoopTime', () => {
     const machine = Object.assign(new VirtualClock(), { workedMs: () => 0 });
     clock = machine;
     loopTime = new LoopTime(machine);
+    keepOthersCalling();
     await loopTime.take('a', blocking(1000));
     expect(await startedAfterMs('a')).toBe(0);
   });
@@ -101,5 +112,46 @@ describe('LoopTime', () => {
     const [failed, next] = [loopTime.take('a', { next: fail }), startedAfterMs('a')];
     await expect(failed).rejects.toThrow('no JSON');
     expect(await next).toBeGreaterThan(600);
+  });
+
+  it('lets a caller wait for nothing if there are no others', async () => {
+    leaveAlone();
+    await clock.sleep(3000);
+    for (let i = 0; i < 10; i++) {
+      loopTime.noteMessage('a');
+      expect(await loopTime.take('a', blocking(20, 10))).toBe('done');
+    }
+    expect(clock.monotonicMs()).toBe(3000 + 10 * 200);
+  });
+
+  it('lets a caller that is alone take a few steps at once, for others to come', async () => {
+    leaveAlone();
+    await clock.sleep(3000);
+    const pauses = jest.spyOn(clock, 'sleep');
+    await loopTime.take('a', blocking(1, 100));
+    expect(pauses.mock.calls.filter(([ms]) => ms === 0).length).toBeLessThanOrEqual(12);
+    expect(pauses.mock.calls.filter(([ms]) => ms === 0).length).toBeGreaterThanOrEqual(9);
+  });
+
+  it('makes a caller that was alone leave time to the first other one, but not for what it took before', async () => {
+    leaveAlone();
+    await clock.sleep(3000);
+    await loopTime.take('a', blocking(20, 500));
+    loopTime.noteMessage('b');
+    const beganAtMs = clock.monotonicMs();
+    await loopTime.take('a', blocking(20, 10));
+    expect(clock.monotonicMs() - beganAtMs).toBeGreaterThan(600);
+    expect(clock.monotonicMs() - beganAtMs).toBeLessThan(900);
+  });
+
+  it('lets a caller that has taken something go on when it has left time to others', async () => {
+    for (let i = 0; i < 10; i++) expect(await loopTime.pay('a', 20)).toBe(true);
+    expect(clock.monotonicMs()).toBeGreaterThan(600);
+    expect(await startedAfterMs('b')).toBe(0);
+  });
+
+  it('says so if a caller that has taken something would have to wait for too long', async () => {
+    expect(await loopTime.pay('a', 2000)).toBe(true);
+    expect(await loopTime.pay('a', 1)).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { CallOrigin } from '../../../../src/inbound/json-rpc/call-context';
+import { completed, type Steps } from '../../../../src/inbound/json-rpc/json-scanner';
 import { McpMessage } from '../../../../src/inbound/mcp/mcp-message';
 import { McpOptions } from '../../../../src/inbound/mcp/mcp-options';
 import { McpServer } from '../../../../src/inbound/mcp/mcp-server';
@@ -14,7 +15,8 @@ const ORIGIN: CallOrigin = {
 };
 
 async function reply(result: string, method: string, params: object, origin = ORIGIN): Promise<unknown> {
-  const runner = { run: () => Promise.resolve({ result }), maxReplyBytes: 1_000_000 };
+  const take = <T>(work: Steps<T>) => Promise.resolve().then(() => completed(work));
+  const runner = { run: () => Promise.resolve({ result }), take, maxReplyBytes: 1_000_000 };
   const server = await McpServer.open(runner, new McpOptions('1.2.3', false));
   const text = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
   const { text: replyText } = await server.answer(McpMessage.from(JSON.parse(text), text), origin, HEADERS);

@@ -1,7 +1,10 @@
-import { MAX_INLINE_BYTES, toolResult } from '../../../../src/inbound/mcp/tool-result';
+import { completed } from '../../../../src/inbound/json-rpc/json-scanner';
+import { MAX_INLINE_BYTES, toolResult as toolResultInSteps } from '../../../../src/inbound/mcp/tool-result';
 
 const REF = '"taskId":"t-1","key":"ä/b"';
 const URI = 'dossier://tasks/t-1/attachments/%C3%A4%2Fb';
+
+const toolResult = (result: string) => completed(toolResultInSteps(result));
 
 function text(content: string, more = ''): string {
   return `{${REF},"type":"text","content":${JSON.stringify(content)}${more},"version":7}`;
@@ -46,6 +49,14 @@ describe('the result of a tool', () => {
     expect(result.links).toEqual([
       { type: 'resource_link', uri: URI, name: 'ä/b', mimeType: 'text/csv', size: 70_000 },
     ]);
+  });
+
+  it('is made in steps of one large attachment', () => {
+    const attachments = Array<string>(10)
+      .fill(text('x'.repeat(70_000)))
+      .join(',');
+    expect([...toolResultInSteps(`{"attachments":[${attachments}]}`)]).toHaveLength(11);
+    expect([...toolResultInSteps(text('x'))]).toHaveLength(0);
   });
 
   it('is the result of the method if much is in it that is no body', () => {

@@ -92,6 +92,14 @@ describe('params', () => {
     expect(fields.sort()).toEqual(['content', 'key', 'mimeType', 'oops', 'size', 'taskId', 'ttlSeconds']);
   });
 
+  it('a task without a text is told how long one may be', () => {
+    const message = 'must be a string of 1 to 500 characters';
+    expect(problemsOfText(CreateTaskParams, '{}')).toEqual([{ field: 'text', message }]);
+    expect(problemsOfText(UpdateTaskParams, '{"id":"t","updates":{"text":5}}')).toEqual([
+      { field: 'updates.text', message },
+    ]);
+  });
+
   it('a refusal names a field once', () => {
     expect(problemsOfText(AttachmentRefParams, '{"key":5}')).toEqual([
       { field: 'taskId', message: 'must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -' },

@@ -8,6 +8,7 @@ interface Call {
   readonly id: number;
   readonly subject: string;
   readonly needsCredential: boolean;
+  readonly hasToken?: boolean;
 }
 
 interface Snippets {
@@ -85,5 +86,33 @@ describe('the snippets of the page', () => {
       expect(write({ ...callWith('{}'), needsCredential: true })).toContain('DOSSIER_KEY');
       expect(write(callWith('{}'))).not.toContain('DOSSIER_KEY');
     }
+  });
+
+  describe('with an access token, which the service takes in another header than a key,', () => {
+    const call = { ...callWith('{}'), needsCredential: true, hasToken: true };
+
+    it.each([
+      ['curl', 'authorization: Bearer a.b.c'],
+      ['NATS', 'authorization:Bearer a.b.c'],
+    ])('give it to the command (%s)', (language, header) => {
+      const show = `{ printf '%s\\n' "$@"; }`;
+      const input = `DOSSIER_TOKEN=a.b.c\ncurl() ${show}\nnats() ${show}\n${write(language, call)}\n`;
+      expect(execFileSync('sh', { input, encoding: 'utf8' }).split('\n')).toContain(header);
+    });
+
+    it('send it in JavaScript', () => {
+      const sent: unknown[] = [];
+      const fetch = (_url: string, { headers }: { headers: object }) => void sent.push(headers);
+      const code = write('JavaScript', call)
+        .replaceAll('await ', '')
+        .replace(/\nconsole.*$/, '');
+      // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call
+      new Function('fetch', 'process', code)(fetch, { env: { DOSSIER_TOKEN: 'a.b.c' } });
+      expect(sent).toEqual([{ 'content-type': 'application/json', authorization: 'Bearer a.b.c' }]);
+    });
+
+    it('send it in Python', () => {
+      expect(write('Python', call)).toContain('"authorization": "Bearer " + os.environ["DOSSIER_TOKEN"]');
+    });
   });
 });

@@ -1,38 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parse } from 'yaml';
+import { METRIC_NAME, type Query } from '../support/prometheus-queries';
 
-const DEPLOY = join(__dirname, '../../deploy');
-
-/** A question to Prometheus, and where it stands. */
-export interface Query {
-  readonly source: string;
-  readonly expr: string;
-}
-
-interface Dashboard {
-  readonly title: string;
-  readonly panels: readonly { readonly title: string; readonly targets?: readonly { readonly expr: string }[] }[];
-}
-
-interface Rules {
-  readonly groups: readonly { readonly rules: readonly { readonly alert: string; readonly expr: string }[] }[];
-}
-
-export function dashboardQueries(): Query[] {
-  const files = readdirSync(join(DEPLOY, 'grafana')).filter((file) => file.endsWith('.json'));
-  const dashboards = files.map((file) => JSON.parse(readFileSync(join(DEPLOY, 'grafana', file), 'utf8')) as Dashboard);
-  return dashboards.flatMap(({ title: dashboard, panels }) =>
-    panels.flatMap(({ title, targets = [] }) =>
-      targets.map(({ expr }) => ({ source: `${dashboard}, ${title}`, expr: expr.replaceAll('$job', 'dossier') })),
-    ),
-  );
-}
-
-export function alertQueries(): Query[] {
-  const rules = parse(readFileSync(join(DEPLOY, 'prometheus/alerts.yml'), 'utf8')) as Rules;
-  return rules.groups.flatMap((group) => group.rules.map(({ alert, expr }) => ({ source: alert, expr })));
-}
+const SELECTOR = new RegExp(`(${METRIC_NAME.source}|\\bup)\\b(?:\\{([^}]*)\\})?`, 'g');
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -59,7 +27,7 @@ export class ShownSeries {
 
   /** In what a query names metrics, labels or values of labels that no replica has shown; empty if it names none. */
   problemsOf({ expr }: Query): string[] {
-    const selectors = [...expr.matchAll(/\b((?:dossier|nodejs|process)_\w+|up)\b(?:\{([^}]*)\})?/g)];
+    const selectors = [...expr.matchAll(SELECTOR)];
     if (selectors.length === 0) return ['it names no metric'];
     const labels = new Set<string>();
     const problems = selectors.flatMap(([selector, name, matchers = '']) => {

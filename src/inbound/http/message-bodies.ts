@@ -1,0 +1,72 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { JsonRpcError } from '../json-rpc/json-rpc-error';
+import { completed } from '../json-rpc/json-scanner';
+import { messageText } from '../json-rpc/message-text';
+import { isLargeMessage } from '../json-rpc/parse-message';
+import type { Reservation } from '../load/byte-budget';
+import type { LoopTime } from '../load/loop-time';
+import { OVERLOADED, refusalOfBody, type HttpRefusal } from './http-refusal';
+import { readBody, type BodyBounds, type BodyError } from './read-body';
+
+/** Enough to answer each call of a usual batch; more is not received for a caller that has proved nothing. */
+const MAX_UNPROVEN_BYTES = 64 * 1024;
+/** For a client that reads the reply only after it has sent its body. */
+const LINGER_MS = 2000;
+/** Each small part that still comes costs time. */
+const IN_PIECES_LINGER_MS = 250;
+/** Of the event loop, to receive a part of a few bytes. */
+const PART_MS = 0.002;
+
+export interface Sender {
+  readonly share: string;
+  /** Undefined if the caller is known. */
+  readonly failure?: JsonRpcError;
+  readonly reservation?: Reservation;
+}
+
+/** Reads the bodies that carry messages, at the expense of their senders. */
+export class MessageBodies {
+  constructor(
+    private readonly maxBytes: number,
+    private readonly loopTime: LoopTime,
+    private readonly senderOf: (request: FastifyRequest) => Sender | undefined,
+  ) {}
+
+  /** In place of the parsers of Fastify: the text of a message counts. */
+  readIn(scope: FastifyInstance): void {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (request, body, parsed) => {
+      const announcedBytes = Number(request.headers['content-length'] ?? 0);
+      readBody(body, announcedBytes, this.boundsOf(this.senderOf(request)), parsed);
+    });
+  }
+
+  /** Of a body that has not been read to its end. Its sender may go on for a moment, so that it reads why. */
+  refusal({ problem }: BodyError, request: FastifyRequest): HttpRefusal {
+    if (problem === 'no room') return OVERLOADED;
+    const failure = this.senderOf(request)?.failure;
+    const isUnproven = failure !== undefined && problem !== 'broken off';
+    if (problem === 'in pieces') endWithin(isUnproven ? 0 : IN_PIECES_LINGER_MS, request);
+    else if (isUnproven) endWithin(LINGER_MS, request);
+    return isUnproven ? { status: 200, error: failure } : refusalOfBody(problem, this.maxBytes);
+  }
+
+  /** A missing body is an empty text. Undefined if its sender has taken too much of the event loop. */
+  text(body: unknown, share: string): string | Promise<string | undefined> {
+    if (!Buffer.isBuffer(body)) return '';
+    return isLargeMessage(body) ? this.loopTime.take(share, messageText(body)) : completed(messageText(body));
+  }
+
+  private boundsOf(sender: Sender | undefined): BodyBounds {
+    return {
+      maxBytes: sender?.failure ? Math.min(MAX_UNPROVEN_BYTES, this.maxBytes) : this.maxBytes,
+      hasRoom: (bytes) => sender?.reservation?.take(bytes) ?? true,
+      mayGoOn: (parts) => (sender ? this.loopTime.pay(sender.share, parts * PART_MS) : Promise.resolve(true)),
+    };
+  }
+}
+
+/** Unless the body has come to its end by then. */
+function endWithin(ms: number, { raw }: FastifyRequest): void {
+  setTimeout(() => raw.complete || raw.destroy(), ms).unref();
+}
