@@ -14,6 +14,6 @@ There are no arguments. All settings are environment variables; these are the fi
   LOG_LEVEL      trace, debug, info (default), warn, error
   LOG_FORMAT     pretty or json; unset: pretty on a terminal, else json
 
-README.md has the complete list. What runs and ends (migrations, new API keys) is another program:
+docs/configuration.md has the complete list. What runs and ends (migrations, new API keys) is another program:
 node dist/commands/dossier.js help
 `;

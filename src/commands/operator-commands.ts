@@ -26,7 +26,7 @@ function addServe(program: Command): void {
   program
     .command('serve')
     .description(
-      'Serves until SIGTERM or SIGINT, as node dist/main.js does. All settings are variables; see README.md.',
+      'Serves until SIGTERM or SIGINT, as node dist/main.js does. All settings are variables; see docs/configuration.md.',
     )
     .action(lazily(async () => (await import('../app/serve-until-stopped.js')).serveUntilStopped));
 }

@@ -16,12 +16,12 @@ describe('the command line of the service', () => {
     expect(stdout).not.toContain('listening');
   });
 
-  it('the usage names only variables that the README describes', async () => {
+  it('the usage names only variables that docs/configuration.md describes', async () => {
     const { stdout } = await runProgram('dist/main.js', ['--help'], EMBEDDED);
     const variables = [...stdout.matchAll(/^ {2}([A-Z_]+) /gm)].map(([, name]) => name);
     expect(variables.length).toBeGreaterThan(5);
-    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-    expect(variables.filter((name) => !readme.includes(`| \`${name}\` |`))).toEqual([]);
+    const page = readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8');
+    expect(variables.filter((name) => !page.includes(`| \`${name}\` |`))).toEqual([]);
   });
 
   it.each([['--port=3000'], ['serve']])('the unknown argument %s is refused in one line', async (arg) => {

@@ -1,6 +1,8 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { loadConfig } from '../../../src/app/config';
-import { ConfigError } from '../../../src/app/environment';
+import { ConfigError, Environment } from '../../../src/app/environment';
 
 describe('configuration', () => {
   it('needs no variable: the defaults are embedded stores on the loopback interface', () => {
@@ -34,6 +36,20 @@ describe('configuration', () => {
       warnings: [],
     });
     expect(loadConfig({}).instanceId).not.toBe('');
+  });
+
+  it('asks for the variables that docs/configuration.md describes, and for no others', () => {
+    const text = jest.spyOn(Environment.prototype, 'text');
+    loadConfig({});
+    loadConfig({ DATABASE_URL: 'postgres://db/tasks', REDIS_URL: 'redis://redis', NATS_URL: 'nats://nats' });
+    const asked = new Set(text.mock.calls.map(([name]) => name));
+    text.mockRestore();
+    const page = readFileSync(join(__dirname, '../../../docs/configuration.md'), 'utf8');
+    const cells = [...page.matchAll(/^\| (`[A-Z].*?) \|/gm)].map(([, cell]) => cell ?? '');
+    const described = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    // docs/operations.md has the others of OpenTelemetry.
+    const isOther = (name: string) => name.startsWith('OTEL_') && name !== 'OTEL_EXPORTER_OTLP_ENDPOINT';
+    expect([...asked].filter((name) => !isOther(name)).sort()).toEqual(described.sort());
   });
 
   it('reads the variables of the environment', () => {
