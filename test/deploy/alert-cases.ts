@@ -72,8 +72,16 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   },
   DossierBreakerOpen: {
     afterMinutes: 5,
-    firing: { [`dossier_breaker_open{${A},dependency="redis",operation="task.get"}`]: '1x40' },
+    firing: {
+      [`dossier_breaker_open{${A},dependency="redis",operation="task.get"}`]: '1x40',
+      [up('redis')]: '1x40',
+      [up('postgres')]: '0x40',
+    },
     quiet: { [`dossier_breaker_open{${A},dependency="redis",operation="task.get"}`]: '0x15 1x1 0x30' },
+    quietToo: {
+      [`dossier_breaker_open{${A},dependency="redis",operation="task.get"}`]: '1x40',
+      [up('redis')]: '0x40',
+    },
   },
   DossierAnswersDegraded: {
     afterMinutes: 15,
@@ -160,12 +168,19 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   },
   DossierJobStopped: {
     afterMinutes: 10,
-    firing: { [`dossier_job_last_success_timestamp_seconds{${A},exported_job="drain_the_journal"}`]: '0x60' },
+    firing: {
+      [`dossier_job_last_success_timestamp_seconds{${A},exported_job="drain_the_journal"}`]: '0x60',
+      [up('redis')]: '1x60',
+    },
     // One replica does it, and the purge is not due.
     quiet: {
       [`dossier_job_last_success_timestamp_seconds{${A},exported_job="drain_the_journal"}`]: '0x60',
       [`dossier_job_last_success_timestamp_seconds{${B},exported_job="drain_the_journal"}`]: '0+15x60',
       [`dossier_job_last_success_timestamp_seconds{${A},exported_job="purge_history"}`]: '0x60',
+    },
+    quietToo: {
+      [`dossier_job_last_success_timestamp_seconds{${A},exported_job="drain_the_journal"}`]: '0x60',
+      [up('redis')]: '0x60',
     },
   },
   DossierVersionsMixed: {
