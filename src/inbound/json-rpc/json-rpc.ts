@@ -32,6 +32,14 @@ export type RpcMethod = (params: RawParams, context: CallContext) => unknown;
 /** How a call ended: with the JSON text of its result, or with its error. */
 export type Outcome = { readonly result: string } | { readonly error: JsonRpcError };
 
+/** What an endpoint makes of a result in place of what the method has returned. */
+export interface Presentation {
+  /** What is written. */
+  show(value: unknown): Steps<unknown>;
+  /** Of the text. A longer one is not written: the call fails. */
+  readonly maxBytes?: number;
+}
+
 /** JSON-RPC 2.0, independent of the transport: the text of a message in, the text of the reply out. */
 export class JsonRpc {
   private readonly logger = new Logger(JsonRpc.name);
@@ -69,13 +77,18 @@ export class JsonRpc {
   }
 
   /** Runs one call. Never rejects. */
-  run(call: Omit<Call, 'id'>, origin: CallOrigin, budget = this.budget(origin)): Promise<Outcome> {
-    if (!this.tracing.isOn) return this.runCall(call, origin, budget);
+  run(
+    call: Omit<Call, 'id'>,
+    origin: CallOrigin,
+    budget = this.budget(origin),
+    presentation?: Presentation,
+  ): Promise<Outcome> {
+    if (!this.tracing.isOn) return this.runCall(call, origin, budget, presentation);
     const options = rpcSpan(this.methods.has(call.method) ? call.method : undefined, origin);
     return this.tracing.span(options, async (span) => {
       const { context: trace } = span;
       const ids = callIds(origin.ids.requestId, trace.traceparent);
-      const outcome = await this.runCall(call, { ...origin, ids, trace }, budget);
+      const outcome = await this.runCall(call, { ...origin, ids, trace }, budget, presentation);
       if ('error' in outcome) noteError(span, outcome.error);
       return outcome;
     });
@@ -85,6 +98,7 @@ export class JsonRpc {
     { method: name, params }: Omit<Call, 'id'>,
     origin: CallOrigin,
     budget: ReplyBudget,
+    presentation: Presentation | undefined,
   ): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport, origin.ids);
@@ -93,7 +107,7 @@ export class JsonRpc {
       if (!method) throw methodNotFound();
       const value = await settled(method(params, new CallContext(origin, name, room)));
       if (isObject(value) && value['degraded'] === true) this.durations.answeredDegraded(name);
-      const result = await this.write(value, room, budget, origin);
+      const result = await this.write(value, room, budget, origin, presentation);
       room.show(result.length);
       finish();
       return { result };
@@ -112,9 +126,15 @@ export class JsonRpc {
     { hasReadMuch }: CallRoom,
     budget: ReplyBudget,
     origin: CallOrigin,
+    presentation?: Presentation,
   ): Promise<string> {
-    if (!hasReadMuch || !isObject(value)) return budget.write(value);
-    return this.take(budget.writeInSteps(value), origin);
+    if (presentation) {
+      const showing = presentation.show(value);
+      value = hasReadMuch ? await this.take(showing, origin) : completed(showing);
+    }
+    const maxBytes = presentation?.maxBytes;
+    if (!hasReadMuch || !isObject(value)) return budget.write(value, maxBytes);
+    return this.take(budget.writeInSteps(value, maxBytes), origin);
   }
 
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {

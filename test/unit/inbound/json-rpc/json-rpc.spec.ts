@@ -6,8 +6,10 @@ import { LoopTime } from '../../../../src/inbound/load/loop-time';
 import { CallDurations } from '../../../../src/inbound/json-rpc/call-durations';
 import { AuthenticationFailure } from '../../../../src/inbound/auth/credential';
 import type { CallContext, CallOrigin } from '../../../../src/inbound/json-rpc/call-context';
-import { JsonRpc, type RpcMethod } from '../../../../src/inbound/json-rpc/json-rpc';
+import { JsonRpc, type Presentation, type RpcMethod } from '../../../../src/inbound/json-rpc/json-rpc';
 import { JsonRpcError } from '../../../../src/inbound/json-rpc/json-rpc-error';
+import type { Steps } from '../../../../src/inbound/json-rpc/json-scanner';
+import { RawParams } from '../../../../src/inbound/json-rpc/raw-params';
 
 const caller = { organization: 'default', name: 'tester' };
 const ids = { requestId: 'request-1' };
@@ -77,6 +79,38 @@ async function reply(message: unknown): Promise<unknown> {
   const text = await jsonRpc.reply(typeof message === 'string' ? message : JSON.stringify(message), origin);
   return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
+
+describe('a result that an endpoint presents in its own way', () => {
+  const run = (method: string, presentation: Presentation) => {
+    return jsonRpc.run({ method, params: RawParams.NONE }, origin, undefined, presentation);
+  };
+
+  it('is written as it is presented', async () => {
+    const show = function* (value: unknown) {
+      yield;
+      return { shown: value };
+    };
+    expect(await run('get_data', { show })).toEqual({ result: '{"shown":["hello",5]}' });
+  });
+
+  it('fails as any result does if it cannot be presented', async () => {
+    const show = () => {
+      throw new Error('secret of the inside');
+    };
+    expect(await run('get_data', { show })).toMatchObject({ error: { data: { code: 'INTERNAL_ERROR' } } });
+  });
+
+  it('is not written beyond its own limit', async () => {
+    written = 0;
+    const show = function* (value: unknown): Steps<unknown> {
+      yield;
+      return value;
+    };
+    const data = { code: 'REPLY_TOO_LARGE', maxReplyBytes: 1000 };
+    expect(await run('endless', { show, maxBytes: 1000 })).toMatchObject({ error: { code: -32603, data } });
+    expect(written).toBeLessThan(1200);
+  });
+});
 
 describe('a result for which much was read', () => {
   const read =
