@@ -38,6 +38,8 @@ export interface Presentation {
   show(value: unknown): Steps<unknown>;
   /** Of the text. A longer one is not written: the call fails. */
   readonly maxBytes?: number;
+  /** Of what is read for it; what is larger is not read. Undefined: as much as a reply may have. */
+  readonly maxReadBytes?: number;
 }
 
 /** JSON-RPC 2.0, independent of the transport: the text of a message in, the text of the reply out. */
@@ -80,9 +82,10 @@ export class JsonRpc {
   run(
     call: Omit<Call, 'id'>,
     origin: CallOrigin,
-    budget = this.budget(origin),
+    givenBudget?: ReplyBudget,
     presentation?: Presentation,
   ): Promise<Outcome> {
+    const budget = givenBudget ?? this.budget(origin, undefined, presentation?.maxReadBytes);
     if (!this.tracing.isOn) return this.runCall(call, origin, budget, presentation);
     const options = rpcSpan(this.methods.has(call.method) ? call.method : undefined, origin);
     return this.tracing.span(options, async (span) => {
@@ -192,8 +195,8 @@ export class JsonRpc {
     return refusals.length > 0 ? `[${refusals.join(',')}]` : errorReply(error, 'null');
   }
 
-  private budget(origin: CallOrigin, calls?: number): ReplyBudget {
-    return new ReplyBudget(this.maxReplyBytesTo(origin), calls);
+  private budget(origin: CallOrigin, calls?: number, maxBytes = Infinity): ReplyBudget {
+    return new ReplyBudget(Math.min(this.maxReplyBytesTo(origin), maxBytes), calls);
   }
 
   private maxReplyBytesTo({ identity }: CallOrigin): number {

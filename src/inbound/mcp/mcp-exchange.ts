@@ -47,8 +47,11 @@ export class McpExchange {
   async call(tool: string): Promise<CallResult> {
     const call = { method: this.offered.methodOf(tool), params: this.message.toolArguments };
     const links: ResourceLink[] = [];
-    const show = (value: unknown) => linkLargeBodies(value, links);
-    const outcome = await this.runner.run(call, this.origin, { show, maxBytes: MAX_RESULT_BYTES });
+    const outcome = await this.runner.run(call, this.origin, {
+      show: (value) => linkLargeBodies(value, links),
+      maxBytes: MAX_RESULT_BYTES,
+      maxReadBytes: this.offered.leavesOutBodies(tool) ? undefined : MAX_RESULT_BYTES,
+    });
     if ('error' in outcome) return failure(outcome.error);
     const { result } = outcome;
     if (Buffer.byteLength(result) > MAX_RESULT_BYTES)

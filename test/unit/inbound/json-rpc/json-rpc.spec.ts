@@ -110,6 +110,33 @@ describe('a result that an endpoint presents in its own way', () => {
     expect(await run('endless', { show, maxBytes: 1000 })).toMatchObject({ error: { code: -32603, data } });
     expect(written).toBeLessThan(1200);
   });
+
+  it('is not read if more would be read than it may', async () => {
+    const asked: number[] = [];
+    const take = (_params: unknown, { room }: CallContext) => {
+      for (const bytes of [400, 700]) {
+        room?.take(bytes);
+        asked.push(bytes);
+      }
+      return {};
+    };
+    const service = new JsonRpc(
+      new Map([['read', take]]),
+      new CallDurations(new Registry()),
+      5000,
+      loopTime,
+      TRACING_OFF,
+    );
+    const show = function* (value: unknown): Steps<unknown> {
+      yield;
+      return value;
+    };
+    const call = { method: 'read', params: RawParams.NONE };
+    const data = { code: 'REPLY_TOO_LARGE', maxReplyBytes: 600 };
+    expect(await service.run(call, origin, undefined, { show, maxReadBytes: 600 })).toMatchObject({ error: { data } });
+    expect(await service.run(call, origin, undefined, { show })).toEqual({ result: '{}' });
+    expect(asked).toEqual([400, 400, 700]);
+  });
 });
 
 describe('a result for which much was read', () => {
