@@ -71,9 +71,12 @@ export class JsonRpc {
     return isLargeMessage(text) ? await this.take(parseMessage(text), origin) : completed(parseMessage(text));
   }
 
-  /** Does work that takes long, at the expense of a caller. Throws a `JsonRpcError`, also if it has no time left. */
-  async take<T>(work: Steps<T>, origin: CallOrigin): Promise<T> {
-    const done = await this.loopTime.take(shareOf(origin), work);
+  /**
+   * Does work that takes long, at the expense of a caller, which has taken `tookMs` for it before. Throws a
+   * `JsonRpcError`, also if it has no time left.
+   */
+  async take<T>(work: Steps<T>, origin: CallOrigin, tookMs?: number): Promise<T> {
+    const done = await this.loopTime.take(shareOf(origin), work, tookMs);
     if (done === undefined) throw overloaded();
     return done;
   }
@@ -123,21 +126,16 @@ export class JsonRpc {
     }
   }
 
-  /** A large result is written at its caller's expense, as a large message is read. */
+  /** If much was read, this and the writing are at the caller's expense, as a large message is. */
   private async write(
     value: unknown,
-    { hasReadMuch }: CallRoom,
+    { hasReadMuch, readMs }: CallRoom,
     budget: ReplyBudget,
     origin: CallOrigin,
     presentation?: Presentation,
   ): Promise<string> {
-    if (presentation) {
-      const showing = presentation.show(value);
-      value = hasReadMuch ? await this.take(showing, origin) : completed(showing);
-    }
-    const maxBytes = presentation?.maxBytes;
-    if (!hasReadMuch || !isObject(value)) return budget.write(value, maxBytes);
-    return this.take(budget.writeInSteps(value, maxBytes), origin);
+    if (hasReadMuch) return this.take(writeInSteps(value, budget, presentation), origin, readMs);
+    return budget.write(presentation ? completed(presentation.show(value)) : value, presentation?.maxBytes);
   }
 
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {
@@ -215,6 +213,12 @@ function elementsOf(text: string): (i: number) => () => string {
 async function settled(outcome: unknown): Promise<unknown> {
   const value = await outcome;
   return isObservable(value) ? lastValueFrom(value, { defaultValue: null }) : value;
+}
+
+function* writeInSteps(value: unknown, budget: ReplyBudget, presentation?: Presentation): Steps<string> {
+  const shown = presentation ? yield* presentation.show(value) : value;
+  const maxBytes = presentation?.maxBytes;
+  return isObject(shown) ? yield* budget.writeInSteps(shown, maxBytes) : budget.write(shown, maxBytes);
 }
 
 /** `id` is JSON text. */

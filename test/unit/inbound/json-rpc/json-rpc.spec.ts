@@ -158,7 +158,8 @@ describe('a result for which much was read', () => {
     [2 ** 20, 1],
   ])('of %i bytes is written at the expense of its caller %i times', async (bytes, times) => {
     const callers: string[] = [];
-    const takes = jest.fn((caller: string, work: Iterator<unknown, unknown>) => {
+    const takes = jest.fn((caller: string, work: Iterator<unknown, unknown>, tookMs: number) => {
+      expect(tookMs).toBe((2 * bytes) / 2 ** 20);
       callers.push(caller);
       let step = work.next();
       while (!step.done) step = work.next();
