@@ -9,7 +9,7 @@ import { isProven } from '../auth/credential';
 import { Lifecycle } from '../health/lifecycle';
 import { shareOf, type CallOrigin } from '../json-rpc/call-context';
 import { CallDurations } from '../json-rpc/call-durations';
-import { errorReply, type Outcome } from '../json-rpc/json-rpc';
+import { errorReply, type Outcome, type Presentation } from '../json-rpc/json-rpc';
 import { unexpected, type JsonRpcError } from '../json-rpc/json-rpc-error';
 import type { Steps } from '../json-rpc/json-scanner';
 import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
@@ -90,8 +90,8 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   }
 
   /** Runs a method. Never rejects. */
-  run(call: Omit<Call, 'id'>, origin: CallOrigin): Promise<Outcome> {
-    return this.jsonRpc.run(call, origin);
+  run(call: Omit<Call, 'id'>, origin: CallOrigin, presentation?: Presentation): Promise<Outcome> {
+    return this.jsonRpc.run(call, origin, undefined, presentation);
   }
 
   /** Parses a message at its caller's expense. Throws a `JsonRpcError`. */

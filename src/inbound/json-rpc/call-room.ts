@@ -12,6 +12,8 @@ const MAX_GUESS_BYTES = 1024 * 1024;
 
 /** About a millisecond of the event loop. */
 const MUCH_BYTES = 128 * 1024;
+/** As measured with replies of 15 MiB, from PostgreSQL and from Redis. */
+const MS_PER_BYTE = 2 / 2 ** 20;
 
 /** Room for what one call reads: in the reply that it is read for, and in the memory of this process. */
 export class CallRoom extends Room {
@@ -47,6 +49,11 @@ export class CallRoom extends Room {
   /** Whether to write the result takes long enough for other callers to notice. */
   get hasReadMuch(): boolean {
     return this.expectedBytes > MUCH_BYTES;
+  }
+
+  /** Of the event loop, roughly, to receive and to decode what was read. */
+  get readMs(): number {
+    return this.expectedBytes * MS_PER_BYTE;
   }
 
   /** The result, which the message holds until it has been sent, takes the place of what was read for it. */

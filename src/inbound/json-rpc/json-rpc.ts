@@ -32,6 +32,16 @@ export type RpcMethod = (params: RawParams, context: CallContext) => unknown;
 /** How a call ended: with the JSON text of its result, or with its error. */
 export type Outcome = { readonly result: string } | { readonly error: JsonRpcError };
 
+/** What an endpoint makes of a result in place of what the method has returned. */
+export interface Presentation {
+  /** What is written. */
+  show(value: unknown): Steps<unknown>;
+  /** Of the text. A longer one is not written: the call fails. */
+  readonly maxBytes?: number;
+  /** Of what is read for it; what is larger is not read. Undefined: as much as a reply may have. */
+  readonly maxReadBytes?: number;
+}
+
 /** JSON-RPC 2.0, independent of the transport: the text of a message in, the text of the reply out. */
 export class JsonRpc {
   private readonly logger = new Logger(JsonRpc.name);
@@ -61,21 +71,30 @@ export class JsonRpc {
     return isLargeMessage(text) ? await this.take(parseMessage(text), origin) : completed(parseMessage(text));
   }
 
-  /** Does work that takes long, at the expense of a caller. Throws a `JsonRpcError`, also if it has no time left. */
-  async take<T>(work: Steps<T>, origin: CallOrigin): Promise<T> {
-    const done = await this.loopTime.take(shareOf(origin), work);
+  /**
+   * Does work that takes long, at the expense of a caller, which has taken `tookMs` for it before. Throws a
+   * `JsonRpcError`, also if it has no time left.
+   */
+  async take<T>(work: Steps<T>, origin: CallOrigin, tookMs?: number): Promise<T> {
+    const done = await this.loopTime.take(shareOf(origin), work, tookMs);
     if (done === undefined) throw overloaded();
     return done;
   }
 
   /** Runs one call. Never rejects. */
-  run(call: Omit<Call, 'id'>, origin: CallOrigin, budget = this.budget(origin)): Promise<Outcome> {
-    if (!this.tracing.isOn) return this.runCall(call, origin, budget);
+  run(
+    call: Omit<Call, 'id'>,
+    origin: CallOrigin,
+    givenBudget?: ReplyBudget,
+    presentation?: Presentation,
+  ): Promise<Outcome> {
+    const budget = givenBudget ?? this.budget(origin, undefined, presentation?.maxReadBytes);
+    if (!this.tracing.isOn) return this.runCall(call, origin, budget, presentation);
     const options = rpcSpan(this.methods.has(call.method) ? call.method : undefined, origin);
     return this.tracing.span(options, async (span) => {
       const { context: trace } = span;
       const ids = callIds(origin.ids.requestId, trace.traceparent);
-      const outcome = await this.runCall(call, { ...origin, ids, trace }, budget);
+      const outcome = await this.runCall(call, { ...origin, ids, trace }, budget, presentation);
       if ('error' in outcome) noteError(span, outcome.error);
       return outcome;
     });
@@ -85,6 +104,7 @@ export class JsonRpc {
     { method: name, params }: Omit<Call, 'id'>,
     origin: CallOrigin,
     budget: ReplyBudget,
+    presentation: Presentation | undefined,
   ): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport, origin.ids);
@@ -93,7 +113,7 @@ export class JsonRpc {
       if (!method) throw methodNotFound();
       const value = await settled(method(params, new CallContext(origin, name, room)));
       if (isObject(value) && value['degraded'] === true) this.durations.answeredDegraded(name);
-      const result = await this.write(value, room, budget, origin);
+      const result = await this.write(value, room, budget, origin, presentation);
       room.show(result.length);
       finish();
       return { result };
@@ -106,15 +126,16 @@ export class JsonRpc {
     }
   }
 
-  /** A large result is written at its caller's expense, as a large message is read. */
+  /** If much was read, this and the writing are at the caller's expense, as a large message is. */
   private async write(
     value: unknown,
-    { hasReadMuch }: CallRoom,
+    { hasReadMuch, readMs }: CallRoom,
     budget: ReplyBudget,
     origin: CallOrigin,
+    presentation?: Presentation,
   ): Promise<string> {
-    if (!hasReadMuch || !isObject(value)) return budget.write(value);
-    return this.take(budget.writeInSteps(value), origin);
+    if (hasReadMuch) return this.take(writeInSteps(value, budget, presentation), origin, readMs);
+    return budget.write(presentation ? completed(presentation.show(value)) : value, presentation?.maxBytes);
   }
 
   private async replyToBatch(batch: readonly unknown[], text: string, origin: CallOrigin): Promise<string | undefined> {
@@ -172,8 +193,8 @@ export class JsonRpc {
     return refusals.length > 0 ? `[${refusals.join(',')}]` : errorReply(error, 'null');
   }
 
-  private budget(origin: CallOrigin, calls?: number): ReplyBudget {
-    return new ReplyBudget(this.maxReplyBytesTo(origin), calls);
+  private budget(origin: CallOrigin, calls?: number, maxBytes = Infinity): ReplyBudget {
+    return new ReplyBudget(Math.min(this.maxReplyBytesTo(origin), maxBytes), calls);
   }
 
   private maxReplyBytesTo({ identity }: CallOrigin): number {
@@ -192,6 +213,12 @@ function elementsOf(text: string): (i: number) => () => string {
 async function settled(outcome: unknown): Promise<unknown> {
   const value = await outcome;
   return isObservable(value) ? lastValueFrom(value, { defaultValue: null }) : value;
+}
+
+function* writeInSteps(value: unknown, budget: ReplyBudget, presentation?: Presentation): Steps<string> {
+  const shown = presentation ? yield* presentation.show(value) : value;
+  const maxBytes = presentation?.maxBytes;
+  return isObject(shown) ? yield* budget.writeInSteps(shown, maxBytes) : budget.write(shown, maxBytes);
 }
 
 /** `id` is JSON text. */

@@ -40,6 +40,24 @@ export function* writeJsonInSteps(value: object, maxLength: number): Steps<strin
   return isArray ? `[${text}]` : `{${text}}`;
 }
 
+/** A string as JSON, in steps. */
+export function* quoteInSteps(value: string): Steps<string> {
+  let text = '';
+  for (let start = 0; start < value.length;) {
+    if (start > 0) yield;
+    const end = endOfSlice(value, start + STEP);
+    text += JSON.stringify(value.slice(start, end)).slice(1, -1);
+    start = end;
+  }
+  return `"${text}"`;
+}
+
+/** Not between the two halves of a character: each would be escaped. */
+function endOfSlice(value: string, at: number): number {
+  const isHalf = (value.charCodeAt(at - 1) & 0xfc00) === 0xd800;
+  return isHalf ? at + 1 : at;
+}
+
 function writeArray(elements: readonly unknown[], maxLength: number): string {
   let text = '';
   for (const element of elements) {

@@ -44,24 +44,27 @@ export class ReplyBudget {
   }
 
   get error(): JsonRpcError {
-    return replyTooLarge({ maxReplyBytes: this.maxReplyBytes });
+    return this.errorWithin(Infinity);
   }
 
-  /** Throws a `JsonRpcError` while a result is written that no reply can carry, before it fills the memory. */
-  write(result: unknown): string {
+  /**
+   * Throws a `JsonRpcError` while a result is written that no reply can carry, before it fills the memory. `maxBytes`
+   * is a further limit, of this result alone.
+   */
+  write(result: unknown, maxBytes = Infinity): string {
     try {
-      return writeJson(result, this.leftBytes);
+      return writeJson(result, Math.min(this.leftBytes, maxBytes));
     } catch (error) {
-      throw error instanceof JsonTooLong ? this.error : error;
+      throw error instanceof JsonTooLong ? this.errorWithin(maxBytes) : error;
     }
   }
 
   /** As `write`, in steps. */
-  *writeInSteps(result: object): Steps<string> {
+  *writeInSteps(result: object, maxBytes = Infinity): Steps<string> {
     try {
-      return yield* writeJsonInSteps(result, this.leftBytes);
+      return yield* writeJsonInSteps(result, Math.min(this.leftBytes, maxBytes));
     } catch (error) {
-      throw error instanceof JsonTooLong ? this.error : error;
+      throw error instanceof JsonTooLong ? this.errorWithin(maxBytes) : error;
     }
   }
 
@@ -74,5 +77,8 @@ export class ReplyBudget {
     if (shared > this.sharedBytes) return false;
     this.sharedBytes -= shared;
     return true;
+  }
+  private errorWithin(maxBytes: number): JsonRpcError {
+    return replyTooLarge({ maxReplyBytes: Math.min(this.maxReplyBytes, maxBytes) });
   }
 }

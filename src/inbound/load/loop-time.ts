@@ -53,11 +53,16 @@ export class LoopTime {
 
   /**
    * Does work that blocks the event loop, at the caller's expense: one work of a caller after the other, and between
-   * its steps whatever waits. Undefined if it would have to wait for too long.
+   * its steps whatever waits. `tookMs` is what the caller has taken for it before. Undefined if it would have to wait
+   * for too long.
    */
-  async take<T>(caller: string, work: Iterator<unknown, T>): Promise<T | undefined> {
+  async take<T>(caller: string, work: Iterator<unknown, T>, tookMs = 0): Promise<T | undefined> {
     const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;
-    return this.turns.take(caller, () => this.takeSteps(caller, work, giveUpAtMs));
+    return this.turns.take(caller, async () => {
+      if (this.startsAtMs(caller) > giveUpAtMs) return undefined;
+      this.add(caller, this.clock.monotonicMs(), tookMs);
+      return this.takeSteps(caller, work);
+    });
   }
 
   /**
@@ -73,8 +78,7 @@ export class LoopTime {
     });
   }
 
-  private async takeSteps<T>(caller: string, work: Iterator<unknown, T>, giveUpAtMs: number): Promise<T | undefined> {
-    if (this.startsAtMs(caller) > giveUpAtMs) return undefined;
+  private async takeSteps<T>(caller: string, work: Iterator<unknown, T>): Promise<T> {
     let pausedAtMs = this.clock.monotonicMs();
     for (;;) {
       await this.turnOf(caller);

@@ -1,5 +1,5 @@
 import type { AttachmentRef, AttachmentType } from '../../core/domain/attachment';
-import { jsonMembers } from '../../core/domain/json-text';
+import type { JsonText } from '../../core/domain/json-text';
 import { INVALID_PARAMS, JsonRpcError } from '../json-rpc/json-rpc-error';
 
 /** The attachments as MCP resources. */
@@ -13,9 +13,7 @@ export const ATTACHMENT_TEMPLATE = {
 
 const URI = /^dossier:\/\/tasks\/([^/?#]+)\/attachments\/([^/?#]+)$/i;
 
-/**
- * Of the body that the service has. A type that the attachment names itself goes before it, unless only a link is kept.
- */
+/** Of the body that the service has. */
 const MIME_TYPES: Readonly<Record<AttachmentType, string>> = {
   json: 'application/json',
   markdown: 'text/markdown',
@@ -23,6 +21,18 @@ const MIME_TYPES: Readonly<Record<AttachmentType, string>> = {
   url: 'text/uri-list',
   binary: 'application/json',
 };
+
+/** What `task.get_attachment` returns of an attachment, before it is written. */
+export interface AttachmentView extends AttachmentRef {
+  readonly type: AttachmentType;
+  readonly value?: JsonText;
+  readonly content?: string;
+  readonly url?: string;
+  readonly size?: number;
+  readonly mimeType?: string;
+  readonly version: number;
+  readonly degraded?: true;
+}
 
 interface Contents {
   readonly uri: string;
@@ -52,45 +62,32 @@ export function attachmentRef(uri: string): AttachmentRef {
   });
 }
 
-/** `members` are those of an attachment in a result, as JSON text. */
-export function attachmentMimeType(members: ReadonlyMap<string, string>): string {
-  const type = parsed<AttachmentType>(members, 'type');
-  const own = type === 'url' || type === 'binary' ? undefined : parsed<string | undefined>(members, 'mimeType');
+/** A type that the attachment names itself goes before that of its kind, unless only a link is kept. */
+export function attachmentMimeType({ type, mimeType }: Pick<AttachmentView, 'type' | 'mimeType'>): string {
+  const own = type === 'url' || type === 'binary' ? undefined : mimeType;
   return own ?? MIME_TYPES[type];
 }
 
-/** `result` is the JSON text of a result of `task.get_attachment`. */
-export function attachmentContents(uri: string, result: string): Contents {
-  const members = jsonMembers(result);
-  const degraded = parsed<true | undefined>(members, 'degraded');
+export function attachmentContents(uri: string, attachment: AttachmentView): Contents {
+  const { version, degraded } = attachment;
   return {
     uri,
-    mimeType: attachmentMimeType(members),
-    text: bodyOf(members),
-    _meta: { version: parsed(members, 'version'), ...(degraded && { degraded }) },
+    mimeType: attachmentMimeType(attachment),
+    text: bodyOf(attachment),
+    _meta: { version, ...(degraded && { degraded }) },
   };
 }
 
-function bodyOf(members: ReadonlyMap<string, string>): string {
-  switch (parsed<AttachmentType>(members, 'type')) {
+function bodyOf({ type, value, content, mimeType, size, url }: AttachmentView): string {
+  switch (type) {
     case 'json':
-      return members.get('value') as string;
+      return (value as JsonText).text;
     case 'markdown':
     case 'text':
-      return parsed(members, 'content');
+      return content as string;
     case 'url':
-      return parsed(members, 'url');
+      return url as string;
     case 'binary':
-      return fileReference(members);
+      return JSON.stringify({ mimeType, size, url });
   }
-}
-
-function fileReference(members: ReadonlyMap<string, string>): string {
-  const known = ['mimeType', 'size', 'url'].filter((name) => members.has(name));
-  return `{${known.map((name) => `"${name}":${members.get(name)}`).join(',')}}`;
-}
-
-function parsed<Value>(members: ReadonlyMap<string, string>, name: string): Value {
-  const text = members.get(name);
-  return (text === undefined ? undefined : JSON.parse(text)) as Value;
 }

@@ -1,24 +1,25 @@
 import { credentialOf, type Role } from '../auth/credential';
 import type { CallOrigin } from '../json-rpc/call-context';
-import type { Outcome } from '../json-rpc/json-rpc';
+import type { Outcome, Presentation } from '../json-rpc/json-rpc';
 import { overloaded, replyTooLarge, type JsonRpcError } from '../json-rpc/json-rpc-error';
 import { completed, type Steps } from '../json-rpc/json-scanner';
-import { writeJson } from '../json-rpc/json-writer';
+import { quoteInSteps, writeJson } from '../json-rpc/json-writer';
 import { isLargeMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
 import type { Call } from '../json-rpc/read-call';
-import { attachmentContents, attachmentRef } from './attachment-resources';
+import { attachmentContents, attachmentRef, type AttachmentView } from './attachment-resources';
 import type { McpMessage } from './mcp-message';
-import { toolResult } from './tool-result';
+import { linkLargeBodies, MAX_RESULT_BYTES, type ResourceLink } from './tool-result';
 import type { Tools } from './tools';
 
 /** For what a reply has besides the result of a tool. */
 const ENVELOPE_BYTES = 2048;
-/** Stands in the reply of the SDK, which knows only parsed JSON, for the result itself. */
-const PLACEHOLDER = '"structuredContent":{}';
+/** The SDK would check, copy and write what a result contains: it gets these places, which are filled in its reply. */
+const EMPTY_CONTENTS = { uri: '', text: '' };
+const PLACES = /{"uri":"","text":""}|"text":""|"structuredContent":{}/g;
 
 export interface MethodRunner {
-  run(call: Omit<Call, 'id'>, origin: CallOrigin): Promise<Outcome>;
+  run(call: Omit<Call, 'id'>, origin: CallOrigin, presentation: Presentation): Promise<Outcome>;
   /** Does work at the expense of the caller. Throws a `JsonRpcError`. */
   take<T>(work: Steps<T>, origin: CallOrigin): Promise<T>;
   readonly maxReplyBytes: number;
@@ -28,8 +29,8 @@ type CallResult = ReturnType<typeof failure> | ReturnType<typeof success>;
 
 /** What is done for one message of MCP, on behalf of its caller. */
 export class McpExchange {
-  /** JSON text. */
-  private structuredContent?: string;
+  /** By place, what stands there, in JSON text. */
+  private readonly filled = new Map<string, string>();
 
   constructor(
     readonly message: McpMessage,
@@ -45,46 +46,56 @@ export class McpExchange {
   /** Runs the method of a tool. Throws a `JsonRpcError` if there is no such tool; any other failure is a result. */
   async call(tool: string): Promise<CallResult> {
     const call = { method: this.offered.methodOf(tool), params: this.message.toolArguments };
-    const outcome = await this.runner.run(call, this.origin);
+    const links: ResourceLink[] = [];
+    const outcome = await this.runner.run(call, this.origin, {
+      show: (value) => linkLargeBodies(value, links),
+      maxBytes: MAX_RESULT_BYTES,
+      maxReadBytes: this.offered.leavesOutBodies(tool) ? undefined : MAX_RESULT_BYTES,
+    });
     if ('error' in outcome) return failure(outcome.error);
-    const made = toolResult(outcome.result);
-    const { text, links } = isLargeMessage(outcome.result)
-      ? await this.runner.take(made, this.origin)
-      : completed(made);
-    const content = [{ type: 'text' as const, text }, ...links];
-    const problem = this.takeRoom(Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(content)));
+    const { result } = outcome;
+    if (Buffer.byteLength(result) > MAX_RESULT_BYTES)
+      return failure(replyTooLarge({ maxReplyBytes: MAX_RESULT_BYTES }));
+    const quoting = quoteInSteps(result);
+    const quoted = isLargeMessage(result) ? await this.runner.take(quoting, this.origin) : completed(quoting);
+    const problem = this.takeRoom(result, quoted, JSON.stringify(links));
     if (problem) return failure(problem);
-    this.structuredContent = text;
-    return success(content);
+    this.filled.set('"text":""', `"text":${quoted}`);
+    this.filled.set('"structuredContent":{}', `"structuredContent":${result}`);
+    return success(links);
   }
 
   /** Reads an attachment. Throws a `JsonRpcError`. */
-  async read(uri: string): Promise<ReturnType<typeof attachmentContents>> {
+  async read(uri: string): Promise<typeof EMPTY_CONTENTS> {
     const ref = attachmentRef(uri);
-    const params = new RawParams({ ...ref }, () => JSON.stringify(ref));
-    const outcome = await this.runner.run({ method: 'task.get_attachment', params }, this.origin);
+    const call = { method: 'task.get_attachment', params: new RawParams({ ...ref }, () => JSON.stringify(ref)) };
+    // eslint-disable-next-line require-yield -- one step
+    const show = function* (attachment: unknown): Steps<unknown> {
+      return attachmentContents(uri, attachment as AttachmentView);
+    };
+    const outcome = await this.runner.run(call, this.origin, { show });
     if ('error' in outcome) throw outcome.error;
-    const contents = attachmentContents(uri, outcome.result);
-    const problem = this.takeRoom(Buffer.byteLength(JSON.stringify(contents)));
+    const problem = this.takeRoom(outcome.result);
     if (problem) throw problem;
-    return contents;
+    this.filled.set(JSON.stringify(EMPTY_CONTENTS), outcome.result);
+    return EMPTY_CONTENTS;
   }
 
   /**
    * The reply of the SDK with the result as the method wrote it: parsing it would respell numbers. Within a string the
-   * quotes of the placeholder would be escaped, so it cannot stand in what a caller has stored.
+   * quotes of a place would be escaped, so it cannot stand in what a caller has sent or stored.
    */
   exactReply(reply: string): string {
-    const text = this.structuredContent;
-    return text === undefined ? reply : reply.replace(PLACEHOLDER, () => `"structuredContent":${text}`);
+    return this.filled.size === 0 ? reply : reply.replace(PLACES, (place) => this.filled.get(place) ?? place);
   }
 
   private get role(): Role {
     return credentialOf(this.origin.identity).role;
   }
 
-  /** Why the reply cannot be sent, or undefined. */
-  private takeRoom(bytes: number): JsonRpcError | undefined {
+  /** Why a reply with these parts cannot be sent, or undefined. */
+  private takeRoom(...parts: readonly string[]): JsonRpcError | undefined {
+    const bytes = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
     const { maxReplyBytes } = this.runner;
     if (bytes + ENVELOPE_BYTES > maxReplyBytes) return replyTooLarge({ maxReplyBytes });
     return this.origin.reservation?.take(bytes) === false ? overloaded() : undefined;
@@ -96,6 +107,6 @@ function failure({ code, message, data }: JsonRpcError) {
   return { isError: true, content: [{ type: 'text' as const, text: writeJson({ code, message, data }) }] };
 }
 
-function success<Content>(content: Content) {
-  return { content, structuredContent: {} };
+function success(links: readonly ResourceLink[]) {
+  return { content: [{ type: 'text' as const, text: '' }, ...links], structuredContent: {} };
 }

@@ -1,4 +1,6 @@
 import { INVALID_PARAMS, invalidRequest, JsonRpcError } from '../json-rpc/json-rpc-error';
+import { outlinedText } from '../json-rpc/json-outline';
+import { isLargeMessage } from '../json-rpc/parse-message';
 import type { RawParams } from '../json-rpc/raw-params';
 import { idProblemOf, isObject, memberText, readParams } from '../json-rpc/read-call';
 
@@ -40,10 +42,13 @@ export class McpMessage {
 
   /** Without the arguments of a tool: the SDK would look at each value in them, and the method does. */
   get forSdk(): Members {
-    const { params, ...others } = this.members;
-    return this.arguments === undefined
-      ? this.members
-      : { ...others, params: { ...(params as Members), arguments: {} } };
+    const { params } = this;
+    if (!params) return parsed(this.members);
+    const hasArguments = Object.hasOwn(params, 'arguments');
+    return {
+      ...parsed(this.members, 'params'),
+      params: { ...parsed(params, 'arguments'), ...(hasArguments && { arguments: {} }) },
+    };
   }
 
   /** Throws a `JsonRpcError`. */
@@ -55,12 +60,12 @@ export class McpMessage {
   }
 
   private get arguments(): unknown {
-    return this.params?.['arguments'];
+    return this.params && valueOf(this.params, 'arguments');
   }
 
   private get argumentsText(): string {
     const { params } = this;
-    if (params?.['arguments'] === undefined) return '';
+    if (!params || !Object.hasOwn(params, 'arguments')) return '';
     const paramsText = () => memberText(this.members, 'params', () => this.text);
     return (this.foundArguments ??= memberText(params, 'arguments', paramsText));
   }
@@ -69,6 +74,17 @@ export class McpMessage {
     const { params } = this.members;
     return isObject(params) ? params : undefined;
   }
+}
+
+function parsed(members: Members, without?: string): Members {
+  const names = Object.keys(members).filter((name) => name !== without);
+  return Object.fromEntries(names.map((name) => [name, valueOf(members, name)]));
+}
+
+/** A member of a large message, if it is small itself, is parsed like a small message: that takes far less time. */
+function valueOf(members: Members, name: string): unknown {
+  const text = outlinedText(members, name);
+  return text === undefined || isLargeMessage(text) ? members[name] : JSON.parse(text);
 }
 
 /** Whether the objects in a value, which may have any depth, have more members together. */

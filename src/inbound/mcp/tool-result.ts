@@ -1,11 +1,14 @@
-import { jsonElements, jsonMembers } from '../../core/domain/json-text';
+import { JsonText } from '../../core/domain/json-text';
 import type { Steps } from '../json-rpc/json-scanner';
-import { attachmentMimeType, attachmentUri } from './attachment-resources';
+import { isObject } from '../json-rpc/read-call';
+import { attachmentMimeType, attachmentUri, type AttachmentView } from './attachment-resources';
 
 /** A larger body would fill the context of a model, whether the model needs it or not. */
 export const MAX_INLINE_BYTES = 64 * 1024;
+/** Of the JSON of a result: more than a model can read. */
+export const MAX_RESULT_BYTES = 1024 * 1024;
 
-interface ResourceLink {
+export interface ResourceLink {
   readonly type: 'resource_link';
   readonly uri: string;
   readonly name: string;
@@ -14,55 +17,37 @@ interface ResourceLink {
   readonly size: number;
 }
 
-interface ToolResult {
-  /** JSON. */
-  readonly text: string;
-  readonly links: readonly ResourceLink[];
-}
-
-/** The result of a method, in JSON text, with links in place of large bodies; in steps of one attachment. */
-export function* toolResult(result: string): Steps<ToolResult> {
-  if (Buffer.byteLength(result) <= MAX_INLINE_BYTES) return { text: result, links: [] };
-  const links: ResourceLink[] = [];
-  const members = jsonMembers(result);
-  const attachments = members.get('attachments');
-  if (attachments === undefined) linkBody(members, links);
-  else {
-    yield;
-    const elements = jsonElements(attachments);
-    for (const [i, one] of elements.entries()) {
-      if (one.length > MAX_INLINE_BYTES) yield;
-      elements[i] = linked(one, links);
-    }
-    members.set('attachments', `[${elements.join(',')}]`);
+/**
+ * What a method has returned, with lengths in place of large bodies, and links to these added to `links`; in steps of
+ * one large body. A body that is left out is never written.
+ */
+export function* linkLargeBodies(result: unknown, links: ResourceLink[]): Steps<unknown> {
+  if (!isObject(result)) return result;
+  const { attachments } = result;
+  if (!Array.isArray(attachments)) return linked(result, links);
+  const shown: unknown[] = [];
+  for (const attachment of attachments as unknown[]) {
+    const before = links.length;
+    shown.push(linked(attachment, links));
+    if (links.length > before) yield;
   }
-  return { text: links.length > 0 ? textOf(members) : result, links };
+  return { ...result, attachments: shown };
 }
 
-/** `attachment` may be null. */
-function linked(attachment: string, links: ResourceLink[]): string {
-  if (attachment.length * 3 <= MAX_INLINE_BYTES || !attachment.startsWith('{')) return attachment;
-  const members = jsonMembers(attachment);
-  linkBody(members, links);
-  return textOf(members);
+/** Results that are no attachments have no body. */
+function linked(result: unknown, links: ResourceLink[]): unknown {
+  const body = isObject(result) ? bodyOf(result) : undefined;
+  // No text has more bytes than three for each unit.
+  if (body === undefined || body.length * 3 <= MAX_INLINE_BYTES) return result;
+  const size = Buffer.byteLength(body);
+  if (size <= MAX_INLINE_BYTES) return result;
+  const attachment = result as AttachmentView;
+  const { taskId, key } = attachment;
+  const mimeType = attachmentMimeType(attachment);
+  links.push({ type: 'resource_link', uri: attachmentUri({ taskId, key }), name: key, mimeType, size });
+  return { ...attachment, value: undefined, content: undefined, bytes: size };
 }
 
-/** Replaces a large body by its length. Results that are no attachments have no member of these names. */
-function linkBody(members: Map<string, string>, links: ResourceLink[]): void {
-  const [value, content] = [members.get('value'), members.get('content')];
-  const body = value ?? (content === undefined ? undefined : (JSON.parse(content) as string));
-  if (body === undefined) return;
-  const bytes = Buffer.byteLength(body);
-  if (bytes <= MAX_INLINE_BYTES) return;
-  members.delete('value');
-  members.delete('content');
-  members.set('bytes', String(bytes));
-  const [taskId, key] = ['taskId', 'key'].map((name) => JSON.parse(members.get(name) as string) as string);
-  const ref = { taskId: taskId as string, key: key as string };
-  const mimeType = attachmentMimeType(members);
-  links.push({ type: 'resource_link', uri: attachmentUri(ref), name: ref.key, mimeType, size: bytes });
-}
-
-function textOf(members: ReadonlyMap<string, string>): string {
-  return `{${[...members].map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`;
+function bodyOf({ value, content }: Partial<AttachmentView>): string | undefined {
+  return value instanceof JsonText ? value.text : content;
 }

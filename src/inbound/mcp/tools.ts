@@ -46,6 +46,12 @@ export class Tools {
     return method.name;
   }
 
+  /** Whether more may be read for a result than it contains. */
+  leavesOutBodies(name: string): boolean {
+    const method = this.methods.get(name);
+    return method !== undefined && holdsBodies(method);
+  }
+
   /** Only deleting tasks needs this role. */
   private isOn({ role }: MethodDescription): boolean {
     return role !== 'admin' || this.options.allowsTaskDeletion;
@@ -67,10 +73,9 @@ function toolName({ name }: MethodDescription): string {
 
 function toolOf(method: MethodDescription): Tool {
   const { summary, description, readOnly, destructive, idempotent } = method;
-  const holdsBodies = readOnly && method.group === 'attachments';
   return {
     name: toolName(method),
-    description: [summary, description, ...(holdsBodies ? [LARGE_BODIES] : [])].join(' '),
+    description: [summary, description, ...(holdsBodies(method) ? [LARGE_BODIES] : [])].join(' '),
     inputSchema: inputSchema(method.params),
     outputSchema: outputSchema(method.result),
     annotations: {
@@ -80,6 +85,10 @@ function toolOf(method: MethodDescription): Tool {
       openWorldHint: false,
     },
   };
+}
+
+function holdsBodies({ readOnly, group }: MethodDescription): boolean {
+  return readOnly && group === 'attachments';
 }
 
 function unknownTool(message: string): JsonRpcError {

@@ -1,10 +1,10 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
+import { FairQueue } from '../system/fair-queue';
 import { lateTimer } from '../system/late-timer';
 import { StoreError } from '../../core/ports/store-error';
 import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
 import { AdmittedServer, mayOtherSessionServe } from './admitted-server';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
-import { FairQueue } from './fair-queue';
 import { demandMigrated, runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { inTransaction, type PooledSession, type Query } from './pooled-session';

@@ -22,6 +22,7 @@ import { anyAnswers, inTime } from './answers';
 import { fromHash, type HashFields } from './attachment-hash';
 import { cachedTask, journaledChanges, pageEntries, scriptArguments } from './cache-replies';
 import { defineCacheScripts, type PageReply } from './cache-scripts';
+import { LargeReads } from './large-reads';
 import { cursorsOf, projections, type Projection } from './projection';
 import type { RedisConnection } from './redis-connection';
 import { RedisEpoch } from './redis-epoch';
@@ -43,6 +44,7 @@ const MAX_PAGE_BYTES = 1024 * 1024;
 export class RedisAttachmentCache extends AttachmentCache {
   private readonly client: Redis | Cluster;
   private readonly reads: SharedReads;
+  private readonly largeReads: LargeReads;
 
   constructor(
     connection: RedisConnection,
@@ -56,6 +58,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     this.client = connection.client;
     defineCacheScripts(this.client);
     this.reads = new SharedReads(this.client, keys, epoch, connection.spans);
+    this.largeReads = new LargeReads(this.reads);
   }
 
   async read(refs: readonly AttachmentRef[], organization: string, room?: Room): Promise<readonly CachedAttachment[]> {
@@ -131,16 +134,18 @@ export class RedisAttachmentCache extends AttachmentCache {
     if (missing > 0) room.take(missing);
     return Promise.all(
       reads.map(async (read, i) => {
-        let found = first[i] as TaskFound;
-        while (!found.attachments) {
-          const { bytes } = found;
-          found = await this.reads.read({ ...read, maxBytes: bytes });
-          if (!found.attachments) room.take(found.bytes);
-        }
-        const { attachments } = found;
+        const found = first[i] as TaskFound;
+        const attachments = found.attachments ?? (await this.readLarge(read, found.bytes, room));
         return { taskId: read.taskId, byKey: new Map(read.keys.map((key, at) => [key, attachments[at]])) };
       }),
     );
+  }
+
+  private async readLarge(read: TaskRead, knownBytes: number, room: Room): Promise<readonly CachedAttachment[]> {
+    const { attachments, bytes } = await this.largeReads.read(read, knownBytes);
+    // They have grown.
+    if (bytes > knownBytes) room.take(bytes);
+    return attachments;
   }
 
   private async askForPage(request: PageRequest): Promise<CachedPage> {
@@ -158,7 +163,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     if (totalCount < 0) return about;
     const entries =
       bytes > guessBytes
-        ? await this.largeEntries(taskId, listed, bytes, room)
+        ? await this.largeEntries(request, listed, bytes, room)
         : pageEntries(taskId, listed, !page.includeBodies);
     return { ...about, page: { totalCount, entries } };
   }
@@ -182,13 +187,15 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   /** Bodies that the page could not carry are read one by one, as soon as all of them have room. */
-  private largeEntries(taskId: string, listed: readonly string[], bytes: number, room: Room) {
+  private largeEntries({ taskId, organization }: PageRequest, listed: readonly string[], bytes: number, room: Room) {
     room.take(bytes);
     const keys = listed.filter((_, i) => i % 3 === 0);
     return Promise.all(
       keys.map(async (key, i) => ({
         key,
-        attachment: await this.readBody({ taskId, key }, listed[3 * i + 1] as string),
+        attachment: await this.largeReads.inTurn(organization, () =>
+          this.readBody({ taskId, key }, listed[3 * i + 1] as string),
+        ),
       })),
     );
   }

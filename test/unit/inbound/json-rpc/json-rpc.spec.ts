@@ -6,8 +6,10 @@ import { LoopTime } from '../../../../src/inbound/load/loop-time';
 import { CallDurations } from '../../../../src/inbound/json-rpc/call-durations';
 import { AuthenticationFailure } from '../../../../src/inbound/auth/credential';
 import type { CallContext, CallOrigin } from '../../../../src/inbound/json-rpc/call-context';
-import { JsonRpc, type RpcMethod } from '../../../../src/inbound/json-rpc/json-rpc';
+import { JsonRpc, type Presentation, type RpcMethod } from '../../../../src/inbound/json-rpc/json-rpc';
 import { JsonRpcError } from '../../../../src/inbound/json-rpc/json-rpc-error';
+import type { Steps } from '../../../../src/inbound/json-rpc/json-scanner';
+import { RawParams } from '../../../../src/inbound/json-rpc/raw-params';
 
 const caller = { organization: 'default', name: 'tester' };
 const ids = { requestId: 'request-1' };
@@ -78,6 +80,65 @@ async function reply(message: unknown): Promise<unknown> {
   return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
 
+describe('a result that an endpoint presents in its own way', () => {
+  const run = (method: string, presentation: Presentation) => {
+    return jsonRpc.run({ method, params: RawParams.NONE }, origin, undefined, presentation);
+  };
+
+  it('is written as it is presented', async () => {
+    const show = function* (value: unknown) {
+      yield;
+      return { shown: value };
+    };
+    expect(await run('get_data', { show })).toEqual({ result: '{"shown":["hello",5]}' });
+  });
+
+  it('fails as any result does if it cannot be presented', async () => {
+    const show = () => {
+      throw new Error('secret of the inside');
+    };
+    expect(await run('get_data', { show })).toMatchObject({ error: { data: { code: 'INTERNAL_ERROR' } } });
+  });
+
+  it('is not written beyond its own limit', async () => {
+    written = 0;
+    const show = function* (value: unknown): Steps<unknown> {
+      yield;
+      return value;
+    };
+    const data = { code: 'REPLY_TOO_LARGE', maxReplyBytes: 1000 };
+    expect(await run('endless', { show, maxBytes: 1000 })).toMatchObject({ error: { code: -32603, data } });
+    expect(written).toBeLessThan(1200);
+  });
+
+  it('is not read if more would be read than it may', async () => {
+    const asked: number[] = [];
+    const take = (_params: unknown, { room }: CallContext) => {
+      for (const bytes of [400, 700]) {
+        room?.take(bytes);
+        asked.push(bytes);
+      }
+      return {};
+    };
+    const service = new JsonRpc(
+      new Map([['read', take]]),
+      new CallDurations(new Registry()),
+      5000,
+      loopTime,
+      TRACING_OFF,
+    );
+    const show = function* (value: unknown): Steps<unknown> {
+      yield;
+      return value;
+    };
+    const call = { method: 'read', params: RawParams.NONE };
+    const data = { code: 'REPLY_TOO_LARGE', maxReplyBytes: 600 };
+    expect(await service.run(call, origin, undefined, { show, maxReadBytes: 600 })).toMatchObject({ error: { data } });
+    expect(await service.run(call, origin, undefined, { show })).toEqual({ result: '{}' });
+    expect(asked).toEqual([400, 400, 700]);
+  });
+});
+
 describe('a result for which much was read', () => {
   const read =
     (bytes: number) =>
@@ -97,7 +158,8 @@ describe('a result for which much was read', () => {
     [2 ** 20, 1],
   ])('of %i bytes is written at the expense of its caller %i times', async (bytes, times) => {
     const callers: string[] = [];
-    const takes = jest.fn((caller: string, work: Iterator<unknown, unknown>) => {
+    const takes = jest.fn((caller: string, work: Iterator<unknown, unknown>, tookMs: number) => {
+      expect(tookMs).toBe((2 * bytes) / 2 ** 20);
       callers.push(caller);
       let step = work.next();
       while (!step.done) step = work.next();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { JsonText } from '../../../../src/core/domain/json-text';
 import { completed } from '../../../../src/inbound/json-rpc/json-scanner';
-import { JsonTooLong, writeJson, writeJsonInSteps } from '../../../../src/inbound/json-rpc/json-writer';
+import { JsonTooLong, quoteInSteps, writeJson, writeJsonInSteps } from '../../../../src/inbound/json-rpc/json-writer';
 
 const { view } = fc.letrec((tie) => ({
   view: fc.oneof(
@@ -83,5 +83,32 @@ describe('writeJsonInSteps', () => {
     const list = Array(10).fill('x'.repeat(100)) as string[];
     expect(() => write({ list }, 500)).toThrow(JsonTooLong);
     expect(write({ list }, 1200)).toBe(writeJson({ list }));
+  });
+});
+
+describe('quoteInSteps', () => {
+  it('writes what JSON.stringify writes', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(completed(quoteInSteps(text))).toBe(JSON.stringify(text));
+      }),
+    );
+  });
+
+  it('takes a step for each part of a large text, and never cuts a character', () => {
+    for (const before of ['', 'a', '"', '\\']) {
+      const text = before + '\u{1f600}'.repeat(200_000);
+      const steps = quoteInSteps(text);
+      let count = 0;
+      for (;;) {
+        const step = steps.next();
+        if (step.done) {
+          expect(step.value === JSON.stringify(text)).toBe(true);
+          break;
+        }
+        count += 1;
+      }
+      expect(count).toBe(3);
+    }
   });
 });

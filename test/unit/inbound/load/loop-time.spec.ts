@@ -72,6 +72,13 @@ describe('LoopTime', () => {
     expect(clock.monotonicMs()).toBeGreaterThan(3 * 1000);
   });
 
+  it('charges what a caller has taken for a work before', async () => {
+    const startedAtMs = clock.monotonicMs();
+    await loopTime.take('a', now(), 100);
+    expect(clock.monotonicMs() - startedAtMs).toBe(370);
+    expect(await startedAfterMs('b')).toBe(0);
+  });
+
   it('does the works of one caller one after the other, and those of two callers at the same time', async () => {
     const order: string[] = [];
     function* noting(name: string): Generator<void, void> {

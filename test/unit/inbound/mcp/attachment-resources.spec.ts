@@ -1,11 +1,17 @@
 import fc from 'fast-check';
 import { keyProblem, taskIdProblem } from '../../../../src/core/domain/identifiers';
-import { attachmentContents, attachmentRef, attachmentUri } from '../../../../src/inbound/mcp/attachment-resources';
+import {
+  attachmentContents,
+  attachmentRef,
+  attachmentUri,
+  type AttachmentView,
+} from '../../../../src/inbound/mcp/attachment-resources';
+import { viewOf } from './view-of';
 
 const URI = 'dossier://tasks/t-1/attachments/a';
 
 function contents(members: string): unknown {
-  return attachmentContents(URI, `{"taskId":"t-1","key":"a",${members},"version":7}`);
+  return attachmentContents(URI, viewOf(`{"taskId":"t-1","key":"a",${members},"version":7}`) as AttachmentView);
 }
 
 describe('the URI of an attachment', () => {

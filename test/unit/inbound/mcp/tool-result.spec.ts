@@ -1,10 +1,16 @@
 import { completed } from '../../../../src/inbound/json-rpc/json-scanner';
-import { MAX_INLINE_BYTES, toolResult as toolResultInSteps } from '../../../../src/inbound/mcp/tool-result';
+import { writeJson } from '../../../../src/inbound/json-rpc/json-writer';
+import { linkLargeBodies, MAX_INLINE_BYTES, type ResourceLink } from '../../../../src/inbound/mcp/tool-result';
+import { viewOf } from './view-of';
 
 const REF = '"taskId":"t-1","key":"ä/b"';
 const URI = 'dossier://tasks/t-1/attachments/%C3%A4%2Fb';
 
-const toolResult = (result: string) => completed(toolResultInSteps(result));
+function toolResult(result: string) {
+  const links: ResourceLink[] = [];
+  const text = writeJson(completed(linkLargeBodies(viewOf(result), links)));
+  return { text, links };
+}
 
 function text(content: string, more = ''): string {
   return `{${REF},"type":"text","content":${JSON.stringify(content)}${more},"version":7}`;
@@ -55,8 +61,8 @@ describe('the result of a tool', () => {
     const attachments = Array<string>(10)
       .fill(text('x'.repeat(70_000)))
       .join(',');
-    expect([...toolResultInSteps(`{"attachments":[${attachments}]}`)]).toHaveLength(11);
-    expect([...toolResultInSteps(text('x'))]).toHaveLength(0);
+    expect([...linkLargeBodies(viewOf(`{"attachments":[${attachments}]}`), [])]).toHaveLength(10);
+    expect([...linkLargeBodies(viewOf(text('x')), [])]).toHaveLength(0);
   });
 
   it('is the result of the method if much is in it that is no body', () => {

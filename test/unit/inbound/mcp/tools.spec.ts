@@ -50,6 +50,15 @@ describe('the tools', () => {
     expect(destructive.map(({ name }) => name)).not.toContain('task__create');
   });
 
+  it('leave out large bodies if they read attachments', () => {
+    const names = ALL.for('admin').map(({ name }) => name);
+    expect(names.filter((name) => ALL.leavesOutBodies(name))).toEqual([
+      'task__get_attachment',
+      'task__list_attachments',
+      'task__get_attachments_batch',
+    ]);
+  });
+
   it('are those that the role of the caller may call', () => {
     expect(ALL.for('read').map(({ name }) => name)).toEqual(READ_TOOLS);
     expect(ALL.for('write')).toEqual(ALL.for('admin').filter(({ name }) => name !== 'task__delete'));

@@ -1,4 +1,4 @@
-import { FairQueue } from '../../../../src/outbound/postgres/fair-queue';
+import { FairQueue } from '../../../../src/outbound/system/fair-queue';
 
 const NEVER_MS = 60_000;
 
