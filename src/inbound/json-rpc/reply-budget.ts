@@ -78,6 +78,7 @@ export class ReplyBudget {
     this.sharedBytes -= shared;
     return true;
   }
+
   private errorWithin(maxBytes: number): JsonRpcError {
     return replyTooLarge({ maxReplyBytes: Math.min(this.maxReplyBytes, maxBytes) });
   }

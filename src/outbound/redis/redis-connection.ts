@@ -3,6 +3,7 @@ import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { StoreError } from '../../core/ports/store-error';
 import type { Tracing } from '../../core/ports/tracing';
 import { firstAnswer, inTime } from './answers';
+import { demandRights } from './demand-rights';
 import { redisAddress, type RedisAddress } from './redis-address';
 import { limitSilence } from './limit-silence';
 import { orStoreError } from './redis-error';
@@ -17,8 +18,6 @@ const CONNECT_TIMEOUT_MS = 2000;
 const DISCONNECT_TIMEOUT_MS = 500;
 /** A silent connection is dead, even if the operating system still considers it open. */
 const SILENCE_TIMEOUT_MS = 3000;
-/** Needs the rights that the scripts need, and changes nothing. */
-const PROBE = "return redis.call('DEL', KEYS[1])";
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
 
@@ -187,29 +186,12 @@ export class RedisConnection implements OnApplicationShutdown {
   }
 }
 
-/** Another error than a missing right is no matter of this question: a node of a cluster may not have the key. */
-async function demandRights(node: Redis, keys: RedisKeys): Promise<void> {
-  try {
-    await node.eval(PROBE, 1, keys.probe);
-  } catch (error) {
-    const { message } = error as Error;
-    if (message.startsWith('NOPERM ')) throw new NoRightsError(message, keys.aclPattern);
-  }
-}
-
 /**
  * The client would go on with database 0, which may be that of another deployment. It sends nothing else before this
  * reply.
  */
 function isRefusedDatabase(error: Error & { command?: { name: string } }): boolean {
   return error.command?.name === 'select';
-}
-
-class NoRightsError extends StoreError {
-  constructor(reply: string, pattern: string) {
-    const needs = `the ACL of the user needs ~${pattern} +@all -@dangerous +info`;
-    super('redis', 'unavailable', { cause: new Error(`${reply}: ${needs}`) });
-  }
 }
 
 function redisOptions(): RedisOptions {
