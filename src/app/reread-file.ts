@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { types } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
@@ -78,8 +78,9 @@ export class RereadFile<Content> {
   }
 }
 
+/** A pipe in the place of the file would be waited for, and would keep the process from ending. */
 function readText(path: string): Promise<string> {
-  return readFile(path, 'utf8');
+  return readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NONBLOCK });
 }
 
 function isOutOfDescriptors(error: unknown): boolean {

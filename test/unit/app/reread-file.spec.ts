@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,6 +45,18 @@ it('a changed file takes effect, even with the same size and time', async () => 
   expect(logged).toEqual(['NUMBERS_FILE has changed: 1 numbers']);
   await file.reread();
   expect(logged).toHaveLength(1);
+});
+
+it('a pipe in the place of the file is not waited for', async () => {
+  const file = open('[1]');
+  rmSync(path);
+  execFileSync('mkfifo', [path]);
+  await file.reread();
+  expect(logged).toEqual([expect.stringMatching(/: the keys read before stay valid$/)]);
+  rmSync(path);
+  write('[2]');
+  await file.reread();
+  expect(file.content).toEqual([2]);
 });
 
 it('what was read stays valid while the file is broken or missing, and the log says so once', async () => {
