@@ -510,9 +510,9 @@ describe.each(SETUPS)('attachments, $name', ({ open }) => {
     });
 
     it('returns 50 attachments by default, and 100 at most', async () => {
-      const large = await createTask(service, {
-        metadata: { data: Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`k${i}`, i])) },
-      });
+      const data = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, i]));
+      const large = await createTask(service, { metadata: { data } });
+      await Promise.all(Array.from({ length: 20 }, (_, i) => put(large, `k${100 + i}`, { type: 'json', value: i })));
       for (const [limit, count] of [
         [undefined, 50],
         [100, 100],

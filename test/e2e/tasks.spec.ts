@@ -150,6 +150,13 @@ describe.each(SETUPS)('tasks, $name', ({ open }) => {
       expect(await fieldsRefused('task.create', { id, text: 'x', metadata: { data } })).toEqual([
         'metadata.data.bad\nkey',
       ]);
+      const many = Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`k${i}`, i]));
+      expect(await service.error('task.create', { id, text: 'x', metadata: { data: many } })).toMatchObject({
+        code: -32602,
+        data: {
+          errors: [{ field: 'metadata.data', message: expect.stringContaining('task.create_attachment') as string }],
+        },
+      });
       expect((await service.error('task.get', { id })).message).toBe(`Task ${id} not found`);
     });
   });

@@ -6,7 +6,7 @@ import { StoreError } from '../ports/store-error';
 
 const MAX_FILLS_UNDER_WAY = 4;
 /** How many attachments are read and filled at a time: the outlines of a whole task may be larger than the memory. */
-export const CHUNK_SIZE = 500;
+const CHUNK_SIZE = 500;
 
 /** Fills every attachment of a task into the cache, in the background, if the task is too large for one page. */
 export class IndexFiller {

@@ -22,6 +22,8 @@ export const MAX_TTL_SECONDS = 100 * 365 * 24 * 60 * 60;
 export const MAX_ATTACHMENTS_PER_PAGE = 100;
 export const DEFAULT_ATTACHMENTS_PER_PAGE = 50;
 export const MAX_ATTACHMENTS_PER_BATCH = 100;
+/** In the retired `metadata.data` of a new task: each of them becomes an attachment. */
+export const MAX_RETIRED_MEMBERS = 100;
 export const MAX_TASKS_PER_PAGE = 1000;
 export const DEFAULT_TASKS_PER_PAGE = 100;
 

@@ -1,6 +1,6 @@
 import { DomainError, invalid, type FieldError } from './domain-error';
 import { JsonText } from './json-text';
-import { MAX_ATTACHMENTS_PER_TASK, MAX_TASK_JSON_BYTES } from './limits';
+import { MAX_RETIRED_MEMBERS, MAX_TASK_JSON_BYTES } from './limits';
 
 /** The member of a task's metadata that attachments have replaced. */
 const RETIRED_MEMBER = 'data';
@@ -11,7 +11,8 @@ const MAX_METADATA_MEMBERS = MAX_TASK_JSON_BYTES / 4;
 
 /**
  * Takes the retired `metadata.data` out of a new task's metadata: each of its members is to become a json attachment of
- * that name.
+ * that name. A member of a few bytes becomes kilobytes, so there may be as many as a batch may have calls; what is
+ * stored already (`retiredDataOf`) may have more.
  */
 export function splitRetiredData(metadata: JsonText): {
   metadata: JsonText;
@@ -24,14 +25,16 @@ export function splitRetiredData(metadata: JsonText): {
   const data = members.get(RETIRED_MEMBER);
   if (!data) return { metadata };
   if (!data.isObject) throw invalid(RETIRED_FIELD, 'must be an object');
-  refuseIfLong(RETIRED_FIELD, data, MAX_ATTACHMENTS_PER_TASK);
+  refuseIfLong(RETIRED_FIELD, data, MAX_RETIRED_MEMBERS, ': add the others with task.create_attachment');
   members.delete(RETIRED_MEMBER);
   return { metadata: JsonText.fromMembers(members), data: data.members() };
 }
 
 /** Before it is taken apart, which costs time for each member. */
-function refuseIfLong(field: string, object: JsonText, maxMembers: number): void {
-  if (object.hasMoreMembersThan(maxMembers)) throw invalid(field, `must have at most ${maxMembers} members`);
+function refuseIfLong(field: string, object: JsonText, maxMembers: number, howToGoOn = ''): void {
+  if (object.hasMoreMembersThan(maxMembers)) {
+    throw invalid(field, `must have at most ${maxMembers} members${howToGoOn}`);
+  }
 }
 
 /** The members of a stored task's `metadata.data`; undefined if it has none, or something else under that name. */

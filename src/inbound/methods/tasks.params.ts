@@ -5,6 +5,7 @@ import type { JsonText } from '../../core/domain/json-text';
 import {
   DEFAULT_PRIORITY,
   DEFAULT_TASKS_PER_PAGE,
+  MAX_RETIRED_MEMBERS,
   MAX_TASK_JSON_BYTES,
   MAX_TASKS_PER_PAGE,
 } from '../../core/domain/limits';
@@ -85,7 +86,10 @@ export class CreateTaskParams implements CrossChecked {
   @Rule(isNumber, { ...PRIORITY, description: `${PRIORITY.description} ${DEFAULT_PRIORITY} if it is left out.` })
   priority?: number;
 
-  @Json(METADATA)
+  @Json({
+    ...METADATA,
+    description: `${METADATA.description} Of the retired \`data\` in it, at most ${MAX_RETIRED_MEMBERS} members.`,
+  })
   metadata?: JsonText;
 
   @MayBeOmitted({ orNull: true })

@@ -62,8 +62,8 @@ export class TasksRpc {
     failure: 'Failed to create task',
     examples: examples.CREATE_TASK,
   })
-  async create(@Payload() params: CreateTaskParams, @Ctx() { caller }: CallContext): Promise<object> {
-    return createdTaskView(await this.createTask.execute(params.toDraft(), caller));
+  async create(@Payload() params: CreateTaskParams, @Ctx() { caller, room }: CallContext): Promise<object> {
+    return createdTaskView(await this.createTask.execute(params.toDraft(), caller, room));
   }
 
   @RpcMethod('task.get', {

@@ -9,17 +9,20 @@ import type { AttachmentPut } from '../../ports/attachment-write';
 import type { Clock } from '../../ports/clock';
 import type { IdSource } from '../../ports/id-source';
 import type { Metrics } from '../../ports/metrics';
+import type { Room } from '../../ports/room';
 import type { TaskStore } from '../../ports/task-store';
 import { CACHE_TIMEOUT_MS } from '../../ports/time-limits';
 import type { AcknowledgedChanges } from '../../consistency/acknowledged-changes';
 import type { AttachmentFactory } from '../../consistency/attachment-factory';
 import { Deadline } from '../../consistency/deadline';
-import { CHUNK_SIZE } from '../../consistency/index-filler';
 import type { QuotaKeeper } from '../../quotas/quota-keeper';
 import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
 import { mintStamp } from '../../consistency/write-versioned';
 
 const RETIRED_DATA = `${RETIRED_FIELD} is retired: each of its members was stored as a json attachment; use task.create_attachment`;
+
+/** What a small member becomes, roughly: an attachment, its event, and a row of SQL. */
+const MEMBER_BYTES = 4096;
 
 export interface CreatedTask {
   /** As it was created. */
@@ -45,10 +48,11 @@ export class CreateTask {
     private readonly quota: QuotaKeeper,
   ) {}
 
-  async execute(draft: TaskDraft, caller: Caller): Promise<CreatedTask> {
+  async execute(draft: TaskDraft, caller: Caller, room?: Room): Promise<CreatedTask> {
     const nowMs = this.clock.nowMs();
     const { metadata, data } = splitRetiredData(draft.metadata ?? JsonText.EMPTY_OBJECT);
     const task = createTask({ ...draft, metadata }, caller.organization, this.ids.suffix(), { by: caller.name, nowMs });
+    if (data) room?.unshown.take(data.size * MEMBER_BYTES);
     const puts = data ? this.putsOf(task, data, caller) : [];
     const warnings = data ? [RETIRED_DATA] : [];
     const deadline = new Deadline(this.clock);
@@ -67,8 +71,7 @@ export class CreateTask {
       const { version } = attachment;
       this.acknowledged.remember(caller, attachment, { version, deleted: false, journaled: false });
     }
-    // More attachments would take more time than the call may have left; the first list fills them in.
-    if (cached && puts.length <= CHUNK_SIZE) await this.fill(task, puts, cached.token);
+    if (cached) await this.fill(task, puts, cached.token);
     for (const { attachment } of puts) this.metrics.attachmentCreated(attachment.type);
     return { task, warnings };
   }

@@ -50,6 +50,12 @@ describe('converting the retired metadata.data', () => {
     expect(ofTask[2]?.metadata).toMatchObject({ updatedBy: fixture.settings.instanceId, changes: ['metadata'] });
   });
 
+  it('takes as many members as are stored: only a new task may have no more than a hundred', async () => {
+    await taskWith('t-1', JSON.stringify({ data: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [i, i])) }));
+    expect(await fixture.useCases.convertRetiredData.execute()).toEqual({ converted: 1, unconverted: [] });
+    expect((await fixture.list('t-1')).totalCount).toBe(101);
+  });
+
   it('leaves a task alone that has none, or something else of that name', async () => {
     await taskWith('t-1', '{"data":[1]}');
     await taskWith('t-2', '{"deep":{"data":{"a":1}}}');

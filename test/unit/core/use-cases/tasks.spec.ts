@@ -1,5 +1,7 @@
+import { AttachmentFactory } from '../../../../src/core/consistency/attachment-factory';
 import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
+import { CountingRoom, NoRoom } from '../../../support/counting-room';
 import { CALLER, FOREIGN_CALLER, Fixture } from '../../../support/fixture';
 
 let fixture: Fixture;
@@ -124,6 +126,20 @@ describe('creating a task', () => {
       errors: [{ field: 'metadata.data.' }, { field: 'metadata.data.big' }],
     });
     expect(await refusalOf(fixture.useCases.getTask.execute('t-1', CALLER))).toMatchObject({ kind: 'task-not-found' });
+  });
+
+  it('takes room for what the members of metadata.data become, and makes nothing of them if there is none', async () => {
+    const metadata = JsonText.of({ data: { a: 1, b: 2 } });
+    const create = (unshownBytes: number) => {
+      const room = new CountingRoom(0, 0, unshownBytes);
+      return fixture.useCases.createTask.execute({ text: 'x', metadata }, CALLER, room).then(() => room);
+    };
+    const drafted = jest.spyOn(AttachmentFactory.prototype, 'draft');
+    await expect(create(2 * 4096 - 1)).rejects.toThrow(NoRoom);
+    expect(drafted).not.toHaveBeenCalled();
+    expect((await create(2 * 4096)).unshown.takenBytes).toBe(2 * 4096);
+    expect(drafted).toHaveBeenCalledTimes(2);
+    drafted.mockRestore();
   });
 
   it('lets the cache know the whole task from the start', async () => {
