@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
 import { taskCompleted, taskCreated } from '../../src/core/domain/domain-event';
 import { completeTask } from '../../src/core/domain/task';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
@@ -6,6 +7,7 @@ import { StoreError } from '../../src/core/ports/store-error';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { Random } from '../simulation/random';
+import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import {
   aDeletion,
@@ -26,6 +28,7 @@ import {
 
 /** The code of PostgreSQL. A lock was not free in time, on a slow machine. */
 const LOCK_NOT_AVAILABLE = '55P03';
+const DEADLOCK = '40P01';
 
 describe('writers that meet on PostgreSQL', () => {
   let server: PostgresServer;
@@ -38,6 +41,22 @@ describe('writers that meet on PostgreSQL', () => {
   afterAll(async () => {
     await harness?.close();
     await server?.stop();
+  });
+
+  /** The codes of the statements that have failed, also of those that are repeated. */
+  let codes: (string | undefined)[];
+  beforeEach(() => {
+    codes = [];
+    const send = Reflect.get(Client.prototype, 'query') as (...args: unknown[]) => unknown;
+    jest.spyOn(Client.prototype, 'query').mockImplementation(function (this: Client, ...args: unknown[]) {
+      const reply = send.apply(this, args);
+      if (reply instanceof Promise) reply.catch(({ code }: { code?: string }) => codes.push(code));
+      return reply;
+    });
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+    expect(codes).not.toContain(DEADLOCK);
   });
 
   const nextVersion = () => (version += 2);
@@ -93,19 +112,6 @@ describe('writers that meet on PostgreSQL', () => {
       ) AS counts
       GROUP BY ${kinds} HAVING sum(count) <> sum(there)`);
     expect(tasks).toEqual([]);
-  }
-
-  /** The codes of the statements that fail from now on, also of those that are repeated. */
-  function failuresOf(connection: PostgresConnection): (string | undefined)[] {
-    const codes: (string | undefined)[] = [];
-    const query = connection.query.bind(connection) as (...args: unknown[]) => Promise<never[]>;
-    jest.spyOn(connection, 'query').mockImplementation((...args) =>
-      query(...args).catch((error: StoreError) => {
-        codes.push(error.code);
-        throw error;
-      }),
-    );
-    return codes;
   }
 
   function unlessBusy(error: unknown): void {
@@ -258,7 +264,6 @@ describe('writers that meet on PostgreSQL', () => {
   it('of two replicas never meet a deadlock, whatever they do', async () => {
     const connection = new PostgresConnection(serverDatabase({ url: server.url, poolSize: 16 }));
     const replicas = [harness, postgresHarness(connection)];
-    const codes = replicas.map((one) => failuresOf(one.connection));
     const random = new Random(4711);
     const tasks = await Promise.all(Array.from({ length: 4 }, () => storedTask(harness)));
     const children = await Promise.all(tasks.map(({ id }) => storedTask(harness, { parentId: id })));
@@ -293,12 +298,54 @@ describe('writers that meet on PostgreSQL', () => {
           for (let n = 0; n < 20; n++) await step(i + n).catch(unlessBusy);
         }),
       );
-      expect(codes.flat().filter((code) => code !== LOCK_NOT_AVAILABLE)).toEqual([]);
+      expect(codes.filter((code) => code !== LOCK_NOT_AVAILABLE)).toEqual([]);
       await expectCountsToBeRight();
     } finally {
-      jest.restoreAllMocks();
       await connection.close();
     }
+  });
+
+  /** A function that resolves, for all its callers, when it has been called `times` times. */
+  function gate(times: number): () => Promise<void> {
+    let open: () => void;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    let calls = 0;
+    return () => {
+      if (++calls >= times) open();
+      return opened;
+    };
+  }
+
+  it('that wait for each other in a circle both take effect, once', async () => {
+    await harness.connection.query('CREATE TABLE crossed AS SELECT id, 0 AS count FROM generate_series(1, 2) AS id');
+    const bothHold = gate(2);
+    const count = (ids: readonly number[]) =>
+      harness.connection.transaction(async (query) => {
+        await query('SET LOCAL deadlock_timeout = 50');
+        for (const id of ids) {
+          await query('UPDATE crossed SET count = count + 1 WHERE id = $1', [id]);
+          await bothHold();
+        }
+      });
+    await Promise.all([count([1, 2]), count([2, 1])]);
+    expect(codes.splice(0)).toEqual([DEADLOCK]);
+    const rows = await harness.connection.query('SELECT * FROM crossed ORDER BY id');
+    expect(rows).toEqual([1, 2].map((id) => ({ id, count: 2 })));
+  });
+
+  it('that share the number of a lock by chance, and wait in a circle for it, take effect', async () => {
+    const { id: taskId } = await storedTask(harness);
+    let written: Promise<unknown> | undefined;
+    await harness.connection.transaction(async (query) => {
+      await query("SELECT pg_advisory_xact_lock(key_lock($1, 'k'))", [taskId]);
+      written = put(taskId, 'k');
+      const waiters = () => harness.connection.query('SELECT FROM pg_locks WHERE NOT granted');
+      await until('the put waits', async () => (await waiters()).length > 0);
+      await query('SELECT pg_advisory_xact_lock(task_lock($1))', [taskId]);
+    });
+    await expect(written).resolves.toMatchObject({ state: 'applied' });
+    expect(codes.splice(0)).toEqual([DEADLOCK]);
+    await expectCountsToBeRight();
   });
 
   it('give up waiting for a lock in time', async () => {

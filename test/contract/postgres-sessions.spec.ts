@@ -133,6 +133,50 @@ describe('a session of PostgreSQL', () => {
     }
   });
 
+  it('is there for one owner, also if another one has more calls than may wait; these are refused, but not at once', async () => {
+    const connection = new PostgresConnection(serverDatabase({ url: server.url, poolSize: 8 }));
+    try {
+      const read = (owner: string) => connection.query('SELECT 1 AS one', [], 5000, owner);
+      const failures: unknown[] = [];
+      const startedAtMs = performance.now();
+      let firstFailedAfterMs = 0;
+      const greedy = Array.from({ length: 2500 }, () =>
+        read('greedy').catch((error: unknown) => {
+          firstFailedAfterMs ||= performance.now() - startedAtMs;
+          failures.push(error);
+        }),
+      );
+      const modest = await Promise.all(Array.from({ length: 20 }, () => read('modest')));
+      expect(modest).toEqual(Array(20).fill([{ one: 1 }]));
+      await Promise.all(greedy);
+      expect(failures.length).toBeGreaterThan(1000);
+      expect(failures).toEqual(failures.map(() => new StoreError('postgres', 'busy')));
+      expect(firstFailedAfterMs).toBeGreaterThan(900);
+    } finally {
+      await connection.close();
+    }
+  });
+
+  it.each(['40P01', '40001'])(
+    'repeats once what PostgreSQL rolls back for the sake of another call: %s',
+    async (code) => {
+      await connected(server.url, async (connection) => {
+        let calls = 0;
+        const collide = (times: number) => {
+          calls = 0;
+          return connection.transaction(async (query) => {
+            if (++calls > times) return query('SELECT 1 AS one');
+            return query(`DO $$ BEGIN RAISE EXCEPTION 'collision' USING ERRCODE = '${code}'; END $$`);
+          });
+        };
+        await expect(collide(1)).resolves.toEqual([{ one: 1 }]);
+        expect(calls).toBe(2);
+        await expect(collide(9)).rejects.toEqual(new StoreError('postgres', 'busy'));
+        expect(calls).toBe(2);
+      });
+    },
+  );
+
   it('does not repeat what PostgreSQL cannot do at all', async () => {
     await connected(server.url, async (connection) => {
       const isolation = connection.query('CREATE TABLE t (a integer) PARTITION BY LIST (a, a)');

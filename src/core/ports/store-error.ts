@@ -2,8 +2,8 @@
  * What every adapter of a store throws if the store, not the request, is at fault.
  * - `unavailable`: the store could not be reached, or refused to serve; a later call may succeed.
  * - `timeout`: the store did not reply in time; a write may or may not have taken effect.
- * - `busy`: the store replied that another call held a lock for too long; nothing took effect, and a later call may
- *   succeed.
+ * - `busy`: other calls were in the way. One held a lock for too long, the store let one go before it, or too many
+ *   waited. Nothing took effect, and a later call may succeed.
  * - `refused`: the store replied that it can never hold what it was given.
  * - `failed`: the store replied with any other error that the caller cannot do anything about.
  */

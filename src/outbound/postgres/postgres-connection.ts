@@ -1,29 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { FairQueue } from '../system/fair-queue';
 import { lateTimer } from '../system/late-timer';
 import { StoreError } from '../../core/ports/store-error';
 import { TRACING_OFF, type Tracing } from '../../core/ports/tracing';
-import { AdmittedServer, mayOtherSessionServe } from './admitted-server';
+import { AdmittedServer } from './admitted-server';
 import { SILENCE_TIMEOUT_MS, type Database } from './database';
 import { demandMigrated, runMigrations } from './migrate';
 import { PingSession } from './ping-session';
 import { inTransaction, type PooledSession, type Query } from './pooled-session';
 import { RefusedStatements } from './refused-statements';
+import { Repetitions } from './repetitions';
 import { ServerAnswers } from './server-answers';
 import { SessionPool } from './session-pool';
 import { SqlSpans } from './sql-spans';
 
-/** Behind so many calls, sessions that serve a thousand calls a second would be free too late for any caller. */
+/**
+ * Of all organisations together. Behind so many calls, sessions that serve a thousand calls a second would be free too
+ * late for any caller.
+ */
 const MAX_WAITING = 2000;
 /** How long a call waits for a session that others use: longer than the server lets any of them wait for a lock. */
 const MAX_WAIT_MS = 2000;
+/**
+ * A call that may not wait is refused after this time, which is about what a call waits in a long queue. If it were
+ * refused at once, the caller's next call would come at once, and refusals would take the time of the calls of others.
+ */
+const REFUSAL_DELAY_MS = 1000;
 /** The owner of what is done on behalf of no single organisation. */
 export const NO_ORGANIZATION = '';
 
 /**
  * Runs the calls of the stores in sessions that they share. It connects on the first call, so the server may be
  * unavailable when the replica starts, and at any time later. Owners, which are organisations, share the sessions
- * fairly. A call that waits in vain while the server serves others has met no outage: `StoreError` `busy`.
+ * fairly, and the room to wait for one. A call that waits in vain while the server serves others, or may not wait, has
+ * met no outage: `StoreError` `busy`. A call that the server rolls back for the sake of another one is repeated.
  */
 export class PostgresConnection implements OnApplicationShutdown {
   readonly name = 'postgres';
@@ -31,7 +42,6 @@ export class PostgresConnection implements OnApplicationShutdown {
   private readonly answers = new ServerAnswers();
   private readonly pings?: PingSession;
   private places?: FairQueue;
-  private waiting = 0;
   private readonly admitted = new AdmittedServer();
   private readonly refused = new RefusedStatements();
   private readonly spans?: SqlSpans;
@@ -47,7 +57,7 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** Of the pool: how many sessions it may have, how many calls use one, and how many wait for one. */
   get sessions(): { readonly size: number; readonly inUse: number; readonly waiting: number } {
-    return { ...this.pool.counts, waiting: this.waiting };
+    return { ...this.pool.counts, waiting: this.places?.waitingCount ?? 0 };
   }
 
   get isEmbedded(): boolean {
@@ -147,26 +157,25 @@ export class PostgresConnection implements OnApplicationShutdown {
         reject(timeout);
       });
     });
-    const run = async (staleSessions = 0): Promise<T> => {
+    const repetitions = new Repetitions();
+    const run = async (): Promise<T> => {
+      begunAtMs = performance.now();
       session = await this.pool.connect();
       try {
         // The caller has stopped waiting: what was not begun must not take effect.
         if (timeout) throw timeout;
         return await this.workIn(session, work, mayReachAny);
       } catch (error) {
-        // Nothing took effect, and the session is given up: after all the others, a new one is the next.
-        if (!mayOtherSessionServe(error) || staleSessions >= this.pool.maxSessions) throw error;
+        if (!repetitions.allowAfter(error, this.pool.maxSessions)) throw error;
       } finally {
         session.release();
       }
-      return run(staleSessions + 1);
+      return run();
     };
     const runInTurn = async (): Promise<T> => {
       await this.pool.open();
       begunAtMs = Infinity;
-      const leave = await this.place(owner);
-      begunAtMs = performance.now();
-      return run().finally(leave);
+      return this.place(owner).then((leave) => run().finally(leave));
     };
     return Promise.race([runInTurn(), silence]).finally(() => cancel?.());
   }
@@ -186,11 +195,13 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** Resolves with the function that gives it back. */
   private async place(owner: string): Promise<() => void> {
-    if (this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'busy');
-    this.places ??= new FairQueue(this.pool.maxSessions);
-    this.waiting += 1;
+    this.places ??= new FairQueue(this.pool.maxSessions, MAX_WAITING);
+    if (!this.places.isOpenTo(owner)) {
+      await sleep(REFUSAL_DELAY_MS);
+      throw new StoreError('postgres', 'busy');
+    }
     const startedAtMs = performance.now();
-    const leave = await this.places.enter(owner, MAX_WAIT_MS).finally(() => (this.waiting -= 1));
+    const leave = await this.places.enter(owner, MAX_WAIT_MS);
     if (!leave) throw this.answers.waitedInVain(startedAtMs);
     return leave;
   }

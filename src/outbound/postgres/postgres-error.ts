@@ -3,8 +3,10 @@ import { StoreError } from '../../core/ports/store-error';
 
 /** Cancelled by its time limit; idle in a transaction for too long. */
 const TIMEOUT = ['57014', '25P03'];
+/** Rolled back because it and another transaction waited for each other, or could not both take effect. */
+const COLLISION = ['40P01', '40001'];
 /** A lock was not free in time, or the table of locks was full. */
-const BUSY = ['55P03', '53200'];
+const BUSY = ['55P03', '53200', ...COLLISION];
 /**
  * Data that a type does not accept, that violates a check, or that is missing. Anything else may be no fault of the
  * data.
@@ -47,6 +49,12 @@ export function isStale(error: unknown): boolean {
   // The first code also stands for everything that PostgreSQL cannot do.
   if (code === '0A000') return (cause as { routine?: string }).routine === 'RevalidateCachedQuery';
   return ['26000', '42P05'].includes(code);
+}
+
+/** Whether the server has rolled the transaction back for the sake of another one: repeated, it may succeed. */
+export function isCollision(error: unknown): boolean {
+  const cause = error instanceof StoreError ? error.cause : error;
+  return COLLISION.includes(sqlStateOf(cause) ?? '');
 }
 
 /** Whether the role lacks a privilege. */

@@ -1,5 +1,7 @@
 /** What one owner may never take, so that another owner finds a place at once. */
 const RESERVED_PART = 1 / 4;
+/** Of the room to wait that the others leave: what one owner may have. So there is some left for the next owner. */
+const WAITING_PART = 1 / 2;
 
 /**
  * Places that several owners use at the same time. A free place goes to the owner that has the fewest, in turn if
@@ -11,15 +13,35 @@ export class FairQueue {
   private readonly waiting = new Map<string, Set<() => void>>();
   private readonly maxHeld: number;
   private free: number;
+  private waitingInAll = 0;
 
-  constructor(places: number) {
+  /** At most `maxWaiting` wait at the same time, of all owners together. */
+  constructor(
+    places: number,
+    private readonly maxWaiting = Infinity,
+  ) {
     this.free = places;
     this.maxHeld = places - Math.floor(places * RESERVED_PART);
   }
 
-  /** Resolves with the function that gives the place back; undefined if there is none within `timeoutMs`. */
+  get waitingCount(): number {
+    return this.waitingInAll;
+  }
+
+  /** Whether the owner may enter, or wait until it may. */
+  isOpenTo(owner: string): boolean {
+    const own = this.waiting.get(owner)?.size ?? 0;
+    const left = this.maxWaiting - (this.waitingInAll - own);
+    return this.mayEnter(owner) || own < Math.ceil(WAITING_PART * left);
+  }
+
+  /**
+   * Resolves with the function that gives the place back; undefined if there is none within `timeoutMs`, or if the
+   * owner may not wait.
+   */
   async enter(owner: string, timeoutMs: number): Promise<(() => void) | undefined> {
     if (this.mayEnter(owner)) return this.take(owner);
+    if (!this.isOpenTo(owner)) return undefined;
     const own = this.waiting.get(owner) ?? new Set();
     this.waiting.set(owner, own);
     return new Promise((resolve) => {
@@ -32,6 +54,7 @@ export class FairQueue {
         resolve(undefined);
       }, timeoutMs);
       own.add(admit);
+      this.waitingInAll += 1;
     });
   }
 
@@ -65,7 +88,7 @@ export class FairQueue {
 
   private leave(owner: string, admit: () => void): void {
     const own = this.waiting.get(owner);
-    own?.delete(admit);
+    if (own?.delete(admit)) this.waitingInAll -= 1;
     if (own?.size === 0) this.waiting.delete(owner);
   }
 

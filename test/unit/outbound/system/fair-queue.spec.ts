@@ -4,8 +4,8 @@ const NEVER_MS = 60_000;
 
 describe('FairQueue', () => {
   /** Enters without waiting for a place; `entered` gets the owner when there is one. */
-  const open = (places: number) => {
-    const queue = new FairQueue(places);
+  const open = (places: number, maxWaiting?: number) => {
+    const queue = new FairQueue(places, maxWaiting);
     const entered: string[] = [];
     const leave: (() => void)[] = [];
     const enter = (owner: string) =>
@@ -69,5 +69,36 @@ describe('FairQueue', () => {
     leave[0]?.();
     await settled();
     expect(entered).toEqual(['a', 'c']);
+  });
+
+  it('an owner that fills its share of the room to wait leaves room to the next ones, which are served first', async () => {
+    const { queue, entered, leave, enter, settled } = open(1, 8);
+    for (let i = 0; i < 5; i++) enter('a');
+    expect(queue.isOpenTo('a')).toBe(false);
+    await expect(queue.enter('a', NEVER_MS)).resolves.toBeUndefined();
+    for (const owner of ['b', 'b', 'c']) {
+      expect(queue.isOpenTo(owner)).toBe(true);
+      enter(owner);
+    }
+    expect(queue.isOpenTo('b')).toBe(false);
+    expect(queue.waitingCount).toBe(7);
+    for (let i = 0; i < 3; i++) {
+      await settled();
+      leave[i]?.();
+    }
+    await settled();
+    expect(entered).toEqual(['a', 'a', 'b', 'c']);
+    expect(queue.isOpenTo('a')).toBe(true);
+  });
+
+  it('no owner has room to wait if all of it is taken, and those that have given up leave theirs', async () => {
+    const { queue, enter } = open(1, 2);
+    enter('a');
+    const waiting = ['a', 'b'].map((owner) => queue.enter(owner, 100));
+    expect(['a', 'b', 'c'].map((owner) => queue.isOpenTo(owner))).toEqual([false, false, false]);
+    jest.advanceTimersByTime(100);
+    await expect(Promise.all(waiting)).resolves.toEqual([undefined, undefined]);
+    expect(queue.waitingCount).toBe(0);
+    expect(queue.isOpenTo('c')).toBe(true);
   });
 });
