@@ -8,6 +8,7 @@ export class CountingRoom extends Room {
   takenBytes = 0;
   /** How often it was asked for more than a guess. */
   questions = 0;
+  rows = 0;
   /** For what is read and not shown; undefined until it is used. */
   private notShown?: CountingRoom;
 
@@ -28,6 +29,10 @@ export class CountingRoom extends Room {
     this.questions += 1;
     if (this.takenBytes + bytes > this.leftBytes) throw new NoRoom();
     this.takenBytes += bytes;
+  }
+
+  countRows(rows: number): void {
+    this.rows += rows;
   }
 
   get unshown(): CountingRoom {

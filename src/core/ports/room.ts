@@ -13,6 +13,9 @@ export abstract class Room {
   /** Takes room for bodies of a known size. Throws what the caller is to be told if there is none. */
   abstract take(bytes: number): void;
 
+  /** To be told how many tasks or attachments were read, whatever their size: each of them takes time. */
+  abstract countRows(rows: number): void;
+
   /** The same room for what the call reads, but does not show: the size of the reply is no bound for it. */
   abstract get unshown(): Room;
 }

@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
-import { MessagePattern } from '@nestjs/microservices';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { JsonText } from '../../core/domain/json-text';
+import type { Room } from '../../core/ports/room';
 import { Documents } from './documents';
 
 /**
@@ -12,7 +13,10 @@ export class DiscoverRpc {
   constructor(private readonly documents: Documents) {}
 
   @MessagePattern('rpc.discover')
-  discover(): JsonText {
-    return JsonText.restore(this.documents.get('openrpc').text);
+  discover(@Payload() _params: unknown, @Ctx() { room }: { readonly room?: Room }): JsonText {
+    const document = JsonText.restore(this.documents.get('openrpc').text);
+    // A batch may ask for it a hundred times.
+    room?.take(document.sizeBytes);
+    return document;
   }
 }

@@ -7,6 +7,7 @@ import type { Tracing } from '../../core/ports/tracing';
 import { callIds } from '../correlation/call-ids';
 import { isProven } from '../auth/credential';
 import type { LoopTime } from '../load/loop-time';
+import { BatchTime } from './batch-time';
 import { CallContext, shareOf, type CallOrigin } from './call-context';
 import { CallRoom } from './call-room';
 import type { CallDurations } from './call-durations';
@@ -120,8 +121,11 @@ export class JsonRpc {
     } catch (error) {
       const known = error instanceof JsonRpcError ? error : unexpected(error, this.logger, origin.ids);
       finish(known);
+      const unpaidMs = room.hasReadMuch ? room.takeUnpaidMs() : 0;
+      if (unpaidMs > 0) await this.loopTime.pay(shareOf(origin), unpaidMs);
       return { error: known };
     } finally {
+      budget.unpaidMs += room.takeUnpaidMs();
       room.end();
     }
   }
@@ -129,12 +133,12 @@ export class JsonRpc {
   /** If much was read, this and the writing are at the caller's expense, as a large message is. */
   private async write(
     value: unknown,
-    { hasReadMuch, readMs }: CallRoom,
+    room: CallRoom,
     budget: ReplyBudget,
     origin: CallOrigin,
     presentation?: Presentation,
   ): Promise<string> {
-    if (hasReadMuch) return this.take(writeInSteps(value, budget, presentation), origin, readMs);
+    if (room.hasReadMuch) return this.take(writeInSteps(value, budget, presentation), origin, room.takeUnpaidMs());
     return budget.write(presentation ? completed(presentation.show(value)) : value, presentation?.maxBytes);
   }
 
@@ -143,15 +147,20 @@ export class JsonRpc {
     if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text, origin);
     const readElement = elementsOf(text);
     const budget = this.budget(origin, batch.length);
+    const time = new BatchTime(this.loopTime, shareOf(origin), budget);
     const replies: (string | undefined)[] = [];
     await inParallel([...batch.entries()], MAX_CONCURRENT_CALLS, async ([i, request]) => {
+      const going = time.mayGoOn();
+      const isInTime = typeof going === 'boolean' ? going : await going;
       // The specification prints the reply to what is no object.
       replies[i] = isObject(request)
-        ? await this.replyToOne(request, readElement(i), origin, budget)
+        ? await this.replyToOne(request, readElement(i), origin, budget, isInTime)
         : errorReply(invalidRequest(), 'null');
       // Other messages are served between two calls of a large message, and of a caller that has proved nothing.
       if (isLargeMessage(text) || !isProven(origin.identity)) await setImmediate();
     });
+    // For what the last calls have read.
+    await time.mayGoOn();
     const spoken = replies.filter((reply) => reply !== undefined);
     return spoken.length > 0 ? `[${spoken.join(',')}]` : undefined;
   }
@@ -161,9 +170,10 @@ export class JsonRpc {
     readText: () => string,
     origin: CallOrigin,
     budget: ReplyBudget,
+    isInTime = true,
   ): Promise<string | undefined> {
     const call = readCall(request, readText);
-    const outcome = 'error' in call ? call : await this.run(call, origin, budget);
+    const outcome = 'error' in call ? call : isInTime ? await this.run(call, origin, budget) : { error: overloaded() };
     if (call.id === undefined) return undefined;
     const reply = replyOf(outcome, call.id);
     return budget.takes(reply) ? reply : errorReply(budget.error, call.id);

@@ -12,6 +12,8 @@ const MAX_BYTES_PER_UNIT = 3;
  * a batch share what they do not need of their own.
  */
 export class ReplyBudget {
+  /** Of the event loop: for what was read for the message, as far as its caller has not paid for it. */
+  unpaidMs = 0;
   private readonly ownBytes: number;
   private sharedBytes: number;
   private expectedBytes = 0;

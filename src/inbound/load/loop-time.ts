@@ -78,6 +78,14 @@ export class LoopTime {
     });
   }
 
+  /** Tells how much of the event loop has been taken since. */
+  watch(): () => number {
+    const { clock } = this;
+    const [startedAtMs, workedBeforeMs] = [clock.monotonicMs(), clock.workedMs()];
+    // Other threads may have worked at the same time.
+    return () => Math.min(clock.monotonicMs() - startedAtMs, clock.workedMs() - workedBeforeMs);
+  }
+
   private async takeSteps<T>(caller: string, work: Iterator<unknown, T>): Promise<T> {
     let pausedAtMs = this.clock.monotonicMs();
     for (;;) {
@@ -109,15 +117,12 @@ export class LoopTime {
   }
 
   private charge<T>(caller: string, step: () => T): T {
-    const { clock } = this;
-    const [startedAtMs, workedBeforeMs] = [clock.monotonicMs(), clock.workedMs()];
+    const startedAtMs = this.clock.monotonicMs();
+    const taken = this.watch();
     try {
       return step();
     } finally {
-      const endedAtMs = clock.monotonicMs();
-      // Other threads may have worked at the same time.
-      const tookMs = Math.min(endedAtMs - startedAtMs, clock.workedMs() - workedBeforeMs);
-      this.add(caller, startedAtMs, tookMs);
+      this.add(caller, startedAtMs, taken());
     }
   }
 

@@ -75,6 +75,7 @@ export class MemoryTaskStore implements TaskStore {
     if (query.descending) matching.reverse();
     const page = matching.slice(query.offset, query.offset + query.limit);
     const sizes = page.map(({ metadata, error }) => metadata.sizeBytes + (error?.sizeBytes ?? 0));
+    query.room?.countRows(page.length);
     query.room?.take(sizes.reduce((sum, bytes) => sum + bytes, 0));
     const tasks = page.map((task) => this.counted(task, query.nowMs));
     return Promise.resolve({ tasks, totalCount: matching.length });

@@ -143,6 +143,7 @@ export class PostgresTaskStore implements TaskStore {
     type Row = { total: number; json_bytes: number | null } & (CountedRow | { id: null });
     const rows = await readWithin(query.room, query.limit, async (maxBytes) => {
       const read = await this.connection.query<Row>(text, [...values, maxBytes], timeoutMs, query.organization);
+      query.room?.countRows(read.length);
       const bytes = read[0]?.json_bytes ?? 0;
       return bytes > maxBytes ? bytes : read;
     });

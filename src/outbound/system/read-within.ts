@@ -4,6 +4,7 @@ import type { Room } from '../../core/ports/room';
 export const UNBOUNDED: Room = {
   guess: () => Infinity,
   take: () => undefined,
+  countRows: () => undefined,
   get unshown() {
     return this;
   },

@@ -28,6 +28,7 @@ export class GetAttachmentsBatch {
     // Equal requests share one read, and one copy in memory.
     const refs = new Map(requests.map((ref) => [refName(ref), ref]));
     const found = await this.lookup.find([...refs.values()], caller, { room });
+    room?.countRows(requests.length);
     const byName = new Map([...refs.keys()].map((name, i) => [name, found[i]?.attachment]));
     const attachments = requests.map((ref) => {
       const attachment = byName.get(refName(ref));

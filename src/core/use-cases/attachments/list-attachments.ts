@@ -54,7 +54,9 @@ export class ListAttachments {
     try {
       const page =
         known && this.trust.accepts(known) ? await this.cachedPages.page(query, known, caller, deadline) : undefined;
-      return page ?? (await this.storedPages.page(query, cached, caller, deadline));
+      const found = page ?? (await this.storedPages.page(query, cached, caller, deadline));
+      room?.countRows(found.attachments.length);
+      return found;
     } catch (error) {
       if (!isOutage(error)) throw error;
       // A page of another generation was not held against the changes that were acknowledged here. If only the journal

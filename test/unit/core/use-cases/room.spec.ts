@@ -1,4 +1,5 @@
 import { IndexFiller } from '../../../../src/core/consistency/index-filler';
+import { JsonText } from '../../../../src/core/domain/json-text';
 import { OUTLINE_BYTES } from '../../../../src/core/ports/room';
 import { MemoryAttachmentStore } from '../../../../src/outbound/memory/memory-attachment-store';
 import { CountingRoom, NoRoom } from '../../../support/counting-room';
@@ -76,6 +77,29 @@ it('an attachment that a batch names several times takes room each time that it 
     );
   await expect(get(1, new CountingRoom(0, 3 * BODY.length))).resolves.toHaveProperty('attachments.length', 1);
   await expect(get(100, new CountingRoom(0, 3 * BODY.length))).rejects.toThrow(NoRoom);
+});
+
+describe('a call counts the rows that it reads', () => {
+  const listTasks = (limit: number, room: CountingRoom) =>
+    fixture.useCases.listTasks.execute({ limit, offset: 0, orderBy: 'createdAt', descending: false }, CALLER, room);
+
+  it('of tasks, also if there is no room for them', async () => {
+    const large = { text: 'task', metadata: JsonText.of({ text: BODY }) };
+    for (const id of ['t-2', 't-3']) await fixture.useCases.createTask.execute({ ...large, id }, CALLER);
+    const rooms = [new CountingRoom(), new CountingRoom(), new CountingRoom(0, 100)] as const;
+    await listTasks(10, rooms[0]);
+    await listTasks(2, rooms[1]);
+    await expect(listTasks(10, rooms[2])).rejects.toThrow(NoRoom);
+    expect(rooms.map(({ rows }) => rows)).toEqual([3, 2, 3]);
+  });
+
+  it('of attachments', async () => {
+    const rooms = [new CountingRoom(), new CountingRoom()] as const;
+    await list(rooms[0]);
+    const requests = [ref, { ...ref, key: 'missing' }];
+    await fixture.useCases.getAttachmentsBatch.execute({ requests, allowMissing: true }, CALLER, rooms[1]);
+    expect(rooms.map(({ rows }) => rows)).toEqual([1, 2]);
+  });
 });
 
 describe('the index of a large task is filled', () => {

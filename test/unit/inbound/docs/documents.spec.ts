@@ -1,10 +1,12 @@
 import { Parser } from '@asyncapi/parser';
 import { validate } from '@readme/openapi-parser';
 import { DOMAIN_EVENT_TYPES } from '../../../../src/core/domain/domain-event';
+import { DiscoverRpc } from '../../../../src/inbound/docs/discover.rpc';
 import { Documents, type DocumentName } from '../../../../src/inbound/docs/documents';
 import { ServiceFacts } from '../../../../src/inbound/docs/service-facts';
 import { METHODS } from '../../../../src/inbound/methods/method-descriptions';
 import { endpointMetadata, MIN_PAYLOAD_WITH_SCHEMAS } from '../../../../src/inbound/nats/endpoint-metadata';
+import { CountingRoom } from '../../../support/counting-room';
 
 interface OpenRpcSchemaUtils {
   validateOpenRPCDocument(document: object): true | Error;
@@ -23,6 +25,12 @@ function documentOf<T>(name: DocumentName): T {
 }
 
 describe('the documents', () => {
+  it('rpc.discover takes room for what it returns, so that a batch cannot have it for nothing', () => {
+    const room = new CountingRoom();
+    const document = new DiscoverRpc(new Documents(FACTS)).discover(undefined, { room });
+    expect(room.takenBytes).toBe(Buffer.byteLength(document.text));
+  });
+
   it('OpenRPC is valid against the schema of its version, and all references in it resolve', async () => {
     const document = documentOf<{ openrpc: string }>('openrpc');
     expect(document.openrpc).toBe('1.4.1');

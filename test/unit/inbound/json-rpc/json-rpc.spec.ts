@@ -159,7 +159,7 @@ describe('a result for which much was read', () => {
   ])('of %i bytes is written at the expense of its caller %i times', async (bytes, times) => {
     const callers: string[] = [];
     const takes = jest.fn((caller: string, work: Iterator<unknown, unknown>, tookMs: number) => {
-      expect(tookMs).toBe((2 * bytes) / 2 ** 20);
+      expect(tookMs).toBe((3 * bytes) / 2 ** 20);
       callers.push(caller);
       let step = work.next();
       while (!step.done) step = work.next();
@@ -173,6 +173,111 @@ describe('a result for which much was read', () => {
   it('is refused if its caller has taken too much of the event loop', async () => {
     const answer = await large(2 ** 20, () => Promise.resolve(undefined)).reply(call, origin);
     expect(JSON.parse(answer as string)).toMatchObject({ error: { code: -32001, data: { code: 'OVERLOADED' } } });
+  });
+});
+
+describe('the time that calls take', () => {
+  /** Time passes only in the methods below; another caller is there, too. */
+  let nowMs = 0;
+  let paidMs: number[];
+  let turns: number;
+  let loop: LoopTime;
+  beforeEach(() => {
+    nowMs = 10_000;
+    paidMs = [];
+    turns = 0;
+    const workedMs = () => nowMs;
+    loop = new LoopTime({ monotonicMs: workedMs, workedMs, sleep: () => Promise.resolve() });
+    jest.spyOn(loop, 'pay').mockImplementation((caller, tookMs) => {
+      expect(caller).toBe('http:127.0.0.1');
+      paidMs.push(tookMs);
+      return Promise.resolve(true);
+    });
+  });
+  const timed: Record<string, RpcMethod> = {
+    refuse: async () => {
+      await Promise.resolve();
+      nowMs += 0.3;
+      throw new JsonRpcError(-32003, 'Forbidden', { code: 'FORBIDDEN' });
+    },
+    wait: async () => {
+      nowMs += 0.1;
+      await new Promise((resolve) => setImmediate(resolve));
+      nowMs += 100;
+      return {};
+    },
+    discover: (_params, { room }) => {
+      room?.take(71_000);
+      return {};
+    },
+    list: ({ values }, { room }) => {
+      room?.countRows((values as number[])[0] as number);
+      return { tasks: [] };
+    },
+    listTooMuch: (_params, { room }) => {
+      room?.countRows(1000);
+      room?.take(2 ** 25);
+      return {};
+    },
+  };
+  const replyTo = async (message: unknown) => {
+    const methods = new Map(Object.entries(timed));
+    const service = new JsonRpc(methods, new CallDurations(new Registry()), 2 ** 24, loop, TRACING_OFF);
+    return JSON.parse((await service.reply(JSON.stringify(message), origin)) as string) as unknown;
+  };
+  const repeat = (method: string, times: number, params?: unknown) =>
+    Array.from({ length: times }, (_, id) => ({ jsonrpc: '2.0', id, method, params }));
+  const countTurns = () => {
+    const count = () => {
+      turns += 1;
+      counting = setImmediate(count);
+    };
+    let counting = setImmediate(count);
+    return () => clearImmediate(counting);
+  };
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
+
+  it('calls of a batch that wait for nothing let others be served after each millisecond, which is charged', async () => {
+    const stop = countTurns();
+    expect(await replyTo(repeat('refuse', 100))).toHaveLength(100);
+    stop();
+    expect(turns).toBeGreaterThanOrEqual(7);
+    expect(Math.max(...paidMs)).toBeLessThan(4);
+    expect(sum(paidMs)).toBeGreaterThan(25);
+  });
+
+  it('calls of a batch that wait for a store pay for nothing', async () => {
+    expect(await replyTo(repeat('wait', 20))).toHaveLength(20);
+    expect(paidMs).toEqual([]);
+  });
+
+  it('a batch whose caller has taken too much is refused call by call', async () => {
+    jest.spyOn(loop, 'pay').mockResolvedValue(false);
+    const replies = (await replyTo(repeat('refuse', 100))) as { id: number; error: { data: { code: string } } }[];
+    expect(replies.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, id) => id));
+    expect(new Set(replies.map(({ error }) => error.data.code))).toEqual(new Set(['FORBIDDEN', 'OVERLOADED']));
+  });
+
+  it.each([
+    ['discover', undefined, 10],
+    ['list', [50], 20],
+  ])('what the calls of a batch read is charged also if each reads little: %s', async (method, params, times) => {
+    await replyTo(repeat(method, times, params));
+    expect(sum(paidMs)).toBeGreaterThan(1.5);
+    expect(sum(paidMs)).toBeLessThan(6);
+  });
+
+  it('a list of many rows is written at the expense of its caller, however small they are', async () => {
+    const take = jest.spyOn(loop, 'take');
+    for (const rows of [20, 50]) await replyTo(repeat('list', 1, [rows])[0]);
+    expect(take).not.toHaveBeenCalled();
+    await replyTo(repeat('list', 1, [1000])[0]);
+    expect(take.mock.calls[0]?.[2]).toBeCloseTo(5.9, 1);
+  });
+
+  it('a list that is refused, because it is too large for a reply, is charged for its rows', async () => {
+    expect(await replyTo(repeat('listTooMuch', 1)[0])).toMatchObject({ error: { data: { code: 'REPLY_TOO_LARGE' } } });
+    expect(paidMs).toEqual([expect.closeTo(5.9, 1)]);
   });
 });
 
