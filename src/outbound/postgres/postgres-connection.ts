@@ -23,8 +23,9 @@ const MAX_WAITING = 2000;
 /** How long a call waits for a session that others use: longer than the server lets any of them wait for a lock. */
 const MAX_WAIT_MS = 2000;
 /**
- * A call that may not wait is refused after this time, which is about what a call waits in a long queue. If it were
- * refused at once, the caller's next call would come at once, and refusals would take the time of the calls of others.
+ * A call of an organisation that may not wait is refused after this time, which is about what a call waits in a long
+ * queue. If it were refused at once, the caller's next call would come at once, and refusals would take the time of the
+ * calls of others.
  */
 const REFUSAL_DELAY_MS = 1000;
 /** The owner of what is done on behalf of no single organisation. */
@@ -42,6 +43,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   private readonly answers = new ServerAnswers();
   private readonly pings?: PingSession;
   private places?: FairQueue;
+  private waiting = 0;
   private readonly admitted = new AdmittedServer();
   private readonly refused = new RefusedStatements();
   private readonly spans?: SqlSpans;
@@ -57,7 +59,7 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** Of the pool: how many sessions it may have, how many calls use one, and how many wait for one. */
   get sessions(): { readonly size: number; readonly inUse: number; readonly waiting: number } {
-    return { ...this.pool.counts, waiting: this.places?.waitingCount ?? 0 };
+    return { ...this.pool.counts, waiting: this.waiting };
   }
 
   get isEmbedded(): boolean {
@@ -196,12 +198,15 @@ export class PostgresConnection implements OnApplicationShutdown {
   /** Resolves with the function that gives it back. */
   private async place(owner: string): Promise<() => void> {
     this.places ??= new FairQueue(this.pool.maxSessions, MAX_WAITING);
-    if (!this.places.isOpenTo(owner)) {
+    // The puts of all organisations share statements of none: no share bounds these.
+    if (owner !== NO_ORGANIZATION && !this.places.isOpenTo(owner)) {
       await sleep(REFUSAL_DELAY_MS);
       throw new StoreError('postgres', 'busy');
     }
+    if (this.waiting >= MAX_WAITING) throw new StoreError('postgres', 'busy');
+    this.waiting += 1;
     const startedAtMs = performance.now();
-    const leave = await this.places.enter(owner, MAX_WAIT_MS);
+    const leave = await this.places.enter(owner, MAX_WAIT_MS).finally(() => (this.waiting -= 1));
     if (!leave) throw this.answers.waitedInVain(startedAtMs);
     return leave;
   }

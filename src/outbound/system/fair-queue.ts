@@ -15,17 +15,13 @@ export class FairQueue {
   private free: number;
   private waitingInAll = 0;
 
-  /** At most `maxWaiting` wait at the same time, of all owners together. */
+  /** `maxWaiting` is the room to wait that owners share; those that ask `isOpenTo` before they enter keep to it. */
   constructor(
     places: number,
     private readonly maxWaiting = Infinity,
   ) {
     this.free = places;
     this.maxHeld = places - Math.floor(places * RESERVED_PART);
-  }
-
-  get waitingCount(): number {
-    return this.waitingInAll;
   }
 
   /** Whether the owner may enter, or wait until it may. */
@@ -35,13 +31,9 @@ export class FairQueue {
     return this.mayEnter(owner) || own < Math.ceil(WAITING_PART * left);
   }
 
-  /**
-   * Resolves with the function that gives the place back; undefined if there is none within `timeoutMs`, or if the
-   * owner may not wait.
-   */
+  /** Resolves with the function that gives the place back; undefined if there is none within `timeoutMs`. */
   async enter(owner: string, timeoutMs: number): Promise<(() => void) | undefined> {
     if (this.mayEnter(owner)) return this.take(owner);
-    if (!this.isOpenTo(owner)) return undefined;
     const own = this.waiting.get(owner) ?? new Set();
     this.waiting.set(owner, own);
     return new Promise((resolve) => {

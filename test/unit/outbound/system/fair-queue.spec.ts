@@ -75,13 +75,11 @@ describe('FairQueue', () => {
     const { queue, entered, leave, enter, settled } = open(1, 8);
     for (let i = 0; i < 5; i++) enter('a');
     expect(queue.isOpenTo('a')).toBe(false);
-    await expect(queue.enter('a', NEVER_MS)).resolves.toBeUndefined();
     for (const owner of ['b', 'b', 'c']) {
       expect(queue.isOpenTo(owner)).toBe(true);
       enter(owner);
     }
     expect(queue.isOpenTo('b')).toBe(false);
-    expect(queue.waitingCount).toBe(7);
     for (let i = 0; i < 3; i++) {
       await settled();
       leave[i]?.();
@@ -98,7 +96,6 @@ describe('FairQueue', () => {
     expect(['a', 'b', 'c'].map((owner) => queue.isOpenTo(owner))).toEqual([false, false, false]);
     jest.advanceTimersByTime(100);
     await expect(Promise.all(waiting)).resolves.toEqual([undefined, undefined]);
-    expect(queue.waitingCount).toBe(0);
     expect(queue.isOpenTo('c')).toBe(true);
   });
 });
