@@ -203,7 +203,7 @@ export interface CreateTaskParams {
   readonly text: string;
   /** The higher the priority, the sooner. 50 if it is left out. */
   readonly priority?: number | null;
-  /** Data of the caller, at most 65536 bytes of JSON text. Of the retired `data` in it, at most 100 members. */
+  /** Data of the caller, at most 65536 bytes of JSON text. Its retired `data` has at most 100 members. */
   readonly metadata?: Readonly<Record<string, unknown>> | null;
   /** The task of which this is a sub-task. */
   readonly parentId?: string | null;

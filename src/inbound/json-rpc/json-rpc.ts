@@ -15,6 +15,7 @@ import { invalidRequest, JsonRpcError, methodNotFound, overloaded, unexpected } 
 import { writeJson } from './json-writer';
 import { completed, type Steps } from './json-scanner';
 import { isLargeMessage, parseMessage } from './parse-message';
+import type { Presentation } from './presentation';
 import type { RawParams } from './raw-params';
 import { idText, isObject, readCall, type Call } from './read-call';
 import { ReplyBudget } from './reply-budget';
@@ -32,16 +33,6 @@ export type RpcMethod = (params: RawParams, context: CallContext) => unknown;
 
 /** How a call ended: with the JSON text of its result, or with its error. */
 export type Outcome = { readonly result: string } | { readonly error: JsonRpcError };
-
-/** What an endpoint makes of a result in place of what the method has returned. */
-export interface Presentation {
-  /** What is written. */
-  show(value: unknown): Steps<unknown>;
-  /** Of the text. A longer one is not written: the call fails. */
-  readonly maxBytes?: number;
-  /** Of what is read for it; what is larger is not read. Undefined: as much as a reply may have. */
-  readonly maxReadBytes?: number;
-}
 
 /** JSON-RPC 2.0, independent of the transport: the text of a message in, the text of the reply out. */
 export class JsonRpc {
@@ -102,14 +93,27 @@ export class JsonRpc {
   }
 
   private async runCall(
-    { method: name, params }: Omit<Call, 'id'>,
+    call: Omit<Call, 'id'>,
     origin: CallOrigin,
     budget: ReplyBudget,
     presentation: Presentation | undefined,
   ): Promise<Outcome> {
+    const room = new CallRoom(budget, origin.reservation);
+    const outcome = await this.outcomeOf(call, origin, { budget, room, presentation }).finally(() => room.end());
+    // Not before other calls of the message can have the room.
+    const unpaidMs = 'error' in outcome && room.hasReadMuch ? room.takeUnpaidMs() : 0;
+    if (unpaidMs > 0) await this.loopTime.pay(shareOf(origin), unpaidMs);
+    budget.unpaidMs += room.takeUnpaidMs();
+    return outcome;
+  }
+
+  private async outcomeOf(
+    { method: name, params }: Omit<Call, 'id'>,
+    origin: CallOrigin,
+    { budget, room, presentation }: { budget: ReplyBudget; room: CallRoom; presentation: Presentation | undefined },
+  ): Promise<Outcome> {
     const method = this.methods.get(name);
     const finish = this.durations.start(method ? name : undefined, origin.transport, origin.ids);
-    const room = new CallRoom(budget, origin.reservation);
     try {
       if (!method) throw methodNotFound();
       const value = await settled(method(params, new CallContext(origin, name, room)));
@@ -121,12 +125,7 @@ export class JsonRpc {
     } catch (error) {
       const known = error instanceof JsonRpcError ? error : unexpected(error, this.logger, origin.ids);
       finish(known);
-      const unpaidMs = room.hasReadMuch ? room.takeUnpaidMs() : 0;
-      if (unpaidMs > 0) await this.loopTime.pay(shareOf(origin), unpaidMs);
       return { error: known };
-    } finally {
-      budget.unpaidMs += room.takeUnpaidMs();
-      room.end();
     }
   }
 

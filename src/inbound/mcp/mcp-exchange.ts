@@ -1,10 +1,11 @@
 import { credentialOf, type Role } from '../auth/credential';
 import type { CallOrigin } from '../json-rpc/call-context';
-import type { Outcome, Presentation } from '../json-rpc/json-rpc';
+import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded, replyTooLarge, type JsonRpcError } from '../json-rpc/json-rpc-error';
 import { completed, type Steps } from '../json-rpc/json-scanner';
 import { quoteInSteps, writeJson } from '../json-rpc/json-writer';
 import { isLargeMessage } from '../json-rpc/parse-message';
+import type { Presentation } from '../json-rpc/presentation';
 import { RawParams } from '../json-rpc/raw-params';
 import type { Call } from '../json-rpc/read-call';
 import { attachmentContents, attachmentRef, type AttachmentView } from './attachment-resources';

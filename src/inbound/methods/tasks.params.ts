@@ -88,7 +88,7 @@ export class CreateTaskParams implements CrossChecked {
 
   @Json({
     ...METADATA,
-    description: `${METADATA.description} Of the retired \`data\` in it, at most ${MAX_RETIRED_MEMBERS} members.`,
+    description: `${METADATA.description} Its retired \`data\` has at most ${MAX_RETIRED_MEMBERS} members.`,
   })
   metadata?: JsonText;
 

@@ -46,7 +46,7 @@ function controlOfKind(schema, needed) {
 }
 
 /**
- * A control with a box for null, which no text could say.
+ * A control with a box for null.
  *
  * @param {Control} control
  * @param {string} meaning of null
