@@ -12,6 +12,7 @@ import {
   type InvalidCall,
 } from '../json-rpc/read-call';
 import type { Steps } from '../json-rpc/json-scanner';
+import { messageText } from '../json-rpc/message-text';
 import { parseMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
 import { writeJson } from '../json-rpc/json-writer';
@@ -27,7 +28,6 @@ type Members = Readonly<Record<string, unknown>>;
 
 const NOT_AN_OBJECT = 'a NATS request must be one object: a JSON-RPC request, the params, or a packet of Nest';
 
-const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Nest's client begins a packet like this. It would take a reply in any other form for a success. */
 const NEST_START = Buffer.from('{"pattern":');
 
@@ -45,7 +45,7 @@ export function* readNatsRequest(method: string, payload: Uint8Array, maxBodyByt
   let text: string;
   let message: unknown;
   try {
-    text = UTF_8.decode(payload);
+    text = yield* messageText(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
     message = yield* parseMessage(text);
   } catch (error) {
     return refused(error instanceof JsonRpcError ? error : parseError());
