@@ -57,9 +57,7 @@ export class LoopTime {
    * for too long.
    */
   async take<T>(caller: string, work: Iterator<unknown, T>, tookMs = 0): Promise<T | undefined> {
-    const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;
-    return this.turns.take(caller, async () => {
-      if (this.startsAtMs(caller) > giveUpAtMs) return undefined;
+    return this.inTurn(caller, () => {
       this.add(caller, this.clock.monotonicMs(), tookMs);
       return this.takeSteps(caller, work);
     });
@@ -69,13 +67,12 @@ export class LoopTime {
    * For what a caller has taken already: resolves when the caller may go on; with false if that would be too late.
    */
   async pay(caller: string, tookMs: number): Promise<boolean> {
-    const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;
-    return this.turns.take(caller, async () => {
-      if (this.startsAtMs(caller) > giveUpAtMs) return false;
+    const mayGoOn = await this.inTurn(caller, async () => {
       await this.turnOf(caller);
       this.add(caller, this.clock.monotonicMs(), tookMs);
       return true;
     });
+    return mayGoOn ?? false;
   }
 
   /** Tells how much of the event loop has been taken since. */
@@ -84,6 +81,12 @@ export class LoopTime {
     const [startedAtMs, workedBeforeMs] = [clock.monotonicMs(), clock.workedMs()];
     // Other threads may have worked at the same time.
     return () => Math.min(clock.monotonicMs() - startedAtMs, clock.workedMs() - workedBeforeMs);
+  }
+
+  /** One work of a caller after the other. Undefined if the caller would have to wait for too long. */
+  private inTurn<T>(caller: string, work: () => Promise<T>): Promise<T | undefined> {
+    const giveUpAtMs = this.clock.monotonicMs() + MAX_WAIT_MS;
+    return this.turns.take(caller, async () => (this.startsAtMs(caller) > giveUpAtMs ? undefined : work()));
   }
 
   private async takeSteps<T>(caller: string, work: Iterator<unknown, T>): Promise<T> {
