@@ -92,7 +92,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
 
   /** Runs a method. Never rejects. */
   run(call: Omit<Call, 'id'>, origin: CallOrigin, presentation?: Presentation): Promise<Outcome> {
-    return this.jsonRpc.run(call, origin, undefined, presentation);
+    return this.jsonRpc.run(call, origin, presentation);
   }
 
   /** Parses a message at its caller's expense. Throws a `JsonRpcError`. */

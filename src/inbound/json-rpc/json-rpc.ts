@@ -15,7 +15,7 @@ import { invalidRequest, JsonRpcError, methodNotFound, overloaded, unexpected } 
 import { writeJson } from './json-writer';
 import { completed, type Steps } from './json-scanner';
 import { isLargeMessage, parseMessage } from './parse-message';
-import type { Presentation } from './presentation';
+import { writeInSteps, type Presentation } from './presentation';
 import type { RawParams } from './raw-params';
 import { idText, isObject, readCall, type Call } from './read-call';
 import { ReplyBudget } from './reply-budget';
@@ -74,13 +74,16 @@ export class JsonRpc {
   }
 
   /** Runs one call. Never rejects. */
-  run(
+  run(call: Omit<Call, 'id'>, origin: CallOrigin, presentation?: Presentation): Promise<Outcome> {
+    return this.runWithin(this.budget(origin, undefined, presentation?.maxReadBytes), call, origin, presentation);
+  }
+
+  private runWithin(
+    budget: ReplyBudget,
     call: Omit<Call, 'id'>,
     origin: CallOrigin,
-    givenBudget?: ReplyBudget,
     presentation?: Presentation,
   ): Promise<Outcome> {
-    const budget = givenBudget ?? this.budget(origin, undefined, presentation?.maxReadBytes);
     if (!this.tracing.isOn) return this.runCall(call, origin, budget, presentation);
     const options = rpcSpan(this.methods.has(call.method) ? call.method : undefined, origin);
     return this.tracing.span(options, async (span) => {
@@ -172,7 +175,8 @@ export class JsonRpc {
     isInTime = true,
   ): Promise<string | undefined> {
     const call = readCall(request, readText);
-    const outcome = 'error' in call ? call : isInTime ? await this.run(call, origin, budget) : { error: overloaded() };
+    const outcome =
+      'error' in call ? call : isInTime ? await this.runWithin(budget, call, origin) : { error: overloaded() };
     if (call.id === undefined) return undefined;
     const reply = replyOf(outcome, call.id);
     return budget.takes(reply) ? reply : errorReply(budget.error, call.id);
@@ -222,12 +226,6 @@ function elementsOf(text: string): (i: number) => () => string {
 async function settled(outcome: unknown): Promise<unknown> {
   const value = await outcome;
   return isObservable(value) ? lastValueFrom(value, { defaultValue: null }) : value;
-}
-
-function* writeInSteps(value: unknown, budget: ReplyBudget, presentation?: Presentation): Steps<string> {
-  const shown = presentation ? yield* presentation.show(value) : value;
-  const maxBytes = presentation?.maxBytes;
-  return isObject(shown) ? yield* budget.writeInSteps(shown, maxBytes) : budget.write(shown, maxBytes);
 }
 
 /** `id` is JSON text. */

@@ -83,7 +83,7 @@ async function reply(message: unknown): Promise<unknown> {
 
 describe('a result that an endpoint presents in its own way', () => {
   const run = (method: string, presentation: Presentation) => {
-    return jsonRpc.run({ method, params: RawParams.NONE }, origin, undefined, presentation);
+    return jsonRpc.run({ method, params: RawParams.NONE }, origin, presentation);
   };
 
   it('is written as it is presented', async () => {
@@ -134,8 +134,8 @@ describe('a result that an endpoint presents in its own way', () => {
     };
     const call = { method: 'read', params: RawParams.NONE };
     const data = { code: 'REPLY_TOO_LARGE', maxReplyBytes: 600 };
-    expect(await service.run(call, origin, undefined, { show, maxReadBytes: 600 })).toMatchObject({ error: { data } });
-    expect(await service.run(call, origin, undefined, { show })).toEqual({ result: '{}' });
+    expect(await service.run(call, origin, { show, maxReadBytes: 600 })).toMatchObject({ error: { data } });
+    expect(await service.run(call, origin, { show })).toEqual({ result: '{}' });
     expect(asked).toEqual([400, 400, 700]);
   });
 });
