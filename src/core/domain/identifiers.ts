@@ -54,7 +54,7 @@ export function lengthProblem(text: string, max: number): string | undefined {
 
 /** Whether `text` has more than `max` code points; the cost does not grow with a huge text. */
 export function isLongerThan(text: string, max: number): boolean {
-  return text.length > max && (text.length > 2 * max || [...text].length > max);
+  return text.length > max && (text.length > 2 * max || lengthOf(text) > max);
 }
 
 /** In Unicode code points. A text that is refused may have millions: only pairs of surrogates are looked for. */

@@ -10,13 +10,15 @@ import { Documents } from './documents';
  */
 @Controller()
 export class DiscoverRpc {
+  private document?: JsonText;
+
   constructor(private readonly documents: Documents) {}
 
   @MessagePattern('rpc.discover')
   discover(@Payload() _params: unknown, @Ctx() { room }: { readonly room?: Room }): JsonText {
-    const document = JsonText.restore(this.documents.get('openrpc').text);
     // A batch may ask for it a hundred times.
-    room?.take(document.sizeBytes);
-    return document;
+    this.document ??= JsonText.restore(this.documents.get('openrpc').text);
+    room?.take(this.document.sizeBytes);
+    return this.document;
   }
 }
