@@ -78,12 +78,14 @@ async function forEach(
     for (const letter of [...all].sort((a, b) => versionOfLetter(b) - versionOfLetter(a))) {
       const { op = 'unreadable' } = letter;
       const name = nameOf(letter);
+      if (!isChosen(letter)) {
+        staying.set(name, op);
+        continue;
+      }
       try {
-        if (isChosen(letter)) {
-          const done = await work(letter, staying.get(name));
-          await journal.remove(letter);
-          process.stdout.write(`${op}: ${done}\n`);
-        } else staying.set(name, op);
+        const done = await work(letter, staying.get(name));
+        await journal.remove(letter);
+        process.stdout.write(`${op}: ${done}\n`);
       } catch (error) {
         staying.set(name, op);
         fail(op, causeOf(error));

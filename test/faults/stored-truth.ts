@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import { Client } from 'pg';
+import { versionOf } from '../../src/core/ports/attachment-journal';
 import { fromText } from '../../src/outbound/redis/journal-entry';
 import { RedisKeys } from '../../src/outbound/redis/redis-keys';
 import {
@@ -225,10 +226,8 @@ function isLive({ name }: StoredRow): boolean {
 
 function homelessWriteOf(letter: string): HomelessWrite | undefined {
   const [, text] = /^task-missing (.*)$/s.exec(letter) ?? [];
-  const write = text === undefined ? undefined : fromText(text)?.write;
-  if (!write) return undefined;
-  const { taskId, key, version } =
-    'put' in write ? write.put.attachment : { ...write.deletion, ...write.deletion.stamp };
+  const { ref, write } = (text === undefined ? undefined : fromText(text)) ?? {};
+  if (!ref || !write) return undefined;
   const deletedBy = 'deletion' in write ? String(write.deletion.event.metadata['deletedBy']) : undefined;
-  return { taskId, key, version, deletedBy };
+  return { ...ref, version: versionOf(write), deletedBy };
 }

@@ -74,7 +74,7 @@ export function readBody(
   if (announcedBytes > maxBytes) refuse('too large');
 }
 
-/** Receives what nobody reads, and ends the connection of a sender that goes on for too long. */
+/** Receives what no endpoint reads, and ends the connection of a sender that goes on for too long. */
 export function dropBody(body: Readable, maxBytes: number): void {
   let receivedBytes = 0;
   const cost = new PartCost(0);
