@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { StoreError } from '../../core/ports/store-error';
 import { isAnswer, isStale, storeErrorOf } from './postgres-error';
+import type { StatementNames } from './statement-names';
 
 /** Runs one statement, prepared once per session; throws `StoreError`. */
 export type Query = <Row>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
@@ -15,8 +16,7 @@ export class PooledSession {
 
   constructor(
     readonly client: PoolClient,
-    /** Gives a statement the same name in every session. */
-    private readonly nameOf: (text: string) => string,
+    private readonly names: StatementNames,
   ) {
     client.on('error', IGNORE);
   }
@@ -24,7 +24,7 @@ export class PooledSession {
   readonly query: Query = async (text, values) => {
     if (this.broken) throw this.broken;
     try {
-      const { rows } = await this.client.query({ name: this.nameOf(text), text, values: values as unknown[] });
+      const { rows } = await this.client.query({ name: this.names.of(text), text, values: values as unknown[] });
       return rows as never[];
     } catch (error) {
       const storeError = this.broken ?? storeErrorOf(error);

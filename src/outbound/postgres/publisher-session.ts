@@ -6,6 +6,7 @@ import { OwnSession } from './own-session';
 import type { Query } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
 import { prepareSession, type SessionLimits } from './session-settings';
+import { StatementNames } from './statement-names';
 import { withoutStartUpParameters } from './start-up-parameters';
 
 /** Any number that no other user of the database's advisory locks has taken. */
@@ -28,6 +29,7 @@ const LIMITS: SessionLimits = {
 /** The session of the one replica that publishes: it holds an advisory lock for as long as the session lives. */
 export class PublisherSession implements OnApplicationShutdown {
   private readonly session: OwnSession;
+  private readonly names = new StatementNames();
   /** The connection that has taken the lock; of no meaning once it is not the session's current one. */
   private leader?: Client;
   /** Where the session of the leader leads. */
@@ -60,7 +62,7 @@ export class PublisherSession implements OnApplicationShutdown {
       }
       if (!isInUse(this.run)) throw new StoreError('postgres', 'unavailable');
       return await work(async (text, values) => {
-        const { rows } = await client.query({ text, values: values as unknown[] });
+        const { rows } = await client.query({ name: this.names.of(text), text, values: values as unknown[] });
         return rows as never[];
       });
     } catch (error) {

@@ -4,11 +4,12 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions';
 import { PooledSession } from './pooled-session';
 import { storeErrorOf } from './postgres-error';
+import { StatementNames } from './statement-names';
 
 /** Opens the sessions for calls, and keeps those that are not in use. Throws `StoreError`. */
 export class SessionPool {
   private readonly dataSource: DataSource;
-  private readonly statementNames = new Map<string, string>();
+  private readonly names = new StatementNames();
   private opening?: Promise<unknown>;
   private refused = false;
 
@@ -42,7 +43,7 @@ export class SessionPool {
 
   /** A session that no other call uses; the server may have to open it first. */
   async connect(): Promise<PooledSession> {
-    return new PooledSession(await this.notingRefusal(this.pool.connect()), (text) => this.statementName(text));
+    return new PooledSession(await this.notingRefusal(this.pool.connect()), this.names);
   }
 
   async close(): Promise<void> {
@@ -63,11 +64,5 @@ export class SessionPool {
 
   private get pool(): Pool {
     return (this.dataSource.driver as PostgresDriver).master as Pool;
-  }
-
-  private statementName(text: string): string {
-    const name = this.statementNames.get(text) ?? `s${this.statementNames.size}`;
-    this.statementNames.set(text, name);
-    return name;
   }
 }
