@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ExpiredAttachment } from '../../src/core/domain/attachment';
-import { taskCreated, type DomainEvent } from '../../src/core/domain/domain-event';
+import { taskCreated, taskUpdated, type DomainEvent } from '../../src/core/domain/domain-event';
+import { updateTask } from '../../src/core/domain/task';
 import { expiryStamp } from '../../src/core/domain/version';
 import { FOLLOWED_LEVELS, type EventQuery, type OutboxChanges } from '../../src/core/ports/outbox';
 import {
@@ -83,6 +84,31 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
 
     await harness.outbox.markPublished(waiting.slice(0, 2));
     expect(await unpublished()).toEqual(waiting.slice(2));
+  });
+
+  it('tells its listener of each kind of change', async () => {
+    const listener = jest.fn();
+    harness.outbox.onRecorded(listener);
+    const tells = async (change: () => Promise<unknown>) => {
+      listener.mockClear();
+      await change();
+      expect(listener).toHaveBeenCalled();
+      expect(await unpublished()).not.toEqual([]);
+      await harness.outbox.markPublished(await unpublished());
+    };
+    const task = aTask({}, organization);
+    const ref = { taskId: task.id, key: 'a' };
+    const write = (version: number) => aPut({ ...ref, ttlSeconds: 5 }, { version });
+    const deletion = aDeletion(task.id, 'a', 1002);
+    const updated = updateTask(task, { text: 'changed' }, { nowMs: NOW_MS + 1, by: 'someone' });
+    await tells(() => harness.tasks.insert(task, [], taskCreated(task, randomUUID()), TIMEOUT_MS));
+    await tells(() => harness.attachments.put(write(1000), organization, undefined, NOW_MS, TIMEOUT_MS));
+    await tells(() => harness.attachments.delete(deletion, organization, undefined, NOW_MS, TIMEOUT_MS));
+    await tells(() => drainOne(harness, { organization, put: write(1004) }));
+    await tells(() => harness.tasks.update(updated, taskUpdated(updated, ['text'], randomUUID()), undefined, TIMEOUT_MS));
+    const [expired] = await harness.expired.find(NOW_MS + 5000, 1);
+    await tells(() => harness.expired.remove(expired as ExpiredAttachment));
+    await tells(() => deleteTree(harness, task.id, { organization }));
   });
 
   it('counts the unpublished events', async () => {
@@ -288,6 +314,16 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       expect(after.to).toBeGreaterThan(before.to);
       expect(after.horizon).toBeGreaterThanOrEqual(after.to);
       expect((await changes(after.to)).changes).toEqual([]);
+    });
+
+    it('are none, however often they are asked for, until there are some', async () => {
+      const { taskId } = await newTask();
+      const { to } = await changes(await since());
+      for (const _ of [1, 2, 3]) expect(await changes(to)).toMatchObject({ changes: [], to });
+      const next = await put(taskId, 1000);
+      const after = await changes(to);
+      expect(after.changes).toEqual([keyed(taskId, 1000, next.attachment.op)]);
+      expect((await changes(to)).changes).toEqual(after.changes);
     });
 
     it('leave out a write that has changed nothing', async () => {

@@ -486,6 +486,21 @@ describe('PostgresOutbox', () => {
     expect(await without.unpublished(1)).toBeDefined();
   });
 
+  it('tells its listener of what other replicas have recorded, once it has read the changes', async () => {
+    const outbox = new PostgresOutbox(harness.connection);
+    const listener = jest.fn();
+    outbox.onRecorded(listener);
+    const { to } = await outbox.changes(undefined, 1, 1000);
+    listener.mockClear();
+    await outbox.changes(to, 1, 1000);
+    expect(listener).not.toHaveBeenCalled();
+    // Any transaction may have recorded an event.
+    await harness.connection.query('SELECT pg_current_xact_id()');
+    expect(listener).not.toHaveBeenCalled();
+    await outbox.changes(to, 1, 1000);
+    expect(listener).toHaveBeenCalledTimes(1);
+  });
+
   describe('publishing replicas', () => {
     function replica(): PostgresOutbox & { close(): Promise<void> } {
       const session = new PublisherSession(server.url);
@@ -505,6 +520,16 @@ describe('PostgresOutbox', () => {
       await first.close();
       await until('the second publishes', () => leads(second), 5000);
       expect(await leads(first)).toBe(false);
+    });
+
+    it('look for events with a statement that is prepared once', async () => {
+      const session = new PublisherSession(server.url);
+      sessions.push(session);
+      const outbox = new PostgresOutbox(harness.connection, session);
+      for (const _ of [1, 2, 3]) expect(await leads(outbox)).toBe(true);
+      const calls = 'SELECT generic_plans + custom_plans AS calls FROM pg_prepared_statements WHERE statement LIKE $1';
+      const prepared = await session.lead((query) => query<{ calls: string }>(calls, ['%outbox_waiting%']));
+      expect(prepared).toEqual([{ calls: '3' }]);
     });
 
     it('take turns as each stands down, which has no effect on a replica that does not publish', async () => {

@@ -64,8 +64,15 @@ export interface EventPage {
   readonly more: boolean;
 }
 
-/** The events of changes, recorded with them in one transaction. Every method but `standDown` throws `StoreError`. */
+/** The events of changes, recorded with them in one transaction. Every method but `onRecorded` and `standDown` throws
+ * `StoreError`. */
 export abstract class Outbox {
+  /**
+   * From now on `listener` is called when events may have been recorded: by this replica, at once; by other ones, as
+   * soon as `changes` shows it. Some come without a call: `unpublished` has to be asked from time to time all the same.
+   */
+  abstract onRecorded(listener: () => void): void;
+
   /**
    * The oldest events that wait to be published, in the order of `seq`; undefined while another replica publishes, or
    * if this one must not: the events of the store go to a bus that it does not have. A replica that dies, or is cut off

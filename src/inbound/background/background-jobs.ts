@@ -7,7 +7,7 @@ import type { PublishEvents, PublishOutcome } from '../../core/use-cases/events/
 import type { PurgeHistory } from '../../core/use-cases/upkeep/purge-history';
 import type { ReportBacklog } from '../../core/use-cases/upkeep/report-backlog';
 import type { SweepExpired } from '../../core/use-cases/upkeep/sweep-expired';
-import { PeriodicJob } from './periodic-job';
+import { PeriodicJob, type Pause } from './periodic-job';
 
 /** A change of which the cache was not told stays unseen for about as long. */
 const PROJECT_MS = 50;
@@ -15,7 +15,12 @@ const DRAIN_MS = 200;
 /** Short enough that both stores agree again within seconds after they are back. */
 const RECOVERY_RETRY_MS = 1000;
 /** The death of the publisher is noticed after three seconds; another replica then publishes within five. */
-const PUBLISH_PAUSES_MS: Record<PublishOutcome, number> = { published: 0, idle: 20, standby: 1000 };
+const PUBLISH_PAUSES: Record<PublishOutcome, Pause> = {
+  published: 0,
+  // Events that wait are published together; those that this replica is not told of wait longer.
+  idle: { atLeastMs: 20, atMostMs: 250 },
+  standby: 1000,
+};
 /**
  * A replica that could not publish has stood down. It waits longer than the longest pause of a standby, so that a
  * standby takes over; but not so long that a standby which dies meanwhile delays events by more than five seconds.
@@ -56,17 +61,19 @@ export class BackgroundJobs implements OnModuleDestroy {
     const every = (pauseMs: number, name: string, useCase: InBatches, maxRetryMs = pauseMs) =>
       new PeriodicJob({ name, maxRetryMs, quietMs: QUIET_MS, jitter, run: () => pauseAfter(useCase, pauseMs) });
     this.report = every(REPORT_MS, 'report the backlog', report);
+    const publishing = new PeriodicJob({
+      name: 'publish events',
+      run: async () => PUBLISH_PAUSES[await publish.execute()],
+      firstRetryMs: PUBLISH_RETRY_MS,
+      maxRetryMs: PUBLISH_RETRY_MS,
+      quietMs: QUIET_MS,
+      jitter,
+    });
+    publish.onWaiting(() => publishing.wake());
     this.jobs = [
       every(DRAIN_MS, 'drain the journal', drain, RECOVERY_RETRY_MS),
       every(PROJECT_MS, 'project changes into the cache', project, RECOVERY_RETRY_MS),
-      new PeriodicJob({
-        name: 'publish events',
-        run: async () => PUBLISH_PAUSES_MS[await publish.execute()],
-        firstRetryMs: PUBLISH_RETRY_MS,
-        maxRetryMs: PUBLISH_RETRY_MS,
-        quietMs: QUIET_MS,
-        jitter,
-      }),
+      publishing,
       every(SWEEP_MS, 'sweep expired attachments', sweep),
       every(CONTINUE_DELETIONS_MS, 'continue the deletion of trees', deletions),
       every(DELETE_DUE_TASKS_MS, 'delete due tasks', dueTasks),

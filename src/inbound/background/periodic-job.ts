@@ -5,13 +5,12 @@ const FIRST_RETRY_MS = 250;
 /** A failure whose cause changes with every attempt is not logged more often. */
 const CHANGED_CAUSE_QUIET_MS = 10_000;
 
-/** The pause before the next run. */
-type DelayMs = number;
+/** In ms, before the next run. A pause between two limits is as long as possible, unless `wake` ends it. */
+export type Pause = number | { readonly atLeastMs: number; readonly atMostMs: number };
 
 export interface PeriodicJobOptions {
   readonly name: string;
-  /** One run; resolves with when it wants to run again. */
-  readonly run: () => Promise<DelayMs>;
+  readonly run: () => Promise<Pause>;
   /** The pause after the first failure in a row; a short one by default. It doubles with each. */
   readonly firstRetryMs?: number;
   /** The longest pause after failures in a row. */
@@ -39,6 +38,9 @@ export class PeriodicJob {
   private loggedFailure?: string;
   private loggedAtMs = Number.NEGATIVE_INFINITY;
   private succeededAtMs?: number;
+  private isWoken = false;
+  /** When the pause under way may end; undefined if `wake` does not end it. */
+  private soonestMs?: number;
 
   constructor(private readonly options: PeriodicJobOptions) {
     this.logger = new Logger(options.name);
@@ -58,6 +60,14 @@ export class PeriodicJob {
     if (this.timer === undefined) this.runIn(0);
   }
 
+  /** There may be something to do: ends the pause under way, or, during a run, the one that follows it. */
+  wake(): void {
+    this.isWoken = true;
+    if (this.soonestMs === undefined) return;
+    clearTimeout(this.timer);
+    this.schedule(Math.max(this.soonestMs - performance.now(), 0));
+  }
+
   /** Resolves when the run under way has ended; no other one begins. */
   async stop(): Promise<void> {
     this.isStopped = true;
@@ -66,20 +76,33 @@ export class PeriodicJob {
   }
 
   private runIn(delayMs: number): void {
-    if (this.isStopped) return;
     const { jitter = Math.random } = this.options;
-    const jitteredMs = delayMs * (0.9 + jitter() * 0.2);
-    this.timer = setTimeout(() => void (this.underWay = this.run()), jitteredMs);
+    this.schedule(delayMs * (0.9 + jitter() * 0.2));
+  }
+
+  private schedule(delayMs: number): void {
+    this.soonestMs = undefined;
+    if (this.isStopped) return;
+    this.timer = setTimeout(() => void (this.underWay = this.run()), delayMs);
+  }
+
+  private rest(pause: Pause): void {
+    if (typeof pause === 'number') return this.runIn(pause);
+    this.runIn(pause.atMostMs);
+    this.soonestMs = performance.now() + pause.atLeastMs;
+    if (this.isWoken) this.wake();
   }
 
   private async run(): Promise<void> {
+    this.isWoken = false;
+    this.soonestMs = undefined;
     try {
-      const delayMs = await this.options.run();
+      const pause = await this.options.run();
       this.succeededAtMs = Date.now();
       if (this.loggedFailure !== undefined) this.logger.log('works again');
       this.loggedFailure = undefined;
       this.failures = 0;
-      this.runIn(delayMs);
+      this.rest(pause);
     } catch (error) {
       this.logFailure(error);
       const { firstRetryMs = FIRST_RETRY_MS, maxRetryMs } = this.options;

@@ -33,6 +33,8 @@ export class MemoryOutboxRows {
   private readonly byXid = new Map<number, OutboxRow[]>();
   private readonly ops = new Set<string>();
   private seq = 0;
+  /** Called when a row begins to wait. */
+  onWaiting: () => void = () => undefined;
 
   /** Whether a row is published is noted in each copy by itself. */
   copy(): MemoryOutboxRows {
@@ -70,6 +72,7 @@ export class MemoryOutboxRows {
     if (this.ops.has(unnumbered.op)) return;
     const { trace, ...event } = unnumbered.event;
     this.enter({ ...unnumbered, ...(trace && { event, trace }), seq: ++this.seq });
+    if (!unnumbered.published) this.onWaiting();
   }
 
   markPublished(seq: number, op: string): void {

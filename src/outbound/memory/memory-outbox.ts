@@ -12,6 +12,10 @@ export class MemoryOutbox implements Outbox {
     private readonly clock: Pick<Clock, 'nowMs'>,
   ) {}
 
+  onRecorded(listener: () => void): void {
+    this.database.rows.onWaiting = listener;
+  }
+
   unpublished(limit: number): Promise<readonly OutboxEvent[]> {
     const waiting: OutboxEvent[] = [];
     for (const { seq, taskId, event, trace } of this.database.rows.unpublished) {

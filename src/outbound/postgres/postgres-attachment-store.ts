@@ -118,7 +118,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
   }
 
   async drain(writes: readonly JournaledWrite[]): Promise<readonly (DrainOutcome | DrainDelay)[]> {
-    const rows = await this.connection.query<PositionedRow>(DRAIN, [JSON.stringify(writes.map(drainJson))]);
+    const rows = await this.connection.change<PositionedRow>(DRAIN, [JSON.stringify(writes.map(drainJson))]);
     const byPosition = new Map(rows.map((row) => [Number(row.position), row]));
     return writes.map((write, i) => drainOutcomeOf('put' in write, byPosition.get(i + 1)));
   }
@@ -168,7 +168,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
     const values = [JSON.stringify(puts.map(plainPutJson)), waits, MAX_ATTACHMENTS_PER_TASK];
     // Those that wait for one task are of its organisation.
     const owner = waits ? puts[0]?.organization : NO_ORGANIZATION;
-    const rows = await this.connection.query<PositionedRow>(WRITE_TOGETHER, values, timeoutMs, owner);
+    const rows = await this.connection.change<PositionedRow>(WRITE_TOGETHER, values, timeoutMs, owner);
     const byPosition = new Map(rows.map((row) => [Number(row.position), row]));
     return puts.map((_, i) => groupedOutcomeOf(byPosition.get(i + 1) as PositionedRow));
   }
@@ -184,7 +184,7 @@ export class PostgresAttachmentStore implements AttachmentStore {
       now: timestamp(nowMs),
       max_attachments: MAX_ATTACHMENTS_PER_TASK,
     });
-    const [row] = await this.connection.query<Row>(WRITE, values, timeoutMs, organization);
+    const [row] = await this.connection.change<Row>(WRITE, values, timeoutMs, organization);
     return row as Row;
   }
 }

@@ -47,6 +47,7 @@ export class PostgresConnection implements OnApplicationShutdown {
   private readonly admitted = new AdmittedServer();
   private readonly refused = new RefusedStatements();
   private readonly spans?: SqlSpans;
+  private readonly listeners: (() => void)[] = [];
 
   constructor(
     private readonly database: Database,
@@ -111,6 +112,18 @@ export class PostgresConnection implements OnApplicationShutdown {
     return this.withSession((query) => query<Row>(text, values), timeoutMs, owner);
   }
 
+  /** The same for a statement that may record events: listeners are told once it is committed. */
+  async change<Row>(text: string, values?: readonly unknown[], timeoutMs?: number, owner?: string): Promise<Row[]> {
+    const rows = await this.query<Row>(text, values, timeoutMs, owner);
+    this.tellOfChange();
+    return rows;
+  }
+
+  /** Calls `listener` after each `change` and `transaction` that has succeeded. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
   /** The same on whichever server is there. */
   queryAnyServer<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
     return this.withSession((query) => query<Row>(text, values), SILENCE_TIMEOUT_MS, NO_ORGANIZATION, true);
@@ -120,8 +133,10 @@ export class PostgresConnection implements OnApplicationShutdown {
    * Commits when `work` resolves, rolls back when it rejects. Takes no longer than `timeoutMs` in all. After a rollback
    * `work` may be called again.
    */
-  transaction<T>(work: (query: Query) => Promise<T>, timeoutMs?: number, owner?: string): Promise<T> {
-    return this.withSession((query) => inTransaction(query, work), timeoutMs, owner);
+  async transaction<T>(work: (query: Query) => Promise<T>, timeoutMs?: number, owner?: string): Promise<T> {
+    const result = await this.withSession((query) => inTransaction(query, work), timeoutMs, owner);
+    this.tellOfChange();
+    return result;
   }
 
   /** For a call that was not begun in time, and came at `sinceMs`: why it fails. */
@@ -137,6 +152,10 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   onApplicationShutdown(): Promise<void> {
     return this.close();
+  }
+
+  private tellOfChange(): void {
+    for (const listener of this.listeners) listener();
   }
 
   private async withSession<T>(

@@ -38,11 +38,10 @@ export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
   }
 
   async remove({ taskId, key, version }: ExpiredAttachment): Promise<boolean> {
-    const [row] = await this.connection.query<{ removed: boolean }>('SELECT expire_attachment($1, $2, $3) AS removed', [
-      taskId,
-      key,
-      version,
-    ]);
+    const [row] = await this.connection.change<{ removed: boolean }>(
+      'SELECT expire_attachment($1, $2, $3) AS removed',
+      [taskId, key, version],
+    );
     return row?.removed === true;
   }
 

@@ -47,6 +47,11 @@ const CHANGES = `
   ) AS change ON true
   ORDER BY xid, seq`;
 
+/** The same as `CHANGES` where a reader has all of them already, at a fraction of the cost. */
+const HORIZON = `
+  SELECT pg_snapshot_xmin(now) AS xmin, pg_snapshot_xmax(now) AS xmax, ${IDENTITY_COLUMNS}
+  FROM pg_current_snapshot() AS now, database_identity AS identity`;
+
 /** Apart from each other, so that the parts of the next days are there even if none can be dropped now. */
 const CREATE_DAYS = 'SELECT create_outbox_days()';
 const PURGE = 'SELECT purge_outbox($1, $2) AS more';
@@ -61,6 +66,7 @@ interface OutboxRow {
   event: DomainEvent;
   trace: TraceContext | null;
 }
+type HorizonRow = { xmin: string; xmax: string } & IdentityRow;
 interface ChangeRow {
   xid: string;
   kind: 'attachment' | 'task_deleted';
@@ -73,6 +79,11 @@ interface ChangeRow {
 
 export class PostgresOutbox implements Outbox {
   private readonly events: EventReader;
+  private onHorizon: () => void = () => undefined;
+  /** As of the last call of `changes`. */
+  private horizon?: number;
+  /** The position that the last call of `changes` has reached, if it found no changes. */
+  private quietAt?: number;
 
   constructor(
     private readonly connection: PostgresConnection,
@@ -82,6 +93,11 @@ export class PostgresOutbox implements Outbox {
     private readonly natsUse?: NatsUse,
   ) {
     this.events = new EventReader(connection);
+  }
+
+  onRecorded(listener: () => void): void {
+    this.connection.onChange(listener);
+    this.onHorizon = listener;
   }
 
   async unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined> {
@@ -113,19 +129,16 @@ export class PostgresOutbox implements Outbox {
   }
 
   async changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges> {
-    type Row = { xmin: string; xmax: string } & IdentityRow & (ChangeRow | { xid: null });
-    const rows = await readFit<Row>(this.connection, CHANGES, [from, limit, lookBackMs]);
-    const [{ xmin, xmax, ...row }] = rows;
+    const [{ xmin, xmax, ...row }, found] = await this.readChanges(from, limit, lookBackMs);
     // The rows that were read are of an epoch that had to end: the caller finds that its positions are of another one.
     const identity = identityOf(row) ?? (await new PostgresStoreServer(this.connection).look());
-    const found = rows.filter((row) => row.xid !== null);
     const last = found.length < limit ? undefined : found.at(-1);
-    return {
-      changes: found.map(changeOfRow),
-      to: last ? Number(last.xid) + 1 : Number(xmin),
-      horizon: Number(xmax),
-      identity,
-    };
+    const to = last ? Number(last.xid) + 1 : Number(xmin);
+    this.quietAt = found.length === 0 ? to : undefined;
+    const horizon = Number(xmax);
+    if (horizon !== this.horizon) this.onHorizon();
+    this.horizon = horizon;
+    return { changes: found.map(changeOfRow), to, horizon, identity };
   }
 
   async purge(beforeMs: number): Promise<{ more: boolean }> {
@@ -136,6 +149,20 @@ export class PostgresOutbox implements Outbox {
       PURGE_TIMEOUT_MS,
     );
     return { more: row?.more === true };
+  }
+
+  private async readChanges(
+    from: number | undefined,
+    limit: number,
+    lookBackMs: number,
+  ): Promise<[HorizonRow, readonly ChangeRow[]]> {
+    if (from !== undefined && from === this.quietAt) {
+      const [row] = await readFit<HorizonRow>(this.connection, HORIZON);
+      if (Number(row.xmin) === from) return [row, []];
+    }
+    type Row = HorizonRow & (ChangeRow | { xid: null });
+    const rows = await readFit<Row>(this.connection, CHANGES, [from, limit, lookBackMs]);
+    return [rows[0], rows.filter((row) => row.xid !== null)];
   }
 
   private asPublisher<T>(work: (query: Query) => Promise<T>): Promise<T | undefined> {

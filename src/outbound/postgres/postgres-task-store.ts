@@ -71,7 +71,7 @@ export class PostgresTaskStore implements TaskStore {
       puts: JSON.stringify(attachments.map(putJson)),
     });
     type Row = { outcome: 'inserted' | 'id-taken' | 'parent-missing' };
-    const [row] = (await this.connection.query<Row>(CREATE, values, timeoutMs, task.organization)) as [Row];
+    const [row] = (await this.connection.change<Row>(CREATE, values, timeoutMs, task.organization)) as [Row];
     return row.outcome;
   }
 
@@ -123,7 +123,7 @@ export class PostgresTaskStore implements TaskStore {
       put: attachment && JSON.stringify(putJson(attachment)),
       max_attachments: MAX_ATTACHMENTS_PER_TASK,
     });
-    const [row] = (await this.connection.query<WriteRow>(UPDATE, values, timeoutMs, task.organization)) as [WriteRow];
+    const [row] = (await this.connection.change<WriteRow>(UPDATE, values, timeoutMs, task.organization)) as [WriteRow];
     if (row.state === 'stale') return { state: 'stale' };
     if (row.state !== 'updated') return refusalOf(row);
     if (!attachment) return { state: 'updated' };

@@ -25,6 +25,11 @@ export class PublishEvents {
     return this.leads;
   }
 
+  /** Calls `listener` whenever it is time to `execute`, as far as this replica notices. */
+  onWaiting(listener: () => void): void {
+    this.outbox.onRecorded(listener);
+  }
+
   /**
    * If an event cannot be published, notes those that were, leaves the rest to the replica that comes first, as another
    * one may reach the bus, and throws the reason. Safe to call again at any time.

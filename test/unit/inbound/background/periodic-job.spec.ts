@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { PeriodicJob, type PeriodicJobOptions } from '../../../../src/inbound/background/periodic-job';
+import { PeriodicJob, type Pause, type PeriodicJobOptions } from '../../../../src/inbound/background/periodic-job';
 
 const PAUSE_MS = 1000;
 /** The pause is exactly as long as it was asked for. */
@@ -10,7 +10,7 @@ const JITTERS = [0, NO_JITTER, 0.999_999];
 describe('PeriodicJob', () => {
   const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
   const log = jest.spyOn(Logger.prototype, 'log').mockImplementation();
-  const run = jest.fn<Promise<number>, []>();
+  const run = jest.fn<Promise<Pause>, []>();
   let job: PeriodicJob;
   beforeEach(() => {
     jest.useFakeTimers();
@@ -74,6 +74,74 @@ describe('PeriodicJob', () => {
     await stopping;
     await jest.advanceTimersByTimeAsync(10 * PAUSE_MS);
     expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  describe('whose pause has a shortest and a longest time', () => {
+    const SHORTEST_MS = 100;
+    const after = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+    beforeEach(async () => {
+      run.mockResolvedValue({ atLeastMs: SHORTEST_MS, atMostMs: PAUSE_MS });
+      job.start();
+      await after(0);
+      expect(run).toHaveBeenCalledTimes(1);
+    });
+
+    it('runs after the longest if nothing wakes it', async () => {
+      await after(PAUSE_MS - 1);
+      expect(run).toHaveBeenCalledTimes(1);
+      await after(1);
+      expect(run).toHaveBeenCalledTimes(2);
+    });
+
+    it('runs after the shortest, and once, if it is woken before', async () => {
+      await after(SHORTEST_MS / 2);
+      for (const _ of [1, 2, 3]) job.wake();
+      await after(SHORTEST_MS / 2 - 1);
+      expect(run).toHaveBeenCalledTimes(1);
+      await after(1);
+      expect(run).toHaveBeenCalledTimes(2);
+      await after(PAUSE_MS - 1);
+      expect(run).toHaveBeenCalledTimes(2);
+    });
+
+    it('runs at once if it is woken later', async () => {
+      await after(SHORTEST_MS);
+      job.wake();
+      await after(0);
+      expect(run).toHaveBeenCalledTimes(2);
+    });
+
+    it('woken during a run, pauses for the shortest time after it', async () => {
+      run.mockImplementationOnce(() => {
+        job.wake();
+        return Promise.resolve({ atLeastMs: SHORTEST_MS, atMostMs: PAUSE_MS });
+      });
+      await after(PAUSE_MS);
+      expect(run).toHaveBeenCalledTimes(2);
+      await after(SHORTEST_MS);
+      expect(run).toHaveBeenCalledTimes(3);
+    });
+
+    it('is not woken after a failure, after another pause, or once it has been stopped', async () => {
+      run.mockRejectedValueOnce(new Error('x'));
+      await after(PAUSE_MS);
+      expect(run).toHaveBeenCalledTimes(2);
+      job.wake();
+      await after(249);
+      expect(run).toHaveBeenCalledTimes(2);
+      run.mockResolvedValueOnce(PAUSE_MS);
+      await after(1);
+      expect(run).toHaveBeenCalledTimes(3);
+      job.wake();
+      await after(PAUSE_MS - 1);
+      expect(run).toHaveBeenCalledTimes(3);
+      await after(1);
+      expect(run).toHaveBeenCalledTimes(4);
+      await job.stop();
+      job.wake();
+      await after(10 * PAUSE_MS);
+      expect(run).toHaveBeenCalledTimes(4);
+    });
   });
 
   it('logs a failure once in its quiet time, and at the end of it one that lasts', async () => {
