@@ -1,5 +1,6 @@
 import type { Attachment, AttachmentRef, ExpiredAttachment } from './attachment';
 import type { Caller } from './caller';
+import { isoTime } from './iso-time';
 import type { Task } from './task';
 import type { TraceContext } from './trace-context';
 import { expiryStamp, type WriteStamp } from './version';
@@ -125,11 +126,6 @@ export function taskDeleted(
     metadata: { instanceId: change.instanceId, eventId: change.eventId },
     timestamp: change.nowMs,
   };
-}
-
-/** ISO 8601 in UTC with milliseconds, like every time on the wire. */
-export function isoTime(epochMs: number): string {
-  return new Date(epochMs).toISOString();
 }
 
 function summary(task: Task): Record<string, unknown> {

@@ -1,5 +1,5 @@
 import type { Attachment } from '../../core/domain/attachment';
-import { isoTime } from '../../core/domain/domain-event';
+import { isoTime } from '../../core/domain/iso-time';
 import type { AttachmentPage } from '../../core/consistency/attachment-page';
 import type { DeletedAttachment } from '../../core/consistency/attachment-remover';
 import type { WrittenAttachment } from '../../core/consistency/attachment-writer';

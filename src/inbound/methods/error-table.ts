@@ -1,6 +1,6 @@
 import type { AttachmentRef } from '../../core/domain/attachment';
 import { DomainError, type Refusal } from '../../core/domain/domain-error';
-import { isoTime } from '../../core/domain/domain-event';
+import { isoTime } from '../../core/domain/iso-time';
 import { taskIdProblem } from '../../core/domain/identifiers';
 import { StoreError } from '../../core/ports/store-error';
 import { AuthenticationFailure } from '../auth/credential';

@@ -1,4 +1,4 @@
-import { isoTime } from '../../core/domain/domain-event';
+import { isoTime } from '../../core/domain/iso-time';
 import type { Task } from '../../core/domain/task';
 import type { CountedTask } from '../../core/ports/task-store';
 import type { CreatedTask } from '../../core/use-cases/tasks/create-task';

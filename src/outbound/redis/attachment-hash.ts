@@ -4,7 +4,7 @@ import {
   type AttachmentRef,
   type AttachmentType,
 } from '../../core/domain/attachment';
-import { isoTime } from '../../core/domain/domain-event';
+import { isoTime } from '../../core/domain/iso-time';
 import { JsonText } from '../../core/domain/json-text';
 
 export type HashFields = Readonly<Record<string, string>>;

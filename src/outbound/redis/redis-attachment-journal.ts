@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import { groupedBy } from '../../core/consistency/grouped-by';
-import { isoTime } from '../../core/domain/domain-event';
+import { isoTime } from '../../core/domain/iso-time';
 import { CACHE_TIMEOUT_MS } from '../../core/ports/time-limits';
 import {
   AttachmentJournal,
