@@ -1,6 +1,6 @@
 import { causeOf } from '../app/cause-of';
 import { loadConfig } from '../app/config';
-import { isoTime } from '../core/domain/domain-event';
+import { isoTime } from '../core/domain/iso-time';
 import { eventOf, versionOf } from '../core/ports/attachment-journal';
 import { ReplayWrite, type ReplayOutcome } from '../core/use-cases/upkeep/replay-write';
 import type { DeadLetter, DeadLetters } from '../outbound/redis/dead-letters';

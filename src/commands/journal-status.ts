@@ -1,4 +1,4 @@
-import { isoTime } from '../core/domain/domain-event';
+import { isoTime } from '../core/domain/iso-time';
 import { eventOf } from '../core/ports/attachment-journal';
 import { withDeadLetters } from './open-dead-letters';
 import { print, type OutputOptions } from './output';

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EventSource, type ErrorEvent } from 'eventsource';
 import { loadRemoteConfig } from '../../app/config';
 import type { RemoteConfig } from '../../app/remote-config';
-import { DOMAIN_EVENT_TYPES, isoTime, type DomainEvent } from '../../core/domain/domain-event';
+import { DOMAIN_EVENT_TYPES, type DomainEvent } from '../../core/domain/domain-event';
+import { isoTime } from '../../core/domain/iso-time';
 import { CommandError, EXIT } from '../exit-code';
 import type { OutputOptions } from '../output';
 

@@ -1,21 +1,24 @@
 import type { FastifyRequest } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
 import { callIds, type CallIds } from '../correlation/call-ids';
-import type { CallOrigin } from '../json-rpc/call-context';
+import { shareOf, type CallOrigin } from '../json-rpc/call-context';
+import type { Reservation } from '../load/byte-budget';
 import { traceOf } from './http-span';
 import { peerNetwork } from './peer-network';
 
-/** Never rejects. */
+/** `reserve` is given whose work the request is. Never rejects. */
 export async function httpOrigin(
   request: FastifyRequest,
   authenticator: Authenticator,
   onRateLimit?: CallOrigin['onRateLimit'],
+  reserve?: (share: string) => Reservation,
 ): Promise<CallOrigin> {
   const { headers } = request;
   const peer = peerNetwork(request);
   const ids = idsOf(request);
   const identity = await authenticator.identify((name) => utf8(headers[name]), peer, ids);
-  return { transport: 'http', identity, peer, ids, onRateLimit };
+  const reservation = reserve?.(shareOf({ transport: 'http', identity, peer }));
+  return { transport: 'http', identity, peer, ids, onRateLimit, reservation };
 }
 
 export function idsOf(request: FastifyRequest): CallIds {

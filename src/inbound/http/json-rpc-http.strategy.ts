@@ -166,10 +166,9 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
 
   private async identify(request: FastifyRequest, reply: FastifyReply): Promise<Identified> {
     const limits = new RateLimitHeaders();
-    const origin = await httpOrigin(request, this.authenticator, limits.add);
-    const reservation = this.load.bytes.open(shareOf(origin));
-    const sent = untilSent(reply.raw).then(() => reservation.end());
-    const identified = { origin: { ...origin, reservation }, limits, sent };
+    const origin = await httpOrigin(request, this.authenticator, limits.add, (share) => this.load.bytes.open(share));
+    const sent = untilSent(reply.raw).then(() => origin.reservation?.end());
+    const identified = { origin, limits, sent };
     this.identified.set(request, identified);
     return identified;
   }
@@ -193,8 +192,10 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   private async answer(request: FastifyRequest, reply: FastifyReply, endpoint: MessageEndpoint): Promise<FastifyReply> {
     // Other messages may have come in while the body did.
     const identified = this.identified.get(request);
-    if (!identified || this.load.isOverloadedFor(shareOf(identified.origin))) return this.refuse(reply, OVERLOADED);
-    const text = this.bodies.text(request.body, shareOf(identified.origin));
+    if (!identified) return this.refuse(reply, OVERLOADED);
+    const share = shareOf(identified.origin);
+    if (this.load.isOverloadedFor(share)) return this.refuse(reply, OVERLOADED);
+    const text = this.bodies.text(request.body, share);
     const answer = await this.track(identified, reply, async (origin) => {
       const given = typeof text === 'string' ? text : await text;
       return given === undefined ? undefined : endpoint.answer(given, origin, request.headers);
@@ -213,7 +214,8 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     answer: (origin: CallOrigin) => Promise<T>,
   ): Promise<T> {
     const answering = answer(origin);
-    void this.inFlight.track(Promise.allSettled([answering, sent]), shareOf(origin));
+    const isOver = () => sent;
+    void this.inFlight.track(answering.then(isOver, isOver), shareOf(origin));
     try {
       return await answering;
     } finally {

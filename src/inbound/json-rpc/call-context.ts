@@ -68,8 +68,8 @@ export class CallContext {
 
   get caller(): Caller {
     const { id, caller } = this.credential;
-    const { trace } = this.origin;
-    return trace ? { ...caller, credentialId: id, trace } : { ...caller, credentialId: id };
+    const { organization, name } = caller;
+    return { organization, name, credentialId: id, trace: this.origin.trace };
   }
 
   /** Tells callers apart, in the same way on all replicas. */

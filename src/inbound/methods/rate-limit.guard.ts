@@ -18,6 +18,11 @@ type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>
  */
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
+  /** Most methods have no limit. The library would look for its decorators first, which takes longer than this. */
+  protected override shouldSkip(context: ExecutionContext): Promise<boolean> {
+    return Promise.resolve(this.commonOptions.skipIf?.(context) ?? false);
+  }
+
   protected override async handleRequest({ context, limit, ttl: windowMs }: ThrottlerRequest): Promise<true> {
     const call = callOf(context);
     const window = `${call.method}:${call.callerKey}`;
