@@ -3,7 +3,7 @@ import { DOMAIN_EVENT_TYPES } from '../../src/core/domain/domain-event';
 import { METHODS } from '../../src/inbound/methods/method-descriptions';
 import { EventReader } from '../support/event-reader';
 import { writeKeyFile, type KeyFile } from '../support/key-file';
-import { startService, type Service } from '../support/service';
+import { startService, type RpcReply, type Service } from '../support/service';
 import { STORY } from '../support/story-of-the-examples';
 
 const MEMORY = { DATABASE_URL: 'memory', INSTANCE_ID: 'billing' };
@@ -53,6 +53,13 @@ describe('the documents of a service with authentication', () => {
     expect(document['x-needsCredential']).toBe(true);
     expect(document).not.toHaveProperty('x-nats');
     expect((await service.error('task.list')).code).toBe(-32002);
+  });
+
+  it('a batch of rpc.discover that no reply can carry is refused as that of any method', async () => {
+    const batch = Array.from({ length: 10 }, (_, id) => ({ jsonrpc: '2.0', method: 'rpc.discover', id }));
+    const replies = JSON.parse((await service.post(JSON.stringify(batch))).text) as RpcReply[];
+    const codes = replies.map(({ error }) => (error ? error.data?.['code'] : 'served'));
+    expect([...new Set(codes)].sort()).toEqual(['REPLY_TOO_LARGE', 'served']);
   });
 
   it('OpenAPI says that endpoints with data need a credential', async () => {

@@ -126,6 +126,23 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     const calls = messages.flat().slice(0, 64);
     return withstand(() => Promise.all([Promise.all(calls.map(overNats))]), calls.length);
   });
+
+  it(`over NATS 128 requests of 4 MiB, too large for an attachment, leave it below ${MAX_MEMORY_MIB} MiB`, async () => {
+    const sent = headers();
+    sent.set('x-api-key', KEY['x-api-key']);
+    const params = { taskId: 'large', key: 'k1', type: 'text', content: 'x'.repeat(4 * MIB) };
+    const request = Buffer.from(JSON.stringify(params));
+    const create = async () => {
+      const reply = await client.request('task.create_attachment', request, { headers: sent, timeout: 60_000 });
+      return reply.json<RpcReply>();
+    };
+    const { peakMib, replies } = await under(Promise.all([Promise.all(Array.from({ length: 128 }, create))]));
+    const codes = replies.map(({ error }) => error?.data?.['code'] as string);
+    // What there was room for was read.
+    expect(codes).toContain('INVALID_PARAMS');
+    expect(codes.filter((code) => code !== 'INVALID_PARAMS' && !REFUSALS.includes(code))).toEqual([]);
+    expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
+  });
 });
 
 async function memoryMib(pid: number): Promise<number> {

@@ -368,6 +368,12 @@ describe('the author of a write over NATS', () => {
   it('is the replica if the headers are too large to be read', async () => {
     expect(await authorOf({ 'x-instance-id': 'worker 7', 'x-more': 'x'.repeat(9000) })).toMatch(/^replica-[12]$/);
   });
+
+  it('is the replica if there are more than 64 headers', async () => {
+    const more = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, 'x']));
+    expect(await authorOf({ 'x-instance-id': 'worker 7', ...more(63) })).toBe('worker 7');
+    expect(await authorOf({ 'x-instance-id': 'worker 7', ...more(64) })).toMatch(/^replica-[12]$/);
+  });
 });
 
 /** What every replica reports about the service under `$SRV`. */

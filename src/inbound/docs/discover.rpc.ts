@@ -1,7 +1,8 @@
-import { Controller } from '@nestjs/common';
+import { Controller, UseFilters } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { JsonText } from '../../core/domain/json-text';
 import type { Room } from '../../core/ports/room';
+import { RpcErrorFilter } from '../methods/rpc-error.filter';
 import { Documents } from './documents';
 
 /**
@@ -9,6 +10,7 @@ import { Documents } from './documents';
  * no credential yet finds out here which methods there are.
  */
 @Controller()
+@UseFilters(RpcErrorFilter)
 export class DiscoverRpc {
   private document?: JsonText;
 

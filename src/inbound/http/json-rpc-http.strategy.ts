@@ -105,6 +105,11 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     return this.jsonRpc.take(work, origin);
   }
 
+  /** For work that takes long and has no steps, before it is done. Throws a `JsonRpcError`. */
+  async pay(tookMs: number, origin: CallOrigin): Promise<void> {
+    if (!(await this.load.loopTime.pay(shareOf(origin), tookMs))) throw OVERLOADED.error;
+  }
+
   get maxReplyBytes(): number {
     return this.options.maxReplyBytes;
   }

@@ -1,4 +1,4 @@
-import { credentialOf, type Role } from '../auth/credential';
+import { credentialOf } from '../auth/credential';
 import type { CallOrigin } from '../json-rpc/call-context';
 import type { Outcome } from '../json-rpc/json-rpc';
 import { overloaded, replyTooLarge, type JsonRpcError } from '../json-rpc/json-rpc-error';
@@ -17,12 +17,14 @@ import type { Tools } from './tools';
 const ENVELOPE_BYTES = 2048;
 /** The SDK would check, copy and write what a result contains: it gets these places, which are filled in its reply. */
 const EMPTY_CONTENTS = { uri: '', text: '' };
-const PLACES = /{"uri":"","text":""}|"text":""|"structuredContent":{}/g;
+const PLACES = /{"uri":"","text":""}|"text":""|"structuredContent":{}|"tools":\[\]/g;
 
 export interface MethodRunner {
   run(call: Omit<Call, 'id'>, origin: CallOrigin, presentation: Presentation): Promise<Outcome>;
   /** Does work at the expense of the caller. Throws a `JsonRpcError`. */
   take<T>(work: Steps<T>, origin: CallOrigin): Promise<T>;
+  /** Waits until the caller may have so much of the event loop. Throws a `JsonRpcError`. */
+  pay(tookMs: number, origin: CallOrigin): Promise<void>;
   readonly maxReplyBytes: number;
 }
 
@@ -40,8 +42,12 @@ export class McpExchange {
     private readonly offered: Tools,
   ) {}
 
-  get tools(): ReturnType<Tools['for']> {
-    return this.offered.for(this.role);
+  /** Throws a `JsonRpcError`. */
+  listTools(): never[] {
+    const list = this.offered.listFor(credentialOf(this.origin.identity).role);
+    if (this.origin.reservation?.take(Buffer.byteLength(list)) === false) throw overloaded();
+    this.filled.set('"tools":[]', `"tools":${list}`);
+    return [];
   }
 
   /** Runs the method of a tool. Throws a `JsonRpcError` if there is no such tool; any other failure is a result. */
@@ -88,10 +94,6 @@ export class McpExchange {
    */
   exactReply(reply: string): string {
     return this.filled.size === 0 ? reply : reply.replace(PLACES, (place) => this.filled.get(place) ?? place);
-  }
-
-  private get role(): Role {
-    return credentialOf(this.origin.identity).role;
   }
 
   /** Why a reply with these parts cannot be sent, or undefined. */

@@ -1,4 +1,4 @@
-import type { CallToolResult, Tool } from '@modelcontextprotocol/server';
+import type { CallToolResult } from '@modelcontextprotocol/server';
 import { Logger } from '@nestjs/common';
 import type { MessageReply } from '../http/message-endpoint';
 import type { CallOrigin } from '../json-rpc/call-context';
@@ -11,6 +11,8 @@ import { Tools } from './tools';
 
 /** The SDK wants an absolute one, and does not look at it. */
 const ANY_URL = 'http://dossier.invalid/mcp';
+/** Of the event loop, as measured: for one message, without what its method does. */
+const SDK_MS = 0.5;
 /** Of those that begin with `initialize`: earlier ones know no structured results and no resource links. */
 const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18'];
 const INSTRUCTIONS = `Dossier keeps tasks, and attachments of tasks: JSON values, texts, URLs, and references to files. An
@@ -43,7 +45,9 @@ export class McpServer {
     return new McpServer(await loadSdk(), runner, options);
   }
 
+  /** Throws a `JsonRpcError` if the caller has taken too much of the event loop. */
   async answer(message: McpMessage, origin: CallOrigin, headers: Headers): Promise<MessageReply> {
+    await this.runner.pay(SDK_MS, origin);
     const exchange = new McpExchange(message, origin, this.runner, this.tools);
     const response = await this.respond(exchange, new Request(ANY_URL, { method: 'POST', headers }));
     const text = exchange.exactReply(await response.text());
@@ -80,7 +84,7 @@ export class McpServer {
         supportedProtocolVersions: LEGACY_VERSIONS,
       },
     );
-    server.setRequestHandler('tools/list', () => ({ tools: exchange.tools as unknown as Tool[] }));
+    server.setRequestHandler('tools/list', () => this.foreseen(() => ({ tools: exchange.listTools() })));
     server.setRequestHandler('tools/call', ({ params }) =>
       this.foreseen(async () => (await exchange.call(params.name)) as CallToolResult),
     );
@@ -94,7 +98,7 @@ export class McpServer {
   }
 
   /** The SDK would send the message of any other error to the caller. */
-  private async foreseen<T>(work: () => Promise<T>): Promise<T> {
+  private async foreseen<T>(work: () => T | Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {

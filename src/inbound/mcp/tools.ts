@@ -28,6 +28,7 @@ const LARGE_BODIES = `A body (\`value\` or \`content\`) of more than ${MAX_INLIN
 export class Tools {
   private readonly methods = new Map(METHODS.map((method) => [toolName(method), method]));
   private readonly tools = new Map(METHODS.map((method) => [method, toolOf(method)]));
+  private readonly lists = new Map<Role, string>();
 
   constructor(private readonly options: Pick<McpOptions, 'allowsTaskDeletion'>) {}
 
@@ -36,6 +37,13 @@ export class Tools {
     return [...this.tools]
       .filter(([method]) => this.isOn(method) && includesRole(role, method.role))
       .map(([, tool]) => tool);
+  }
+
+  /** The same as JSON text, which takes as long to write as several calls. */
+  listFor(role: Role): string {
+    const list = this.lists.get(role) ?? JSON.stringify(this.for(role));
+    this.lists.set(role, list);
+    return list;
   }
 
   /** The name of the method behind a tool, whatever the role of the caller: the method says what it needs. */

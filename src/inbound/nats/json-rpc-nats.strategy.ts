@@ -164,7 +164,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     const reservation = this.load.bytes.open(shareOf(origin));
     try {
       const hasRoom = reservation.take(message.data.length);
-      const request = await this.read(method, message.data, origin);
+      const request = await this.read(method, message.data, origin, hasRoom);
       const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : this.overloaded(ids);
       const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
       const reply = message.reply ? natsReply(request, outcome, limits) : undefined;
@@ -180,17 +180,20 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     }
   }
 
-  /** A large request waits for the earlier ones of its caller; of a caller that has proved nothing it is not read. */
-  private async read(method: string, data: Uint8Array, origin: CallOrigin): Promise<NatsRequest> {
+  /**
+   * A large request waits for the earlier ones of its caller. It is not read if there is no room, in which it could
+   * wait, or if its caller has proved nothing.
+   */
+  private async read(method: string, data: Uint8Array, origin: CallOrigin, hasRoom: boolean): Promise<NatsRequest> {
     const reading = readNatsRequest(method, data, this.options.maxBodyBytes);
     if (!isLargeMessage(data)) return completed(reading);
     const id = 'null';
     if (!isProven(origin.identity)) return unreadNatsRequest(data, { id, method, params: RawParams.NONE });
-    const request = await this.load.loopTime.take(shareOf(origin), reading);
+    const request = hasRoom ? await this.load.loopTime.take(shareOf(origin), reading) : undefined;
     return request ?? unreadNatsRequest(data, { id, error: overloaded() });
   }
 
-  /** The request is read even if it is refused: the form of the reply depends on it. */
+  /** A small request is read even if it is refused: the form of the reply depends on it. */
   private outcomeOf({ call }: NatsRequest, origin: CallOrigin): Promise<Outcome> {
     if ('error' in call) {
       this.durations.rejected(call.error, origin.ids);

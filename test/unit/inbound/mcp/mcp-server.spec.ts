@@ -7,6 +7,8 @@ import type { MethodRunner } from '../../../../src/inbound/mcp/mcp-exchange';
 import { McpMessage } from '../../../../src/inbound/mcp/mcp-message';
 import { McpOptions } from '../../../../src/inbound/mcp/mcp-options';
 import { McpServer } from '../../../../src/inbound/mcp/mcp-server';
+import { Tools } from '../../../../src/inbound/mcp/tools';
+import { overloaded } from '../../../../src/inbound/json-rpc/json-rpc-error';
 import { ByteBudget } from '../../../../src/inbound/load/byte-budget';
 
 const HEADERS = new Headers({ 'content-type': 'application/json', accept: 'application/json, text/event-stream' });
@@ -31,13 +33,20 @@ const ORIGIN: CallOrigin = {
 };
 
 /** `value` is what the method returns. */
-async function reply(value: () => object, method: string, params: object, origin = ORIGIN): Promise<unknown> {
+async function reply(
+  value: () => object,
+  method: string,
+  params: object,
+  origin = ORIGIN,
+  pay: MethodRunner['pay'] = () => Promise.resolve(),
+): Promise<unknown> {
   const runner: MethodRunner = {
     run: async (_call, _origin, presentation) => {
       await Promise.resolve();
       return { result: writeJson(completed(presentation.show(value()))) };
     },
     take,
+    pay,
     maxReplyBytes: 10_000_000,
   };
   const server = await McpServer.open(runner, new McpOptions('1.2.3', false));
@@ -107,6 +116,39 @@ describe('the MCP server', () => {
     });
     const allowed = await reply(() => ({ text: 'ä'.repeat(520_000) }), 'tools/call', call);
     expect(allowed).toMatchObject({ result: { structuredContent: { text: 'ä'.repeat(520_000) } } });
+  });
+
+  it('lists the tools of a role, which are written once, and the SDK never sees them', async () => {
+    const none = () => ({});
+    const first = await reply(none, 'tools/list', {});
+    const tools = new Tools({ allowsTaskDeletion: false });
+    expect(first).toMatchObject({ result: { tools: tools.for('admin') } });
+    tools.listFor('admin');
+    const stringify = jest.spyOn(JSON, 'stringify');
+    expect(JSON.parse(tools.listFor('admin'))).toEqual(tools.for('admin'));
+    const lengths = stringify.mock.results.map((one) => String(one.value).length);
+    stringify.mockRestore();
+    expect(Math.max(0, ...lengths)).toBe(0);
+    const budget = new ByteBudget(10_000);
+    const refused = await reply(none, 'tools/list', {}, { ...ORIGIN, reservation: budget.open('a') });
+    expect(refused).toMatchObject({ error: { data: { code: 'OVERLOADED' } } });
+  });
+
+  it('takes what the SDK costs from the caller before it is asked', async () => {
+    const paid: number[] = [];
+    const pay = (tookMs: number) => Promise.resolve(void paid.push(tookMs));
+    await reply(() => ({}), 'tools/list', {}, ORIGIN, pay);
+    await reply(() => ({}), 'resources/list', {}, ORIGIN, pay);
+    expect(paid).toHaveLength(2);
+    expect(Math.min(...paid)).toBeGreaterThan(0);
+    const late = reply(
+      () => ({}),
+      'tools/list',
+      {},
+      ORIGIN,
+      () => Promise.reject(overloaded()),
+    );
+    await expect(late).rejects.toMatchObject({ data: { code: 'OVERLOADED' } });
   });
 
   it('writes the contents of a resource once', async () => {

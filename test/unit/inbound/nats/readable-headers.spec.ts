@@ -5,22 +5,31 @@ const KIB = 1024;
 const sent = headers();
 sent.set('x-api-key', 'k');
 
-function message(headerBytes: number, readHeaders: () => MsgHdrs = () => sent): Msg {
-  const data = new Uint8Array(500 * KIB);
-  const size = () => data.length + headerBytes;
-  const plain: object = { data, size, reply: '_INBOX.a' };
+/** `headerText` is what stands before the payload. */
+function message(headerText: string, readHeaders: () => MsgHdrs = () => sent): Msg {
+  const received = Buffer.concat([Buffer.from(headerText), Buffer.alloc(500 * KIB, '\n')]);
+  const plain: object = { data: received.subarray(headerText.length), _rdata: received, reply: '_INBOX.a' };
   return Object.defineProperty(plain, 'headers', { get: readHeaders }) as Msg;
 }
 
+const lines = (count: number) => 'a:\r\n'.repeat(count);
+
 describe('withReadableHeaders', () => {
   it('keeps headers of a usual size', () => {
-    expect(withReadableHeaders(message(8 * KIB)).headers?.get('x-api-key')).toBe('k');
+    expect(withReadableHeaders(message('x'.repeat(8 * KIB))).headers?.get('x-api-key')).toBe('k');
   });
 
   it('drops headers that are too large without reading them', () => {
     const read = jest.fn(() => sent);
-    const readable = withReadableHeaders(message(8 * KIB + 1, read));
+    const readable = withReadableHeaders(message('x'.repeat(8 * KIB + 1), read));
     expect([readable.headers, readable.reply]).toEqual([undefined, '_INBOX.a']);
+    expect(read).not.toHaveBeenCalled();
+  });
+
+  it('drops headers that are very many without reading them: the client compares each with all others', () => {
+    expect(withReadableHeaders(message(lines(66))).headers?.get('x-api-key')).toBe('k');
+    const read = jest.fn(() => sent);
+    expect(withReadableHeaders(message(lines(67), read)).headers).toBeUndefined();
     expect(read).not.toHaveBeenCalled();
   });
 
@@ -28,6 +37,6 @@ describe('withReadableHeaders', () => {
     const fail = () => {
       throw new Error("'header' ' ' is not a valid character in a header name");
     };
-    expect(withReadableHeaders(message(100, fail)).headers).toBeUndefined();
+    expect(withReadableHeaders(message('x', fail)).headers).toBeUndefined();
   });
 });
