@@ -37,7 +37,9 @@ export class Past<State> {
   private keep(): void {
     const { nowMs } = this.timeline;
     const { intervalMs, size } = this.options;
-    const isWanted = this.returns.some(({ atMs, ageMs }) => atMs - ageMs >= nowMs && atMs - ageMs <= nowMs + intervalMs);
+    const isWanted = this.returns.some(
+      ({ atMs, ageMs }) => atMs - ageMs >= nowMs && atMs - ageMs <= nowMs + intervalMs,
+    );
     this.copies.push({ atMs: nowMs, state: isWanted ? this.copy() : undefined });
     if (this.copies.length > size) this.copies.shift();
     if (nowMs < this.endMs) this.timeline.after(intervalMs, () => this.keep());
