@@ -7,14 +7,16 @@ import type { Mutant } from './mutants';
 const NODE_OPTIONS = ['--require', join(__dirname, 'register.cjs'), '--max-semi-space-size=32'];
 
 export interface FleetOptions extends Omit<SeedRange, 'step'> {
+  /** How many processes; as many as there are cores unless told otherwise. */
+  readonly size?: number;
   /** The code is run with this change in it. */
   readonly mutant?: Mutant;
   report?(progress: Progress): void;
 }
 
-/** Runs the seeds in as many processes as there are cores. */
+/** Runs the seeds in several processes at a time. */
 export async function runFleet(options: FleetOptions): Promise<Progress> {
-  const size = Math.min(availableParallelism(), options.until - options.from);
+  const size = Math.min(options.size ?? availableParallelism(), options.until - options.from);
   const progress: Progress[] = [];
   const ships = Array.from({ length: size }, (_, i) =>
     sail(options, { ...options, from: options.from + i, step: size }, (soFar) => {

@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { inParallel } from '../../src/core/consistency/in-parallel';
 import { runFleet } from './fleet';
 import { MUTANTS } from './mutants';
 import type { Failure, Progress } from './seed-range';
@@ -8,8 +10,6 @@ import { staleMutants } from './stale-mutants';
 import { tell } from './story';
 
 const MAX_FAILURES = 20;
-/** In each process: then a mutant is caught well enough. */
-const MAX_CATCHES = 5;
 
 async function main(): Promise<boolean> {
   const { values } = parseArgs({
@@ -59,7 +59,7 @@ async function explain({ seed, violation }: Failure, scenario: string | undefine
   console.log(`\nThe shortest story found that breaks ${violation.rule}, made from seed ${seed}:\n${await tell(plan)}`);
 }
 
-/** Whether all are caught. */
+/** Whether all are caught. Each core runs another mutant, until a first seed catches it. */
 async function catchMutants(
   from: number,
   until: number,
@@ -68,19 +68,17 @@ async function catchMutants(
 ): Promise<boolean> {
   refuseStale();
   const survivors: string[] = [];
-  for (const mutant of MUTANTS.filter((one) => name === undefined || one.name === name)) {
-    const { schedules, failures } = await runFleet({
-      from,
-      until,
-      scenario: scenario ?? mutant.scenario,
-      maxFailures: MAX_CATCHES,
-      mutant,
-    });
-    if (failures.length === 0) survivors.push(mutant.name);
-    const rules = [...new Set(failures.map(({ violation }) => violation.rule))].join(', ');
-    const first = failures[0] ? `, first by seed ${failures[0].seed} (${failures[0].scenario}): ${rules}` : '';
-    console.log(`${mutant.name}: caught by ${failures.length} of ${schedules} seeds${first}`);
-  }
+  const chosen = MUTANTS.filter((one) => name === undefined || one.name === name);
+  if (chosen.length === 0) throw new Error(`no mutant ${name}`);
+  const cores = availableParallelism();
+  const size = Math.max(Math.floor(cores / chosen.length), 1);
+  await inParallel(chosen, cores, async (mutant) => {
+    const range = { from, until, scenario: scenario ?? mutant.scenario, maxFailures: 1 };
+    const { schedules, failures } = await runFleet({ ...range, size, mutant });
+    const [first] = failures;
+    if (first) console.log(`${mutant.name}: caught after ${schedules} schedules by ${lineOf(first)}`);
+    else survivors.push(mutant.name);
+  });
   if (survivors.length > 0) console.log(`SURVIVED: ${survivors.join('; ')}`);
   return survivors.length === 0;
 }

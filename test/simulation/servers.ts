@@ -4,20 +4,19 @@ import { versionAt } from '../../src/core/domain/version';
 import { StoreError } from '../../src/core/ports/store-error';
 import { CacheModel, type CacheSnapshot } from '../support/cache-model/cache-model';
 import type { History } from './history';
+import { Past } from './past';
 import type { Plan, Piece, RedisRestart, Refusal } from './plan';
 import type { Random } from './random';
 import type { Timeline } from './timeline';
 
 /** How far back Redis can be put, and how often it is looked at for that. */
-const SNAPSHOTS = 100;
-const SNAPSHOT_INTERVAL_MS = 25;
+const SNAPSHOTS = { size: 100, intervalMs: 25 };
 
 /** A Redis that can come back with less than it had, and that can refuse to change. */
 export class SimulatedRedis {
   readonly model: CacheModel;
   readonly cacheTtlMs: number;
-  private readonly snapshots: { atMs: number; snapshot: CacheSnapshot }[] = [];
-
+  private readonly snapshots: Past<CacheSnapshot>;
   private readonly refusals = new Set<Refusal>();
 
   constructor(
@@ -33,14 +32,17 @@ export class SimulatedRedis {
       newFloor: () => versionAt(timeline.nowMs + plan.floorSkewMs),
       skewMs: plan.floorSkewMs,
     });
-    if (plan.faults.some((fault) => fault.kind === 'redis' && fault.restart === 'old')) this.keepSnapshots();
+    const startMs = timeline.nowMs;
+    const returns = plan.faults.flatMap((fault) =>
+      fault.kind === 'redis' && fault.restart === 'old' ? { atMs: startMs + fault.toMs, ageMs: fault.ageMs } : [],
+    );
+    this.snapshots = new Past(timeline, SNAPSHOTS, returns, () => this.model.snapshot());
   }
 
   restart(how: RedisRestart, ageMs: number): void {
     if (how === 'same') return;
-    const sinceMs = this.timeline.nowMs - ageMs;
-    const old = this.snapshots.findLast(({ atMs }) => atMs <= sinceMs);
-    if (how === 'old' && old) this.model.restore(old.snapshot);
+    const old = how === 'old' ? this.snapshots.at(this.timeline.nowMs - ageMs) : undefined;
+    if (old) this.model.restore(old);
     else this.model.clear();
     this.history.redisWentBack(this.model);
   }
@@ -71,12 +73,6 @@ export class SimulatedRedis {
     else if (piece === 'index') this.model.evictIndex(taskId);
     else if (piece === 'index-entry') this.model.evictIndexEntry(taskId, key);
     else this.model.evictHash(taskId, key);
-  }
-
-  private keepSnapshots(): void {
-    this.snapshots.push({ atMs: this.timeline.nowMs, snapshot: this.model.snapshot() });
-    if (this.snapshots.length > SNAPSHOTS) this.snapshots.shift();
-    this.timeline.after(SNAPSHOT_INTERVAL_MS, () => this.keepSnapshots());
   }
 }
 

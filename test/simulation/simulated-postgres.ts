@@ -1,19 +1,19 @@
 import { MemoryDatabase } from '../../src/outbound/memory/memory-database';
 import type { History } from './history';
+import { Past } from './past';
 import type { Plan, Replacement } from './plan';
 import type { Random } from './random';
 import { nextRun, SimulatedCluster } from './simulated-cluster';
 import type { Timeline } from './timeline';
 
 /** How far back a backup can lie, and how often one is made. */
-const BACKUPS = 160;
-const BACKUP_INTERVAL_MS = 25;
+const BACKUPS = { size: 160, intervalMs: 25 };
 
 /** The PostgreSQL that the replicas reach: most of them the present one, some another one. */
 export class SimulatedPostgres {
   present: SimulatedCluster;
   private readonly astray = new Map<number, SimulatedCluster>();
-  private readonly backups: { atMs: number; database: MemoryDatabase }[] = [];
+  private readonly backups: Past<MemoryDatabase>;
   private readonly misled = new Set<number>();
   private readonly mixed = new Set<number>();
   private readonly foreign = new Set<number>();
@@ -27,7 +27,11 @@ export class SimulatedPostgres {
     plan: Plan,
   ) {
     this.present = this.clusterOf(new MemoryDatabase(this.clock));
-    if (plan.faults.some(({ kind }) => kind === 'replace' || kind === 'astray')) this.keepBackups();
+    const startMs = timeline.nowMs;
+    const returns = plan.faults.flatMap((fault) =>
+      fault.kind === 'replace' || fault.kind === 'astray' ? { atMs: startMs + fault.fromMs, ageMs: fault.ageMs } : [],
+    );
+    this.backups = new Past(timeline, BACKUPS, returns, () => this.database.copy());
   }
 
   get database(): MemoryDatabase {
@@ -112,14 +116,6 @@ export class SimulatedPostgres {
   }
 
   private backup(ageMs: number): MemoryDatabase {
-    const sinceMs = this.timeline.nowMs - ageMs;
-    const { database } = this.backups.findLast(({ atMs }) => atMs <= sinceMs) ?? this.present;
-    return database.copy();
-  }
-
-  private keepBackups(): void {
-    this.backups.push({ atMs: this.timeline.nowMs, database: this.database.copy() });
-    if (this.backups.length > BACKUPS) this.backups.shift();
-    this.timeline.after(BACKUP_INTERVAL_MS, () => this.keepBackups());
+    return (this.backups.at(this.timeline.nowMs - ageMs) ?? this.database).copy();
   }
 }

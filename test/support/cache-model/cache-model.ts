@@ -302,9 +302,9 @@ export class CacheModel {
     this.owner = owner;
   }
 
-  /** A copy of what is kept of one task. */
+  /** What is kept of one task, to be read at once and not to be changed. */
   dump(taskId: string): TaskState {
-    return this.task(taskId).clone();
+    return this.task(taskId);
   }
 
   private task(taskId: string): TaskState {
