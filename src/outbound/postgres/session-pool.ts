@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions';
@@ -9,6 +9,7 @@ import { storeErrorOf } from './postgres-error';
 export class SessionPool {
   private readonly dataSource: DataSource;
   private readonly statementNames = new Map<string, string>();
+  private readonly openedAtMs = new WeakMap<PoolClient, number>();
   private opening?: Promise<unknown>;
   private refused = false;
 
@@ -42,7 +43,10 @@ export class SessionPool {
 
   /** A session that no other call uses; the server may have to open it first. */
   async connect(): Promise<PooledSession> {
-    return new PooledSession(await this.notingRefusal(this.pool.connect()), (text) => this.statementName(text));
+    const client = await this.notingRefusal(this.pool.connect());
+    const openedAtMs = this.openedAtMs.get(client) ?? performance.now();
+    this.openedAtMs.set(client, openedAtMs);
+    return new PooledSession(client, (text) => this.statementName(text), openedAtMs);
   }
 
   async close(): Promise<void> {
