@@ -139,7 +139,7 @@ describe('credentials for NATS', () => {
     ['has no seed', credentials.replace(/-----BEGIN USER NKEY[^]*/, '')],
     [
       'has a seed with a wrong letter',
-      credentials.replace(/(.)$(?=\n-+END USER NKEY)/m, (last) => (last === 'A' ? 'B' : 'A')),
+      credentials.replace(/(?<=SEED-----\nSU.{20})./, (letter) => (letter === 'A' ? 'B' : 'A')),
     ],
     ['holds something else', 'user: dossier\npassword: SECRET\n'],
     ['is empty', ''],
