@@ -4,6 +4,23 @@ import type { PostgresConnection } from './postgres-connection';
 
 const EXPIRED = 'SELECT id, organization FROM tasks WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2';
 
+/** One step in the index `tasks_of_organizations_by_expiry` for each organisation, whatever it has. */
+const EXPIRED_IN_TURN = `
+  WITH RECURSIVE first AS (
+    (SELECT organization, expires_at FROM tasks WHERE expires_at IS NOT NULL
+      ORDER BY organization, expires_at LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM first CROSS JOIN LATERAL (
+      SELECT organization, expires_at FROM tasks WHERE expires_at IS NOT NULL AND organization > first.organization
+      ORDER BY organization, expires_at LIMIT 1) AS next
+  ), waiting AS (
+    SELECT organization FROM first WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
+  )
+  SELECT id, organization FROM waiting CROSS JOIN LATERAL (
+    SELECT id, expires_at FROM tasks WHERE organization = waiting.organization AND expires_at <= $1
+    ORDER BY expires_at, id LIMIT $2) AS expired
+  ORDER BY row_number() OVER (PARTITION BY organization ORDER BY expires_at, id), expires_at, id LIMIT $2`;
+
 /** The expression of the index `tasks_by_finish`. */
 const FINISHED_AT = 'coalesce(completed_at, cancelled_at)';
 const FINISHED = `
@@ -22,8 +39,11 @@ export class PostgresDueTaskStore implements DueTaskStore {
   constructor(private readonly connection: PostgresConnection) {}
 
   async expired(nowMs: number, limit: number): Promise<readonly DueTask[]> {
-    const rows = await this.connection.query<DueRow>(EXPIRED, [timestamp(nowMs), limit]);
-    return rows.map(dueTaskOfRow);
+    const values = [timestamp(nowMs), limit];
+    const rows = await this.connection.query<DueRow>(EXPIRED, values);
+    // If these are all, no organisation waits for another one.
+    if (rows.length < limit) return rows.map(dueTaskOfRow);
+    return (await this.connection.query<DueRow>(EXPIRED_IN_TURN, values)).map(dueTaskOfRow);
   }
 
   async finished(beforeMs: number, after: FinishedTask | undefined, limit: number): Promise<readonly FinishedTask[]> {
