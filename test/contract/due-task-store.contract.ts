@@ -35,7 +35,7 @@ export function describeDueTaskStore(harnessOf: () => StoreHarness): void {
       return finished;
     };
     const remove = async (taskId: string, finishedBeforeMs?: number) => {
-      for (const organization of [ORGANIZATION, 'other']) {
+      for (const organization of [ORGANIZATION, 'other', 'greedy', 'modest', 'a-third', 'b-patient']) {
         const tree = { taskId, caller: { organization, name: 'retention' }, finishedBeforeMs };
         const step = await harness.tasks.deleteTree(tree, describeDeletion, 200, TIMEOUT_MS);
         if (step) return step.deletions.map((deletion) => deletion.taskId);
@@ -56,6 +56,28 @@ export function describeDueTaskStore(harnessOf: () => StoreHarness): void {
       await finish(later, startMs + 1);
       await remove(earlier.id);
       expect(await expired(20)).toEqual([{ taskId: later.id, organization: ORGANIZATION }]);
+    });
+
+    it('lets organisations take turns among expired tasks, however many of one wait, each with what expired first', async () => {
+      const many = [];
+      for (let i = 0; i < 5; i++) many.push((await store({ ttlSeconds: 10 + i }, startMs, 'greedy')).id);
+      const few = [
+        (await store({ ttlSeconds: 20 }, startMs, 'modest')).id,
+        (await store({ ttlSeconds: 21 }, startMs, 'modest')).id,
+      ];
+      const other = await store({ ttlSeconds: 22 }, startMs, 'a-third');
+      await store({ ttlSeconds: 90 }, startMs, 'b-patient');
+      const turns = [many[0], few[0], other.id, many[1], few[1], many[2], many[3], many[4]];
+      for (let limit = 1; limit < turns.length; limit++) {
+        const expired = await harness.dueTasks.expired(startMs + 30_000, limit);
+        expect(expired.map(({ taskId }) => taskId)).toEqual(turns.slice(0, limit));
+      }
+      expect(await harness.dueTasks.expired(startMs + 30_000, 9)).toHaveLength(turns.length);
+      // Of more organisations than may be returned, those whose first task expired first.
+      expect((await harness.dueTasks.expired(startMs + 30_000, 2)).map(({ organization }) => organization)).toEqual([
+        'greedy',
+        'modest',
+      ]);
     });
 
     it('finds finished tasks in the order in which they were finished, page by page', async () => {

@@ -48,6 +48,7 @@ const LATER = [
   'EpochOfADatabase1763683200120',
   'PurgeBesideWaitingEvents1763683200121',
   'LostTasks1763683200122',
+  'ExpiredTasksInTurn1763683200131',
 ];
 
 describe('migrations', () => {

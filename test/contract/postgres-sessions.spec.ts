@@ -187,6 +187,7 @@ describe('a session of PostgreSQL', () => {
   describe('that may not do its work', () => {
     const unavailable = new StoreError('postgres', 'unavailable');
     let url: string;
+    afterEach(() => jest.restoreAllMocks());
     beforeEach(async () => {
       await asAdmin('DROP ROLE IF EXISTS clerk', 'CREATE ROLE clerk LOGIN');
       url = as('clerk', await server.createDatabase());
@@ -203,6 +204,39 @@ describe('a session of PostgreSQL', () => {
         const failure = connection.query(statement);
         await expect(failure).rejects.toEqual(unavailable);
         await expect(failure).rejects.toMatchObject({ code });
+      });
+    });
+
+    it('gives its sessions up once they may write again, and no call notices', async () => {
+      await withPostgres(url.replace('clerk@', 'postgres@'), (client) =>
+        client.query('CREATE TABLE notes (); GRANT ALL ON notes TO PUBLIC'),
+      );
+      await asAdmin('ALTER ROLE clerk SET default_transaction_read_only = on');
+      await connected(url, async (connection) => {
+        const write = () => connection.query('INSERT INTO notes DEFAULT VALUES');
+        const writeAsOne = () => connection.transaction((query) => query('INSERT INTO notes DEFAULT VALUES'));
+        for (const attempt of await Promise.allSettled([write(), write(), writeAsOne()])) {
+          expect(attempt).toEqual({ status: 'rejected', reason: unavailable });
+        }
+        await expect(connection.unfitness()).resolves.toMatch(/^the server takes no writes: /);
+        await asAdmin('ALTER ROLE clerk RESET default_transaction_read_only');
+        const nowMs = performance.now.bind(performance);
+        jest.spyOn(performance, 'now').mockImplementation(() => nowMs() + 30_000);
+        await Promise.all([write(), writeAsOne(), write(), writeAsOne(), write(), writeAsOne()]);
+        await expect(connection.unfitness()).resolves.toBeUndefined();
+      });
+    });
+
+    it('keeps its sessions for some time while they may not write, and reads in them', async () => {
+      await asAdmin('ALTER ROLE clerk SET default_transaction_read_only = on');
+      await connected(url, async (connection) => {
+        const pids = new Set<number>();
+        for (let i = 0; i < 100; i++) {
+          await expect(connection.query('CREATE TABLE x ()')).rejects.toEqual(unavailable);
+          const [row] = await connection.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+          pids.add(row?.pid as number);
+        }
+        expect(pids.size).toBeLessThan(10);
       });
     });
 

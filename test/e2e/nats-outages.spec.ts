@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, nkeys, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { startNats, startNatsCluster, type NatsCluster, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -213,73 +213,3 @@ describe('a NATS cluster of three nodes', () => {
     await first.restart();
   });
 });
-
-describe('NATS credentials', () => {
-  let folder: string;
-
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'dossier-creds-'));
-  });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  it('in the URL are used', async () => {
-    const server = await startNats({ args: ['--user', 'dossier', '--pass', 'p@ss/word'] });
-    started.push(server);
-    const url = server.url.replace('//', `//dossier:${encodeURIComponent('p@ss/word')}@`);
-    const one = await service({ NATS_URL: url });
-    await until('it is connected', async () => (await one.fetch('/readyz')).text.includes('"nats":{"status":"up"'));
-    expect(one.logLines.join()).not.toMatch(/p@ss|p%40ss/);
-  });
-
-  it('in a file are used, and read again when they are renewed', async () => {
-    const issuer = new Issuer();
-    const config = join(folder, 'server.conf');
-    writeFileSync(config, issuer.serverConfig());
-    const server = await startNats({ jetStream: false, args: ['--config', config] });
-    started.push(server);
-    const credsFile = join(folder, 'user.creds');
-    writeFileSync(credsFile, new Issuer().userCredentials());
-    const one = await service({ NATS_URL: server.url, NATS_CREDS: credsFile });
-    expect(await natsHealth(one)).toEqual({ status: 'degraded', state: 'down' });
-
-    writeFileSync(credsFile, issuer.userCredentials());
-    const isUp = async () => (await one.fetch('/readyz')).text.includes('"nats":{"status":"up"');
-    await until('it is connected', isUp, BACK_WITHIN_MS);
-
-    writeFileSync(credsFile, 'broken');
-    await server.kill();
-    await server.restart();
-    await until('it is connected with what it had', isUp, BACK_WITHIN_MS);
-    expect(one.logLines.join()).not.toMatch(/SU[A-Z0-9]{50}|eyJ/);
-  });
-});
-
-/** An operator with one account, as `nsc` would create it. */
-class Issuer {
-  private readonly operator = nkeys.createOperator();
-  private readonly account = nkeys.createAccount();
-
-  serverConfig(): string {
-    const account = this.account.getPublicKey();
-    const operatorJwt = token(this.operator, this.operator.getPublicKey(), { type: 'operator', version: 2 });
-    const limits = { subs: -1, data: -1, payload: -1, imports: -1, exports: -1, conn: -1, leaf: -1, wildcards: true };
-    const accountJwt = token(this.operator, account, { type: 'account', version: 2, limits });
-    return `operator: ${operatorJwt}\nresolver: MEMORY\nresolver_preload: { ${account}: ${accountJwt} }\n`;
-  }
-
-  userCredentials(): string {
-    const user = nkeys.createUser();
-    const jwt = token(this.account, user.getPublicKey(), { type: 'user', version: 2, subs: -1, data: -1, payload: -1 });
-    const seed = Buffer.from(user.getSeed()).toString();
-    const block = (what: string, text: string) => `-----BEGIN ${what}-----\n${text}\n------END ${what}------\n`;
-    return block('NATS USER JWT', jwt) + block('USER NKEY SEED', seed);
-  }
-}
-
-function token(signer: ReturnType<typeof nkeys.createUser>, subject: string, claims: object): string {
-  const encode = (part: object | Uint8Array) =>
-    Buffer.from(part instanceof Uint8Array ? part : JSON.stringify(part)).toString('base64url');
-  const issued = { jti: subject, iat: 1_700_000_000, iss: signer.getPublicKey(), sub: subject, name: 'test' };
-  const text = `${encode({ typ: 'JWT', alg: 'ed25519-nkey' })}.${encode({ ...issued, nats: claims })}`;
-  return `${text}.${encode(signer.sign(Buffer.from(text)))}`;
-}

@@ -10,7 +10,11 @@ export interface FinishedTask extends DueTask {
 
 /** Tasks that are to be deleted although no caller has said so. Every method throws `StoreError`. */
 export abstract class DueTaskStore {
-  /** At most `limit` tasks whose time to live has passed, those first that expired first. */
+  /**
+   * At most `limit` tasks whose time to live has passed, of each organisation those that expired first. If there are
+   * more, organisations take turns: each has its first task before any has its second, and so on. The cost does not
+   * grow with the tasks that are not returned.
+   */
   abstract expired(nowMs: number, limit: number): Promise<readonly DueTask[]>;
 
   /**

@@ -11,7 +11,14 @@ export class MemoryDueTaskStore implements DueTaskStore {
       return expiresAtMs <= nowMs ? [{ ...dueTaskOf(task), atMs: expiresAtMs }] : [];
     });
     due.sort((a, b) => a.atMs - b.atMs || compareIds(a, b));
-    return Promise.resolve(due.slice(0, limit).map(({ taskId, organization }) => ({ taskId, organization })));
+    const before = new Map<string, number>();
+    const inTurn = due.map(({ taskId, organization }) => {
+      const turn = before.get(organization) ?? 0;
+      before.set(organization, turn + 1);
+      return { turn, task: { taskId, organization } };
+    });
+    inTurn.sort((a, b) => a.turn - b.turn);
+    return Promise.resolve(inTurn.slice(0, limit).map(({ task }) => task));
   }
 
   finished(beforeMs: number, after: FinishedTask | undefined, limit: number): Promise<readonly FinishedTask[]> {

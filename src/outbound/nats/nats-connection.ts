@@ -24,7 +24,7 @@ export interface NatsConnectionOptions extends LoginFiles {
   readonly clientName: string;
   /** Before every name that this deployment uses on the server. */
   readonly prefix?: string;
-  /** Called once for each change, with the error that ended the connection. */
+  /** Called once for each change, with the error that ended the connection, and for each new reason of an outage. */
   readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
 }
 
@@ -36,6 +36,8 @@ export class NatsConnection implements OnApplicationShutdown {
   private resolveClient!: (client: NatsClient) => void;
   private connected?: NatsClient;
   private state?: 'up' | 'down';
+  /** Why there is no connection, as far as the present outage has shown. */
+  private readonly reasons = new Set<string>();
   private opening?: Promise<void>;
   private readonly closing = new AbortController();
 
@@ -95,15 +97,24 @@ export class NatsConnection implements OnApplicationShutdown {
   private async follow(client: NatsClient): Promise<void> {
     let cause: Error | undefined;
     for await (const status of client.status()) {
-      if (status.type === 'error') cause = status.error;
-      else if (status.type === 'disconnect') this.changeTo('down', cause);
-      else if (status.type === 'reconnect') this.changeTo('up');
+      if (status.type === 'error') {
+        cause = status.error;
+        if (this.state === 'down') this.changeTo('down', cause);
+      } else if (status.type === 'disconnect') {
+        this.changeTo('down', cause);
+      } else if (status.type === 'reconnect') {
+        cause = undefined;
+        this.changeTo('up');
+      }
     }
   }
 
   private changeTo(state: 'up' | 'down', cause?: Error): void {
-    if (this.state === state) return;
+    const isNewReason = cause !== undefined && !this.reasons.has(cause.message);
+    if (this.state === state && !isNewReason) return;
     this.state = state;
+    if (state === 'up') this.reasons.clear();
+    else if (cause) this.reasons.add(cause.message);
     if (!this.closing.signal.aborted) this.options.onChange(state, cause);
   }
 }

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { StoreError } from '../../core/ports/store-error';
-import type { PooledSession } from './pooled-session';
+import { OutdatedSessionError, type PooledSession } from './pooled-session';
 import { isStale } from './postgres-error';
 
 /** What `runName` takes. */
@@ -27,7 +27,7 @@ export class OtherServerError extends StoreError {
 
 /** Whether a call that failed took no effect in its session, and may succeed in another one. */
 export function mayOtherSessionServe(error: unknown): boolean {
-  return isStale(error) || error instanceof OtherServerError;
+  return isStale(error) || error instanceof OtherServerError || error instanceof OutdatedSessionError;
 }
 
 /** The one run of a server to which the sessions of a pool may lead. Until one is named, it may be any. */

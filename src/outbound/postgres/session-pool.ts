@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions';
@@ -10,6 +10,7 @@ import { StatementNames } from './statement-names';
 export class SessionPool {
   private readonly dataSource: DataSource;
   private readonly names = new StatementNames();
+  private readonly openedAtMs = new WeakMap<PoolClient, number>();
   private opening?: Promise<unknown>;
   private refused = false;
 
@@ -43,7 +44,10 @@ export class SessionPool {
 
   /** A session that no other call uses; the server may have to open it first. */
   async connect(): Promise<PooledSession> {
-    return new PooledSession(await this.notingRefusal(this.pool.connect()), this.names);
+    const client = await this.notingRefusal(this.pool.connect());
+    const openedAtMs = this.openedAtMs.get(client) ?? performance.now();
+    this.openedAtMs.set(client, openedAtMs);
+    return new PooledSession(client, this.names, openedAtMs);
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,1 @@
+DROP INDEX tasks_of_organizations_by_expiry;
