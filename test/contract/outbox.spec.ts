@@ -105,7 +105,9 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     await tells(() => harness.attachments.put(write(1000), organization, undefined, NOW_MS, TIMEOUT_MS));
     await tells(() => harness.attachments.delete(deletion, organization, undefined, NOW_MS, TIMEOUT_MS));
     await tells(() => drainOne(harness, { organization, put: write(1004) }));
-    await tells(() => harness.tasks.update(updated, taskUpdated(updated, ['text'], randomUUID()), undefined, TIMEOUT_MS));
+    await tells(() =>
+      harness.tasks.update(updated, taskUpdated(updated, ['text'], randomUUID()), undefined, TIMEOUT_MS),
+    );
     const [expired] = await harness.expired.find(NOW_MS + 5000, 1);
     await tells(() => harness.expired.remove(expired as ExpiredAttachment));
     await tells(() => deleteTree(harness, task.id, { organization }));
