@@ -64,8 +64,10 @@ export interface EventPage {
   readonly more: boolean;
 }
 
-/** The events of changes, recorded with them in one transaction. Every method but `onRecorded` and `standDown` throws
- * `StoreError`. */
+/**
+ * The events of changes, recorded with them in one transaction. Every method but `onRecorded` and `standDown` throws
+ * `StoreError`.
+ */
 export abstract class Outbox {
   /**
    * From now on `listener` is called when events may have been recorded: by this replica, at once; by other ones, as
