@@ -6,5 +6,5 @@
 -- A transaction takes this lock after that of the task: see "The order of locks" in task_lock.sql.
 CREATE OR REPLACE FUNCTION key_lock(p_task_id text, p_key text) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$
-  SELECT hashtextextended(p_task_id || '/' || p_key, 0)
+  SELECT caller_lock(hashtextextended(p_task_id || '/' || p_key, 0))
 $$;

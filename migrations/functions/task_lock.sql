@@ -14,5 +14,5 @@
 -- organisation, is decided before, too: the wait for a lock would tell the one from the other. All locks end with the transaction.
 CREATE OR REPLACE FUNCTION task_lock(p_task_id text) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$
-  SELECT hashtextextended(p_task_id, 0)
+  SELECT caller_lock(hashtextextended(p_task_id, 0))
 $$;

@@ -59,6 +59,21 @@ describe('writers that meet on PostgreSQL', () => {
     expect(codes).not.toContain(DEADLOCK);
   });
 
+  it('take locks by what callers name, and never one of the service itself', async () => {
+    const ours = Array.from({ length: 10 }, (_, i) => String(7234017283807667300n + BigInt(i)));
+    const others = ['7234017283807667299', '7234017283807667310', '0', '-7234017283807667301', String(2n ** 63n - 1n)];
+    const query = `
+      SELECT hash, caller_lock(hash::bigint)::text AS lock FROM unnest($1::text[]) AS hash`;
+    const rows = await harness.connection.query<{ hash: string; lock: string }>(query, [[...ours, ...others]]);
+    const locks = new Map(rows.map(({ hash, lock }) => [hash, lock]));
+    for (const lock of ours) expect(ours).not.toContain(locks.get(lock));
+    for (const lock of others) expect(locks.get(lock)).toBe(lock);
+    const [used] = await harness.connection.query(`
+      SELECT task_lock('t') = caller_lock(hashtextextended('t', 0)) AS task,
+        key_lock('t', 'k') = caller_lock(hashtextextended('t/k', 0)) AS key`);
+    expect(used).toEqual({ task: true, key: true });
+  });
+
   const nextVersion = () => (version += 2);
   const put = (taskId: string, key: string, ttlSeconds?: number) =>
     harness.attachments.put(

@@ -49,6 +49,7 @@ const LATER = [
   'PurgeBesideWaitingEvents1763683200121',
   'LostTasks1763683200122',
   'ExpiredTasksInTurn1763683200131',
+  'LocksOfCallers1763683200132',
 ];
 
 describe('migrations', () => {
