@@ -118,7 +118,7 @@ describe('the number of tasks on PostgreSQL', () => {
     const deleted = await storedTask(harness, {}, organization);
     const created = await storedTask(harness, {}, organization);
     await harness.connection.transaction(async (query) => {
-      const store = new PostgresTaskStore({ query } as PostgresConnection);
+      const store = new PostgresTaskStore({ change: query } as PostgresConnection);
       await query('SELECT setseed(0.5)');
       let task: Task = created;
       for (let i = 0; i < 1000; i++) {
@@ -152,7 +152,7 @@ describe('the number of tasks on PostgreSQL', () => {
     const organization = randomUUID();
     await storedTask(harness, {}, organization);
     await harness.connection.transaction(async (query) => {
-      const store = new PostgresTaskStore({ query } as PostgresConnection);
+      const store = new PostgresTaskStore({ change: query } as PostgresConnection);
       await storedTask({ tasks: store }, {}, organization);
       await query('SELECT fold_task_counts($1)', [organization]);
       await storedTask(harness, {}, organization);
