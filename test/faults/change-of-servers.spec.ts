@@ -50,6 +50,8 @@ const untilStored = (service: Service, taskId: string, key: string, value: strin
     const { result } = await service.rpc('task.get_attachment', { taskId, key });
     return result?.['value'] === value && !result['degraded'];
   });
+const untilInNewEpoch = (service: Service) =>
+  until('it is in the new epoch', () => service.logLines.some((line) => line.includes('a new epoch has begun')));
 const untilDrained = () =>
   until('the journal is drained', () =>
     withRedis(redis.url, async (client) => (await client.llen('cb:journal')) === 0),
@@ -276,6 +278,8 @@ describe('if the servers are no longer the same', () => {
     await standby.restart();
     await run('pg_promote', { places: { 'postgres://postgres@standby:5432/postgres': standby.url } });
     forwarder.leadTo(standby.port);
+    // Until then Redis answers, and a deletion that meets the change of epochs is refused.
+    for (const service of services) await untilInNewEpoch(service);
     for (const service of services) await untilStored(service, 't', 'journaled', 'kept');
     await remove(one, 't', 'journaled');
     await expectWhatStays();
