@@ -45,7 +45,8 @@ export class McpExchange {
   /** Throws a `JsonRpcError`. */
   listTools(): never[] {
     const list = this.offered.listFor(credentialOf(this.origin.identity).role);
-    if (this.origin.reservation?.take(Buffer.byteLength(list)) === false) throw overloaded();
+    const problem = this.takeRoom(list);
+    if (problem) throw problem;
     this.filled.set('"tools":[]', `"tools":${list}`);
     return [];
   }
