@@ -38,8 +38,7 @@ export class Composition {
 
   lookup(method?: string): AttachmentLookup {
     const { clock, metrics } = this.ports;
-    const { trust, acknowledged } = this.state;
-    return new AttachmentLookup(this.store(method), this.cache(method), clock, metrics, trust, acknowledged);
+    return new AttachmentLookup(this.store(method), this.cache(method), clock, metrics, this.state.acknowledged);
   }
 
   writer(method?: string): AttachmentWriter {
@@ -63,8 +62,8 @@ export class Composition {
   }
 
   treeRemover(tasks: TaskStore, cache: AttachmentCache): TreeRemover {
-    const { clock, ids, settings } = this.ports;
-    return new TreeRemover(tasks, cache, clock, ids, settings, this.state.acknowledged);
+    const { outbox, clock, ids, settings } = this.ports;
+    return new TreeRemover(tasks, cache, outbox, clock, ids, settings, this.state.acknowledged);
   }
 
   private breakable<Port extends object>(store: StoreError['store'], method: string | undefined, port: Port): Port {

@@ -318,6 +318,17 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       expect((await changes(after.to)).changes).toEqual([]);
     });
 
+    it('lie below the horizon, which is known without them, too', async () => {
+      const { taskId } = await newTask();
+      await put(taskId, 1000);
+      const horizon = await harness.outbox.horizon(TIMEOUT_MS);
+      const { to } = await changes(await since());
+      await put(taskId, 1002);
+      expect(horizon).toBeGreaterThanOrEqual(to);
+      const later = await harness.outbox.horizon(TIMEOUT_MS);
+      expect(later).toBeGreaterThan(horizon);
+    });
+
     it('are none, however often they are asked for, until there are some', async () => {
       const { taskId } = await newTask();
       const { to } = await changes(await since());

@@ -47,8 +47,29 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a deletion is acknowledged before all of its steps',
     scenario: 'trees deleted',
-    file: `${USE_CASES}/tasks/delete-task.ts`,
-    find: `    while (outcome === 'more') outcome = await step();`,
+    file: `${CONSISTENCY}/tree-remover.ts`,
+    find: `    while (step?.more) step = await this.take(tree, leftMs());`,
+    replace: ``,
+  },
+  {
+    name: 'what others have deleted of a tree is looked for in the cache',
+    scenario: 'trees deleted by several replicas',
+    file: `${CONSISTENCY}/organization-changes.ts`,
+    find: `    return this.trust.accepts(cached) && cached.cursor >= this.neededCursor;`,
+    replace: `    return this.trust.accepts(cached);`,
+  },
+  {
+    name: 'what others have deleted of a tree is shown in an outage',
+    scenario: 'trees deleted by several replicas',
+    file: `${CONSISTENCY}/organization-changes.ts`,
+    find: `    return cached.cursor < this.neededCursor || (version`,
+    replace: `    return (version`,
+  },
+  {
+    name: 'a deletion that others have begun is not remembered',
+    scenario: 'trees deleted by several replicas',
+    file: `${CONSISTENCY}/acknowledged-changes.ts`,
+    find: `    changes.rememberDeleted(taskId, version);`,
     replace: ``,
   },
   {
@@ -62,8 +83,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a replica that has forgotten a change believes what a distrusted cache says',
     scenario: 'small memory',
     file: `${CONSISTENCY}/organization-changes.ts`,
-    find: `    return version < this.forgottenVersion && !this.trust.accepts(cached);`,
-    replace: `    return false;`,
+    find: `(version < this.forgottenVersion && !this.trust.accepts(cached))`,
+    replace: `false`,
   },
   {
     name: 'a new process trusts the cache',

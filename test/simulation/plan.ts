@@ -142,6 +142,8 @@ export interface Scenario {
   /** Share of transactions that stay open for long. */
   readonly longTransactionShare?: number;
   readonly weights?: Partial<Record<OperationKind, number>>;
+  /** How often the client that deletes a task looks whether something of the tasks is still there. */
+  readonly readsAfterDeletion?: number;
   faults?(random: Random, plan: PlanFrame): readonly Fault[];
 }
 
@@ -180,7 +182,11 @@ const DEFAULT_WEIGHTS: Record<OperationKind, number> = {
 };
 /** Clients that come back, and a key that all clients want, make meetings more common than chance does. */
 const SAME_REPLICA_SHARE = 0.5;
+/** Every replica is ready by then, or a task would be asked for before the one above it. */
+const TREE_START_MS = 1000;
 const TREE_PAUSE_MS = 60;
+/** Of a deletion and the time after it. */
+const READING_MS = 2500;
 const HOT_SHARE = 0.5;
 const KEYS = ['a', 'ab', 'b', 'c'];
 const FAIR: Weather = { delayMs: 12, lossShare: 0, slowShare: 0, slowMs: 0 };
@@ -189,7 +195,7 @@ export function planOf(scenario: Scenario, seed: number, random: Random): Plan {
   const taskIds = Array.from({ length: random.between(1, scenario.taskCount ?? 3) }, (_, i) => `t${i + 1}`);
   const keys = KEYS.slice(0, random.between(2, scenario.keyCount ?? 4));
   const operations = operationsOf(scenario, random, taskIds, keys);
-  const durationMs = (operations.at(-1)?.atMs ?? 0) + 500;
+  const durationMs = Math.max(...operations.map(({ atMs }) => atMs)) + 500;
   const frame = { durationMs, taskIds, keys };
   const maxSkewMs = scenario.clockSkewMs ?? 0;
   return {
@@ -215,7 +221,7 @@ function operationsOf(
   const creations = taskIds.map((taskId, i) => ({
     id: i + 1,
     kind: 'create-task' as const,
-    atMs: (scenario.isTree ? i * TREE_PAUSE_MS : 0) + 10 + random.int(50),
+    atMs: (scenario.isTree ? TREE_START_MS + i * TREE_PAUSE_MS : 0) + 10 + random.int(50),
     replica: random.int(REPLICAS),
     organization: random.chance(0.2) && !scenario.isTree ? FOREIGN : HOME,
     taskId,
@@ -224,7 +230,7 @@ function operationsOf(
   }));
   const [min, max] = scenario.operationCount ?? [20, 50];
   const weights = { ...DEFAULT_WEIGHTS, ...scenario.weights };
-  let atMs = 200 + (scenario.isTree ? taskIds.length * TREE_PAUSE_MS : 0);
+  let atMs = 200 + (scenario.isTree ? TREE_START_MS + taskIds.length * TREE_PAUSE_MS : 0);
   let replica = 0;
   const others = Array.from({ length: random.between(min, max) }, (_, i) => {
     atMs += random.chance(scenario.burstShare ?? 0.4) ? random.int(25) : 30 + random.int(400);
@@ -246,7 +252,17 @@ function operationsOf(
       isRefused: random.chance(scenario.refusedShare ?? 0),
     };
   });
-  return [...creations, ...others];
+  const writes = [...creations, ...others];
+  const deletions = others.filter(({ kind }) => kind === 'delete-task');
+  const reads = deletions.flatMap((deletion) =>
+    Array.from({ length: scenario.readsAfterDeletion ?? 0 }, () => ({
+      ...random.pick(creations),
+      kind: 'get' as const,
+      atMs: deletion.atMs + random.int(READING_MS),
+      replica: deletion.replica,
+    })),
+  );
+  return [...writes, ...reads.map((read, i) => ({ ...read, id: writes.length + i + 1 }))];
 }
 
 function pageOf(random: Random): PlannedOperation['page'] {

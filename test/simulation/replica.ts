@@ -447,6 +447,7 @@ export class Replica {
         query('markPublished', (here) => here.outbox.markPublished(events)),
       changes: (from: number | undefined, limit: number, lookBackMs: number) =>
         this.look(`changes from ${from}`, witness, (here) => here.outbox.changes(from, few(limit), lookBackMs)),
+      horizon: (timeoutMs: number) => this.query('horizon', witness, timeoutMs, (here) => here.outbox.horizon()),
     };
     return port as typeof port & Outbox;
   }
@@ -539,10 +540,15 @@ export class Replica {
     );
   }
 
+  /** A reply that the session does not pass on has not been given. */
+  private inSession<T>(options: CallOptions, effect: Effect<T>): Promise<T> {
+    return this.told(options.method, options.witness, this.askInSession({ ...options, witness: NOBODY }, effect));
+  }
+
   /** As a session does that was opened to the server in use: it reaches no other one. */
-  private async inSession<T>(options: CallOptions, effect: Effect<T>): Promise<T> {
+  private async askInSession<T>(options: CallOptions, effect: Effect<T>): Promise<T> {
     const { used } = this;
-    if (!used) return this.refused('postgres', options.method, options.witness);
+    if (!used) throw new StoreError('postgres', 'unavailable');
     let session: SimulatedCluster | undefined;
     const reply = await this.connections.postgres.send(options, async () => {
       const { cluster } = this;
@@ -555,7 +561,6 @@ export class Replica {
     });
     const isInUse = this.used?.server === used.server && this.used?.run === used.run;
     if (isInUse && session && isRun(session, used)) return reply;
-    options.witness.failed({ server: 'postgres', method: options.method, tookMs: 0 }, 'timeout');
     throw new StoreError('postgres', 'timeout');
   }
 

@@ -1,5 +1,13 @@
 import type { Blockage } from './connection';
-import { REPLICAS, type Fault, type PlanFrame, type RedisRestart, type Replacement, type Scenario } from './plan';
+import {
+  REPLICAS,
+  type Fault,
+  type PlanFrame,
+  type RedisRestart,
+  type Replacement,
+  type Scenario,
+  type ServerName,
+} from './plan';
 import type { Random } from './random';
 
 const LOSSY = { lossShare: 0.03, slowShare: 0.08, slowMs: 2500 };
@@ -174,6 +182,18 @@ export const SCENARIOS: readonly Scenario[] = [
     ),
   },
   {
+    name: 'trees deleted by several replicas',
+    isTree: true,
+    taskCount: 8,
+    weather: { lossShare: 0.01, slowShare: 0.2, slowMs: 900 },
+    burstShare: 0.85,
+    operationCount: [10, 20],
+    weights: { create: 4, delete: 0, 'delete-task': 10, get: 0, list: 0 },
+    readsAfterDeletion: 60,
+    clockSkewMs: SKEW_MS,
+    faults: both(several(4, redisCut), several(1, postgresOut)),
+  },
+  {
     name: 'standby promoted',
     clockSkewMs: SKEW_MS,
     faults: both(several(2, replaced(['promoted'])), several(2, postgresOut), several(1, linkCut)),
@@ -341,9 +361,17 @@ function natsOut(random: Random, frame: PlanFrame): Fault {
 }
 
 function linkCut(random: Random, frame: PlanFrame): Fault {
+  return cutFrom(random.weighted({ postgres: 5, redis: 5, nats: 1 }), random, frame);
+}
+
+function redisCut(random: Random, frame: PlanFrame): Fault {
+  return cutFrom('redis', random, frame);
+}
+
+function cutFrom(server: ServerName, random: Random, frame: PlanFrame): Fault {
   return {
     kind: 'link',
-    server: random.weighted({ postgres: 5, redis: 5, nats: 1 }),
+    server,
     replica: random.int(REPLICAS),
     blockage: blockage(random),
     ...period(random, frame, 4000),

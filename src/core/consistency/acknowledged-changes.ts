@@ -41,6 +41,16 @@ export class AcknowledgedChanges {
     this.kept(owner).rememberDeleted(taskId, version);
   }
 
+  /**
+   * To be called before the deletion of a tree is acknowledged, if others may have deleted a part of it. This replica
+   * does not know which part, but all of it was committed below `horizon`: a cache that was brought there knows of it.
+   */
+  rememberTree(owner: Owner, taskId: string, version: number, horizon: number): void {
+    const changes = this.kept(owner);
+    changes.rememberDeleted(taskId, version);
+    changes.needCursor(horizon);
+  }
+
   /** How many organisations take memory. */
   get organizationCount(): number {
     return this.organizations.size;

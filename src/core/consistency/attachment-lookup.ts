@@ -8,7 +8,6 @@ import type { Room } from '../ports/room';
 import type { Metrics } from '../ports/metrics';
 import { StoreError, isOutage } from '../ports/store-error';
 import type { AcknowledgedChanges } from './acknowledged-changes';
-import type { CacheTrust } from './cache-trust';
 import { Deadline } from './deadline';
 import { unlessCacheIsDown } from './unless-cache-is-down';
 
@@ -40,7 +39,6 @@ export class AttachmentLookup {
     private readonly cache: AttachmentCache,
     private readonly clock: Clock,
     private readonly metrics: Metrics,
-    private readonly trust: CacheTrust,
     private readonly acknowledged: AcknowledgedChanges,
   ) {}
 
@@ -86,14 +84,15 @@ export class AttachmentLookup {
     ownVersion: number,
     caller: Caller,
   ): FoundAttachment | undefined {
-    if (this.acknowledged.of(caller).isDeleted(taskId)) return TASK_MISSING;
+    const changes = this.acknowledged.of(caller);
+    if (changes.isDeleted(taskId)) return TASK_MISSING;
     // The store is asked for a task of another organisation, too: a reply from here would tell it from a missing task
     // by its speed.
     if (cached?.organization !== caller.organization) return undefined;
     if (cached.deleted) return TASK_MISSING;
     const { attachment, journaled } = cached;
     if (!attachment || attachment.version < ownVersion || !isLive(attachment, this.clock.nowMs())) return undefined;
-    return this.trust.accepts(cached) ? { attachment, journaled, taskExists: true } : undefined;
+    return changes.accepts(cached) ? { attachment, journaled, taskExists: true } : undefined;
   }
 
   private async askStore(

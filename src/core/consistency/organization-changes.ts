@@ -23,6 +23,8 @@ interface DeletedTask {
 export class OrganizationChanges {
   private readonly tasks = new Map<string, ChangedTask | DeletedTask>();
   private count = 0;
+  /** The cache may lack deletions until it has been brought there. */
+  private neededCursor = 0;
 
   constructor(
     private readonly trust: CacheTrust,
@@ -59,6 +61,16 @@ export class OrganizationChanges {
     this.resize(1);
   }
 
+  /** As `AcknowledgedChanges` has it. */
+  needCursor(horizon: number): void {
+    this.neededCursor = Math.max(this.neededCursor, horizon);
+  }
+
+  /** Whether the cache is believed: nothing that was acknowledged here, and is not remembered, can be missing in it. */
+  accepts(cached: CachedTask): boolean {
+    return this.trust.accepts(cached) && cached.cursor >= this.neededCursor;
+  }
+
   isDeleted(taskId: string): boolean {
     const task = this.tasks.get(taskId);
     return task !== undefined && 'deletedVersion' in task;
@@ -74,7 +86,7 @@ export class OrganizationChanges {
    * older data. `version` is what it says of a key; if it is left out, any change counts.
    */
   mayHaveForgotten(cached: CachedTask, version = 0): boolean {
-    return version < this.forgottenVersion && !this.trust.accepts(cached);
+    return cached.cursor < this.neededCursor || (version < this.forgottenVersion && !this.trust.accepts(cached));
   }
 
   /** The versions that were acknowledged here, or seen since, and that the store has, by their keys. */
@@ -124,6 +136,7 @@ export class OrganizationChanges {
 
   /** The store has been replaced: it may have lost everything but what the journal still has. */
   forgetStored(): void {
+    this.neededCursor = 0;
     for (const [taskId, task] of [...this.tasks]) {
       if (!('changes' in task)) this.drop(taskId);
       else this.forgetStoredOf(taskId, [...task.changes.values()]);

@@ -105,6 +105,9 @@ export abstract class Outbox {
    */
   abstract changes(from: number | undefined, limit: number, lookBackMs: number): Promise<OutboxChanges>;
 
+  /** Every change that was committed before this call lies below it: see `OutboxChanges`. */
+  abstract horizon(timeoutMs: number): Promise<number>;
+
   /**
    * Forgets the events of whole days, in UTC, that ended before `beforeMs`, unless one of the day still waits to be
    * published. Takes one step, which does not take longer the more events there are; `more` if steps are left.

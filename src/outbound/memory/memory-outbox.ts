@@ -74,6 +74,10 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve({ changes, to, horizon, identity });
   }
 
+  horizon(): Promise<number> {
+    return Promise.resolve(this.database.xmax);
+  }
+
   purge(beforeMs: number): Promise<{ more: boolean }> {
     const days = new Set([...this.database.rows.unpublished].map(dayOf));
     const old = this.database.rows.all.filter((row) => (dayOf(row) + 1) * DAY_MS <= beforeMs && !days.has(dayOf(row)));

@@ -52,6 +52,8 @@ const HORIZON = `
   SELECT pg_snapshot_xmin(now) AS xmin, pg_snapshot_xmax(now) AS xmax, ${IDENTITY_COLUMNS}
   FROM pg_current_snapshot() AS now, database_identity AS identity`;
 
+const XMAX = 'SELECT pg_snapshot_xmax(pg_current_snapshot()) AS xmax';
+
 /** Apart from each other, so that the parts of the next days are there even if none can be dropped now. */
 const CREATE_DAYS = 'SELECT create_outbox_days()';
 const PURGE = 'SELECT purge_outbox($1, $2) AS more';
@@ -81,7 +83,7 @@ export class PostgresOutbox implements Outbox {
   private readonly events: EventReader;
   private onHorizon: () => void = () => undefined;
   /** As of the last call of `changes`. */
-  private horizon?: number;
+  private lastHorizon?: number;
   /** The position that the last call of `changes` has reached, if it found no changes. */
   private quietAt?: number;
 
@@ -136,9 +138,14 @@ export class PostgresOutbox implements Outbox {
     const to = last ? Number(last.xid) + 1 : Number(xmin);
     this.quietAt = found.length === 0 ? to : undefined;
     const horizon = Number(xmax);
-    if (horizon !== this.horizon) this.onHorizon();
-    this.horizon = horizon;
+    if (horizon !== this.lastHorizon) this.onHorizon();
+    this.lastHorizon = horizon;
     return { changes: found.map(changeOfRow), to, horizon, identity };
+  }
+
+  async horizon(timeoutMs: number): Promise<number> {
+    const [row] = await this.connection.query<{ xmax: string }>(XMAX, [], timeoutMs);
+    return Number(row?.xmax);
   }
 
   async purge(beforeMs: number): Promise<{ more: boolean }> {

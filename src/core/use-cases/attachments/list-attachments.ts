@@ -53,7 +53,7 @@ export class ListAttachments {
     if (known?.deleted) throw taskNotFound(taskId);
     try {
       const page =
-        known && this.trust.accepts(known) ? await this.cachedPages.page(query, known, caller, deadline) : undefined;
+        known && changes.accepts(known) ? await this.cachedPages.page(query, known, caller, deadline) : undefined;
       const found = page ?? (await this.storedPages.page(query, cached, caller, deadline));
       room?.countRows(found.attachments.length);
       return found;

@@ -21,10 +21,8 @@ export class DeleteTask {
   async execute(taskId: string, caller: Caller): Promise<{ taskId: string; deletedAtMs: number }> {
     const deletedAtMs = this.clock.nowMs();
     const deadline = new Deadline(this.clock);
-    const step = () => this.remover.step({ taskId, caller }, deadline.leftMs(CACHE_TIMEOUT_MS));
-    let outcome = await step();
-    if (outcome === 'none') throw taskNotFound(taskId);
-    while (outcome === 'more') outcome = await step();
+    const leftMs = () => deadline.leftMs(CACHE_TIMEOUT_MS);
+    if (!(await this.remover.remove({ taskId, caller }, leftMs))) throw taskNotFound(taskId);
     this.usage.shrunk(caller.organization);
     return { taskId, deletedAtMs };
   }

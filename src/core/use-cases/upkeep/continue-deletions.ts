@@ -18,7 +18,7 @@ export class ContinueDeletions {
     let failure: { error: unknown } | undefined;
     for (const tree of trees) {
       try {
-        if ((await this.remover.step(tree, OPERATION_TIMEOUT_MS)) === 'more') more = true;
+        if ((await this.remover.step(tree, OPERATION_TIMEOUT_MS)).more) more = true;
       } catch (error) {
         failure ??= { error };
       }

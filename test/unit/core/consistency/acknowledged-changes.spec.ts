@@ -69,6 +69,25 @@ describe('the changes that a replica has acknowledged', () => {
     expect(forgotten.mayHaveForgotten(saidInGeneration(1), 990)).toBe(false);
   });
 
+  it('include a tree that others have deleted in part: a cache that was not brought behind it may show that part', () => {
+    const trust = new CacheTrust();
+    const acknowledged = new AcknowledgedChanges(trust);
+    trust.learnHorizon(1, 0);
+    acknowledged.rememberTree(CALLER, 't-1', 4, 7);
+    const [own, foreign] = [acknowledged.of(CALLER), acknowledged.of(FOREIGN_CALLER)];
+    expect(own.isDeleted('t-1')).toBe(true);
+    const at = (cursor: number) => ({ ...saidInGeneration(1), cursor });
+    expect([6, 7].map((cursor) => own.accepts(at(cursor)))).toEqual([false, true]);
+    expect([6, 7].map((cursor) => own.mayHaveForgotten(at(cursor), 9))).toEqual([true, false]);
+    expect(foreign.accepts(at(6))).toBe(true);
+    expect(foreign.mayHaveForgotten(at(6), 9)).toBe(false);
+
+    acknowledged.rememberTree(CALLER, 't-2', 2, 5);
+    expect(own.accepts(at(6))).toBe(false);
+    acknowledged.forgetStored();
+    expect(acknowledged.of(CALLER).accepts(at(0))).toBe(true);
+  });
+
   it('are gone with their organisation when the store has been replaced, but for those in the journal', () => {
     const acknowledged = new AcknowledgedChanges(new CacheTrust());
     acknowledged.remember(CALLER, { taskId: 't-1', key: 'k' }, { ...change(2), journaled: true });

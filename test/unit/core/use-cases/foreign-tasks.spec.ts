@@ -69,9 +69,9 @@ const HISTORIES: readonly [string, History][] = [
     async (fixture, here) => {
       await create(fixture, here);
       await here.createTask.execute({ id: 't-0', text: 'x', parentId: ID }, FOREIGN_CALLER);
-      const { tasks, cache, clock, ids, settings } = fixture.ports;
-      const remover = new TreeRemover(tasks, cache, clock, ids, settings, fixture.state.acknowledged, 1);
-      expect(await remover.step({ taskId: ID, caller: FOREIGN_CALLER }, 1000)).toBe('more');
+      const { tasks, cache, outbox, clock, ids, settings } = fixture.ports;
+      const remover = new TreeRemover(tasks, cache, outbox, clock, ids, settings, fixture.state.acknowledged, 1);
+      expect(await remover.step({ taskId: ID, caller: FOREIGN_CALLER }, 1000)).toEqual({ more: true });
     },
   ],
   [

@@ -280,8 +280,8 @@ describe('while PostgreSQL is unavailable', () => {
     fixture.redis.fails = undefined;
 
     const { store, cache, clock, metrics } = fixture;
-    const { trust, acknowledged } = newReplicaState(fixture.ports);
-    const lookup = new AttachmentLookup(store, cache, clock, metrics, trust, acknowledged);
+    const { acknowledged } = newReplicaState(fixture.ports);
+    const lookup = new AttachmentLookup(store, cache, clock, metrics, acknowledged);
     const corrected = new CorrectedList(store, cache, lookup, acknowledged);
     const { organization } = CALLER;
     const firstPage = { keyPrefix: '', limit: 50, offset: 0, descending: false };
