@@ -266,7 +266,8 @@ export class History {
   published(event: DomainEvent): void {
     const op = event.metadata.eventId;
     const row = this.rowsByOp.get(op);
-    if (!row && this.strayOps.has(op)) return;
+    // If the present database has it later, by a restore or from the journal, it need not be published again.
+    if (!row && this.strayOps.has(op)) return void this.announcedOps.add(op);
     if (!row) return this.violate('G5', `an event without a row is published: ${op}`);
     if (this.announcedOps.has(op)) return;
     this.announcedOps.add(op);

@@ -109,6 +109,7 @@ class Schedule {
       this.underWay.size +
       model.journal.length +
       database.rows.unpublishedCount +
+      database.treeDeletions.begunUntil(database.nowMs).length +
       Math.abs(database.xmax - (model.cursor ?? 0)) +
       this.replicas.filter((replica) => replica?.standing !== 'home' || !replica.isSettled).length +
       database.expired(this.timeline.nowMs + 1000).length
