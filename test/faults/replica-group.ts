@@ -5,6 +5,7 @@ import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { startRedis, startRedisCluster, type RedisServer } from '../support/redis-server';
 import { startService, type Environment, type Service } from '../support/service';
+import { STORE_FAILED, UNAVAILABLE } from './client';
 
 /** Neither the number of calls in a minute nor the load of the machine may lead to refusals. */
 export const LIMITS = {
@@ -161,12 +162,18 @@ export class Replica {
     return code;
   }
 
-  /** It reaches all servers, and its breakers are closed. */
+  /** It reaches all servers, calls are let through to PostgreSQL, and its breakers are closed. */
   async hasRecovered(): Promise<boolean> {
-    const [ready, metrics] = await Promise.all([this.service.fetch('/readyz'), this.service.fetch('/metrics')]);
+    const [ready, metrics, call] = await Promise.all([
+      this.service.fetch('/readyz'),
+      this.service.fetch('/metrics'),
+      // An outage of less than a second does not show in the probe.
+      this.service.rpc('task.get', { id: 'no-such-task' }),
+    ]);
     const { details } = JSON.parse(ready.text) as { details: Record<string, { state?: string }> };
     const areUp = ['postgres', 'redis', 'nats'].every((name) => details[name]?.state === 'up');
-    return areUp && !/^dossier_breaker_open\{.*\} 1$/m.test(metrics.text);
+    const isAnswered = call.error?.code !== UNAVAILABLE && call.error?.code !== STORE_FAILED;
+    return areUp && isAnswered && !/^dossier_breaker_open\{.*\} 1$/m.test(metrics.text);
   }
 
   async stop(): Promise<void> {
