@@ -191,8 +191,13 @@ export class AnswerCheck {
       if (!below.ancestors.includes(task.taskId)) continue;
       if (below.deletedAtMs === undefined)
         return this.history.violate('G1', `${operation.name} is acknowledged, and ${below.taskId} below it is there`);
-      below.acknowledged ??= acknowledged;
+      if (this.isPartOf(below, operation)) below.acknowledged ??= acknowledged;
     }
+  }
+
+  /** Whether it was deleted as a part of the same tree, not before by a deletion of its own. */
+  private isPartOf({ deletedBy }: TaskHistory, { planned }: Operation): boolean {
+    return this.plan.operations.some(({ id, taskId }) => `op${id}` === deletedBy && taskId === planned.taskId);
   }
 
   private acknowledge(operation: Operation, change: Change, degraded: boolean): void {

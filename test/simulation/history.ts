@@ -46,6 +46,8 @@ export interface TaskHistory {
   readonly ancestors: readonly string[];
   readonly createdAtMs: number;
   deletedAtMs?: number;
+  /** The operation that has deleted it, or that asked for the deletion of the tree of which it was a part. */
+  deletedBy?: string;
   deletionXid?: number;
   toldAtMs?: number;
   keptAtMs?: number;
@@ -296,16 +298,19 @@ export class History {
       this.violate('events', `an event of ${taskId} does not reach the followers of ${task.ancestors.join()}`);
     if (task && kind === 'task-deleted') {
       task.deletedAtMs = this.nowMs;
+      task.deletedBy = authorOf(row.event);
       task.deletionXid = row.xid;
     }
   }
 
-  private carryOverRow({ taskId, key, op, kind, superseded, organization, ancestors }: OutboxRow): void {
+  private carryOverRow({ taskId, key, op, kind, superseded, organization, ancestors, event }: OutboxRow): void {
     const change = key === undefined ? undefined : this.change({ taskId, key }, op);
     if (change && !superseded) this.committedInOrder(change);
     const task = this.tasks.get(taskId);
     if (!task) this.tasks.set(taskId, { taskId, organization, ancestors, createdAtMs: this.nowMs });
-    if (task && kind === 'task-deleted') task.deletedAtMs = this.nowMs;
+    if (!task || kind !== 'task-deleted') return;
+    task.deletedAtMs = this.nowMs;
+    task.deletedBy = authorOf(event);
   }
 
   private committedInOrder(change: Change): Change | undefined {
@@ -385,8 +390,9 @@ function isBelow(xid: number | undefined, cursor: number): boolean {
   return xid !== undefined && xid < cursor;
 }
 
-function authorOf({ metadata }: DomainEvent): string | undefined {
-  return metadata.deletedBy as string | undefined;
+/** Of a deletion. */
+function authorOf({ metadata, payload }: DomainEvent): string | undefined {
+  return (metadata.deletedBy ?? payload['deletedBy']) as string | undefined;
 }
 
 function into<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {

@@ -66,13 +66,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    return (version`,
   },
   {
-    name: 'a deletion that others have begun is not remembered',
-    scenario: 'trees deleted by several replicas',
-    file: `${CONSISTENCY}/acknowledged-changes.ts`,
-    find: `    changes.rememberDeleted(taskId, version);`,
-    replace: ``,
-  },
-  {
     name: 'a deletion whose call has ended is not continued',
     scenario: 'trees deleted',
     file: `${USE_CASES}/upkeep/continue-deletions.ts`,
