@@ -29,6 +29,7 @@ import {
 } from './http-refusal';
 import { MessageBodies, type Sender } from './message-bodies';
 import type { MessageEndpoint, MessageReply } from './message-endpoint';
+import { OpenRequest } from './open-request';
 import { RateLimitHeaders } from './rate-limit-headers';
 import { BodyError, dropBody } from './read-body';
 import { untilSent } from './until-sent';
@@ -50,7 +51,7 @@ export class JsonRpcHttpOptions {
  */
 @Injectable()
 export class JsonRpcHttpStrategy extends JsonRpcStrategy {
-  private readonly identified = new WeakMap<FastifyRequest, Identified>();
+  private readonly identified = new WeakMap<FastifyRequest, OpenRequest>();
   private readonly bodies: MessageBodies;
   private readonly endpoints: MessageEndpoint[] = [
     { path: PATH, needsProof: false, answer: (text, origin) => this.reply(text, origin) },
@@ -169,11 +170,10 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     });
   }
 
-  private async identify(request: FastifyRequest, reply: FastifyReply): Promise<Identified> {
+  private async identify(request: FastifyRequest, reply: FastifyReply): Promise<OpenRequest> {
     const limits = new RateLimitHeaders();
     const origin = await httpOrigin(request, this.authenticator, limits.add, (share) => this.load.bytes.open(share));
-    const sent = untilSent(reply.raw).then(() => origin.reservation?.end());
-    const identified = { origin, limits, sent };
+    const identified = new OpenRequest(origin, limits, untilSent(reply.raw));
     this.identified.set(request, identified);
     return identified;
   }
@@ -214,13 +214,14 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
 
   /** In flight until the reply has been sent. */
   private async track<T>(
-    { origin, limits, sent }: Identified,
+    request: OpenRequest,
     reply: FastifyReply,
     answer: (origin: CallOrigin) => Promise<T>,
   ): Promise<T> {
+    const { origin, limits } = request;
+    const share = shareOf(origin);
     const answering = answer(origin);
-    const isOver = () => sent;
-    void this.inFlight.track(answering.then(isOver, isOver), shareOf(origin));
+    void this.inFlight.track(request.untilOver(answering), share);
     try {
       return await answering;
     } finally {
@@ -238,10 +239,4 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     this.durations.rejected(error, idsOf(reply.request));
     return reply.code(status).headers(headers).type(JSON_UTF_8).send(errorReply(error, 'null'));
   }
-}
-
-interface Identified {
-  readonly origin: CallOrigin;
-  readonly limits: RateLimitHeaders;
-  readonly sent: Promise<void>;
 }

@@ -35,7 +35,7 @@ export class PipelinedRequests {
     const connection = this.connections.get(socket) ?? { handled: 0, waiting: [] };
     this.connections.set(socket, connection);
     const begin = () => {
-      response.once('close', () => next(connection));
+      response.once('close', () => next(socket, connection));
       handle();
     };
     if (connection.handled < MAX_HANDLED) {
@@ -46,8 +46,12 @@ export class PipelinedRequests {
   }
 }
 
-/** In a later iteration of the event loop: what others have sent meanwhile comes first. */
-function next(connection: Connection): void {
+/**
+ * In a later iteration of the event loop: what others have sent meanwhile comes first. Nobody waits for what has not
+ * begun when the connection closes.
+ */
+function next(socket: Socket, connection: Connection): void {
+  if (socket.destroyed) connection.waiting.length = 0;
   const begin = connection.waiting.shift();
   if (begin) setImmediate(begin);
   else connection.handled -= 1;

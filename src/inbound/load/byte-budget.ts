@@ -28,6 +28,7 @@ export class ByteBudget {
 /** What one message holds of the budget. */
 export class Reservation {
   private bytes = 0;
+  private isClosed = false;
   private isOver = false;
 
   constructor(
@@ -37,7 +38,7 @@ export class Reservation {
 
   /** False, and nothing is taken, if there is no room. */
   take(bytes: number): boolean {
-    if (this.isOver || !this.shares.take(this.caller, bytes)) return false;
+    if (this.isClosed || !this.shares.take(this.caller, bytes)) return false;
     this.bytes += bytes;
     return true;
   }
@@ -54,13 +55,18 @@ export class Reservation {
   exchange(held: number, bytes: number): boolean {
     if (bytes > held) return this.take(bytes - held);
     this.giveBack(held - bytes);
-    return !this.isOver;
+    return !this.isClosed;
   }
 
-  /** Gives all of it back. A call that goes on, because its caller has hung up, gets no more. */
+  /** The caller has hung up: a call that goes on gets no more, and holds what it has until it ends. */
+  close(): void {
+    this.isClosed = true;
+  }
+
+  /** Gives all of it back. */
   end(): void {
     if (this.isOver) return;
-    this.isOver = true;
+    this.isClosed = this.isOver = true;
     this.shares.giveBack(this.caller, this.bytes);
   }
 }

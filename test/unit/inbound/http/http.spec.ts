@@ -1,5 +1,6 @@
 import { connect, type AddressInfo } from 'node:net';
 import { request as httpRequest } from 'node:http';
+import { promisify } from 'node:util';
 import { Global, Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -8,6 +9,7 @@ import { notFound, type Attachment } from '../../../../src/core/domain/attachmen
 import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
 import { taskNotFound, type Task } from '../../../../src/core/domain/task';
+import type { Room } from '../../../../src/core/ports/room';
 import { StoreError } from '../../../../src/core/ports/store-error';
 import { Tracing, TRACING_OFF } from '../../../../src/core/ports/tracing';
 import { CoreSettings } from '../../../../src/core/ports/core-settings';
@@ -39,6 +41,7 @@ import { MethodsModule } from '../../../../src/inbound/methods/methods.module';
 import { RateLimitRules } from '../../../../src/inbound/methods/rate-limit-rules';
 import { RateLimits } from '../../../../src/inbound/methods/rate-limits';
 import { MemoryRateLimits } from '../../../../src/outbound/memory/memory-rate-limits';
+import { until } from '../../../support/poll';
 
 const useCases = [
   CreateAttachment,
@@ -406,6 +409,36 @@ describe('shutdown', () => {
     expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
     await closing;
   });
+});
+
+it('what a call has read is held until it ends, also if its caller has hung up', async () => {
+  const { bytes } = app.get(LoadShedder);
+  const heldBytes = MAX_REPLY_BYTES / 4;
+  const mostOfAnother = Math.floor(bytes.maxReplyBytes * 4 * (5 / 8));
+  const hasRoomForAnother = () => {
+    const another = bytes.open('another');
+    const hasRoom = another.take(mostOfAnother);
+    another.end();
+    return hasRoom;
+  };
+  let finish: () => void = () => undefined;
+  execute(GetAttachment).mockImplementation(async (...[, , room]) => {
+    (room as Room).take(heldBytes);
+    await new Promise<void>((resolve) => (finish = resolve));
+    return { attachment };
+  });
+  const params = { taskId: 't-1', key: 'k' };
+  const body = JSON.stringify({ jsonrpc: '2.0', method: 'task.get_attachment', params, id: 1 });
+  const head = `POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+  const socket = connect(port(), '127.0.0.1');
+  socket.write(`${head}\r\n\r\n${body}`);
+  await until('the call has begun', () => execute(GetAttachment).mock.calls.length === 1);
+  socket.destroy();
+  const connections = promisify(app.getHttpServer().getConnections.bind(app.getHttpServer()));
+  await until('the connection has closed', async () => (await connections()) === 0);
+  expect(hasRoomForAnother()).toBe(false);
+  finish();
+  await until('the room is free again', hasRoomForAnother);
 });
 
 describe('results', () => {

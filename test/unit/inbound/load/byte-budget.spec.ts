@@ -17,6 +17,21 @@ describe('ByteBudget', () => {
     expect(budget.open('b').take(31 * KIB)).toBe(true);
   });
 
+  it('a call whose caller has hung up gets nothing more, and holds what it has until it ends', () => {
+    const budget = new ByteBudget(100 * KIB);
+    const gone = budget.open('a');
+    gone.take(20 * KIB);
+    gone.close();
+    expect(gone.take(1)).toBe(false);
+    expect(gone.exchange(10 * KIB, 11 * KIB)).toBe(false);
+    expect(budget.open('b').take(51 * KIB)).toBe(false);
+    gone.giveBack(10 * KIB);
+    expect(budget.open('b').take(51 * KIB)).toBe(true);
+    gone.end();
+    gone.end();
+    expect(budget.open('c').take(30 * KIB)).toBe(true);
+  });
+
   it('a call that goes on after its message has ended gets nothing, and gives nothing back', () => {
     const budget = new ByteBudget(100 * KIB);
     const gone = budget.open('a');
