@@ -1,6 +1,9 @@
 /** What an outline needs, roughly, beside its url. */
 export const OUTLINE_BYTES = 1024;
 
+/** How many rows can be read in the time that it takes to check, record and cache one attachment that is written. */
+export const ROWS_PER_WRITE = 8;
+
 /**
  * How many bytes of bodies one call may read. An adapter takes the room before it reads: first a guess, so that small
  * bodies cost no question of their own, and the whole size if that turns out to be larger. What a call has taken is

@@ -220,7 +220,8 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
   ): Promise<T> {
     const { origin, limits } = request;
     const share = shareOf(origin);
-    const answering = answer(origin);
+    const turn = this.load.begun.wait(share);
+    const answering = turn ? turn.then(() => answer(origin)) : answer(origin);
     void this.inFlight.track(request.untilOver(answering), share);
     try {
       return await answering;

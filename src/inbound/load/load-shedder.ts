@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { BegunPerTurn } from './begun-per-turn';
 import { ByteBudget } from './byte-budget';
 import { FairShare } from './fair-share';
 import { LoopTime } from './loop-time';
@@ -20,6 +21,8 @@ export interface LoadBounds {
  * that its caller can ask another replica, than to answer all messages too late.
  */
 export class LoadShedder {
+  /** Where messages wait that come many at once. */
+  readonly begun = new BegunPerTurn(() => this.loopTime.isShared);
   private readonly inFlight: FairShare;
   private eventLoopDelayMs = 0;
 

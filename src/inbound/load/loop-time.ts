@@ -51,6 +51,11 @@ export class LoopTime {
     this.latest = { caller, atMs: this.clock.monotonicMs() };
   }
 
+  /** Whether there has been more than one caller lately. */
+  get isShared(): boolean {
+    return this.clock.monotonicMs() - this.another.atMs <= LATELY_MS;
+  }
+
   /**
    * Does work that blocks the event loop, at the caller's expense: one work of a caller after the other, and between
    * its steps whatever waits. `tookMs` is what the caller has taken for it before. Undefined if it would have to wait

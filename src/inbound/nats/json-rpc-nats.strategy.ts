@@ -60,7 +60,8 @@ export class JsonRpcNatsOptions {
 export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   protected override readonly logger = new Logger(JsonRpcNatsStrategy.name);
   private readonly replies: ReplyGuard;
-  private readonly begun = new BegunPerTurn();
+  /** Before their callers are known. */
+  private readonly identified = new BegunPerTurn(() => false);
   private readonly closing = new AbortController();
   private readonly over: AbortSignal;
   private serving?: Promise<void>;
@@ -158,12 +159,14 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     tally: EndpointTally,
   ): Promise<void> {
     const startedAtMs = performance.now();
-    await this.begun.wait();
+    await this.identified.wait('');
     const origin = await natsOrigin(message.headers, this.authenticator, this.tracing.isOn);
     const { ids, gaveId } = origin;
-    const reservation = this.load.bytes.open(shareOf(origin));
+    const share = shareOf(origin);
+    const reservation = this.load.bytes.open(share);
     try {
       const hasRoom = reservation.take(message.data.length);
+      await this.load.begun.wait(share);
       const request = await this.read(method, message.data, origin, hasRoom);
       const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : this.overloaded(ids);
       const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };

@@ -9,7 +9,7 @@ import type { AttachmentPut } from '../../ports/attachment-write';
 import type { Clock } from '../../ports/clock';
 import type { IdSource } from '../../ports/id-source';
 import type { Metrics } from '../../ports/metrics';
-import type { Room } from '../../ports/room';
+import { ROWS_PER_WRITE, type Room } from '../../ports/room';
 import type { TaskStore } from '../../ports/task-store';
 import { CACHE_TIMEOUT_MS } from '../../ports/time-limits';
 import type { AcknowledgedChanges } from '../../consistency/acknowledged-changes';
@@ -53,6 +53,7 @@ export class CreateTask {
     const { metadata, data } = splitRetiredData(draft.metadata ?? JsonText.EMPTY_OBJECT);
     const task = createTask({ ...draft, metadata }, caller.organization, this.ids.suffix(), { by: caller.name, nowMs });
     if (data) room?.unshown.take(data.size * MEMBER_BYTES);
+    room?.countRows((data?.size ?? 0) * ROWS_PER_WRITE);
     const puts = data ? this.putsOf(task, data, caller) : [];
     const warnings = data ? [RETIRED_DATA] : [];
     const deadline = new Deadline(this.clock);
