@@ -1,7 +1,7 @@
 import type { Caller } from '../domain/caller';
 import { isLive, outlineOf, type Attachment } from '../domain/attachment';
 import { CACHE_TIMEOUT_MS } from '../ports/time-limits';
-import { inListOrder } from '../domain/list-order';
+import { inListOrder, isAskedFor } from '../domain/list-order';
 import { taskNotFound } from '../domain/task';
 import type { AttachmentCache, CachedPage, JournaledChange, KnownChange } from '../ports/attachment-cache';
 import type { AttachmentListQuery, AttachmentStore, StoredAttachment } from '../ports/attachment-store';
@@ -60,7 +60,8 @@ export class CorrectedList {
     }
     for (const change of corrections) if (change.version > (gone.get(change.key) ?? 0)) correct(outlines, change);
 
-    const matching = inListOrder([...outlines.values()].filter((outline) => matches(outline, query)));
+    const isListed = (outline: Attachment) => isAskedFor(outline, query) && isLive(outline, query.nowMs);
+    const matching = inListOrder([...outlines.values()].filter(isListed));
     if (query.descending) matching.reverse();
     const page = matching.slice(query.offset, query.offset + query.limit);
     if (!query.includeBodies) return { attachments: page, totalCount: matching.length };
@@ -120,8 +121,4 @@ function correct(outlines: Map<string, Attachment>, change: JournaledChange | Kn
   if (outline === undefined) throw new StoreError('redis', 'unavailable');
   if (outline) outlines.set(key, outline);
   else outlines.delete(key);
-}
-
-function matches(outline: Attachment, { type, keyPrefix, nowMs }: AttachmentListQuery): boolean {
-  return (type === undefined || outline.type === type) && outline.key.startsWith(keyPrefix) && isLive(outline, nowMs);
 }

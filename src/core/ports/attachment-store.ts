@@ -1,4 +1,5 @@
-import type { Attachment, AttachmentIdentity, AttachmentRef, AttachmentType } from '../domain/attachment';
+import type { Attachment, AttachmentIdentity, AttachmentRef } from '../domain/attachment';
+import type { ListFilter } from '../domain/list-order';
 import type { DrainDelay, DrainOutcome, JournaledWrite } from './attachment-journal';
 import type { Room } from './room';
 import type { AttachmentDeletion, AttachmentPut } from './attachment-write';
@@ -32,12 +33,9 @@ export interface StoredAttachment extends AttachmentRef {
   readonly attachment?: Attachment;
 }
 
-export interface AttachmentListQuery {
+export interface AttachmentListQuery extends ListFilter {
   readonly taskId: string;
   readonly organization: string;
-  readonly type?: AttachmentType;
-  /** An empty prefix matches every key. */
-  readonly keyPrefix: string;
   readonly limit: number;
   readonly offset: number;
   readonly descending: boolean;

@@ -11,7 +11,7 @@ import type {
 import type { AttachmentDeletion, AttachmentPut } from '../../core/ports/attachment-write';
 import type { DrainOutcome, JournaledWrite } from '../../core/ports/attachment-journal';
 import { OUTLINE_BYTES, type Room } from '../../core/ports/room';
-import { inListOrder } from '../../core/domain/list-order';
+import { inListOrder, isAskedFor } from '../../core/domain/list-order';
 import type { MemoryDatabase } from './memory-database';
 import { identityOf, isTombstone } from './stored-attachment';
 
@@ -57,10 +57,10 @@ export class MemoryAttachmentStore implements AttachmentStore {
   }
 
   async list(query: AttachmentListQuery) {
-    const { taskId, organization, type, keyPrefix, limit, offset, descending, includeBodies, nowMs } = query;
+    const { taskId, organization, limit, offset, descending, includeBodies, nowMs } = query;
     if (!this.database.task(taskId, organization)) return undefined;
-    const isAskedFor = (one: Attachment) => (type === undefined || one.type === type) && one.key.startsWith(keyPrefix);
-    const matching = inListOrder(this.database.liveAttachments(taskId, nowMs).filter(isAskedFor));
+    const live = this.database.liveAttachments(taskId, nowMs);
+    const matching = inListOrder(live.filter((attachment) => isAskedFor(attachment, query)));
     if (descending) matching.reverse();
     const page = matching.slice(offset, offset + limit);
     if (includeBodies) query.room?.take(bytesOf(page));
