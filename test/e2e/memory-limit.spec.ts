@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,6 +8,7 @@ import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { keyOf, writeOrganizationKeys } from '../support/organization-keys';
 import { until } from '../support/poll';
+import { openConnection, rawRequest } from '../support/raw-http';
 import type { RpcReply } from '../support/service';
 import { openOnServers, type Setup } from '../support/setups';
 
@@ -20,6 +22,10 @@ const BODY = `€${'x'.repeat(MIB - 3)}`;
 const REFUSALS = ['REPLY_TOO_LARGE', 'OVERLOADED', 'TIMEOUT'];
 /** A service that reads more at once than it can is too slow in each of them. */
 const MAX_ATTEMPTS = 5;
+const FLOOD_BURSTS = 400;
+const WAVES = 100;
+/** The service begins so many of one connection. */
+const PIPELINED = 8;
 const KEY = keyOf('greedy');
 const MODEST_KEY = keyOf('modest');
 
@@ -141,6 +147,45 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     // What there was room for was read.
     expect(codes).toContain('INVALID_PARAMS');
     expect(codes.filter((code) => code !== 'INVALID_PARAMS' && !REFUSALS.includes(code))).toEqual([]);
+    expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
+  });
+
+  it(`over NATS a flood of which nobody awaits the replies leaves it below ${MAX_MEMORY_MIB} MiB, and others served`, async () => {
+    const [sent, modest] = [headers(), headers()];
+    sent.set('x-api-key', KEY['x-api-key']);
+    modest.set('x-api-key', MODEST_KEY['x-api-key']);
+    const flooding = await connect({ servers: nats.url });
+    const flood = async () => {
+      for (let burst = 0; burst < FLOOD_BURSTS; burst++) {
+        for (let i = 0; i < 500; i++) {
+          flooding.publish('task.get', '{"id":"large"}', { headers: sent, reply: '_INBOX.nobody' });
+        }
+        await flooding.flush();
+      }
+      await flooding.close();
+      return [];
+    };
+    const { peakMib } = await under(flood());
+    expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
+    const reply = await client.request('task.get', '{"id":"small"}', { headers: modest, timeout: 60_000 });
+    expect(reply.json<RpcReply>().error).toBeUndefined();
+  });
+
+  it(`over HTTP lists whose callers hang up, again and again, leave it below ${MAX_MEMORY_MIB} MiB`, async () => {
+    const body = JSON.stringify({ jsonrpc: '2.0', method: 'task.list_attachments', params: list(3)[1], id: 1 });
+    const request = rawRequest(body, { 'x-api-key': KEY['x-api-key'] }).repeat(PIPELINED);
+    const attack = async () => {
+      let last: Socket[] = [];
+      for (let wave = 0; wave < WAVES; wave++) {
+        const sockets = await Promise.all(Array.from({ length: 16 }, () => openConnection(setup.service.url)));
+        await Promise.all(sockets.map((socket) => new Promise((written) => socket.resume().write(request, written))));
+        for (const socket of last) socket.destroy();
+        last = sockets;
+      }
+      for (const socket of last) socket.destroy();
+      return [];
+    };
+    const { peakMib } = await under(attack());
     expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
   });
 });

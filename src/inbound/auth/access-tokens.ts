@@ -26,6 +26,8 @@ const ALGORITHMS = [
   'EdDSA',
   'Ed25519',
 ];
+/** At the same time. While the key set is waited for, any number of messages could come in, and each takes memory. */
+const MAX_VERIFIED = 1000;
 const JWKS_TIMEOUT_MS = 2000;
 /** Between the end of one request for the key set and the next one, so that no flood of tokens reaches the issuer. */
 const JWKS_PAUSE_MS = 1000;
@@ -41,6 +43,7 @@ export interface AccessTokenOptions {
 export class AccessTokens {
   private readonly findKey: JWTVerifyGetKey;
   private readonly rules: JWTVerifyOptions;
+  private underWay = 0;
 
   constructor({ keys, issuer, audience }: AccessTokenOptions) {
     this.rules = { algorithms: ALGORITHMS, requiredClaims: ['exp'], issuer, audience };
@@ -49,6 +52,8 @@ export class AccessTokens {
 
   /** Never rejects. */
   async verify(token: string): Promise<Identity> {
+    if (this.underWay >= MAX_VERIFIED) return new AuthenticationFailure('unavailable');
+    this.underWay += 1;
     try {
       return credentialOf(await this.verified(token));
     } catch (error) {
@@ -57,6 +62,8 @@ export class AccessTokens {
         'unauthorized',
         error instanceof errors.JWTExpired ? 'expired_token' : 'wrong_token',
       );
+    } finally {
+      this.underWay -= 1;
     }
   }
 

@@ -16,12 +16,11 @@ import { JsonRpcStrategy } from '../json-rpc/json-rpc.strategy';
 import { completed } from '../json-rpc/json-scanner';
 import { isLargeMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
-import { BegunPerTurn } from '../load/begun-per-turn';
 import { BoundedLog } from '../load/bounded-log';
 import { LoadShedder } from '../load/load-shedder';
 import { endpointMetadata } from './endpoint-metadata';
 import { EndpointTally } from './endpoint-tally';
-import { natsOrigin } from './nats-origin';
+import { natsOrigin, type NatsOrigin } from './nats-origin';
 import { natsReply, replyHeaders } from './nats-reply';
 import { readNatsRequest, unreadNatsRequest, type NatsRequest } from './nats-request';
 import { ReplyGuard } from './reply-guard';
@@ -60,8 +59,6 @@ export class JsonRpcNatsOptions {
 export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   protected override readonly logger = new Logger(JsonRpcNatsStrategy.name);
   private readonly replies: ReplyGuard;
-  /** Before their callers are known. */
-  private readonly identified = new BegunPerTurn(() => false);
   private readonly closing = new AbortController();
   private readonly over: AbortSignal;
   private serving?: Promise<void>;
@@ -159,14 +156,28 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     tally: EndpointTally,
   ): Promise<void> {
     const startedAtMs = performance.now();
-    await this.identified.wait('');
-    const origin = await natsOrigin(message.headers, this.authenticator, this.tracing.isOn);
+    const origin = await this.identify(message);
+    const share = shareOf(origin);
+    // What is refused waits for nothing, and so takes no memory, however much of it comes in.
+    const isTakenOn = !this.load.isOverloadedFor(share);
+    const answering = this.answerFrom(origin, { method, message, client, tally, startedAtMs, isTakenOn });
+    await (isTakenOn ? this.load.track(answering, share) : answering);
+  }
+
+  private async identify({ headers }: ServiceMsg): Promise<NatsOrigin> {
+    return natsOrigin(headers, this.authenticator, this.tracing.isOn);
+  }
+
+  private async answerFrom(
+    origin: NatsOrigin,
+    { method, message, client, tally, startedAtMs, isTakenOn }: Received,
+  ): Promise<void> {
     const { ids, gaveId } = origin;
     const share = shareOf(origin);
     const reservation = this.load.bytes.open(share);
     try {
-      const hasRoom = reservation.take(message.data.length);
-      await this.load.begun.wait(share);
+      const hasRoom = reservation.take(message.data.length) && isTakenOn;
+      if (hasRoom) await this.load.begun.wait(share);
       const request = await this.read(method, message.data, origin, hasRoom);
       const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : this.overloaded(ids);
       const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
@@ -202,9 +213,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
       this.durations.rejected(call.error, origin.ids);
       return Promise.resolve(call);
     }
-    const share = shareOf(origin);
-    if (this.load.isOverloadedFor(share)) return Promise.resolve(this.overloaded(origin.ids));
-    return this.load.track(this.jsonRpc.run(call, origin), share);
+    return this.jsonRpc.run(call, origin);
   }
 
   private overloaded(ids: CallIds): Outcome {
@@ -212,6 +221,16 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     this.durations.rejected(error, ids);
     return { error };
   }
+}
+
+interface Received {
+  readonly method: string;
+  readonly message: ServiceMsg;
+  readonly client: NatsConnection;
+  readonly tally: EndpointTally;
+  readonly startedAtMs: number;
+  /** Otherwise it gets the reply that there is no room for it. */
+  readonly isTakenOn: boolean;
 }
 
 /** The name of an endpoint may not have dots. */

@@ -196,6 +196,20 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
     expect(requests).toBe(1);
   });
 
+  it('a thousand tokens may wait for the set: further ones are told at once that it is not there', async () => {
+    answer.status = HANGS;
+    const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
+    const token = await sign({}, { kid: 'one' });
+    const unavailable = new AuthenticationFailure('unavailable');
+    let told = 0;
+    const waiting = Array.from({ length: 1000 }, () => tokens.verify(token).finally(() => (told += 1)));
+    expect(await tokens.verify(token)).toEqual(unavailable);
+    expect(told).toBe(0);
+    await Promise.all(waiting);
+    answer.status = 200;
+    await until('the set is fetched', async () => 'caller' in (await tokens.verify(token)));
+  });
+
   it('a flood of unknown key ids does not reach the issuer, and known keys stay valid', async () => {
     const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
     expect(await tokens.verify(await sign({}, { kid: 'one' }))).toEqual(credential);
