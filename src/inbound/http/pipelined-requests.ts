@@ -3,12 +3,22 @@ import type { Socket } from 'node:net';
 
 /** Of one connection, at the same time. Their replies leave in the order of the requests anyway. */
 const MAX_HANDLED = 8;
-/** A client that sends more before it has got the replies is disconnected. */
-const MAX_WAITING = 100;
+/** A client that sends more before it has got the replies is disconnected: what waits is in memory, for nobody yet. */
+const MAX_WAITING = 32;
+/** Of targets, headers, and bodies as they were announced. */
+const MAX_WAITING_BYTES = 64 * 1024;
+/** Of a body that comes in chunks: so much Node receives of it before it is read. */
+const CHUNKED_BYTES = 64 * 1024;
+
+interface Waiting {
+  readonly bytes: number;
+  readonly begin: () => void;
+}
 
 interface Connection {
   handled: number;
-  readonly waiting: (() => void)[];
+  waiting: Waiting[];
+  waitingBytes: number;
 }
 
 /**
@@ -24,15 +34,16 @@ export class PipelinedRequests {
     const handlers = server.listeners('request') as RequestListener[];
     server.removeAllListeners('request');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      this.take(request.socket, response, () => {
+      this.take(request, response, () => {
         for (const handle of handlers) handle.call(server, request, response);
       });
     });
   }
 
-  private take(socket: Socket, response: ServerResponse, handle: () => void): void {
+  private take(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
+    const { socket } = request;
     if (socket.destroyed) return;
-    const connection = this.connections.get(socket) ?? { handled: 0, waiting: [] };
+    const connection = this.connections.get(socket) ?? { handled: 0, waiting: [], waitingBytes: 0 };
     this.connections.set(socket, connection);
     const begin = () => {
       response.once('close', () => next(socket, connection));
@@ -41,9 +52,22 @@ export class PipelinedRequests {
     if (connection.handled < MAX_HANDLED) {
       connection.handled += 1;
       begin();
-    } else if (connection.waiting.length < MAX_WAITING) connection.waiting.push(begin);
-    else socket.destroy();
+      return;
+    }
+    const bytes = bytesOf(request);
+    connection.waitingBytes += bytes;
+    if (connection.waiting.length < MAX_WAITING && connection.waitingBytes <= MAX_WAITING_BYTES) {
+      connection.waiting.push({ bytes, begin });
+    } else {
+      socket.destroy();
+    }
   }
+}
+
+function bytesOf({ url = '', rawHeaders, headers }: IncomingMessage): number {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
+  const bodyBytes = encoding === undefined ? Number(length) : CHUNKED_BYTES;
+  return rawHeaders.reduce((sum, text) => sum + text.length, url.length + bodyBytes);
 }
 
 /**
@@ -51,8 +75,9 @@ export class PipelinedRequests {
  * begun when the connection closes.
  */
 function next(socket: Socket, connection: Connection): void {
-  if (socket.destroyed) connection.waiting.length = 0;
-  const begin = connection.waiting.shift();
-  if (begin) setImmediate(begin);
+  if (socket.destroyed) connection.waiting = [];
+  const first = connection.waiting.shift();
+  connection.waitingBytes -= first?.bytes ?? 0;
+  if (first) setImmediate(first.begin);
   else connection.handled -= 1;
 }

@@ -15,7 +15,7 @@ describe('requests that a client sends without waiting for replies', () => {
 
   beforeEach(async () => {
     handled = [];
-    server = createServer((_request, response) => handled.push(response));
+    server = createServer((request, response) => handled.push(response) && request.resume());
     new PipelinedRequests().install(server);
     await once(server.listen(0, '127.0.0.1'), 'listening');
   });
@@ -24,9 +24,10 @@ describe('requests that a client sends without waiting for replies', () => {
     server.close();
   });
 
-  const send = async (requests: number): Promise<Socket> => {
+  const send = async (requests: number, request = REQUEST): Promise<Socket> => {
     const socket = await openConnection(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    socket.write(REQUEST.repeat(requests));
+    // What is still under way when the server ends the connection, it refuses.
+    socket.on('error', () => undefined).write(request.repeat(requests));
     await until('the first have come in', () => handled.length >= Math.min(requests, MAX_HANDLED));
     return socket.resume();
   };
@@ -43,7 +44,7 @@ describe('requests that a client sends without waiting for replies', () => {
   });
 
   it('are not handled if the connection closes before their turn comes', async () => {
-    const socket = await send(100);
+    const socket = await send(40);
     const { socket: connection } = (handled[0] as ServerResponse).req;
     socket.destroy();
     await until('the connection has closed', () => connection.destroyed);
@@ -54,7 +55,30 @@ describe('requests that a client sends without waiting for replies', () => {
 
   it('end the connection if there are too many', async () => {
     const socket = await send(200);
-    await once(socket, 'close');
+    await until('the connection has closed', () => socket.closed);
     expect(handled).toHaveLength(MAX_HANDLED);
+  });
+
+  it.each([
+    ['large', `content-length: 15000\r\n\r\n${' '.repeat(15_000)}`],
+    ['missing, and their headers are large', `x-padding: ${'x'.repeat(15_000)}\r\n\r\n`],
+    ['of unknown size', `transfer-encoding: chunked\r\n\r\n1\r\n \r\n0\r\n\r\n`],
+  ])('end the connection if the bodies of those that wait are %s', async (_, rest) => {
+    const socket = await send(MAX_HANDLED + 5, `POST / HTTP/1.1\r\nHost: localhost\r\n${rest}`);
+    await until('the connection has closed', () => socket.closed);
+    expect(handled).toHaveLength(MAX_HANDLED);
+  });
+
+  it('may have bodies that are small together', async () => {
+    const socket = await send(
+      MAX_HANDLED + 32,
+      `POST / HTTP/1.1\r\nHost: localhost\r\ncontent-length: 2000\r\n\r\n${' '.repeat(2000)}`,
+    );
+    for (let replies = 0; replies < MAX_HANDLED + 32; replies++) {
+      await until('the next one has begun', () => handled.length > replies);
+      handled[replies]?.end();
+    }
+    expect(socket.destroyed).toBe(false);
+    socket.destroy();
   });
 });
