@@ -26,8 +26,8 @@ const ALGORITHMS = [
   'EdDSA',
   'Ed25519',
 ];
-/** At the same time. While the key set is waited for, any number of messages could come in, and each takes memory. */
-const MAX_VERIFIED = 1000;
+/** Tokens that wait for the key set at the same time: any number of messages could come in, and each takes memory. */
+const MAX_WAITING = 1000;
 const JWKS_TIMEOUT_MS = 2000;
 /** Between the end of one request for the key set and the next one, so that no flood of tokens reaches the issuer. */
 const JWKS_PAUSE_MS = 1000;
@@ -43,7 +43,6 @@ export interface AccessTokenOptions {
 export class AccessTokens {
   private readonly findKey: JWTVerifyGetKey;
   private readonly rules: JWTVerifyOptions;
-  private underWay = 0;
 
   constructor({ keys, issuer, audience }: AccessTokenOptions) {
     this.rules = { algorithms: ALGORITHMS, requiredClaims: ['exp'], issuer, audience };
@@ -52,8 +51,6 @@ export class AccessTokens {
 
   /** Never rejects. */
   async verify(token: string): Promise<Identity> {
-    if (this.underWay >= MAX_VERIFIED) return new AuthenticationFailure('unavailable');
-    this.underWay += 1;
     try {
       return credentialOf(await this.verified(token));
     } catch (error) {
@@ -62,8 +59,6 @@ export class AccessTokens {
         'unauthorized',
         error instanceof errors.JWTExpired ? 'expired_token' : 'wrong_token',
       );
-    } finally {
-      this.underWay -= 1;
     }
   }
 
@@ -95,7 +90,10 @@ function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
     timeoutDuration: JWKS_TIMEOUT_MS,
     [customFetch]: fetchWithPauses(),
   });
+  let waiting = 0;
   return async (header, token) => {
+    if (waiting >= MAX_WAITING) throw new AuthenticationFailure('unavailable');
+    waiting += 1;
     try {
       return await keySet(header, token);
     } catch (error) {
@@ -105,6 +103,8 @@ function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
         (kind) => error instanceof kind,
       );
       throw isTokenAtFault ? error : new AuthenticationFailure('unavailable');
+    } finally {
+      waiting -= 1;
     }
   };
 }

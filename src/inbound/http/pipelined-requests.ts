@@ -9,6 +9,8 @@ const MAX_WAITING = 32;
 const MAX_WAITING_BYTES = 64 * 1024;
 /** Of a body that comes in chunks: so much Node receives of it before it is read. */
 const CHUNKED_BYTES = 64 * 1024;
+/** A small header takes much more memory than bytes on the wire. */
+const MAX_HEADERS = 100;
 
 interface Waiting {
   readonly bytes: number;
@@ -43,6 +45,7 @@ export class PipelinedRequests {
   private take(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
     const { socket } = request;
     if (socket.destroyed) return;
+    if (request.rawHeaders.length > 2 * MAX_HEADERS) return refuse(response);
     const connection = this.connections.get(socket) ?? { handled: 0, waiting: [], waitingBytes: 0 };
     this.connections.set(socket, connection);
     const begin = () => {
@@ -62,6 +65,13 @@ export class PipelinedRequests {
       socket.destroy();
     }
   }
+}
+
+/** The reply to a request that waits for others might not be read for long. */
+function refuse(response: ServerResponse): void {
+  const { socket } = response;
+  if (socket) response.writeHead(431, { connection: 'close' }).end();
+  else response.req.socket.destroy();
 }
 
 function bytesOf({ url = '', rawHeaders, headers }: IncomingMessage): number {

@@ -69,6 +69,21 @@ describe('requests that a client sends without waiting for replies', () => {
     expect(handled).toHaveLength(MAX_HANDLED);
   });
 
+  it('may have a hundred headers each: one with more is refused, or ends the connection if it has to wait', async () => {
+    const withHeaders = (count: number) => `GET / HTTP/1.1\r\nHost: localhost\r\n${'a:\r\n'.repeat(count - 1)}\r\n`;
+    const socket = await send(1, withHeaders(100));
+    socket.write(withHeaders(101));
+    await until('the connection has closed', () => socket.closed);
+    expect(handled).toHaveLength(1);
+
+    const refused = await openConnection(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    let reply = '';
+    refused.on('data', (data: Buffer) => (reply += data.toString())).write(withHeaders(101));
+    await until('the connection has closed', () => refused.closed);
+    expect(reply).toMatch(/^HTTP\/1\.1 431 /);
+    expect(handled).toHaveLength(1);
+  });
+
   it('may have bodies that are small together', async () => {
     const socket = await send(
       MAX_HANDLED + 32,
