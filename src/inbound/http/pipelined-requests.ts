@@ -20,7 +20,6 @@ interface Waiting {
 interface Connection {
   handled: number;
   waiting: Waiting[];
-  waitingBytes: number;
 }
 
 /**
@@ -36,6 +35,7 @@ export class PipelinedRequests {
     const handlers = server.listeners('request') as RequestListener[];
     server.removeAllListeners('request');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      if (request.rawHeaders.length > 2 * MAX_HEADERS) return refuse(server, request, response);
       this.take(request, response, () => {
         for (const handle of handlers) handle.call(server, request, response);
       });
@@ -45,8 +45,7 @@ export class PipelinedRequests {
   private take(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
     const { socket } = request;
     if (socket.destroyed) return;
-    if (request.rawHeaders.length > 2 * MAX_HEADERS) return refuse(response);
-    const connection = this.connections.get(socket) ?? { handled: 0, waiting: [], waitingBytes: 0 };
+    const connection = this.connections.get(socket) ?? { handled: 0, waiting: [] };
     this.connections.set(socket, connection);
     const begin = () => {
       response.once('close', () => next(socket, connection));
@@ -57,21 +56,20 @@ export class PipelinedRequests {
       begin();
       return;
     }
-    const bytes = bytesOf(request);
-    connection.waitingBytes += bytes;
-    if (connection.waiting.length < MAX_WAITING && connection.waitingBytes <= MAX_WAITING_BYTES) {
-      connection.waiting.push({ bytes, begin });
-    } else {
-      socket.destroy();
-    }
+    connection.waiting.push({ bytes: bytesOf(request), begin });
+    if (connection.waiting.length > MAX_WAITING || waitingBytes(connection) > MAX_WAITING_BYTES) socket.destroy();
   }
 }
 
-/** The reply to a request that waits for others might not be read for long. */
-function refuse(response: ServerResponse): void {
-  const { socket } = response;
-  if (socket) response.writeHead(431, { connection: 'close' }).end();
-  else response.req.socket.destroy();
+/** As headers that Node finds too large; but a reply may not overtake those to earlier requests. */
+function refuse(server: Server, { socket }: IncomingMessage, response: ServerResponse): void {
+  const error = Object.assign(new Error('too many headers'), { code: 'HPE_HEADER_OVERFLOW' });
+  if (response.socket) server.emit('clientError', error, socket);
+  else socket.destroy();
+}
+
+function waitingBytes({ waiting }: Connection): number {
+  return waiting.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function bytesOf({ url = '', rawHeaders, headers }: IncomingMessage): number {
@@ -87,7 +85,6 @@ function bytesOf({ url = '', rawHeaders, headers }: IncomingMessage): number {
 function next(socket: Socket, connection: Connection): void {
   if (socket.destroyed) connection.waiting = [];
   const first = connection.waiting.shift();
-  connection.waitingBytes -= first?.bytes ?? 0;
   if (first) setImmediate(first.begin);
   else connection.handled -= 1;
 }

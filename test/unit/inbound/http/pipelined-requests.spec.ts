@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
+import { httpServerOptions } from '../../../../src/inbound/http/http-server-options';
 import { PipelinedRequests } from '../../../../src/inbound/http/pipelined-requests';
 import { until } from '../../../support/poll';
 import { openConnection } from '../../../support/raw-http';
@@ -16,6 +18,7 @@ describe('requests that a client sends without waiting for replies', () => {
   beforeEach(async () => {
     handled = [];
     server = createServer((request, response) => handled.push(response) && request.resume());
+    server.on('clientError', httpServerOptions([]).clientErrorHandler as (error: Error, socket: Duplex) => void);
     new PipelinedRequests().install(server);
     await once(server.listen(0, '127.0.0.1'), 'listening');
   });
@@ -24,8 +27,9 @@ describe('requests that a client sends without waiting for replies', () => {
     server.close();
   });
 
+  const open = () => openConnection(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const send = async (requests: number, request = REQUEST): Promise<Socket> => {
-    const socket = await openConnection(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const socket = await open();
     // What is still under way when the server ends the connection, it refuses.
     socket.on('error', () => undefined).write(request.repeat(requests));
     await until('the first have come in', () => handled.length >= Math.min(requests, MAX_HANDLED));
@@ -76,7 +80,7 @@ describe('requests that a client sends without waiting for replies', () => {
     await until('the connection has closed', () => socket.closed);
     expect(handled).toHaveLength(1);
 
-    const refused = await openConnection(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const refused = await open();
     let reply = '';
     refused.on('data', (data: Buffer) => (reply += data.toString())).write(withHeaders(101));
     await until('the connection has closed', () => refused.closed);
