@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { connect, headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { keyOf, writeOrganizationKeys } from '../support/organization-keys';
 import { until } from '../support/poll';
@@ -82,9 +82,8 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     return [JSON.parse(text) as RpcReply | RpcReply[]].flat();
   };
   const overNats = async ([method, params]: Call): Promise<RpcReply> => {
-    const sent = headers();
-    sent.set('x-api-key', KEY['x-api-key']);
-    return (await client.request(method, JSON.stringify(params), { headers: sent, timeout: 30_000 })).json<RpcReply>();
+    const reply = await client.request(method, JSON.stringify(params), { headers: headersOf(KEY), timeout: 30_000 });
+    return reply.json<RpcReply>();
   };
   /** The most memory that the process has while the attack runs, and the bodies of the replies that carry any. */
   const under = async (attack: Promise<readonly RpcReply[][]>, tolerated: readonly string[] = []) => {
@@ -135,12 +134,13 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
   });
 
   it(`over NATS 128 requests of 4 MiB, too large for an attachment, leave it below ${MAX_MEMORY_MIB} MiB`, async () => {
-    const sent = headers();
-    sent.set('x-api-key', KEY['x-api-key']);
     const params = { taskId: 'large', key: 'k1', type: 'text', content: 'x'.repeat(4 * MIB) };
     const request = Buffer.from(JSON.stringify(params));
     const create = async () => {
-      const reply = await client.request('task.create_attachment', request, { headers: sent, timeout: 60_000 });
+      const reply = await client.request('task.create_attachment', request, {
+        headers: headersOf(KEY),
+        timeout: 60_000,
+      });
       return reply.json<RpcReply>();
     };
     const { peakMib, replies } = await under(Promise.all([Promise.all(Array.from({ length: 128 }, create))]));
@@ -152,9 +152,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
   });
 
   it(`over NATS a flood of which nobody awaits the replies leaves it below ${MAX_MEMORY_MIB} MiB, and serving`, async () => {
-    const [sent, modest] = [headers(), headers()];
-    sent.set('x-api-key', KEY['x-api-key']);
-    modest.set('x-api-key', MODEST_KEY['x-api-key']);
+    const sent = headersOf(KEY);
     const flooding = await connect({ servers: nats.url });
     const flood = async () => {
       for (let burst = 0; burst < FLOOD_BURSTS; burst++) {
@@ -170,7 +168,10 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     const { peakMib } = await under(flood(), ['OVERLOADED', 'TIMEOUT', 'STORE_UNAVAILABLE']);
     expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
     const serves = async () => {
-      const reply = await client.request('task.get', '{"id":"small"}', { headers: modest, timeout: 10_000 });
+      const reply = await client.request('task.get', '{"id":"small"}', {
+        headers: headersOf(MODEST_KEY),
+        timeout: 10_000,
+      });
       return reply.json<RpcReply>().error === undefined;
     };
     await until('another caller is served again', () => serves().catch(() => false));
@@ -178,7 +179,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
 
   it(`over HTTP lists whose callers hang up, again and again, leave it below ${MAX_MEMORY_MIB} MiB`, async () => {
     const body = JSON.stringify({ jsonrpc: '2.0', method: 'task.list_attachments', params: list(3)[1], id: 1 });
-    const request = rawRequest(body, { 'x-api-key': KEY['x-api-key'] }).repeat(PIPELINED);
+    const request = rawRequest(body, KEY).repeat(PIPELINED);
     const attack = async () => {
       let last: Socket[] = [];
       for (let wave = 0; wave < WAVES; wave++) {
@@ -194,6 +195,12 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
   });
 });
+
+function headersOf(key: typeof KEY): MsgHdrs {
+  const sent = headers();
+  sent.set('x-api-key', key['x-api-key']);
+  return sent;
+}
 
 async function memoryMib(pid: number): Promise<number> {
   const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);

@@ -156,16 +156,12 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
     tally: EndpointTally,
   ): Promise<void> {
     const startedAtMs = performance.now();
-    const origin = await this.identify(message);
+    const origin = await natsOrigin(message.headers, this.authenticator, this.tracing.isOn);
     const share = shareOf(origin);
     // What is refused waits for nothing, and so takes no memory, however much of it comes in.
     const isTakenOn = !this.load.isOverloadedFor(share);
     const answering = this.answerFrom(origin, { method, message, client, tally, startedAtMs, isTakenOn });
     await (isTakenOn ? this.load.track(answering, share) : answering);
-  }
-
-  private async identify({ headers }: ServiceMsg): Promise<NatsOrigin> {
-    return natsOrigin(headers, this.authenticator, this.tracing.isOn);
   }
 
   private async answerFrom(

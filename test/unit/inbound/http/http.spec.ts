@@ -42,6 +42,7 @@ import { RateLimitRules } from '../../../../src/inbound/methods/rate-limit-rules
 import { RateLimits } from '../../../../src/inbound/methods/rate-limits';
 import { MemoryRateLimits } from '../../../../src/outbound/memory/memory-rate-limits';
 import { until } from '../../../support/poll';
+import { openConnection, rawRequest } from '../../../support/raw-http';
 
 const useCases = [
   CreateAttachment,
@@ -429,9 +430,8 @@ it('what a call has read is held until it ends, also if its caller has hung up',
   });
   const params = { taskId: 't-1', key: 'k' };
   const body = JSON.stringify({ jsonrpc: '2.0', method: 'task.get_attachment', params, id: 1 });
-  const head = `POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
-  const socket = connect(port(), '127.0.0.1');
-  socket.write(`${head}\r\n\r\n${body}`);
+  const socket = await openConnection(url);
+  socket.write(rawRequest(body));
   await until('the call has begun', () => execute(GetAttachment).mock.calls.length === 1);
   socket.destroy();
   const connections = promisify(app.getHttpServer().getConnections.bind(app.getHttpServer()));

@@ -45,7 +45,7 @@ it('callers begin one after the other, whoever has asked for most', async () => 
 });
 
 describe('after turns that took long', () => {
-  /** Of each turn, while `clock` is ahead by so much after each. */
+  /** How many begin in each turn, if each takes so long. */
   const begunInEachTurn = async (isShared: () => boolean, tookMs: number) => {
     let nowMs = 0;
     const turns = new BegunPerTurn(isShared, () => nowMs);
