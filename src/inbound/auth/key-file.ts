@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { isPrintableName } from './printable-name';
 
 const SHA256_HEX = /^[0-9a-f]{64}$/;
@@ -36,15 +36,15 @@ export class Keys<Holder> {
 
   /** Takes as long for a wrong key as for a right one: the whole hash of every entry is compared. */
   find(presented: string): Holder | undefined {
-    const hash = sha256(presented);
+    const presentedHash = sha256(presented);
     let found: Holder | undefined;
-    for (const key of this.valid()) if (timingSafeEqual(key.hash, hash)) found = key.holder;
+    for (const key of this.valid()) if (timingSafeEqual(key.hash, presentedHash)) found = key.holder;
     return found;
   }
 }
 
 export function sha256(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+  return hash('sha256', key, 'buffer');
 }
 
 /**
