@@ -23,6 +23,8 @@ const REFUSALS = ['REPLY_TOO_LARGE', 'OVERLOADED', 'TIMEOUT'];
 /** A service that reads more at once than it can is too slow in each of them. */
 const MAX_ATTEMPTS = 5;
 const FLOOD_BURSTS = 400;
+/** Replies of 36 KB, 720 MB together. */
+const DISCOVERIES = 20_000;
 const WAVES = 100;
 /** The service begins so many of one connection. */
 const PIPELINED = 8;
@@ -175,6 +177,22 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
       return reply.json<RpcReply>().error === undefined;
     };
     await until('another caller is served again', () => serves().catch(() => false));
+  });
+
+  it(`questions of service discovery whose replies nobody awaits leave it below ${MAX_MEMORY_MIB} MiB`, async () => {
+    const asking = await connect({ servers: nats.url });
+    const flood = async () => {
+      for (let i = 0; i < DISCOVERIES; i++) asking.publish('$SRV.INFO', '', { reply: '_INBOX.nobody' });
+      await asking.flush();
+      await asking.close();
+      // The process has received them all.
+      await until('the service is found again', () => client.request('$SRV.PING', '').catch(() => undefined));
+      return [];
+    };
+    const { peakMib } = await under(flood());
+    expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
+    const { text } = await setup.service.fetch('/metrics');
+    expect(text).toMatch(/^dossier_nats_requests_dropped_total\{reason="discovery"\} [1-9]/m);
   });
 
   it(`over HTTP lists whose callers hang up, again and again, leave it below ${MAX_MEMORY_MIB} MiB`, async () => {

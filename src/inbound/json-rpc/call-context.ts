@@ -18,6 +18,8 @@ export interface CallOrigin {
   readonly trace?: TraceContext;
   /** What the message holds in memory, until its reply has been sent; undefined for one that carries little. */
   readonly reservation?: Reservation;
+  /** So many messages have come at once that this one had to wait for its turn to begin. */
+  readonly isOneOfMany?: boolean;
   /** Is called for every limited call. */
   readonly onRateLimit?: (standing: RateLimitStanding) => void;
 }

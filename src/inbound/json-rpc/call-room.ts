@@ -7,6 +7,11 @@ import type { ReplyBudget } from './reply-budget';
  * A read that is as small as most reads asks for nothing before it: this much for one body, and for each of several.
  */
 const MIN_GUESS_BYTES = 64 * 1024;
+/**
+ * If many messages have come at once, larger reads wait for each other: the replies of small ones come together, and
+ * sixty of 60 KB hold the event loop for a tenth of a second.
+ */
+const MIN_GUESS_BYTES_OF_MANY = 16 * 1024;
 const GUESS_BYTES_PER_BODY = 8 * 1024;
 const MAX_GUESS_BYTES = 1024 * 1024;
 
@@ -28,12 +33,14 @@ export class CallRoom extends Room {
   constructor(
     private readonly reply: ReplyBudget,
     private readonly reservation: Reservation | undefined,
+    private readonly isOneOfMany = false,
   ) {
     super();
   }
 
   guess(bodies: number): number {
-    const bytes = Math.min(guessBytes(bodies), this.reply.leftBytes);
+    const minBytes = this.isOneOfMany ? MIN_GUESS_BYTES_OF_MANY : MIN_GUESS_BYTES;
+    const bytes = Math.min(guessBytes(bodies, minBytes), this.reply.leftBytes);
     this.reserve(bytes);
     return bytes;
   }
@@ -110,6 +117,6 @@ class UnshownRoom extends Room {
   }
 }
 
-function guessBytes(bodies: number): number {
-  return Math.min(MAX_GUESS_BYTES, Math.max(MIN_GUESS_BYTES, bodies * GUESS_BYTES_PER_BODY));
+function guessBytes(bodies: number, minBytes = MIN_GUESS_BYTES): number {
+  return Math.min(MAX_GUESS_BYTES, Math.max(minBytes, bodies * GUESS_BYTES_PER_BODY));
 }

@@ -101,7 +101,7 @@ export class JsonRpc {
     budget: ReplyBudget,
     presentation: Presentation | undefined,
   ): Promise<Outcome> {
-    const room = new CallRoom(budget, origin.reservation);
+    const room = new CallRoom(budget, origin.reservation, origin.isOneOfMany);
     const outcome = await this.outcomeOf(call, origin, { budget, room, presentation }).finally(() => room.end());
     // Not before other calls of the message can have the room.
     const unpaidMs = 'error' in outcome && room.hasReadMuch ? room.takeUnpaidMs() : 0;

@@ -1,4 +1,4 @@
-import type { NamedEndpointStats } from '@nats-io/services';
+import type { NamedEndpointStats, Service } from '@nats-io/services';
 import type { JsonRpcError } from '../json-rpc/json-rpc-error';
 
 const NANOSECONDS_PER_MS = 1e6;
@@ -29,4 +29,14 @@ export class EndpointTally {
       average_processing_time: this.requests === 0 ? 0 : Math.round(processingTime / this.requests),
     };
   }
+}
+
+/** The library counts what a handler throws, and the time until it returns. Ours throw nothing and return at once. */
+export function showTallies(service: Service, tallies: ReadonlyMap<string, EndpointTally>): void {
+  const countedByLibrary = service.stats.bind(service);
+  service.stats = async () => {
+    const stats = await countedByLibrary();
+    const endpoints = stats.endpoints?.map((endpoint) => ({ ...endpoint, ...tallies.get(endpoint.subject)?.stats }));
+    return { ...stats, endpoints };
+  };
 }

@@ -17,13 +17,16 @@ import { completed } from '../json-rpc/json-scanner';
 import { isLargeMessage } from '../json-rpc/parse-message';
 import { RawParams } from '../json-rpc/raw-params';
 import { BoundedLog } from '../load/bounded-log';
+import { CountPerTurn } from '../load/count-per-turn';
 import { LoadShedder } from '../load/load-shedder';
+import { DroppedRequests } from './dropped-requests';
 import { endpointMetadata } from './endpoint-metadata';
-import { EndpointTally } from './endpoint-tally';
+import { EndpointTally, showTallies } from './endpoint-tally';
 import { natsOrigin, type NatsOrigin } from './nats-origin';
-import { natsReply, replyHeaders } from './nats-reply';
+import { natsReply } from './nats-reply';
 import { readNatsRequest, unreadNatsRequest, type NatsRequest } from './nats-request';
 import { ReplyGuard } from './reply-guard';
+import { ReplySender } from './reply-sender';
 
 /** The name of the service, and of its queue group. */
 const SERVICE = 'dossier';
@@ -31,8 +34,8 @@ const RESERVED = 'rpc.';
 const RETRY_AFTER_DENIAL_MS = 3000;
 /** How soon a change of the readiness is noticed; the beginning of the shutdown is noticed at once. */
 const LOOK_MS = 100;
-/** A larger reply counts as held by this process until the server has it. */
-const MAX_UNFLUSHED_BYTES = 64 * 1024;
+/** In one iteration of the event loop. A refusal costs as much as a small call, and a caller could have thousands. */
+const MAX_REFUSALS_PER_TURN = 64;
 
 export class JsonRpcNatsOptions {
   constructor(
@@ -59,6 +62,8 @@ export class JsonRpcNatsOptions {
 export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   protected override readonly logger = new Logger(JsonRpcNatsStrategy.name);
   private readonly replies: ReplyGuard;
+  private readonly dropped: DroppedRequests;
+  private readonly refused = new CountPerTurn();
   private readonly closing = new AbortController();
   private readonly over: AbortSignal;
   private serving?: Promise<void>;
@@ -74,9 +79,10 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   ) {
     super(load, durations, options.maxReplyBytes, tracing);
     this.over = AbortSignal.any([readiness.isOver, this.closing.signal]);
+    this.dropped = new DroppedRequests(registry);
     this.replies = new ReplyGuard(
       options.inboxPrefix,
-      registry,
+      this.dropped,
       new BoundedLog((line, ids) => this.logger.warn(line, ids)),
     );
   }
@@ -128,6 +134,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
       metadata: { instanceId },
       queue: own,
     });
+    const sender = new ReplySender(client);
     const tallies = new Map<string, EndpointTally>();
     for (const method of this.messageHandlers.keys()) {
       // Other services may serve the reserved names on the same subjects; here, $SRV.INFO is what describes the
@@ -140,7 +147,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
         subject,
         metadata: endpointMetadata(method, client.info?.max_payload),
         handler: (_error, message) => {
-          void this.inFlight.track(this.answer(method, message, client, tally));
+          void this.inFlight.track(this.answer(method, message, sender, tally));
         },
       });
     }
@@ -149,40 +156,38 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
   }
 
   /** Never rejects. */
-  private async answer(
-    method: string,
-    message: ServiceMsg,
-    client: NatsConnection,
-    tally: EndpointTally,
-  ): Promise<void> {
+  private async answer(method: string, message: ServiceMsg, sender: ReplySender, tally: EndpointTally): Promise<void> {
     const startedAtMs = performance.now();
     const origin = await natsOrigin(message.headers, this.authenticator, this.tracing.isOn);
     const share = shareOf(origin);
     // What is refused waits for nothing, and so takes no memory, however much of it comes in.
     const isTakenOn = !this.load.isOverloadedFor(share);
-    const answering = this.answerFrom(origin, { method, message, client, tally, startedAtMs, isTakenOn });
+    if (!isTakenOn && this.refused.next() > MAX_REFUSALS_PER_TURN) return this.dropped.count('overloaded');
+    const answering = this.answerFrom(origin, { method, message, sender, tally, startedAtMs, isTakenOn });
     await (isTakenOn ? this.load.track(answering, share) : answering);
   }
 
   private async answerFrom(
     origin: NatsOrigin,
-    { method, message, client, tally, startedAtMs, isTakenOn }: Received,
+    { method, message, sender, tally, startedAtMs, isTakenOn }: Received,
   ): Promise<void> {
     const { ids, gaveId } = origin;
     const share = shareOf(origin);
     const reservation = this.load.bytes.open(share);
     try {
       const hasRoom = reservation.take(message.data.length) && isTakenOn;
-      if (hasRoom) await this.load.begun.wait(share);
+      const turn = hasRoom ? this.load.begun.wait(share) : undefined;
+      await turn;
       const request = await this.read(method, message.data, origin, hasRoom);
-      const outcome = hasRoom ? await this.outcomeOf(request, { ...origin, reservation }) : this.overloaded(ids);
-      const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: client.info?.max_payload };
+      const isOneOfMany = turn !== undefined;
+      const outcome = hasRoom
+        ? await this.outcomeOf(request, { ...origin, reservation, isOneOfMany })
+        : this.overloaded(ids);
+      const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: sender.maxPayloadBytes };
       const reply = message.reply ? natsReply(request, outcome, limits) : undefined;
       const error = reply?.error ?? ('error' in outcome ? outcome.error : undefined);
       tally.count(performance.now() - startedAtMs, error);
-      if (!reply) return;
-      message.respond(reply.payload, { headers: replyHeaders(error, ids, gaveId) });
-      if (reply.payload.length > MAX_UNFLUSHED_BYTES) await client.flush();
+      if (reply) await sender.send(message, reply, ids, gaveId);
     } catch (error) {
       this.logger.warn(`a reply was lost: ${String(error)}`, ids);
     } finally {
@@ -222,7 +227,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
 interface Received {
   readonly method: string;
   readonly message: ServiceMsg;
-  readonly client: NatsConnection;
+  readonly sender: ReplySender;
   readonly tally: EndpointTally;
   readonly startedAtMs: number;
   /** Otherwise it gets the reply that there is no room for it. */
@@ -232,14 +237,4 @@ interface Received {
 /** The name of an endpoint may not have dots. */
 function endpointName(method: string): string {
   return method.replaceAll('.', '-');
-}
-
-/** The library counts what a handler throws, and the time until it returns. Ours throw nothing and return at once. */
-function showTallies(service: Service, tallies: ReadonlyMap<string, EndpointTally>): void {
-  const countedByLibrary = service.stats.bind(service);
-  service.stats = async () => {
-    const stats = await countedByLibrary();
-    const endpoints = stats.endpoints?.map((endpoint) => ({ ...endpoint, ...tallies.get(endpoint.subject)?.stats }));
-    return { ...stats, endpoints };
-  };
 }

@@ -1,11 +1,15 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import { Counter, type Registry } from 'prom-client';
 import type { BoundedLog } from '../load/bounded-log';
+import { DiscoveryReplies } from './discovery-replies';
+import type { DroppedRequests } from './dropped-requests';
 import { natsIds } from './nats-origin';
+import { ReadingInTurns } from './reading-in-turns';
 import { withReadableHeaders } from './readable-headers';
 
 /** The prefix that every client library uses unless it is told otherwise. */
 const DEFAULT_PREFIX = '_INBOX';
+/** Of what the service library answers by itself. */
+const DISCOVERY_PREFIX = '$SRV.';
 const WHOLE_SUBJECT = /^[^\s.*>]+(?:\.[^\s.*>]+)+$/;
 
 /**
@@ -14,33 +18,34 @@ const WHOLE_SUBJECT = /^[^\s.*>]+(?:\.[^\s.*>]+)+$/;
  */
 export class ReplyGuard {
   private readonly prefixes: readonly string[];
-  private readonly dropped: Counter<'reason'>;
 
   constructor(
     inboxPrefix: string | undefined,
-    registry: Registry,
+    private readonly dropped: DroppedRequests,
     private readonly log: BoundedLog,
   ) {
     this.prefixes = [DEFAULT_PREFIX, ...(inboxPrefix === undefined ? [] : [inboxPrefix])].map((name) => `${name}.`);
-    this.dropped = new Counter({
-      name: 'dossier_nats_requests_dropped_total',
-      help: 'NATS requests that were dropped before they were read, by reason. Sum over replicas.',
-      labelNames: ['reason'],
-      registers: [registry],
-    });
-    this.dropped.inc({ reason: 'reply_subject' }, 0);
   }
 
-  /** The connection, with subscriptions that receive only what passes; those of the library for discovery, too. */
+  /**
+   * The connection, with subscriptions that receive only what passes, and no more at once than can be handled; those of
+   * the library for discovery, too.
+   */
   guard(client: NatsConnection): NatsConnection {
+    const reading = new ReadingInTurns(client);
+    const discovery = new DiscoveryReplies(client);
     const subscribe: NatsConnection['subscribe'] = (subject, { callback, ...options } = {}) =>
       client.subscribe(subject, {
         ...options,
         callback: (error, message) => {
           if (error) return void callback?.(error, message);
+          reading.noteMessage();
           // Before anything else: an exception here would end the connection, and with it every request under way.
           const readable = withReadableHeaders(message);
-          if (this.passes(readable)) void callback?.(null, readable);
+          if (!this.passes(readable)) return;
+          const take = () => void callback?.(null, readable);
+          if (!subject.startsWith(DISCOVERY_PREFIX)) take();
+          else if (!discovery.add(take)) this.dropped.count('discovery');
         },
       });
     return Object.create(client, { subscribe: { value: subscribe } }) as NatsConnection;
@@ -49,7 +54,7 @@ export class ReplyGuard {
   private passes(message: Msg): boolean {
     const { subject, reply } = message;
     if (reply === undefined || reply === '' || this.isInbox(reply)) return true;
-    this.dropped.inc({ reason: 'reply_subject' });
+    this.dropped.count('reply_subject');
     this.log.add(`a request to ${subject} was dropped: its reply subject is not an inbox`, natsIds(message.headers));
     return false;
   }

@@ -33,6 +33,14 @@ describe('CallRoom', () => {
     expect(() => room.take(900_000)).not.toThrow();
   });
 
+  it('the call of one of many messages reads less without asking for room', () => {
+    const guess = (isOneOfMany: boolean, bodies: number) =>
+      new CallRoom(new ReplyBudget(MAX_REPLY_BYTES), undefined, isOneOfMany).guess(bodies);
+    expect(guess(true, 1)).toBeLessThan(guess(false, 1));
+    expect(guess(true, 1)).toBeGreaterThan(0);
+    expect(guess(true, 20)).toBe(guess(false, 20));
+  });
+
   it('refuses a call that finds no room in the process, and gives back what it took when it ends', () => {
     const bytes = new ByteBudget(1_000_000);
     const others = bytes.open('b');

@@ -1,6 +1,7 @@
 import type { Msg, NatsConnection, SubscriptionOptions } from '@nats-io/transport-node';
 import { Registry } from 'prom-client';
 import { BoundedLog } from '../../../../src/inbound/load/bounded-log';
+import { DroppedRequests } from '../../../../src/inbound/nats/dropped-requests';
 import { ReplyGuard } from '../../../../src/inbound/nats/reply-guard';
 
 const MESSAGE = { subject: 'task.get', data: new Uint8Array(), _rdata: new Uint8Array(100) };
@@ -9,7 +10,7 @@ const MESSAGE = { subject: 'task.get', data: new Uint8Array(), _rdata: new Uint8
 function open(inboxPrefix?: string) {
   const registry = new Registry();
   const lines: string[] = [];
-  const guard = new ReplyGuard(inboxPrefix, registry, new BoundedLog((line) => lines.push(line)));
+  const guard = new ReplyGuard(inboxPrefix, new DroppedRequests(registry), new BoundedLog((line) => lines.push(line)));
   let subscription: SubscriptionOptions | undefined;
   const client = { subscribe: (_subject: string, options: SubscriptionOptions) => void (subscription = options) };
   const callback = jest.fn();
