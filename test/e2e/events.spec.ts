@@ -6,6 +6,7 @@ import { startFaultProxy, type FaultProxy } from '../support/fault-proxy';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { openConnection } from '../support/raw-http';
 import { createRuntimeDatabase } from '../support/runtime-database';
 import { startService, type Service } from '../support/service';
 import { SETUPS, type Setup } from '../support/setups';
@@ -298,6 +299,26 @@ describe('GET /events of the embedded service', () => {
     await create('now');
     const [event] = await reader.events(1);
     expect(event).toMatchObject({ name: 'task.created', data: { type: 'task.created', payload: { id: 'now' } } });
+  });
+
+  it('disconnects a reader whose second stream waits behind the first on one connection', async () => {
+    const request = (query = '') => `GET /events${query} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+    const socket = (await openConnection(setup.service.url)).setTimeout(0);
+    let received = '';
+    socket.on('data', (chunk) => (received += String(chunk)));
+    socket.write(request());
+    const position = () => /^id: (\S+)$/m.exec(received)?.[1];
+    await until('the first stream is open', () => position());
+    const large = { text: '€'.repeat(500) };
+    const tasks = Array.from({ length: 100 }, (_, id) => ({
+      jsonrpc: '2.0',
+      method: 'task.create',
+      params: large,
+      id,
+    }));
+    await setup.service.post(JSON.stringify(tasks));
+    socket.write(request(`?lastEventId=${position()}`));
+    await until('the connection is closed', () => socket.closed, 20_000);
   });
 
   it('sends the events of one task if the query names it', async () => {

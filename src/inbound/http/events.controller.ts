@@ -97,7 +97,8 @@ export class EventsController implements OnModuleDestroy {
     } catch (error) {
       if (!isAbort(error)) this.logger.error(error, idsOf(request));
       if (this.shutdown.signal.aborted || over.signal.aborted) stream.end();
-      else response.destroy();
+      // Not the response: one that waits behind another on its connection would be kept until that one ends.
+      else request.raw.socket.destroy();
     }
   }
 
