@@ -23,9 +23,12 @@ export class DiscoveryReplies {
   private async answerAll(): Promise<void> {
     this.isAnswering = true;
     for (let answer = this.waiting.shift(); answer; answer = this.waiting.shift()) {
-      answer();
-      // Without a connection the reply is lost, and the next question comes by the next one.
-      await this.client.flush().catch(() => undefined);
+      try {
+        answer();
+        await this.client.flush();
+      } catch {
+        // Without a connection the reply is lost, and the next question comes by the next one.
+      }
     }
     this.isAnswering = false;
   }

@@ -9,7 +9,7 @@ function open() {
   const answered: number[] = [];
   const ask = (count: number, first = 0) =>
     Array.from({ length: count }, (_, i) => replies.add(() => answered.push(first + i)));
-  return { ask, answered, flushes };
+  return { replies, ask, answered, flushes };
 }
 
 it('a question is answered at once, and the next one when the server has the reply', async () => {
@@ -27,6 +27,17 @@ it('a reply that is lost with the connection does not hold up the next one', asy
   flushes.shift()?.reject(new Error('closed'));
   await setImmediate();
   expect(answered).toEqual([0, 1]);
+});
+
+it('a question that cannot be answered, as the connection has closed, does not hold up the next one', async () => {
+  const { replies, ask, answered } = open();
+  const fail = () => {
+    throw new Error('closed');
+  };
+  expect(replies.add(fail)).toBe(true);
+  await setImmediate();
+  ask(1);
+  expect(answered).toEqual([0]);
 });
 
 it('of a thousand questions at once few are answered, and later ones again', async () => {
