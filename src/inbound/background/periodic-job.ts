@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import { StoreError } from '../../core/ports/store-error';
 
@@ -39,6 +40,8 @@ export class PeriodicJob {
   private loggedAtMs = Number.NEGATIVE_INFINITY;
   private succeededAtMs?: number;
   private isWoken = false;
+  /** Not in the context of the call that wakes the job: what it does would be a part of that call's trace. */
+  private readonly begin = AsyncResource.bind(() => void (this.underWay = this.run()));
   /** When the pause under way may end; undefined if `wake` does not end it. */
   private soonestMs?: number;
 
@@ -83,7 +86,7 @@ export class PeriodicJob {
   private schedule(delayMs: number): void {
     this.soonestMs = undefined;
     if (this.isStopped) return;
-    this.timer = setTimeout(() => void (this.underWay = this.run()), delayMs);
+    this.timer = setTimeout(this.begin, delayMs);
   }
 
   private rest(pause: Pause): void {

@@ -1,5 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import { PeriodicJob, type Pause, type PeriodicJobOptions } from '../../../../src/inbound/background/periodic-job';
+import { until } from '../../../support/poll';
 
 const PAUSE_MS = 1000;
 /** The pause is exactly as long as it was asked for. */
@@ -37,6 +39,21 @@ describe('PeriodicJob', () => {
     expect(run).toHaveBeenCalledTimes(1);
     await jest.advanceTimersByTimeAsync(0.22 * PAUSE_MS);
     expect(run).toHaveBeenCalledTimes(2);
+  });
+
+  it('a run is no part of the call that has woken the job, as its trace would have it', async () => {
+    jest.useRealTimers();
+    const underWay = new AsyncLocalStorage<string>();
+    const runs: (string | undefined)[] = [];
+    run.mockImplementation(() => {
+      runs.push(underWay.getStore());
+      return Promise.resolve({ atLeastMs: 0, atMostMs: 60_000 });
+    });
+    job.start();
+    await until('the first run', () => runs.length === 1);
+    underWay.run('a call', () => job.wake());
+    await until('the second run', () => runs.length === 2);
+    expect(runs).toEqual([undefined, undefined]);
   });
 
   it('knows when it last succeeded', async () => {
