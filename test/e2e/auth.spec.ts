@@ -2,8 +2,9 @@ import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { SignJWT, type JWTPayload } from 'jose';
+import { natsHeaders } from '../support/nats-headers';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -87,8 +88,7 @@ const sendHttp: Send = async (method, params, credential) =>
   (await service.post(messageOf(method, params), credential)).text;
 
 const sendNats: Send = async (method, params, credential) => {
-  const headers = natsHeaders();
-  for (const [name, value] of Object.entries(credential)) headers.set(name, value);
+  const headers = natsHeaders(credential);
   const reply = await client.request(method, messageOf(method, params), { timeout: TIMEOUT_MS, headers });
   return reply.string();
 };

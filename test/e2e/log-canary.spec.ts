@@ -2,8 +2,9 @@ import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, headers as natsHeaders } from '@nats-io/transport-node';
+import { connect } from '@nats-io/transport-node';
 import { SignJWT } from 'jose';
+import { natsHeaders } from '../support/nats-headers';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -111,8 +112,7 @@ function token(): Promise<string> {
 async function callOverNats(): Promise<void> {
   await untilServedOverNats(nats.url);
   const client = await connect({ servers: nats.url });
-  const headers = natsHeaders();
-  headers.set('x-api-key', API_KEY);
+  const headers = natsHeaders({ 'x-api-key': API_KEY });
   try {
     for (const [method, params] of CALLS.slice(0, -1)) {
       await client.request(method, JSON.stringify(params), { headers, timeout: 10_000 });

@@ -4,13 +4,15 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { connect, headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { natsHeaders } from '../support/nats-headers';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { keyOf, writeOrganizationKeys } from '../support/organization-keys';
 import { until } from '../support/poll';
 import { openConnection, rawRequest } from '../support/raw-http';
 import type { RpcReply } from '../support/service';
 import { openOnServers, type Setup } from '../support/setups';
+import { untilServedOverNats } from '../support/until-served-over-nats';
 
 const MIB = 1024 * 1024;
 const HEAP_MIB = 192;
@@ -68,7 +70,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
       const params = { taskId: 'large', key: `k${i}`, type: 'text', content: BODY };
       await setup.service.result('task.create_attachment', params, KEY);
     }
-    await until('the service listens to NATS', () => overNats(list(1)).catch(() => undefined));
+    await untilServedOverNats(nats.url);
   }, 120_000);
   afterAll(async () => {
     await client?.close();
@@ -84,7 +86,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     return [JSON.parse(text) as RpcReply | RpcReply[]].flat();
   };
   const overNats = async ([method, params]: Call): Promise<RpcReply> => {
-    const reply = await client.request(method, JSON.stringify(params), { headers: headersOf(KEY), timeout: 30_000 });
+    const reply = await client.request(method, JSON.stringify(params), { headers: natsHeaders(KEY), timeout: 30_000 });
     return reply.json<RpcReply>();
   };
   /** The most memory that the process has while the attack runs, and the bodies of the replies that carry any. */
@@ -140,7 +142,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     const request = Buffer.from(JSON.stringify(params));
     const create = async () => {
       const reply = await client.request('task.create_attachment', request, {
-        headers: headersOf(KEY),
+        headers: natsHeaders(KEY),
         timeout: 60_000,
       });
       return reply.json<RpcReply>();
@@ -154,7 +156,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
   });
 
   it(`over NATS a flood of which nobody awaits the replies leaves it below ${MAX_MEMORY_MIB} MiB, and serving`, async () => {
-    const sent = headersOf(KEY);
+    const sent = natsHeaders(KEY);
     const flooding = await connect({ servers: nats.url });
     const flood = async () => {
       for (let burst = 0; burst < FLOOD_BURSTS; burst++) {
@@ -171,7 +173,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
     const serves = async () => {
       const reply = await client.request('task.get', '{"id":"small"}', {
-        headers: headersOf(MODEST_KEY),
+        headers: natsHeaders(MODEST_KEY),
         timeout: 10_000,
       });
       return reply.json<RpcReply>().error === undefined;
@@ -186,7 +188,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
       await asking.flush();
       await asking.close();
       // The process has received them all.
-      await until('the service is found again', () => client.request('$SRV.PING', '').catch(() => undefined));
+      await untilServedOverNats(nats.url);
       return [];
     };
     const { peakMib } = await under(flood());
@@ -213,12 +215,6 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
     expect(peakMib).toBeLessThan(MAX_MEMORY_MIB);
   });
 });
-
-function headersOf(key: typeof KEY): MsgHdrs {
-  const sent = headers();
-  sent.set('x-api-key', key['x-api-key']);
-  return sent;
-}
 
 async function memoryMib(pid: number): Promise<number> {
   const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);

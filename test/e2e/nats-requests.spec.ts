@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Svcm } from '@nats-io/services';
 import { Logger } from '@nestjs/common';
-import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { ClientProxyFactory, NatsRecordBuilder, Transport, type ClientProxy } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { version } from '../../package.json';
 import { METHODS as DESCRIPTIONS } from '../../src/inbound/methods/method-descriptions';
 import { checkOutcome } from '../support/described-replies';
+import { natsHeaders } from '../support/nats-headers';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -83,10 +84,8 @@ afterAll(async () => {
 });
 
 function send(subject: string, payload: unknown, sentHeaders: Record<string, string> = CALLER): Promise<Msg> {
-  const msgHeaders = headers();
-  for (const [name, value] of Object.entries(sentHeaders)) msgHeaders.set(name, value);
   const data = typeof payload === 'string' || payload instanceof Uint8Array ? payload : JSON.stringify(payload);
-  return client.request(subject, data, { timeout: TIMEOUT_MS, headers: msgHeaders });
+  return client.request(subject, data, { timeout: TIMEOUT_MS, headers: natsHeaders(sentHeaders) });
 }
 
 async function replyTo(subject: string, payload: unknown): Promise<Members> {
@@ -106,9 +105,7 @@ const viaNestPacket: Call = async (method, params) => {
   return { result: response, error: err as RpcError | undefined };
 };
 const viaNestClient: Call = (method, params) => {
-  const nestHeaders = headers();
-  nestHeaders.set('x-instance-id', 'tester');
-  const record = new NatsRecordBuilder(params).setHeaders(nestHeaders).build();
+  const record = new NatsRecordBuilder(params).setHeaders(natsHeaders({ 'x-instance-id': 'tester' })).build();
   return firstValueFrom(nest.send<unknown>(method, record)).then(
     (result) => ({ result }),
     (error: RpcError) => ({ error }),
@@ -528,9 +525,8 @@ describe('a service with API keys on NATS', () => {
   });
 
   const answer = async (subject: string, payload: object, apiKey?: string) => {
-    const msgHeaders = headers();
-    if (apiKey !== undefined) msgHeaders.set('X-Api-Key', apiKey);
-    const options = { timeout: TIMEOUT_MS, headers: msgHeaders };
+    const headers = natsHeaders(apiKey === undefined ? {} : { 'X-Api-Key': apiKey });
+    const options = { timeout: TIMEOUT_MS, headers };
     return guardedClient.request(subject, JSON.stringify(payload), options);
   };
 

@@ -1,6 +1,7 @@
-import { connect, headers as natsHeaders } from '@nats-io/transport-node';
+import { connect } from '@nats-io/transport-node';
 import { startCountingProxy, type CountingProxy } from '../support/counting-proxy';
 import { writeKeyFile, type KeyFile } from '../support/key-file';
+import { natsHeaders } from '../support/nats-headers';
 import { startNats, type NatsServer } from '../support/nats-server';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
@@ -274,12 +275,11 @@ describe('rate limits of several replicas', () => {
 
   it('count calls over HTTP and NATS together', async () => {
     const caller = keys.nextCaller();
-    const sent = natsHeaders();
-    sent.set('x-api-key', caller['x-api-key']);
+    const headers = natsHeaders(caller);
     const client = await connect({ servers: nats.url });
     try {
       const overNats = async () => {
-        const reply = await client.request('task.list', '{}', { headers: sent, timeout: 10_000 });
+        const reply = await client.request('task.list', '{}', { headers, timeout: 10_000 });
         return reply.json<RpcReply>();
       };
       const replies = [await overNats(), await overNats()];
@@ -349,11 +349,8 @@ describe('rate limits over NATS', () => {
     const passed = async (instanceId?: string) => {
       const replies: RpcReply[] = [];
       for (let i = 0; i < 4; i += 1) {
-        const sent = natsHeaders();
-        if (instanceId) sent.set('X-Instance-Id', instanceId);
-        replies.push(
-          (await client.request('task.get', '{"id":"x"}', { headers: sent, timeout: 10_000 })).json<RpcReply>(),
-        );
+        const headers = natsHeaders(instanceId ? { 'X-Instance-Id': instanceId } : {});
+        replies.push((await client.request('task.get', '{"id":"x"}', { headers, timeout: 10_000 })).json<RpcReply>());
       }
       return countPassed(replies);
     };

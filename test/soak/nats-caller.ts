@@ -1,4 +1,5 @@
-import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { natsHeaders } from '../support/nats-headers';
 import type { Environment, RpcReply } from '../support/service';
 import type { Witness } from './witness';
 
@@ -19,13 +20,14 @@ export class NatsCaller {
 
   /** Undefined if there was no reply. */
   async call(method: string, params: object, credential: Environment): Promise<RpcReply | undefined> {
-    const fields = headers();
-    for (const [name, value] of Object.entries(credential)) fields.set(name, value);
     const startedAtMs = performance.now();
     const body = JSON.stringify({ jsonrpc: '2.0', method, params, id: 1 });
     const at = () => ({ replica: 'NATS', startedAtMs, endedAtMs: performance.now() });
     try {
-      const reply = await this.connection.request(method, body, { timeout: TIMEOUT_MS, headers: fields });
+      const reply = await this.connection.request(method, body, {
+        timeout: TIMEOUT_MS,
+        headers: natsHeaders(credential),
+      });
       const outcome = reply.json<RpcReply>();
       this.witness.sawNats(method, outcome, at());
       return outcome;
