@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { CallIds } from '../correlation/call-ids';
 import { replyHeaders, type NatsReply } from './nats-reply';
 
-/** The reply that makes more of it waits until the server has them all, and with it what its caller holds. */
+/** A reply with which more is on its way waits until the server has all of it; its call holds its room until then. */
 const MAX_UNFLUSHED_BYTES = 64 * 1024;
 
 /** Sends replies. What the server has not received yet is in the memory of this process. */
