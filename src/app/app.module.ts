@@ -36,6 +36,7 @@ import { NatsRequestsModule } from '../inbound/nats/nats-requests.module';
 import { Breakers } from '../outbound/breakers/breakers';
 import { MemoryRateLimits } from '../outbound/memory/memory-rate-limits';
 import { NatsConnection } from '../outbound/nats/nats-connection';
+import { NatsRequestConnection } from '../outbound/nats/nats.module';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { RedisConnection } from '../outbound/redis/redis-connection';
 import { RedisRateLimits } from '../outbound/redis/redis-rate-limits';
@@ -195,7 +196,7 @@ function frontDoor(config: Config): FrontDoorOptions {
 
 function natsRequests({ maxBodyBytes, maxReplyBytes, instanceId, nats }: Config): DynamicModule {
   return NatsRequestsModule.register({
-    useFactory: ({ client }: NatsConnection) =>
+    useFactory: ({ client }: NatsRequestConnection) =>
       new JsonRpcNatsOptions(
         client,
         maxBodyBytes,
@@ -205,7 +206,7 @@ function natsRequests({ maxBodyBytes, maxReplyBytes, instanceId, nats }: Config)
         nats?.inboxPrefix,
         nats?.prefix,
       ),
-    inject: [NatsConnection],
+    inject: [NatsRequestConnection],
   });
 }
 

@@ -80,7 +80,7 @@ describe('credentials for NATS', () => {
     const reply = await until('a request is answered', () => request().catch(() => undefined));
     expect(reply.result).toMatchObject({ id: 't-1' });
     await until('the event is stored', async () => (await storedEvents(client).catch(() => 0)) === 1);
-    expect(await natsHealth(one)).toEqual({ status: 'up', state: 'up' });
+    await until('it is connected', () => isUp(one));
     expect(one.logLines.join()).not.toMatch(SECRETS);
   });
 

@@ -28,7 +28,7 @@ export interface NatsConnectionOptions extends LoginFiles {
   readonly onChange: (state: 'up' | 'down', cause?: Error) => void;
 }
 
-/** The one connection of this process to NATS. It reconnects by itself, however long an outage lasts. */
+/** A connection of this process to NATS. It reconnects by itself, however long an outage lasts. */
 export class NatsConnection implements OnApplicationShutdown {
   readonly name = 'nats';
   /** Pending until the first connection. From then on, the client restores its subscriptions after every outage. */

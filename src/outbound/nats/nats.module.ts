@@ -7,14 +7,21 @@ import { NatsNames } from './nats-names';
 
 export type NatsModuleOptions = Omit<NatsConnectionOptions, 'onChange'>;
 
-/** The connection to NATS, and the events that go out through it. */
+/** For requests. Whoever floods it keeps no event waiting, as these go out through a connection of their own. */
+export class NatsRequestConnection extends NatsConnection {}
+
+/** The connections to NATS, and the events that go out through one of them. */
 @Module({})
 export class NatsModule {
   static register(options: NatsModuleOptions): DynamicModule {
     return {
       module: NatsModule,
       providers: [
-        { provide: NatsConnection, useFactory: () => connect(options) },
+        { provide: NatsConnection, useFactory: () => connect(new NatsConnection(logged('nats', options))) },
+        {
+          provide: NatsRequestConnection,
+          useFactory: () => connect(new NatsRequestConnection(logged('nats requests', forRequests(options)))),
+        },
         {
           provide: EventBus,
           useFactory: (connection: NatsConnection, tracing: Tracing) =>
@@ -22,18 +29,25 @@ export class NatsModule {
           inject: [NatsConnection, Tracing],
         },
       ],
-      exports: [NatsConnection, EventBus],
+      exports: [NatsConnection, NatsRequestConnection, EventBus],
     };
   }
 }
 
-function connect(options: NatsModuleOptions): NatsConnection {
-  const logger = new Logger('nats');
-  const connection = new NatsConnection({
+function logged(name: string, options: NatsModuleOptions): NatsConnectionOptions {
+  const logger = new Logger(name);
+  return {
     ...options,
     onChange: (state, cause) =>
       state === 'up' ? logger.log('connected') : logger.warn(`not connected: ${cause?.message ?? 'connection closed'}`),
-  });
+  };
+}
+
+function forRequests(options: NatsModuleOptions): NatsModuleOptions {
+  return { ...options, clientName: `${options.clientName} requests` };
+}
+
+function connect<T extends NatsConnection>(connection: T): T {
   connection.connect();
   return connection;
 }
