@@ -29,8 +29,10 @@ module.exports = {
   moduleNameMapper: { '^@open-rpc/client-js$': '<rootDir>/node_modules/@open-rpc/client-js/dist/index.js' },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly})/)`],
   testTimeout: 120_000,
-  // Servers and services run beside the workers: more workers would only wait for each other.
-  maxWorkers: 2,
+  // Servers and services run beside the workers, and tests wait for them: one worker more than the two cores of a small
+  // machine keeps these busy.
+  maxWorkers: 3,
+  testSequencer: '<rootDir>/test/support/longest-first.cjs',
   // A busy machine may need longer than the default, half a second, to end a worker that has nothing left to do. One that
   // is kept alive by a handle is still reported.
   workerGracefulExitTimeout: 5000,

@@ -1,7 +1,7 @@
 import { runFleet } from './fleet';
 import { SCENARIOS } from './scenarios';
 
-const SEEDS = 4000;
+const SEEDS = 2000;
 
 /**
  * More of them, and the shortest story of one that fails: npm run simulate -- --seeds 20000. In processes of their own,
