@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { ATTACHMENT_TYPES, type Attachment, type AttachmentDraft } from '../../src/core/domain/attachment';
 import { attachmentExpired, ofStored } from '../../src/core/domain/domain-event';
 import { JsonText } from '../../src/core/domain/json-text';
-import { MAX_ATTACHMENTS_PER_TASK } from '../../src/core/domain/limits';
+import { MAX_ATTACHMENTS_PER_TASK, MAX_KEY_LENGTH } from '../../src/core/domain/limits';
 import type { AttachmentListQuery } from '../../src/core/ports/attachment-store';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import {
@@ -446,6 +446,14 @@ export function describeAttachmentStore(name: string, open: () => Promise<StoreH
         await put(aPut({ taskId }));
         expect(await list({ offset: 5 })).toEqual({ attachments: [], totalCount: 1 });
         expect(await list({ offset: 5, keyPrefix: 'k' })).toEqual({ attachments: [], totalCount: 1 });
+      });
+
+      it('finds all keys with a prefix, up to the last one that there can be', async () => {
+        const last = `a${'\u{10ffff}'.repeat(MAX_KEY_LENGTH - 1)}`;
+        for (const key of ['a', 'aa', last, 'b', 'A']) await put(aPut({ taskId, key }));
+        const page = await list({ keyPrefix: 'a' });
+        expect(page?.attachments.map(({ key }) => key).sort()).toEqual(['a', 'aa', last]);
+        expect(page?.totalCount).toBe(3);
       });
 
       it('returns the same pages as a sorted array', async () => {

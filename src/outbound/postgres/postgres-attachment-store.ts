@@ -1,5 +1,5 @@
 import { isLive, refName, type Attachment, type AttachmentRef } from '../../core/domain/attachment';
-import { MAX_ATTACHMENTS_PER_TASK } from '../../core/domain/limits';
+import { MAX_ATTACHMENTS_PER_TASK, MAX_KEY_LENGTH } from '../../core/domain/limits';
 import type {
   AttachmentListQuery,
   AttachmentStore,
@@ -37,6 +37,9 @@ import { NO_ORGANIZATION, type PostgresConnection } from './postgres-connection'
 import type { PlainPut } from './put-group';
 import { PutGroups, type GroupedOutcome } from './put-groups';
 import { liveCount } from './task-row';
+
+/** In the order of UTF-8 bytes. */
+const LAST_CHARACTER = '\u{10ffff}';
 
 const WRITE = `SELECT * FROM ${WRITE_ATTACHMENT.call}`;
 
@@ -198,13 +201,19 @@ function sizeIfAbove<Row extends { readonly body_bytes: number | null }>(
   return bytes > maxBytes ? bytes : rows;
 }
 
-/** One page and the total; no row at all if the task is missing. */
+/**
+ * One page and the total; no row at all if the task is missing. The keys with a prefix are a range of the primary key,
+ * so that counting them reads no others.
+ */
 function listStatement(query: AttachmentListQuery): { text: string; values: unknown[] } {
   const { taskId, organization, nowMs, limit, offset, type, keyPrefix } = query;
   const values: unknown[] = [taskId, organization, timestamp(nowMs), limit, offset];
   let filter = '';
   if (type !== undefined) filter += ` AND a.type = $${values.push(type)}`;
-  if (keyPrefix !== '') filter += ` AND starts_with(a.key, $${values.push(keyPrefix)})`;
+  if (keyPrefix !== '') {
+    const [first, last] = [values.push(keyPrefix), values.push(keyPrefix + LAST_CHARACTER.repeat(MAX_KEY_LENGTH))];
+    filter += ` AND a.key BETWEEN $${first} AND $${last}`;
+  }
   const matching = `FROM task_attachments a WHERE a.task_id = t.id AND ${isLiveRow('$3')}${filter}`;
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY a.created_at ${direction}, a.key ${direction}`;
