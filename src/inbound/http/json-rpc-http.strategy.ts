@@ -31,7 +31,7 @@ import { MessageBodies, type Sender } from './message-bodies';
 import type { MessageEndpoint, MessageReply } from './message-endpoint';
 import { OpenRequest } from './open-request';
 import { RateLimitHeaders } from './rate-limit-headers';
-import { BodyError, dropBody } from './read-body';
+import { BodyError } from './read-body';
 import { untilSent } from './until-sent';
 
 const PATH = '/rpc';
@@ -67,7 +67,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     tracing: Tracing,
   ) {
     super(load, durations, options.maxReplyBytes, tracing);
-    this.bodies = new MessageBodies(options.maxBodyBytes, load.loopTime, (request) => this.senderOf(request));
+    this.bodies = new MessageBodies(options.maxBodyBytes, load, (request) => this.senderOf(request));
   }
 
   /** Undefined while messages are taken on. */
@@ -232,7 +232,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
 
   /** Before the body is read. The rest of it is received: a client that is still sending might not read why. */
   private refuseUnread(request: FastifyRequest, reply: FastifyReply, refusal: HttpRefusal): void {
-    dropBody(request.raw, this.options.maxBodyBytes);
+    this.bodies.drop(request);
     this.refuse(reply, refusal);
   }
 

@@ -4,9 +4,9 @@ import { completed } from '../json-rpc/json-scanner';
 import { messageText } from '../json-rpc/message-text';
 import { isLargeMessage } from '../json-rpc/parse-message';
 import type { Reservation } from '../load/byte-budget';
-import type { LoopTime } from '../load/loop-time';
+import type { LoadShedder } from '../load/load-shedder';
 import { OVERLOADED, refusalOfBody, type HttpRefusal } from './http-refusal';
-import { readBody, type BodyBounds, type BodyError } from './read-body';
+import { dropBody, readBody, type BodyBounds, type BodyError, type Turn } from './read-body';
 
 /** Enough to answer each call of a usual batch; more is not received for a caller that has proved nothing. */
 const MAX_UNPROVEN_BYTES = 64 * 1024;
@@ -28,7 +28,7 @@ export interface Sender {
 export class MessageBodies {
   constructor(
     private readonly maxBytes: number,
-    private readonly loopTime: LoopTime,
+    private readonly load: Pick<LoadShedder, 'begun' | 'loopTime'>,
     private readonly senderOf: (request: FastifyRequest) => Sender | undefined,
   ) {}
 
@@ -38,7 +38,7 @@ export class MessageBodies {
     // Fastify finds the usual type at once, and takes any other apart at each request.
     scope.addContentTypeParser(['application/json', '*'], (request, body, parsed) => {
       const announcedBytes = Number(request.headers['content-length'] ?? 0);
-      readBody(body, announcedBytes, this.boundsOf(this.senderOf(request)), parsed);
+      readBody(body, announcedBytes, this.boundsOf(this.senderOf(request), request), parsed);
     });
   }
 
@@ -55,14 +55,28 @@ export class MessageBodies {
   /** A missing body is an empty text. Undefined if its sender has taken too much of the event loop. */
   text(body: unknown, share: string): string | Promise<string | undefined> {
     if (!Buffer.isBuffer(body)) return '';
-    return isLargeMessage(body) ? this.loopTime.take(share, messageText(body)) : completed(messageText(body));
+    return isLargeMessage(body) ? this.load.loopTime.take(share, messageText(body)) : completed(messageText(body));
   }
 
-  private boundsOf(sender: Sender | undefined): BodyBounds {
+  /** Receives what is not read, in turns. */
+  drop(request: FastifyRequest): void {
+    dropBody(request.raw, this.maxBytes, this.turnOf(this.senderOf(request), request));
+  }
+
+  private turnOf(sender: Sender | undefined, { ip }: FastifyRequest): Turn {
+    const share = sender?.share ?? ip;
+    return () => {
+      this.load.loopTime.noteMessage(share);
+      return this.load.begun.wait(share);
+    };
+  }
+
+  private boundsOf(sender: Sender | undefined, request: FastifyRequest): BodyBounds {
     return {
       maxBytes: sender?.failure ? Math.min(MAX_UNPROVEN_BYTES, this.maxBytes) : this.maxBytes,
       hasRoom: (bytes) => sender?.reservation?.take(bytes) ?? true,
-      mayGoOn: (parts) => (sender ? this.loopTime.pay(sender.share, parts * PART_MS) : Promise.resolve(true)),
+      mayGoOn: (parts) => (sender ? this.load.loopTime.pay(sender.share, parts * PART_MS) : Promise.resolve(true)),
+      turn: this.turnOf(sender, request),
     };
   }
 }

@@ -5,6 +5,8 @@ import type { Readable } from 'node:stream';
 const MIN_PART_BYTES = 256;
 /** So many small parts are free. */
 const FREE_PARTS = 256;
+/** What comes in before a connection needs a turn to receive more, with all that frames the parts. */
+const PER_TURN = { bytes: 16 * 1024, parts: 64 };
 /** Smaller parts are copied together: each would keep objects that are larger than itself. */
 const COPIED_BELOW_BYTES = 4096;
 const PAGE_BYTES = 8192;
@@ -24,7 +26,11 @@ export interface BodyBounds {
   readonly hasRoom: (bytes: number) => boolean;
   /** Is asked when many small parts have come in at once; until it resolves, no more are received. */
   readonly mayGoOn: (smallParts: number) => Promise<boolean>;
+  readonly turn: Turn;
 }
+
+/** Is asked when much has come in; until it resolves, no more is received. Undefined if nothing has to wait. */
+export type Turn = () => Promise<void> | undefined;
 
 /**
  * Reads a body of at most `maxBytes`. If it is larger, or if there is no room for it, the rest is received without
@@ -34,7 +40,7 @@ export interface BodyBounds {
 export function readBody(
   body: Readable,
   announcedBytes: number,
-  { maxBytes, hasRoom, mayGoOn }: BodyBounds,
+  { maxBytes, hasRoom, mayGoOn, turn }: BodyBounds,
   done: (error: BodyError | null, bytes?: Buffer) => void,
 ): void {
   let parts: Parts | undefined = new Parts();
@@ -45,7 +51,7 @@ export function readBody(
     parts = undefined;
     done((refusal = new BodyError(problem)));
   };
-  const bursts = new Bursts(body, async (smallParts) => {
+  const pace = new Pace(body, turn, async (smallParts) => {
     // The connection of such a sender ends soon, unless it has sent all.
     if (refusal?.problem === 'in pieces') return body.readableEnded;
     const isAllowed = await mayGoOn(smallParts);
@@ -54,7 +60,7 @@ export function readBody(
     return true;
   });
   body.on('data', (part: Buffer) => {
-    if (part.length < MIN_PART_BYTES) bursts.add();
+    pace.note(part);
     if (!cost.allows(part)) {
       // A sender that was refused for something else, and goes on in small parts, wants to read nothing.
       if (refusal && refusal.problem !== 'in pieces') body.destroy();
@@ -75,10 +81,12 @@ export function readBody(
 }
 
 /** Receives what no endpoint reads, and ends the connection of a sender that goes on for too long. */
-export function dropBody(body: Readable, maxBytes: number): void {
+export function dropBody(body: Readable, maxBytes: number, turn: Turn = () => undefined): void {
   let receivedBytes = 0;
   const cost = new PartCost(0);
+  const pace = new Pace(body, turn, () => Promise.resolve(true));
   body.on('data', (part: Buffer) => {
+    pace.note(part);
     receivedBytes += part.length;
     if (receivedBytes > maxBytes || !cost.allows(part)) body.destroy();
   });
@@ -102,31 +110,66 @@ class PartCost {
 }
 
 /**
- * Receives no more of a body while there is something to wait for, if many small parts have come in. The operating
- * system hands over a few ten thousand bytes at a time: the parts in them come in one iteration of the event loop.
+ * Receives no more of a body while there is something to wait for. The operating system hands over a few ten thousand
+ * bytes at a time: the parts in them come in one iteration of the event loop. The connection also waits if the body is
+ * complete: its next request may bring another one.
  */
-class Bursts {
+class Pace {
   private smallParts = 0;
+  private parts = 0;
+  private bytes = 0;
+  private readBytes: number;
+  private isPaused = false;
 
   constructor(
     private readonly body: Readable & { readonly socket?: Socket },
-    /** Whether to receive more afterwards. */
-    private readonly pause: (smallParts: number) => Promise<boolean>,
-  ) {}
-
-  add(): void {
-    this.smallParts += 1;
-    if (this.smallParts !== FREE_PARTS) return;
-    // Otherwise the body would resume the connection behind each part that comes in.
-    this.body._read = () => undefined;
-    this.body.socket?.pause();
-    setImmediate(() => void this.end());
+    private readonly turn: Turn,
+    /** For many small parts: whether to receive more afterwards. */
+    private readonly mayGoOn: (smallParts: number) => Promise<boolean>,
+  ) {
+    this.readBytes = body.socket?.bytesRead ?? 0;
   }
 
-  private async end(): Promise<void> {
+  note({ length }: Buffer): void {
+    this.parts += 1;
+    this.bytes += length;
+    if (length < MIN_PART_BYTES) this.smallParts += 1;
+    if (this.isPaused) return;
+    const turn = this.needsTurn ? this.nextTurn() : undefined;
+    if (turn || this.smallParts === FREE_PARTS) this.pause(turn);
+  }
+
+  private get needsTurn(): boolean {
+    const framedBytes = (this.body.socket?.bytesRead ?? 0) - this.readBytes;
+    return this.parts >= PER_TURN.parts || Math.max(this.bytes, framedBytes) >= PER_TURN.bytes;
+  }
+
+  private nextTurn(): Promise<void> | undefined {
+    this.parts = 0;
+    this.bytes = 0;
+    this.readBytes = this.body.socket?.bytesRead ?? 0;
+    return this.turn();
+  }
+
+  private pause(turn: Promise<void> | undefined): void {
+    this.isPaused = true;
+    // Otherwise the body would resume the connection behind each part that comes in.
+    this.body._read = () => undefined;
+    // Behind a resumption that the first part has brought about: that one takes effect in the next tick.
+    process.nextTick(() => this.body.socket?.pause());
+    setImmediate(() => void this.goOn(turn));
+  }
+
+  private async goOn(turn: Promise<void> | undefined): Promise<void> {
     const { body, smallParts } = this;
-    this.smallParts = 0;
-    if (!(await this.pause(smallParts))) return;
+    // The end of the body has resumed it.
+    body.socket?.pause();
+    await turn;
+    this.isPaused = false;
+    if (smallParts >= FREE_PARTS) {
+      this.smallParts = 0;
+      if (!(await this.mayGoOn(smallParts))) return;
+    }
     Reflect.deleteProperty(body, '_read');
     body.socket?.resume();
   }

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { readBody } from '../../../../src/inbound/http/read-body';
+import { dropBody, readBody } from '../../../../src/inbound/http/read-body';
 import { until } from '../../../support/poll';
 import { Random } from '../../../simulation/random';
 
@@ -12,8 +12,11 @@ const KIB = 1024;
 /** Resolves with the bytes, or with the problem. */
 function read(body: PassThrough, maxBytes = 64 * KIB, hasRoom = (_bytes: number) => true) {
   return new Promise<Buffer | string | undefined>((resolve) => {
-    readBody(body, 0, { maxBytes, hasRoom, mayGoOn: () => Promise.resolve(true) }, (error, bytes) =>
-      resolve(error ? error.problem : bytes),
+    readBody(
+      body,
+      0,
+      { maxBytes, hasRoom, mayGoOn: () => Promise.resolve(true), turn: () => undefined },
+      (error, bytes) => resolve(error ? error.problem : bytes),
     );
   });
 }
@@ -105,6 +108,96 @@ describe('a body in small parts', () => {
   });
 });
 
+describe('a connection that carries much', () => {
+  const HEAD = 'POST / HTTP/1.1\r\nhost: a\r\n';
+  /** What the operating system hands over at a time. */
+  const MAX_AT_A_TIME = 64 * KIB;
+  let server: Server;
+  let client: Socket;
+  let [received, bodies]: number[] = [];
+  let turns: (() => void)[];
+  const dropped = jest.fn();
+
+  beforeEach(async () => {
+    [received, bodies] = [0, 0];
+    turns = [];
+    const turn = () => new Promise<void>((resolve) => turns.push(resolve));
+    const hasRoom = (bytes: number) => (received += bytes) > 0;
+    const bounds = { maxBytes: 2 ** 20, hasRoom, mayGoOn: () => Promise.resolve(true), turn };
+    server = createServer((request, response) => {
+      if (request.method === 'PUT') dropBody(request.on('data', dropped), 2 ** 24, turn);
+      else readBody(request, 0, bounds, () => (bodies += 1));
+      request.on('end', () => response.end());
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => undefined);
+  });
+  afterEach(() => {
+    client.destroy();
+    server.close();
+  });
+  const untilTurn = async (count: number) => {
+    await until(`turn ${count}`, () => turns.length === count);
+    for (let iteration = 0; iteration < 50; iteration++) await setImmediate();
+    expect(turns).toHaveLength(count);
+  };
+
+  it('is not read further until it has its turn', async () => {
+    client.write(`${HEAD}content-length: ${2 ** 20}\r\n\r\n`);
+    client.write(Buffer.alloc(2 ** 20));
+    for (let count = 1; received < 2 ** 20; count++) {
+      const before = received;
+      await untilTurn(count);
+      expect(received - before).toBeGreaterThan(0);
+      expect(received - before).toBeLessThanOrEqual(MAX_AT_A_TIME);
+      turns.at(-1)?.();
+      if (received < 2 ** 20) await until('it is read further', () => received > before);
+    }
+    await until('the body is whole', () => bodies === 1);
+  });
+
+  it('is not read further until it has its turn, although nothing of it is kept', async () => {
+    client.write(`${HEAD}content-length: ${2 ** 21}\r\n\r\n`);
+    client.write(Buffer.alloc(2 ** 21));
+    await untilTurn(1);
+    expect(bodies).toBe(0);
+    for (let count = 1; client.bytesWritten - client.writableLength < 2 ** 21; count++) {
+      await untilTurn(count);
+      turns.at(-1)?.();
+    }
+    expect(received).toBeLessThanOrEqual(2 ** 20 + MAX_AT_A_TIME);
+  });
+
+  it('waits with the next request, too', async () => {
+    client.write(`${HEAD}content-length: 20000\r\n\r\n`);
+    client.write(Buffer.alloc(20_000));
+    await untilTurn(1);
+    expect(bodies).toBe(1);
+    client.write(`${HEAD}content-length: 1\r\n\r\nx`);
+    await untilTurn(1);
+    expect(bodies).toBe(1);
+    turns[0]?.();
+    await until('the next one is read', () => bodies === 2);
+  });
+
+  it.each([
+    ['frames of chunks', `1;${'x'.repeat(15 * KIB)}\r\nx\r\n`],
+    ['chunks that are not quite small', `12c\r\n${'x'.repeat(300)}\r\n`.repeat(64)],
+  ])('counts %s', async (_, chunks) => {
+    client.write(`${HEAD}transfer-encoding: chunked\r\n\r\n`);
+    client.write(chunks.repeat(20));
+    await untilTurn(1);
+    expect(bodies).toBe(0);
+  });
+
+  it('is dropped in turns', async () => {
+    client.write(`PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: ${2 ** 20}\r\n\r\n`);
+    client.write(Buffer.alloc(2 ** 20));
+    await untilTurn(1);
+    expect(dropped).toHaveBeenCalled();
+  });
+});
+
 describe('a connection that carries small parts', () => {
   /** What the operating system hands over at a time, in parts of one byte. */
   const MAX_AT_A_TIME = (64 * KIB) / '1\r\nx\r\n'.length + 1;
@@ -125,7 +218,7 @@ describe('a connection that carries small parts', () => {
     server = createServer();
     outcome = new Promise((resolve) => {
       server.on('request', (request) =>
-        readBody(request, 0, { maxBytes: 2 ** 24, hasRoom, mayGoOn }, (error, bytes) => {
+        readBody(request, 0, { maxBytes: 2 ** 24, hasRoom, mayGoOn, turn: () => undefined }, (error, bytes) => {
           outcomes += 1;
           resolve(error ? error.problem : bytes);
         }),
