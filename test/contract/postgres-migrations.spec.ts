@@ -50,6 +50,7 @@ const LATER = [
   'LostTasks1763683200122',
   'ExpiredTasksInTurn1763683200131',
   'LocksOfCallers1763683200132',
+  'TasksByAssignee1763683200133',
 ];
 
 describe('migrations', () => {

@@ -9,6 +9,8 @@ import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { aPut, found, NOW_MS, ORGANIZATION, postgresHarness, storedTask, TIMEOUT_MS } from './attachment-store.harness';
 
 const unavailable = new StoreError('postgres', 'unavailable');
+/** Longer than the server may wait for a lock. */
+const TOO_LONG_MS = 2000;
 const timeout = new StoreError('postgres', 'timeout');
 
 describe('PostgresConnection', () => {
@@ -254,6 +256,20 @@ describe('PostgresConnection', () => {
     await connected(server.port, async (connection) => {
       await expect(connection.query('SELECT pg_sleep(20)')).rejects.toEqual(timeout);
       await expect(sleepers()).resolves.toEqual([{ count: '0' }]);
+    });
+  });
+
+  it('says of a read that takes too long, and of no change, that the server served others', async () => {
+    await connected(server.port, async (connection) => {
+      const late = (how: 'query' | 'change') =>
+        connection[how]('SELECT pg_sleep(20)', [], TOO_LONG_MS).catch((error: unknown) => error);
+      let isOver = false;
+      const both = Promise.all([late('query'), late('change')]).finally(() => (isOver = true));
+      while (!isOver) await connection.query('SELECT pg_sleep(0.01)');
+      const [read, change] = await both;
+      expect(read).toMatchObject({ outcome: 'timeout', servedOthers: true });
+      expect(change).toMatchObject({ outcome: 'timeout', servedOthers: false });
+      await expect(late('query')).resolves.toMatchObject({ outcome: 'timeout', servedOthers: false });
     });
   });
 

@@ -8,13 +8,17 @@
  * - `failed`: the store replied with any other error that the caller cannot do anything about.
  */
 export class StoreError extends Error {
+  /** Of a timeout: the store went on answering other calls. What took too long is the call, and not the store. */
+  readonly servedOthers: boolean;
+
   constructor(
     readonly store: 'postgres' | 'redis',
     readonly outcome: 'unavailable' | 'timeout' | 'busy' | 'refused' | 'failed',
-    options?: { cause: unknown },
+    { servedOthers = false, ...options }: { cause?: unknown; servedOthers?: boolean } = {},
   ) {
     super(`${store} ${outcome}`, options);
     this.name = 'StoreError';
+    this.servedOthers = servedOthers;
   }
 
   /** The code that the store or its driver gave, for the log: a message may quote what was to be stored. */

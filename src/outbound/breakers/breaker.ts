@@ -12,8 +12,8 @@ const HALF_OPEN_AFTER_MS = 30_000;
 
 /**
  * Stops one operation from asking a store that has failed it `threshold` times in a row. Only an outage counts as a
- * failure: an error that the store itself returns is an answer. The same error of several calls is one failure: they
- * have shared one request.
+ * failure: an error that the store itself returns is an answer, and a call that takes too long while the store serves
+ * others is neither. The same error of several calls is one failure: they have shared one request.
  */
 export class Breaker {
   private policy!: CircuitBreakerPolicy;
@@ -64,7 +64,7 @@ export class Breaker {
   }
 
   private isNewOutage(error: unknown): boolean {
-    if (!isOutage(error) || this.counted.has(error)) return false;
+    if (!isOutage(error) || error.servedOthers || this.counted.has(error)) return false;
     this.counted.add(error);
     return true;
   }

@@ -31,6 +31,15 @@ const REFUSAL_DELAY_MS = 1000;
 /** The owner of what is done on behalf of no single organisation. */
 export const NO_ORGANIZATION = '';
 
+/** How a call uses a session. */
+interface Use {
+  readonly timeoutMs?: number;
+  readonly owner?: string;
+  readonly mayReachAny?: boolean;
+  /** It changes nothing. */
+  readonly isRead?: boolean;
+}
+
 /**
  * Runs the calls of the stores in sessions that they share. It connects on the first call, so the server may be
  * unavailable when the replica starts, and at any time later. Owners, which are organisations, share the sessions
@@ -109,12 +118,12 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** Takes no longer than `timeoutMs`, the wait for a session included. */
   query<Row>(text: string, values?: readonly unknown[], timeoutMs?: number, owner?: string): Promise<Row[]> {
-    return this.withSession((query) => query<Row>(text, values), timeoutMs, owner);
+    return this.withSession((query) => query<Row>(text, values), { timeoutMs, owner, isRead: true });
   }
 
   /** The same for a statement that may record events: listeners are told once it is committed. */
   async change<Row>(text: string, values?: readonly unknown[], timeoutMs?: number, owner?: string): Promise<Row[]> {
-    const rows = await this.query<Row>(text, values, timeoutMs, owner);
+    const rows = await this.withSession((query) => query<Row>(text, values), { timeoutMs, owner });
     this.tellOfChange();
     return rows;
   }
@@ -126,7 +135,7 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** The same on whichever server is there. */
   queryAnyServer<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
-    return this.withSession((query) => query<Row>(text, values), SILENCE_TIMEOUT_MS, NO_ORGANIZATION, true);
+    return this.withSession((query) => query<Row>(text, values), { mayReachAny: true });
   }
 
   /**
@@ -134,7 +143,7 @@ export class PostgresConnection implements OnApplicationShutdown {
    * `work` may be called again.
    */
   async transaction<T>(work: (query: Query) => Promise<T>, timeoutMs?: number, owner?: string): Promise<T> {
-    const result = await this.withSession((query) => inTransaction(query, work), timeoutMs, owner);
+    const result = await this.withSession((query) => inTransaction(query, work), { timeoutMs, owner });
     this.tellOfChange();
     return result;
   }
@@ -160,9 +169,7 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   private async withSession<T>(
     work: (query: Query) => Promise<T>,
-    timeoutMs: number = SILENCE_TIMEOUT_MS,
-    owner = NO_ORGANIZATION,
-    mayReachAny = false,
+    { timeoutMs = SILENCE_TIMEOUT_MS, owner = NO_ORGANIZATION, mayReachAny = false, isRead = false }: Use,
   ): Promise<T> {
     if (this.admitted.isNone && !mayReachAny) throw new StoreError('postgres', 'unavailable');
     const startedAtMs = performance.now();
@@ -173,7 +180,7 @@ export class PostgresConnection implements OnApplicationShutdown {
     let cancel: (() => void) | undefined;
     const silence = new Promise<never>((_, reject) => {
       cancel = lateTimer(timeoutMs, () => {
-        timeout = this.answers.lateSince(begunAtMs, startedAtMs);
+        timeout = this.answers.lateSince(begunAtMs, startedAtMs, isRead);
         if (this.database.isInterruptible) session?.abandon(timeout);
         reject(timeout);
       });

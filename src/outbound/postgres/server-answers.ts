@@ -1,6 +1,9 @@
 import { isOutage, StoreError } from '../../core/ports/store-error';
 import { LOCK_TIMEOUT_MS } from './database';
 
+/** A server that has answered nothing for longer may have fallen silent. */
+const LATELY_MS = 1000;
+
 /** When the server last answered a call: this tells a server that serves others from one that has fallen silent. */
 export class ServerAnswers {
   private lastAtMs = Number.NEGATIVE_INFINITY;
@@ -27,10 +30,12 @@ export class ServerAnswers {
 
   /**
    * For a call that came at `startedAtMs` and has no answer in time. The server has worked for it since `begunAtMs`; it
-   * lets a call wait for a lock, and does not say so at once.
+   * lets a call wait for a lock, and does not say so at once. A disk that takes no more writes makes every change late,
+   * and no read.
    */
-  lateSince(begunAtMs: number, startedAtMs: number): StoreError {
-    if (performance.now() - begunAtMs < LOCK_TIMEOUT_MS) return this.waitedInVain(startedAtMs);
-    return new StoreError('postgres', 'timeout');
+  lateSince(begunAtMs: number, startedAtMs: number, isRead: boolean): StoreError {
+    const nowMs = performance.now();
+    if (nowMs - begunAtMs < LOCK_TIMEOUT_MS) return this.waitedInVain(startedAtMs);
+    return new StoreError('postgres', 'timeout', { servedOthers: isRead && nowMs - this.lastAtMs < LATELY_MS });
   }
 }

@@ -110,6 +110,22 @@ describe('breakers', () => {
     expect(await letsThrough()).toBe(false);
   });
 
+  it('do not count a call that took too long while the store served others', async () => {
+    const late = new StoreError('postgres', 'timeout', { servedOthers: true });
+    const takesTooLong = async () => {
+      const fail = port.hangs();
+      const outcome = outcomeOf(wrapped.ask('?', 1));
+      fail(late);
+      expect(await outcome).toBe('postgres timeout');
+    };
+    port.fails('timeout');
+    for (let i = 0; i < 4; i++) expect(await letsThrough()).toBe(true);
+    for (let i = 0; i < 10; i++) await takesTooLong();
+    port.fails('timeout');
+    expect(await letsThrough()).toBe(true);
+    expect(await letsThrough()).toBe(false);
+  });
+
   it('measure how long a store takes, and how it ends, even while they are open', async () => {
     await wrapped.ask('?', 1);
     port.fails('timeout');
