@@ -66,8 +66,8 @@ function headerIn(path: string, kind: LineKind, text: string): ArchiveHeader {
 function archiveLine(line: string): ArchiveLine {
   try {
     const [[kind, value] = [], ...more] = Object.entries(JSON.parse(line) as Record<string, unknown>);
-    const isKnown = kind !== undefined && KINDS.includes(kind) && typeof value === 'object' && value !== null;
-    if (!isKnown || more.length > 0) return { text: '', line };
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (kind === undefined || !KINDS.includes(kind) || !isObject || more.length > 0) return { text: '', line };
     return { kind: kind as LineKind, text: jsonMembers(line).get(kind) as string, line };
   } catch {
     return { text: '', line };

@@ -8,6 +8,8 @@ import { isOrganizationName } from '../../inbound/auth/printable-name';
 import { LineMembers } from './line-members';
 
 const ATTACHMENT_ID = new RegExp(ATTACHMENT_ID_PATTERN);
+/** The clock reaches it in 2059. The versions of later writes are higher than this one, and stay below 2^53. */
+const MAX_VERSION = 2 ** 52;
 
 /**
  * The task in a line of an archive; `organization` goes before its own. Throws `DomainError` with everything that is
@@ -61,7 +63,7 @@ export function restoredAttachment(text: string, op: string, maxAttachmentBytes:
   const id = record.string('id');
   if (!ATTACHMENT_ID.test(id)) record.check('id', 'must be the id of an attachment');
   const version = record.number('version');
-  record.check('version', integerProblem(version, 1, Number.MAX_SAFE_INTEGER));
+  record.check('version', integerProblem(version, 1, MAX_VERSION));
   // Odd ones belong to the expiry sweep.
   if (version % 2 !== 0) record.check('version', 'must be even');
   const rest = {

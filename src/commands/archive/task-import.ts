@@ -102,7 +102,8 @@ export class TaskImport {
       return read();
     } catch (error) {
       const reason = reasonOf(error);
-      this.refuse(text.slice(0, MAX_SHOWN_LENGTH), reason);
+      // An archive may be from anywhere, and a terminal obeys control characters.
+      this.refuse(text.slice(0, MAX_SHOWN_LENGTH).replaceAll(/\p{Cc}/gu, '?'), reason);
       return undefined;
     }
   }

@@ -51,6 +51,7 @@ describe('an archive', () => {
     ['of another format', (text: string) => text.replace('"format":1', '"format":2'), 'has the format 2'],
     ['something else', () => 'hello\n', 'is no archive'],
     ['another JSON', () => '[1]\n', 'is no archive'],
+    ['a list in place of a task', (text: string) => text.replace(/^{"task":.*$/m, '{"task":["id"]}'), 'is no archive'],
     ['empty', () => '', 'is cut off'],
   ])('that is %s is refused as a whole', async (_, change, message) => {
     await write();

@@ -189,6 +189,12 @@ describe('an import', () => {
       await importAll([await taskLine('t')]);
     });
 
+    it('without a control character, which a terminal would obey', async () => {
+      const line = await taskLine('t');
+      await importAll([changed(line, { id: '\u009b31m' })]);
+      expect(refusals[0]?.[0]).toContain('{"id":"?31m"');
+    });
+
     it.each([
       [{ id: 'a b' }, /^id must/],
       [{ text: 5 }, /^text must be a string/],
@@ -213,6 +219,7 @@ describe('an import', () => {
       [{ version: 3 }, /^version must be even/],
       [{ version: 0 }, /^version must/],
       [{ version: 2 ** 53 }, /^version must/],
+      [{ version: 2 ** 52 + 2 }, /^version must/],
       [{ updatedAt: null }, /^updatedAt must be a time/],
       [{ createdBy: 'a\nb' }, /^createdBy must be/],
       [{ size: 1.5 }, /^size must be/],
