@@ -1,7 +1,7 @@
 import { BenchError } from './bench-error';
 import { measureDrain } from './drain';
 import { measureEvents } from './events';
-import { measureFairness } from './fairness';
+import { measureFairness } from './fairness/fairness';
 import { compare } from './goals/compare';
 import { measureGoals } from './goals/goals';
 import { measureGrowth } from './growth';

@@ -6,6 +6,7 @@ import { isLargeMessage } from '../json-rpc/parse-message';
 import type { Reservation } from '../load/byte-budget';
 import type { LoadShedder } from '../load/load-shedder';
 import { OVERLOADED, refusalOfBody, type HttpRefusal } from './http-refusal';
+import { peerNetwork } from './peer-network';
 import { dropBody, readBody, type BodyBounds, type BodyError, type Turn } from './read-body';
 
 /** Enough to answer each call of a usual batch; more is not received for a caller that has proved nothing. */
@@ -63,8 +64,8 @@ export class MessageBodies {
     dropBody(request.raw, this.maxBytes, this.turnOf(this.senderOf(request), request));
   }
 
-  private turnOf(sender: Sender | undefined, { ip }: FastifyRequest): Turn {
-    const share = sender?.share ?? ip;
+  private turnOf(sender: Sender | undefined, request: FastifyRequest): Turn {
+    const share = sender?.share ?? `http:${peerNetwork(request)}`;
     return () => {
       this.load.loopTime.noteMessage(share);
       return this.load.begun.wait(share);

@@ -136,7 +136,7 @@ class Pace {
     if (length < MIN_PART_BYTES) this.smallParts += 1;
     if (this.isPaused) return;
     const turn = this.needsTurn ? this.nextTurn() : undefined;
-    if (turn || this.smallParts === FREE_PARTS) this.pause(turn);
+    if (turn || this.smallParts >= FREE_PARTS) this.pause(turn);
   }
 
   private get needsTurn(): boolean {
