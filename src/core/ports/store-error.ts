@@ -8,7 +8,7 @@
  * - `failed`: the store replied with any other error that the caller cannot do anything about.
  */
 export class StoreError extends Error {
-  /** Of a timeout: the store went on answering other calls. What took too long is the call, and not the store. */
+  /** Of a timeout: the store goes on serving other callers. What took too long is the call, and not the store. */
   readonly servedOthers: boolean;
 
   constructor(

@@ -180,7 +180,7 @@ export class PostgresConnection implements OnApplicationShutdown {
     let cancel: (() => void) | undefined;
     const silence = new Promise<never>((_, reject) => {
       cancel = lateTimer(timeoutMs, () => {
-        timeout = this.answers.lateSince(begunAtMs, startedAtMs, isRead);
+        timeout = this.answers.lateSince(begunAtMs, startedAtMs, isRead ? organizationOf(owner) : undefined);
         if (this.database.isInterruptible) session?.abandon(timeout);
         reject(timeout);
       });
@@ -192,7 +192,7 @@ export class PostgresConnection implements OnApplicationShutdown {
       try {
         // The caller has stopped waiting: what was not begun must not take effect.
         if (timeout) throw timeout;
-        return await this.workIn(session, work, mayReachAny);
+        return await this.workIn(session, work, owner, mayReachAny);
       } catch (error) {
         if (!repetitions.allowAfter(error, this.pool.maxSessions)) throw error;
       } finally {
@@ -211,12 +211,13 @@ export class PostgresConnection implements OnApplicationShutdown {
   private async workIn<T>(
     session: PooledSession,
     work: (query: Query) => Promise<T>,
+    owner: string,
     mayReachAny: boolean,
   ): Promise<T> {
     const query = this.refused.around(this.spans?.around(session.query) ?? session.query);
     if (mayReachAny) return this.answers.noting(work(query));
     await this.admitted.demand(session);
-    const result = await this.answers.noting(work(query));
+    const result = await this.answers.noting(work(query), organizationOf(owner));
     this.admitted.confirm(session);
     return result;
   }
@@ -236,4 +237,8 @@ export class PostgresConnection implements OnApplicationShutdown {
     if (!leave) throw this.answers.waitedInVain(startedAtMs);
     return leave;
   }
+}
+
+function organizationOf(owner: string): string | undefined {
+  return owner === NO_ORGANIZATION ? undefined : owner;
 }
