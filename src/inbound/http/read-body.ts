@@ -162,7 +162,7 @@ class Pace {
 
   private async goOn(turn: Promise<void> | undefined): Promise<void> {
     const { body, smallParts } = this;
-    // The end of the body has resumed it.
+    // The end of the body may have resumed it.
     body.socket?.pause();
     await turn;
     this.isPaused = false;
