@@ -81,6 +81,7 @@ describe('credentials for NATS', () => {
     expect(reply.result).toMatchObject({ id: 't-1' });
     await until('the event is stored', async () => (await storedEvents(client).catch(() => 0)) === 1);
     await until('it is connected', () => isUp(one));
+    expect(await natsHealth(one)).toEqual({ status: 'up', state: 'up' });
     expect(one.logLines.join()).not.toMatch(SECRETS);
   });
 
