@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
-import { connect, headers } from '@nats-io/transport-node';
-import { keyOf, type Organization } from './organization';
+import { connect } from '@nats-io/transport-node';
+import { natsHeaders } from '../../test/support/nats-headers';
+import { keyOf } from '../../test/support/organization-keys';
+import type { Organization } from './organization';
 
 /** What an attacker has. */
 export interface Scene {
@@ -73,7 +75,7 @@ async function sendBody({ url, organization }: Scene, bytes: number | undefined,
   const framing = bytes === undefined ? 'transfer-encoding: chunked' : `content-length: ${bytes}`;
   const socket = connectSocket(Number(port), hostname).on('error', () => undefined);
   const over = setTimeout(() => socket.destroy(), BODY_MS);
-  socket.write(`POST /rpc HTTP/1.1\r\nhost: x\r\nx-api-key: ${keyOf(organization)}\r\n${framing}\r\n\r\n`);
+  socket.write(`POST /rpc HTTP/1.1\r\nhost: x\r\nx-api-key: ${keyOf(organization)['x-api-key']}\r\n${framing}\r\n\r\n`);
   socket.resume();
   const closed = once(socket, 'close');
   for (let sent = 0; sent < (bytes ?? Infinity) && !socket.destroyed; sent += part.length) {
@@ -85,12 +87,11 @@ async function sendBody({ url, organization }: Scene, bytes: number | undefined,
 
 async function floodNats({ nats, organization }: Scene): Promise<void> {
   const client = await connect({ servers: nats });
-  const credential = headers();
-  credential.set('x-api-key', keyOf(organization));
+  const headers = natsHeaders(keyOf(organization));
   const endsAtMs = performance.now() + BODY_MS;
   while (performance.now() < endsAtMs) {
     for (let i = 0; i < 1000; i++) {
-      client.publish('task.get', '{"id":"hot"}', { headers: credential, reply: '_INBOX.nobody' });
+      client.publish('task.get', '{"id":"hot"}', { headers, reply: '_INBOX.nobody' });
     }
     await client.flush();
   }

@@ -1,9 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startNats } from '../../test/support/nats-server';
+import { writeOrganizationKeys } from '../../test/support/organization-keys';
 import { askChild } from '../load/ask-child';
 import { markdownTable } from '../report/markdown-table';
 import { quantile } from '../report/statistics';
@@ -11,7 +10,7 @@ import { ServerProcess } from '../servers/server-process';
 import { withServer, withStores } from '../servers/with-servers';
 import type { Order } from './attacker';
 import { ATTACKS, type Scene } from './attacks';
-import { keyEntry, Organization } from './organization';
+import { Organization } from './organization';
 
 const ATTACKER_PROGRAM = join(__dirname, 'attacker.js');
 const MEASURED_MS = 5000;
@@ -26,13 +25,11 @@ const ATTACKER = 'a';
 
 /** How long the calls of one organisation take beside the attacks of another. Returns a report in Markdown. */
 export function measureFairness(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'dossier-bench-'));
-  const path = join(folder, 'keys.json');
-  writeFileSync(path, JSON.stringify([ATTACKER, SUFFERER].map(keyEntry)));
+  const keys = writeOrganizationKeys(ATTACKER, SUFFERER);
   return withServer(startNats(), (nats) =>
     withStores(async (postgres, redis) => {
       const stores = { DATABASE_URL: await postgres.createDatabase(), REDIS_URL: redis.url };
-      const env = { ...stores, NATS_URL: nats.url, API_KEYS_FILE: path };
+      const env = { ...stores, NATS_URL: nats.url, API_KEYS_FILE: keys.path };
       return withServer(ServerProcess.service(env), async ({ url }) => {
         const sufferer = new Organization(url, SUFFERER);
         const firstEvent = await prepare(new Organization(url, ATTACKER), sufferer);
@@ -43,7 +40,7 @@ export function measureFairness(): Promise<string> {
         return `## Fairness\n\n${markdownTable(header, rows)}`;
       });
     }),
-  ).finally(() => rmSync(folder, { recursive: true, force: true }));
+  ).finally(() => keys.remove());
 }
 
 /** Returns the id of an event of the attacker, before which it has none. */

@@ -1,19 +1,9 @@
-import { createHash } from 'node:crypto';
+import { keyOf } from '../../test/support/organization-keys';
 
 export type Params = Readonly<Record<string, unknown>>;
 
 interface Reply {
   readonly error?: { readonly message: string; readonly data?: { readonly code: string } };
-}
-
-export function keyOf(organization: string): string {
-  return `key of ${organization}`;
-}
-
-/** For the key file. */
-export function keyEntry(organization: string): object {
-  const sha256 = createHash('sha256').update(keyOf(organization)).digest('hex');
-  return { id: organization, name: 'bench', organization, role: 'admin', sha256 };
 }
 
 /** Calls the service as one organisation. */
@@ -24,7 +14,7 @@ export class Organization {
     readonly url: string,
     name: string,
   ) {
-    this.headers = { 'content-type': 'application/json', 'x-api-key': keyOf(name) };
+    this.headers = { 'content-type': 'application/json', ...keyOf(name) };
   }
 
   put(taskId: string, key: string, content: string): Promise<string | undefined> {
