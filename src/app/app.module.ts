@@ -1,4 +1,3 @@
-import { getHeapStatistics } from 'node:v8';
 import { Logger, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { Tracing } from '../core/ports/tracing';
@@ -30,16 +29,13 @@ import { McpModule } from '../inbound/mcp/mcp.module';
 import { McpOptions } from '../inbound/mcp/mcp-options';
 import { MethodsModule } from '../inbound/methods/methods.module';
 import { RateLimitRules } from '../inbound/methods/rate-limit-rules';
-import { RateLimits } from '../inbound/methods/rate-limits';
 import { JsonRpcNatsOptions } from '../inbound/nats/json-rpc-nats.strategy';
 import { NatsRequestsModule } from '../inbound/nats/nats-requests.module';
 import { Breakers } from '../outbound/breakers/breakers';
-import { MemoryRateLimits } from '../outbound/memory/memory-rate-limits';
 import { NatsConnection } from '../outbound/nats/nats-connection';
 import { NatsRequestConnection } from '../outbound/nats/nats.module';
 import { PostgresConnection } from '../outbound/postgres/postgres-connection';
 import { RedisConnection } from '../outbound/redis/redis-connection';
-import { RedisRateLimits } from '../outbound/redis/redis-rate-limits';
 import { isLoopback } from './access-config';
 import type { Config } from './config';
 import { JsonLogger } from './json-logger';
@@ -47,6 +43,7 @@ import { LogLevelSwitch } from './log-level-switch';
 import type { McpConfig } from './mcp-config';
 import { openAuthenticator } from './open-authenticator';
 import { openDatabase } from './open-database';
+import { rateLimits } from './open-rate-limits';
 import { openTracing } from './open-tracing';
 import { packageVersion } from './package-version';
 import { ReplicaMetrics } from './replica-metrics';
@@ -55,9 +52,6 @@ import { StartUp } from './start-up';
 import { OperatorSurface } from './operator-surface';
 import { UseCasesModule } from './use-cases.module';
 import { optional, wire } from './wire';
-
-/** Of one length. One takes up to half a kilobyte: all of them a thirty-second of the heap. */
-const MAX_RATE_WINDOWS = Math.min(200_000, Math.floor(getHeapStatistics().heap_size_limit / 32 / 512));
 
 /** The service: what drives it, on top of its use cases and their adapters. Global: it holds what its modules share. */
 @Module({})
@@ -129,14 +123,7 @@ function sharedProviders(config: Config): Provider[] {
       PurgeHistory,
     ),
     dependencyWatch(config),
-    {
-      provide: RateLimits,
-      useFactory: (redis?: RedisConnection) => {
-        const local = new MemoryRateLimits({ maxWindows: MAX_RATE_WINDOWS });
-        return redis ? new RedisRateLimits(redis.client, local, config.redis?.prefix) : local;
-      },
-      inject: [optional(RedisConnection)],
-    },
+    rateLimits(config),
   ];
 }
 

@@ -59,11 +59,15 @@ describe('rate limits in Redis', () => {
   let redis: RedisServer;
   let replicas: RedisConnection[];
   let limits: RedisRateLimits[];
+  let unshared: number;
 
   beforeEach(async () => {
     redis = await startRedis();
     replicas = [await connect(redis.url), await connect(redis.url)];
-    limits = replicas.map(({ client }) => new RedisRateLimits(client, new MemoryRateLimits({ maxWindows: 100 })));
+    unshared = 0;
+    limits = replicas.map(
+      ({ client }) => new RedisRateLimits(client, new MemoryRateLimits({ maxWindows: 100 }), '', () => (unshared += 1)),
+    );
   });
   afterEach(async () => {
     redis.resume();
@@ -78,14 +82,17 @@ describe('rate limits in Redis', () => {
     expect([await count(0), await count(1), await count(0)]).toEqual([1, 2, 3]);
   });
 
-  it('continue from the local counts while Redis is down, and are shared again when it is back', async () => {
+  it('continue from the local counts while Redis is down, say so, and are shared again when it is back', async () => {
     expect([await count(0), await count(0), await count(1)]).toEqual([1, 2, 3]);
+    expect(unshared).toBe(0);
     await redis.kill();
     expect([await count(0), await count(1)]).toEqual([3, 2]);
     expect([await count(0, 'b'), await count(1, 'b')]).toEqual([1, 1]);
+    expect(unshared).toBe(4);
     await redis.restart();
     await Promise.all(replicas.map((replica) => replica.waitUntilReady(10_000)));
     expect([await count(0), await count(1), await count(0)]).toEqual([1, 2, 3]);
+    expect(unshared).toBe(4);
   });
 
   it('show the calls on all replicas, those of this one while Redis is down, and say if only this one began anew', async () => {

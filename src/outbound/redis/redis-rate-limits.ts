@@ -41,6 +41,8 @@ export class RedisRateLimits {
     private readonly local: Counter,
     /** Before the name of every key. */
     private readonly prefix = '',
+    /** Called for each call that this replica has counted by itself. */
+    private readonly onUnshared: () => void = () => undefined,
   ) {
     client.defineCommand('countCall', { numberOfKeys: 1, lua: luaSource('count-call.lua') });
   }
@@ -49,7 +51,9 @@ export class RedisRateLimits {
     // Counted even while Redis replies, so that an outage opens no new window for a caller that has used up the old
     // one.
     const local = this.local.count(name, windowMs);
-    return (await this.shared(name, windowMs)) ?? local;
+    const shared = await this.shared(name, windowMs);
+    if (!shared) this.onUnshared();
+    return shared ?? local;
   }
 
   async open(limit: number, matches: (name: string) => boolean): Promise<readonly NamedWindow[]> {
