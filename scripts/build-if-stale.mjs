@@ -4,13 +4,14 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const BUILDS = [
-  { sources: 'src', built: 'dist/main.js', script: 'build' },
-  { sources: 'client/src', built: 'client/dist/dossier-client.js', script: 'build:client' },
+  { sources: ['src', 'migrations'], built: 'dist/main.js', script: 'build' },
+  { sources: ['client/src'], built: 'client/dist/dossier-client.js', script: 'build:client' },
 ];
 
 for (const { sources, built, script } of BUILDS) {
-  const newestSource = readdirSync(sources, { recursive: true })
-    .map((file) => statSync(join(sources, file)).mtimeMs)
+  const newestSource = sources
+    .flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, file)))
+    .map((path) => statSync(path).mtimeMs)
     .reduce((newest, mtime) => Math.max(newest, mtime), 0);
   const builtAt = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (builtAt < newestSource) execFileSync('npm', ['run', script], { stdio: 'inherit' });
