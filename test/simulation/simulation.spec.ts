@@ -9,8 +9,8 @@ const TIMEOUT_MS = 600_000;
 
 /**
  * More of them, and the shortest story of one that fails: npm run simulate -- --seeds 20000. In processes of their own,
- * as there: Jest's environment would run them ten times slower. All scenarios in the same processes: to start them takes
- * as long as 25 schedules.
+ * as there: Jest's environment would run them ten times slower. All scenarios are run by the same ones, whose start
+ * takes as long as 25 schedules.
  */
 describe('the use cases on stores that fail', () => {
   let progress: Progress;

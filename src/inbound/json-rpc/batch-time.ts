@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { LoopTime } from '../load/loop-time';
+import type { LoadShedder } from '../load/load-shedder';
 import type { ReplyBudget } from './reply-budget';
 
 /** Of the event loop: so much the calls of a batch may take at once. */
@@ -17,7 +17,7 @@ export class BatchTime {
   private isInTime = true;
 
   constructor(
-    private readonly loopTime: Pick<LoopTime, 'watch' | 'pay'>,
+    private readonly load: Pick<LoadShedder, 'loopTime' | 'begun'>,
     private readonly caller: string,
     private readonly budget: Pick<ReplyBudget, 'unpaidMs'>,
   ) {}
@@ -31,10 +31,16 @@ export class BatchTime {
     return this.isInTime;
   }
 
+  /** For a call of a large message, or of a caller that has proved nothing: it begins as a message of its own would. */
+  async turn(): Promise<void> {
+    await setImmediate();
+    await this.load.begun.wait(this.caller);
+  }
+
   private async pay(takenMs: number): Promise<boolean> {
     this.budget.unpaidMs = 0;
     await setImmediate();
-    this.isInTime = await this.loopTime.pay(this.caller, takenMs);
+    this.isInTime = await this.load.loopTime.pay(this.caller, takenMs);
     this.payment = undefined;
     this.watch();
     return this.isInTime;
@@ -42,7 +48,7 @@ export class BatchTime {
 
   private watch(): void {
     if (this.taken) return;
-    this.taken = this.loopTime.watch();
+    this.taken = this.load.loopTime.watch();
     // Comes when all of the batch waits.
     process.nextTick(() => (this.taken = undefined));
   }

@@ -12,7 +12,7 @@ export abstract class JsonRpcStrategy extends Server implements CustomTransportS
 
   constructor(load: LoadShedder, durations: CallDurations, maxReplyBytes: number, tracing: Tracing) {
     super();
-    this.jsonRpc = new JsonRpc(this.messageHandlers, durations, maxReplyBytes, load.loopTime, tracing);
+    this.jsonRpc = new JsonRpc(this.messageHandlers, durations, maxReplyBytes, load, tracing);
     this.inFlight = new MessagesInFlight(load);
   }
 

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { jsonElements } from '../../core/domain/json-text';
@@ -6,7 +5,7 @@ import { inParallel } from '../../core/consistency/in-parallel';
 import type { Tracing } from '../../core/ports/tracing';
 import { callIds } from '../correlation/call-ids';
 import { isProven } from '../auth/credential';
-import type { LoopTime } from '../load/loop-time';
+import type { LoadShedder } from '../load/load-shedder';
 import { BatchTime } from './batch-time';
 import { CallContext, shareOf, type CallOrigin } from './call-context';
 import { CallRoom } from './call-room';
@@ -42,7 +41,7 @@ export class JsonRpc {
     private readonly methods: ReadonlyMap<string, RpcMethod>,
     private readonly durations: CallDurations,
     private readonly maxReplyBytes: number,
-    private readonly loopTime: LoopTime,
+    private readonly load: Pick<LoadShedder, 'loopTime' | 'begun'>,
     private readonly tracing: Tracing,
   ) {}
 
@@ -68,7 +67,7 @@ export class JsonRpc {
    * `JsonRpcError`, also if it has no time left.
    */
   async take<T>(work: Steps<T>, origin: CallOrigin, tookMs?: number): Promise<T> {
-    const done = await this.loopTime.take(shareOf(origin), work, tookMs);
+    const done = await this.load.loopTime.take(shareOf(origin), work, tookMs);
     if (done === undefined) throw overloaded();
     return done;
   }
@@ -105,7 +104,7 @@ export class JsonRpc {
     const outcome = await this.outcomeOf(call, origin, { budget, room, presentation }).finally(() => room.end());
     // Not before other calls of the message can have the room.
     const unpaidMs = 'error' in outcome && room.hasReadMuch ? room.takeUnpaidMs() : 0;
-    if (unpaidMs > 0) await this.loopTime.pay(shareOf(origin), unpaidMs);
+    if (unpaidMs > 0) await this.load.loopTime.pay(shareOf(origin), unpaidMs);
     budget.unpaidMs += room.takeUnpaidMs();
     return outcome;
   }
@@ -149,17 +148,17 @@ export class JsonRpc {
     if (batch.length > MAX_BATCH_CALLS) return this.refuseBatch(batch, text, origin);
     const readElement = elementsOf(text);
     const budget = this.budget(origin, batch.length);
-    const time = new BatchTime(this.loopTime, shareOf(origin), budget);
+    const time = new BatchTime(this.load, shareOf(origin), budget);
+    const isPaced = isLargeMessage(text) || !isProven(origin.identity);
     const replies: (string | undefined)[] = [];
     await inParallel([...batch.entries()], MAX_CONCURRENT_CALLS, async ([i, request]) => {
+      if (isPaced && i > 0) await time.turn();
       const going = time.mayGoOn();
       const isInTime = typeof going === 'boolean' ? going : await going;
       // The specification prints the reply to what is no object.
       replies[i] = isObject(request)
         ? await this.replyToOne(request, readElement(i), origin, budget, isInTime)
         : errorReply(invalidRequest(), 'null');
-      // Other messages are served between two calls of a large message, and of a caller that has proved nothing.
-      if (isLargeMessage(text) || !isProven(origin.identity)) await setImmediate();
     });
     // For what the last calls have read.
     await time.mayGoOn();

@@ -2,10 +2,11 @@ import { Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { of, throwError } from 'rxjs';
 import { TRACING_OFF } from '../../../../src/core/ports/tracing';
+import { BegunPerTurn } from '../../../../src/inbound/load/begun-per-turn';
 import { LoopTime } from '../../../../src/inbound/load/loop-time';
 import { CallDurations } from '../../../../src/inbound/json-rpc/call-durations';
 import { AuthenticationFailure } from '../../../../src/inbound/auth/credential';
-import type { CallContext, CallOrigin } from '../../../../src/inbound/json-rpc/call-context';
+import { shareOf, type CallContext, type CallOrigin } from '../../../../src/inbound/json-rpc/call-context';
 import { JsonRpc, type RpcMethod } from '../../../../src/inbound/json-rpc/json-rpc';
 import type { Presentation } from '../../../../src/inbound/json-rpc/presentation';
 import { JsonRpcError } from '../../../../src/inbound/json-rpc/json-rpc-error';
@@ -13,6 +14,7 @@ import type { Steps } from '../../../../src/inbound/json-rpc/json-scanner';
 import { RawParams } from '../../../../src/inbound/json-rpc/raw-params';
 
 const caller = { organization: 'default', name: 'tester' };
+const UNPROVEN = new AuthenticationFailure('unauthorized');
 const ids = { requestId: 'request-1' };
 const origin = { transport: 'http', identity: { caller, role: 'admin' }, peer: '127.0.0.1', ids } as const;
 const registry = new Registry();
@@ -68,11 +70,12 @@ const methods: Record<string, RpcMethod> = {
 };
 /** Large messages take no time here. */
 const loopTime = new LoopTime({ monotonicMs: () => 0, workedMs: () => 0, sleep: () => Promise.resolve() });
+const begun = new BegunPerTurn(() => true);
 const jsonRpc = new JsonRpc(
   new Map(Object.entries(methods)),
   new CallDurations(registry),
   MAX_REPLY_BYTES,
-  loopTime,
+  { loopTime, begun },
   TRACING_OFF,
 );
 
@@ -125,7 +128,7 @@ describe('a result that an endpoint presents in its own way', () => {
       new Map([['read', take]]),
       new CallDurations(new Registry()),
       5000,
-      loopTime,
+      { loopTime, begun },
       TRACING_OFF,
     );
     const show = function* (value: unknown): Steps<unknown> {
@@ -150,7 +153,7 @@ describe('a result for which much was read', () => {
   const large = (bytes: number, takes: LoopTime['take']) => {
     const methods = new Map<string, RpcMethod>([['read', read(bytes)]]);
     const loopTime = { take: takes } as unknown as LoopTime;
-    return new JsonRpc(methods, new CallDurations(new Registry()), 2 ** 24, loopTime, TRACING_OFF);
+    return new JsonRpc(methods, new CallDurations(new Registry()), 2 ** 24, { loopTime, begun }, TRACING_OFF);
   };
   const call = '{"jsonrpc":"2.0","id":1,"method":"read"}';
 
@@ -223,7 +226,13 @@ describe('the time that calls take', () => {
   };
   const replyTo = async (message: unknown) => {
     const methods = new Map(Object.entries(timed));
-    const service = new JsonRpc(methods, new CallDurations(new Registry()), 2 ** 24, loop, TRACING_OFF);
+    const service = new JsonRpc(
+      methods,
+      new CallDurations(new Registry()),
+      2 ** 24,
+      { loopTime: loop, begun },
+      TRACING_OFF,
+    );
     return JSON.parse((await service.reply(JSON.stringify(message), origin)) as string) as unknown;
   };
   const repeat = (method: string, times: number, params?: unknown) =>
@@ -585,6 +594,18 @@ describe('JsonRpc', () => {
     });
   });
 
+  it.each([
+    ['each call of a large batch', 20_000, origin, 9],
+    ['no call of a small batch', 0, origin, 0],
+    ['each call of a caller that has proved nothing', 0, { ...origin, identity: UNPROVEN }, 9],
+  ] as const)('%s waits for a turn of its caller, after the first one', async (_, padding, from, waits) => {
+    const begins = jest.spyOn(begun, 'wait');
+    const batch = Array.from({ length: 10 }, (_, id) => ({ jsonrpc: '2.0', method: 'get_data', id }));
+    expect(await jsonRpc.reply(JSON.stringify(batch) + ' '.repeat(padding), from)).toContain('"id":9');
+    expect(begins.mock.calls).toEqual(Array.from({ length: waits }, () => [shareOf(from)]));
+    begins.mockRestore();
+  });
+
   it('a caller whose large messages have taken much time is refused, and another one is not', async () => {
     let nowMs = 0;
     const workedMs = () => {
@@ -594,7 +615,8 @@ describe('JsonRpc', () => {
     };
     const loopTime = new LoopTime({ monotonicMs: () => nowMs, workedMs, sleep: () => Promise.resolve() });
     const durations = new CallDurations(new Registry());
-    const slow = new JsonRpc(new Map(Object.entries(methods)), durations, MAX_REPLY_BYTES, loopTime, TRACING_OFF);
+    const load = { loopTime, begun };
+    const slow = new JsonRpc(new Map(Object.entries(methods)), durations, MAX_REPLY_BYTES, load, TRACING_OFF);
     const large = JSON.stringify({ foo: 'x'.repeat(20_000) });
     const replyTo = async (peer: string) =>
       JSON.parse((await slow.reply(large, { ...origin, peer })) as string) as unknown;
@@ -723,10 +745,10 @@ describe('a caller that has proved nothing', () => {
     new Map(Object.entries(methods)),
     new CallDurations(new Registry()),
     16 * KIB * KIB,
-    loopTime,
+    { loopTime, begun },
     TRACING_OFF,
   );
-  const stranger = { ...origin, identity: new AuthenticationFailure('unauthorized') } as const;
+  const stranger = { ...origin, identity: UNPROVEN } as const;
   const repliesTo = async (message: unknown, from: CallOrigin) =>
     (await open.reply(JSON.stringify(message), from)) as string;
   const described = (id: number) => ({
