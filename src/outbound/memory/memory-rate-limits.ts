@@ -4,6 +4,11 @@ export interface RateWindow {
   readonly endsInMs: number;
 }
 
+export interface CountedWindow extends RateWindow {
+  /** Of the window, for who counts it elsewhere, too: calls that are not counted there yet. 0 at first. */
+  readonly elsewhere: { missing: number };
+}
+
 export interface NamedWindow extends RateWindow {
   readonly name: string;
 }
@@ -18,6 +23,7 @@ export interface MemoryRateLimitsOptions {
 interface OpenWindow {
   calls: number;
   readonly endsAtMs: number;
+  readonly elsewhere: { missing: number };
 }
 
 /**
@@ -42,17 +48,18 @@ export class MemoryRateLimits {
     this.nowMs = nowMs;
   }
 
-  count(name: string, windowMs: number): Promise<RateWindow> {
+  count(name: string, windowMs: number): Promise<CountedWindow> {
     const nowMs = this.nowMs();
     const { younger, elder } = this.generations(windowMs, nowMs);
     let window = younger.get(name) ?? elder.get(name);
     if (!window || window.endsAtMs <= nowMs) {
-      window = { calls: 0, endsAtMs: nowMs + windowMs };
+      window = { calls: 0, endsAtMs: nowMs + windowMs, elsewhere: { missing: 0 } };
       younger.set(name, window);
     }
     window.calls += 1;
     // The difference may be slightly above `windowMs`, because floating-point sums are rounded.
-    return Promise.resolve({ calls: window.calls, endsInMs: Math.min(windowMs, window.endsAtMs - nowMs) });
+    const { calls, elsewhere } = window;
+    return Promise.resolve({ calls, endsInMs: Math.min(windowMs, window.endsAtMs - nowMs), elsewhere });
   }
 
   open(limit: number, matches: (name: string) => boolean): Promise<readonly NamedWindow[]> {

@@ -13,7 +13,7 @@ const SILENCE_PAUSE_MS = 1000;
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    countCall(window: string, windowMs: number): Result<[calls: number, endsInMs: number], Context>;
+    countCalls(window: string, windowMs: number, calls: number): Result<[calls: number, endsInMs: number], Context>;
   }
 }
 
@@ -27,12 +27,15 @@ interface NamedWindow extends RateWindow {
 }
 
 interface Counter {
-  count(name: string, windowMs: number): Promise<RateWindow>;
+  count(name: string, windowMs: number): Promise<RateWindow & { readonly elsewhere: { missing: number } }>;
   open(limit: number, matches: (name: string) => boolean): Promise<readonly NamedWindow[]>;
   end(names: readonly string[]): Promise<void>;
 }
 
-/** Windows that all replicas share. While Redis is unavailable, each replica counts by itself. */
+/**
+ * Windows that all replicas share. While Redis is unavailable, each replica counts by itself; what it has counted is
+ * added when Redis answers again.
+ */
 export class RedisRateLimits {
   private notBeforeMs = -Infinity;
 
@@ -44,14 +47,15 @@ export class RedisRateLimits {
     /** Called for each call that this replica has counted by itself. */
     private readonly onUnshared: () => void = () => undefined,
   ) {
-    client.defineCommand('countCall', { numberOfKeys: 1, lua: luaSource('count-call.lua') });
+    client.defineCommand('countCalls', { numberOfKeys: 1, lua: luaSource('count-calls.lua') });
   }
 
   async count(name: string, windowMs: number): Promise<RateWindow> {
     // Counted even while Redis replies, so that an outage opens no new window for a caller that has used up the old
     // one.
-    const local = this.local.count(name, windowMs);
-    const shared = await this.shared(name, windowMs);
+    const { elsewhere, ...local } = await this.local.count(name, windowMs);
+    elsewhere.missing += 1;
+    const shared = await this.shared(name, windowMs, elsewhere);
     if (!shared) this.onUnshared();
     return shared ?? local;
   }
@@ -86,10 +90,19 @@ export class RedisRateLimits {
   }
 
   /** Undefined while Redis does not reply. */
-  private async shared(name: string, windowMs: number): Promise<RateWindow | undefined> {
+  private async shared(
+    name: string,
+    windowMs: number,
+    elsewhere: { missing: number },
+  ): Promise<RateWindow | undefined> {
     if (performance.now() < this.notBeforeMs) return undefined;
+    const sent = elsewhere.missing;
+    elsewhere.missing = 0;
+    const counting = this.client.countCalls(this.keyOf(name), windowMs, sent);
+    // A Redis that is late counts nevertheless, unless the connection ends before.
+    counting.catch(() => (elsewhere.missing += sent));
     try {
-      const [calls, endsInMs] = await inTime(this.client.countCall(this.keyOf(name), windowMs), TIMEOUT_MS);
+      const [calls, endsInMs] = await inTime(counting, TIMEOUT_MS);
       return { calls, endsInMs };
     } catch (error) {
       // The client's own errors come at once; only a time-out makes the call wait.

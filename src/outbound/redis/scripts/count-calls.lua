@@ -1,18 +1,18 @@
--- Counts one more call in a window.
+-- Counts more calls in a window.
 --
 -- KEYS    the window
--- ARGV    length of the window in ms
--- Reply   { calls in the window, including this one; ms until the window ends }
+-- ARGV    length of the window in ms; how many calls
+-- Reply   { calls in the window, including these; ms until the window ends }
 -- Atomic, so that no window is left without an end, and so that replicas which count at the same time all get
 -- different counts.
 --
 -- The key may hold a foreign value. A value that cannot be a count is replaced, and every window gets an end.
 
-local WINDOW, windowMs = KEYS[1], tonumber(ARGV[1])
-local calls = redis.pcall('INCR', WINDOW)
-if type(calls) ~= 'number' or calls < 1 then
-  redis.call('SET', WINDOW, 1)
-  calls = 1
+local WINDOW, windowMs, more = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+local calls = redis.pcall('INCRBY', WINDOW, more)
+if type(calls) ~= 'number' or calls < more then
+  redis.call('SET', WINDOW, more)
+  calls = more
 end
 local endsInMs = redis.call('PTTL', WINDOW)
 if endsInMs < 0 or endsInMs > windowMs then
