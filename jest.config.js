@@ -28,7 +28,7 @@ module.exports = {
   // Its package.json has an entry for import only, and Jest looks for one for require.
   moduleNameMapper: { '^@open-rpc/client-js$': '<rootDir>/node_modules/@open-rpc/client-js/dist/index.js' },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly})/)`],
-  testTimeout: 120_000,
+  testTimeout: 300_000,
   // Servers and services run beside the workers, and tests wait for them: one worker more than the two cores of a small
   // machine keeps these busy.
   maxWorkers: 3,

@@ -130,7 +130,7 @@ describe('the history of the outbox', () => {
     // What is read is of the catalogue, most of it because the session does so for the first time.
     expect(await buffersOf(PURGE, [isoIn(DAY_MS)])).toBeLessThan(2500);
     expect((await parts()).map(({ begins }) => begins)).toEqual([midnight(1), midnight(2)]);
-  }, 60_000);
+  });
 
   it('forgets a day beside many events that wait, without reading its bounds again for each of them', async () => {
     await query('DROP TABLE outbox_earlier');
@@ -143,7 +143,7 @@ describe('the history of the outbox', () => {
     // A tenth of this is enough; with the bounds for each event it takes several times as long.
     await harness.connection.query(PURGE, [isoIn(2 * DAY_MS)], 2000);
     expect((await parts()).map(({ begins }) => begins)).toEqual([midnight(2)]);
-  }, 60_000);
+  });
 
   it('forgets rows outside of the days in steps, none of which reads what another one has read', async () => {
     await fill(50_000, isoIn(30 * DAY_MS));

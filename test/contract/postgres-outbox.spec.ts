@@ -172,7 +172,7 @@ describe('PostgresOutbox', () => {
         }
       }
       await crowded.close();
-    }, 60_000);
+    });
 
     it('gives positions of one length, which tell nothing and cannot be made', async () => {
       const [first, slow] = [await start(), await transaction()];

@@ -67,7 +67,7 @@ describe('on PostgreSQL', () => {
       SELECT (SELECT count(*)::integer FROM tasks WHERE parent_id IS NOT NULL) AS tasks,
         (SELECT count(*)::integer FROM unfinished_deletions) AS deletions`);
     expect(left).toEqual({ tasks: 0, deletions: 0 });
-  }, 120_000);
+  });
 
   it('tasks that are due are found without reading the others', async () => {
     const root = await storedTask(harness);

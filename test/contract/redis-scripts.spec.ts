@@ -8,7 +8,7 @@ import { startRedis, startRedisCluster } from '../support/redis-server';
 /** More sequences, or those of a printed seed: npx jest redis-scripts --globals '{"sequences":200000,"seed":1}' */
 const { sequences = 4000, seed = Date.now() % 2 ** 31 } = globalThis as { sequences?: number; seed?: number };
 const LANES = 12;
-const TIMEOUT_MS = 120_000 + sequences * 40;
+const TIMEOUT_MS = 300_000 + sequences * 40;
 
 interface Server {
   readonly url: string;

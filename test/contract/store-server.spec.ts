@@ -5,7 +5,7 @@ describe.each(OUTBOX_HARNESSES)('StoreServer %s', (_, open) => {
   let harness: OutboxHarness;
   beforeAll(async () => {
     harness = await open();
-  }, 60_000);
+  });
   afterAll(() => harness?.close());
   const look = () => harness.server.look();
 

@@ -40,7 +40,7 @@ describe.each(SETUPS)('what callers may hold of a small heap, $name', ({ open })
       const params = { taskId: 'large', key: `k${i}`, type: 'text', content: BODY };
       await setup.service.result('task.create_attachment', params, GREEDY);
     }
-  }, 120_000);
+  });
   afterAll(async () => {
     await setup?.close();
     keys.remove();
@@ -133,4 +133,4 @@ it('replies over NATS are bounded, too', async () => {
     await setup.close();
     await nats.stop();
   }
-}, 120_000);
+});

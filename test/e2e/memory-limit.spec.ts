@@ -71,7 +71,7 @@ describe(`a process with a heap of ${HEAP_MIB} MiB`, () => {
       await setup.service.result('task.create_attachment', params, KEY);
     }
     await untilServedOverNats(nats.url);
-  }, 120_000);
+  });
   afterAll(async () => {
     await client?.close();
     await setup?.close();

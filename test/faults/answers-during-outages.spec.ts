@@ -7,9 +7,6 @@ import { STORE_FAILED, UNAVAILABLE } from './client';
 import { killPostgres, pausePostgres, restartPostgres, resumePostgres } from './postgres-processes';
 import { RECOVERED_AFTER_MS, startReplicas, untilRecovered, type Replica, type ReplicaGroup } from './replica-group';
 
-const START_TIMEOUT_MS = 60_000;
-const TEST_TIMEOUT_MS = 60_000;
-
 const NO_ANSWER = { attachments: [], totalCount: 0, hasMore: false, degraded: true };
 
 /** In the words of `wordFor`. */
@@ -134,28 +131,24 @@ describe('every replica answers as documented while', () => {
 
   beforeAll(async () => {
     group = await startReplicas(2);
-  }, START_TIMEOUT_MS);
+  });
   afterAll(() => group?.close());
 
-  it.each(OUTAGES)(
-    '$name; afterwards PostgreSQL has every acknowledged write',
-    async ({ answers, begin }) => {
-      await untilRecovered(group);
-      const calls = await Promise.all(group.replicas.map((replica) => prepare(replica, `t${++tasks}`)));
-      const end = await begin(group);
-      let replies: Record<keyof Answers, RpcReply>[];
-      try {
-        replies = await Promise.all(calls.map((call) => call()));
-      } finally {
-        await end();
-      }
-      for (const ofReplica of replies) expect(words(ofReplica)).toEqual(answers);
+  it.each(OUTAGES)('$name; afterwards PostgreSQL has every acknowledged write', async ({ answers, begin }) => {
+    await untilRecovered(group);
+    const calls = await Promise.all(group.replicas.map((replica) => prepare(replica, `t${++tasks}`)));
+    const end = await begin(group);
+    let replies: Record<keyof Answers, RpcReply>[];
+    try {
+      replies = await Promise.all(calls.map((call) => call()));
+    } finally {
+      await end();
+    }
+    for (const ofReplica of replies) expect(words(ofReplica)).toEqual(answers);
 
-      await untilRecovered(group);
-      await until('every acknowledged write is in PostgreSQL', () => isStored(replies), RECOVERED_AFTER_MS);
-    },
-    TEST_TIMEOUT_MS,
-  );
+    await untilRecovered(group);
+    await until('every acknowledged write is in PostgreSQL', () => isStored(replies), RECOVERED_AFTER_MS);
+  });
 
   /** Resolves with a function that makes all calls at once. */
   async function prepare({ service }: Replica, id: string) {

@@ -20,7 +20,6 @@ const KEYS = 24;
 const FRESH_AFTER_MS = 5000;
 /** How many answers there are before the fault, and again when all is well. */
 const ANSWERS_IN_CALM = 60;
-const TEST_TIMEOUT_MS = 120_000;
 
 export interface SuiteOptions extends GroupOptions {
   /** The keys are spread over so many tasks; 2 by default. */
@@ -35,31 +34,27 @@ export function faultSuite(faults: readonly Fault[], { tasks = 2, ...options }: 
   beforeAll(async () => {
     group = await startReplicas(REPLICAS, options);
     announced = await AnnouncedEvents.follow(group.nats.url);
-  }, TEST_TIMEOUT_MS);
+  });
   afterAll(async () => {
     await announced?.stop();
     await group?.close();
   });
 
-  it.each(casesOf(faults))(
-    '$fault.name (seed $seed)',
-    async ({ fault, seed }) => {
-      await untilRecovered(group);
-      const workload = await prepareWorkload(group, seed, tasks);
-      const history = await workThrough(fault, workload, group, announced);
-      const truth = await StoredTruth.open(group);
-      try {
-        expect(await disagreements(truth, workload.taskIds)).toEqual([]);
-        for (const replica of group.replicas) expect(await falseAnswers(replica, truth, workload.taskIds)).toEqual([]);
-        expect(violations(history, await evidenceOf(truth, workload.taskIds, announced))).toEqual([]);
-      } finally {
-        await truth.close();
-      }
-      expect(workload.unexpected).toEqual([]);
-      expect(group.replicas.filter(({ hasCrashed }) => hasCrashed).map(({ name }) => name)).toEqual([]);
-    },
-    TEST_TIMEOUT_MS,
-  );
+  it.each(casesOf(faults))('$fault.name (seed $seed)', async ({ fault, seed }) => {
+    await untilRecovered(group);
+    const workload = await prepareWorkload(group, seed, tasks);
+    const history = await workThrough(fault, workload, group, announced);
+    const truth = await StoredTruth.open(group);
+    try {
+      expect(await disagreements(truth, workload.taskIds)).toEqual([]);
+      for (const replica of group.replicas) expect(await falseAnswers(replica, truth, workload.taskIds)).toEqual([]);
+      expect(violations(history, await evidenceOf(truth, workload.taskIds, announced))).toEqual([]);
+    } finally {
+      await truth.close();
+    }
+    expect(workload.unexpected).toEqual([]);
+    expect(group.replicas.filter(({ hasCrashed }) => hasCrashed).map(({ name }) => name)).toEqual([]);
+  });
   return () => group;
 }
 

@@ -12,7 +12,7 @@ describe('a replica that was stopped for seconds', () => {
   let setup: Setup;
   beforeAll(async () => {
     setup = await openOnServers();
-  }, 120_000);
+  });
   afterAll(() => setup?.close());
 
   it('takes the replies that came meanwhile, and goes on with both stores', async () => {
@@ -44,5 +44,5 @@ describe('a replica that was stopped for seconds', () => {
     } finally {
       await database.end();
     }
-  }, 120_000);
+  });
 });
