@@ -11,6 +11,7 @@ import { JsonRpcError, overloaded } from '../json-rpc/json-rpc-error';
 import { FairShare } from '../load/fair-share';
 import { RateLimitGuard } from '../methods/rate-limit.guard';
 import { RoleGuard } from '../methods/role.guard';
+import { cutConnection } from './cut-connection';
 import { EventPages, type EventText, type Follower } from './event-pages';
 import { EVENT_STREAM, EventStream } from './event-stream';
 import { idsOf } from './http-origin';
@@ -98,7 +99,7 @@ export class EventsController implements OnModuleDestroy {
       if (!isAbort(error)) this.logger.error(error, idsOf(request));
       if (this.shutdown.signal.aborted || over.signal.aborted) stream.end();
       // Not the response: one that waits behind another on its connection would be kept until that one ends.
-      else request.raw.socket.destroy();
+      else cutConnection(request.raw.socket);
     }
   }
 
@@ -118,9 +119,10 @@ export class EventsController implements OnModuleDestroy {
 }
 
 /** Aborts when the connection closes. */
-function goneSignal(reply: FastifyReply): AbortSignal {
+function goneSignal({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  reply.raw.on('close', () => gone.abort());
+  if (raw.destroyed || raw.req.socket.destroyed) gone.abort();
+  else raw.on('close', () => gone.abort());
   return gone.signal;
 }
 

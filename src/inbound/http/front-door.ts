@@ -5,6 +5,7 @@ import { REQUEST_ID_HEADER, requestIdOf } from '../correlation/request-id';
 import { errorReply } from '../json-rpc/json-rpc';
 import type { JsonRpcError } from '../json-rpc/json-rpc-error';
 import { ConnectionsPerPeer } from './connections-per-peer';
+import { cutConnection } from './cut-connection';
 import { idsOf } from './http-origin';
 import { forbiddenOrigin, NO_HOST, TWO_HOSTS, type HttpRefusal } from './http-refusal';
 import { PipelinedRequests } from './pipelined-requests';
@@ -40,6 +41,7 @@ export class FrontDoor {
   install(fastify: FastifyInstance): void {
     this.connections.watch(fastify.server);
     new PipelinedRequests().install(fastify.server);
+    fastify.server.on('timeout', cutConnection);
     // Node's own refusal would lack the headers of every reply.
     fastify.server.on('checkExpectation', ({ headers }, response) => {
       const requestId = requestIdOf(headers[REQUEST_ID_HEADER]);

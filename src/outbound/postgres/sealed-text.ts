@@ -1,12 +1,16 @@
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 const TAG_BYTES = 16;
 /** The length of a sealed text must not tell how many transactions were in progress, either. */
 const PADDED_TO_BYTES = 128;
+/** Of chance, two bits in each: positions that are equal tell that nobody has written in between. */
+const MIN_PADDING_BYTES = 32;
+/** Replicas that pad with spaces alone open it, too. */
+const PADDING = ' \t\n\r';
 
 /**
- * Texts that only the owner of the key can read or make. The same text is always sealed the same: the tag of the text,
- * which cannot be known without the key, is also the start of the cipher's counter.
+ * Texts that only the owner of the key can read or make. A text is sealed differently each time, by its padding. The tag
+ * of both, which cannot be known without the key, is also the start of the cipher's counter.
  */
 export class SealedText {
   private readonly macKey: Buffer;
@@ -21,7 +25,7 @@ export class SealedText {
 
   /** Printable ASCII. */
   seal(text: string): string {
-    const bytes = Buffer.from(text.padEnd(Math.ceil(text.length / PADDED_TO_BYTES) * PADDED_TO_BYTES));
+    const bytes = Buffer.from(text + paddingFor(text.length));
     const tag = this.tagOf(bytes);
     const cipher = createCipheriv('aes-256-ctr', this.cipherKey, tag);
     return Buffer.concat([tag, cipher.update(bytes), cipher.final()]).toString('base64url');
@@ -41,4 +45,9 @@ export class SealedText {
   private tagOf(bytes: Buffer): Buffer {
     return createHmac('sha256', this.macKey).update(bytes).digest().subarray(0, TAG_BYTES);
   }
+}
+
+function paddingFor(length: number): string {
+  const padded = Math.ceil((length + MIN_PADDING_BYTES) / PADDED_TO_BYTES) * PADDED_TO_BYTES;
+  return Array.from(randomBytes(padded - length), (byte) => PADDING[byte % PADDING.length]).join('');
 }
