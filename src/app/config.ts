@@ -183,7 +183,9 @@ function rateLimits(env: Environment): RateLimitConfig {
       `RATE_LIMITS must be a list such as task.get=50/60s,task.list=10/1m, is wrong at ${quote(rule)}`,
     );
   });
-  return { perMinute, perMethod: new Map(perMethod) };
+  const limits = new Map(perMethod);
+  if (limits.size < perMethod.length) throw new ConfigError('RATE_LIMITS has two limits for one method');
+  return { perMinute, perMethod: limits };
 }
 
 function trustedProxies(env: Environment): readonly string[] {

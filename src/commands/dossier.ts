@@ -32,5 +32,8 @@ function fail(message: string, more: string, exitCode: number = EXIT.failed): vo
 }
 
 // The reader may have enough, as in `dossier events | head`.
-process.stdout.on('error', () => process.exit(EXIT.failed));
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code !== 'EPIPE') process.stderr.write(`dossier: the output cannot be written: ${message}\n`);
+  process.exit(EXIT.failed);
+});
 void main(process.argv.slice(2));

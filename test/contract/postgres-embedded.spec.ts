@@ -117,6 +117,14 @@ describe('the embedded database', () => {
     expect(readdirSync(directory)).toEqual(['postgres']);
   });
 
+  it.each(['.', 'postgres'])('says that it cannot use a file as its directory: %s', async (name) => {
+    const path = join(directory, 'file');
+    mkdirSync(path);
+    if (name === '.') rmSync(path, { recursive: true });
+    writeFileSync(join(path, name), '');
+    await expect(openEmbeddedDatabase(path)).rejects.toThrow(`${join(path, name)} is no directory`);
+  });
+
   it('refuses files that are not those of a database, and gives up its lock', async () => {
     mkdirSync(join(directory, 'postgres'));
     writeFileSync(join(directory, 'postgres', 'PG_VERSION'), 'nonsense');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../support/poll';
@@ -87,6 +87,28 @@ describe('dossier call', () => {
     const failed = await dossier(['call', 'task.list'], { ...caller, ...env });
     expect([failed.code, failed.stdout, failed.stderr]).toEqual([code, '', expect.stringMatching(line)]);
   });
+});
+
+it('says that the output cannot be written, unless its reader has had enough', async () => {
+  const closed = openSync(__filename, 'r');
+  const output = async (stdout: number | 'pipe') => {
+    const child = spawnMortal(process.execPath, ['dist/commands/dossier.js', 'completion', 'bash'], {
+      cwd: join(__dirname, '../..'),
+      stdio: ['ignore', stdout, 'pipe'],
+    });
+    child.stdout?.destroy();
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const [code] = (await once(child, 'close')) as [number];
+    return { code, stderr };
+  };
+  try {
+    const line = expect.stringMatching(/^dossier: the output cannot be written: EBADF.*\n$/) as string;
+    expect(await output(closed)).toEqual({ code: 1, stderr: line });
+    expect((await output('pipe')).stderr).toBe('');
+  } finally {
+    closeSync(closed);
+  }
 });
 
 describe('dossier events', () => {

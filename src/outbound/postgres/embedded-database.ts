@@ -23,10 +23,12 @@ const PRIVATE = 0o700;
  */
 export async function openEmbeddedDatabase(dataDirectory: string): Promise<Database> {
   await createDirectory(dataDirectory);
+  await demandDirectory(dataDirectory);
   const lock = await DataDirectoryLock.acquire(dataDirectory);
   try {
     const folder = join(dataDirectory, 'postgres');
     if (!(await exists(folder))) await createEmptyDatabase(folder);
+    await demandDirectory(folder);
     const database = databaseOf(await open({ dataDir: folder }));
     return { ...database, close: () => database.close().finally(() => lock.release()) };
   } catch (error) {
@@ -83,6 +85,10 @@ async function createDirectory(path: string): Promise<void> {
       if (error.code !== 'EEXIST') throw error;
     });
   }
+}
+
+async function demandDirectory(path: string): Promise<void> {
+  if (!(await stat(path)).isDirectory()) throw new Error(`${path} is no directory`);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -337,6 +337,7 @@ describe('configuration', () => {
     ['RATE_LIMITS', 'task.get=-1/60s'],
     ['RATE_LIMITS', 'task.get'],
     ['RATE_LIMITS', 'task.get=1/60s,'],
+    ['RATE_LIMITS', 'task.get=1/60s,task.get=2/60s'],
     ['TRUST_PROXY', 'true'],
     ['TRUST_PROXY', 'proxy.internal'],
     ['TRUST_PROXY', '10.0.0.0/33'],
