@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,7 +10,7 @@ import { openEmbeddedDatabase, openMemoryDatabase } from '../../src/outbound/pos
 import type { Database } from '../../src/outbound/postgres/database';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { until } from '../support/poll';
-import { databaseHarness, TIMEOUT_MS } from './attachment-store.harness';
+import { databaseHarness, ORGANIZATION, storedTask, TIMEOUT_MS } from './attachment-store.harness';
 
 const timeout = new StoreError('postgres', 'timeout');
 const support = join(__dirname, '../support');
@@ -68,6 +68,41 @@ describe('the embedded database', () => {
       await harness.close();
     }
     expect(readdirSync(directory)).toEqual(['postgres']);
+  });
+
+  it('is started again if it ends because it cannot write its log, with every acknowledged write', async () => {
+    const database = await openEmbeddedDatabase(directory);
+    const harness = await databaseHarness(database);
+    const [log, away] = [join(directory, 'postgres/pg_wal'), join(directory, 'away')];
+    try {
+      const stored = await storedTask(harness);
+      harness.connection.admit('the run that has stored it');
+      renameSync(log, away);
+      const failures: unknown[] = [];
+      const run = (sql: string) =>
+        harness.connection.query(sql, [], TIMEOUT_MS).catch((error: unknown) => failures.push(error));
+      await until('its log does not fit into what is open any more', async () => {
+        await run('CREATE TABLE IF NOT EXISTS filler ()');
+        await run('INSERT INTO filler DEFAULT VALUES');
+        await run('SELECT pg_switch_wal()');
+        return failures.length > 0;
+      });
+      expect(failures[0]).toMatchObject({ store: 'postgres', outcome: 'unavailable' });
+      // As long as it cannot be started, a call is refused at once.
+      const startedAtMs = performance.now();
+      for (let i = 0; i < 20; i++)
+        await expect(harness.tasks.organizationOf(stored.id, TIMEOUT_MS)).rejects.toMatchObject({
+          outcome: 'unavailable',
+        });
+      expect(performance.now() - startedAtMs).toBeLessThan(TIMEOUT_MS);
+      rmSync(log, { recursive: true, force: true });
+      renameSync(away, log);
+      const find = () => harness.tasks.organizationOf(stored.id, TIMEOUT_MS).catch(() => undefined);
+      expect(await until('it answers again', find)).toBe(ORGANIZATION);
+      await storedTask(harness);
+    } finally {
+      await harness.close();
+    }
   });
 
   it('ends a call at its time limit while its only session is busy', async () => {

@@ -43,6 +43,10 @@ export class AdmittedServer {
     this.admitted = run === undefined ? 'none' : { run };
   }
 
+  admitAny(): void {
+    this.admitted = 'any';
+  }
+
   /** The same of a run of which only the beginning is known. */
   includesRunSince(startedAt: string): boolean {
     if (typeof this.admitted === 'string') return this.admitted === 'any';

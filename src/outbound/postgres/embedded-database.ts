@@ -3,8 +3,11 @@ import { dirname, join, resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
+import { Logger } from '@nestjs/common';
+import { Client, type ClientConfig } from 'pg';
 import { DataDirectoryLock } from './data-directory-lock';
 import { SILENT_LOGGER, type Database } from './database';
+import { EmbeddedServer } from './embedded-server';
 import { emptyDatabase, nameDatabase, unpackEmptyDatabase } from './empty-database';
 
 /** How long a statement may wait for the session: there is only one. */
@@ -29,7 +32,8 @@ export async function openEmbeddedDatabase(dataDirectory: string): Promise<Datab
     const folder = join(dataDirectory, 'postgres');
     if (!(await exists(folder))) await createEmptyDatabase(folder);
     await demandDirectory(folder);
-    const database = databaseOf(await open({ dataDir: folder }));
+    const begin = () => open({ dataDir: folder });
+    const database = databaseOf(await begin(), begin);
     return { ...database, close: () => database.close().finally(() => lock.release()) };
   } catch (error) {
     await lock.release();
@@ -39,7 +43,8 @@ export async function openEmbeddedDatabase(dataDirectory: string): Promise<Datab
 
 /** PostgreSQL in this process, in memory: its data ends with the process. */
 export async function openMemoryDatabase(): Promise<Database> {
-  return databaseOf(await open({ loadDataDir: await emptyDatabase() }));
+  // Its data ends with it, too: there is nothing to recover.
+  return databaseOf(await open({ loadDataDir: await emptyDatabase() }), () => Promise.reject(new Error('in memory')));
 }
 
 /** Under another name until it is complete: the process may end at any moment. */
@@ -58,21 +63,38 @@ async function open(options: PGliteOptions): Promise<PGlite> {
   return pglite;
 }
 
-function databaseOf(pglite: PGlite): Database {
+function databaseOf(first: PGlite, begin: () => Promise<PGlite>): Database {
+  const logger = new Logger('database');
+  const server = new EmbeddedServer(first, begin, (change, reason) => {
+    if (change === 'ended') logger.error(`the embedded database has ended, and is started again: ${reason}`);
+    else logger.log('the embedded database is there again, with everything that was acknowledged');
+  });
   const dataSource = () =>
     ({
       type: 'postgres',
       connectTimeoutMS: CONNECT_TIMEOUT_MS,
       logger: SILENT_LOGGER,
       // An idle connection is not closed: it is the only session there is.
-      extra: { ...createPgConfig(pglite), idleTimeoutMillis: 0 } as object,
+      extra: { Client: clientOf(server), max: 1, idleTimeoutMillis: 0 } as object,
     }) as const;
   return {
     serving: dataSource(),
     migrating: dataSource(),
     isInterruptible: false,
     check: () => Promise.resolve(),
-    close: () => pglite.close(),
+    close: () => server.close(),
+  };
+}
+
+/** Each has a connection of its own, so that what becomes of an earlier one is no news of it. */
+function clientOf(server: EmbeddedServer) {
+  return class extends Client {
+    constructor(config: ClientConfig) {
+      const { connection, ...rest } = createPgConfig(server as unknown as PGlite);
+      // All of them share the session, and what was prepared in it.
+      connection.parsedStatements = server.preparedStatements;
+      super({ ...config, ...rest, connection } as ClientConfig);
+    }
   };
 }
 

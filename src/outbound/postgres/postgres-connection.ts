@@ -92,9 +92,10 @@ export class PostgresConnection implements OnApplicationShutdown {
     this.admitted.admit(undefined);
   }
 
-  /** From now on calls reach only this run of a server. At first they reach any. */
+  /** From now on calls reach only this run of a server. At first they reach any; embedded there is no other one. */
   admit(run: string): void {
-    this.admitted.admit(run);
+    if (this.isEmbedded) this.admitted.admitAny();
+    else this.admitted.admit(run);
   }
 
   /** Whether calls reach this run of a server. */

@@ -36,7 +36,12 @@ export function storeErrorOf(error: unknown): StoreError {
 /** Whether the error is a response of the server that leaves the session open. */
 export function isAnswer(error: unknown): boolean {
   const code = sqlStateOf(error);
-  return code !== undefined && !/^(08|57P)/.test(code);
+  return code !== undefined && !/^(08|57P)/.test(code) && !isPanic(error);
+}
+
+/** Whether the server has ended over it, as when it cannot write its log: its code says why. */
+function isPanic(error: unknown): boolean {
+  return (error as { readonly severity?: unknown }).severity === 'PANIC';
 }
 
 /**
@@ -72,6 +77,7 @@ function outcomeOf(error: unknown): StoreError['outcome'] {
   const code = sqlStateOf(error);
   // An error without the server's code is one of the connection. Only a read that takes too long has its own message.
   if (code === undefined) return error.message === 'Query read timeout' ? 'timeout' : 'unavailable';
+  if (isPanic(error)) return 'unavailable';
   if (TIMEOUT.includes(code)) return 'timeout';
   if (BUSY.includes(code)) return 'busy';
   if (REFUSED.test(code)) return 'refused';

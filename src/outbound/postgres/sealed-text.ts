@@ -9,8 +9,8 @@ const MIN_PADDING_BYTES = 32;
 const PADDING = ' \t\n\r';
 
 /**
- * Texts that only the owner of the key can read or make. A text is sealed differently each time, by its padding. The tag
- * of both, which cannot be known without the key, is also the start of the cipher's counter.
+ * Texts that only the owner of the key can read or make. A text is sealed differently each time, by its padding. The
+ * tag of both, which cannot be known without the key, is also the start of the cipher's counter.
  */
 export class SealedText {
   private readonly macKey: Buffer;

@@ -34,6 +34,12 @@ describe('an answer of PostgreSQL', () => {
     expect(error.message).not.toContain('of the server');
   });
 
+  it('over which the server has ended is an outage, whatever its code, and leaves no session', () => {
+    const panic = answer('58P01', { severity: 'PANIC' });
+    expect(storeErrorOf(panic)).toMatchObject({ outcome: 'unavailable' });
+    expect([isAnswer(panic), isAnswer(answer('58P01'))]).toEqual([false, true]);
+  });
+
   it('is stale only if another session may take the same statement', () => {
     for (const code of ['26000', '42P05']) expect(isStale(storeErrorOf(answer(code)))).toBe(true);
     expect(isStale(answer('0A000', { routine: 'RevalidateCachedQuery' }))).toBe(true);
