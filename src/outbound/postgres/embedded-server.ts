@@ -62,13 +62,21 @@ export class EmbeddedServer {
     this.running = undefined;
     this.preparedStatements = {};
     this.onChange('ended', reason);
-    // Nothing else closes its files.
-    (ended.Module.FS as unknown as { quit(): void }).quit();
+    closeFilesOf(ended);
     while (!this.running && !this.stopping.signal.aborted) {
       this.running = await this.open().catch(() => undefined);
       if (!this.running) await sleep(RETRY_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
     if (this.running) this.onChange('recovered');
+  }
+}
+
+/** PGlite does it only when it closes in order, which takes a server that answers. */
+function closeFilesOf({ Module }: PGlite): void {
+  try {
+    (Module.FS as unknown as { quit(): void }).quit();
+  } catch {
+    // They end with the process.
   }
 }
 
