@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const BUILDS = [
-  { sources: ['src', 'migrations'], built: 'dist/main.js', script: 'build' },
+  { sources: ['src', 'migrations'], built: 'dist/empty-database.tgz', script: 'build' },
   { sources: ['client/src'], built: 'client/dist/dossier-client.js', script: 'build:client' },
 ];
 
