@@ -365,11 +365,12 @@ describe('writers that meet on PostgreSQL', () => {
       return written;
     };
     // On a busy machine the put may have waited for too long before the circle is closed: then there was none.
-    const outcome = await until('they wait in a circle', async () => {
+    const met = await until('they wait in a circle', async () => {
       const written = await meet();
-      return codes.splice(0).includes(DEADLOCK) && written;
+      const seen = codes.splice(0);
+      return seen.includes(DEADLOCK) && { written, seen };
     });
-    expect(outcome).toMatchObject({ state: 'applied' });
+    expect(met).toMatchObject({ written: { state: 'applied' }, seen: [DEADLOCK] });
     await expectCountsToBeRight();
   });
 

@@ -28,14 +28,15 @@ describe('rate limits in memory', () => {
     for (nowMs = 50; nowMs < 150; nowMs += 1) await limits.count('late', 100);
     expect(await limits.count('late', 100)).toMatchObject({ calls: 1 });
     nowMs = 249;
-    expect(await limits.count('late', 100)).toMatchObject({ calls: 2, endsInMs: 1 });
+    expect(await limits.count('late', 100)).toEqual({ calls: 2, endsInMs: 1, elsewhere: { missing: 0 } });
   });
 
   it('open no window that lasts longer than its length because of rounding', async () => {
     const nowMs = 39511.58764439122;
     expect(nowMs + WINDOW_MS - nowMs).toBeGreaterThan(WINDOW_MS);
     const limits = new MemoryRateLimits({ maxWindows: 4, nowMs: () => nowMs });
-    expect(await limits.count('a', WINDOW_MS)).toMatchObject({ calls: 1, endsInMs: WINDOW_MS });
+    const window = { calls: 1, endsInMs: WINDOW_MS, elsewhere: { missing: 0 } };
+    expect(await limits.count('a', WINDOW_MS)).toEqual(window);
   });
 
   it('cost the same with a hundred thousand open windows and with as many ended ones', async () => {
