@@ -4,12 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
+import { dataDir } from '@electric-sql/pglite-prepopulatedfs';
 
 const require = createRequire(import.meta.url);
-const { emptyDatabase, UNNAMED } = require('../dist/outbound/postgres/empty-database.js');
+const { UNNAMED } = require('../dist/outbound/postgres/empty-database.js');
 const { runMigrations } = require('../dist/outbound/postgres/migrate.js');
 
-const pglite = await PGlite.create({ loadDataDir: await emptyDatabase() });
+const pglite = await PGlite.create({ loadDataDir: await dataDir() });
 await runMigrations({ migrating: { type: 'postgres', extra: { ...createPgConfig(pglite), idleTimeoutMillis: 0 } } });
 // Each copy gets an identity of its own when it is opened for the first time.
 await pglite.exec(`
