@@ -1,4 +1,5 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
 import type { StoreError } from '../../src/core/ports/store-error';
 import { putChange } from '../../src/core/ports/attachment-cache';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
@@ -112,6 +113,16 @@ describe('a login to Redis', () => {
       { tlsFiles: { certFile: tlsFiles.certFile, keyFile: tlsFiles.keyFile } },
       /self.signed certificate/,
     );
+  });
+
+  it('does not end the process if a second error follows the one that has ended a connection', async () => {
+    const { connection, changes } = open({ tlsFiles: certificates.issue('client') });
+    await until('it is refused', () => changes.length > 0);
+    const { stream } = connection.client as Redis;
+    expect(stream.destroyed).toBe(true);
+    // As Node.js does, but rarely, when the server complains about a connection that the client has ended.
+    stream.emit('error', new Error('tlsv1 alert decode error'));
+    await connection.close();
   });
 
   it('takes renewed certificates for the next connection, and the old ones while the new ones do not fit', async () => {

@@ -4,6 +4,7 @@ import { StoreError } from '../../core/ports/store-error';
 import type { Tracing } from '../../core/ports/tracing';
 import { firstAnswer, inTime } from './answers';
 import { demandRights } from './demand-rights';
+import { hearAllErrors } from './hear-all-errors';
 import { redisAddress, type RedisAddress } from './redis-address';
 import { limitSilence } from './limit-silence';
 import { orStoreError } from './redis-error';
@@ -20,6 +21,8 @@ const DISCONNECT_TIMEOUT_MS = 500;
 const SILENCE_TIMEOUT_MS = 3000;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
+
+hearAllErrors();
 
 export interface RedisConnectionOptions {
   /**
