@@ -48,6 +48,7 @@ export async function checkArchive(path: string): Promise<ArchiveHeader & { read
     if (end) throw new Error(`${path} goes on behind its end`);
     if (kind === undefined) throw new Error(`${path} is no archive, or is cut off, in line ${lineCount + 2}`);
     if (header === undefined) header = headerIn(path, kind, text);
+    else if (kind === 'dossier') throw new Error(`${path} has a second header, in line ${lineCount + 2}`);
     if (kind === 'end') end = JSON.parse(text) as ArchiveEnd;
     else hash.update(line);
     lineCount += 1;

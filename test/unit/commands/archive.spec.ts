@@ -49,6 +49,7 @@ describe('an archive', () => {
     ['cut off between two lines', (text: string) => `${text.split('\n').slice(0, 3).join('\n')}\n`, 'it has no end'],
     ['longer', (text: string) => `${text}{"task":{}}\n`, 'goes on behind its end'],
     ['of another format', (text: string) => text.replace('"format":1', '"format":2'), 'has the format 2'],
+    ['with two headers', (text: string) => text.replace(/^.*\n/, '$&$&'), 'has a second header, in line 2'],
     ['something else', () => 'hello\n', 'is no archive'],
     ['another JSON', () => '[1]\n', 'is no archive'],
     ['a list in place of a task', (text: string) => text.replace(/^{"task":.*$/m, '{"task":["id"]}'), 'is no archive'],
