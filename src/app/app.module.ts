@@ -136,7 +136,7 @@ function logLevels(logger: JsonLogger): Provider {
   };
 }
 
-/** Watches the servers that are configured: what is embedded cannot be unavailable. */
+/** Watches the servers that are configured. */
 function dependencyWatch({ store }: Config): Provider {
   return {
     provide: DependencyWatch,
@@ -146,6 +146,7 @@ function dependencyWatch({ store }: Config): Provider {
       return new DependencyWatch(
         servers.filter((server) => server !== undefined),
         breakers,
+        () => postgres.isRunning,
       );
     },
     inject: [Breakers, PostgresConnection, optional(RedisConnection), optional(NatsConnection)],

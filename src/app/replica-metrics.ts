@@ -42,19 +42,21 @@ export class ReplicaMetrics {
     gauge.set({ version: packageVersion(), node: process.version }, 1);
   }
 
-  /** What is embedded cannot be unavailable, and has no series. */
+  /** What is embedded has a series only while it is down. */
   private showDependencies(dependencies: DependencyWatch): void {
     const labelNames = ['dependency'] as const;
     const help = '1 if the server answered the last question of this replica. Per replica: min.';
     const up = this.gauge('dossier_dependency_up', help, labelNames, () => {
       for (const [dependency, { state }] of Object.entries(dependencies.health)) {
-        if (state !== 'embedded') up.set({ dependency }, state === 'up' ? 1 : 0);
+        if (state === 'embedded') up.remove({ dependency });
+        else up.set({ dependency }, state === 'up' ? 1 : 0);
       }
     });
     const fitHelp = '1 if the server answers, and is set up so that it can be relied on. Per replica: min.';
     const fit = this.gauge('dossier_dependency_fit', fitHelp, labelNames, () => {
       for (const [dependency, { state, reason }] of Object.entries(dependencies.health)) {
-        if (state !== 'embedded') fit.set({ dependency }, state === 'up' && reason === undefined ? 1 : 0);
+        if (state === 'embedded') fit.remove({ dependency });
+        else fit.set({ dependency }, state === 'up' && reason === undefined ? 1 : 0);
       }
     });
   }

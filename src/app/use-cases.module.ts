@@ -89,7 +89,7 @@ const EACH_USE_CASE = Object.entries(USE_CASE_CLASSES).map(([name, useCase]) => 
   inject: [UseCases],
 }));
 
-/** What is embedded cannot be unavailable: its ports need no breaker. */
+/** What is embedded answers, or refuses at once: its ports need no breaker. */
 function breakersOf({ store, redis }: Config, breakers: Breakers): WithBreaker {
   const isServer = { postgres: store.kind === 'postgres', redis: redis !== undefined };
   return (store, method, port) => (isServer[store] ? breakers.wrap(store, method, port) : port);

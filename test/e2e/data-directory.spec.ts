@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBinary } from '../support/installed-binary';
 import { until } from '../support/poll';
+import { startService, type HttpReply } from '../support/service';
 import { spawnMortal } from '../support/spawn-mortal';
 
 const ROOT = join(__dirname, '../..');
@@ -68,6 +69,44 @@ describe('a data directory that two containers share', () => {
       expect(all.filter(({ isListening }) => isListening())).toHaveLength(1);
     } finally {
       await Promise.all(all.map(({ kill }) => kill()));
+    }
+  });
+});
+
+describe('an embedded database that cannot write its log, as on a full disk', () => {
+  it('is shown until it is there again, and has what was acknowledged', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dossier-data-'));
+    const service = await startService({ DATA_DIR: folder });
+    const [log, away] = [join(folder, 'postgres/pg_wal'), join(folder, 'away')];
+    const put = (key: string, content: string) =>
+      service.rpc('task.create_attachment', { taskId: 't', key, type: 'text', content });
+    const postgresIn = ({ text }: HttpReply) =>
+      (JSON.parse(text) as { details: { postgres: unknown } }).details.postgres;
+    const series = async () => (await service.fetch('/metrics')).text.match(/^dossier_dependency_up\{.*/gm) ?? [];
+    try {
+      await service.result('task.create', { id: 't', text: 'A task' });
+      await put('kept', 'kept');
+      expect(postgresIn(await service.until('/readyz', 200))).toEqual({ status: 'up', state: 'embedded' });
+      expect(await series()).toEqual([]);
+
+      renameSync(log, away);
+      // More than fits into the part of the log that is open.
+      const filler = Array.from({ length: 150_000 }, (_, i) => i).join(' ');
+      const isRefused = async () => (await put('filler', filler)).error;
+      expect(await until('a write is refused', isRefused)).toMatchObject({ code: -32001 });
+      expect(postgresIn(await service.until('/readyz', 503))).toEqual({ status: 'down', state: 'down' });
+      expect(await series()).toEqual(['dossier_dependency_up{dependency="postgres"} 0']);
+
+      rmSync(log, { recursive: true, force: true });
+      renameSync(away, log);
+      await service.until('/readyz', 200);
+      expect(await series()).toEqual([]);
+      expect(await service.result('task.get_attachment', { taskId: 't', key: 'kept' })).toMatchObject({
+        content: 'kept',
+      });
+    } finally {
+      await service.stop();
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 });

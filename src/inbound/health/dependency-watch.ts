@@ -35,6 +35,8 @@ export class DependencyWatch implements OnModuleDestroy {
   constructor(
     dependencies: readonly Dependency[],
     private readonly listener: StoreListener,
+    /** Of a PostgreSQL that is embedded: it is never asked. */
+    private readonly isEmbeddedRunning: () => boolean = () => true,
   ) {
     for (const { name } of dependencies) this.healths[name] = DOWN;
     this.jobs = dependencies.map((one) => this.watch(one));
@@ -42,7 +44,7 @@ export class DependencyWatch implements OnModuleDestroy {
 
   /** As each server answered last; a server that has not answered yet is down. */
   get health(): Readonly<Record<Dependency['name'], DependencyHealth>> {
-    return this.healths;
+    return this.isEmbeddedRunning() ? this.healths : { ...this.healths, postgres: DOWN };
   }
 
   start(): void {

@@ -29,6 +29,8 @@ export interface Database {
   readonly server?: ServerUrls;
   /** Whether closing its session stops a statement. Otherwise it runs to its end, and its result is dropped. */
   readonly isInterruptible: boolean;
+  /** False while an embedded database that has ended is being started again. A server has to be asked instead. */
+  isRunning(): boolean;
   /** Makes sure that its sessions do what the service relies on. Writes nothing. Throws `StoreError`. */
   check(): Promise<void>;
   /** To be called after every connection has been closed. */

@@ -81,6 +81,7 @@ function databaseOf(first: PGlite, begin: () => Promise<PGlite>): Database {
     serving: dataSource(),
     migrating: dataSource(),
     isInterruptible: false,
+    isRunning: () => server.isRunning,
     check: () => Promise.resolve(),
     close: () => server.close(),
   };

@@ -30,6 +30,10 @@ export class EmbeddedServer {
     this.running = first;
   }
 
+  get isRunning(): boolean {
+    return this.running !== undefined;
+  }
+
   /** The driver waits for it before it connects. */
   readonly waitReady = Promise.resolve();
 

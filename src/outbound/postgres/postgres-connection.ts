@@ -76,6 +76,11 @@ export class PostgresConnection implements OnApplicationShutdown {
     return this.database.server === undefined;
   }
 
+  /** False while an embedded database is being started again. */
+  get isRunning(): boolean {
+    return this.database.isRunning();
+  }
+
   /**
    * Brings the schema up to date, in a session of its own; returns the names of the migrations that this took. If the
    * schema may not be changed, throws `UnfitSchemaError` unless it is up to date.

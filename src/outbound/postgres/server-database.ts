@@ -53,6 +53,7 @@ export function serverDatabase({ url, directUrl = url, poolSize, fellows }: Serv
     },
     server: { url, directUrl, fellows },
     isInterruptible: true,
+    isRunning: () => true,
     check: () => demandOwnSessions(url, directUrl),
     close: () => Promise.resolve(),
   };

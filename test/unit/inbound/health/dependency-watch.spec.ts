@@ -101,6 +101,14 @@ describe('DependencyWatch', () => {
     expect(watch.health.postgres.state).toBe('up');
   });
 
+  it('an embedded store is down while it is being started again', () => {
+    let isRunning = true;
+    const embedded = new DependencyWatch([], { recovered: jest.fn(), reachable: jest.fn() }, () => isRunning);
+    expect(embedded.health.postgres).toEqual({ state: 'embedded' });
+    isRunning = false;
+    expect(embedded.health).toMatchObject({ postgres: { state: 'down' }, redis: { state: 'embedded' } });
+  });
+
   it('the listener is told nothing of a server that is no store', async () => {
     const bus = new DependencyWatch([{ name: 'nats', ping }], {
       recovered: (store) => told.push(store),
