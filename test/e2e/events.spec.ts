@@ -74,14 +74,18 @@ describe('events on NATS', () => {
     );
   const idsOf = (events: readonly DomainEvent[]) => events.map(({ metadata }) => metadata.eventId);
 
+  /** An event is sent again if its acknowledgement comes too late. */
+  const firstDeliveries = (events: readonly DomainEvent[]) => {
+    const ids = idsOf(events);
+    return events.filter((_, at) => ids.indexOf(ids[at] as string) === at);
+  };
+
   /** Versions of each key must rise. Only the first delivery of each event counts. */
   function expectOrder(events: readonly DomainEvent[]): void {
     const versions = new Map<string, number>();
-    const seen = new Set<string>();
-    for (const event of events) {
-      const { eventId, version } = event.metadata as { eventId: string; version?: number };
-      if (version === undefined || seen.has(eventId)) continue;
-      seen.add(eventId);
+    for (const event of firstDeliveries(events)) {
+      const { version } = event.metadata as { version?: number };
+      if (version === undefined) continue;
       const name = `${taskIdOf(event)}/${String(event.payload['key'])}`;
       expect(version).toBeGreaterThan(versions.get(name) ?? 0);
       versions.set(name, version);
@@ -125,7 +129,8 @@ describe('events on NATS', () => {
     expect(state.messages).toBe(304);
     expectOrder(received);
     for (const id of ['a', 'b']) {
-      const types = received.filter((event) => taskIdOf(event) === id).map(({ type }) => type);
+      const ofTask = firstDeliveries(received).filter((event) => taskIdOf(event) === id);
+      const types = ofTask.map(({ type }) => type);
       expect([types[0], types.at(-1)]).toEqual(['task.created', 'task.deleted']);
     }
   });
