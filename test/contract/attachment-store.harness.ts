@@ -110,14 +110,14 @@ export function aTask(draft: Partial<TaskDraft> = {}, organization = ORGANIZATIO
   return createTask({ id: randomUUID(), text: 'Write the report', ...draft }, organization, '', change);
 }
 
-/** Stores a new task and returns it. */
+/** Stores a new task and returns it. Throws `StoreError` if the store does. */
 export async function storedTask(
   { tasks }: Pick<StoreHarness, 'tasks'>,
   draft?: Partial<TaskDraft>,
   organization?: string,
 ): Promise<Task> {
   const task = aTask(draft, organization);
-  await expect(tasks.insert(task, [], taskCreated(task, randomUUID()), TIMEOUT_MS)).resolves.toBe('inserted');
+  expect(await tasks.insert(task, [], taskCreated(task, randomUUID()), TIMEOUT_MS)).toBe('inserted');
   return task;
 }
 
