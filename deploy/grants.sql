@@ -13,6 +13,16 @@
 
 BEGIN;
 
+-- The tables of the days are created as this role: it needs a schema in which it may, as the owner of the database does.
+DO $$
+BEGIN
+  IF NOT has_schema_privilege(current_schema(), 'CREATE') THEN
+    RAISE EXCEPTION 'the role % may not create tables in the schema %', current_user, current_schema()
+      USING HINT = format('As an administrator: ALTER DATABASE %I OWNER TO %I', current_database(), current_user);
+  END IF;
+END
+$$;
+
 -- A deleted task stays as a row without data.
 GRANT SELECT, INSERT, UPDATE ON tasks TO dossier_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON task_attachments, unfinished_deletions TO dossier_app;

@@ -7,7 +7,7 @@ const TEXTS: Readonly<Record<Exclude<Standing, 'starting' | 'home' | 'unfit-sche
   replaced:
     'PostgreSQL is a server that has been replaced: it is counted as unavailable until the present one is reached',
   'unknown-epoch':
-    'not ready: PostgreSQL is a restored or promoted copy, and replicas on the original still use this Redis',
+    'not ready until replicas on the original have not used this Redis for ten seconds: PostgreSQL is a restored or promoted copy',
   'other-database': 'not ready: this Redis belongs to another database. See DATABASE_URL and REDIS_URL',
   'unknown-address':
     'not ready: PostgreSQL is unavailable, and no replica with this DATABASE_URL has used this Redis before',

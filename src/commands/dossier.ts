@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
 import { causeOf } from '../app/cause-of';
-import { CommandError, EXIT, UsageError } from './exit-code';
+import { EXIT, exitCodeOf, UsageError } from './exit-code';
 import { dossierProgram, nameOf, usageOf, WordsError } from './program';
 
 /** `dossier COMMAND …`. */
@@ -21,8 +21,7 @@ async function main(words: readonly string[]): Promise<void> {
       if (!error.isHelp) fail(`${nameOf(error.command)}: ${error.message}`, usageOf(error.command));
       return;
     }
-    const exitCode = error instanceof CommandError ? error.exitCode : EXIT.failed;
-    fail(`${name}: ${causeOf(error)}`, error instanceof UsageError ? usage : '', exitCode);
+    fail(`${name}: ${causeOf(error)}`, error instanceof UsageError ? usage : '', exitCodeOf(error));
   }
 }
 

@@ -13,6 +13,8 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+const PASSING: readonly StoreError['outcome'][] = ['unavailable', 'timeout', 'busy'];
+
 /** Ends the command with another exit code than `EXIT.failed`. */
 export class CommandError extends Error {
   constructor(
@@ -26,7 +28,9 @@ export class CommandError extends Error {
 /** The arguments of a command are wrong. */
 export class UsageError extends Error {}
 
-/** Rethrows; an error of a store becomes one with the exit code for what may succeed later. */
-export function sayUnavailable(error: unknown): never {
-  throw error instanceof StoreError ? new CommandError(error.message, EXIT.unavailable) : error;
+/** What a command ends with if this was thrown. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandError) return error.exitCode;
+  const mayPass = error instanceof StoreError && PASSING.includes(error.outcome);
+  return mayPass ? EXIT.unavailable : EXIT.failed;
 }

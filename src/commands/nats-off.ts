@@ -5,5 +5,9 @@ import { withPostgres } from './with-connection';
 
 export async function natsOff(options: OutputOptions): Promise<void> {
   await withPostgres(loadConfig(), (connection) => NatsUse.end(connection));
-  print(options, { nats: 'off' }, 'NATS is off: events that no replica has published are at GET /events only');
+  print(
+    options,
+    { nats: 'off' },
+    'NATS is off, until a replica with NATS_URL publishes: events that none has published are at GET /events only',
+  );
 }

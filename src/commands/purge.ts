@@ -7,7 +7,6 @@ import { DeleteDueTasks } from '../core/use-cases/upkeep/delete-due-tasks';
 import { PurgeHistory } from '../core/use-cases/upkeep/purge-history';
 import { SweepExpired } from '../core/use-cases/upkeep/sweep-expired';
 import { isConfirmed, type ConfirmationOptions, type Plan } from './confirmation';
-import { sayUnavailable } from './exit-code';
 import { print } from './output';
 import { PURGEABLE, type Purgeable } from './purgeable';
 import { withStores } from './with-stores';
@@ -23,7 +22,7 @@ export async function purge(chosen: readonly Purgeable[], options: ConfirmationO
   const config = loadConfig();
   // Another version must not write.
   const work = (context: INestApplicationContext) => purgeIn(context, parts, config, options);
-  await withStores({ ...config, migrates: false }, work).catch(sayUnavailable);
+  await withStores({ ...config, migrates: false }, work);
 }
 
 async function purgeIn(

@@ -4,7 +4,6 @@ import { CacheReset } from '../outbound/redis/cache-reset';
 import { RedisConnection } from '../outbound/redis/redis-connection';
 import { RedisKeys } from '../outbound/redis/redis-keys';
 import { isConfirmed, type ConfirmationOptions } from './confirmation';
-import { sayUnavailable } from './exit-code';
 import { print } from './output';
 import { withStores } from './with-stores';
 
@@ -15,7 +14,7 @@ export async function resetCache(options: ConfirmationOptions): Promise<void> {
   if (!redis) throw new Error('REDIS_URL is not set: the cache is inside each replica, and a restart empties it');
   // Another version must not write.
   const work = (context: INestApplicationContext) => resetIn(context, redis, options);
-  await withStores({ ...config, migrates: false }, work).catch(sayUnavailable);
+  await withStores({ ...config, migrates: false }, work);
 }
 
 async function resetIn(

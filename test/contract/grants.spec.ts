@@ -93,6 +93,22 @@ describe('deploy/grants.sql', () => {
     await expect(role.query(statement)).rejects.toMatchObject(FORBIDDEN);
   });
 
+  it('is refused to an owner that may not create the tables of the days, as after a restore into a database of another', async () => {
+    const admin = new PostgresConnection(serverDatabase({ url: database.adminUrl, poolSize: 1 }));
+    const name = new URL(database.adminUrl).pathname.slice(1);
+    try {
+      await admin.query(`ALTER DATABASE ${name} OWNER TO postgres`);
+      await expect(grant(database)).rejects.toMatchObject({
+        message: 'the role dossier_owner may not create tables in the schema public',
+        hint: expect.stringContaining(`ALTER DATABASE ${name} OWNER TO dossier_owner`) as string,
+      });
+      await admin.query(`ALTER DATABASE ${name} OWNER TO dossier_owner`);
+      await grant(database);
+    } finally {
+      await admin.close();
+    }
+  });
+
   it('gives the role what a later migration creates, before it is run again', async () => {
     await owner.query('CREATE TABLE later (id integer GENERATED ALWAYS AS IDENTITY, note text)');
     await owner.query(

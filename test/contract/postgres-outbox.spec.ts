@@ -477,16 +477,24 @@ describe('PostgresOutbox', () => {
 
   it('a replica without NATS publishes nothing in a database whose events go to NATS, until that is ended', async () => {
     const { connection } = harness;
+    let nowMs = 0;
     const replica = (hasNats: boolean, onMissing?: () => void) =>
-      new PostgresOutbox(connection, undefined, new NatsUse(connection, hasNats, onMissing));
+      new PostgresOutbox(connection, undefined, new NatsUse(connection, hasNats, onMissing, () => nowMs));
     const onMissing = jest.fn();
     const without = replica(false, onMissing);
     expect(await without.unpublished(1)).toBeDefined();
-    expect(await replica(true).unpublished(1)).toBeDefined();
+    const withNats = replica(true);
+    expect(await withNats.unpublished(1)).toBeDefined();
     for (const _ of [1, 2]) expect(await without.unpublished(1)).toBeUndefined();
     expect(onMissing).toHaveBeenCalledTimes(1);
     await NatsUse.end(connection);
     expect(await without.unpublished(1)).toBeDefined();
+
+    // A replica with NATS that still publishes says so again.
+    nowMs += 10_000;
+    expect(await withNats.unpublished(1)).toBeDefined();
+    expect(await without.unpublished(1)).toBeUndefined();
+    await NatsUse.end(connection);
   });
 
   it('tells its listener of what other replicas have recorded, once it has read the changes', async () => {

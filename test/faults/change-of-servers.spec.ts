@@ -33,7 +33,13 @@ async function start(more: Environment = {}): Promise<Service> {
 }
 /** A command of the document, with the programs of the server at hand. */
 const run = (part: string, { env, ...more }: Surroundings = {}) => {
-  const own = { ...environment(first().port), PATH: `${first().binaries}:${process.env['PATH']}` };
+  const here = environment(first().port);
+  const own = {
+    ...here,
+    OWNER_URL: here.DATABASE_URL,
+    ADMIN_URL: here.DATABASE_URL,
+    PATH: `${first().binaries}:${process.env['PATH']}`,
+  };
   return commands.run(part, { env: { ...own, ...env }, ...more });
 };
 const put = (service: Service, taskId: string, key: string, value: string) =>
@@ -161,6 +167,16 @@ const opsOf = (...keys: string[]) =>
     return (await client.query<{ op_id: string }>(text, [keys])).rows.map((row) => row.op_id);
   });
 
+/** Roles are no part of a dump. */
+const createOwner = ({ url }: PostgresServer) =>
+  withPostgres(url, (client) => client.query('CREATE ROLE dossier_owner LOGIN'));
+
+const ownerOf = ({ url }: PostgresServer, database: string) =>
+  withPostgres(url, async (client) => {
+    const text = 'SELECT pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = $1';
+    return (await client.query<{ owner: string }>(text, [database])).rows[0]?.owner;
+  });
+
 const deadLetters = async () => {
   const { stdout } = await runProgram('dist/commands/dossier.js', ['dead-letters', 'list'], environment());
   return stdout.split('\n').filter((line) => line !== '');
@@ -204,13 +220,16 @@ describe('if the servers are no longer the same', () => {
 
     const second = await startPostgres();
     servers.push(second);
+    await createOwner(second);
     await run('new-host', {
       places: {
-        'new-host -U postgres dossier': `127.0.0.1 -p ${second.port} -U postgres ${DATABASE}`,
+        'new-host -U postgres': `127.0.0.1 -p ${second.port} -U postgres`,
+        'dossier_owner dossier': `dossier_owner ${DATABASE}`,
         'postgres://postgres@new-host:5432/dossier': urlOn(second.port),
         'dossier.sql': dump,
       },
     });
+    expect(await ownerOf(second, DATABASE)).toBe('dossier_owner');
     forwarder.leadTo(second.port);
     await expectWhatStays();
     await expectToWork();
@@ -230,9 +249,11 @@ describe('if the servers are no longer the same', () => {
 
     // A copy beside the original leaves the Redis of its replicas alone.
     const copy = `${urlOn(first().port)}_copy`;
+    await createOwner(first());
     await run('new-host', {
       places: {
-        'new-host -U postgres dossier': `127.0.0.1 -p ${first().port} -U postgres ${DATABASE}_copy`,
+        'new-host -U postgres': `127.0.0.1 -p ${first().port} -U postgres`,
+        'dossier_owner dossier': `dossier_owner ${DATABASE}_copy`,
         'postgres://postgres@new-host:5432/dossier': copy,
         'dossier.sql': dump,
       },
@@ -246,7 +267,8 @@ describe('if the servers are no longer the same', () => {
 
     await run('RENAME', {
       places: {
-        'old-host -U postgres dossier_restored': `127.0.0.1 -p ${first().port} -U postgres ${DATABASE}_restored`,
+        'old-host -U postgres': `127.0.0.1 -p ${first().port} -U postgres`,
+        'dossier_owner dossier_restored': `dossier_owner ${DATABASE}_restored`,
         'postgres://postgres@old-host:5432/dossier_restored': `${urlOn(first().port)}_restored`,
         'postgres://postgres@old-host:5432/postgres': first().url,
         "'dossier'": `'${DATABASE}'`,
@@ -255,6 +277,7 @@ describe('if the servers are no longer the same', () => {
         'dossier.sql': dump,
       },
     });
+    expect(await ownerOf(first(), DATABASE)).toBe('dossier_owner');
     await expectWhatStays();
     await expectToWork();
     await expectNewEventsOnly(lastLost);

@@ -4,7 +4,7 @@ import { Clock } from '../../core/ports/clock';
 import { ImportAttachment } from '../../core/use-cases/upkeep/import-attachment';
 import { ImportTask } from '../../core/use-cases/upkeep/import-task';
 import { isOrganizationName } from '../../inbound/auth/printable-name';
-import { EXIT, sayUnavailable, UsageError } from '../exit-code';
+import { EXIT, UsageError } from '../exit-code';
 import { print, type OutputOptions } from '../output';
 import { withStores } from '../with-stores';
 import { checkArchive, readLines } from './archive-reader';
@@ -34,7 +34,7 @@ export async function importArchive(path: string, options: ImportOptions): Promi
   };
   const work = (context: INestApplicationContext) =>
     importLines(path, lineCount, context, settings, new Pace(rate, context.get(Clock)));
-  const counts = await withStores(config, work).catch(sayUnavailable);
+  const counts = await withStores(config, work);
   print(options, counts, textOf(counts));
   if (counts.refused > 0) process.exitCode = EXIT.refused;
 }

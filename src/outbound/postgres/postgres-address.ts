@@ -27,9 +27,9 @@ export function targetOf(url: string): { host: string; port: number; user: strin
     const client = new Client({ connectionString: url }) as Client & { ssl: unknown };
     return { ...client, user: String(client.user), database: String(client.database), ssl: client.ssl };
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // Not as the cause, whose message may repeat the URL.
+    const { code, path } = error as NodeJS.ErrnoException;
+    // A file of certificates is no secret. Not as the cause, whose message may repeat the URL.
     // eslint-disable-next-line preserve-caught-error
-    throw new Error(`cannot be used${code === undefined ? '' : `: ${code}`}`);
+    throw new Error(`cannot be used${[code, path].map((part) => part && `: ${part}`).join('')}`);
   }
 }

@@ -14,10 +14,10 @@ const BUSY = ['55P03', '53200', ...COLLISION];
 const REFUSED = /^(22...|23502|23514)$/;
 /**
  * The server or the role does not serve for now, whatever the statement: connection exceptions, invalid authorization
- * such as a rotated password, a database that is missing, insufficient resources, shutdown or start-up, a missing
- * privilege, a server that has become read-only.
+ * such as a rotated password, a database that is missing or takes no sessions (55000), insufficient resources, shutdown
+ * or start-up, a missing privilege, a server that has become read-only.
  */
-const UNAVAILABLE = /^(08...|28...|3D000|53...|57P..|42501|25006)$/;
+const UNAVAILABLE = /^(08...|28...|3D000|53...|55000|57P..|42501|25006)$/;
 
 /**
  * If the server refuses the role or does not have the database, that is an outage for a running replica. At the start

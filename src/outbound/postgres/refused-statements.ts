@@ -4,6 +4,8 @@ import { isForbidden, isReadOnly } from './postgres-error';
 
 /** A statement that no call has repeated for so long may be allowed again. */
 const REMEMBERED_MS = 60_000;
+/** Functions that create tables run as the role that owns them. */
+const REMEDY = 'so run deploy/grants.sql again as the role that owns its tables, and the database, too';
 
 /**
  * The statements that the server refuses whatever their data, although it answers others: the role lacks a privilege,
@@ -41,7 +43,7 @@ export class RefusedStatements {
 /** What the server says of these errors names tables and statements, never data. */
 function reasonOf(error: unknown): string | undefined {
   const cause = error instanceof StoreError ? error.cause : undefined;
-  if (isForbidden(cause)) return `the role lacks a privilege, so run deploy/grants.sql again: ${cause.message}.`;
+  if (isForbidden(cause)) return `the role lacks a privilege, ${REMEDY}: ${cause.message}.`;
   if (isReadOnly(cause)) return `the server takes no writes: ${cause.message}.`;
   return undefined;
 }

@@ -103,7 +103,7 @@ export class RedisConnection implements OnApplicationShutdown {
       };
       const timer = setTimeout(() => {
         this.client.off('ready', onReady);
-        reject(new StoreError('redis', 'unavailable'));
+        reject(new StoreError('redis', 'unavailable', { cause: this.lastError }));
       }, timeoutMs);
       this.client.once('ready', onReady);
     });

@@ -290,6 +290,10 @@ describe('configuration', () => {
       'REDIS_TLS_CA must be a file that can be read, is "/missing"',
     ],
     [
+      { DATABASE_URL: 'postgres://a/b?sslmode=verify-full&sslrootcert=/nowhere.pem' },
+      'DATABASE_URL cannot be used: ENOENT: /nowhere.pem',
+    ],
+    [
       { REDIS_URL: 'rediss://a', REDIS_TLS_CERT: __filename, REDIS_TLS_KEY: __filename },
       'REDIS_TLS_CERT cannot be used: ERR_OSSL_PEM_NO_START_LINE',
     ],

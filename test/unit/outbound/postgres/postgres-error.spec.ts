@@ -9,6 +9,7 @@ describe('an answer of PostgreSQL', () => {
     ['28P01', 'a rotated password', 'unavailable'],
     ['28000', 'a role that may not log in', 'unavailable'],
     ['3D000', 'a dropped database', 'unavailable'],
+    ['55000', 'a database that takes no sessions', 'unavailable'],
     ['42501', 'a missing privilege', 'unavailable'],
     ['53300', 'too many connections', 'unavailable'],
     ['53100', 'a full disk', 'unavailable'],
