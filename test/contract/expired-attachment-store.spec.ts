@@ -15,7 +15,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
   });
   afterAll(() => harness?.close());
   beforeEach(async () => {
-    await Promise.all((await found()).map((one) => harness.expired.remove(one)));
+    await harness.expired.remove(await found());
     await harness.expired.purgeTombstones(Number.MAX_SAFE_INTEGER, 1000);
     const task = aTask();
     taskId = task.id;
@@ -23,7 +23,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     start = (await read())?.position as string;
   });
 
-  const found = (nowMs = EXPIRES_MS + 10_000, limit = 1000) => harness.expired.find(nowMs, limit);
+  const found = async (nowMs = EXPIRES_MS + 10_000, limit = 1000) => [...(await harness.expired.find(nowMs, limit))];
   const read = (after?: string) => harness.outbox.read({ organization: ORGANIZATION, after, limit: 100 }, TIMEOUT_MS);
   const announced = async () => (await read(start))?.events.map(({ event }) => event);
   const put = async (key: string, ttlSeconds?: number, version = 1000, nowMs = NOW_MS) => {
@@ -47,16 +47,36 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
   it('removes and announces an expired attachment once, even if several replicas try', async () => {
     const { attachment, event } = await put('k', 5);
     const expired = asExpired(attachment);
-    const removed = await Promise.all([1, 2, 3, 4].map(() => harness.expired.remove(expired)));
-    expect(removed.filter((done) => done)).toHaveLength(1);
+    const removed = await Promise.all([1, 2, 3, 4].map(() => harness.expired.remove([expired])));
+    expect(removed.flat()).toEqual([expired]);
     expect(await announced()).toEqual([event, attachmentExpired(expired)]);
     expect(await found()).toEqual([]);
     expect((await harness.tasks.get(taskId, ORGANIZATION, NOW_MS, TIMEOUT_MS))?.attachmentCount).toBe(0);
   });
 
+  it('removes many at once, of several tasks, and announces each', async () => {
+    const other = aTask();
+    await harness.tasks.insert(other, [], taskCreated(other, randomUUID()), TIMEOUT_MS);
+    for (const [i, of] of [taskId, other.id, taskId, other.id, taskId].entries()) {
+      const one = aPut({ taskId: of, key: `k${i}`, ttlSeconds: 5 }, { nowMs: NOW_MS });
+      await harness.attachments.put(one, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
+    }
+    const expired = await found();
+    expect(expired).toHaveLength(5);
+    const [gone] = expired.splice(1, 1) as [ExpiredAttachment];
+    await harness.expired.remove([gone]);
+    expect(await harness.expired.remove([...expired, gone])).toEqual(expired);
+    const ids = (await announced())?.flatMap(({ type, payload }) =>
+      type === 'task.attachment.expired' ? payload['attachmentId'] : [],
+    );
+    expect(ids?.sort()).toEqual([...expired, gone].map(({ id }) => id).sort());
+    for (const id of [taskId, other.id])
+      expect((await harness.tasks.get(id, ORGANIZATION, NOW_MS, TIMEOUT_MS))?.attachmentCount).toBe(0);
+  });
+
   it('leaves a tombstone that orders later writes', async () => {
     const { attachment } = await put('k', 5, 1000);
-    await harness.expired.remove(asExpired(attachment));
+    expect(await harness.expired.remove([asExpired(attachment)])).toHaveLength(1);
     const late = aPut({ taskId, key: 'k' }, { version: 1000 });
     const outcome = harness.attachments.put(late, ORGANIZATION, undefined, EXPIRES_MS, TIMEOUT_MS);
     await expect(outcome).resolves.toEqual({ state: 'superseded', version: 1001 });
@@ -67,7 +87,7 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     const first = await put('k', 5, 1000);
     const second = await put('k', undefined, 1002, EXPIRES_MS);
     const expired = asExpired(first.attachment);
-    await expect(harness.expired.remove(expired)).resolves.toBe(false);
+    expect(await harness.expired.remove([expired])).toEqual([]);
     expect(await announced()).toEqual([first.event, attachmentExpired(expired), second.event]);
   });
 
@@ -75,10 +95,11 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     const [overwritten, deleted, gone] = [await put('a', 5, 1000), await put('b', 5), await put('c', 5)];
     await put('a', undefined, 1002);
     await harness.attachments.delete(aDeletion(taskId, 'b', 1002), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS);
-    await expect(harness.expired.remove(asExpired(overwritten.attachment))).resolves.toBe(false);
-    await expect(harness.expired.remove(asExpired(deleted.attachment))).resolves.toBe(false);
+    expect(await harness.expired.remove([overwritten, deleted].map(({ attachment }) => asExpired(attachment)))).toEqual(
+      [],
+    );
     await deleteTree(harness, taskId);
-    await expect(harness.expired.remove(asExpired(gone.attachment))).resolves.toBe(false);
+    expect(await harness.expired.remove([asExpired(gone.attachment)])).toEqual([]);
     expect((await announced())?.filter(({ type }) => type === 'task.attachment.expired')).toEqual([]);
   });
 

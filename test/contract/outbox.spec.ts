@@ -109,7 +109,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       harness.tasks.update(updated, taskUpdated(updated, ['text'], randomUUID()), undefined, TIMEOUT_MS),
     );
     const [expired] = await harness.expired.find(NOW_MS + 5000, 1);
-    await tells(() => harness.expired.remove(expired as ExpiredAttachment));
+    await tells(() => harness.expired.remove([expired as ExpiredAttachment]));
     await tells(() => deleteTree(harness, task.id, { organization }));
   });
 
@@ -291,7 +291,7 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
       const deletion = await remove(taskId, 1002);
       const second = await put(taskId, 1004, { ttlSeconds: 5 });
       const [expired] = await harness.expired.find(NOW_MS + 5000, 1);
-      await harness.expired.remove(expired as ExpiredAttachment);
+      await harness.expired.remove([expired as ExpiredAttachment]);
       const deleted = await deleteTree(harness, taskId, { organization });
       await harness.outbox.markPublished(await unpublished());
 

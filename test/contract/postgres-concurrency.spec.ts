@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
+import type { ExpiredAttachment } from '../../src/core/domain/attachment';
 import { taskCompleted, taskCreated } from '../../src/core/domain/domain-event';
 import { completeTask } from '../../src/core/domain/task';
 import type { AttachmentPut } from '../../src/core/ports/attachment-write';
 import { StoreError } from '../../src/core/ports/store-error';
 import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
+import { PostgresExpiredAttachmentStore } from '../../src/outbound/postgres/postgres-expired-attachment-store';
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { Random } from '../simulation/random';
 import { until } from '../support/poll';
@@ -74,6 +76,13 @@ describe('writers that meet on PostgreSQL', () => {
     expect(used).toEqual({ task: true, key: true });
   });
 
+  /** When every attachment with a time to live has expired. */
+  const LATER_MS = NOW_MS + 60_000;
+  const expiredOf = (connection: PostgresConnection) => new PostgresExpiredAttachmentStore(connection);
+  const sweep = async (connection: PostgresConnection) => {
+    const store = expiredOf(connection);
+    return store.remove(await store.find(LATER_MS, 100));
+  };
   const nextVersion = () => (version += 2);
   const put = (taskId: string, key: string, ttlSeconds?: number) =>
     harness.attachments.put(
@@ -285,14 +294,25 @@ describe('writers that meet on PostgreSQL', () => {
     const ids = [...tasks, ...children].map(({ id }) => id);
     const keys = ['a', 'b', 'c', 'd'];
     const aWrite = () => aPut({ taskId: random.pick(ids), key: random.pick(keys) }, { version: nextVersion() });
-    const weights = { put: 60, add: 30, conditional: 5, remove: 10, complete: 10, drain: 6, insert: 5, delete: 1 };
+    const weights = {
+      put: 60,
+      add: 30,
+      conditional: 5,
+      remove: 10,
+      complete: 10,
+      drain: 6,
+      insert: 5,
+      sweep: 3,
+      delete: 1,
+    };
     const step = (i: number): Promise<unknown> => {
       const { attachments } = replicas[i % 2] as PostgresHarness;
       const taskId = random.pick(ids);
       const key = random.pick(keys);
       const writes = {
         put: () => attachments.put(aWrite(), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS),
-        add: () => put(taskId, `new-${nextVersion()}`),
+        add: () => put(taskId, `new-${nextVersion()}`, random.int(2) || undefined),
+        sweep: () => sweep((replicas[i % 2] as PostgresHarness).connection),
         conditional: () => attachments.put(aWrite(), ORGANIZATION, { ifAbsent: true }, NOW_MS, TIMEOUT_MS),
         remove: () => remove(taskId, key),
         complete: () => complete(taskId, key),
@@ -318,6 +338,29 @@ describe('writers that meet on PostgreSQL', () => {
     } finally {
       await connection.close();
     }
+  });
+
+  it('leave an expired attachment that another one holds, and are waited for if there is nothing else', async () => {
+    const tasks = await Promise.all([1, 2, 3].map(() => storedTask(harness)));
+    const [keyHeld, taskHeld, free] = tasks.map(({ id }) => id) as [string, string, string];
+    for (const id of [keyHeld, taskHeld, free]) await put(id, 'k', 1);
+    const store = expiredOf(harness.connection);
+    const expired = (await store.find(LATER_MS, 100)).filter(({ taskId }) => tasks.some(({ id }) => id === taskId));
+    const [first] = expired.filter(({ taskId }) => taskId === keyHeld) as [ExpiredAttachment];
+    let waiting: Promise<readonly ExpiredAttachment[]> | undefined;
+    await harness.connection.transaction(async (query) => {
+      await query('SELECT pg_advisory_xact_lock(key_lock($1, $2))', [keyHeld, 'k']);
+      await query('SELECT FROM tasks WHERE id = $1 FOR UPDATE', [taskHeld]);
+      expect(await store.remove(expired)).toMatchObject([{ taskId: free }]);
+      waiting = store.remove([first]);
+      await until('it waits', async () => {
+        const waiters = 'SELECT FROM pg_stat_activity WHERE wait_event_type = $1 AND query LIKE $2';
+        return (await harness.connection.query(waiters, ['Lock', '%expire_attachment%'])).length > 0;
+      });
+    });
+    expect(await waiting).toEqual([first]);
+    expect(await store.remove(expired)).toMatchObject([{ taskId: taskHeld }]);
+    await expectCountsToBeRight();
   });
 
   /** A function that resolves, for all its callers, when it has been called `times` times. */

@@ -456,8 +456,10 @@ export class Replica {
     const port = {
       find: (nowMs: number, limit: number) =>
         this.query('find expired', witness, OPERATION_TIMEOUT_MS, (here) => here.expired.find(nowMs, limit)),
-      remove: (one: Parameters<ExpiredAttachmentStore['remove']>[0]) =>
-        this.write(`expire ${stampOf(one)}`, witness, OPERATION_TIMEOUT_MS, (here) => here.expired.remove(one)),
+      remove: (expired: Parameters<ExpiredAttachmentStore['remove']>[0]) =>
+        this.write(`expire ${expired.map(stampOf).join()}`, witness, OPERATION_TIMEOUT_MS, (here) =>
+          here.expired.remove(expired),
+        ),
     };
     return port as typeof port & ExpiredAttachmentStore;
   }

@@ -2,17 +2,18 @@ import type { ExpiredAttachment } from '../domain/attachment';
 
 /**
  * Attachments that have expired and are still stored, and the tombstones that deletions leave. Every method throws
- * `StoreError`, and is one round trip.
+ * `StoreError`, and is one round trip, or a few for many attachments.
  */
 export abstract class ExpiredAttachmentStore {
   /** Those that expired first, of all organisations. */
   abstract find(nowMs: number, limit: number): Promise<readonly ExpiredAttachment[]>;
 
   /**
-   * Deletes the version that was found, under the stamp `expiryStamp`, and records its `attachmentExpired` with it.
-   * Returns false if that version is no longer there: an overwrite has announced its expiry, or its task was deleted.
+   * Deletes the versions that were found, each under the stamp `expiryStamp`, and records an `attachmentExpired` with
+   * each. Returns those that it has deleted. A version is not among them if it is no longer there (an overwrite has
+   * announced its expiry, or its task was deleted), or if it would have to be waited for while others need no wait.
    */
-  abstract remove(expired: ExpiredAttachment): Promise<boolean>;
+  abstract remove(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]>;
 
   /**
    * Forgets at most `limit` tombstones of attachments with a version below `version`; returns how many. No write that

@@ -10,8 +10,9 @@ export class MemoryExpiredAttachmentStore implements ExpiredAttachmentStore {
     return Promise.resolve(expired.slice(0, limit));
   }
 
-  remove(expired: ExpiredAttachment): Promise<boolean> {
-    return Promise.resolve(this.database.transaction(() => this.database.removeExpired(expired)));
+  remove(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
+    const { database } = this;
+    return Promise.resolve(database.transaction(() => expired.filter((one) => database.removeExpired(one))));
   }
 
   purgeTombstones(version: number, limit: number): Promise<number> {

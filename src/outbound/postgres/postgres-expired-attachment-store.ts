@@ -1,4 +1,5 @@
 import type { ExpiredAttachment } from '../../core/domain/attachment';
+import { inParallel } from '../../core/consistency/in-parallel';
 import type { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
 import { timestamp } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
@@ -6,6 +7,19 @@ import type { PostgresConnection } from './postgres-connection';
 const FIND = `
   SELECT task_id, key, id, version, op_id, expires_at FROM task_attachments
   WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`;
+
+/** In the order of locks that task_lock.sql gives, for all of them at once: the tasks, the keys, the tasks' rows. */
+const HOLD_KEYS = `
+  SELECT at::integer FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS expired(task_id, key, at)
+  WHERE CASE WHEN pg_try_advisory_xact_lock_shared(task_lock(task_id))
+    THEN pg_try_advisory_xact_lock(key_lock(task_id, key)) END`;
+const HOLD_TASKS = 'SELECT id FROM tasks WHERE id = ANY ($1::text[]) FOR NO KEY UPDATE SKIP LOCKED';
+const EXPIRE_EACH = `
+  SELECT at::integer
+  FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS expired(task_id, key, version, at)
+  WHERE expire_attachment(task_id, key, version)`;
+/** At one time, of those that others hold. */
+const MAX_WAITING = 8;
 
 const PURGE_TOMBSTONES = `
   WITH purged AS (
@@ -37,7 +51,33 @@ export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
     return rows.map(expiredOfRow);
   }
 
-  async remove({ taskId, key, version }: ExpiredAttachment): Promise<boolean> {
+  async remove(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
+    const removed = await this.removeFree(expired);
+    if (removed.length > 0) return removed;
+    // Others hold them all, perhaps for ever one after the other: each is waited for in turn.
+    const waitedFor: ExpiredAttachment[] = [];
+    await inParallel(expired, MAX_WAITING, async (one) => {
+      if (await this.removeOne(one)) waitedFor.push(one);
+    });
+    return waitedFor;
+  }
+
+  /** In one transaction, which waits for no lock, and so can be in no circle of those that wait. */
+  private async removeFree(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
+    const columns = (of: readonly ExpiredAttachment[]) => [of.map(({ taskId }) => taskId), of.map(({ key }) => key)];
+    return this.connection.transaction(async (query) => {
+      const chosen = (rows: readonly { at: number }[], of: readonly ExpiredAttachment[]) =>
+        rows.map(({ at }) => of[at - 1] as ExpiredAttachment);
+      const held = chosen(await query<{ at: number }>(HOLD_KEYS, columns(expired)), expired);
+      const tasks = await query<{ id: string }>(HOLD_TASKS, [held.map(({ taskId }) => taskId)]);
+      const ids = new Set(tasks.map(({ id }) => id));
+      const free = held.filter(({ taskId }) => ids.has(taskId));
+      const values = [...columns(free), free.map(({ version }) => version)];
+      return chosen(await query<{ at: number }>(EXPIRE_EACH, values), free);
+    });
+  }
+
+  private async removeOne({ taskId, key, version }: ExpiredAttachment): Promise<boolean> {
     const [row] = await this.connection.change<{ removed: boolean }>(
       'SELECT expire_attachment($1, $2, $3) AS removed',
       [taskId, key, version],

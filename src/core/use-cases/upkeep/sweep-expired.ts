@@ -4,10 +4,10 @@ import type { AttachmentCache } from '../../ports/attachment-cache';
 import type { Clock } from '../../ports/clock';
 import type { ExpiredAttachmentStore } from '../../ports/expired-attachment-store';
 import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
-import { inParallel } from '../../consistency/in-parallel';
 
 const BATCH_SIZE = 500;
-const MAX_IN_FLIGHT = 8;
+/** Are removed together: so many locks a transaction may hold. */
+const STEP_SIZE = 100;
 
 /**
  * Removes expired attachments, which no response shows any more, and has their expiry announced. All replicas may sweep
@@ -23,13 +23,17 @@ export class SweepExpired {
   /** Takes one batch. */
   async execute(): Promise<{ more: boolean }> {
     const expired = await this.store.find(this.clock.nowMs(), BATCH_SIZE);
-    await inParallel(expired, MAX_IN_FLIGHT, (one) => this.remove(one));
+    for (let i = 0; i < expired.length; i += STEP_SIZE) await this.remove(expired.slice(i, i + STEP_SIZE));
     return { more: expired.length === BATCH_SIZE };
   }
 
-  private async remove(expired: ExpiredAttachment): Promise<void> {
-    if (!(await this.store.remove(expired))) return;
+  private async remove(expired: readonly ExpiredAttachment[]): Promise<void> {
+    const removed = await this.store.remove(expired);
+    await Promise.all(removed.map((one) => unlessCacheIsDown(this.tellCache(one))));
+  }
+
+  private async tellCache(expired: ExpiredAttachment): Promise<void> {
     const { taskId, key } = expired;
-    await unlessCacheIsDown(this.cache.apply({ taskId, key, stamp: expiryStamp(expired), attachment: null }));
+    await this.cache.apply({ taskId, key, stamp: expiryStamp(expired), attachment: null });
   }
 }
