@@ -186,7 +186,7 @@ export class PostgresConnection implements OnApplicationShutdown {
     let cancel: (() => void) | undefined;
     const silence = new Promise<never>((_, reject) => {
       cancel = lateTimer(timeoutMs, () => {
-        timeout = this.answers.lateSince(begunAtMs, startedAtMs, isRead ? organizationOf(owner) : undefined);
+        timeout = this.answers.lateSince(begunAtMs, startedAtMs, organizationOf(owner), isRead);
         if (this.database.isInterruptible) session?.abandon(timeout);
         reject(timeout);
       });

@@ -5,18 +5,31 @@ import { LOCK_TIMEOUT_MS } from './database';
 const LATELY_MS = 1000;
 /** An organisation whose last call is older has nothing that a breaker could take from it. */
 const ACTIVE_MS = 10 * 60 * 1000;
+/** Changes of two organisations that are late within this time are late for one reason. */
+const LATE_TOGETHER_MS = 30_000;
+/** The puts of several organisations share a statement. */
+const SHARED = '';
 
-interface Answer {
-  readonly organization?: string;
-  readonly atMs: number;
+/** When something last happened to an organisation, and when to another one. */
+class LastTimes {
+  private latest = { organization: SHARED, atMs: Number.NEGATIVE_INFINITY };
+  private another = this.latest;
+
+  note(organization: string, atMs: number): void {
+    if (organization !== this.latest.organization) this.another = this.latest;
+    this.latest = { organization, atMs };
+  }
+
+  ofAnother(organization: string): number {
+    return (this.latest.organization === organization ? this.another : this.latest).atMs;
+  }
 }
 
 /** When the server last answered a call: this tells a server that serves others from one that has fallen silent. */
 export class ServerAnswers {
   private lastAtMs = Number.NEGATIVE_INFINITY;
-  /** The last answer to an organisation, and the last one before it that was to another organisation. */
-  private latest: Answer = { atMs: Number.NEGATIVE_INFINITY };
-  private another = this.latest;
+  private readonly answered = new LastTimes();
+  private readonly lateChanges = new LastTimes();
 
   /** Passes an answer on. A call that the server refused was answered, too. It may be of no organisation. */
   async noting<T>(answer: Promise<T>, organization?: string): Promise<T> {
@@ -40,25 +53,22 @@ export class ServerAnswers {
 
   /**
    * For a call that came at `startedAtMs` and has no answer in time. The server has worked for it since `begunAtMs`; it
-   * lets a call wait for a lock, and does not say so at once. A disk that takes no more writes makes every change late,
-   * and no read. If there is only one organisation, nobody can tell its slow reads from a slow server.
+   * lets a call wait for a lock, and does not say so at once. If there is only one organisation, nobody can tell its
+   * slow calls from a slow server. A disk that takes no more writes makes the changes of all late, and no read.
    */
-  lateSince(begunAtMs: number, startedAtMs: number, readFor?: string): StoreError {
+  lateSince(begunAtMs: number, startedAtMs: number, organization: string | undefined, isRead: boolean): StoreError {
     const nowMs = performance.now();
     if (nowMs - begunAtMs < LOCK_TIMEOUT_MS) return this.waitedInVain(startedAtMs);
-    const servedOthers = readFor !== undefined && nowMs - this.lastAtMs < LATELY_MS && this.hasOthers(readFor, nowMs);
-    return new StoreError('postgres', 'timeout', { servedOthers });
-  }
-
-  private hasOthers(organization: string, nowMs: number): boolean {
-    const other = this.latest.organization === organization ? this.another : this.latest;
-    return nowMs - other.atMs < ACTIVE_MS;
+    const owner = organization ?? SHARED;
+    const isAlone = isRead || nowMs - this.lateChanges.ofAnother(owner) > LATE_TOGETHER_MS;
+    if (!isRead) this.lateChanges.note(owner, nowMs);
+    const isServing = nowMs - this.lastAtMs < LATELY_MS;
+    const hasOthers = organization !== undefined && nowMs - this.answered.ofAnother(organization) < ACTIVE_MS;
+    return new StoreError('postgres', 'timeout', { servedOthers: isAlone && isServing && hasOthers });
   }
 
   private note(organization?: string): void {
     this.lastAtMs = performance.now();
-    if (organization === undefined) return;
-    if (organization !== this.latest.organization) this.another = this.latest;
-    this.latest = { organization, atMs: this.lastAtMs };
+    if (organization !== undefined) this.answered.note(organization, this.lastAtMs);
   }
 }
