@@ -16,8 +16,8 @@ BEGIN;
 -- The tables of the days are created as this role: it needs a schema in which it may, as the owner of the database does.
 DO $$
 BEGIN
-  IF NOT has_schema_privilege(current_schema(), 'CREATE') THEN
-    RAISE EXCEPTION 'the role % may not create tables in the schema %', current_user, current_schema()
+  IF has_schema_privilege(current_schema(), 'CREATE') IS NOT TRUE THEN
+    RAISE EXCEPTION 'the role % may not create tables in the database %', current_user, current_database()
       USING HINT = format('As an administrator: ALTER DATABASE %I OWNER TO %I', current_database(), current_user);
   END IF;
 END

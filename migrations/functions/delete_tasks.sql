@@ -1,4 +1,5 @@
--- Replaces locked tasks by tombstones, deletes their attachments, and records their events in the order given.
+-- Replaces locked tasks by tombstones, and records their events in the order given. Their attachments are deleted by
+-- `delete_attachments`.
 --
 -- p_deletions  an array of {task_id, version, op_id, events}; the event whose id is `op_id` announces the deletion, the
 --              others are recorded as events of the task
@@ -17,9 +18,6 @@ BEGIN
       json_array_elements(deletion -> 'events') WITH ORDINALITY AS events(event, nth_event)
   ) AS events
   ORDER BY nth_task, nth_event;
-
-  DELETE FROM task_attachments USING json_to_recordset(p_deletions) AS deletions(task_id text)
-  WHERE task_attachments.task_id = deletions.task_id;
 
   UPDATE tasks SET
     organization = NULL, text = NULL, status = NULL, priority = NULL, metadata = NULL, parent_id = NULL,

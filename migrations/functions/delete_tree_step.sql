@@ -1,4 +1,5 @@
--- Deletes the tasks that `lock_tree_step` has locked, and notes those of them whose sub-tasks are left to later steps.
+-- Deletes the tasks that `lock_tree_step` has locked, and notes those of them whose sub-tasks or attachments are left to
+-- later steps. Goes on with the attachments that earlier steps have left.
 --
 -- p_id, p_organization  the root of the tree
 -- p_deleted_by, p_credential_id
@@ -13,6 +14,8 @@ CREATE OR REPLACE FUNCTION delete_tree_step(
 LANGUAGE plpgsql AS $$
 DECLARE
   ids   text[];
+  -- Whose attachments may be left.
+  noted text[];
   -- Of each parent, its last sub-task that is deleted now.
   lasts json;
 BEGIN
@@ -21,11 +24,17 @@ BEGIN
     SELECT parent_id, max(id) AS last_id FROM tasks WHERE id = ANY (ids) AND parent_id IS NOT NULL GROUP BY parent_id
   ) AS of_parents;
 
+  noted := ARRAY(
+    SELECT task_id FROM unfinished_deletions
+    WHERE (root_id = p_id OR p_id = ANY (ancestors)) AND organization = p_organization
+    ORDER BY seq LIMIT cardinality(ids) + 1);
+  noted := delete_attachments(ids || noted);
+
   INSERT INTO unfinished_deletions (task_id, root_id, organization, deleted_by, credential_id, last_id, ancestors, begun_at)
   SELECT id, p_id, p_organization, p_deleted_by, p_credential_id, coalesce(lasts ->> id, ''), ancestors_of(id),
     coalesce((SELECT min(begun_at) FROM unfinished_deletions WHERE root_id = p_id AND organization = p_organization), now())
   FROM unnest(ids) WITH ORDINALITY AS deleted(id, nth)
-  WHERE EXISTS (
+  WHERE id = ANY (noted) OR EXISTS (
     SELECT FROM tasks WHERE organization = p_organization AND parent_id = deleted.id AND id > coalesce(lasts ->> deleted.id, '')
   )
   ORDER BY nth;
@@ -41,7 +50,7 @@ BEGIN
     SELECT seq FROM unfinished_deletions
     WHERE (root_id = p_id OR p_id = ANY (ancestors)) AND organization = p_organization
     ORDER BY seq LIMIT cardinality(ids) + 1
-  ) AND NOT EXISTS (
+  ) AND task_id <> ALL (noted) AND NOT EXISTS (
     SELECT FROM tasks WHERE organization = p_organization AND parent_id = unfinished.task_id AND id > unfinished.last_id
   );
   RETURN EXISTS (

@@ -99,7 +99,7 @@ describe('deploy/grants.sql', () => {
     try {
       await admin.query(`ALTER DATABASE ${name} OWNER TO postgres`);
       await expect(grant(database)).rejects.toMatchObject({
-        message: 'the role dossier_owner may not create tables in the schema public',
+        message: `the role dossier_owner may not create tables in the database ${name}`,
         hint: expect.stringContaining(`ALTER DATABASE ${name} OWNER TO dossier_owner`) as string,
       });
       await admin.query(`ALTER DATABASE ${name} OWNER TO dossier_owner`);

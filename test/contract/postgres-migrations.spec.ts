@@ -51,6 +51,7 @@ const LATER = [
   'ExpiredTasksInTurn1763683200131',
   'LocksOfCallers1763683200132',
   'TasksByAssignee1763683200133',
+  'AttachmentsInSteps1763683200134',
 ];
 
 describe('migrations', () => {

@@ -4,9 +4,11 @@ import type { ExpiredAttachmentStore } from '../../core/ports/expired-attachment
 import { timestamp } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
 
+/** What is left of deleted tasks is about to be deleted without an event. */
 const FIND = `
   SELECT task_id, key, id, version, op_id, expires_at FROM task_attachments
-  WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`;
+  WHERE expires_at <= $1 AND EXISTS (SELECT FROM tasks WHERE id = task_id AND deleted_version IS NULL)
+  ORDER BY expires_at LIMIT $2`;
 
 /** In the order of locks that task_lock.sql gives, for all of them at once: the tasks, the keys, the tasks' rows. */
 const HOLD_KEYS = `
