@@ -26,6 +26,8 @@ const HEARTBEAT_MS = 15_000;
 const SLOW_READER_MS = 10_000;
 /** Each follower asks the database a few times a second. */
 const MAX_FOLLOWERS = 100;
+/** Of the parameters that nobody knows. */
+const MAX_NAMED = 10;
 /** Of the places that the others leave, for one caller. */
 const PART_OF_CALLER = 3 / 4;
 
@@ -129,7 +131,8 @@ function goneSignal({ raw }: FastifyReply): AbortSignal {
 /** Throws what is wrong with it. The header goes before the URL: a reader that resumes sends the header. */
 function commandOf({ query, headers }: FastifyRequest): FollowEventsCommand {
   const { taskId, parentId, lastEventId, ...unknown } = query as Record<string, unknown>;
-  const errors: FieldError[] = Object.keys(unknown).map((field) => ({ field, message: 'is not a known parameter' }));
+  const strangers = Object.keys(unknown).slice(0, MAX_NAMED);
+  const errors: FieldError[] = strangers.map((field) => ({ field, message: 'is not a known parameter' }));
   for (const [field, id] of Object.entries({ taskId, parentId })) {
     const message = id === undefined ? undefined : taskIdProblem(id);
     if (message) errors.push({ field, message });

@@ -7,7 +7,7 @@ import type { JsonRpcError } from '../json-rpc/json-rpc-error';
 import { ConnectionsPerPeer } from './connections-per-peer';
 import { cutConnection } from './cut-connection';
 import { idsOf } from './http-origin';
-import { forbiddenOrigin, NO_HOST, TWO_HOSTS, type HttpRefusal } from './http-refusal';
+import { forbiddenOrigin, LONG_URL, MAX_URL_LENGTH, NO_HOST, TWO_HOSTS, type HttpRefusal } from './http-refusal';
 import { PipelinedRequests } from './pipelined-requests';
 import { dropBody, MAX_UNREAD_BYTES } from './read-body';
 import { WebPages, type WebPageRules } from './web-pages';
@@ -65,6 +65,7 @@ export class FrontDoor {
     reply.headers(SAFE_HEADERS).header(REQUEST_ID_HEADER, request.id);
     const shared = this.pages.headers(headers.origin);
     if (shared) reply.headers(shared);
+    if (request.url.length > MAX_URL_LENGTH) return this.refuse(request, reply, LONG_URL);
     if (hasTwoHosts(raw.rawHeaders)) return this.refuse(request, reply, TWO_HOSTS);
     if (headers.host === undefined && raw.httpVersion === '1.1') return this.refuse(request, reply, NO_HOST);
     const problem = this.pages.refusal(method, headers);

@@ -92,6 +92,14 @@ export const TWO_HOSTS: HttpRefusal = {
   error: invalidRequest({ code: 'ORIGIN_NOT_ALLOWED', reason: 'two Host headers' }),
 };
 
+/** Longer than any that a request needs: an id of 255 characters, spelt in escapes, takes half of it. */
+export const MAX_URL_LENGTH = 4096;
+
+export const LONG_URL: HttpRefusal = {
+  status: 414,
+  error: invalidRequest({ code: 'INVALID_REQUEST', reason: `the URL is longer than ${MAX_URL_LENGTH} characters` }),
+};
+
 export const NO_HOST: HttpRefusal = {
   status: 400,
   error: invalidRequest({ code: 'ORIGIN_NOT_ALLOWED', reason: 'no Host header' }),

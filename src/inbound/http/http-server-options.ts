@@ -1,8 +1,10 @@
 import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { parse } from 'node:querystring';
 import type { FastifyHttpOptions } from 'fastify';
 import { REQUEST_ID_HEADER, requestIdOf } from '../correlation/request-id';
 import { SAFE_HEADERS } from './front-door';
+import { MAX_URL_LENGTH } from './http-refusal';
 import { addressRanges } from './peer-network';
 import { refuseUndecodableUrl } from './refuse-undecodable-url';
 
@@ -23,6 +25,8 @@ export function httpServerOptions(
       // Such a request is refused by the front door, with the headers of every reply.
       requireHostHeader: false,
     },
+    // It is called before anything else: the names of a long one would take milliseconds.
+    routerOptions: { querystringParser: (query) => (query.length > MAX_URL_LENGTH ? {} : parse(query)) },
     genReqId: ({ headers }) => requestIdOf(headers[REQUEST_ID_HEADER]),
     frameworkErrors: refuseUndecodableUrl,
     // Fastify's own refusal would not have the form of the protocol.

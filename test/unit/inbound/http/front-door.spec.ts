@@ -41,6 +41,7 @@ async function start(
     server.route({ method: ['GET', 'POST', 'DELETE'], url, handler: () => 'served' });
   }
   server.get('/large', () => LARGE_REPLY);
+  server.get('/names', ({ query }) => String(Object.keys(query as object).length));
   server.get<{ Params: { id: string } }>(
     '/waits/:id',
     ({ params }) => new Promise((end) => waiting.set(params.id, end)),
@@ -233,6 +234,18 @@ describe('every HTTP reply', () => {
     expect(reply).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     for (const header of ['x-content-type-options: nosniff', 'cache-control: no-store'])
       expect(reply).toContain(header);
+  });
+
+  it('is a refusal if the URL is longer than any that is needed, and the names of its query are not read', async () => {
+    await start();
+    const names = (length: number) => Array.from({ length }, (_, i) => `${i}=`).join('&');
+    for (const path of ['/livez', '/rpc', '/missing', '/names']) {
+      const { statusCode, body } = await send('POST', `${path}?${names(1000)}`);
+      expect([statusCode, body]).toEqual([414, expect.stringContaining('longer than 4096 characters')]);
+    }
+    expect((await send('GET', `/names?${names(500)}`)).body).toBe('500');
+    const parse = httpServerOptions([]).routerOptions?.querystringParser;
+    expect([parse?.(names(1000)), parse?.('a=%20&b')]).toEqual([{}, { a: ' ', b: '' }]);
   });
 
   it('is a refusal if the request has two Host headers', async () => {
