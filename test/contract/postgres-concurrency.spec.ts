@@ -363,6 +363,23 @@ describe('writers that meet on PostgreSQL', () => {
     await expectCountsToBeRight();
   });
 
+  it('leave an expired attachment that cannot be removed, and remove those beside it', async () => {
+    const { id } = await storedTask(harness);
+    for (const key of ['a', 'bad', 'b']) await put(id, key, 1);
+    const store = expiredOf(harness.connection);
+    const expired = async () => (await store.find(LATER_MS, 100)).filter(({ taskId }) => taskId === id);
+    await harness.connection.query(
+      "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'",
+    );
+    await harness.connection.query(
+      "CREATE TRIGGER refused BEFORE UPDATE ON task_attachments FOR EACH ROW WHEN (OLD.key = 'bad') EXECUTE FUNCTION refuse()",
+    );
+    await expect(store.remove(await expired())).rejects.toMatchObject({ outcome: 'failed' });
+    expect((await expired()).map(({ key }) => key)).toEqual(['bad']);
+    await harness.connection.query('DROP FUNCTION refuse CASCADE');
+    expect(await store.remove(await expired())).toHaveLength(1);
+  });
+
   /** A function that resolves, for all its callers, when it has been called `times` times. */
   function gate(times: number): () => Promise<void> {
     let open: () => void;

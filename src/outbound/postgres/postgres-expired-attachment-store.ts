@@ -1,6 +1,7 @@
 import type { ExpiredAttachment } from '../../core/domain/attachment';
 import { inParallel } from '../../core/consistency/in-parallel';
 import type { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
+import { isOutage } from '../../core/ports/store-error';
 import { timestamp } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
 
@@ -54,9 +55,9 @@ export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
   }
 
   async remove(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
-    const removed = await this.removeFree(expired);
+    const removed = await this.removeFree(expired).catch(unlessOutage);
     if (removed.length > 0) return removed;
-    // Others hold them all, perhaps for ever one after the other: each is waited for in turn.
+    // Others hold them all, perhaps for ever one after the other, or one of them cannot be removed: each by itself.
     const waitedFor: ExpiredAttachment[] = [];
     await inParallel(expired, MAX_WAITING, async (one) => {
       if (await this.removeOne(one)) waitedFor.push(one);
@@ -94,6 +95,12 @@ export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
     this.purgedTo = count === limit ? Number(last) : 0;
     return count;
   }
+}
+
+/** For an error that may be due to one of several: none was removed. */
+function unlessOutage(error: unknown): readonly ExpiredAttachment[] {
+  if (isOutage(error)) throw error;
+  return [];
 }
 
 function expiredOfRow({ task_id, key, id, version, op_id, expires_at }: ExpiredRow): ExpiredAttachment {
