@@ -65,7 +65,8 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     expect(expired).toHaveLength(5);
     const [gone] = expired.splice(1, 1) as [ExpiredAttachment];
     await harness.expired.remove([gone]);
-    expect(await harness.expired.remove([...expired, gone])).toEqual(expired);
+    const removed = await harness.expired.remove([...expired, gone]);
+    expect(removed.map(({ id }) => id).sort()).toEqual(expired.map(({ id }) => id).sort());
     const ids = (await announced())?.flatMap(({ type, payload }) =>
       type === 'task.attachment.expired' ? payload['attachmentId'] : [],
     );

@@ -11,7 +11,7 @@ export abstract class ExpiredAttachmentStore {
   /**
    * Deletes the versions that were found, each under the stamp `expiryStamp`, and records an `attachmentExpired` with
    * each. Returns those that it has deleted. A version is not among them if it is no longer there (an overwrite has
-   * announced its expiry, or its task was deleted), or if it would have to be waited for while others need no wait.
+   * announced its expiry, or its task was deleted), or if others of its task could be deleted without a wait for it.
    */
   abstract remove(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]>;
 

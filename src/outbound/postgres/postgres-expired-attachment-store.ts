@@ -1,7 +1,8 @@
 import type { ExpiredAttachment } from '../../core/domain/attachment';
+import { groupedBy } from '../../core/consistency/grouped-by';
 import { inParallel } from '../../core/consistency/in-parallel';
 import type { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
-import { isOutage } from '../../core/ports/store-error';
+import { StoreError } from '../../core/ports/store-error';
 import { timestamp } from './attachment-row';
 import type { PostgresConnection } from './postgres-connection';
 
@@ -11,18 +12,18 @@ const FIND = `
   WHERE expires_at <= $1 AND EXISTS (SELECT FROM tasks WHERE id = task_id AND deleted_version IS NULL)
   ORDER BY expires_at LIMIT $2`;
 
-/** In the order of locks that task_lock.sql gives, for all of them at once: the tasks, the keys, the tasks' rows. */
+/** All keys before the task's row, which is the order of locks that task_lock.sql gives. */
 const HOLD_KEYS = `
   SELECT at::integer FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS expired(task_id, key, at)
   WHERE CASE WHEN pg_try_advisory_xact_lock_shared(task_lock(task_id))
     THEN pg_try_advisory_xact_lock(key_lock(task_id, key)) END`;
-const HOLD_TASKS = 'SELECT id FROM tasks WHERE id = ANY ($1::text[]) FOR NO KEY UPDATE SKIP LOCKED';
 const EXPIRE_EACH = `
   SELECT at::integer
   FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS expired(task_id, key, version, at)
   WHERE expire_attachment(task_id, key, version)`;
-/** At one time, of those that others hold. */
-const MAX_WAITING = 8;
+/** Of one task, in one transaction: so many locks it may hold. */
+const MAX_TOGETHER = 100;
+const MAX_IN_FLIGHT = 8;
 
 const PURGE_TOMBSTONES = `
   WITH purged AS (
@@ -55,28 +56,39 @@ export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
   }
 
   async remove(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
-    const removed = await this.removeFree(expired).catch(unlessOutage);
-    if (removed.length > 0) return removed;
-    // Others hold them all, perhaps for ever one after the other, or one of them cannot be removed: each by itself.
-    const waitedFor: ExpiredAttachment[] = [];
-    await inParallel(expired, MAX_WAITING, async (one) => {
-      if (await this.removeOne(one)) waitedFor.push(one);
-    });
-    return waitedFor;
+    const removed: ExpiredAttachment[] = [];
+    const groups = groupedBy(expired, ({ taskId }) => taskId).flatMap(inSteps);
+    await inParallel(groups, MAX_IN_FLIGHT, async (group) => void removed.push(...(await this.removeOfTask(group))));
+    return removed;
   }
 
-  /** In one transaction, which waits for no lock, and so can be in no circle of those that wait. */
+  private async removeOfTask(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
+    const together = expired.length > 1 ? await this.removeFree(expired).catch(noneIfFaulty) : [];
+    if (together.length > 0) return together;
+    // Others hold them all, perhaps for ever one after the other, or one of them cannot be removed: each by itself.
+    const removed: ExpiredAttachment[] = [];
+    let failure: { error: unknown } | undefined;
+    for (const one of expired) {
+      try {
+        if (await this.removeOne(one)) removed.push(one);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        failure ??= { error };
+      }
+    }
+    if (failure) throw failure.error;
+    return removed;
+  }
+
+  /** In one transaction, which waits for no key, and for the task's row only when it holds all its keys. */
   private async removeFree(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
-    const columns = (of: readonly ExpiredAttachment[]) => [of.map(({ taskId }) => taskId), of.map(({ key }) => key)];
     return this.connection.transaction(async (query) => {
       const chosen = (rows: readonly { at: number }[], of: readonly ExpiredAttachment[]) =>
         rows.map(({ at }) => of[at - 1] as ExpiredAttachment);
-      const held = chosen(await query<{ at: number }>(HOLD_KEYS, columns(expired)), expired);
-      const tasks = await query<{ id: string }>(HOLD_TASKS, [held.map(({ taskId }) => taskId)]);
-      const ids = new Set(tasks.map(({ id }) => id));
-      const free = held.filter(({ taskId }) => ids.has(taskId));
-      const values = [...columns(free), free.map(({ version }) => version)];
-      return chosen(await query<{ at: number }>(EXPIRE_EACH, values), free);
+      const columns = [expired.map(({ taskId }) => taskId), expired.map(({ key }) => key)];
+      const held = chosen(await query<{ at: number }>(HOLD_KEYS, columns), expired);
+      const values = [held.map(({ taskId }) => taskId), held.map(({ key }) => key), held.map(({ version }) => version)];
+      return chosen(await query<{ at: number }>(EXPIRE_EACH, values), held);
     });
   }
 
@@ -97,9 +109,18 @@ export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
   }
 }
 
-/** For an error that may be due to one of several: none was removed. */
-function unlessOutage(error: unknown): readonly ExpiredAttachment[] {
-  if (isOutage(error)) throw error;
+function inSteps(ofTask: readonly ExpiredAttachment[]): (readonly ExpiredAttachment[])[] {
+  const count = Math.ceil(ofTask.length / MAX_TOGETHER);
+  return Array.from({ length: count }, (_, i) => ofTask.slice(i * MAX_TOGETHER, (i + 1) * MAX_TOGETHER));
+}
+
+/** Whether an attachment itself is to blame, and not the server or another transaction. */
+function isFault(error: unknown): boolean {
+  return error instanceof StoreError && (error.outcome === 'failed' || error.outcome === 'refused');
+}
+
+function noneIfFaulty(error: unknown): readonly ExpiredAttachment[] {
+  if (!isFault(error)) throw error;
   return [];
 }
 

@@ -3,14 +3,9 @@ import { expiryStamp } from '../../domain/version';
 import type { AttachmentCache } from '../../ports/attachment-cache';
 import type { Clock } from '../../ports/clock';
 import type { ExpiredAttachmentStore } from '../../ports/expired-attachment-store';
-import { inParallel } from '../../consistency/in-parallel';
 import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
 
 const BATCH_SIZE = 500;
-/** Are removed together: so many locks a transaction may hold. */
-const STEP_SIZE = 100;
-/** More than one, so that one attachment that cannot be removed does not stop all others. */
-const MAX_IN_FLIGHT = 2;
 
 /**
  * Removes expired attachments, which no response shows any more, and has their expiry announced. All replicas may sweep
@@ -26,15 +21,9 @@ export class SweepExpired {
   /** Takes one batch. */
   async execute(): Promise<{ more: boolean }> {
     const expired = await this.store.find(this.clock.nowMs(), BATCH_SIZE);
-    const steps: ExpiredAttachment[][] = [];
-    for (let i = 0; i < expired.length; i += STEP_SIZE) steps.push(expired.slice(i, i + STEP_SIZE));
-    await inParallel(steps, MAX_IN_FLIGHT, (step) => this.remove(step));
-    return { more: expired.length === BATCH_SIZE };
-  }
-
-  private async remove(expired: readonly ExpiredAttachment[]): Promise<void> {
     const removed = await this.store.remove(expired);
     await Promise.all(removed.map((one) => unlessCacheIsDown(this.tellCache(one))));
+    return { more: expired.length === BATCH_SIZE };
   }
 
   private async tellCache(expired: ExpiredAttachment): Promise<void> {
