@@ -173,6 +173,9 @@ describe('the commands for the journal', () => {
       code: 1,
       stderr: 'journal status: REDIS_URL is not set: without Redis there is no journal\n',
     });
-    expect(await run('redis://127.0.0.1:1')).toMatchObject({ code: 1, stderr: 'journal status: redis unavailable\n' });
+    expect(await run('redis://127.0.0.1:1')).toMatchObject({
+      code: 4,
+      stderr: 'journal status: connect ECONNREFUSED 127.0.0.1:1\n',
+    });
   });
 });

@@ -50,7 +50,7 @@ describe('npm run migrate:metadata', () => {
       ...setup.environment,
       REDIS_URL: 'redis://127.0.0.1:1',
     });
-    expect([code, stdout, stderr]).toEqual([1, '', 'migrate-metadata: redis unavailable\n']);
+    expect([code, stdout, stderr]).toEqual([4, '', 'migrate-metadata: connect ECONNREFUSED 127.0.0.1:1\n']);
     expect(await keysOf('waiting')).toEqual([]);
   });
 });

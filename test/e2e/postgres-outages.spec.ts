@@ -265,7 +265,8 @@ describe('a service whose PostgreSQL comes and goes', () => {
     await privilege('REVOKE INSERT, UPDATE ON task_attachments FROM');
     expect(await put(service, 'written', 'a', 'refused')).toMatchObject({ degraded: true });
     const what = 'permission denied for table task_attachments';
-    const reason = `the role lacks a privilege, so run deploy/grants.sql again: ${what}.`;
+    const remedy = 'so run deploy/grants.sql again as the role that owns its tables, and the database, too';
+    const reason = `the role lacks a privilege, ${remedy}: ${what}.`;
     await until('it is known', async () => (await sampleOf(service, fit)) === '0');
     expect(await health()).toEqual([200, { status: 'degraded', state: 'up', reason }]);
     expect(await sampleOf(service, 'dossier_dependency_up{dependency="postgres"}')).toBe('1');
