@@ -340,7 +340,7 @@ describe('writers that meet on PostgreSQL', () => {
     }
   });
 
-  it('leave an expired attachment that another one holds, and are waited for if there is nothing else', async () => {
+  it('leave an expired attachment that another one holds, and wait for it if there is nothing else', async () => {
     const { id } = await storedTask(harness);
     for (const key of ['a', 'held', 'b']) await put(id, key, 1);
     const store = expiredOf(harness.connection);

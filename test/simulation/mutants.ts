@@ -69,8 +69,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a deletion whose call has ended is not continued',
     scenario: 'trees deleted',
     file: `${USE_CASES}/upkeep/continue-deletions.ts`,
-    find: `    for (const tree of trees) {`,
-    replace: `    for (const tree of trees.slice(trees.length)) {`,
+    find: `inTurn(trees, async (tree)`,
+    replace: `inTurn(trees.slice(trees.length), async (tree)`,
   },
   {
     name: 'a replica that has forgotten a change believes what a distrusted cache says',

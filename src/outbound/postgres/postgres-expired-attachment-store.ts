@@ -1,6 +1,7 @@
 import type { ExpiredAttachment } from '../../core/domain/attachment';
 import { groupedBy } from '../../core/consistency/grouped-by';
 import { inParallel } from '../../core/consistency/in-parallel';
+import { inTurn } from '../../core/consistency/in-turn';
 import type { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
 import { StoreError } from '../../core/ports/store-error';
 import { timestamp } from './attachment-row';
@@ -14,13 +15,10 @@ const FIND = `
 
 /** All keys before the task's row, which is the order of locks that task_lock.sql gives. */
 const HOLD_KEYS = `
-  SELECT at::integer FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS expired(task_id, key, at)
-  WHERE CASE WHEN pg_try_advisory_xact_lock_shared(task_lock(task_id))
-    THEN pg_try_advisory_xact_lock(key_lock(task_id, key)) END`;
+  SELECT key FROM unnest($2::text[]) AS key
+  WHERE CASE WHEN pg_try_advisory_xact_lock_shared(task_lock($1)) THEN pg_try_advisory_xact_lock(key_lock($1, key)) END`;
 const EXPIRE_EACH = `
-  SELECT at::integer
-  FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS expired(task_id, key, version, at)
-  WHERE expire_attachment(task_id, key, version)`;
+  SELECT key FROM unnest($2::text[], $3::bigint[]) AS expired(key, version) WHERE expire_attachment($1, key, version)`;
 /** Of one task, in one transaction: so many locks it may hold. */
 const MAX_TOGETHER = 100;
 const MAX_IN_FLIGHT = 8;
@@ -62,33 +60,29 @@ export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
     return removed;
   }
 
-  private async removeOfTask(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
-    const together = expired.length > 1 ? await this.removeFree(expired).catch(noneIfFaulty) : [];
+  private async removeOfTask(ofTask: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
+    const together = ofTask.length > 1 ? await this.removeFree(ofTask).catch(noneIfFaulty) : [];
     if (together.length > 0) return together;
     // Others hold them all, perhaps for ever one after the other, or one of them cannot be removed: each by itself.
     const removed: ExpiredAttachment[] = [];
-    let failure: { error: unknown } | undefined;
-    for (const one of expired) {
-      try {
-        if (await this.removeOne(one)) removed.push(one);
-      } catch (error) {
-        if (!isFault(error)) throw error;
-        failure ??= { error };
-      }
-    }
-    if (failure) throw failure.error;
+    const remove = async (one: ExpiredAttachment) => {
+      if (await this.removeOne(one)) removed.push(one);
+    };
+    await inTurn(ofTask, remove, (error) => !isFault(error));
     return removed;
   }
 
   /** In one transaction, which waits for no key, and for the task's row only when it holds all its keys. */
-  private async removeFree(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
+  private async removeFree(ofTask: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
+    const taskId = ofTask[0]?.taskId;
+    const among = (rows: readonly { key: string }[]) => {
+      const keys = new Set(rows.map(({ key }) => key));
+      return ofTask.filter(({ key }) => keys.has(key));
+    };
     return this.connection.transaction(async (query) => {
-      const chosen = (rows: readonly { at: number }[], of: readonly ExpiredAttachment[]) =>
-        rows.map(({ at }) => of[at - 1] as ExpiredAttachment);
-      const columns = [expired.map(({ taskId }) => taskId), expired.map(({ key }) => key)];
-      const held = chosen(await query<{ at: number }>(HOLD_KEYS, columns), expired);
-      const values = [held.map(({ taskId }) => taskId), held.map(({ key }) => key), held.map(({ version }) => version)];
-      return chosen(await query<{ at: number }>(EXPIRE_EACH, values), held);
+      const held = among(await query<{ key: string }>(HOLD_KEYS, [taskId, ofTask.map(({ key }) => key)]));
+      const values = [taskId, held.map(({ key }) => key), held.map(({ version }) => version)];
+      return among(await query<{ key: string }>(EXPIRE_EACH, values));
     });
   }
 

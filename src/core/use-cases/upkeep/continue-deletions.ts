@@ -1,5 +1,6 @@
 import type { TaskStore } from '../../ports/task-store';
 import { OPERATION_TIMEOUT_MS } from '../../ports/time-limits';
+import { inTurn } from '../../consistency/in-turn';
 import type { TreeRemover } from '../../consistency/tree-remover';
 
 const MAX_TREES = 10;
@@ -15,15 +16,9 @@ export class ContinueDeletions {
   async execute(): Promise<{ more: boolean }> {
     const trees = await this.store.unfinishedDeletions(OPERATION_TIMEOUT_MS, MAX_TREES);
     let more = false;
-    let failure: { error: unknown } | undefined;
-    for (const tree of trees) {
-      try {
-        if ((await this.remover.step(tree, OPERATION_TIMEOUT_MS)).more) more = true;
-      } catch (error) {
-        failure ??= { error };
-      }
-    }
-    if (failure) throw failure.error;
+    await inTurn(trees, async (tree) => {
+      if ((await this.remover.step(tree, OPERATION_TIMEOUT_MS)).more) more = true;
+    });
     return { more };
   }
 }

@@ -3,6 +3,7 @@ import type { CoreSettings } from '../../ports/core-settings';
 import type { DueTask, DueTaskStore, FinishedTask } from '../../ports/due-task-store';
 import { OPERATION_TIMEOUT_MS } from '../../ports/time-limits';
 import type { TreeDeletion } from '../../ports/tree-deletion';
+import { inTurn } from '../../consistency/in-turn';
 import type { TreeRemover } from '../../consistency/tree-remover';
 
 /** In the events, in the place of a caller. */
@@ -46,21 +47,11 @@ export class DeleteDueTasks {
     // A task that must stay, because something below it goes on, is looked at again when all others were.
     this.lookedAt = finished.length < MAX_TASKS ? undefined : finished.at(-1);
     const old = finished.map((task) => ({ ...deletionOf(task), finishedBeforeMs: beforeMs }));
-    await this.deleteEach([...expired.map(deletionOf), ...old]);
+    // One that cannot be deleted now delays none of the others.
+    await inTurn([...expired.map(deletionOf), ...old], async (tree) => {
+      await this.remover.step(tree, OPERATION_TIMEOUT_MS);
+    });
     return { more: false, done: isLast };
-  }
-
-  /** One after the other: one that cannot be deleted now delays none of the others. */
-  private async deleteEach(trees: readonly TreeDeletion[]): Promise<void> {
-    let failure: { error: unknown } | undefined;
-    for (const tree of trees) {
-      try {
-        await this.remover.step(tree, OPERATION_TIMEOUT_MS);
-      } catch (error) {
-        failure ??= { error };
-      }
-    }
-    if (failure) throw failure.error;
   }
 }
 

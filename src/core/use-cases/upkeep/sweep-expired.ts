@@ -22,12 +22,12 @@ export class SweepExpired {
   async execute(): Promise<{ more: boolean }> {
     const expired = await this.store.find(this.clock.nowMs(), BATCH_SIZE);
     const removed = await this.store.remove(expired);
-    await Promise.all(removed.map((one) => unlessCacheIsDown(this.tellCache(one))));
+    await Promise.all(removed.map((one) => this.tellCache(one)));
     return { more: expired.length === BATCH_SIZE };
   }
 
   private async tellCache(expired: ExpiredAttachment): Promise<void> {
     const { taskId, key } = expired;
-    await this.cache.apply({ taskId, key, stamp: expiryStamp(expired), attachment: null });
+    await unlessCacheIsDown(this.cache.apply({ taskId, key, stamp: expiryStamp(expired), attachment: null }));
   }
 }
