@@ -14,8 +14,8 @@ CREATE OR REPLACE FUNCTION delete_tree_step(
 LANGUAGE plpgsql AS $$
 DECLARE
   ids   text[];
-  -- Whose attachments may be left.
-  noted text[];
+  -- Tasks that have attachments left.
+  partly text[];
   -- Of each parent, its last sub-task that is deleted now.
   lasts json;
 BEGIN
@@ -24,17 +24,16 @@ BEGIN
     SELECT parent_id, max(id) AS last_id FROM tasks WHERE id = ANY (ids) AND parent_id IS NOT NULL GROUP BY parent_id
   ) AS of_parents;
 
-  noted := ARRAY(
+  partly := delete_attachments(ids || ARRAY(
     SELECT task_id FROM unfinished_deletions
     WHERE (root_id = p_id OR p_id = ANY (ancestors)) AND organization = p_organization
-    ORDER BY seq LIMIT cardinality(ids) + 1);
-  noted := delete_attachments(ids || noted);
+    ORDER BY seq LIMIT cardinality(ids) + 1));
 
   INSERT INTO unfinished_deletions (task_id, root_id, organization, deleted_by, credential_id, last_id, ancestors, begun_at)
   SELECT id, p_id, p_organization, p_deleted_by, p_credential_id, coalesce(lasts ->> id, ''), ancestors_of(id),
     coalesce((SELECT min(begun_at) FROM unfinished_deletions WHERE root_id = p_id AND organization = p_organization), now())
   FROM unnest(ids) WITH ORDINALITY AS deleted(id, nth)
-  WHERE id = ANY (noted) OR EXISTS (
+  WHERE id = ANY (partly) OR EXISTS (
     SELECT FROM tasks WHERE organization = p_organization AND parent_id = deleted.id AND id > coalesce(lasts ->> deleted.id, '')
   )
   ORDER BY nth;
@@ -50,7 +49,7 @@ BEGIN
     SELECT seq FROM unfinished_deletions
     WHERE (root_id = p_id OR p_id = ANY (ancestors)) AND organization = p_organization
     ORDER BY seq LIMIT cardinality(ids) + 1
-  ) AND task_id <> ALL (noted) AND NOT EXISTS (
+  ) AND task_id <> ALL (partly) AND NOT EXISTS (
     SELECT FROM tasks WHERE organization = p_organization AND parent_id = unfinished.task_id AND id > unfinished.last_id
   );
   RETURN EXISTS (
