@@ -55,7 +55,8 @@ function sizesFor(bytes: number): Promise<string[]> {
         [attachments],
       );
       await client.query(
-        'INSERT INTO outbox_waiting (seq, op_id, at) SELECT seq + 1000000, op_id, at FROM outbox_history ORDER BY seq',
+        `INSERT INTO outbox_waiting (seq, op_id, at, organization)
+         SELECT seq + 1000000, op_id, at, organization FROM outbox_history ORDER BY seq`,
       );
       await client.query('VACUUM FULL outbox_waiting');
       const waiting = await client.query<{ size: number }>(

@@ -86,6 +86,31 @@ describe.each(OUTBOX_HARNESSES)('Outbox %s', (_, open) => {
     expect(await unpublished()).toEqual(waiting.slice(2));
   });
 
+  it('gives each organisation that waits an equal part of the limit', async () => {
+    const [busy, other] = [`busy ${organization}`, `other ${organization}`];
+    const events: DomainEvent[] = [];
+    for (let i = 0; i < 5; i++) events.push((await newTask(busy)).event);
+    const { event, taskId } = await newTask(other);
+    const fifth = events.pop();
+    expect((await unpublished(4)).map((one) => one.event)).toEqual([events[0], events[1], event]);
+    await harness.outbox.markPublished((await unpublished(4)).filter((one) => one.taskId === taskId));
+    expect((await unpublished(4)).map((one) => one.event)).toEqual(events);
+    expect((await unpublished()).map((one) => one.event)).toEqual([...events, fifth]);
+  });
+
+  it('returns the events of more organisations than have room with later calls', async () => {
+    const tasks: string[] = [];
+    for (let i = 0; i < 7; i++) for (const _ of [1, 2]) tasks.push((await newTask(`${i} ${organization}`)).taskId);
+    const seen: string[] = [];
+    for (let calls = 0; calls < 20; calls++) {
+      const waiting = await unpublished(2);
+      seen.push(...waiting.map((one) => one.taskId));
+      // One that could not be published is returned again, and keeps none of the others back.
+      await harness.outbox.markPublished(waiting.filter((one) => one.taskId !== tasks[0]));
+    }
+    expect(tasks.slice(2).filter((id) => !seen.includes(id))).toEqual([]);
+  });
+
   it('tells its listener of each kind of change', async () => {
     const listener = jest.fn();
     harness.outbox.onRecorded(listener);

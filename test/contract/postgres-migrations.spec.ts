@@ -52,6 +52,7 @@ const LATER = [
   'LocksOfCallers1763683200132',
   'TasksByAssignee1763683200133',
   'AttachmentsInSteps1763683200134',
+  'EventsInTurn1763683200135',
 ];
 
 describe('migrations', () => {

@@ -225,6 +225,37 @@ describe('the history of the outbox', () => {
     }
   });
 
+  it('finds what waits by indexes alone, with a plan from when nearly nothing was there', async () => {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    try {
+      const find = (limit: number) => client.query('SELECT * FROM waiting_events($1, $2)', [limit, '']);
+      const record = (organization: string, count: number, inDays: number) =>
+        client.query(
+          `INSERT INTO outbox_history (op_id, task_id, kind, event, organization, at)
+           SELECT gen_random_uuid(), 't', 'task', '{"type":"task.updated"}', $1, now() + $3 * interval '1 day'
+           FROM generate_series(1, $2::integer)`,
+          [organization, count, inDays],
+        );
+      await record('another', 1, 0);
+      await client.query('VACUUM ANALYZE outbox_waiting, outbox_history');
+      // PostgreSQL keeps the plan that it has after five calls.
+      for (let i = 0; i < 10; i++) await find(10);
+      for (const day of [0, 1]) await record('crowd', 20_000, day);
+      for (const organization of ['another', 'one more']) await record(organization, 10, 1);
+
+      expect((await find(30)).rows).toHaveLength(30);
+      type Row = { 'QUERY PLAN': [Buffers] };
+      const { rows } = await client.query<Row>(
+        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM waiting_events(30, '')`,
+      );
+      const { Plan } = (rows[0] as Row)['QUERY PLAN'][0];
+      expect(Plan['Shared Hit Blocks'] + Plan['Shared Read Blocks']).toBeLessThan(200);
+    } finally {
+      await client.end();
+    }
+  });
+
   /** As the previous release sends them. */
   describe('for a replica of the previous release', () => {
     const UNPUBLISHED = 'SELECT seq, task_id, event FROM outbox WHERE NOT published ORDER BY seq LIMIT $1';

@@ -76,9 +76,10 @@ export abstract class Outbox {
   abstract onRecorded(listener: () => void): void;
 
   /**
-   * The oldest events that wait to be published, in the order of `seq`; undefined while another replica publishes, or
-   * if this one must not: the events of the store go to a bus that it does not have. A replica that dies, or is cut off
-   * from the outbox, is replaced within five seconds.
+   * Events that wait to be published, in the order of `seq`: the oldest of each organisation, of each an equal part of
+   * the limit. Of more organisations than have room, later calls return the others. Undefined while another replica
+   * publishes, or if this one must not: the events of the store go to a bus that it does not have. A replica that dies,
+   * or is cut off from the outbox, is replaced within five seconds.
    */
   abstract unpublished(limit: number): Promise<readonly OutboxEvent[] | undefined>;
 

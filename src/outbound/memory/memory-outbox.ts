@@ -1,3 +1,4 @@
+import { groupedBy } from '../../core/consistency/grouped-by';
 import type { Clock } from '../../core/ports/clock';
 import type { EventPage, EventQuery, Outbox, OutboxChange, OutboxChanges, OutboxEvent } from '../../core/ports/outbox';
 import type { MemoryDatabase } from './memory-database';
@@ -17,12 +18,10 @@ export class MemoryOutbox implements Outbox {
   }
 
   unpublished(limit: number): Promise<readonly OutboxEvent[]> {
-    const waiting: OutboxEvent[] = [];
-    for (const { seq, taskId, event, trace } of this.database.rows.unpublished) {
-      if (waiting.length === limit) break;
-      waiting.push({ seq, taskId, event, ...(trace && { trace }) });
-    }
-    return Promise.resolve(waiting);
+    const served = groupedBy([...this.database.rows.unpublished], readersOf).slice(0, limit);
+    const share = Math.floor(limit / served.length);
+    const rows = served.flatMap((ofOrganization) => ofOrganization.slice(0, share)).sort((a, b) => a.seq - b.seq);
+    return Promise.resolve(rows.map(outboxEventOf));
   }
 
   /** No other process publishes. */
@@ -84,6 +83,15 @@ export class MemoryOutbox implements Outbox {
     this.database.rows.forget(new Set(old));
     return Promise.resolve({ more: false });
   }
+}
+
+/** The task if it is not there, and so belongs to no organisation. */
+function readersOf({ organization, taskId }: OutboxRow): string {
+  return organization ?? taskId;
+}
+
+function outboxEventOf({ seq, taskId, event, trace }: OutboxRow): OutboxEvent {
+  return { seq, taskId, event, ...(trace && { trace }) };
 }
 
 function dayOf({ atMs }: OutboxRow): number {

@@ -10,13 +10,7 @@ import { IDENTITY_COLUMNS, identityOf, PostgresStoreServer, type IdentityRow } f
 import type { PublisherSession } from './publisher-session';
 import { readFit } from './schema-fitness';
 
-/** One by one, by the time as well, which tells in which part of the history an event is: no plan reads all of it. */
-const UNPUBLISHED = `
-  SELECT waiting.seq, found.* FROM (SELECT seq, at FROM outbox_waiting ORDER BY seq LIMIT $1) AS waiting, LATERAL (
-    SELECT task_id, event, trace FROM outbox_history AS history
-    WHERE history.seq = waiting.seq AND history.at = waiting.at LIMIT 1
-  ) AS found
-  ORDER BY waiting.seq`;
+const UNPUBLISHED = 'SELECT * FROM waiting_events($1, $2)';
 /** By the op as well: after a change of servers another event may have the number. */
 const MARK_PUBLISHED = 'DELETE FROM outbox_waiting WHERE seq = ANY ($1) AND op_id = ANY ($2)';
 
@@ -67,6 +61,7 @@ interface OutboxRow {
   task_id: string;
   event: DomainEvent;
   trace: TraceContext | null;
+  served_to: string;
 }
 type HorizonRow = { xmin: string; xmax: string } & IdentityRow;
 interface ChangeRow {
@@ -81,6 +76,8 @@ interface ChangeRow {
 
 export class PostgresOutbox implements Outbox {
   private readonly events: EventReader;
+  /** The organisation that `unpublished` has served last: those behind it are the next. */
+  private servedTo = '';
   private onHorizon: () => void = () => undefined;
   /** As of the last call of `changes`. */
   private lastHorizon?: number;
@@ -107,7 +104,8 @@ export class PostgresOutbox implements Outbox {
       await this.standDown();
       return undefined;
     }
-    const rows = await this.asPublisher((query) => query<OutboxRow>(UNPUBLISHED, [limit]));
+    const rows = await this.asPublisher((query) => query<OutboxRow>(UNPUBLISHED, [limit, this.servedTo]));
+    this.servedTo = rows?.[0]?.served_to ?? '';
     return rows?.map(outboxEventOfRow);
   }
 

@@ -6,11 +6,16 @@ import { inParallel } from '../../consistency/in-parallel';
 
 const BATCH_SIZE = 512;
 const MAX_TASKS_IN_FLIGHT = 64;
+/** In one turn, one after the other: the events of other organisations wait for the end of the turn. */
+const MAX_OF_TASK = 64;
 
 /** `standby`: another replica publishes; `idle`: nothing waits. */
 export type PublishOutcome = 'standby' | 'idle' | 'published';
 
-/** Publishes what waits in the outbox: the events of one task strictly one after the other, several tasks at once. */
+/**
+ * Publishes what waits in the outbox, in turns of the organisations: the events of one task strictly one after the
+ * other, several tasks at once.
+ */
 export class PublishEvents {
   private leads = false;
 
@@ -64,7 +69,7 @@ export class PublishEvents {
       await inParallel(
         groupedBy(waiting, ({ taskId }) => taskId),
         MAX_TASKS_IN_FLIGHT,
-        (events) => this.publishInOrder(events, published),
+        (ofTask) => this.publishInOrder(ofTask.slice(0, MAX_OF_TASK), published),
       );
     } finally {
       if (published.length > 0) await this.outbox.markPublished(published);

@@ -80,6 +80,19 @@ describe('publishing events', () => {
     expect(bus.mostUnderWay).toBe(64);
   });
 
+  it('looks for those of other organisations after 64 events of one task', async () => {
+    await fixture.task('many');
+    for (let i = 0; i < 100; i++) await fixture.text('many', `k${i}`, 'x');
+    const recorded = [...fixture.database.events];
+    await publish.execute();
+    expect(bus.taken).toEqual(recorded.slice(0, 64));
+
+    await fixture.task('foreign', {}, FOREIGN_CALLER);
+    await publish.execute();
+    expect(bus.taken.filter((event) => taskIdOf(event) === 'many')).toEqual(recorded);
+    expect(bus.taken.slice(64, 67).map(taskIdOf)).toContain('foreign');
+  });
+
   it('stops a task at its first failure, and no other task', async () => {
     for (const id of ['bad', 'good']) {
       await fixture.task(id);
