@@ -53,6 +53,7 @@ const LATER = [
   'TasksByAssignee1763683200133',
   'AttachmentsInSteps1763683200134',
   'EventsInTurn1763683200135',
+  'SubTasksByPriority1763683200136',
 ];
 
 describe('migrations', () => {

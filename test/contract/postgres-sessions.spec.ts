@@ -18,6 +18,7 @@ const STRANGE_DEFAULTS = [
   'extra_float_digits = -15',
   "default_transaction_isolation = 'serializable'",
   'synchronous_commit = off',
+  'max_parallel_workers_per_gather = 4',
   'statement_timeout = 500',
   'lock_timeout = 500',
   'idle_session_timeout = 500',
@@ -57,6 +58,8 @@ describe('a session of PostgreSQL', () => {
         const limits = "name LIKE '%timeout' AND setting = '500'";
         await expect(connection.query(`SELECT name FROM pg_settings WHERE ${limits}`)).resolves.toEqual([]);
         await expect(connection.query('SHOW synchronous_commit')).resolves.toEqual([{ synchronous_commit: 'on' }]);
+        const parallel = 'max_parallel_workers_per_gather';
+        await expect(connection.query(`SHOW ${parallel}`)).resolves.toEqual([{ [parallel]: '0' }]);
       });
       const read = 'SELECT timestamptz $1::text AS at';
       await expect(

@@ -49,6 +49,9 @@ const UNFINISHED = `
   WHERE begun_at <= now() - $1 * interval '1 millisecond'
   GROUP BY root_id, organization, deleted_by, credential_id ORDER BY min(begun_at) LIMIT $2`;
 
+/** Behind so many tasks, those that a page passes by are read from an index alone, and its own by their ids. */
+const DEEP_OFFSET = 1000;
+
 const ORDER_COLUMNS = { createdAt: 't.created_at', updatedAt: 't.updated_at', priority: 't.priority' } as const;
 
 /** In the words of the indexes that have no other tasks: PostgreSQL cannot see it in a parameter. */
@@ -209,6 +212,9 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
   const matching = `FROM tasks t WHERE ${conditions.join(' AND ')}`;
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
+  const isDeep = query.offset >= DEEP_OFFSET;
+  const found = `SELECT ${isDeep ? 't.id' : 't.*'} ${matching} ${order} LIMIT $3 OFFSET $4`;
+  const page = isDeep ? `SELECT t.* FROM (${found}) AS found JOIN tasks t USING (id)` : found;
   const counted = keptCount(query, values) ?? `(SELECT count(*)::integer AS total ${matching})`;
   return {
     text: `
@@ -217,7 +223,7 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
       FROM ${counted} AS counted(total)
       LEFT JOIN (
         SELECT p.*, sum(${JSON_BYTES}) OVER ()::float8 AS json_bytes
-        FROM (SELECT t.* ${matching} ${order} LIMIT $3 OFFSET $4) AS p
+        FROM (${page}) AS p
       ) AS t ON true
       ${order}`,
     values,

@@ -18,6 +18,9 @@ const MEANING: Readonly<Record<string, string>> = {
   default_transaction_deferrable: 'off',
 };
 
+/** A caller has a share of the sessions: a statement that took several processes of the server would take more. */
+const SHARE: Readonly<Record<string, string>> = { max_parallel_workers_per_gather: '0' };
+
 /** How soon the server cancels the statement of a client that has gone: a call that timed out must not hold locks. */
 const CONNECTION_CHECK_MS = 500;
 
@@ -55,7 +58,7 @@ export async function prepareSession(
     // Unlike SET, it takes a list as the server's own configuration does.
     return `SELECT set_config(${setting.map(escapeLiteral).join(', ')}, false)`;
   });
-  const settings = Object.entries({ ...MEANING, ...limits }).map(([name, value]) => `SET ${name} = '${value}'`);
+  const settings = Object.entries({ ...MEANING, ...SHARE, ...limits }).map(([name, value]) => `SET ${name} = '${value}'`);
   const optional = [
     orNothing(`SET client_connection_check_interval = ${CONNECTION_CHECK_MS}`),
     orNothing('SET transaction_timeout = 0'),

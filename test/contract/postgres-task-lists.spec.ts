@@ -1,0 +1,100 @@
+import type { CountedTask } from '../../src/core/ports/task-store';
+import { runMigrations } from '../../src/outbound/postgres/migrate';
+import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
+import { PostgresTaskStore } from '../../src/outbound/postgres/postgres-task-store';
+import { serverDatabase } from '../../src/outbound/postgres/server-database';
+import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { withPostgres } from '../support/setups';
+import { TIMEOUT_MS } from './attachment-store.harness';
+
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+/** Rows of tasks that were read from the table itself. */
+const rowsReadBy = (node: PlanNode): number =>
+  (node['Relation Name'] === 'tasks' && node['Node Type'] !== 'Index Only Scan'
+    ? node['Actual Rows'] * node['Actual Loops']
+    : 0) + (node.Plans ?? []).reduce((sum, child) => sum + rowsReadBy(child), 0);
+
+const SUB_TASKS = 20_000;
+const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
+
+describe('a page of task.list far behind the first one, in PostgreSQL', () => {
+  let server: PostgresServer;
+  let connection: PostgresConnection;
+  beforeAll(async () => {
+    server = await startPostgres();
+    await runMigrations(serverDatabase({ url: server.url, poolSize: 1 }));
+    connection = new PostgresConnection(serverDatabase({ url: server.url, poolSize: 1 }));
+    await withPostgres(server.url, async (client) => {
+      // Without the triggers, which count tasks. The priorities go through the table in no order.
+      await client.query('SET session_replication_role = replica');
+      await client.query(
+        `INSERT INTO tasks (id, organization, text, status, priority, metadata, parent_id, created_at, created_by,
+           updated_at, revision)
+         SELECT 'sub-' || lpad(n::text, 5, '0'), 'acme', 'x', 'pending', n * 37 % 101, '{}', 'root',
+           '2025-11-21T08:00:00Z'::timestamptz + n * interval '1 ms', 'ada',
+           '2025-11-21T08:00:00Z'::timestamptz + n * 7919 % 20011 * interval '1 ms', 1
+         FROM generate_series(1, $1::integer) AS n`,
+        [SUB_TASKS],
+      );
+      await client.query('VACUUM ANALYZE tasks');
+    });
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await server?.stop();
+  });
+
+  const list = (
+    orderBy: (typeof ORDERS)[number],
+    { descending = false, parentId = undefined as string | undefined, offset = 15_000, on = connection } = {},
+  ) =>
+    new PostgresTaskStore(on).list(
+      { organization: 'acme', parentId, orderBy, descending, limit: 20, offset, nowMs: Date.now() },
+      TIMEOUT_MS,
+    );
+  const numberOf = ({ task }: CountedTask) => Number(task.id.slice(4));
+  const RANKS = {
+    createdAt: (n: number) => n,
+    updatedAt: (n: number) => (n * 7919) % 20011,
+    priority: (n: number) => (n * 37) % 101,
+  };
+
+  it.each(ORDERS.flatMap((order) => [false, true].map((descending) => [order, descending] as const)))(
+    'has the tasks that come next by %s (descending: %s)',
+    async (orderBy, descending) => {
+      const rank = RANKS[orderBy];
+      const sorted = Array.from({ length: SUB_TASKS }, (_, i) => i + 1).sort((a, b) => rank(a) - rank(b) || a - b);
+      if (descending) sorted.reverse();
+      for (const offset of [999, 1000, 15_000, SUB_TASKS - 5]) {
+        const { tasks, totalCount } = await list(orderBy, { descending, parentId: 'root', offset });
+        expect(tasks.map(numberOf)).toEqual(sorted.slice(offset, offset + 20));
+        expect(totalCount).toBe(SUB_TASKS);
+      }
+    },
+  );
+
+  it.each([['priority', 'root'], ...ORDERS.map((order) => [order, undefined] as const)] as const)(
+    'does not read the tasks before it by %s, below %s',
+    async (orderBy, parentId) => {
+      const asked: [string, readonly unknown[] | undefined][] = [];
+      const query: PostgresConnection['query'] = (text, values) => {
+        asked.push([text, values]);
+        return connection.query(text, values);
+      };
+      await list(orderBy, { parentId, on: { query } as PostgresConnection });
+      const [[text, values]] = asked as [[string, readonly unknown[]]];
+      type Row = { 'QUERY PLAN': [{ Plan: PlanNode }] };
+      const [row] = await connection.query<Row>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values);
+      // The sub-tasks of a task are counted.
+      const counted = parentId === undefined ? 0 : SUB_TASKS;
+      expect(rowsReadBy((row as Row)['QUERY PLAN'][0].Plan)).toBeLessThanOrEqual(counted + 20);
+    },
+  );
+});
