@@ -177,7 +177,7 @@ function backgroundUseCases(composition: Composition) {
   const remover = new AttachmentRemover(store, writer, composition.lookup(), clock, ids);
   const treeRemover = composition.treeRemover(tasks, cache);
   return {
-    publishEvents: new PublishEvents(outbox, bus, metrics),
+    publishEvents: new PublishEvents(outbox, bus, metrics, clock),
     followEvents: new FollowEvents(outbox),
     drainJournal: new DrainJournal(journal, store, backlog, tracing),
     projectChanges: new ProjectChanges(cache, outbox, trust, epochs, clock, settings),

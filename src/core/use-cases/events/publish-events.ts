@@ -1,3 +1,4 @@
+import type { Clock } from '../../ports/clock';
 import type { EventBus } from '../../ports/event-bus';
 import type { Metrics } from '../../ports/metrics';
 import type { Outbox, OutboxEvent } from '../../ports/outbox';
@@ -6,8 +7,8 @@ import { inParallel } from '../../consistency/in-parallel';
 
 const BATCH_SIZE = 512;
 const MAX_TASKS_IN_FLIGHT = 64;
-/** In one turn, one after the other: the events of other organisations wait for the end of the turn. */
-const MAX_OF_TASK = 64;
+/** Each task has one event published in a turn, and others while it lasts: what others record waits for its end. */
+const TURN_MS = 50;
 
 /** `standby`: another replica publishes; `idle`: nothing waits. */
 export type PublishOutcome = 'standby' | 'idle' | 'published';
@@ -23,6 +24,7 @@ export class PublishEvents {
     private readonly outbox: Outbox,
     private readonly bus: EventBus,
     private readonly metrics: Metrics,
+    private readonly clock: Pick<Clock, 'monotonicMs'>,
   ) {}
 
   /** Whether this replica was the one that publishes, when it last tried to. */
@@ -65,18 +67,23 @@ export class PublishEvents {
 
   private async publish(waiting: readonly OutboxEvent[]): Promise<void> {
     const published: OutboxEvent[] = [];
+    const endsAtMs = this.clock.monotonicMs() + TURN_MS;
     try {
       await inParallel(
         groupedBy(waiting, ({ taskId }) => taskId),
         MAX_TASKS_IN_FLIGHT,
-        (ofTask) => this.publishInOrder(ofTask.slice(0, MAX_OF_TASK), published),
+        (ofTask) => this.publishInOrder(ofTask, endsAtMs, published),
       );
     } finally {
       if (published.length > 0) await this.outbox.markPublished(published);
     }
   }
 
-  private async publishInOrder(events: readonly OutboxEvent[], published: OutboxEvent[]): Promise<void> {
+  private async publishInOrder(
+    events: readonly OutboxEvent[],
+    endsAtMs: number,
+    published: OutboxEvent[],
+  ): Promise<void> {
     for (const one of events) {
       await this.bus.publish(one.event, one.trace).catch((error: unknown) => {
         this.metrics.publishingFailed();
@@ -84,6 +91,7 @@ export class PublishEvents {
       });
       published.push(one);
       this.metrics.eventPublished(one.event.type);
+      if (this.clock.monotonicMs() >= endsAtMs) return;
     }
   }
 }

@@ -17,6 +17,7 @@ class SlowBus extends EventBus {
   readonly taken: DomainEvent[] = [];
   readonly refused = new Set<string>();
   isDown = false;
+  onTaken: () => void = () => undefined;
   underWay: string[] = [];
   mostUnderWay = 0;
   overlaps = 0;
@@ -30,6 +31,7 @@ class SlowBus extends EventBus {
     this.underWay.splice(this.underWay.indexOf(taskId), 1);
     if (this.isDown || this.refused.has(taskId)) throw new Error('refused');
     this.taken.push(event);
+    this.onTaken();
   }
 }
 
@@ -42,7 +44,7 @@ beforeEach(() => {
   fixture = new Fixture();
   outbox = new MemoryOutbox(fixture.database, fixture.clock);
   bus = new SlowBus();
-  publish = new PublishEvents(outbox, bus, fixture.metrics);
+  publish = new PublishEvents(outbox, bus, fixture.metrics, fixture.clock);
 });
 
 const waiting = async () => (await outbox.unpublished(1000)).map(({ event }) => event);
@@ -80,17 +82,28 @@ describe('publishing events', () => {
     expect(bus.mostUnderWay).toBe(64);
   });
 
-  it('looks for those of other organisations after 64 events of one task', async () => {
+  it('looks for those of other organisations within 50 ms, however many a task has', async () => {
     await fixture.task('many');
-    for (let i = 0; i < 100; i++) await fixture.text('many', `k${i}`, 'x');
-    const recorded = [...fixture.database.events];
+    for (let i = 0; i < 20; i++) await fixture.text('many', `k${i}`, 'x');
+    for (const id of ['a', 'b', 'c']) await fixture.task(id);
+    const ofMany = () => bus.taken.filter((event) => taskIdOf(event) === 'many');
+    const recorded = fixture.database.events.filter((event) => taskIdOf(event) === 'many');
+    bus.onTaken = () => fixture.clock.advance(10);
     await publish.execute();
-    expect(bus.taken).toEqual(recorded.slice(0, 64));
+    expect(bus.taken.map(taskIdOf)).toEqual(['many', 'a', 'b', 'c', 'many']);
 
     await fixture.task('foreign', {}, FOREIGN_CALLER);
     await publish.execute();
-    expect(bus.taken.filter((event) => taskIdOf(event) === 'many')).toEqual(recorded);
-    expect(bus.taken.slice(64, 67).map(taskIdOf)).toContain('foreign');
+    expect(bus.taken.slice(5, 7).map(taskIdOf)).toEqual(['many', 'foreign']);
+    while ((await publish.execute()) !== 'idle');
+    expect(ofMany()).toEqual(recorded);
+  });
+
+  it('publishes an event of each task in a turn, however long that takes', async () => {
+    for (let i = 0; i < 100; i++) await fixture.task(`t${i}`);
+    bus.onTaken = () => fixture.clock.advance(10);
+    await publish.execute();
+    expect(bus.taken).toHaveLength(100);
   });
 
   it('stops a task at its first failure, and no other task', async () => {

@@ -28,7 +28,7 @@ it('each event of a change goes out with the trace of the call that made it, and
     publish: (...given: [DomainEvent, TraceContext | undefined]) => Promise.resolve(void published.push(given)),
   };
   const metrics = { eventPublished: () => undefined, publisher: () => undefined } as unknown as Metrics;
-  await new PublishEvents(new MemoryOutbox(database, clock), bus, metrics).execute();
+  await new PublishEvents(new MemoryOutbox(database, clock), bus, metrics, clock).execute();
   const byType = published.map(([{ type }, trace]) => [type, trace?.traceparent.charAt(3)]);
   expect(byType.sort()).toEqual([
     ['task.attachment.deleted', '4'],
