@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { EventReader } from '../support/event-reader';
 import { keyOf, writeOrganizationKeys } from '../support/organization-keys';
 import { until } from '../support/poll';
+import { openConnection, rawRequest } from '../support/raw-http';
 import { openOnServers, type Setup } from '../support/setups';
 
 const GREEDY = keyOf('greedy');
@@ -70,6 +71,36 @@ describe('what one organisation cannot take from another', () => {
     ] as const) {
       const { result } = await put(headers, taskId);
       expect([result?.['key'], result?.['degraded']]).toEqual(['k', undefined]);
+    }
+  });
+
+  it('the time after it has hung up: the calls of its batch that have not begun are dropped', async () => {
+    const lock = new Client({ connectionString: setup.servers?.databaseUrl });
+    await lock.connect();
+    try {
+      await lock.query('BEGIN');
+      await lock.query("SELECT pg_advisory_xact_lock(task_lock('hot'))");
+      const params = { text: 'x', parentId: 'hot' };
+      const batch = Array.from({ length: 100 }, (_, id) => ({ jsonrpc: '2.0', method: 'task.create', params, id }));
+      const socket = await openConnection(setup.service.url);
+      socket.write(rawRequest(JSON.stringify(batch), GREEDY));
+      await until('the first calls wait for the lock', async () => {
+        const { rows } = await lock.query("SELECT FROM pg_stat_activity WHERE wait_event = 'advisory'");
+        return rows.length > 1;
+      });
+      socket.destroy();
+      // The service learns of the end of the connection before it answers to this one.
+      await setup.service.fetch('/livez');
+      await lock.query('ROLLBACK');
+      // It ends when nothing is in flight any more.
+      await setup.service.stop();
+      const { rows } = await lock.query<{ count: number }>(
+        "SELECT count(*)::integer AS count FROM tasks WHERE parent_id = 'hot'",
+      );
+      expect(rows[0]?.count).toBeGreaterThan(1);
+      expect(rows[0]?.count).toBeLessThanOrEqual(8);
+    } finally {
+      await lock.end();
     }
   });
 });

@@ -3,14 +3,17 @@ import type { RateLimitHeaders } from './rate-limit-headers';
 
 /** A request whose caller has been identified, from then on until its reply has been sent. */
 export class OpenRequest {
+  readonly origin: CallOrigin;
+  private isOver = false;
   private answered?: Promise<void>;
 
   /** `sent` resolves when the reply has been sent, or its connection has closed. */
   constructor(
-    readonly origin: CallOrigin,
+    origin: CallOrigin,
     readonly limits: RateLimitHeaders,
     private readonly sent: Promise<void>,
   ) {
+    this.origin = { ...origin, isAbandoned: () => this.isOver };
     void sent.then(() => this.end());
   }
 
@@ -25,6 +28,7 @@ export class OpenRequest {
 
   /** If the caller has hung up, its call goes on: what it has read is in memory until it ends. */
   private async end(): Promise<void> {
+    this.isOver = true;
     const { reservation } = this.origin;
     reservation?.close();
     await this.answered;

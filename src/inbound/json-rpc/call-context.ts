@@ -20,6 +20,8 @@ export interface CallOrigin {
   readonly reservation?: Reservation;
   /** So many messages have come at once that this one had to wait for its turn to begin. */
   readonly isOneOfMany?: boolean;
+  /** Whether nobody can get the reply any more; undefined if that is not known. What has not begun need not begin. */
+  readonly isAbandoned?: () => boolean;
   /** Is called for every limited call. */
   readonly onRateLimit?: (standing: RateLimitStanding) => void;
 }

@@ -47,6 +47,7 @@ export class JsonRpc {
 
   /** Undefined if the message gets no reply. Never rejects. */
   async reply(text: string, origin: CallOrigin): Promise<string | undefined> {
+    if (origin.isAbandoned?.()) return undefined;
     try {
       const message = isLargeMessage(text) ? await this.parse(text, origin) : completed(parseMessage(text));
       return await (Array.isArray(message)
@@ -152,6 +153,7 @@ export class JsonRpc {
     const isPaced = isLargeMessage(text) || !isProven(origin.identity);
     const replies: (string | undefined)[] = [];
     await inParallel([...batch.entries()], MAX_CONCURRENT_CALLS, async ([i, request]) => {
+      if (origin.isAbandoned?.()) return;
       if (isPaced && i > 0) await time.turn();
       const going = time.mayGoOn();
       const isInTime = typeof going === 'boolean' ? going : await going;

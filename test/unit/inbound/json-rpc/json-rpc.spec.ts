@@ -551,6 +551,29 @@ describe('JsonRpc', () => {
     expect(await replies).toMatchObject([{ result: 'a' }, { result: 'b' }, { result: 'c' }]);
   });
 
+  it('the calls of a batch whose caller has hung up do not begin, and those that have begun go on', async () => {
+    let isAbandoned = false;
+    const hasty = { ...origin, isAbandoned: () => isAbandoned };
+    const batch = Array.from({ length: 20 }, (_, id) => ({
+      jsonrpc: '2.0',
+      method: 'gated',
+      params: { name: `hasty ${id}` },
+      id,
+    }));
+    const replies = jsonRpc.reply(JSON.stringify(batch), hasty);
+    const begunCalls = () => [...gates.keys()].filter((name) => name.startsWith('hasty'));
+    expect(begunCalls()).toHaveLength(8);
+    isAbandoned = true;
+    for (const name of begunCalls()) gates.get(name)?.();
+    expect(JSON.parse((await replies) as string)).toHaveLength(8);
+    expect(begunCalls()).toHaveLength(8);
+
+    calls.length = 0;
+    const update = '{"jsonrpc":"2.0","method":"update","id":1}';
+    expect(await jsonRpc.reply(update, hasty)).toBeUndefined();
+    expect(calls).toEqual([]);
+  });
+
   describe('a batch of more than 100 calls', () => {
     const batch = (length: number) => Array.from({ length }, (_, id) => ({ jsonrpc: '2.0', method: 'update', id }));
     const refusal = (id: unknown) => ({
