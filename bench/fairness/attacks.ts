@@ -3,6 +3,7 @@ import { connect as connectSocket } from 'node:net';
 import { connect } from '@nats-io/transport-node';
 import { natsHeaders } from '../../test/support/nats-headers';
 import { keyOf } from '../../test/support/organization-keys';
+import { rawRequest } from '../../test/support/raw-http';
 import type { Organization } from './organization';
 
 /** What an attacker has. */
@@ -30,6 +31,8 @@ const PART = Buffer.alloc(256 * 1024, ' ');
 const CHUNK_OF_300_BYTES = `12c\r\n${' '.repeat(300)}\r\n`.repeat(200);
 /** Long enough for the reply, and then the connection is another one. */
 const BODY_MS = 2000;
+/** Too short for the reply. */
+const CUT_OFF_MS = 15;
 
 export const ATTACKS: readonly Attack[] = [
   { name: 'alone', loops: 0, run: () => Promise.resolve() },
@@ -65,6 +68,7 @@ export const ATTACKS: readonly Attack[] = [
     loops: 48,
     run: (_, scene) => sendBody(scene, undefined, CHUNK_OF_300_BYTES),
   },
+  { name: 'batches of 100 puts that are cut off, 48 connections', loops: 48, run: (_, scene) => cutOff(scene) },
   { name: 'NATS requests as fast as they go, one connection', loops: 1, run: (_, scene) => floodNats(scene) },
   { name: 'the deletion of 14,000 sub-tasks', loops: 1, run: (a) => a.call('task.delete', { id: 'tree' }) },
 ];
@@ -83,6 +87,23 @@ async function sendBody({ url, organization }: Scene, bytes: number | undefined,
   }
   await closed;
   clearTimeout(over);
+}
+
+/** A connection that closes soon after its request was sent. */
+async function cutOff({ url, organization }: Scene): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const put = (id: number) => ({
+    jsonrpc: '2.0',
+    method: 'task.create_attachment',
+    params: { taskId: 'hot', key: `k${id}`, type: 'text', content: 'x' },
+    id,
+  });
+  const socket = connectSocket(Number(port), hostname).on('error', () => undefined);
+  socket
+    .resume()
+    .write(rawRequest(JSON.stringify(Array.from({ length: 100 }, (_, id) => put(id))), keyOf(organization)));
+  await new Promise((wake) => setTimeout(wake, CUT_OFF_MS));
+  socket.destroy();
 }
 
 async function floodNats({ nats, organization }: Scene): Promise<void> {

@@ -623,6 +623,22 @@ export function describeTaskStore(name: string, open: () => Promise<StoreHarness
         expect(await found(harness, c)).toBeUndefined();
       });
 
+      it('names unfinished deletions of organisations in turn, the oldest of each first', async () => {
+        const [greedy, modest] = [`greedy ${randomUUID()}`, `modest ${randomUUID()}`];
+        const begun: string[] = [];
+        for (const organization of [greedy, greedy, greedy, modest]) {
+          const root = await storedTask(harness, {}, organization);
+          await storedTask(harness, { parentId: root.id }, organization);
+          expect(await stepOf(root.id, 1, organization)).toEqual({ deleted: [root.id], more: true });
+          begun.push(root.id);
+        }
+        const trees = await harness.tasks.unfinishedDeletions(0, 1000);
+        const [first, second, third, ofModest] = begun;
+        const ids = trees.map(({ taskId }) => taskId).filter((id) => begun.includes(id));
+        expect(ids).toEqual([first, ofModest, second, third]);
+        for (const { taskId, caller } of trees) await stepOf(taskId, 10, caller.organization);
+      });
+
       it.each([1, 2, 3, 7])('deletes all of a tree in steps of %i, each task once', async (stepSize) => {
         const root = await storedTask(harness);
         const ids = [root.id];

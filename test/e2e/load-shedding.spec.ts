@@ -22,6 +22,9 @@ async function expectOperationsToAnswer(service: Service): Promise<void> {
   expect(replies.map(({ status }) => status)).toEqual(OPERATIONS.map(() => 200));
 }
 
+/** One for each call: those of one task would wait for each other in the service. */
+const LOCKED = ['locked-1', 'locked-2'];
+
 describe('load shedding by the number of calls in flight', () => {
   let postgres: PostgresServer;
   let nats: NatsServer;
@@ -35,7 +38,7 @@ describe('load shedding by the number of calls in flight', () => {
     const { url, adminUrl } = await createRuntimeDatabase(postgres);
     const environment = { DATABASE_URL: url, NATS_URL: nats.url, MAX_IN_FLIGHT: '2' };
     [service, client] = await Promise.all([startService(environment), connect({ servers: nats.url })]);
-    await service.result('task.create', { id: 'locked', text: 'x' });
+    for (const id of LOCKED) await service.result('task.create', { id, text: 'x' });
     lock = new Client({ connectionString: adminUrl });
     await lock.connect();
     await until('the service listens to NATS', () => requestOverNats().catch(() => undefined));
@@ -50,8 +53,8 @@ describe('load shedding by the number of calls in flight', () => {
   /** Two calls that wait until the lock is released. */
   beforeEach(async () => {
     await lock.query('BEGIN');
-    await lock.query("SELECT FROM tasks WHERE id = 'locked' FOR UPDATE");
-    waiting = [1, 2].map(() => service.rpc('task.update', { id: 'locked', updates: { priority: 1 } }));
+    await lock.query('SELECT FROM tasks WHERE id = ANY ($1) FOR UPDATE', [LOCKED]);
+    waiting = LOCKED.map((id) => service.rpc('task.update', { id, updates: { priority: 1 } }));
     await until('both calls wait for the lock', async () => {
       const { rows } = await lock.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
       return rows.length === 2;

@@ -275,7 +275,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'events of a task are published at once',
     file: `${USE_CASES}/events/publish-events.ts`,
-    find: `    for (const one of events) {\n      await this.bus.publish(one.event, one.trace).catch((error: unknown) => {\n        this.metrics.publishingFailed();\n        throw error;\n      });\n      published.push(one);\n      this.metrics.eventPublished(one.event.type);\n    }`,
+    find: `    for (const one of events) {\n      await this.bus.publish(one.event, one.trace).catch((error: unknown) => {\n        this.metrics.publishingFailed();\n        throw error;\n      });\n      published.push(one);\n      this.metrics.eventPublished(one.event.type);\n      if (this.clock.monotonicMs() >= endsAtMs) return;\n    }`,
     replace: `    await Promise.all(events.map((one) => this.bus.publish(one.event).then(() => published.push(one))));`,
   },
   {

@@ -21,6 +21,7 @@ export class RemoteRefusal extends CommandError {
     readonly error: RemoteError,
     /** After which the service asks to come again. */
     readonly retryAfterMs: number,
+    hint = '',
   ) {
     const { message, data } = error;
     const fields = (data?.errors ?? []).map((problem) => `\n  ${problem.field}: ${problem.message}`);
@@ -28,7 +29,7 @@ export class RemoteRefusal extends CommandError {
     const role = data?.neededRole === undefined ? '' : `: needs the role ${data.neededRole}`;
     const reason = data?.reason === undefined ? role : `: ${data.reason}`;
     super(
-      `${message}${word}${reason}${fields.join('')}`,
+      `${message}${word}${reason}${fields.join('')}${hint}`,
       PASSING_CODES.includes(error.code) ? EXIT.unavailable : EXIT.refused,
     );
   }
@@ -69,7 +70,12 @@ export class RemoteService {
     const error: unknown = JSON.parse(reply?.get('error') ?? 'null');
     if (!isRemoteError(error)) throw noReply(url, response.status);
     const retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * SECOND_MS;
-    throw new RemoteRefusal(error, Number.isFinite(retryAfterMs) ? retryAfterMs : 0);
+    throw new RemoteRefusal(error, Number.isFinite(retryAfterMs) ? retryAfterMs : 0, this.hint(error));
+  }
+
+  private hint({ data }: RemoteError): string {
+    const isUnknown = data?.code === 'UNAUTHORIZED' && Object.keys(this.config.headers).length === 0;
+    return isUnknown ? ': the credential goes into DOSSIER_API_KEY or DOSSIER_TOKEN' : '';
   }
 }
 

@@ -59,14 +59,35 @@ export class JsonText {
     return false;
   }
 
-  /** This object with the members of `other` laid over it; a member that is null there is removed. */
+  /**
+   * This object with the members of `other` laid over it; a member that is null there is removed. Members that do not
+   * change are copied as they stand, many at once: this object may have thousands.
+   */
   merge(other: JsonText): JsonText {
-    const merged = jsonMembers(this.text);
-    for (const [name, text] of jsonMembers(other.text)) {
-      if (text === 'null') merged.delete(name);
-      else merged.set(name, text);
+    const { text } = this;
+    const changes = jsonMembers(other.text);
+    const given = new Set(changes.keys());
+    const parts: string[] = [];
+    let kept = { from: firstMember(text), to: 0 };
+    const keep = () => void (kept.to > kept.from && parts.push(text.slice(kept.from, kept.to)));
+    for (let at = kept.from; text.charCodeAt(at) === QUOTE;) {
+      const nameEnd = endOfString(text, at);
+      const end = endOfValue(text, valueAfterName(text, nameEnd));
+      const next = afterComma(text, end);
+      const name = nameIn(text, at, nameEnd);
+      if (given.has(name)) {
+        keep();
+        kept = { from: next, to: next };
+        // A repeated name stands where it came first.
+        const value = changes.get(name) ?? 'null';
+        if (value !== 'null') parts.push(`${text.slice(at, nameEnd)}:${value}`);
+        changes.delete(name);
+      } else kept.to = end;
+      at = next;
     }
-    return new JsonText(objectOf(merged));
+    keep();
+    for (const [name, value] of changes) if (value !== 'null') parts.push(`${JSON.stringify(name)}:${value}`);
+    return new JsonText(`{${parts.join(',')}}`);
   }
 
   static fromMembers(members: ReadonlyMap<string, JsonText>): JsonText {
@@ -98,10 +119,16 @@ export function jsonMembers(text: string): Map<string, string> {
     const nameEnd = endOfString(text, at);
     const start = valueAfterName(text, nameEnd);
     const end = endOfValue(text, start);
-    members.set(JSON.parse(text.slice(at, nameEnd)) as string, text.slice(start, end));
+    members.set(nameIn(text, at, nameEnd), text.slice(start, end));
     at = afterComma(text, end);
   }
   return members;
+}
+
+/** Of the member name that stands there with its quotes. */
+function nameIn(text: string, from: number, to: number): string {
+  const name = text.slice(from + 1, to - 1);
+  return name.includes('\\') ? (JSON.parse(text.slice(from, to)) as string) : name;
 }
 
 function firstMember(text: string): number {

@@ -123,6 +123,9 @@ export abstract class TaskStore {
     timeoutMs: number,
   ): Promise<DeletionStep | undefined>;
 
-  /** At most `limit` deletions that have begun `beforeMs` ago or earlier, and have steps to go; the oldest first. */
+  /**
+   * At most `limit` deletions that have begun `beforeMs` ago or earlier, and have steps to go: organisations in turn,
+   * and the oldest of each first.
+   */
   abstract unfinishedDeletions(beforeMs: number, limit: number): Promise<readonly TreeDeletion[]>;
 }

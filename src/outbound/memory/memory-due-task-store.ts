@@ -1,5 +1,6 @@
 import type { Task } from '../../core/domain/task';
 import type { DueTask, DueTaskStore, FinishedTask } from '../../core/ports/due-task-store';
+import { inTurnOf } from './in-turn-of';
 import type { MemoryDatabase } from './memory-database';
 
 export class MemoryDueTaskStore implements DueTaskStore {
@@ -11,14 +12,8 @@ export class MemoryDueTaskStore implements DueTaskStore {
       return expiresAtMs <= nowMs ? [{ ...dueTaskOf(task), atMs: expiresAtMs }] : [];
     });
     due.sort((a, b) => a.atMs - b.atMs || compareIds(a, b));
-    const before = new Map<string, number>();
-    const inTurn = due.map(({ taskId, organization }) => {
-      const turn = before.get(organization) ?? 0;
-      before.set(organization, turn + 1);
-      return { turn, task: { taskId, organization } };
-    });
-    inTurn.sort((a, b) => a.turn - b.turn);
-    return Promise.resolve(inTurn.slice(0, limit).map(({ task }) => task));
+    const inTurn = inTurnOf(due, ({ organization }) => organization);
+    return Promise.resolve(inTurn.slice(0, limit).map(({ taskId, organization }) => ({ taskId, organization })));
   }
 
   finished(beforeMs: number, after: FinishedTask | undefined, limit: number): Promise<readonly FinishedTask[]> {

@@ -5,6 +5,7 @@ import type { Task } from '../../core/domain/task';
 import type { AttachmentPut } from '../../core/ports/attachment-write';
 import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/task-store';
 import type { DeletionStep, TreeDeletion } from '../../core/ports/tree-deletion';
+import { inTurnOf } from './in-turn-of';
 import type { MemoryDatabase } from './memory-database';
 import { finishedAtMsOf } from './memory-due-task-store';
 
@@ -95,7 +96,7 @@ export class MemoryTaskStore implements TaskStore {
 
   unfinishedDeletions(beforeMs: number, limit: number): Promise<readonly TreeDeletion[]> {
     const old = this.database.treeDeletions.begunUntil(this.database.nowMs - beforeMs);
-    return Promise.resolve(old.slice(0, limit));
+    return Promise.resolve(inTurnOf(old, ({ caller }) => caller.organization).slice(0, limit));
   }
 
   private deleteNextOfTree(...[tree, describe, limit]: Parameters<TaskStore['deleteTree']>): DeletionStep | undefined {

@@ -47,7 +47,8 @@ const DELETE_STEP = 'SELECT delete_tree_step($1, $2, $3, $4, $5) AS more';
 const UNFINISHED = `
   SELECT root_id, organization, deleted_by, credential_id FROM unfinished_deletions
   WHERE begun_at <= now() - $1 * interval '1 millisecond'
-  GROUP BY root_id, organization, deleted_by, credential_id ORDER BY min(begun_at) LIMIT $2`;
+  GROUP BY root_id, organization, deleted_by, credential_id
+  ORDER BY row_number() OVER (PARTITION BY organization ORDER BY min(begun_at)), min(begun_at) LIMIT $2`;
 
 /** Behind so many tasks, those that a page passes by are read from an index alone, and its own by their ids. */
 const DEEP_OFFSET = 1000;

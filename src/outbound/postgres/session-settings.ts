@@ -58,7 +58,9 @@ export async function prepareSession(
     // Unlike SET, it takes a list as the server's own configuration does.
     return `SELECT set_config(${setting.map(escapeLiteral).join(', ')}, false)`;
   });
-  const settings = Object.entries({ ...MEANING, ...SHARE, ...limits }).map(([name, value]) => `SET ${name} = '${value}'`);
+  const settings = Object.entries({ ...MEANING, ...SHARE, ...limits }).map(
+    ([name, value]) => `SET ${name} = '${value}'`,
+  );
   const optional = [
     orNothing(`SET client_connection_check_interval = ${CONNECTION_CHECK_MS}`),
     orNothing('SET transaction_timeout = 0'),

@@ -159,6 +159,7 @@ describe('configuration', () => {
     ['LOGLEVEL', 'LOG_LEVEL'],
     ['port', 'PORT'],
     ['API_KEY_FILE', 'API_KEYS_FILE'],
+    ['RETENTION_DAYS', 'RETENTION_FINISHED_DAYS'],
   ])('warns that %s means nothing, and names %s', (name, meant) => {
     const { warnings } = loadConfig({ [name]: 'secret' });
     expect(warnings).toEqual([expect.stringMatching(new RegExp(`\\b${name}\\b.*\\b${meant}\\?$`))]);

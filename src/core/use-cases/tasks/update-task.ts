@@ -1,9 +1,12 @@
 import type { Caller } from '../../domain/caller';
 import { causedBy, taskUpdated } from '../../domain/domain-event';
 import { taskNotFound, updateTask, type Task, type TaskUpdates } from '../../domain/task';
+import type { WriteStamp } from '../../domain/version';
 import type { Clock } from '../../ports/clock';
 import type { IdSource } from '../../ports/id-source';
 import type { TaskStore } from '../../ports/task-store';
+import { Deadline } from '../../consistency/deadline';
+import { TaskTurns } from '../../consistency/task-turns';
 import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 
 export interface UpdateTaskCommand {
@@ -12,6 +15,8 @@ export interface UpdateTaskCommand {
 }
 
 export class UpdateTask {
+  private readonly turns = new TaskTurns();
+
   constructor(
     private readonly store: TaskStore,
     private readonly clock: Clock,
@@ -19,13 +24,15 @@ export class UpdateTask {
   ) {}
 
   execute({ taskId, updates }: UpdateTaskCommand, caller: Caller): Promise<Task> {
-    return writeVersioned<Task>(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
+    const deadline = new Deadline(this.clock);
+    const attempt = async ({ op }: WriteStamp, nowMs: number) => {
       const found = await this.store.get(taskId, caller.organization, nowMs, deadline.leftMs());
       if (!found) throw taskNotFound(taskId);
       const updated = updateTask(found.task, updates, { by: caller.name, nowMs });
       const event = causedBy(taskUpdated(updated, Object.keys(updates), op), caller);
       const { state } = await this.store.update(updated, event, undefined, deadline.leftMs());
       return state === 'updated' ? updated : new Overtaken(undefined);
-    });
+    };
+    return this.turns.take(taskId, caller, () => writeVersioned(this.clock, this.ids, attempt, { deadline }));
   }
 }

@@ -88,6 +88,32 @@ describe('JsonText', () => {
     expect(merged.text).toBe('{"a":null,"c":3}');
   });
 
+  it('merges any object into any other as a map is merged into another one', () => {
+    // Few names, so that they often meet; some of them can be spelled in two ways.
+    const name = fc.constantFrom('"a"', '"\\u0061"', '"b"', '"\\""', '"\\\\"', '"é"', '"1"', '""');
+    const value = fc.constantFrom('null', '1.0', '"x,}"', '{"a":[1,2]}', '[]', 'false');
+    const object = fc.array(fc.tuple(name, value), { maxLength: 12 });
+    const text = (members: [string, string][]) => `{${members.map((one) => one.join(':')).join(',')}}`;
+    fc.assert(
+      fc.property(object, object, (before, given) => {
+        const expected = new Map(before.map(([key, one]) => [JSON.parse(key) as string, one]));
+        for (const [key, one] of given.map(([key, one]) => [JSON.parse(key) as string, one] as const)) {
+          expected.delete(key);
+          expected.set(key, one);
+        }
+        for (const [key] of given) {
+          const one = JSON.parse(key) as string;
+          if (expected.get(one) === 'null') expected.delete(one);
+        }
+        const merged = JsonText.fromValid(text(before)).merge(JsonText.fromValid(text(given)));
+        const found = [...merged.members()].map(([key, one]) => [key, one.text]);
+        expect(new Map(found as [string, string][])).toEqual(expected);
+        expect(() => void JSON.parse(merged.text)).not.toThrow();
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('keeps a member named __proto__ a member', () => {
     const merged = JsonText.fromValid('{"__proto__":{"polluted":true}}').merge(JsonText.EMPTY_OBJECT);
     expect(merged.text).toBe('{"__proto__":{"polluted":true}}');

@@ -1,6 +1,7 @@
 import { AttachmentFactory } from '../../../../src/core/consistency/attachment-factory';
 import { DomainError } from '../../../../src/core/domain/domain-error';
 import { JsonText } from '../../../../src/core/domain/json-text';
+import { MemoryTaskStore } from '../../../../src/outbound/memory/memory-task-store';
 import { CountingRoom, NoRoom } from '../../../support/counting-room';
 import { CALLER, FOREIGN_CALLER, Fixture } from '../../../support/fixture';
 
@@ -179,6 +180,18 @@ describe('changing a task', () => {
     const { task } = await fixture.useCases.getTask.execute('t-1', CALLER);
     expect([...task.metadata.members().keys()].sort()).toEqual(names);
     expect(task.revision).toBe(6);
+  });
+
+  it('reads it once for each of several changes that are made at the same time in one process', async () => {
+    const read = jest.spyOn(MemoryTaskStore.prototype, 'get');
+    try {
+      const change = (priority: number) =>
+        fixture.useCases.updateTask.execute({ taskId: 't-1', updates: { priority } }, CALLER);
+      await Promise.all(Array.from({ length: 20 }, (_, i) => change(i)));
+      expect(read).toHaveBeenCalledTimes(20);
+    } finally {
+      read.mockRestore();
+    }
   });
 
   it('completes it, and attaches its result in the same transaction', async () => {
