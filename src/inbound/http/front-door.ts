@@ -10,6 +10,7 @@ import { idsOf } from './http-origin';
 import { forbiddenOrigin, LONG_URL, MAX_URL_LENGTH, NO_HOST, TWO_HOSTS, type HttpRefusal } from './http-refusal';
 import { PipelinedRequests } from './pipelined-requests';
 import { dropBody, MAX_UNREAD_BYTES } from './read-body';
+import { senderOf } from './sender-of';
 import { WebPages, type WebPageRules } from './web-pages';
 
 export interface FrontDoorOptions extends WebPageRules {
@@ -25,7 +26,7 @@ const READER_CHECK_MS = 5000;
 /** Clients of these paths read JSON-RPC only. */
 const SPEAKS_JSON_RPC = /^\/(?:rpc|mcp)(?:\?|$)/;
 
-/** What every HTTP request passes, whatever its path: rules for web pages, and bounds on what a peer may hold. */
+/** What every HTTP request passes, whatever its path: turns, rules for web pages, bounds on what a peer may hold. */
 export class FrontDoor {
   private readonly pages: WebPages;
   private readonly connections: ConnectionsPerPeer;
@@ -33,6 +34,8 @@ export class FrontDoor {
   constructor(
     options: FrontDoorOptions,
     private readonly onRefusal: (error: JsonRpcError, ids: CallIds) => void = () => undefined,
+    /** When a request of a sender may be handled; undefined means at once. */
+    private readonly turnOf: (sender: string) => Promise<void> | undefined = () => undefined,
   ) {
     this.pages = new WebPages(options);
     this.connections = new ConnectionsPerPeer(options.maxConnectionsPerPeer, options.trustedProxies);
@@ -40,7 +43,7 @@ export class FrontDoor {
 
   install(fastify: FastifyInstance): void {
     this.connections.watch(fastify.server);
-    new PipelinedRequests().install(fastify.server);
+    new PipelinedRequests((socket) => this.turnOf(senderOf(socket))).install(fastify.server);
     fastify.server.on('timeout', cutConnection);
     // Node's own refusal would lack the headers of every reply.
     fastify.server.on('checkExpectation', ({ headers }, response) => {

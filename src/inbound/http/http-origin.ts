@@ -5,6 +5,7 @@ import { shareOf, type CallOrigin } from '../json-rpc/call-context';
 import type { Reservation } from '../load/byte-budget';
 import { traceOf } from './http-span';
 import { peerNetwork } from './peer-network';
+import { noteSender } from './sender-of';
 
 /** `reserve` is given whose work the request is. Never rejects. */
 export async function httpOrigin(
@@ -17,7 +18,9 @@ export async function httpOrigin(
   const peer = peerNetwork(request);
   const ids = idsOf(request);
   const identity = await authenticator.identify((name) => utf8(headers[name]), peer, ids);
-  const reservation = reserve?.(shareOf({ transport: 'http', identity, peer }));
+  const share = shareOf({ transport: 'http', identity, peer });
+  noteSender(request.socket, share);
+  const reservation = reserve?.(share);
   return { transport: 'http', identity, peer, ids, onRateLimit, reservation };
 }
 

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { Tracing } from '../../core/ports/tracing';
 import { HealthModule } from '../health/health.module';
 import { CallDurations } from '../json-rpc/call-durations';
+import { LoadShedder } from '../load/load-shedder';
 import { EventPages } from './event-pages';
 import { EventsController } from './events.controller';
 import { FrontDoor, type FrontDoorOptions } from './front-door';
@@ -36,9 +37,13 @@ export class HttpModule implements OnModuleInit {
         { provide: JsonRpcHttpOptions, useValue: options },
         {
           provide: FrontDoor,
-          useFactory: (durations: CallDurations) =>
-            new FrontDoor(frontDoor, (error, ids) => durations.rejected(error, ids)),
-          inject: [CallDurations],
+          useFactory: (durations: CallDurations, load: LoadShedder) =>
+            new FrontDoor(
+              frontDoor,
+              (error, ids) => durations.rejected(error, ids),
+              (sender) => load.arrive(sender),
+            ),
+          inject: [CallDurations, LoadShedder],
         },
       ],
       exports: [JsonRpcHttpStrategy],

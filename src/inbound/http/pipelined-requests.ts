@@ -30,6 +30,9 @@ interface Connection {
 export class PipelinedRequests {
   private readonly connections = new WeakMap<Socket, Connection>();
 
+  /** `turnOf` says when the next request of a connection may be handled; undefined means at once. */
+  constructor(private readonly turnOf: (socket: Socket) => Promise<void> | undefined = () => undefined) {}
+
   /** The handlers of the server must have been added. */
   install(server: Server): void {
     const handlers = server.listeners('request') as RequestListener[];
@@ -49,7 +52,10 @@ export class PipelinedRequests {
     this.connections.set(socket, connection);
     const begin = () => {
       response.once('close', () => next(socket, connection));
-      handle();
+      const turn = this.turnOf(socket);
+      if (!turn) return handle();
+      // Nobody waits for it if the connection has closed meanwhile.
+      void turn.then(() => socket.destroyed || handle());
     };
     if (connection.handled < MAX_HANDLED) {
       connection.handled += 1;

@@ -23,6 +23,8 @@ export interface LoadBounds {
 export class LoadShedder {
   /** Where messages wait that come many at once. */
   readonly begun = new BegunPerTurn(() => this.loopTime.isShared);
+  /** Where requests wait that arrive many at once, whoever sends them. */
+  private readonly arrived = new BegunPerTurn(() => this.loopTime.isShared);
   private readonly inFlight: FairShare;
   private eventLoopDelayMs = 0;
 
@@ -42,6 +44,16 @@ export class LoadShedder {
   /** A caller that has much in flight is refused before the others are. */
   isOverloadedFor(share: string): boolean {
     return this.isOverloaded || !this.inFlight.mayTake(share, 1);
+  }
+
+  /**
+   * Says when a request may be handled, before it is known what it asks for; undefined means at once. To refuse it
+   * takes time, too, and so does what needs no credential.
+   */
+  arrive(sender: string): Promise<void> | undefined {
+    const turn = this.arrived.wait(sender);
+    if (turn) this.loopTime.noteMessage(sender);
+    return turn;
   }
 
   /** To be called once the process has started: until then, delays say nothing about its load. */

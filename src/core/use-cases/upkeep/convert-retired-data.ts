@@ -15,6 +15,10 @@ import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 
 const BATCH_SIZE = 100;
 const MAX_IN_FLIGHT = 8;
+/** Of one task, in the time of one call: thousands would take longer. */
+const MAX_MEMBERS = 100;
+/** More than metadata has members for, unless somebody goes on adding some: what is left is left to another run. */
+const MAX_STEPS = 200;
 
 /** A task of which some members of `metadata.data` cannot be attachments, and have stayed in the metadata. */
 export interface UnconvertedData {
@@ -29,6 +33,9 @@ export interface ConvertedBatch {
   /** The next batch begins behind this id; undefined after the last batch. */
   readonly lastId?: string;
 }
+
+/** `nothing`: the task has no retired data, or is gone; `done`: each of its members was tried. */
+type Step = 'nothing' | 'more' | 'done';
 
 /** What has come of one task. */
 interface Conversion {
@@ -67,32 +74,37 @@ export class ConvertRetiredData {
     return { converted, unconverted, lastId: batch.length === BATCH_SIZE ? batch.at(-1)?.id : undefined };
   }
 
-  private convert({ id, organization }: Task) {
+  private async convert({ id, organization }: Task): Promise<Conversion> {
+    const refused = new Map<string, readonly FieldError[]>();
+    let step: Step = 'more';
+    for (let n = 0; step === 'more' && n < MAX_STEPS; n++) step = await this.convertSome(id, organization, refused);
+    const errors = [...refused.values()].flat();
+    return { isConverted: step === 'done' && errors.length === 0, errors };
+  }
+
+  /** Adds to `refused` what cannot be an attachment. */
+  private convertSome(id: string, organization: string, refused: Map<string, readonly FieldError[]>): Promise<Step> {
     const caller = { organization, name: this.settings.instanceId };
-    return writeVersioned<Conversion>(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
+    return writeVersioned<Step>(this.clock, this.ids, async ({ op }, nowMs, deadline) => {
       const task = (await this.tasks.get(id, organization, nowMs, deadline.leftMs()))?.task;
       const data = task && retiredDataOf(task.metadata);
-      if (!data) return { isConverted: false, errors: [] };
+      if (!data) return 'nothing';
 
-      const { left, errors } = await this.attach(id, data, caller);
-      if (left.size > 0 && left.size === data.size) return { isConverted: false, errors };
+      const left = new Map(data);
+      const next = [...data].filter(([key]) => !refused.has(key));
+      for (const [key, value] of next.slice(0, MAX_MEMBERS)) {
+        const problems = await this.problemsOfAttaching(id, key, value, caller);
+        if (problems.length > 0) refused.set(key, problems);
+        else left.delete(key);
+      }
+      const step = next.length > MAX_MEMBERS ? 'more' : 'done';
+      if (left.size > 0 && left.size === data.size) return step;
       const metadata = withRetiredData(task.metadata, left);
       const updated = { ...updateTask(task, {}, { by: caller.name, nowMs }), metadata };
       const event = taskUpdated(updated, ['metadata'], op);
       const { state } = await this.tasks.update(updated, event, undefined, deadline.leftMs());
-      return state === 'updated' ? { isConverted: errors.length === 0, errors } : new Overtaken(undefined);
+      return state === 'updated' ? step : new Overtaken(undefined);
     });
-  }
-
-  private async attach(taskId: string, data: ReadonlyMap<string, JsonText>, caller: Caller) {
-    const left = new Map<string, JsonText>();
-    const errors: FieldError[] = [];
-    for (const [key, value] of data) {
-      const problems = await this.problemsOfAttaching(taskId, key, value, caller);
-      if (problems.length > 0) left.set(key, value);
-      errors.push(...problems);
-    }
-    return { left, errors };
   }
 
   private async problemsOfAttaching(

@@ -56,6 +56,19 @@ describe('converting the retired metadata.data', () => {
     expect((await fixture.list('t-1')).totalCount).toBe(101);
   });
 
+  it('converts a task with more members than can be attached in the time of a call', async () => {
+    await taskWith('t-1', JSON.stringify({ data: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [i, i])) }));
+    const put = (...args: Parameters<AttachmentStore['put']>) => {
+      fixture.clock.advance(10);
+      return fixture.store.put(...args);
+    };
+    const store = Object.assign(Object.create(fixture.store) as AttachmentStore, { put });
+    const { convertRetiredData } = composeUseCases({ ...fixture.ports, store });
+    expect(await convertRetiredData.execute()).toEqual({ converted: 1, unconverted: [] });
+    expect(await metadataOf('t-1')).toBe('{}');
+    expect((await fixture.list('t-1')).totalCount).toBe(1000);
+  });
+
   it('leaves a task alone that has none, or something else of that name', async () => {
     await taskWith('t-1', '{"data":[1]}');
     await taskWith('t-2', '{"deep":{"data":{"a":1}}}');

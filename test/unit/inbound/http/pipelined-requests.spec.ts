@@ -14,12 +14,14 @@ const MAX_HANDLED = 8;
 describe('requests that a client sends without waiting for replies', () => {
   let server: Server;
   let handled: ServerResponse[];
+  let turnOf: (socket: Socket) => Promise<void> | undefined;
 
   beforeEach(async () => {
     handled = [];
+    turnOf = () => undefined;
     server = createServer((request, response) => handled.push(response) && request.resume());
     server.on('clientError', httpServerOptions([]).clientErrorHandler as (error: Error, socket: Duplex) => void);
-    new PipelinedRequests().install(server);
+    new PipelinedRequests((socket) => turnOf(socket)).install(server);
     await once(server.listen(0, '127.0.0.1'), 'listening');
   });
   afterEach(() => {
@@ -55,6 +57,23 @@ describe('requests that a client sends without waiting for replies', () => {
     for (const response of handled) response.end();
     for (let turns = 0; turns < 100; turns++) await setImmediate();
     expect(handled).toHaveLength(MAX_HANDLED);
+  });
+
+  it('are handled when their turn comes, unless the connection has closed by then', async () => {
+    const turns: { connection: Socket; begin: () => void }[] = [];
+    turnOf = (connection) => new Promise((begin) => turns.push({ connection, begin }));
+    const [hasty, patient] = [await open(), await open()];
+    for (const socket of [hasty, patient]) socket.on('error', () => undefined).write(REQUEST);
+    await until('both wait', () => turns.length === 2);
+    const hastyTurn = turns.find(({ connection }) => connection.remotePort === hasty.localPort);
+    hasty.destroy();
+    await until('the connection has closed', () => hastyTurn?.connection.destroyed === true);
+    expect(handled).toHaveLength(0);
+
+    for (const { begin } of turns) begin();
+    await until('the other one is handled', () => handled.length === 1);
+    expect(handled[0]?.req.socket.remotePort).toBe(patient.localPort);
+    patient.destroy();
   });
 
   it('end the connection if there are too many', async () => {

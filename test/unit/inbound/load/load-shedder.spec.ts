@@ -34,6 +34,31 @@ describe('LoadShedder', () => {
     expect(noted.mock.calls).toEqual([['a']]);
   });
 
+  it('of many requests that arrive at once, those of another sender are handled between those of the first', async () => {
+    const load = new LoadShedder({ maxInFlight: NEVER, maxEventLoopDelayMs: NEVER });
+    const handled: string[] = [];
+    const arrive = async (sender: string) => {
+      const turn = load.arrive(sender);
+      if (turn) await turn;
+      handled.push(sender);
+    };
+    const turns = [...Array<string>(500).fill('crowd'), 'modest'].map(arrive);
+    expect(handled).toHaveLength(64);
+    await Promise.all(turns);
+    expect(handled.indexOf('modest')).toBeLessThanOrEqual(64 + 1);
+    expect(handled).toHaveLength(501);
+  });
+
+  it('a sender whose requests had to wait is a caller whom time is left to', async () => {
+    const loopTime = new LoopTime();
+    const load = new LoadShedder({ maxInFlight: NEVER, maxEventLoopDelayMs: NEVER }, new ByteBudget(), loopTime);
+    expect(load.arrive('probe')).toBeUndefined();
+    await load.track(Promise.resolve(), 'a');
+    expect(loopTime.isShared).toBe(false);
+    await Promise.all(Array.from({ length: 65 }, async () => load.arrive('crowd')));
+    expect(loopTime.isShared).toBe(true);
+  });
+
   it('the process is overloaded while the event loop is late, and only then', async () => {
     const load = new LoadShedder({ maxInFlight: NEVER, maxEventLoopDelayMs: 100 });
     load.watchEventLoop();
