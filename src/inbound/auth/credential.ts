@@ -1,4 +1,5 @@
 import type { Caller } from '../../core/domain/caller';
+import { TracelessError } from '../correlation/traceless-error';
 
 /** From the weakest to the strongest: each role includes the roles before it. */
 export const ROLES = ['read', 'write', 'admin'] as const;
@@ -22,7 +23,7 @@ export type FailureReason = 'missing' | 'wrong_key' | 'wrong_token' | 'expired_t
  * - `unauthorized`: the credential is missing, wrong or expired.
  * - `unavailable`: the keys to check it with cannot be fetched at the moment; a later attempt may succeed.
  */
-export class AuthenticationFailure extends Error {
+export class AuthenticationFailure extends TracelessError {
   constructor(
     readonly kind: 'unauthorized' | 'unavailable',
     readonly reason: FailureReason = kind === 'unavailable' ? 'key_set_unavailable' : 'missing',

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { FieldError } from '../../core/domain/domain-error';
 import type { CallIds } from '../correlation/call-ids';
+import { TracelessError } from '../correlation/traceless-error';
 
 /** Tells machines what went wrong, in the same words on every transport. A word never changes its meaning. */
 export type ErrorWord =
@@ -35,7 +36,7 @@ export type ErrorData =
   | { readonly code: Exclude<ErrorWord, 'INVALID_PARAMS'>; readonly [fact: string]: unknown };
 
 /** An error as JSON-RPC 2.0 prints it. */
-export class JsonRpcError extends Error {
+export class JsonRpcError extends TracelessError {
   constructor(
     readonly code: number,
     message: string,
