@@ -539,7 +539,7 @@ describe('PostgresOutbox', () => {
       const outbox = new PostgresOutbox(harness.connection, session);
       for (const _ of [1, 2, 3]) expect(await leads(outbox)).toBe(true);
       const calls = 'SELECT generic_plans + custom_plans AS calls FROM pg_prepared_statements WHERE statement LIKE $1';
-      const prepared = await session.lead((query) => query<{ calls: string }>(calls, ['%outbox_waiting%']));
+      const prepared = await session.lead((query) => query<{ calls: string }>(calls, ['%waiting_events%']));
       expect(prepared).toEqual([{ calls: '3' }]);
     });
 
