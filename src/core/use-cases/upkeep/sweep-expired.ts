@@ -21,6 +21,7 @@ export class SweepExpired {
   /** Takes one batch. */
   async execute(): Promise<{ more: boolean }> {
     const expired = await this.store.find(this.clock.nowMs(), BATCH_SIZE);
+    if (expired.length === 0) return { more: false };
     const removed = await this.store.remove(expired);
     await Promise.all(removed.map((one) => this.tellCache(one)));
     return { more: expired.length === BATCH_SIZE };

@@ -218,6 +218,15 @@ describe('the sweep', () => {
     expect((await fixture.list('a')).attachments.map(({ key }) => key)).toEqual(['long']);
   });
 
+  it('writes nothing if nothing has expired', async () => {
+    const store = new MemoryExpiredAttachmentStore(fixture.database);
+    const remove = jest.spyOn(store, 'remove');
+    await fixture.task('t-1');
+    await fixture.text('t-1', 'k', 'x');
+    await expect(sweep(store)).resolves.toEqual({ more: false });
+    expect(remove).not.toHaveBeenCalled();
+  });
+
   it('works without the cache, and goes on at once after a full batch', async () => {
     const expired = new MemoryExpiredAttachmentStore(fixture.database);
     await fixture.task('a');
