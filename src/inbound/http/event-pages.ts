@@ -1,9 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import { OneAtATime } from '../../core/consistency/one-at-a-time';
 import type { EventPage } from '../../core/ports/outbox';
 import { FollowEvents, type FollowEventsCommand } from '../../core/use-cases/events/follow-events';
 import type { Credential } from '../auth/credential';
 import { overloaded } from '../json-rpc/json-rpc-error';
-import { CallerTurns } from '../load/caller-turns';
 import { LoadShedder } from '../load/load-shedder';
 import { blockOf } from './event-stream';
 
@@ -26,7 +27,7 @@ export interface EventText extends Pick<EventPage, 'position' | 'more'> {
 /** Reads pages for followers, so that those of one caller leave time to the other callers. */
 @Injectable()
 export class EventPages {
-  private readonly turns = new CallerTurns();
+  private readonly turns = new OneAtATime(() => setImmediate());
 
   constructor(
     private readonly followEvents: FollowEvents,

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { OneAtATime } from '../../core/consistency/one-at-a-time';
 import type { Clock } from '../../core/ports/clock';
-import { CallerTurns } from './caller-turns';
 
 /** What a caller may take before it has to wait, so that a large message now and then waits for nothing. */
 const ALLOWANCE_MS = 30;
@@ -39,10 +39,10 @@ export class LoopTime {
   /** The caller of the last message, and the last one before it that was another caller. */
   private latest = { caller: '', atMs: -Infinity };
   private another = this.latest;
-  private readonly turns: CallerTurns;
+  private readonly turns: OneAtATime;
 
   constructor(private readonly clock: WorkClock = PROCESS_CLOCK) {
-    this.turns = new CallerTurns(() => clock.sleep(0));
+    this.turns = new OneAtATime(() => clock.sleep(0));
   }
 
   /** To be called for each message. */

@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/clock';
 import type { IdSource } from '../../ports/id-source';
 import type { TaskStore } from '../../ports/task-store';
 import { Deadline } from '../../consistency/deadline';
-import { TaskTurns } from '../../consistency/task-turns';
+import { OneAtATime } from '../../consistency/one-at-a-time';
 import { Overtaken, writeVersioned } from '../../consistency/write-versioned';
 
 export interface UpdateTaskCommand {
@@ -15,7 +15,11 @@ export interface UpdateTaskCommand {
 }
 
 export class UpdateTask {
-  private readonly turns = new TaskTurns();
+  /**
+   * The changes of one task that this process makes. Each would be overtaken by others between reading the task and
+   * changing it, and be made again and again.
+   */
+  private readonly changes = new OneAtATime();
 
   constructor(
     private readonly store: TaskStore,
@@ -33,6 +37,8 @@ export class UpdateTask {
       const { state } = await this.store.update(updated, event, undefined, deadline.leftMs());
       return state === 'updated' ? updated : new Overtaken(undefined);
     };
-    return this.turns.take(taskId, caller, () => writeVersioned(this.clock, this.ids, attempt, { deadline }));
+    // A caller waits for those of its organisation only.
+    const name = JSON.stringify([caller.organization, taskId]);
+    return this.changes.take(name, () => writeVersioned(this.clock, this.ids, attempt, { deadline }));
   }
 }

@@ -194,6 +194,24 @@ describe('changing a task', () => {
     }
   });
 
+  it('lets nobody wait for a change of another task, or for one of another organisation', async () => {
+    await fixture.task('t-2');
+    let end = () => undefined as void;
+    const update = jest.spyOn(MemoryTaskStore.prototype, 'update');
+    update.mockImplementationOnce(() => new Promise((resolve) => (end = () => resolve({ state: 'updated' }))));
+    try {
+      const change = (taskId: string, caller = CALLER) =>
+        fixture.useCases.updateTask.execute({ taskId, updates: { text: 'x' } }, caller);
+      const held = change('t-1');
+      await expect(change('t-2')).resolves.toMatchObject({ text: 'x' });
+      expect(await refusalOf(change('t-1', FOREIGN_CALLER))).toEqual({ kind: 'task-not-found', taskId: 't-1' });
+      end();
+      await held;
+    } finally {
+      update.mockRestore();
+    }
+  });
+
   it('completes it, and attaches its result in the same transaction', async () => {
     const command = { taskId: 't-1', workerId: 'worker-7', result: JsonText.of(null) };
     const task = await fixture.useCases.completeTask.execute(command, CALLER);
