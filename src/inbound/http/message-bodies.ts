@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { shareOfPeer } from '../json-rpc/call-context';
 import type { JsonRpcError } from '../json-rpc/json-rpc-error';
 import { completed } from '../json-rpc/json-scanner';
 import { messageText } from '../json-rpc/message-text';
@@ -65,7 +66,7 @@ export class MessageBodies {
   }
 
   private turnOf(sender: Sender | undefined, request: FastifyRequest): Turn {
-    const share = sender?.share ?? `http:${peerNetwork(request)}`;
+    const share = sender?.share ?? shareOfPeer('http', peerNetwork(request));
     return () => {
       this.load.loopTime.noteMessage(share);
       return this.load.begun.wait(share);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { shareOfPeer } from '../json-rpc/call-context';
 import { networkOfAddress } from './peer-network';
 
 const senders = new WeakMap<Socket, string>();
@@ -8,7 +9,7 @@ const senders = new WeakMap<Socket, string>();
  * identified in it last, and of the peer in a new one. A share, as `shareOf` names them; proves nothing.
  */
 export function senderOf(socket: Socket): string {
-  return senders.get(socket) ?? `http:${networkOfAddress(socket.remoteAddress ?? '')}`;
+  return senders.get(socket) ?? shareOfPeer('http', networkOfAddress(socket.remoteAddress ?? ''));
 }
 
 export function noteSender(socket: Socket, share: string): void {

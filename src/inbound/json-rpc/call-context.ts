@@ -32,8 +32,13 @@ export interface CallOrigin {
  * are one.
  */
 export function shareOf({ transport, identity, peer }: Pick<CallOrigin, 'transport' | 'identity' | 'peer'>): string {
-  if (!isProven(identity)) return transport === 'nats' ? transport : `${transport}:${peer}`;
-  return identity.id === undefined ? `${transport}:${peer}` : `organization:${identity.caller.organization}`;
+  if (!isProven(identity)) return transport === 'nats' ? transport : shareOfPeer(transport, peer);
+  return identity.id === undefined ? shareOfPeer(transport, peer) : `organization:${identity.caller.organization}`;
+}
+
+/** Whose work a message is while it is not known who has sent it. */
+export function shareOfPeer(transport: Transport, peer: string): string {
+  return `${transport}:${peer}`;
 }
 
 /** How much of its limit a caller has used after a call. */
