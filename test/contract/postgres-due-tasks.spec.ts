@@ -5,17 +5,7 @@ import { PostgresDueTaskStore } from '../../src/outbound/postgres/postgres-due-t
 import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { withPostgres } from '../support/setups';
-
-interface PlanNode {
-  readonly 'Relation Name'?: string;
-  readonly 'Actual Rows': number;
-  readonly 'Actual Loops': number;
-  readonly Plans?: readonly PlanNode[];
-}
-
-const rowsReadBy = (node: PlanNode): number =>
-  (node['Relation Name'] === 'tasks' ? node['Actual Rows'] * node['Actual Loops'] : 0) +
-  (node.Plans ?? []).reduce((sum, child) => sum + rowsReadBy(child), 0);
+import { planOf, rowsOf, watched } from './query-plan';
 
 describe('expired tasks in PostgreSQL', () => {
   let server: PostgresServer;
@@ -47,12 +37,8 @@ describe('expired tasks in PostgreSQL', () => {
       await expired(client, 'modest', 3, '2001-01-01Z');
       await client.query('VACUUM ANALYZE tasks');
     });
-    const asked: [string, readonly unknown[] | undefined][] = [];
-    const query: PostgresConnection['query'] = (text, values) => {
-      asked.push([text, values]);
-      return connection.query(text, values);
-    };
-    const found = await new PostgresDueTaskStore({ query } as PostgresConnection).expired(Date.UTC(2002), 50);
+    const { connection: own, asked } = watched(connection);
+    const found = await new PostgresDueTaskStore(own).expired(Date.UTC(2002), 50);
     expect(found.slice(0, 7).map(({ taskId }) => taskId)).toEqual([
       'greedy1',
       'modest1',
@@ -63,10 +49,9 @@ describe('expired tasks in PostgreSQL', () => {
       'greedy4',
     ]);
     expect(found).toHaveLength(50);
-    type Row = { 'QUERY PLAN': [{ Plan: PlanNode }] };
-    for (const [text, values] of asked) {
-      const [row] = await connection.query<Row>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values);
-      expect(rowsReadBy((row as Row)['QUERY PLAN'][0].Plan)).toBeLessThan(200);
+    for (const statement of asked) {
+      const nodes = await planOf(connection.query.bind(connection), statement);
+      expect(rowsOf(nodes.filter((node) => node['Relation Name'] === 'tasks'))).toBeLessThan(200);
     }
   });
 

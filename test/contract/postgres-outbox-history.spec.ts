@@ -19,12 +19,9 @@ import {
   TIMEOUT_MS,
   type PostgresHarness,
 } from './attachment-store.harness';
+import { blocksOf } from './query-plan';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-
-interface Buffers {
-  readonly Plan: { readonly 'Shared Hit Blocks': number; readonly 'Shared Read Blocks': number };
-}
 
 describe('the history of the outbox', () => {
   let server: PostgresServer;
@@ -77,12 +74,7 @@ describe('the history of the outbox', () => {
     await client.query('ANALYZE outbox_history, outbox_waiting');
     await client.end();
   }
-  async function buffersOf(text: string, values: readonly unknown[]): Promise<number> {
-    type Row = { 'QUERY PLAN': [Buffers] };
-    const [row] = await query<Row>(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values);
-    const { Plan } = (row as Row)['QUERY PLAN'][0];
-    return Plan['Shared Hit Blocks'] + Plan['Shared Read Blocks'];
-  }
+  const buffersOf = (text: string, values: readonly unknown[]) => blocksOf(query, [text, values]);
   const PURGE = 'SELECT purge_outbox($1, 1000)';
   const isoIn = (ms: number) => new Date(Date.now() + ms).toISOString();
 
@@ -245,12 +237,8 @@ describe('the history of the outbox', () => {
       for (const organization of ['another', 'one more']) await record(organization, 10, 1);
 
       expect((await find(30)).rows).toHaveLength(30);
-      type Row = { 'QUERY PLAN': [Buffers] };
-      const { rows } = await client.query<Row>(
-        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM waiting_events(30, '')`,
-      );
-      const { Plan } = (rows[0] as Row)['QUERY PLAN'][0];
-      expect(Plan['Shared Hit Blocks'] + Plan['Shared Read Blocks']).toBeLessThan(200);
+      const ask = async (text: string) => (await client.query(text)).rows as unknown[];
+      expect(await blocksOf(ask, ["SELECT * FROM waiting_events(30, '')", []])).toBeLessThan(200);
     } finally {
       await client.end();
     }

@@ -23,17 +23,9 @@ import {
   TIMEOUT_MS,
   type PostgresHarness,
 } from './attachment-store.harness';
+import { planOf, watched, type PlanNode } from './query-plan';
 
 const LOOK_BACK_MS = 3_600_000;
-
-interface PlanNode {
-  readonly 'Relation Name'?: string;
-  readonly 'Index Name'?: string;
-  readonly 'Actual Rows': number;
-  readonly 'Actual Loops': number;
-  readonly 'Rows Removed by Filter'?: number;
-  readonly Plans?: readonly PlanNode[];
-}
 
 describe('PostgresOutbox', () => {
   let server: PostgresServer;
@@ -123,20 +115,14 @@ describe('PostgresOutbox', () => {
     });
 
     /** The statement of a page, and how PostgreSQL carries it out. */
-    async function planOf(connection: PostgresConnection, after?: string): Promise<PlanNode[]> {
-      let asked: [string, readonly unknown[] | undefined] = ['', []];
-      const query: PostgresConnection['query'] = (text, values, timeoutMs) => {
-        asked = [text, values];
-        return connection.query(text, values, timeoutMs);
-      };
-      const watched = new PostgresOutbox({ query } as PostgresConnection);
+    async function pagePlanOf(connection: PostgresConnection, after?: string): Promise<readonly PlanNode[]> {
+      const { connection: own, asked } = watched(connection);
+      const outbox = new PostgresOutbox(own);
       const page = { organization: ORGANIZATION, after, limit: 100 };
       // The first call also reads the key.
-      for (const _ of [1, 2]) await watched.read(page, TIMEOUT_MS);
-      type Row = { 'QUERY PLAN': [{ Plan: PlanNode }] };
-      const [row] = await connection.query<Row>(`EXPLAIN (ANALYZE, FORMAT JSON) ${asked[0]}`, asked[1]);
-      const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-      return nodesOf((row as Row)['QUERY PLAN'][0].Plan).filter((node) => node['Relation Name']?.startsWith('outbox'));
+      for (const _ of [1, 2]) await outbox.read(page, TIMEOUT_MS);
+      const nodes = await planOf(connection.query.bind(connection), asked.at(-1) as (typeof asked)[0]);
+      return nodes.filter((node) => node['Relation Name']?.startsWith('outbox'));
     }
 
     it('reads no rows of other organisations, and few of its own', async () => {
@@ -163,7 +149,7 @@ describe('PostgresOutbox', () => {
       const page = await read(after);
       expect([page.events.length, page.more]).toEqual([100, true]);
       for (const position of [after, page.position, (await read()).position, undefined]) {
-        const nodes = await planOf(crowded.connection, position);
+        const nodes = await pagePlanOf(crowded.connection, position);
         expect(nodes.map((node) => node['Index Name'])).toContain('outbox_by_organization');
         for (const node of nodes) {
           expect(node['Index Name']).toMatch(/^outbox_(by_organization|(\w+_)?pkey|\w+_organization_seq_idx)$/);

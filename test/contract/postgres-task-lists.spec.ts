@@ -6,20 +6,7 @@ import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { withPostgres } from '../support/setups';
 import { TIMEOUT_MS } from './attachment-store.harness';
-
-interface PlanNode {
-  readonly 'Node Type': string;
-  readonly 'Relation Name'?: string;
-  readonly 'Actual Rows': number;
-  readonly 'Actual Loops': number;
-  readonly Plans?: readonly PlanNode[];
-}
-
-/** Rows of tasks that were read from the table itself. */
-const rowsReadBy = (node: PlanNode): number =>
-  (node['Relation Name'] === 'tasks' && node['Node Type'] !== 'Index Only Scan'
-    ? node['Actual Rows'] * node['Actual Loops']
-    : 0) + (node.Plans ?? []).reduce((sum, child) => sum + rowsReadBy(child), 0);
+import { planOf, rowsOf, watched } from './query-plan';
 
 const SUB_TASKS = 20_000;
 const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
@@ -83,18 +70,14 @@ describe('a page of task.list far behind the first one, in PostgreSQL', () => {
   it.each([['priority', 'root'], ...ORDERS.map((order) => [order, undefined] as const)] as const)(
     'does not read the tasks before it by %s, below %s',
     async (orderBy, parentId) => {
-      const asked: [string, readonly unknown[] | undefined][] = [];
-      const query: PostgresConnection['query'] = (text, values) => {
-        asked.push([text, values]);
-        return connection.query(text, values);
-      };
-      await list(orderBy, { parentId, on: { query } as PostgresConnection });
-      const [[text, values]] = asked as [[string, readonly unknown[]]];
-      type Row = { 'QUERY PLAN': [{ Plan: PlanNode }] };
-      const [row] = await connection.query<Row>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values);
+      const { connection: own, asked } = watched(connection);
+      await list(orderBy, { parentId, on: own });
+      const nodes = await planOf(connection.query.bind(connection), asked[0] as (typeof asked)[0]);
+      // From the table itself.
+      const read = nodes.filter((node) => node['Relation Name'] === 'tasks' && node['Node Type'] !== 'Index Only Scan');
       // The sub-tasks of a task are counted.
       const counted = parentId === undefined ? 0 : SUB_TASKS;
-      expect(rowsReadBy((row as Row)['QUERY PLAN'][0].Plan)).toBeLessThanOrEqual(counted + 20);
+      expect(rowsOf(read)).toBeLessThanOrEqual(counted + 20);
     },
   );
 });
