@@ -4,7 +4,7 @@ import { connect } from '@nats-io/transport-node';
 import { natsHeaders } from '../../test/support/nats-headers';
 import { keyOf } from '../../test/support/organization-keys';
 import { rawRequest } from '../../test/support/raw-http';
-import type { Organization } from './organization';
+import { batchOf, type Organization } from './organization';
 
 /** What an attacker has. */
 export interface Scene {
@@ -92,16 +92,11 @@ async function sendBody({ url, organization }: Scene, bytes: number | undefined,
 /** A connection that closes soon after its request was sent. */
 async function cutOff({ url, organization }: Scene): Promise<void> {
   const { hostname, port } = new URL(url);
-  const put = (id: number) => ({
-    jsonrpc: '2.0',
-    method: 'task.create_attachment',
-    params: { taskId: 'hot', key: `k${id}`, type: 'text', content: 'x' },
-    id,
-  });
+  let key = 0;
+  const put = () =>
+    ['task.create_attachment', { taskId: 'hot', key: `k${key++}`, type: 'text', content: 'x' }] as const;
   const socket = connectSocket(Number(port), hostname).on('error', () => undefined);
-  socket
-    .resume()
-    .write(rawRequest(JSON.stringify(Array.from({ length: 100 }, (_, id) => put(id))), keyOf(organization)));
+  socket.resume().write(rawRequest(batchOf(100, put), keyOf(organization)));
   await new Promise((wake) => setTimeout(wake, CUT_OFF_MS));
   socket.destroy();
 }

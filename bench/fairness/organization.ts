@@ -35,11 +35,7 @@ export class Organization {
 
   /** One batch. */
   send(count: number, call: () => readonly [method: string, params: Params]): Promise<unknown> {
-    const calls = Array.from({ length: count }, (_, id) => {
-      const [method, params] = call();
-      return { jsonrpc: '2.0', method, params, id };
-    });
-    return this.post(JSON.stringify(calls));
+    return this.post(batchOf(count, call));
   }
 
   all(count: number, call: () => Promise<unknown>): Promise<unknown> {
@@ -59,4 +55,13 @@ export class Organization {
   async post(body: string): Promise<unknown> {
     return (await fetch(`${this.url}/rpc`, { method: 'POST', headers: this.headers, body })).json();
   }
+}
+
+/** The text of a batch. */
+export function batchOf(count: number, call: () => readonly [method: string, params: Params]): string {
+  const calls = Array.from({ length: count }, (_, id) => {
+    const [method, params] = call();
+    return { jsonrpc: '2.0', method, params, id };
+  });
+  return JSON.stringify(calls);
 }
