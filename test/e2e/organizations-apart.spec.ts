@@ -7,12 +7,13 @@ import { openOnServers, type Setup } from '../support/setups';
 
 const GREEDY = keyOf('greedy');
 const MODEST = keyOf('modest');
+const OTHERS = ['third', 'fourth', 'fifth'].map(keyOf);
 /** How many can follow events at the same time, and how many of them for one organisation. */
 const PLACES = 100;
 const PLACES_OF_ONE = 75;
 
 describe('what one organisation cannot take from another', () => {
-  const keys = writeOrganizationKeys('greedy', 'modest');
+  const keys = writeOrganizationKeys('greedy', 'modest', 'third', 'fourth', 'fifth');
   let setup: Setup;
 
   beforeAll(async () => {
@@ -40,6 +41,24 @@ describe('what one organisation cannot take from another', () => {
 
       readers.shift()?.close();
       readers.push(await until('a place is free again', () => open(GREEDY).catch(() => undefined)));
+    } finally {
+      for (const reader of readers) reader.close();
+    }
+  });
+
+  it('the places of those that follow events, also when several organisations have taken all of them', async () => {
+    const open = (headers: typeof GREEDY) => EventReader.open(setup.service.url, { headers });
+    const readers: EventReader[] = [];
+    try {
+      for (const headers of [GREEDY, ...OTHERS]) {
+        const opened = await Promise.allSettled(Array.from({ length: PLACES }, () => open(headers)));
+        readers.push(...opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
+      }
+      const ofModest = await open(MODEST);
+      readers.push(ofModest);
+      await put(MODEST, 'own');
+      expect(await ofModest.events(1)).toMatchObject([{ data: { payload: { taskId: 'own' } } }]);
+      await readers[PLACES_OF_ONE - 1]?.ended;
     } finally {
       for (const reader of readers) reader.close();
     }

@@ -8,12 +8,12 @@ import type { FollowEventsCommand } from '../../core/use-cases/events/follow-eve
 import { Authenticator } from '../auth/authenticator';
 import { CallContext } from '../json-rpc/call-context';
 import { JsonRpcError, overloaded } from '../json-rpc/json-rpc-error';
-import { FairShare } from '../load/fair-share';
 import { RateLimitGuard } from '../methods/rate-limit.guard';
 import { RoleGuard } from '../methods/role.guard';
 import { cutConnection } from './cut-connection';
 import { EventPages, type EventText, type Follower } from './event-pages';
 import { EVENT_STREAM, EventStream } from './event-stream';
+import { FollowerPlaces } from './follower-places';
 import { idsOf } from './http-origin';
 import { untilRevoked } from './until-revoked';
 import { CallName, HttpCall, HttpCallGuard } from './http-call.guard';
@@ -24,12 +24,15 @@ const POLL_MS = 200;
 const RETRY_MS = 1000;
 const HEARTBEAT_MS = 15_000;
 const SLOW_READER_MS = 10_000;
-/** Each follower asks the database a few times a second. */
-const MAX_FOLLOWERS = 100;
 /** Of the parameters that nobody knows. */
 const MAX_NAMED = 10;
-/** Of the places that the others leave, for one caller. */
-const PART_OF_CALLER = 3 / 4;
+
+interface Ends {
+  /** The reader has disconnected. */
+  readonly gone: AbortSignal;
+  /** Another caller has its place. */
+  readonly lost: AbortSignal;
+}
 
 /** `GET /events`: what happens to the tasks of the caller's organisation, as server-sent events. */
 @Controller()
@@ -38,7 +41,7 @@ const PART_OF_CALLER = 3 / 4;
 export class EventsController implements OnModuleDestroy {
   private readonly logger = new Logger(EventsController.name);
   private readonly shutdown = new AbortController();
-  private readonly followers = new FairShare(MAX_FOLLOWERS, PART_OF_CALLER);
+  private readonly places = new FollowerPlaces();
 
   constructor(
     private readonly pages: EventPages,
@@ -56,36 +59,38 @@ export class EventsController implements OnModuleDestroy {
     @Res() reply: FastifyReply,
     @HttpCall() { credential, share }: CallContext,
   ): Promise<void> {
-    if (!this.followers.take(share, 1)) throw overloaded();
+    const place = this.places.take(share);
+    if (!place) throw overloaded();
     const gone = goneSignal(reply);
     try {
       const follower = { command: commandOf(request), credential, share };
       const first = await this.pages.read(follower, { behind: follower.command.after !== undefined, signal: gone });
       if (request.method === 'HEAD') sendRest(reply, { status: 200, headers: { 'content-type': EVENT_STREAM } });
-      else await this.follow(request, reply, follower, first, gone);
+      else await this.follow(request, reply, follower, first, { gone, lost: place.over });
     } catch (error) {
       if (!gone.aborted) throw error;
     } finally {
-      this.followers.giveBack(share, 1);
+      this.places.giveBack(place);
     }
   }
 
-  /** Until the reader disconnects, is too slow, or has lost its credential, or this process stops. */
+  /** Until the reader disconnects, is too slow, or has lost its credential or its place, or this process stops. */
   private async follow(
     request: FastifyRequest,
     reply: FastifyReply,
     follower: Follower,
     first: EventText,
-    gone: AbortSignal,
+    { gone, lost }: Ends,
   ) {
     const { command, credential } = follower;
     reply.hijack();
     const response = reply.raw;
     response.setHeaders(new Map(Object.entries(reply.getHeaders()) as [string, string][]));
-    const over = new AbortController();
-    const signal = AbortSignal.any([gone, over.signal, this.shutdown.signal]);
+    const revoked = new AbortController();
+    const over = AbortSignal.any([revoked.signal, lost, this.shutdown.signal]);
+    const signal = AbortSignal.any([gone, over]);
     untilRevoked(request, this.authenticator, credential, signal).then(
-      () => over.abort(),
+      () => revoked.abort(),
       () => undefined,
     );
     const stream = new EventStream(response, SLOW_READER_MS);
@@ -99,7 +104,7 @@ export class EventsController implements OnModuleDestroy {
       }
     } catch (error) {
       if (!isAbort(error)) this.logger.error(error, idsOf(request));
-      if (this.shutdown.signal.aborted || over.signal.aborted) stream.end();
+      if (over.aborted) stream.end();
       // Not the response: one that waits behind another on its connection would be kept until that one ends.
       else cutConnection(request.raw.socket);
     }
