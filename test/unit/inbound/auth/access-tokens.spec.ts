@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, SignJWT, type JWTPayload } from 'jose';
 import { AccessTokens } from '../../../../src/inbound/auth/access-tokens';
 import { AuthenticationFailure } from '../../../../src/inbound/auth/credential';
+import { atOnce } from '../../../support/at-once';
 import { until } from '../../../support/poll';
 
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -185,15 +186,15 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
 
   it('a set that cannot be fetched is requested once, however many tokens wait for it', async () => {
     answer.status = HANGS;
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(performance.now());
     const tokens = new AccessTokens({ keys: { jwksUrl }, issuer, audience });
     const token = await sign({}, { kid: 'one' });
     const unavailable = new AuthenticationFailure('unavailable');
     const outcomes = await Promise.all(Array.from({ length: 100 }, () => tokens.verify(token)));
     expect(outcomes).toEqual(outcomes.map(() => unavailable));
-    const startedAtMs = performance.now();
-    for (let i = 0; i < 100; i++) expect(await tokens.verify(token)).toEqual(unavailable);
-    expect(performance.now() - startedAtMs).toBeLessThan(500);
+    for (let i = 0; i < 100; i++) expect(await atOnce(tokens.verify(token))).toEqual(unavailable);
     expect(requests).toBe(1);
+    clock.mockRestore();
   });
 
   it('a thousand tokens may wait for the set: further ones are told at once that it is not there', async () => {
