@@ -7,6 +7,7 @@ import { measureGoals } from './goals/goals';
 import { measureGrowth } from './growth';
 import { parseOptions, type BenchOptions } from './options';
 import { drawPlots } from './plots/plots';
+import { measureProfile } from './profile/profile';
 import { measureRoundTrips } from './round-trips';
 
 type Measurement = (options: BenchOptions) => Promise<string>;
@@ -14,6 +15,7 @@ type Measurement = (options: BenchOptions) => Promise<string>;
 const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'round-trips': measureRoundTrips,
   goals: measureGoals,
+  profile: measureProfile,
   plots: drawPlots,
   events: measureEvents,
   drain: measureDrain,

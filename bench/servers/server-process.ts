@@ -1,9 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type { Profiler } from 'node:inspector';
 import { join, resolve } from 'node:path';
+import { askChild } from '../load/ask-child';
 import { cpuMicrosOf } from './cpu-time';
 
 const END_WITH_PARENT = join(__dirname, 'end-with-parent.js');
+const PROFILER = join(__dirname, '../profile/profiler.js');
 const BARE_SERVER = join(__dirname, 'bare-server.js');
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 5;
@@ -26,7 +29,11 @@ export class ServerProcess {
   }
 
   private static async start(script: string, args: readonly string[], env: Readonly<Record<string, string>>) {
-    const child = fork(script, args, { env, execArgv: ['--require', END_WITH_PARENT], silent: true });
+    const child = fork(script, args, {
+      env,
+      execArgv: ['--require', END_WITH_PARENT, '--require', PROFILER],
+      silent: true,
+    });
     try {
       const server = new ServerProcess(child, await listeningUrl(child));
       await server.untilStarted();
@@ -49,6 +56,13 @@ export class ServerProcess {
   /** CPU time of all threads of the process since its start, in µs. */
   get cpuMicros(): number {
     return cpuMicrosOf(this.pid);
+  }
+
+  /** What the process does while the work is done. */
+  async profile<T>(work: () => Promise<T>): Promise<{ result: T; profile: Profiler.Profile }> {
+    await askChild(this.child, {});
+    const result = await work();
+    return { result, profile: await askChild<Profiler.Profile>(this.child, {}) };
   }
 
   async stop(): Promise<void> {
