@@ -1,4 +1,4 @@
-import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { parse } from 'node:querystring';
 import type { FastifyHttpOptions } from 'fastify';
@@ -35,14 +35,30 @@ export function httpServerOptions(
   };
 }
 
-function refuseBrokenRequest({ code = '' }: { readonly code?: string }, socket: Socket): void {
-  const isAnswering = (socket as { readonly _httpMessage?: ServerResponse })._httpMessage?.headersSent;
-  if (code !== 'ECONNRESET' && socket.writable && !isAnswering) {
-    const status = STATUSES[code] ?? 400;
-    const body = JSON.stringify({ detail: STATUS_CODES[status] });
-    const headers = { ...SAFE_HEADERS, 'content-type': 'application/json', 'content-length': body.length };
-    const lines = Object.entries({ ...headers, connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
-    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
-  }
+type HttpSocket = Socket & { readonly _httpMessage?: ServerResponse & { readonly req: IncomingMessage } };
+
+const refused = new WeakSet<Socket>();
+
+/** What follows a broken request cannot be read, and is refused with it, once. */
+function refuseBrokenRequest({ code = '' }: { readonly code?: string }, socket: HttpSocket): void {
+  if (refused.has(socket)) return;
+  refused.add(socket);
+  if (code === 'ECONNRESET') socket.destroy();
+  else refuseInTurn(STATUSES[code] ?? 400, socket);
+}
+
+/** Replies to earlier requests come first. One that has begun is cut off, as it may never end. */
+function refuseInTurn(status: number, socket: HttpSocket): void {
+  const reply = socket._httpMessage;
+  if (!socket.writable || reply?.headersSent) socket.destroy();
+  else if (reply?.req.complete) reply.once('close', () => refuseInTurn(status, socket));
+  else refuseNow(status, socket);
+}
+
+function refuseNow(status: number, socket: Socket): void {
+  const body = JSON.stringify({ detail: STATUS_CODES[status] });
+  const headers = { ...SAFE_HEADERS, 'content-type': 'application/json', 'content-length': body.length };
+  const lines = Object.entries({ ...headers, connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
   socket.destroy();
 }

@@ -257,6 +257,30 @@ describe('every HTTP reply', () => {
   });
 });
 
+describe('a request that is broken', () => {
+  const GET = 'GET /waits/a HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const BROKEN_CHUNK =
+    'POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n';
+  const statuses = (text: string) => text.match(/(?<=HTTP\/1\.1 )\d+/g);
+
+  it.each([
+    ['its first line', 'GARBAGE\r\n\r\n'],
+    ['its body', BROKEN_CHUNK],
+    ['more than one place', `${BROKEN_CHUNK}GARBAGE\r\n\r\n`],
+  ])('in %s is refused after the reply to the one before it', async (_name, broken) => {
+    const replies = exchange(await start(), GET + broken);
+    await until('the first one waits', () => waiting.has('a'));
+    waiting.get('a')?.('first');
+    const text = await replies;
+    expect(statuses(text)).toEqual(['200', '400']);
+    expect(text).toMatch(/first.*Bad Request/s);
+  });
+
+  it('is refused at once if nothing comes before it', async () => {
+    expect(statuses(await exchange(await start(), BROKEN_CHUNK))).toEqual(['400']);
+  });
+});
+
 describe('a client that takes its time', () => {
   const TIMEOUTS = { requestTimeoutMs: 400, headersTimeoutMs: 200, checkIntervalMs: 50 };
 
