@@ -87,7 +87,8 @@ describe('two replicas behind the proxy of compose', () => {
     expect(await get('192.0.2.2')).toMatchObject({ data: { code: 'TASK_NOT_FOUND' } });
   });
 
-  it.each(['/metrics', '/livez', '/readyz', '/startupz'])('%s is not for callers', async (path) => {
+  const PRIVATE = ['/metrics', '/livez', '/readyz', '/startupz', '/%6detrics', '/metric%73', '/%72eadyz'];
+  it.each(PRIVATE)('%s is not for callers', async (path) => {
     expect((await fetch(proxy.url + path)).status).toBe(404);
   });
 
