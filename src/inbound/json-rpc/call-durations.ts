@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { CallIds } from '../correlation/call-ids';
-import type { Transport } from './call-context';
+import type { CallOrigin } from './call-context';
 import { CallLog } from './call-log';
 import {
   FORBIDDEN,
@@ -30,7 +30,8 @@ const REJECTIONS: readonly (ErrorWord | undefined)[] = [
 ];
 
 /** Of the service, or of the caller. */
-type CallOutcome = 'ok' | 'failed' | 'invalid' | 'not_found' | 'rate_limited' | 'unauthorized' | 'refused';
+type CallOutcome =
+  'ok' | 'failed' | 'invalid' | 'not_found' | 'rate_limited' | 'unauthorized' | 'abandoned' | 'refused';
 
 /** How long calls take, how they end, and how many are refused untried. */
 export class CallDurations {
@@ -45,7 +46,7 @@ export class CallDurations {
     const registers = [registry];
     this.histogram = new Histogram({
       name: 'dossier_request_duration_seconds',
-      help: 'Duration of JSON-RPC calls. The outcome is ok, failed (the service is at fault), invalid, not_found, rate_limited, unauthorized, or refused for another reason. Sum over replicas.',
+      help: 'Duration of JSON-RPC calls. The outcome is ok, failed (the service is at fault), invalid, not_found, rate_limited, unauthorized, abandoned (its caller hung up, so that it got no more room), or refused for another reason. Sum over replicas.',
       labelNames: ['method', 'transport', 'outcome'],
       buckets: BUCKETS_SECONDS,
       registers,
@@ -68,11 +69,15 @@ export class CallDurations {
   }
 
   /** An unknown method has no name here: a name that a caller made up must not become a label. */
-  start(method = 'unknown', transport: Transport, ids?: CallIds): (error?: JsonRpcError) => void {
+  start(
+    method = 'unknown',
+    { transport, ids, isAbandoned }: Pick<CallOrigin, 'transport' | 'ids' | 'isAbandoned'>,
+  ): (error?: JsonRpcError) => void {
     const startedAtMs = performance.now();
     return (error) => {
-      if (error) this.thrown(error, ids);
-      const outcome = outcomeOf(error);
+      // Who has hung up gets no more room, however much there is.
+      const outcome = error?.data?.code === 'OVERLOADED' && isAbandoned?.() ? 'abandoned' : outcomeOf(error);
+      if (error && outcome !== 'abandoned') this.thrown(error, ids);
       const durationMs = performance.now() - startedAtMs;
       this.histogram.observe({ method, transport, outcome }, durationMs / 1000);
       if (this.log.logsCalls) this.log.ended(method, transport, outcome, durationMs, ids);

@@ -116,7 +116,7 @@ export class JsonRpc {
     { budget, room, presentation }: { budget: ReplyBudget; room: CallRoom; presentation: Presentation | undefined },
   ): Promise<Outcome> {
     const method = this.methods.get(name);
-    const finish = this.durations.start(method ? name : undefined, origin.transport, origin.ids);
+    const finish = this.durations.start(method ? name : undefined, origin);
     try {
       if (!method) throw methodNotFound();
       const value = await settled(method(params, new CallContext(origin, name, room)));

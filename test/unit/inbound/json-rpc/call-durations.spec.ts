@@ -13,6 +13,8 @@ import {
   type ErrorWord,
 } from '../../../../src/inbound/json-rpc/json-rpc-error';
 
+const IDS = { requestId: 'r' };
+
 describe('the measurements of calls', () => {
   let registry: Registry;
   let durations: CallDurations;
@@ -40,21 +42,34 @@ describe('the measurements of calls', () => {
     [overloaded(), 'failed'],
     [unexpected(new Error('x'), { error: () => undefined, log: () => undefined, warn: () => undefined }), 'failed'],
   ])('tell outcomes apart: %s is %s', async (given, outcome) => {
-    durations.start('task.get', 'http')(given);
+    durations.start('task.get', { transport: 'http', ids: IDS })(given);
     expect(await samples(/^dossier_request_duration_seconds_count/)).toEqual([
       `dossier_request_duration_seconds_count{method="task.get",transport="http",outcome="${outcome}"} 1`,
     ]);
   });
 
+  it('a call that has got no more room because its caller has hung up is neither failed nor refused', async () => {
+    const start = (isAbandoned: boolean) =>
+      durations.start('task.get', { transport: 'http', ids: IDS, isAbandoned: () => isAbandoned });
+    start(true)(overloaded());
+    start(true)(error(METHOD_FAILED, 'TIMEOUT'));
+    start(false)(overloaded());
+    const count = 'dossier_request_duration_seconds_count{method="task.get",transport="http",outcome=';
+    expect((await samples(/_count/)).sort()).toEqual([`${count}"abandoned"} 1`, `${count}"failed"} 2`]);
+    expect(await samples(/rejected_total.*overloaded/)).toEqual([
+      'dossier_requests_rejected_total{reason="overloaded"} 1',
+    ]);
+  });
+
   it('begin at half a millisecond', async () => {
-    durations.start('task.get', 'http')();
+    durations.start('task.get', { transport: 'http', ids: IDS })();
     expect((await samples(/_bucket/))[0]).toContain('le="0.0005"');
   });
 
   it('count what is refused untried by reason, once each, and nothing else', async () => {
-    durations.start('task.get', 'http')(error(RATE_LIMITED, 'RATE_LIMITED'));
-    durations.start('task.get', 'nats')(error(UNAUTHORIZED, 'UNAUTHORIZED'));
-    durations.start('task.get', 'nats')(error(INVALID_PARAMS, 'TASK_NOT_FOUND'));
+    durations.start('task.get', { transport: 'http', ids: IDS })(error(RATE_LIMITED, 'RATE_LIMITED'));
+    durations.start('task.get', { transport: 'nats', ids: IDS })(error(UNAUTHORIZED, 'UNAUTHORIZED'));
+    durations.start('task.get', { transport: 'nats', ids: IDS })(error(INVALID_PARAMS, 'TASK_NOT_FOUND'));
     durations.rejected(parseError());
     durations.rejected(overloaded());
     durations.rejected(overloaded());

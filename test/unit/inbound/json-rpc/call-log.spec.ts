@@ -27,7 +27,7 @@ describe('the log of calls', () => {
 
   it('has one line in ten seconds for each reason of a refusal, with the ids of a call', () => {
     for (let i = 0; i < 1000; i++) {
-      durations.start('task.get', 'http', ids)(rateLimited);
+      durations.start('task.get', { transport: 'http', ids })(rateLimited);
       durations.rejected(overloaded(), { requestId: 'r-2' });
     }
     durations.rejected(parseError());
@@ -37,21 +37,23 @@ describe('the log of calls', () => {
       ['refused: parse_error', undefined],
     ]);
     jest.advanceTimersByTime(10_000);
-    durations.start('task.get', 'nats', ids)(rateLimited);
+    durations.start('task.get', { transport: 'nats', ids })(rateLimited);
     expect(warn.mock.calls.slice(3)).toEqual([['refused: rate_limited (and 999 more like it before)', ids]]);
   });
 
   it('leaves missing and wrong credentials to the lines that say what is wrong with them', () => {
-    durations.start('task.get', 'http', ids)(new JsonRpcError(-32002, 'Unauthorized', { code: 'UNAUTHORIZED' }));
+    durations.start('task.get', { transport: 'http', ids })(
+      new JsonRpcError(-32002, 'Unauthorized', { code: 'UNAUTHORIZED' }),
+    );
     expect(warn).not.toHaveBeenCalled();
   });
 
   it('has no line for a call that is served, and one at the level debug while it is asked for', () => {
-    durations.start('task.get', 'http', ids)();
+    durations.start('task.get', { transport: 'http', ids })();
     expect(debug).not.toHaveBeenCalled();
     log.logsCalls = true;
-    durations.start('task.get', 'nats', ids)();
-    durations.start(undefined, 'http', ids)(new JsonRpcError(-32601, 'Method not found'));
+    durations.start('task.get', { transport: 'nats', ids })();
+    durations.start(undefined, { transport: 'http', ids })(new JsonRpcError(-32601, 'Method not found'));
     expect(debug.mock.calls).toEqual([
       [expect.stringMatching(/^task\.get over nats: ok in \d+\.\d ms$/), ids],
       [expect.stringMatching(/^unknown over http: refused in \d+\.\d ms$/), ids],
