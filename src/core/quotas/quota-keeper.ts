@@ -1,7 +1,7 @@
 import type { AttachmentRef } from '../domain/attachment';
 import type { Caller } from '../domain/caller';
 import { DomainError } from '../domain/domain-error';
-import { exceeded, NO_ADDITION, QUOTA_KINDS, type Addition, type Quota } from '../domain/quota';
+import { exceeded, NO_ADDITION, QUOTA_KINDS, type Addition, type Quota, type Usage } from '../domain/quota';
 import type { AttachmentStore } from '../ports/attachment-store';
 import type { Clock } from '../ports/clock';
 import type { Quotas } from '../ports/quotas';
@@ -17,6 +17,8 @@ const FIRST_COUNT_MS = 500;
 const MAX_AGE_MS = 60_000;
 /** The use is counted again when this replica has written such a part of what was left. */
 const PART_OF_THE_REST = 1 / 10;
+/** How often one call is judged: without a limit, calls that keep on replacing attachments would keep it busy. */
+const MAX_JUDGEMENTS = 4;
 
 /** An attachment that is about to be written; without a ref if nothing can be there. */
 export interface PlannedAttachment {
@@ -54,8 +56,9 @@ export class QuotaKeeper {
     if (planned.length === 0 || QUOTA_KINDS.every((kind) => quota[kind] === undefined)) return write();
     const use = this.usage.of(organization);
     const added = additionOf(planned);
-    await this.learn(use, organization, quota);
+    if (!use.estimate) await this.countFirst(use, organization);
     const isFree = !use.estimate || !exceeded(quota, use.estimate, added);
+    if (isFree && use.isCountDue && isOld(use, quota)) void this.count(use, organization);
     const end = isFree ? use.reserve(added) : await this.reserveNearLimit(use, organization, quota, planned, room);
     let replaced: number | undefined;
     try {
@@ -68,17 +71,17 @@ export class QuotaKeeper {
     }
   }
 
-  private async learn(use: OrganizationUse, organization: string, quota: Quota): Promise<void> {
-    if (use.estimate === undefined) {
-      const waitMs = FIRST_COUNT_MS - (use.isCounting ? use.beganAgoMs : 0);
-      if (waitMs > 0 && (use.isCounting || use.mayCount))
-        await within(this.clock, waitMs, this.count(use, organization));
-    } else if (use.mayCount && isOld(use, quota)) {
-      void this.count(use, organization);
-    }
+  private async countFirst(use: OrganizationUse, organization: string): Promise<void> {
+    const waitMs = FIRST_COUNT_MS - (use.isCounting ? use.beganAgoMs : 0);
+    if (waitMs > 0 && (use.isCounting || use.isCountDue))
+      await within(this.clock, waitMs, this.count(use, organization));
   }
 
-  /** Judged by what is there now: an overwrite adds only the difference of the bodies. Throws `DomainError`. */
+  /**
+   * Judged by what is there now: an overwrite adds only the difference of the bodies. The estimate may be too high, so
+   * a call is refused for what was there for certain, and for the estimate only if there is no better knowledge in
+   * time. Throws `DomainError`.
+   */
   private async reserveNearLimit(
     use: OrganizationUse,
     organization: string,
@@ -86,13 +89,28 @@ export class QuotaKeeper {
     planned: readonly PlannedAttachment[],
     room?: Room,
   ): Promise<(added: Addition) => void> {
-    if (use.mayCount) await within(this.clock, CACHE_TIMEOUT_MS, this.count(use, organization, { anew: true }));
-    const added = await this.netAddition(planned, organization, room);
-    const known = use.estimate as Addition;
-    const kind = added && exceeded(quota, known, added);
-    // Nothing may come between the judgement and the reservation.
-    if (!kind) return use.reserve(additionOf(planned));
-    throw new DomainError({ kind: 'quota-exceeded', quota: kind, limit: quota[kind] as number, use: known[kind] });
+    const { countsBegun } = use;
+    const endsAtMs = this.clock.monotonicMs() + CACHE_TIMEOUT_MS;
+    for (let judgement = 1; ; judgement++) {
+      const added = await this.netAddition(planned, organization, room);
+      const estimate = use.estimate as Addition;
+      // Nothing may come between the judgement and the reservation.
+      if (!added || !exceeded(quota, estimate, added)) return use.reserve(additionOf(planned));
+      const least = use.leastSince(countsBegun);
+      if (least) refuseIfExceeded(quota, least, added);
+      const mayLearn = judgement < MAX_JUDGEMENTS && (await this.learn(use, organization, endsAtMs));
+      if (!mayLearn) refuseIfExceeded(quota, estimate, added);
+    }
+  }
+
+  /** Waits for the writes that are under way, and then for a count if it may tell more. False if there was none. */
+  private async learn(use: OrganizationUse, organization: string, endsAtMs: number): Promise<boolean> {
+    const leftMs = () => endsAtMs - this.clock.monotonicMs();
+    await within(this.clock, leftMs(), use.writesEnded());
+    if (use.isExact) return leftMs() > 0;
+    const waitMs = use.isCounting ? Math.min(leftMs(), CACHE_TIMEOUT_MS - use.beganAgoMs) : leftMs();
+    if (waitMs <= 0 || !(use.isCounting || use.mayCount)) return false;
+    return (await within(this.clock, waitMs, this.count(use, organization))) !== undefined;
   }
 
   /** Undefined if the store cannot say, or if a task is missing: then the write itself is refused. */
@@ -116,11 +134,17 @@ export class QuotaKeeper {
     }
   }
 
-  /** Never throws: the write will meet the same failure. */
-  private async count(use: OrganizationUse, organization: string, { anew = false } = {}): Promise<void> {
+  /** Joins a count that is under way. Undefined if it failed: the write will meet the same failure. */
+  private count(use: OrganizationUse, organization: string): Promise<Usage | undefined> {
     const ask = () => this.tasks.usage(organization, this.clock.nowMs(), COUNT_TIMEOUT_MS);
-    await (anew ? use.countAnew(ask) : use.count(ask)).catch(() => undefined);
+    return use.count(ask).catch(() => undefined);
   }
+}
+
+function refuseIfExceeded(quota: Quota, use: Addition, added: Addition): void {
+  const kind = exceeded(quota, use, added);
+  if (kind)
+    throw new DomainError({ kind: 'quota-exceeded', quota: kind, limit: quota[kind] as number, use: use[kind] });
 }
 
 function isOld(use: OrganizationUse, quota: Quota): boolean {

@@ -1,4 +1,9 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { JsonText } from '../../../../src/core/domain/json-text';
+import type { AttachmentStore } from '../../../../src/core/ports/attachment-store';
+import type { TaskStore } from '../../../../src/core/ports/task-store';
+import { MemoryAttachmentStore } from '../../../../src/outbound/memory/memory-attachment-store';
+import { MemoryTaskStore } from '../../../../src/outbound/memory/memory-task-store';
 import { CALLER, Fixture, FOREIGN_CALLER, JournalingFixture } from '../../../support/fixture';
 
 let fixture: Fixture;
@@ -9,12 +14,50 @@ beforeEach(async () => {
 
 const { organization } = CALLER;
 const limit = (quota: { attachments?: number; bytes?: number }) => fixture.quotas.set(organization, quota);
-const put = (key: string, content = 'xx') => fixture.text('t-1', key, content);
+const put = (key: string, content = 'xx', more: Parameters<Fixture['text']>[3] = {}) =>
+  fixture.text('t-1', key, content, more);
 const remove = (key: string) => fixture.useCases.deleteAttachment.execute({ taskId: 't-1', key }, CALLER);
 const usage = () => fixture.useCases.getUsage.execute(CALLER);
 const exceeded = (quota: 'attachments' | 'bytes', ofLimit: number, use: number) => ({
   refusal: { kind: 'quota-exceeded', quota, limit: ofLimit, use },
 });
+const counts = () => fixture.postgres.calls.filter((call) => call === 'usage').length;
+/** From now on a count goes on until `ended`, and finds what is there then. */
+const countsLast = (ended: () => Promise<unknown>) => {
+  const store: TaskStore = new MemoryTaskStore(fixture.database);
+  const usage: TaskStore['usage'] = async (...args) => {
+    await ended();
+    return store.usage(...args);
+  };
+  Object.assign(fixture.ports.tasks, { usage });
+};
+/** The next put does not begin until what is returned is called. */
+const nextPutWaits = (): (() => void) => {
+  const store: AttachmentStore = new MemoryAttachmentStore(fixture.database);
+  let begin = (): void => undefined;
+  let first: Promise<void> | undefined = new Promise((resolve) => (begin = resolve));
+  const put: AttachmentStore['put'] = async (...args) => {
+    const waiting = first;
+    first = undefined;
+    await waiting;
+    return store.put(...args);
+  };
+  Object.assign(fixture.ports.store, { put });
+  return begin;
+};
+const removeElsewhere = (key: string) =>
+  fixture.ports.store.delete(
+    {
+      taskId: 't-1',
+      key,
+      stamp: { version: 2 ** 50, op: '00000000-0000-4000-8000-00000000dead' },
+      event: { type: 'task.attachment.deleted', payload: {}, metadata: { eventId: `other-${key}` }, timestamp: 0 },
+    },
+    organization,
+    undefined,
+    fixture.clock.nowMs(),
+    1000,
+  );
 
 describe('the use of an organisation', () => {
   it('is counted with what was done just before, and shows the limits', async () => {
@@ -79,18 +122,7 @@ describe('a quota of attachments', () => {
     for (const key of ['a', 'b', 'c']) await put(key);
     limit({ attachments: 3 });
     await expect(put('d')).rejects.toMatchObject(exceeded('attachments', 3, 3));
-    await fixture.ports.store.delete(
-      {
-        taskId: 't-1',
-        key: 'a',
-        stamp: { version: 2 ** 50, op: '00000000-0000-4000-8000-00000000dead' },
-        event: { type: 'task.attachment.deleted', payload: {}, metadata: { eventId: 'other' }, timestamp: 0 },
-      },
-      organization,
-      undefined,
-      fixture.clock.nowMs(),
-      1000,
-    );
+    await removeElsewhere('a');
     fixture.clock.advance(1000);
     await put('d');
   });
@@ -150,6 +182,91 @@ describe('a quota of bytes', () => {
   });
 });
 
+describe('a create for which there is room', () => {
+  it('is not refused for writes that were acknowledged during a count, and are in it', async () => {
+    limit({ attachments: 10 });
+    await put('first');
+    fixture.clock.advance(1000);
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    countsLast(() => ended);
+    for (let i = 0; i < 8; i++) await put(`k-${i}`);
+    end();
+    await turn();
+    await put('last');
+    await expect(put('over')).rejects.toMatchObject(exceeded('attachments', 10, 10));
+  });
+
+  it('is not refused if it comes with as many others as there is room for', async () => {
+    limit({ attachments: 100 });
+    countsLast(turn);
+    await put('first');
+    fixture.clock.advance(1000);
+    const coming: Promise<unknown>[] = [];
+    for (let i = 0; i < 99; i++) {
+      coming.push(put(`k-${i}`));
+      if (i % 10 === 0) await turn();
+    }
+    await Promise.all(coming);
+    await expect(put('over')).rejects.toMatchObject(exceeded('attachments', 100, 100));
+  });
+
+  it('is not refused while the count goes on that will find what was deleted or made less', async () => {
+    limit({ bytes: 10 });
+    countsLast(turn);
+    await put('a', '12345');
+    await put('b', '12345');
+    await put('a', '1');
+    await put('b', '123456789');
+    await remove('b');
+    await put('c', '123456789');
+    await expect(put('d', '1')).rejects.toMatchObject(exceeded('bytes', 10, 10));
+  });
+
+  it('is not refused for another create that fails, or that replaces something', async () => {
+    limit({ attachments: 2 });
+    await put('a');
+    for (const condition of [undefined, { ifAbsent: true } as const]) {
+      const begin = nextPutWaits();
+      const other = put('a', 'other', { condition });
+      await turn();
+      const created = put('b');
+      await turn();
+      begin();
+      await Promise.allSettled([other]);
+      await created;
+      await remove('b');
+    }
+  });
+
+  it('waits for the count that another one has begun', async () => {
+    limit({ attachments: 2 });
+    countsLast(turn);
+    await put('a');
+    await put('b');
+    await expect(put('c')).rejects.toMatchObject(exceeded('attachments', 2, 2));
+    await removeElsewhere('a');
+    await removeElsewhere('b');
+    fixture.clock.advance(1000);
+    fixture.forgetCalls();
+    await Promise.all([put('c'), put('d')]);
+    expect(counts()).toBe(1);
+  });
+
+  it('waits for no more than a second: then what is under way counts as written', async () => {
+    limit({ attachments: 1 });
+    const begin = nextPutWaits();
+    const first = put('a');
+    await turn();
+    const second = expect(put('b')).rejects.toMatchObject(exceeded('attachments', 1, 1));
+    await turn();
+    fixture.clock.advance(1000);
+    await second;
+    begin();
+    await first;
+  });
+});
+
 describe('what a quota costs', () => {
   it('is nothing without a quota, and nothing from the second create on', async () => {
     fixture.forgetCalls();
@@ -177,6 +294,48 @@ describe('what a quota costs', () => {
     const late = await countsOf(40);
     expect(early).toBeLessThan(8);
     expect(late).toBeGreaterThan(early);
+  });
+
+  it('is one count a second for all calls that are refused, whatever their number', async () => {
+    limit({ attachments: 2 });
+    countsLast(turn);
+    await put('a');
+    await put('b');
+    const refused = async () => {
+      fixture.forgetCalls();
+      const keys = Array.from({ length: 50 }, (_, i) => `k-${i}`);
+      const outcomes = await Promise.allSettled(keys.map((key) => put(key)));
+      expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
+      return counts();
+    };
+    await refused();
+    expect(await refused()).toBe(0);
+    fixture.clock.advance(1000);
+    expect(await refused()).toBe(1);
+    expect(await refused()).toBe(0);
+  });
+
+  it('is no count for a refusal if a count takes long, until the next one is due', async () => {
+    limit({ attachments: 1 });
+    await put('a');
+    countsLast(() => fixture.clock.sleep(600));
+    fixture.clock.advance(1000);
+    await expect(put('b')).rejects.toMatchObject(exceeded('attachments', 1, 1));
+    await remove('a');
+    fixture.forgetCalls();
+    await expect(put('b')).rejects.toMatchObject(exceeded('attachments', 1, 1));
+    expect(counts()).toBe(0);
+    fixture.clock.advance(20 * 600);
+    await put('b');
+  });
+
+  it('is no count for an overwrite that adds nothing', async () => {
+    limit({ attachments: 1 });
+    await put('a');
+    fixture.forgetCalls();
+    await put('a');
+    await put('a');
+    expect(counts()).toBe(0);
   });
 
   it('does not keep a write from the journal, which is counted when it is drained', async () => {
