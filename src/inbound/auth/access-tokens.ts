@@ -71,17 +71,22 @@ export class AccessTokens {
     }
   }
 
-  /** A token without a key id may have been signed with any key of the set. */
+  /** A token without a key id, or with that of several keys, may have been signed with any of them. */
   private async verifiedWithOneOf(keys: AsyncIterable<CryptoKey>, token: string): Promise<JWTPayload> {
     for await (const key of keys) {
       try {
         return (await jwtVerify(token, key, this.rules)).payload;
       } catch (error) {
-        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+        if (!isKeyAtFault(error)) throw error;
       }
     }
     throw new errors.JWSSignatureVerificationFailed();
   }
+}
+
+/** Whether another key may do: this one has not signed it, or is unfit for the algorithm, as a short one is. */
+function isKeyAtFault(error: unknown): boolean {
+  return error instanceof errors.JWSSignatureVerificationFailed || error instanceof TypeError;
 }
 
 /** The key set is cached for minutes, and fetched again when a token names a key that is not in it. */

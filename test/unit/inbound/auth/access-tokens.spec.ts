@@ -120,7 +120,8 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   let server: Server;
   let jwksUrl: string;
-  let answer: { status: number; kids: string[] };
+  /** `text` takes the place of the set. */
+  let answer: { status: number; kids: string[]; text?: string };
   let requests: number;
 
   beforeEach(async () => {
@@ -136,7 +137,9 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
         alg: 'ES256',
       }));
       void Promise.all(described).then((set) =>
-        response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: set })),
+        response
+          .writeHead(answer.status, { 'content-type': 'application/json' })
+          .end(answer.text ?? JSON.stringify({ keys: set })),
       );
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -182,6 +185,21 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
     const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
     expect(await tokens.verify(await sign({}, { key: stranger }))).toEqual(unauthorized);
     expect(await tokens.verify(await sign({ aud: 'other' }))).toEqual(unauthorized);
+  });
+
+  it.each([undefined, 'rsa'])('a key that is too weak spoils no other key of the set (key id: %s)', async (kid) => {
+    const [weak, strong] = [1024, 2048].map((modulusLength) => generateKeyPairSync('rsa', { modulusLength }));
+    const keys = await Promise.all(
+      [weak, strong].map(async (pair) => ({ ...(await exportJWK(pair!.publicKey)), kid })),
+    );
+    const token = await sign({}, { key: strong!.privateKey, alg: 'RS256', kid });
+    const late = await sign({}, { key: strong!.privateKey, alg: 'RS256', kid, expiresIn: '-1s' });
+    for (const inOrder of [keys, keys.toReversed()]) {
+      answer.text = JSON.stringify({ keys: inOrder });
+      const tokens = new AccessTokens({ keys: { jwksUrl } });
+      expect(await tokens.verify(token)).toEqual(credential);
+      expect(await tokens.verify(late)).toMatchObject({ reason: 'expired_token' });
+    }
   });
 
   it('a set that cannot be fetched is requested once, however many tokens wait for it', async () => {
