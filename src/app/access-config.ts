@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { FIT_KEYS, isFitForTokens } from '../inbound/auth/token-key';
 import { ConfigError, quote, type Environment } from './environment';
 
 /** Who may call. Without keys and tokens, authentication is off. */
@@ -69,10 +70,20 @@ function jwtPublicKey(env: Environment): KeyObject | undefined {
   if (pem === undefined) return undefined;
   // A private key would do as well, but the service must not have it.
   if (pem.includes('PRIVATE KEY')) throw new ConfigError('JWT_PUBLIC_KEY must not be a private key');
+  if (pem.split('-----BEGIN').length > 2) {
+    throw new ConfigError('JWT_PUBLIC_KEY must be one public key: only a key set at JWT_JWKS_URL may have several');
+  }
+  const key = publicKeyIn(pem);
+  if (!key) throw new ConfigError('JWT_PUBLIC_KEY must be a public key in PEM form');
+  if (!isFitForTokens(key)) throw new ConfigError(`JWT_PUBLIC_KEY must be ${FIT_KEYS}`);
+  return key;
+}
+
+function publicKeyIn(pem: string): KeyObject | undefined {
   try {
     return createPublicKey(pem);
   } catch {
-    throw new ConfigError('JWT_PUBLIC_KEY must be a public key in PEM form');
+    return undefined;
   }
 }
 

@@ -11,21 +11,8 @@ import {
 } from 'jose';
 import { AuthenticationFailure, isRole, type Identity } from './credential';
 import { isOrganizationName, isPrintableName } from './printable-name';
+import { ALGORITHMS } from './token-key';
 
-/** Only signatures made with a private key: as a shared secret, the public key could be used to forge one. */
-const ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
 /** Tokens that wait for the key set at the same time: any number of messages could come in, and each takes memory. */
 const MAX_WAITING = 1000;
 const JWKS_TIMEOUT_MS = 2000;

@@ -467,6 +467,37 @@ describe('configuration', () => {
       const both = { JWT_PUBLIC_KEY: pem, JWT_JWKS_URL: 'https://issuer.test/keys' };
       expect(() => loadConfig(both)).toThrow(/^JWT_PUBLIC_KEY cannot be used together with JWT_JWKS_URL$/);
     });
+
+    it.each([
+      ['RSA, 2048 bits', generateKeyPairSync('rsa', { modulusLength: 2048 })],
+      ['P-256', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+      ['P-384', generateKeyPairSync('ec', { namedCurve: 'P-384' })],
+      ['P-521', generateKeyPairSync('ec', { namedCurve: 'P-521' })],
+    ])('accepts a key of %s', (_kind, pair) => {
+      const JWT_PUBLIC_KEY = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+      expect(loadConfig({ JWT_PUBLIC_KEY }).accessTokens).toBeDefined();
+    });
+
+    it.each([
+      ['RSA, 1024 bits', generateKeyPairSync('rsa', { modulusLength: 1024 })],
+      ['RSA-PSS', generateKeyPairSync('rsa-pss', { modulusLength: 2048 })],
+      ['secp256k1', generateKeyPairSync('ec', { namedCurve: 'secp256k1' })],
+      ['DSA', generateKeyPairSync('dsa', { modulusLength: 2048, divisorLength: 256 })],
+      ['Ed448', generateKeyPairSync('ed448')],
+      ['X25519', generateKeyPairSync('x25519')],
+    ])('refuses a key of %s, with which no token could be valid', (_kind, pair) => {
+      const JWT_PUBLIC_KEY = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+      expect(() => loadConfig({ JWT_PUBLIC_KEY })).toThrow(
+        /^JWT_PUBLIC_KEY must be an RSA key of at least 2048 bits, an EC key on P-256, P-384 or P-521, or an Ed25519 key$/,
+      );
+    });
+
+    it('refuses two public keys, of which only the first one would count', () => {
+      const two = `${pem}${pem}`;
+      for (const JWT_PUBLIC_KEY of [two, two.replaceAll('\n', '\\n')]) {
+        expect(() => loadConfig({ JWT_PUBLIC_KEY })).toThrow(/^JWT_PUBLIC_KEY must be one public key: [^\n]+$/);
+      }
+    });
   });
 
   it('refuses inboxes among the subjects of the deployment', () => {

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, SignJWT, type JWTPayload } from 'jose';
 import { AccessTokens } from '../../../../src/inbound/auth/access-tokens';
+import { isFitForTokens } from '../../../../src/inbound/auth/token-key';
 import { AuthenticationFailure } from '../../../../src/inbound/auth/credential';
 import { atOnce } from '../../../support/at-once';
 import { until } from '../../../support/poll';
@@ -48,11 +49,14 @@ describe('tokens signed with the key of JWT_PUBLIC_KEY', () => {
     expect(named).toEqual({ ...credential, caller: { organization: 'acme', name: 'Zoë' }, role: 'admin' });
   });
 
-  it('a token may be signed with RSA or Ed25519 as well', async () => {
+  it('a token may be signed with RSA or Ed25519 as well, and on other curves', async () => {
     for (const [pair, alg] of [
       [generateKeyPairSync('rsa', { modulusLength: 2048 }), 'RS256'],
       [generateKeyPairSync('ed25519'), 'EdDSA'],
+      [generateKeyPairSync('ec', { namedCurve: 'P-384' }), 'ES384'],
+      [generateKeyPairSync('ec', { namedCurve: 'P-521' }), 'ES512'],
     ] as const) {
+      expect(isFitForTokens(pair.publicKey)).toBe(true);
       const verifier = new AccessTokens({ keys: { publicKey: pair.publicKey } });
       expect(await verifier.verify(await sign({}, { key: pair.privateKey, alg }))).toEqual(credential);
     }
