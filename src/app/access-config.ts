@@ -53,6 +53,9 @@ function checkThatAuthenticationIsMeant(
 function accessTokens(env: Environment): AccessTokenConfig | undefined {
   env.secret('JWT_JWKS_URL');
   const jwksUrl = env.url('JWT_JWKS_URL', ['https:', 'http:']);
+  if (jwksUrl && hasLogin(jwksUrl)) {
+    throw new ConfigError('JWT_JWKS_URL must have no user and no password: no request can be made with them');
+  }
   const publicKey = jwtPublicKey(env);
   const rules = { issuer: env.secret('JWT_ISSUER'), audience: env.secret('JWT_AUDIENCE') };
   if (jwksUrl && publicKey) throw new ConfigError('JWT_PUBLIC_KEY cannot be used together with JWT_JWKS_URL');
@@ -62,6 +65,11 @@ function accessTokens(env: Environment): AccessTokenConfig | undefined {
   if (rules.issuer) throw new ConfigError('JWT_ISSUER needs JWT_JWKS_URL or JWT_PUBLIC_KEY');
   if (rules.audience) throw new ConfigError('JWT_AUDIENCE needs JWT_JWKS_URL or JWT_PUBLIC_KEY');
   return undefined;
+}
+
+function hasLogin(url: string): boolean {
+  const { username, password } = new URL(url);
+  return username !== '' || password !== '';
 }
 
 /** PEM, its line breaks also as `\n`: not every way to set a variable lets them through. */

@@ -20,7 +20,8 @@ export function openAuthenticator(config: Config): (failures: AuthenticationFail
   if (accessTokens && !accessTokens.issuer) logger.warn('JWT_ISSUER is not set: tokens of every issuer are accepted');
   if (accessTokens && !accessTokens.audience)
     logger.warn('JWT_AUDIENCE is not set: tokens for every audience are accepted');
-  const means = { apiKeys, accessTokens: accessTokens && new AccessTokens(accessTokens) };
+  const onOutage = (line: string) => logger.warn(line);
+  const means = { apiKeys, accessTokens: accessTokens && new AccessTokens({ ...accessTokens, onOutage }) };
   return (failures) => new Authenticator(means, instanceId, failures.add);
 }
 

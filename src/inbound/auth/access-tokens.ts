@@ -3,13 +3,16 @@ import {
   createRemoteJWKSet,
   customFetch,
   errors,
+  jwksCache,
   jwtVerify,
   type CryptoKey,
+  type ExportedJWKSCache,
   type JWTPayload,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
 } from 'jose';
 import { AuthenticationFailure, isRole, type Identity } from './credential';
+import { KeySetOutage } from './key-set-outage';
 import { isOrganizationName, isPrintableName } from './printable-name';
 import { ALGORITHMS } from './token-key';
 
@@ -24,6 +27,8 @@ export interface AccessTokenOptions {
   /** If undefined, any issuer or audience is accepted, as long as the signature is valid. */
   readonly issuer?: string;
   readonly audience?: string;
+  /** Called with a line for the operator when the key set is unavailable, once for each reason. */
+  readonly onOutage?: (line: string) => void;
 }
 
 /** JSON Web Tokens with the claims `exp`, `organization`, `role`, and `name` or else `sub`. */
@@ -31,9 +36,9 @@ export class AccessTokens {
   private readonly findKey: JWTVerifyGetKey;
   private readonly rules: JWTVerifyOptions;
 
-  constructor({ keys, issuer, audience }: AccessTokenOptions) {
+  constructor({ keys, issuer, audience, onOutage = () => undefined }: AccessTokenOptions) {
     this.rules = { algorithms: ALGORITHMS, requiredClaims: ['exp'], issuer, audience };
-    this.findKey = 'jwksUrl' in keys ? remoteKeys(keys.jwksUrl) : () => keys.publicKey;
+    this.findKey = 'jwksUrl' in keys ? remoteKeys(keys.jwksUrl, onOutage) : () => keys.publicKey;
   }
 
   /** Never rejects. */
@@ -77,11 +82,15 @@ function isKeyAtFault(error: unknown): boolean {
 }
 
 /** The key set is cached for minutes, and fetched again when a token names a key that is not in it. */
-function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
+function remoteKeys(jwksUrl: string, onOutage: (line: string) => void): JWTVerifyGetKey {
+  // The library notes in it when it has fetched the set.
+  const fetched = {} as ExportedJWKSCache;
   const keySet = createRemoteJWKSet(new URL(jwksUrl), {
     timeoutDuration: JWKS_TIMEOUT_MS,
     [customFetch]: fetchWithPauses(),
+    [jwksCache]: fetched,
   });
+  const outage = new KeySetOutage(jwksUrl, JWKS_TIMEOUT_MS, onOutage);
   let waiting = 0;
   return async (header, token) => {
     if (waiting >= MAX_WAITING) throw new AuthenticationFailure('unavailable');
@@ -89,25 +98,35 @@ function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
     try {
       return await keySet(header, token);
     } catch (error) {
-      // The token causes these errors; the key set, or the network on the way to it, causes all others.
-      const { JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported } = errors;
-      const isTokenAtFault = [JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported].some(
-        (kind) => error instanceof kind,
-      );
-      throw isTokenAtFault ? error : new AuthenticationFailure('unavailable');
+      if (isTokenAtFault(error)) throw error;
+      if (!(error instanceof TooSoon)) outage.add(error);
+      throw new AuthenticationFailure('unavailable');
     } finally {
       waiting -= 1;
+      outage.endIfFetched(fetched.uat);
     }
   };
 }
+
+/** The key set, or the network on the way to it, causes all other errors. */
+function isTokenAtFault(error: unknown): boolean {
+  const { JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported } = errors;
+  return [JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported].some((kind) => error instanceof kind);
+}
+
+/** No request was made: the one before it has shown what is wrong. */
+class TooSoon extends Error {}
 
 /** The library lets one request run at a time; after a request that failed it would start the next one at once. */
 function fetchWithPauses(): typeof fetch {
   let endedAtMs = Number.NEGATIVE_INFINITY;
   return async (...request) => {
-    if (performance.now() - endedAtMs < JWKS_PAUSE_MS) throw new Error('the key set was requested a moment ago');
+    if (performance.now() - endedAtMs < JWKS_PAUSE_MS) throw new TooSoon();
     try {
-      return await fetch(...request);
+      const response = await fetch(...request);
+      // The library would refuse it without saying which status it has.
+      if (response.status !== 200) throw new Error(`status ${response.status}`);
+      return response;
     } finally {
       endedAtMs = performance.now();
     }

@@ -331,6 +331,8 @@ describe('configuration', () => {
     ['NATS_NKEY', __filename],
     ['NATS_PASSWORD', ' '],
     ['JWT_JWKS_URL', 'keys.json'],
+    ['JWT_JWKS_URL', 'https://ada:secret@issuer.test/keys'],
+    ['JWT_JWKS_URL', 'https://:secret@issuer.test/keys'],
     ['JWT_PUBLIC_KEY', 'rubbish'],
     ['JWT_ISSUER', 'https://issuer.test'],
     ['JWT_AUDIENCE', 'dossier'],

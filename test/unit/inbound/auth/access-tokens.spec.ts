@@ -126,10 +126,14 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
   let jwksUrl: string;
   /** `text` takes the place of the set. */
   let answer: { status: number; kids: string[]; text?: string };
+  /** Why the set is unavailable, as the operator learns it. */
+  let said: string[];
+  const onOutage = (line: string) => void said.push(line);
   let requests: number;
 
   beforeEach(async () => {
     requests = 0;
+    said = [];
     answer = { status: 200, kids: ['one'] };
     const keys = { one: publicKey, two: createPublicKey(other.privateKey) };
     server = createServer((_request, response) => {
@@ -179,6 +183,50 @@ describe('tokens signed with a key of the set at JWT_JWKS_URL', () => {
     // The set is not requested again at once.
     await until('the set is fetched', async () => 'caller' in (await tokens.verify(token)));
     expect(await tokens.verify(token)).toEqual(credential);
+  });
+
+  it.each([
+    [{ status: 404, kids: [] }, 'status 404'],
+    [{ status: 302, kids: [] }, 'status 302'],
+    [{ status: 200, kids: [], text: '<html>' }, 'Failed to parse the JSON Web Key Set HTTP response as JSON'],
+    [{ status: 200, kids: [], text: '{"keys":{}}' }, 'JSON Web Key Set malformed'],
+    [{ status: HANGS, kids: [] }, 'no answer in 2000 ms'],
+  ])('the operator learns once why the set is unavailable, if the answer is %j', async (wrong, reason) => {
+    answer = wrong;
+    const tokens = new AccessTokens({ keys: { jwksUrl: `${jwksUrl}?secret=query` }, onOutage });
+    const token = await sign({}, { kid: 'one' });
+    await Promise.all([tokens.verify(token), tokens.verify(token)]);
+    expect(said).toEqual([`the key set at ${jwksUrl} is unavailable: ${reason}`]);
+    await until('the set was requested again', async () => {
+      await tokens.verify(token);
+      return requests > 1;
+    });
+    expect(said).toHaveLength(1);
+  });
+
+  it('the operator learns that nobody listens at the address of the set', async () => {
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const tokens = new AccessTokens({ keys: { jwksUrl }, onOutage });
+    await tokens.verify(await sign({}, { kid: 'one' }));
+    expect(said).toEqual([`the key set at ${jwksUrl} is unavailable: connect ECONNREFUSED 127.0.0.1:${port}`]);
+  });
+
+  it('the operator learns of a further reason, and of the same one in a later outage', async () => {
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
+    const wallClock = jest.spyOn(Date, 'now').mockReturnValue(Date.now());
+    const tokens = new AccessTokens({ keys: { jwksUrl }, onOutage });
+    const token = await sign({}, { kid: 'one' });
+    for (const [i, status] of [404, 500, 404, 200, 404].entries()) {
+      clock.mockReturnValue(i * 1000);
+      if (status === 404 && i > 3) wallClock.mockReturnValue(Date.now() + 11 * 60_000);
+      answer.status = status;
+      await tokens.verify(token);
+    }
+    wallClock.mockRestore();
+    clock.mockRestore();
+    expect(said.map((line) => line.slice(-'status 404'.length))).toEqual(['status 404', 'status 500', 'status 404']);
+    expect(requests).toBe(5);
   });
 
   it('a token without a key id is checked with every key that fits', async () => {
