@@ -47,10 +47,20 @@ const OF_THE_SYSTEM = ['HOME', 'HOSTNAME', 'LOGNAME', 'PATH', 'PWD', 'SHELL', 'T
 /** Shorter names have so few letters that two other ones make another word. */
 const LONG_NAME_LENGTH = 8;
 
+const OF_ACCESS = /^(?:AUTH|JWKS|JWT)_/;
+/** Kubernetes sets such variables in each container, for every service of the namespace, also for one called `auth`. */
+const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_\w+)?)$/;
+
+/** Whether an operator who sets such a variable believes that callers are checked. */
+export function seemsToBeOfAccess(name: string): boolean {
+  return OF_ACCESS.test(name) && !SERVICE_LINK.test(name);
+}
+
 /** The name that was probably meant; undefined if it resembles none. */
 export function similarName(name: string, known: readonly string[]): string | undefined {
   if (OF_THE_SYSTEM.includes(name)) return undefined;
   const alias = ALIASES[name.toUpperCase()];
   if (alias !== undefined) return alias;
-  return known.find((one) => distance(name.toUpperCase(), one) <= (one.length >= LONG_NAME_LENGTH ? 2 : 1));
+  const near = known.find((one) => distance(name.toUpperCase(), one) <= (one.length >= LONG_NAME_LENGTH ? 2 : 1));
+  return near ?? (seemsToBeOfAccess(name) ? 'JWT_JWKS_URL or JWT_PUBLIC_KEY' : undefined);
 }

@@ -443,6 +443,38 @@ describe('configuration', () => {
     });
   });
 
+  describe('of a variable for tokens that has no meaning', () => {
+    const NAMES = ['JWT_JWKS_URL_FILE', 'JWT_JWKS', 'JWT_SECRET', 'JWT_KEY', 'JWT_PUBLIC_KEY_PATH', 'JWT_ISSUER_FILE'];
+    const names = [...NAMES, 'JWKS_URL', 'AUTH_JWKS_URL', 'AUTH_ENABLED'];
+
+    it.each(names)('refuses %s, because without it every caller would be served', (name) => {
+      expect(() => loadConfig({ [name]: 'secret' })).toThrow(
+        new RegExp(`^${name} has no meaning here, and authentication is off: set [^\\n]+, or AUTH=off$`),
+      );
+    });
+
+    it.each(names)('warns of %s if authentication is on, or off on purpose', (name) => {
+      const jwksUrl = { JWT_JWKS_URL: 'https://issuer.test/keys' };
+      for (const rest of [{ AUTH: 'off' }, jwksUrl, { API_KEYS_FILE: 'keys.json' }]) {
+        const { warnings } = loadConfig({ [name]: 'secret', ...rest });
+        expect(warnings).toEqual([expect.stringMatching(new RegExp(`${name} has no meaning here: did you mean JWT_`))]);
+      }
+    });
+
+    it('ignores what Kubernetes sets for services with such names, and what is empty', () => {
+      const links = {
+        AUTH_SERVICE_HOST: '10.0.0.1',
+        AUTH_SERVICE_PORT: '80',
+        AUTH_SERVICE_PORT_HTTP: '80',
+        AUTH_PORT: 'tcp://10.0.0.1:80',
+        AUTH_PORT_80_TCP: 'tcp://10.0.0.1:80',
+        JWT_ISSUER_PORT_80_TCP_ADDR: '10.0.0.1',
+        JWT_SECRET: '',
+      };
+      expect(loadConfig(links).warnings).toEqual([]);
+    });
+  });
+
   describe('of access tokens', () => {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
