@@ -1,5 +1,5 @@
-import type { CallToolResult } from '@modelcontextprotocol/server';
-import { Logger } from '@nestjs/common';
+import type { CallToolResult, JSONRPCRequest, Result, ServerContext } from '@modelcontextprotocol/server';
+import { Logger, type LoggerService } from '@nestjs/common';
 import type { MessageReply } from '../http/message-endpoint';
 import type { CallOrigin } from '../json-rpc/call-context';
 import { JsonRpcError, unexpected } from '../json-rpc/json-rpc-error';
@@ -7,6 +7,7 @@ import { ATTACHMENT_TEMPLATE } from './attachment-resources';
 import { McpExchange, type MethodRunner } from './mcp-exchange';
 import type { McpMessage } from './mcp-message';
 import type { McpOptions } from './mcp-options';
+import { refusedParams } from './refused-params';
 import { Tools } from './tools';
 
 /** The SDK wants an absolute one, and does not look at it. */
@@ -25,6 +26,7 @@ was given although the database could not be asked. A failed call returns JSON w
  */
 const loadSdk = () => import('@modelcontextprotocol/server');
 type Sdk = Awaited<ReturnType<typeof loadSdk>>;
+type Handler = (request: JSONRPCRequest, context: ServerContext) => Promise<Result>;
 
 /**
  * Answers messages with the SDK. Nothing outlives an exchange, so any replica can answer the next message of a client.
@@ -32,6 +34,7 @@ type Sdk = Awaited<ReturnType<typeof loadSdk>>;
 export class McpServer {
   private readonly logger = new Logger(McpServer.name);
   private readonly tools: Tools;
+  private readonly Server: Sdk['Server'];
 
   private constructor(
     private readonly sdk: Sdk,
@@ -39,6 +42,7 @@ export class McpServer {
     private readonly options: McpOptions,
   ) {
     this.tools = new Tools(options);
+    this.Server = serverClass(sdk, this.logger);
   }
 
   static async open(runner: MethodRunner, options: McpOptions): Promise<McpServer> {
@@ -76,7 +80,7 @@ export class McpServer {
    * Not the SDK's `McpServer`: that one checks arguments by itself, and its errors would not be those of the methods.
    */
   private serverFor(exchange: McpExchange): InstanceType<Sdk['Server']> {
-    const server = new this.sdk.Server(
+    const server = new this.Server(
       { name: 'dossier', title: 'Dossier', version: this.options.version },
       {
         capabilities: { tools: {}, resources: {} },
@@ -84,25 +88,34 @@ export class McpServer {
         supportedProtocolVersions: LEGACY_VERSIONS,
       },
     );
-    server.setRequestHandler('tools/list', () => this.foreseen(() => ({ tools: exchange.listTools() })));
-    server.setRequestHandler('tools/call', ({ params }) =>
-      this.foreseen(async () => (await exchange.call(params.name)) as CallToolResult),
-    );
+    server.setRequestHandler('tools/list', () => ({ tools: exchange.listTools() }));
+    server.setRequestHandler('tools/call', async ({ params }) => (await exchange.call(params.name)) as CallToolResult);
     // There may be millions, and one is only found by its task: the tools list those of a task.
     server.setRequestHandler('resources/list', () => ({ resources: [] }));
     server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: [ATTACHMENT_TEMPLATE] }));
-    server.setRequestHandler('resources/read', ({ params }) =>
-      this.foreseen(async () => ({ contents: [await exchange.read(params.uri)] })),
-    );
+    server.setRequestHandler('resources/read', async ({ params }) => ({
+      contents: [await exchange.read(params.uri)],
+    }));
     return server;
   }
+}
 
-  /** The SDK would send the message of any other error to the caller. */
-  private async foreseen<T>(work: () => T | Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw error instanceof JsonRpcError ? error : unexpected(error, this.logger);
+/** The SDK's server, but for errors: it would send the message of any error to the caller. */
+function serverClass({ Server, ProtocolError, specTypeSchemas }: Sdk, logger: LoggerService): Sdk['Server'] {
+  return class extends Server {
+    /** The handler checks the params first, and throws what it finds as an error that is not foreseen. */
+    protected override _wrapHandler(method: string, handler: Handler): Handler {
+      const checked = super._wrapHandler(method, handler);
+      return async (request, context) => {
+        try {
+          return await checked(request, context);
+        } catch (error) {
+          if (error instanceof JsonRpcError) throw error;
+          const refusal = refusedParams(specTypeSchemas, method, request);
+          if (refusal) throw refusal;
+          throw error instanceof ProtocolError ? error : unexpected(error, logger);
+        }
+      };
     }
-  }
+  };
 }

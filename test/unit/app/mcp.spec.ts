@@ -350,6 +350,38 @@ describe('MCP without authentication', () => {
       });
     });
 
+    it.each<[string, unknown, string[]]>([
+      ['initialize', undefined, ['params']],
+      ['initialize', {}, ['protocolVersion', 'capabilities', 'clientInfo']],
+      ['resources/read', undefined, ['params']],
+      ['resources/read', {}, ['uri']],
+      ['resources/read', { uri: 5 }, ['uri']],
+      ['resources/read', { uri: null }, ['uri']],
+      ['resources/list', { cursor: 5 }, ['cursor']],
+      ['resources/templates/list', { cursor: 5 }, ['cursor']],
+      ['tools/list', { cursor: 5 }, ['cursor']],
+      ['tools/call', { name: 5 }, ['name']],
+    ])('of %s with the params %j is told which of them are wrong', async (method, params, fields) => {
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 'one', method, params });
+      const { status, text } = await post(running, body, { 'mcp-protocol-version': '2025-11-25' });
+      const errors = fields.map((field) => ({ field, message: expect.stringMatching(/^[ -~]+$/) as unknown }));
+      const error = { code: -32602, message: 'Invalid params', data: { code: 'INVALID_PARAMS', errors } };
+      expect([status, JSON.parse(text)]).toEqual([200, { jsonrpc: '2.0', id: 'one', error }]);
+    });
+
+    it('of the newer protocol is told which of its params are wrong', async () => {
+      const _meta = {
+        'io.modelcontextprotocol/protocolVersion': MODERN,
+        'io.modelcontextprotocol/clientInfo': { name: 'x', version: '1' },
+        'io.modelcontextprotocol/clientCapabilities': {},
+      };
+      const headers = { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/list' };
+      const { text } = await post(running, message('tools/list', { cursor: 5, _meta }), headers);
+      expect(JSON.parse(text)).toMatchObject({
+        error: { code: -32602, message: 'Invalid params', data: { errors: [{ field: 'cursor' }] } },
+      });
+    });
+
     it('of any kind gets a reply', async () => {
       const names = fc.constantFrom('initialize', 'tools/call', 'tools/list', 'resources/read', 'server/discover', 'x');
       const members = fc.record(
@@ -377,8 +409,9 @@ describe('MCP without authentication', () => {
       await fc.assert(
         fc.asyncProperty(members, versions, async (body, version) => {
           const headers = version === undefined ? undefined : { 'mcp-protocol-version': version };
-          const { status } = await post(running, JSON.stringify(body), headers);
+          const { status, text } = await post(running, JSON.stringify(body), headers);
           expect([200, 202, 400, 404]).toContain(status);
+          expect(text).not.toContain('-32603');
         }),
         { seed: 15, numRuns: 100 },
       );
