@@ -32,10 +32,20 @@ export interface Terminal {
 const AGREEMENTS = ['y', 'yes'];
 
 /**
- * Whether the plan is to be carried out: then one line says so on the standard error. A dry run prints the plan. Throws
+ * Whether the plan is to be carried out: then one line says so on the standard error, before anything is destroyed.
+ * Else as `isAgreed`.
+ */
+export async function isConfirmed(plan: Plan, options: ConfirmationOptions, terminal?: Terminal): Promise<boolean> {
+  if (!(await isAgreed(plan, options, terminal))) return false;
+  report(plan);
+  return true;
+}
+
+/**
+ * For a command that reports its plan itself, when it has been carried out. A dry run prints the plan. Throws
  * `CommandError` if the operator does not agree, or can neither be asked nor has agreed with `--yes`.
  */
-export async function isConfirmed(
+export async function isAgreed(
   plan: Plan,
   options: ConfirmationOptions,
   terminal: Terminal = { input: process.stdin, output: process.stderr },
@@ -45,7 +55,6 @@ export async function isConfirmed(
     return false;
   }
   if (!options.yes) await ask(plan, terminal);
-  report(plan);
   return true;
 }
 
@@ -63,8 +72,8 @@ async function ask({ text }: Plan, { input, output }: Terminal): Promise<void> {
   if (!AGREEMENTS.includes(answer.trim().toLowerCase())) throw new CommandError('nothing was done', EXIT.failed);
 }
 
-/** In the form of the log of the service, for the same collectors. */
-function report({ command, text }: Plan): void {
+/** On the standard error, in the form of the log of the service, for the same collectors. */
+export function report({ command, text }: Plan): void {
   const output = process.stderr.isTTY ? new ReadableLog(process.stderr) : process.stderr;
   new JsonLogger('info', hostname(), output).log(`${operator()}: ${command}: ${text}`, 'operator');
 }

@@ -1,5 +1,5 @@
 import { loadOperatorConfig } from '../../app/config';
-import { isConfirmed, type ConfirmationOptions } from '../confirmation';
+import { isAgreed, report, type ConfirmationOptions } from '../confirmation';
 import { print, type OutputOptions } from '../output';
 import { OperatedReplica } from './operated-replica';
 import type { RemoteOptions } from './remote-options';
@@ -36,10 +36,13 @@ export async function resetRateLimits(
   const { url, timeout, method } = options;
   const config = loadOperatorConfig(url);
   const text = `lets ${printable(caller)} call ${method ?? 'every limited method'} as if it had not called yet (${config.url})`;
-  if (!(await isConfirmed({ command: 'rate-limits reset', text, facts: { caller, method } }, options))) return;
+  const plan = { command: 'rate-limits reset', text, facts: { caller, method } };
+  if (!(await isAgreed(plan, options))) return;
   const only = method === undefined ? '' : `&method=${encodeURIComponent(method)}`;
   const replica = new OperatedReplica(config, timeout);
   const reply = await replica.ask('DELETE', `rate-limits?caller=${encodeURIComponent(caller)}${only}`);
+  // Not before: the replica may refuse.
+  report(plan);
   print(options, reply, `reset: ${(reply['methods'] as readonly string[]).join(', ')}`);
 }
 
