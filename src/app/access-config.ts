@@ -1,7 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { FIT_KEYS, isFitForTokens } from '../inbound/auth/token-key';
 import { ConfigError, quote, type Environment } from './environment';
-import { seemsToBeOfAccess } from './similar-name';
 
 /** Who may call. Without keys and tokens, authentication is off. */
 export interface AccessConfig {
@@ -45,14 +44,7 @@ function checkThatAuthenticationIsMeant(
   const isOn = apiKeysFile !== undefined || accessTokens !== undefined;
   const isOff = env.oneOf('AUTH', ['off'], undefined) === 'off';
   if (isOff && isOn) throw new ConfigError('AUTH=off cannot be used together with API_KEYS_FILE or JWT_ variables');
-  if (isOff || isOn) return;
-  const [misspelt] = env.unknown.filter(seemsToBeOfAccess);
-  if (misspelt !== undefined) {
-    throw new ConfigError(
-      `${misspelt} has no meaning here, and authentication is off: set JWT_JWKS_URL or JWT_PUBLIC_KEY, or AUTH=off`,
-    );
-  }
-  if (isLoopback(host)) return;
+  if (isOff || isOn || isLoopback(host)) return;
   throw new ConfigError(
     `HOST ${host} is not loopback, and authentication is off: set API_KEYS_FILE or JWT_ variables, or AUTH=off`,
   );

@@ -97,14 +97,10 @@ export class Environment {
     return this.list(name).map((text) => checkedUrl(name, text, protocols));
   }
 
-  /** Those that are set, and were not asked for. */
-  get unknown(): readonly string[] {
-    return Object.keys(this.variables).filter((name) => !this.known.has(name) && this.variables[name]);
-  }
-
-  /** Each unknown variable that looks as if one that was asked for had been meant. */
+  /** Each variable that is set, was not asked for, and looks as if one that was asked for had been meant. */
   get warnings(): readonly string[] {
-    return this.unknown.flatMap((name) => {
+    return Object.keys(this.variables).flatMap((name) => {
+      if (this.known.has(name) || !this.variables[name]) return [];
       const meant = similarName(name, [...this.known]);
       return meant === undefined ? [] : [`the variable ${name} has no meaning here: did you mean ${meant}?`];
     });

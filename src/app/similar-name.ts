@@ -52,7 +52,7 @@ const OF_ACCESS = /^(?:AUTH|JWKS|JWT)_/;
 const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_\w+)?)$/;
 
 /** Whether an operator who sets such a variable believes that callers are checked. */
-export function seemsToBeOfAccess(name: string): boolean {
+function seemsToBeOfAccess(name: string): boolean {
   return OF_ACCESS.test(name) && !SERVICE_LINK.test(name);
 }
 

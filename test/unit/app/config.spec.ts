@@ -447,15 +447,9 @@ describe('configuration', () => {
     const NAMES = ['JWT_JWKS_URL_FILE', 'JWT_JWKS', 'JWT_SECRET', 'JWT_KEY', 'JWT_PUBLIC_KEY_PATH', 'JWT_ISSUER_FILE'];
     const names = [...NAMES, 'JWKS_URL', 'AUTH_JWKS_URL', 'AUTH_ENABLED'];
 
-    it.each(names)('refuses %s, because without it every caller would be served', (name) => {
-      expect(() => loadConfig({ [name]: 'secret' })).toThrow(
-        new RegExp(`^${name} has no meaning here, and authentication is off: set [^\\n]+, or AUTH=off$`),
-      );
-    });
-
-    it.each(names)('warns of %s if authentication is on, or off on purpose', (name) => {
+    it.each(names)('warns of %s', (name) => {
       const jwksUrl = { JWT_JWKS_URL: 'https://issuer.test/keys' };
-      for (const rest of [{ AUTH: 'off' }, jwksUrl, { API_KEYS_FILE: 'keys.json' }]) {
+      for (const rest of [{}, { AUTH: 'off' }, jwksUrl, { API_KEYS_FILE: 'keys.json' }]) {
         const { warnings } = loadConfig({ [name]: 'secret', ...rest });
         expect(warnings).toEqual([expect.stringMatching(new RegExp(`${name} has no meaning here: did you mean JWT_`))]);
       }
