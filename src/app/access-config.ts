@@ -98,7 +98,7 @@ function publicKeyIn(pem: string): KeyObject | undefined {
 function corsOrigins(env: Environment): readonly string[] {
   const origins = env.list('CORS_ORIGINS');
   for (const origin of origins) {
-    if (URL.canParse(origin) && /^https?:/.test(origin) && new URL(origin).origin === origin) continue;
+    if (/^https?:[^*]*$/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin) continue;
     throw new ConfigError(`CORS_ORIGINS must be a list such as https://app.example, is wrong at ${quote(origin)}`);
   }
   return origins;

@@ -1,11 +1,13 @@
 import { isIP, isIPv6 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import { IPv6, parse, parseCIDR, type IPv4 } from 'ipaddr.js';
+import { IPv6, parse, type IPv4 } from 'ipaddr.js';
 
 type Peer = Pick<FastifyRequest, 'ip' | 'socket'>;
 
 /** Groups of an IPv6 address that name a network: a customer of a provider may call from any address in it. */
 const NETWORK_GROUPS = 4;
+const IPV4_BITS = 32;
+const IPV6_BITS = 128;
 /** Some proxies report a port too: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
 const WITH_PORT = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d+)?$/;
 
@@ -25,17 +27,22 @@ export function networkOfAddress(address: string): string {
 
 /** Whether an address, perhaps with a port, lies in one of these addresses and CIDR ranges. */
 export function addressRanges(ranges: readonly string[]): (address: string) => boolean {
-  const parsed = ranges.map((range): [IPv4 | IPv6, number] => {
-    if (range.includes('/')) return parseCIDR(range);
-    const address = parse(range);
-    return [address, address.kind() === 'ipv4' ? 32 : 128];
-  });
+  const parsed = ranges.map(rangeOf);
   return (text) => {
     const spelt = addressIn(text);
     if (spelt === undefined) return false;
     const address = unmapped(spelt);
     return parsed.some(([range, bits]) => range.kind() === address.kind() && address.match(range, bits));
   };
+}
+
+/** An IPv4 range even if it is spelt as an IPv6 range. */
+function rangeOf(text: string): [address: IPv4 | IPv6, bits: number] {
+  const [spelt = '', length] = text.split('/');
+  const address = parse(spelt);
+  const bits = Number(length ?? (address.kind() === 'ipv4' ? IPV4_BITS : IPV6_BITS));
+  const isMapped = address instanceof IPv6 && address.isIPv4MappedAddress() && bits >= IPV6_BITS - IPV4_BITS;
+  return isMapped ? [address.toIPv4Address(), bits - (IPV6_BITS - IPV4_BITS)] : [address, bits];
 }
 
 function addressIn(ip: string): string | undefined {

@@ -361,6 +361,7 @@ describe('configuration', () => {
     ['CORS_ORIGINS', '*'],
     ['CORS_ORIGINS', 'https://app.example/'],
     ['CORS_ORIGINS', 'app.example'],
+    ['CORS_ORIGINS', 'https://*.app.example'],
     ['CORS_ORIGINS', 'null'],
     ['MAX_CONNECTIONS_PER_PEER', '0'],
     ['API_KEYS_FILE', ''],

@@ -46,5 +46,14 @@ describe('addresses and ranges of proxies', () => {
     expect(isTrusted(address)).toBe(false),
   );
 
+  it.each([
+    ['::ffff:192.0.2.1', '192.0.2.1', '192.0.2.2'],
+    ['::ffff:10.0.0.0/104', '10.1.2.3', '11.1.2.3'],
+    ['::ffff:0:0/96', '198.51.100.7', '2001:db8::1'],
+  ])('%s is a range of IPv4', (range, inside, outside) => {
+    const isTrusted = addressRanges([range]);
+    expect([inside, `::ffff:${inside}`, outside].map(isTrusted)).toEqual([true, true, false]);
+  });
+
   it('no range, no proxy', () => expect(addressRanges([])('10.0.0.1')).toBe(false));
 });
