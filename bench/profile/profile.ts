@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { CONNECTIONS } from '../goals/load-goal';
 import { targetOf } from '../goals/scene';
 import { listOnce, seed } from '../load/dataset';
 import { LoadGenerator, type Sample } from '../load/load-generator-process';
@@ -14,7 +15,6 @@ import { ServerProcess } from '../servers/server-process';
 import { withServer, withStores } from '../servers/with-servers';
 import { PLACES, sharesOf, type Place } from './where';
 
-const CONNECTIONS = 32;
 const WORKLOADS: readonly WorkloadName[] = ['get', 'list', 'batch of 20 tasks', 'create, new', 'create, overwrite'];
 
 /** CPU time of one request, in µs. */
