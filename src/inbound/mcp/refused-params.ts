@@ -1,3 +1,4 @@
+import type { specTypeSchemas } from '@modelcontextprotocol/server';
 import type { FieldError } from '../../core/domain/domain-error';
 import { INVALID_PARAMS, JsonRpcError } from '../json-rpc/json-rpc-error';
 
@@ -13,17 +14,12 @@ const SCHEMAS = {
   'resources/read': 'ReadResourceRequest',
 } as const;
 
+type Schemas = Pick<typeof specTypeSchemas, (typeof SCHEMAS)[keyof typeof SCHEMAS]>;
+
 interface Issue {
   readonly message: string;
   readonly path?: readonly unknown[];
 }
-
-type Schemas = Readonly<
-  Record<
-    (typeof SCHEMAS)[keyof typeof SCHEMAS],
-    { '~standard': { validate(value: unknown): { readonly issues?: readonly Issue[] } } }
-  >
->;
 
 /** What is wrong with params that the SDK has refused: it would print what its schemas found. Undefined: nothing is. */
 export function refusedParams(schemas: Schemas, method: string, request: unknown): JsonRpcError | undefined {
