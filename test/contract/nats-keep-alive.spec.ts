@@ -7,6 +7,7 @@ const MESSAGE_EVERY_MS = 100;
 /** More than are waited for where the answers do not count. */
 const UNANSWERED_PINGS = 5;
 const SHORT_TIMEOUT_MS = 500;
+const LONG_TIMEOUT_MS = 10 * SHORT_TIMEOUT_MS;
 /** More than the buffers of both ends of a connection take. */
 const QUEUED_MIB = 32;
 
@@ -76,6 +77,22 @@ describe('a connection to NATS', () => {
     }
   });
 
+  it('fails a ping whose connection ends before the answer, though bytes came', async () => {
+    const server = new ServerWithQueue();
+    const { connection } = open(await server.start());
+    try {
+      await connection.client;
+      const ping = connection.ping(LONG_TIMEOUT_MS);
+      const outcome = expect(ping).rejects.toThrow('disconnected');
+      await until('the ping has arrived', () => server.pings > 0);
+      await server.stop();
+      await outcome;
+    } finally {
+      await connection.close();
+      await server.stop();
+    }
+  });
+
   it('is given up if the server hangs while much is queued for it', async () => {
     const server = await startNats({ jetStream: false });
     const { connection, changes } = open(server.url);
@@ -87,7 +104,7 @@ describe('a connection to NATS', () => {
       await until('it is given up', () => changes.includes('down'));
       server.resume();
       await until('it is there again', () => changes.at(-1) === 'up');
-      await connection.ping(10 * SHORT_TIMEOUT_MS);
+      await connection.ping(LONG_TIMEOUT_MS);
     } finally {
       server.resume();
       await connection.close();

@@ -115,6 +115,7 @@ describe('credentials for NATS', () => {
     file('server.conf', issuer.serverConfig([user]));
     await server.restart();
     await until('the log says why', () => says(one, /nats.*authorization violation/i));
+    await until('it is known to be down', async () => !(await isUp(one)));
     expect(await natsHealth(one)).toEqual({ status: 'degraded', state: 'down' });
 
     file('user.creds', issuer.createUser().credentials);
