@@ -138,7 +138,7 @@ describe.each([
   });
 });
 
-it('shards of a cluster are grouped by the position of their cursor', async () => {
+it('shards of a cluster are grouped by the position of their cursor, all or those that are asked for', async () => {
   const harness = await openRedisHarness({ isCluster: true });
   try {
     const cache = harness.cache(HOUR_MS);
@@ -151,6 +151,12 @@ it('shards of a cluster are grouped by the position of their cursor', async () =
       [undefined, others],
       [7000, [3, 5]],
       [8000, [4]],
+    ]);
+    const ofSome = (await cache.cursors([4, 5, 6])).map(({ position, parts }) => [position, parts]);
+    expect(ofSome).toEqual([
+      [8000, [4]],
+      [7000, [5]],
+      [undefined, [6]],
     ]);
   } finally {
     await harness.close();

@@ -5,15 +5,22 @@
 export class JournalBacklog {
   private isEmpty = false;
   private appends = 0;
+  private onAppend: () => void = () => undefined;
 
   get mayExist(): boolean {
     return !this.isEmpty;
+  }
+
+  /** Calls `listener` when this replica may have left an entry. */
+  onAppended(listener: () => void): void {
+    this.onAppend = listener;
   }
 
   /** To be called when an append has ended, in whatever way. */
   learnAppend(): void {
     this.appends += 1;
     this.isEmpty = false;
+    this.onAppend();
   }
 
   /** `look` reads the oldest entries. It may lack what has been appended meanwhile. */

@@ -189,8 +189,11 @@ export abstract class AttachmentCache {
    */
   abstract fill(fills: readonly Fill[]): Promise<void>;
 
-  /** How far the cache has been brought. Empty if it need not be brought anywhere: it is told of every change. */
-  abstract cursors(): Promise<readonly ProjectionCursor[]>;
+  /**
+   * How far the cache, or the given parts, have been brought. Empty if it need not be brought anywhere: it is told of
+   * every change. One round trip. A part that does not reply is left out, unless none does.
+   */
+  abstract cursors(parts?: readonly number[]): Promise<readonly ProjectionCursor[]>;
 
   /**
    * Forgets what is older than the changes, and moves the cursor to the outbox position `to`; does nothing if the

@@ -12,6 +12,8 @@ import { PeriodicJob, type Pause } from './periodic-job';
 /** A change of which the cache was not told stays unseen for about as long. */
 const PROJECT_MS = 50;
 const DRAIN_MS = 200;
+/** An empty journal is looked into for what other replicas have left there, and have not drained themselves. */
+const DRAIN_EMPTY: Pause = { atLeastMs: DRAIN_MS, atMostMs: 1000 };
 /** Short enough that both stores agree again within seconds after they are back. */
 const RECOVERY_RETRY_MS = 1000;
 /** The death of the publisher is noticed after three seconds; another replica then publishes within five. */
@@ -61,19 +63,10 @@ export class BackgroundJobs implements OnModuleDestroy {
     const every = (pauseMs: number, name: string, useCase: InBatches, maxRetryMs = pauseMs) =>
       new PeriodicJob({ name, maxRetryMs, quietMs: QUIET_MS, jitter, run: () => pauseAfter(useCase, pauseMs) });
     this.report = every(REPORT_MS, 'report the backlog', report);
-    const publishing = new PeriodicJob({
-      name: 'publish events',
-      run: async () => PUBLISH_PAUSES[await publish.execute()],
-      firstRetryMs: PUBLISH_RETRY_MS,
-      maxRetryMs: PUBLISH_RETRY_MS,
-      quietMs: QUIET_MS,
-      jitter,
-    });
-    publish.onWaiting(() => publishing.wake());
     this.jobs = [
-      every(DRAIN_MS, 'drain the journal', drain, RECOVERY_RETRY_MS),
+      drainJob(drain, jitter),
       every(PROJECT_MS, 'project changes into the cache', project, RECOVERY_RETRY_MS),
-      publishing,
+      publishJob(publish, jitter),
       every(SWEEP_MS, 'sweep expired attachments', sweep),
       every(CONTINUE_DELETIONS_MS, 'continue the deletion of trees', deletions),
       every(DELETE_DUE_TASKS_MS, 'delete due tasks', dueTasks),
@@ -100,6 +93,31 @@ export class BackgroundJobs implements OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     await Promise.all(this.jobs.map((job) => job.stop()));
   }
+}
+
+function drainJob(drain: DrainJournal, jitter?: () => number): PeriodicJob {
+  const job = new PeriodicJob({
+    name: 'drain the journal',
+    run: async () => ((await drain.execute()).more ? 0 : drain.mayHaveEntries ? DRAIN_MS : DRAIN_EMPTY),
+    maxRetryMs: RECOVERY_RETRY_MS,
+    quietMs: QUIET_MS,
+    jitter,
+  });
+  drain.onAppended(() => job.wake());
+  return job;
+}
+
+function publishJob(publish: PublishEvents, jitter?: () => number): PeriodicJob {
+  const job = new PeriodicJob({
+    name: 'publish events',
+    run: async () => PUBLISH_PAUSES[await publish.execute()],
+    firstRetryMs: PUBLISH_RETRY_MS,
+    maxRetryMs: PUBLISH_RETRY_MS,
+    quietMs: QUIET_MS,
+    jitter,
+  });
+  publish.onWaiting(() => job.wake());
+  return job;
 }
 
 /** None while there is more to do. */

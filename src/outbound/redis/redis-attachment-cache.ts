@@ -100,11 +100,11 @@ export class RedisAttachmentCache extends AttachmentCache {
     await Promise.all(fills.map((fill) => this.fillTask(fill)));
   }
 
-  async cursors(): Promise<readonly ProjectionCursor[]> {
+  async cursors(shards = this.keys.shards): Promise<readonly ProjectionCursor[]> {
     const { generation } = this.epoch;
     const { keys, address, client } = this;
     const replies = await anyAnswers(
-      keys.shards.map(async (shard) => {
+      shards.map(async (shard) => {
         const reply = client.cacheOwner(keys.owner(shard), keys.cursor(shard), address);
         return { shard, reply: await orStoreError(reply) };
       }),

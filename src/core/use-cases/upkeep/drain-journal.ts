@@ -34,6 +34,16 @@ export class DrainJournal {
     return this.oldest;
   }
 
+  /** Whether entries may wait, as far as this replica knows. */
+  get mayHaveEntries(): boolean {
+    return this.backlog.mayExist;
+  }
+
+  /** Calls `listener` whenever it is time to `execute`, as far as this replica notices. */
+  onAppended(listener: () => void): void {
+    this.backlog.onAppended(listener);
+  }
+
   /**
    * Takes the oldest entries, many with each call of the store. An entry that the store cannot take for now, because
    * its task is locked, goes behind all others and delays none of them; then the reason is thrown. So does an entry in

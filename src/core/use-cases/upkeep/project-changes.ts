@@ -6,14 +6,18 @@ import { isOutage } from '../../ports/store-error';
 import { UnfitSchemaError } from '../../ports/unfit-schema-error';
 import type { CacheTrust } from '../../consistency/cache-trust';
 import type { EpochWatch, Standing } from '../../consistency/epoch-watch';
+import { PartsInTurn } from '../../consistency/parts-in-turn';
 import { ProjectionLag } from '../../consistency/projection-lag';
 import { ProjectionProgress } from '../../consistency/projection-progress';
 
 const BATCH_SIZE = 1000;
 /** For transactions that stay open for long, and for clocks that differ. */
 const LOOK_BACK_MARGIN_MS = 10 * 60 * 1000;
-/** How long nothing is projected, if nothing changes: much shorter than `EPOCH_SILENCE_MS`. */
-const MAX_SILENCE_MS = 1000;
+/**
+ * How long nothing is projected, and parts of the cache are not looked at, if nothing changes: much shorter than
+ * `EPOCH_SILENCE_MS`, even with a machine that stops for seconds.
+ */
+const MAX_SILENCE_MS = 2000;
 /** To enter an epoch, to begin one before, and to project in it. */
 const MAX_READINGS = 3;
 
@@ -27,6 +31,7 @@ type Turn = 'changed' | 'more' | 'done';
 export class ProjectChanges {
   private lag = new ProjectionLag();
   private projectedAtMs = -Infinity;
+  private readonly parts = new PartsInTurn();
   private readonly progress = new ProjectionProgress();
 
   constructor(
@@ -59,6 +64,7 @@ export class ProjectChanges {
       return await this.takeTurns();
     } catch (error) {
       this.progress.fail();
+      this.parts.startOver();
       if (!(error instanceof UnfitSchemaError)) throw error;
       this.refuse(error);
       return { more: false };
@@ -82,7 +88,10 @@ export class ProjectChanges {
   }
 
   private async take(): Promise<Turn> {
-    const cursors = await this.cursors();
+    const isSilent = this.clock.monotonicMs() - this.projectedAtMs >= MAX_SILENCE_MS;
+    if (isSilent) this.parts.startOver();
+    const part = this.parts.next();
+    const cursors = await this.cursors(part);
     // A cache that is told of every change has no part in the history of the store.
     if (cursors.length === 0 && this.standing !== 'home') await this.epochs.judgeWithoutCache();
     const known = cursors.filter(({ position }) => position !== undefined);
@@ -90,17 +99,22 @@ export class ProjectChanges {
     let turn: Turn = 'done';
     for (const alike of [known, lost]) {
       if (alike.length === 0) continue;
-      const taken = await this.bring(alike);
+      const taken = await this.bring(alike, isSilent);
       if (taken === 'changed') return taken;
       if (taken === 'more') turn = taken;
     }
-    return turn;
+    // The other parts may lack the same.
+    return part && !this.parts.areAlike ? 'more' : turn;
   }
 
-  private async cursors(): Promise<readonly ProjectionCursor[]> {
+  private async cursors(part: readonly number[] | undefined): Promise<readonly ProjectionCursor[]> {
     try {
-      return await this.cache.cursors();
+      return await this.cache.cursors(part);
     } catch (error) {
+      if (part) {
+        this.parts.startOver();
+        return this.cursors(undefined);
+      }
       this.trust.distrust(Infinity);
       await this.epochs.judgeWithoutCache();
       throw error;
@@ -111,12 +125,13 @@ export class ProjectChanges {
    * Brings all parts forward from the lowest of their positions, so that they come together again; if no position is
    * known, from before everything that the cache can still hold.
    */
-  private async bring(cursors: readonly ProjectionCursor[]): Promise<Turn> {
+  private async bring(cursors: readonly ProjectionCursor[], isSilent: boolean): Promise<Turn> {
     const positions = cursors.flatMap(({ position }) => position ?? []);
     const from = positions.length > 0 ? Math.min(...positions) : undefined;
     const read = await this.read(cursors, from);
     const verdict = await this.epochs.judge(cursors, read);
     if (verdict !== 'agreed') {
+      this.parts.startOver();
       this.progress.stopped();
       return verdict === 'changed' ? 'changed' : 'done';
     }
@@ -125,9 +140,9 @@ export class ProjectChanges {
     const nowMs = this.clock.monotonicMs();
     const overdue = this.lag.overdueHorizon(read, nowMs);
     if (overdue !== undefined) this.trust.distrust(overdue);
-    const isSilent = nowMs - this.projectedAtMs >= MAX_SILENCE_MS;
     for (const cursor of cursors) if (isSilent || isBehind(cursor, read)) await this.project(cursor, read);
     if (isSilent) this.projectedAtMs = nowMs;
+    this.parts.learn(cursors, read);
     this.progress.brought({
       isTrusted: cursors.every(({ generation }) => this.trust.reaches(generation, read.to)),
       isCaughtUp: read.to >= read.horizon,

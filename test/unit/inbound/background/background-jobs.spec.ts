@@ -8,16 +8,19 @@ const LONGEST = 0.999;
 describe('BackgroundJobs', () => {
   const silenced = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
   const publish = jest.fn<Promise<PublishOutcome>, []>();
+  const drain = { execute: jest.fn(() => Promise.resolve({ more: false })), mayHaveEntries: false };
   let wake: () => void;
+  let append: () => void;
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
   afterAll(() => silenced.mockRestore());
 
   function jobsWith(jitter: number): BackgroundJobs {
     publish.mockClear();
+    drain.execute.mockClear();
     const quiet = { execute: () => Promise.resolve({ more: false }) } as never;
     return new BackgroundJobs(
-      quiet,
+      Object.assign(drain, { onAppended: (listener: () => void) => (append = listener) }) as never,
       quiet,
       { execute: publish, onWaiting: (listener: () => void) => (wake = listener) } as never,
       quiet,
@@ -50,6 +53,21 @@ describe('BackgroundJobs', () => {
     wake();
     await jest.advanceTimersByTimeAsync(0);
     expect(publish).toHaveBeenCalledTimes(2);
+    await jobs.onModuleDestroy();
+  });
+
+  it('look into an empty journal each second, into another one five times, and once there is an entry at once', async () => {
+    publish.mockResolvedValue('standby');
+    const jobs = jobsWith(SHORTEST);
+    jobs.start();
+    await jest.advanceTimersByTimeAsync(800);
+    expect(drain.execute).toHaveBeenCalledTimes(1);
+    drain.mayHaveEntries = true;
+    append();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(drain.execute).toHaveBeenCalledTimes(2);
+    await jest.advanceTimersByTimeAsync(400);
+    expect(drain.execute).toHaveBeenCalledTimes(4);
     await jobs.onModuleDestroy();
   });
 
