@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { startPostgres } from '../test/support/postgres-server';
 import { markdownTable } from './report/markdown-table';
 import { RpcClient } from './rpc-client';
 import { ServerProcess } from './servers/server-process';
+import { withClient } from './servers/with-client';
 import { withServer } from './servers/with-servers';
 
 /** By the length of a value. */
@@ -157,14 +158,4 @@ async function longestWriteUntil(client: Client, isOver: () => boolean): Promise
     await new Promise((wake) => setTimeout(wake, WRITE_EVERY_MS));
   } while (!isOver());
   return longest;
-}
-
-async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,15 +1,18 @@
+import { until } from '../../test/support/poll';
 import type { PostgresServer } from '../../test/support/postgres-server';
 import type { RedisServer } from '../../test/support/redis-server';
 import { createTasks } from '../load/dataset';
 import { atMost } from '../report/goal';
 import { RpcClient } from '../rpc-client';
 import { ServerProcess } from '../servers/server-process';
+import { withClient } from '../servers/with-client';
 import { withServer, withStores } from '../servers/with-servers';
 import { measureLoadGoals, type LoadGoal } from './load-goal';
 import { targetOf, type Scene } from './scene';
 
 const FEW = 1000;
 const MANY = 100_000;
+const PUBLISHED_TIMEOUT_MS = 300_000;
 
 const GOALS: readonly LoadGoal[] = [
   {
@@ -47,10 +50,25 @@ export const TASK_LIST: Scene = {
 };
 
 async function serviceWith(tasks: number, postgres: PostgresServer, redis: RedisServer, redisDatabase: number) {
+  const url = await postgres.createDatabase();
   const service = await ServerProcess.service({
-    DATABASE_URL: await postgres.createDatabase(),
+    DATABASE_URL: url,
     REDIS_URL: `${redis.url}/${redisDatabase}`,
   });
   await createTasks(new RpcClient(service.rpcUrl), tasks);
+  await settle(url);
   return service;
+}
+
+/** Otherwise the events of the tasks would still be published during the load, and autovacuum would begin. */
+function settle(url: string): Promise<void> {
+  return withClient(url, async (client) => {
+    const none = 'SELECT NOT EXISTS (SELECT FROM outbox_waiting) AS none';
+    await until(
+      'all events are published',
+      async () => (await client.query<{ none: boolean }>(none)).rows[0]?.none,
+      PUBLISHED_TIMEOUT_MS,
+    );
+    await client.query('VACUUM ANALYZE');
+  });
 }
