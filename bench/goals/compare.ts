@@ -5,11 +5,10 @@ import type { BenchOptions } from '../options';
 import { atLeast, outcomesTable, scoreOf } from '../report/goal';
 import { describeMachine } from '../report/machine';
 import { RpcClient } from '../rpc-client';
-import { ServerProcess } from '../servers/server-process';
 import { withServer, withStores } from '../servers/with-servers';
 import { choice } from './goals';
 import { measureLoadGoals, perBare, tasksForGoals, type LoadGoal } from './load-goal';
-import { targetOf } from './scene';
+import { targetsOf, withPairOn } from './pair';
 
 const FACTOR = atLeast(3, '× the other');
 
@@ -37,18 +36,13 @@ export async function compare(options: BenchOptions): Promise<string> {
   const machine = describeMachine();
   const outcomes = await withStores((postgres, redis) =>
     withServer(LoadGenerator.start(), (generator) =>
-      withServer(ServerProcess.service({ DATABASE_URL: postgres.url, REDIS_URL: redis.url }), (service) =>
-        withServer(ServerProcess.bare('servers', postgres.url, redis.url), async (bare) => {
-          const dataset = await filled(new RpcClient(service.rpcUrl), goals);
-          const stores = { postgres, redis };
-          const target: Target = {
-            endpoint: { urls: [url], headers: options.headers },
-            dataset: await filled(other, goals),
-          };
-          const ours = { service: targetOf([service], dataset, stores), bare: targetOf([bare], dataset, stores) };
-          return measureLoadGoals(generator, { ...ours, other: target }, goals, options);
-        }),
-      ),
+      withPairOn({ postgres, redis }, tasksForGoals(goals), async (pair) => {
+        const target: Target = {
+          endpoint: { urls: [url], headers: options.headers },
+          dataset: await filled(other, goals),
+        };
+        return measureLoadGoals(generator, { ...targetsOf(pair), other: target }, goals, options);
+      }),
     ),
   );
   const run = `${machine}; rounds: ${options.rounds}, seconds for each load: ${options.seconds}.`;

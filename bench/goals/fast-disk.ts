@@ -1,10 +1,8 @@
-import { listOnce, seed } from '../load/dataset';
-import { RpcClient } from '../rpc-client';
-import { ServerProcess } from '../servers/server-process';
-import { withServer, withStores } from '../servers/with-servers';
 import { atLeast, atMost } from '../report/goal';
+import { withStores } from '../servers/with-servers';
 import { measureLoadGoals, onService, perBare, tasksForGoals, type LoadGoal } from './load-goal';
-import { targetOf, type Scene } from './scene';
+import { targetsOf, withPairOn } from './pair';
+import type { Scene } from './scene';
 
 const WRITERS = 256;
 
@@ -64,21 +62,10 @@ const GOALS: readonly LoadGoal[] = [
 export const FAST_DISK: Scene = {
   names: [...new Set(GOALS.map(({ name }) => name))],
   measure: ({ generator, options, isChosen }) =>
-    withStores(async (postgres, redis) => {
-      const url = await postgres.createDatabase();
-      return withServer(ServerProcess.service({ DATABASE_URL: url, REDIS_URL: redis.url }), (service) =>
-        withServer(ServerProcess.bare('servers', url, redis.url), async (bare) => {
-          const goals = GOALS.filter(isChosen);
-          const client = new RpcClient(service.rpcUrl);
-          const dataset = await seed(client, tasksForGoals(goals));
-          await listOnce(client, dataset);
-          const stores = { postgres, redis };
-          const servers = {
-            service: targetOf([service], dataset, stores),
-            bare: targetOf([bare], dataset, stores),
-          };
-          return measureLoadGoals(generator, servers, goals, options);
-        }),
+    withStores((postgres, redis) => {
+      const goals = GOALS.filter(isChosen);
+      return withPairOn({ postgres, redis }, tasksForGoals(goals), (pair) =>
+        measureLoadGoals(generator, targetsOf(pair), goals, options),
       );
     }),
 };

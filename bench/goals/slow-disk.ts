@@ -1,12 +1,10 @@
 import { startPostgres } from '../../test/support/postgres-server';
 import { startRedis } from '../../test/support/redis-server';
-import { seed } from '../load/dataset';
 import { atLeast, type Outcome } from '../report/goal';
-import { RpcClient } from '../rpc-client';
-import { ServerProcess } from '../servers/server-process';
 import { withServer } from '../servers/with-servers';
 import { measureLoadGoals, perBare, tasksForGoals, type LoadGoal } from './load-goal';
-import { targetOf, type Scene, type SceneWork } from './scene';
+import { targetsOf, withPairOn } from './pair';
+import type { Scene, SceneWork } from './scene';
 
 const NAME = 'slow-commits';
 const COMMIT_MS = [2, 5];
@@ -46,16 +44,11 @@ function measureWith(commitMs: number, { generator, options }: SceneWork): Promi
   // Without other active sessions, and without `fsync`, PostgreSQL would not wait.
   const settings = ['fsync=on', 'commit_siblings=0', `commit_delay=${commitMs * 1000}`];
   return withServer(startPostgres({ settings }), (postgres) =>
-    withServer(startRedis(), (redis) =>
-      withServer(ServerProcess.service({ DATABASE_URL: postgres.url, REDIS_URL: redis.url }), (service) =>
-        withServer(ServerProcess.bare('servers', postgres.url, redis.url), async (bare) => {
-          const goals = goalsWith(commitMs);
-          const dataset = await seed(new RpcClient(service.rpcUrl), tasksForGoals(goals));
-          const stores = { postgres, redis };
-          const servers = { service: targetOf([service], dataset, stores), bare: targetOf([bare], dataset, stores) };
-          return measureLoadGoals(generator, servers, goals, options);
-        }),
-      ),
-    ),
+    withServer(startRedis(), (redis) => {
+      const goals = goalsWith(commitMs);
+      return withPairOn({ postgres, redis }, tasksForGoals(goals), (pair) =>
+        measureLoadGoals(generator, targetsOf(pair), goals, options),
+      );
+    }),
   );
 }

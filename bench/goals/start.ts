@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atMost, type Outcome } from '../report/goal';
 import { median } from '../report/statistics';
 import { RpcClient } from '../rpc-client';
 import { ServerProcess } from '../servers/server-process';
+import { withFolder } from '../servers/with-folder';
 import { withStores } from '../servers/with-servers';
 import type { Scene } from './scene';
 
@@ -35,15 +34,12 @@ interface StartTimes {
   readonly servers: number[];
 }
 
-async function startEmbedded(times: StartTimes): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'dossier-bench-'));
-  const env = { DATA_DIR: join(folder, 'data') };
-  try {
+function startEmbedded(times: StartTimes): Promise<void> {
+  return withFolder(async (folder) => {
+    const env = { DATA_DIR: join(folder, 'data') };
     times.new.push(await firstResultMs(env));
     times.existing.push(await firstResultMs(env));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function firstResultMs(env: Readonly<Record<string, string>>): Promise<number> {

@@ -60,9 +60,9 @@ export function sharesOf(profile: Profiler.Profile, bundle: string): ReadonlyMap
 
 type PartOf = (line: number) => string | undefined;
 
-/** Undefined: the process does nothing. */
+/** Undefined: the process does nothing, or what the profiler asks of it. */
 function placeOf({ functionName, url, lineNumber }: Profiler.Profile['nodes'][number]['callFrame'], partOf: PartOf) {
-  if (functionName === '(idle)') return undefined;
+  if (functionName === '(idle)' || (url === '' && functionName === 'dispatch')) return undefined;
   if (functionName === '(garbage collector)') return 'garbage collection';
   if (url === '' && SOCKET_WRITE.test(functionName)) return 'writes to sockets';
   const file = url.endsWith('/dist/app/bundle.js') ? partOf(lineNumber) : url;

@@ -18,6 +18,11 @@ export async function withServer<Server extends Stoppable, T>(
   }
 }
 
+export interface Stores {
+  readonly postgres: PostgresServer;
+  readonly redis: RedisServer;
+}
+
 /** A private PostgreSQL and a private Redis, both empty. */
 export function withStores<T>(work: (postgres: PostgresServer, redis: RedisServer) => Promise<T>): Promise<T> {
   return withServer(startPostgres(), (postgres) => withServer(startRedis(), (redis) => work(postgres, redis)));
