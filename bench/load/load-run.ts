@@ -34,9 +34,15 @@ export interface LoadResult {
   readonly endedAtMs: number;
 }
 
-export function resultOf(latenciesMs: readonly number[], durationSeconds: number, failures: number): LoadResult {
+/** Of `requests`, those without a latency are not among its quantiles. */
+export function resultOf(
+  latenciesMs: readonly number[],
+  durationSeconds: number,
+  failures: number,
+  requests = latenciesMs.length,
+): LoadResult {
   return {
-    requests: latenciesMs.length,
+    requests,
     durationSeconds,
     p50Ms: quantile(latenciesMs, 0.5),
     p99Ms: quantile(latenciesMs, 0.99),
