@@ -17,6 +17,7 @@ import type { DebugSignal } from './debug-signal';
 import { descriptorShortage } from './descriptor-shortage';
 import { ConfigError } from './environment';
 import { JsonLogger } from './json-logger';
+import { logOutput } from './log-output';
 import type { LogLevel } from './log-level';
 import { ReadableLog } from './readable-log';
 import { setupLines } from './setup-lines';
@@ -54,7 +55,7 @@ export async function serve(signals: StopSignals, debugSignal: DebugSignal): Pro
 
 function loggerOf({ logLevel, instanceId, logFormat }: Config): JsonLogger {
   const isReadable = logFormat === undefined ? process.stdout.isTTY : logFormat === 'pretty';
-  return new JsonLogger(logLevel, instanceId, isReadable ? new ReadableLog(process.stdout) : undefined);
+  return new JsonLogger(logLevel, instanceId, isReadable ? new ReadableLog(logOutput()) : undefined);
 }
 
 async function createApplication(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {

@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import pino from 'pino';
 import type { CallIds } from '../inbound/correlation/call-ids';
 import type { LogLevel } from './log-level';
+import { logOutput } from './log-output';
 
 /**
  * Nest names its contexts after its classes. There it says which modules, routes and transports it has set up: news to
@@ -13,7 +14,7 @@ const NEST_CONTEXT = /^[A-Z_]/;
 export class JsonLogger implements LoggerService {
   private readonly pino: pino.Logger;
 
-  constructor(level: LogLevel, instanceId: string, destination: pino.DestinationStream = pino.destination(1)) {
+  constructor(level: LogLevel, instanceId: string, destination: pino.DestinationStream = logOutput()) {
     this.pino = pino({ level, base: { instanceId }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   }
 
