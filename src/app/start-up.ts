@@ -59,7 +59,9 @@ export class StartUp {
     let warning: string | undefined;
     while (!this.lifecycle.isLeaving) {
       try {
-        const migrated = await this.postgres.migrate(this.migrates);
+        const migrated = await this.postgres.migrate(this.migrates, () =>
+          this.postgresLogger.log('waits for another process that migrates'),
+        );
         if (migrated.length > 0) this.postgresLogger.log(`migrated: ${migrated.join(', ')}`);
         if (warning !== undefined) this.postgresLogger.log('the schema is there');
         warning = undefined;

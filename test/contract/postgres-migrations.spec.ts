@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { Database } from '../../src/outbound/postgres/database';
 import { openMemoryDatabase } from '../../src/outbound/postgres/embedded-database';
@@ -93,6 +94,45 @@ describe('migrations', () => {
       await dataSource.destroy();
     }
   }
+
+  it('give up what another transaction holds, and change nothing', async () => {
+    const database = await emptyDatabase();
+    const connection = new PostgresConnection(database);
+    const other = new Client({ connectionString: database.server?.directUrl });
+    try {
+      await runEarlierRelease(database);
+      await other.connect();
+      await other.query('BEGIN; SELECT count(*) FROM tasks');
+      const before = await objects(connection);
+      await expect(runMigrations(database)).rejects.toMatchObject({
+        outcome: 'busy',
+        reason: expect.stringContaining('another transaction holds what the migration has to change') as string,
+      });
+      expect(await objects(connection)).toEqual(before);
+      await other.query('COMMIT');
+      expect(await runMigrations(database)).toEqual(LATER);
+    } finally {
+      await other.end();
+      await connection.close();
+    }
+  });
+
+  it('of another process are waited for, and that is told', async () => {
+    const database = await emptyDatabase();
+    const other = new Client({ connectionString: database.server?.directUrl });
+    try {
+      await other.connect();
+      await other.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
+      const migrated = new Promise<readonly string[]>((resolve, reject) => {
+        const onWait = () => void other.query('SELECT pg_advisory_unlock_all()').catch(reject);
+        runMigrations(database, onWait).then(resolve, reject);
+      });
+      expect(await migrated).toEqual([...EARLIER, ...LATER]);
+    } finally {
+      await other.end();
+      await database.close();
+    }
+  });
 
   describe.each<[string, () => Promise<Database>]>([
     ['PostgreSQL', emptyDatabase],

@@ -1,26 +1,35 @@
 import { DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
+import { StoreError } from '../../core/ports/store-error';
 import type { Database } from './database';
 import { adoptMigrationRecords, forgetEarlierRecords, MIGRATIONS_TABLE } from './migration-records';
 import type { Query } from './pooled-session';
-import { isForbidden, startErrorOf } from './postgres-error';
+import { isForbidden, startErrorOf, storeErrorOf } from './postgres-error';
 import { demandNotLater, exist, outdated, unreadable } from './schema-fitness';
 import { contentsOf, demandNoReplicas, demandNothingLater, type Contents } from './schema-removal';
 import { sqlMigrations } from './sql-migrations';
 
 /** Any number that no other user of the database's advisory locks has taken. */
 const MIGRATION_LOCK = '7234017283807667300';
+/**
+ * A migration that waits for a lock holds those that it has, and whoever comes waits behind it. Shorter than a call
+ * waits for a lock.
+ */
+const LOCK_TIMEOUT_MS = 1000;
+const LOCK_NOT_AVAILABLE = '55P03';
+const HELD = 'another transaction holds what the migration has to change: pg_locks shows it';
 const DONE = `SELECT name FROM ${MIGRATIONS_TABLE}`;
 
 /**
  * Brings the schema up to date; returns the names of the migrations that this took. Replicas that start at once wait
- * for each other, unless nothing is left to do. Throws `StoreError`: `UnfitSchemaError` if the schema is for later
- * versions, or if the role may not change it.
+ * for each other, unless nothing is left to do; `onWait` is called first. Throws `StoreError`: `UnfitSchemaError` if
+ * the schema is for later versions, or if the role may not change it; `busy` if another transaction holds for longer
+ * than a second what has to be changed. Nothing is changed then.
  */
-export function runMigrations(database: Database): Promise<readonly string[]> {
+export function runMigrations(database: Database, onWait: () => void = () => undefined): Promise<readonly string[]> {
   return withExecutor(database, async (executor, session) => {
     const pending = await pendingIn(session);
     if (pending.length === 0) return [];
-    const forward = alone(session, async () => {
+    const forward = alone(session, onWait, async () => {
       // Another version may have migrated meanwhile.
       await demandNotLater(queryOf(session));
       await adoptMigrationRecords(session, namesOf(session));
@@ -54,22 +63,26 @@ export function storedIn(database: Database): Promise<Contents | undefined> {
  */
 export function revertMigrations(database: Database): Promise<void> {
   return withExecutor(database, (executor, session) =>
-    alone(session, async () => {
-      const names = namesOf(session);
-      await demandNoReplicas(queryOf(session));
-      await session.startTransaction();
-      try {
-        await adoptMigrationRecords(session, names);
-        await forgetEarlierRecords(session, names);
-        const done = await executor.getExecutedMigrations();
-        demandNothingLater(done, names);
-        for (let left = done.length; left > 0; left--) await executor.undoLastMigration();
-        await session.commitTransaction();
-      } catch (error) {
-        await session.rollbackTransaction();
-        throw error;
-      }
-    }),
+    alone(
+      session,
+      () => undefined,
+      async () => {
+        const names = namesOf(session);
+        await demandNoReplicas(queryOf(session));
+        await session.startTransaction();
+        try {
+          await adoptMigrationRecords(session, names);
+          await forgetEarlierRecords(session, names);
+          const done = await executor.getExecutedMigrations();
+          demandNothingLater(done, names);
+          for (let left = done.length; left > 0; left--) await executor.undoLastMigration();
+          await session.commitTransaction();
+        } catch (error) {
+          await session.rollbackTransaction();
+          throw error;
+        }
+      },
+    ),
   );
 }
 
@@ -93,9 +106,21 @@ function queryOf(session: QueryRunner): Query {
   return (text, values) => session.query(text, values as unknown[]);
 }
 
-async function alone<T>(session: QueryRunner, work: () => Promise<T>): Promise<T> {
-  await session.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
-  return work().finally(() => session.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`));
+async function alone<T>(session: QueryRunner, onWait: () => void, work: () => Promise<T>): Promise<T> {
+  const [free] = await queryOf(session)<{ free: boolean }>(`SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS free`);
+  if (!free?.free) {
+    onWait();
+    await session.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
+  }
+  await session.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  try {
+    return await work();
+  } catch (error) {
+    if (storeErrorOf(error).code !== LOCK_NOT_AVAILABLE) throw error;
+    throw new StoreError('postgres', 'busy', { cause: new Error(HELD, { cause: error }) });
+  } finally {
+    await session.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`);
+  }
 }
 
 /** All work is done in one session: an embedded database has no other, and the lock belongs to the session. */

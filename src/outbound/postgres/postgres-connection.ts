@@ -83,11 +83,11 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /**
    * Brings the schema up to date, in a session of its own; returns the names of the migrations that this took. If the
-   * schema may not be changed, throws `UnfitSchemaError` unless it is up to date.
+   * schema may not be changed, throws `UnfitSchemaError` unless it is up to date. `onWait` is told of another migration.
    */
-  async migrate(mayChange: boolean): Promise<readonly string[]> {
+  async migrate(mayChange: boolean, onWait?: () => void): Promise<readonly string[]> {
     await this.database.check();
-    if (mayChange) return runMigrations(this.database);
+    if (mayChange) return runMigrations(this.database, onWait);
     await demandMigrated(this.database);
     return [];
   }
