@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { jsonMembers } from '../../core/domain/json-text';
+import { UsageError } from '../exit-code';
 import { FORMAT, type ArchiveEnd, type ArchiveHeader, type LineKind } from './archive-format';
 
 /** A line of an archive. */
@@ -35,11 +36,19 @@ export async function* readLines(path: string): AsyncGenerator<ArchiveLine, void
   if (restBytes > 0) yield { text: '', line: Buffer.concat(rest).toString() };
 }
 
+/** An archive that is whole. */
+export interface CheckedArchive extends ArchiveHeader {
+  /** For tasks and attachments. */
+  readonly lineCount: number;
+  readonly sha256: string;
+}
+
 /**
  * Reads an archive to its end, before anything of it is used. Throws if it is not whole: then it was cut off, or
- * changed. Returns its header, and how many lines for tasks and attachments it has.
+ * changed; and `UsageError` for what can be read only once.
  */
-export async function checkArchive(path: string): Promise<ArchiveHeader & { readonly lineCount: number }> {
+export async function checkArchive(path: string): Promise<CheckedArchive> {
+  if (!statSync(path).isFile()) throw new UsageError(`${path} is no regular file: an archive is read twice`);
   const hash = createHash('sha256');
   let header: ArchiveHeader | undefined;
   let end: ArchiveEnd | undefined;
@@ -55,7 +64,17 @@ export async function checkArchive(path: string): Promise<ArchiveHeader & { read
   }
   if (!header || !end) throw new Error(`${path} is cut off: it has no end`);
   if (end.sha256 !== hash.digest('hex')) throw new Error(`${path} was changed: its checksum is wrong`);
-  return { ...header, lineCount: lineCount - 1 };
+  return { ...header, lineCount: lineCount - 1, sha256: end.sha256 };
+}
+
+/** The lines of an archive that was checked. Throws at their end if they are others now. */
+export async function* readAgain(path: string, { sha256 }: CheckedArchive): AsyncGenerator<ArchiveLine, void> {
+  const hash = createHash('sha256');
+  for await (const line of readLines(path)) {
+    if (line.kind !== 'end') hash.update(line.line);
+    yield line;
+  }
+  if (hash.digest('hex') !== sha256) throw new Error(`${path} was changed since it was checked`);
 }
 
 function headerIn(path: string, kind: LineKind, text: string): ArchiveHeader {

@@ -7,7 +7,7 @@ import { isOrganizationName } from '../../inbound/auth/printable-name';
 import { EXIT, UsageError } from '../exit-code';
 import { print, type OutputOptions } from '../output';
 import { withStores } from '../with-stores';
-import { checkArchive, readLines } from './archive-reader';
+import { checkArchive, readAgain, type CheckedArchive } from './archive-reader';
 import { Pace } from './pace';
 import { showProgress } from './progress';
 import { TaskImport, type ImportCounts, type ImportSettings } from './task-import';
@@ -25,15 +25,15 @@ export async function importArchive(path: string, options: ImportOptions): Promi
   if (organization !== undefined && !isOrganizationName(organization)) {
     throw new UsageError('--organization cannot be used: it must be printable');
   }
-  const { root, lineCount } = await checkArchive(path);
+  const archive = await checkArchive(path);
   const config = loadConfig();
   const settings = {
     organization,
-    withoutParent: withoutParent ? root : undefined,
+    withoutParent: withoutParent ? archive.root : undefined,
     maxAttachmentBytes: config.maxAttachmentBytes,
   };
   const work = (context: INestApplicationContext) =>
-    importLines(path, lineCount, context, settings, new Pace(rate, context.get(Clock)));
+    importLines(path, archive, context, settings, new Pace(rate, context.get(Clock)));
   const counts = await withStores(config, work);
   print(options, counts, textOf(counts));
   if (counts.refused > 0) process.exitCode = EXIT.refused;
@@ -41,7 +41,7 @@ export async function importArchive(path: string, options: ImportOptions): Promi
 
 async function importLines(
   path: string,
-  lineCount: number,
+  archive: CheckedArchive,
   context: INestApplicationContext,
   settings: ImportSettings,
   pace: Pace,
@@ -51,11 +51,11 @@ async function importLines(
   const work = new TaskImport(context.get(ImportTask), context.get(ImportAttachment), settings, refusals);
   let done = 0;
   try {
-    for await (const line of readLines(path)) {
+    for await (const line of readAgain(path, archive)) {
       if (line.kind !== 'task' && line.kind !== 'attachment') continue;
       await pace.turn();
       await work.take(line);
-      progress.set(++done, lineCount);
+      progress.set(++done, archive.lineCount);
     }
   } finally {
     progress.stop();

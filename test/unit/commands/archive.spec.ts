@@ -1,12 +1,12 @@
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkArchive, readLines } from '../../../src/commands/archive/archive-reader';
+import { checkArchive, readAgain, readLines } from '../../../src/commands/archive/archive-reader';
 import { ArchiveWriter } from '../../../src/commands/archive/archive-writer';
 import type { PatientService } from '../../../src/commands/archive/patient-service';
 import { TaskExport } from '../../../src/commands/archive/task-export';
 import { wholeList } from '../../../src/commands/archive/whole-list';
-import { CommandError } from '../../../src/commands/exit-code';
+import { CommandError, UsageError } from '../../../src/commands/exit-code';
 import { RemoteRefusal } from '../../../src/commands/remote/remote-service';
 
 const attachment = (taskId: string, key: string, version = 2) =>
@@ -58,6 +58,30 @@ describe('an archive', () => {
     await write();
     writeFileSync(path, change(readFileSync(path, 'utf8')));
     await expect(checkArchive(path)).rejects.toThrow(message);
+  });
+
+  it.each(['/dev/null', tmpdir()])('is a regular file, as it is read twice: %s is refused unread', async (other) => {
+    const refused = checkArchive(other);
+    await expect(refused).rejects.toBeInstanceOf(UsageError);
+    await expect(refused).rejects.toThrow(`${other} is no regular file: an archive is read twice`);
+  });
+
+  it.each([
+    ['emptied', () => ''],
+    ['replaced', (text: string) => text.replace('12345678901234567890', '1')],
+    ['cut off', (text: string) => text.slice(0, text.indexOf('{"attachment"'))],
+    ['made longer', (text: string) => `${text}{"attachment":${attachment('t', 'b')}}\n`],
+  ])('that is %s after it was checked is not read to its end without an error', async (_, change) => {
+    await write();
+    const archive = await checkArchive(path);
+    const read = async () => {
+      const kinds: unknown[] = [];
+      for await (const { kind } of readAgain(path, archive)) kinds.push(kind);
+      return kinds;
+    };
+    expect(await read()).toEqual(['dossier', 'task', 'attachment', 'end']);
+    writeFileSync(path, change(readFileSync(path, 'utf8')));
+    await expect(read()).rejects.toThrow('was changed since it was checked');
   });
 
   it('is never written over', async () => {
