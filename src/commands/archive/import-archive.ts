@@ -7,10 +7,10 @@ import { isOrganizationName } from '../../inbound/auth/printable-name';
 import { EXIT, UsageError } from '../exit-code';
 import { print, type OutputOptions } from '../output';
 import { withStores } from '../with-stores';
-import { checkArchive, readAgain, type CheckedArchive } from './archive-reader';
+import { checkArchive, readAgain } from './archive-reader';
+import { importLines, textOf } from './import-lines';
 import { Pace } from './pace';
-import { showProgress } from './progress';
-import { TaskImport, type ImportCounts, type ImportSettings } from './task-import';
+import { TaskImport, type ImportCounts } from './task-import';
 
 export interface ImportOptions extends OutputOptions {
   readonly organization?: string;
@@ -32,39 +32,14 @@ export async function importArchive(path: string, options: ImportOptions): Promi
     withoutParent: withoutParent ? archive.root : undefined,
     maxAttachmentBytes: config.maxAttachmentBytes,
   };
-  const work = (context: INestApplicationContext) =>
-    importLines(path, archive, context, settings, new Pace(rate, context.get(Clock)));
-  const counts = await withStores(config, work);
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  const importAll = async (context: INestApplicationContext): Promise<ImportCounts> => {
+    const refused = (name: string, reason: string) => say(`${name}: ${reason}`);
+    const work = new TaskImport(context.get(ImportTask), context.get(ImportAttachment), settings, refused);
+    await importLines(readAgain(path, archive), archive.lineCount, work, new Pace(rate, context.get(Clock)), say);
+    return work.counts;
+  };
+  const counts = await withStores(config, importAll);
   print(options, counts, textOf(counts));
   if (counts.refused > 0) process.exitCode = EXIT.refused;
-}
-
-async function importLines(
-  path: string,
-  archive: CheckedArchive,
-  context: INestApplicationContext,
-  settings: ImportSettings,
-  pace: Pace,
-): Promise<ImportCounts> {
-  const progress = showProgress('import');
-  const refusals = (name: string, reason: string) => process.stderr.write(`${name}: ${reason}\n`);
-  const work = new TaskImport(context.get(ImportTask), context.get(ImportAttachment), settings, refusals);
-  let done = 0;
-  try {
-    for await (const line of readAgain(path, archive)) {
-      if (line.kind !== 'task' && line.kind !== 'attachment') continue;
-      await pace.turn();
-      await work.take(line);
-      progress.set(++done, archive.lineCount);
-    }
-  } finally {
-    progress.stop();
-  }
-  return work.counts;
-}
-
-function textOf({ tasks, attachments, present, overtaken, expired, refused }: ImportCounts): string {
-  const others = Object.entries({ 'there already': present, 'newer there': overtaken, expired, refused });
-  const more = others.filter(([, count]) => count > 0).map(([what, count]) => `, ${what}: ${count}`);
-  return `imported ${tasks} tasks and ${attachments} attachments${more.join('')}`;
 }

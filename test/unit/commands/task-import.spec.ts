@@ -1,4 +1,6 @@
 import type { ArchiveLine } from '../../../src/commands/archive/archive-reader';
+import { importLines } from '../../../src/commands/archive/import-lines';
+import { Pace } from '../../../src/commands/archive/pace';
 import { TaskImport } from '../../../src/commands/archive/task-import';
 import { JsonText } from '../../../src/core/domain/json-text';
 import { writeJson } from '../../../src/inbound/json-rpc/json-writer';
@@ -141,6 +143,24 @@ describe('an import', () => {
     expect(await importAll(lines, {}, journaling)).toEqual({ present: 1, overtaken: 1 });
     // Not even for the moment until the journal is drained.
     expect(journaling.database.events.map(({ type }) => type)).toEqual(['task.created']);
+  });
+
+  it('that fails half-way says what it has imported, and fails with the reason', async () => {
+    const into = new JournalingFixture();
+    await source.task('t');
+    for (const key of ['a', 'b']) await source.text('t', key, 'x');
+    const lines = async function* () {
+      yield await taskLine('t');
+      yield await attachmentLine('t', 'a');
+      into.postgres.fails = 'unavailable';
+      yield await attachmentLine('t', 'b');
+    };
+    const { importTask, importAttachment } = into.useCases;
+    const work = new TaskImport(importTask, importAttachment, { maxAttachmentBytes: MAX_BYTES }, () => undefined);
+    const said: string[] = [];
+    const imported = importLines(lines(), 3, work, new Pace(1000, into.clock), (text) => void said.push(text));
+    await expect(imported).rejects.toMatchObject({ outcome: 'unavailable' });
+    expect(said).toEqual(['failed half-way: imported 1 tasks and 1 attachments. The same command may be repeated']);
   });
 
   it('drops what has expired', async () => {
