@@ -144,11 +144,13 @@ describe('dossier events', () => {
 describe('dossier export and import', () => {
   const AT = '2025-02-03T04:05:06.789Z';
   const ARCHIVED = { id: 'ta-1738555506789-abcdefghi', createdBy: 'ada', createdAt: AT, updatedAt: AT };
-  /** An archive with one more line, and the right checksum. */
-  const withLine = (archive: string, line: string) => {
-    const lines = archive.slice(0, archive.lastIndexOf('{"end"')) + line;
+  /** An archive with one more attachment, and the right end. */
+  const withAttachment = (archive: string, attachment: object) => {
+    const at = archive.lastIndexOf('{"end"');
+    const { end } = JSON.parse(archive.slice(at)) as { end: { tasks: number; attachments: number } };
+    const lines = `${archive.slice(0, at)}{"attachment":${JSON.stringify(attachment)}}\n`;
     const sha256 = createHash('sha256').update(lines).digest('hex');
-    return `${lines}{"end":${JSON.stringify({ sha256 })}}\n`;
+    return `${lines}{"end":${JSON.stringify({ ...end, attachments: end.attachments + 1, sha256 })}}\n`;
   };
   const linesOf = (path: string) => readFileSync(path, 'utf8').trimEnd().split('\n').slice(1, -1).sort();
 
@@ -178,7 +180,7 @@ describe('dossier export and import', () => {
     const archive = await dossier(['export', 't']);
     expect(archive).toMatchObject({ code: 0, stderr: 'exported 2 tasks and 2 attachments\n' });
     const lost = { ...ARCHIVED, taskId: 't', key: 'lost', type: 'text', content: 'found', version: 2 };
-    writeFileSync(path, withLine(archive.stdout, `{"attachment":${JSON.stringify(lost)}}\n`));
+    writeFileSync(path, withAttachment(archive.stdout, lost));
     await setup.service.result('task.delete_attachment', { taskId: 'child', key: 'notes' }, headers());
     const newer = { taskId: 't', key: 'big', type: 'text', content: 'newer' };
     await setup.service.result('task.create_attachment', newer, headers());

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
 import { jsonMembers } from '../../core/domain/json-text';
 import { UsageError } from '../exit-code';
+import { ArchiveContents } from './archive-contents';
 import { FORMAT, type ArchiveEnd, type ArchiveHeader, type LineKind } from './archive-format';
 
 /** A line of an archive. */
@@ -50,6 +51,7 @@ export interface CheckedArchive extends ArchiveHeader {
 export async function checkArchive(path: string): Promise<CheckedArchive> {
   if (!statSync(path).isFile()) throw new UsageError(`${path} is no regular file: an archive is read twice`);
   const hash = createHash('sha256');
+  const contents = new ArchiveContents();
   let header: ArchiveHeader | undefined;
   let end: ArchiveEnd | undefined;
   let lineCount = -1;
@@ -60,10 +62,17 @@ export async function checkArchive(path: string): Promise<CheckedArchive> {
     else if (kind === 'dossier') throw new Error(`${path} has a second header, in line ${lineCount + 2}`);
     if (kind === 'end') end = JSON.parse(text) as ArchiveEnd;
     else hash.update(line);
+    contents.add(kind, text);
     lineCount += 1;
   }
   if (!header || !end) throw new Error(`${path} is cut off: it has no end`);
   if (end.sha256 !== hash.digest('hex')) throw new Error(`${path} was changed: its checksum is wrong`);
+  const { tasks, attachments } = contents.counts;
+  if (end.tasks !== tasks || end.attachments !== attachments) {
+    throw new Error(
+      `${path} was changed: it holds ${tasks} tasks and ${attachments} attachments, its end says otherwise`,
+    );
+  }
   return { ...header, lineCount: lineCount - 1, sha256: end.sha256 };
 }
 

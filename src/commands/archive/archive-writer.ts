@@ -1,17 +1,15 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, truncateSync, writeSync } from 'node:fs';
-import { refName, type AttachmentRef } from '../../core/domain/attachment';
-import { jsonMembers } from '../../core/domain/json-text';
+import type { AttachmentRef } from '../../core/domain/attachment';
+import { ArchiveContents } from './archive-contents';
 import { FORMAT, lineOf, type ArchiveEnd, type ArchiveHeader, type LineKind } from './archive-format';
 import { readLines } from './archive-reader';
 
 /** Where an archive is written to. Nothing of it can be used until `finish`. */
 export class ArchiveWriter {
   private readonly hash = createHash('sha256');
-  private readonly tasks = new Set<string>();
-  /** By `refName`. */
-  private readonly versions = new Map<string, number>();
+  private readonly contents = new ArchiveContents();
 
   private constructor(
     private readonly write: (text: string) => Promise<void> | void,
@@ -49,12 +47,12 @@ export class ArchiveWriter {
 
   /** How many tasks and attachments it holds. */
   get counts() {
-    return { tasks: this.tasks.size, attachments: this.versions.size };
+    return this.contents.counts;
   }
 
   /** A task that it holds stays as it was: its sub-tasks may follow already. */
   async addTask(id: string, text: string): Promise<void> {
-    if (!this.tasks.has(id)) await this.add('task', text);
+    if (!this.contents.hasTask(id)) await this.add('task', text);
   }
 
   async addAttachment(text: string): Promise<void> {
@@ -62,7 +60,7 @@ export class ArchiveWriter {
   }
 
   hasAttachment(ref: AttachmentRef, version: number): boolean {
-    return this.versions.get(refName(ref)) === version;
+    return this.contents.hasAttachment(ref, version);
   }
 
   async finish(): Promise<ArchiveEnd> {
@@ -74,7 +72,7 @@ export class ArchiveWriter {
 
   /** Removes it, if nothing is in it yet: otherwise it can be continued. */
   giveUp(): void {
-    if (this.tasks.size === 0) this.close(false);
+    if (this.counts.tasks === 0) this.close(false);
   }
 
   private begin(root: string): Promise<void> {
@@ -85,7 +83,7 @@ export class ArchiveWriter {
     const line = lineOf(kind, text);
     await this.write(line);
     this.hash.update(line);
-    this.learn(kind, text);
+    this.contents.add(kind, text);
   }
 
   /** A line that was cut off is removed. */
@@ -96,18 +94,10 @@ export class ArchiveWriter {
       if (sizeBytes === 0 && !isHeaderOf(root, kind, text)) throw new Error(`${part} is no archive of ${root}`);
       sizeBytes += Buffer.byteLength(line);
       this.hash.update(line);
-      this.learn(kind, text);
+      this.contents.add(kind, text);
     }
     truncateSync(part, sizeBytes);
     if (sizeBytes === 0) await this.begin(root);
-  }
-
-  private learn(kind: LineKind, text: string): void {
-    if (kind === 'dossier') return;
-    const members = jsonMembers(text);
-    const member = (name: string) => JSON.parse(members.get(name) as string) as string;
-    if (kind === 'task') this.tasks.add(member('id'));
-    else this.versions.set(refName({ taskId: member('taskId'), key: member('key') }), Number(members.get('version')));
   }
 }
 

@@ -1,5 +1,6 @@
 import { isPrintableName } from '../../inbound/auth/printable-name';
 import type { FieldError } from '../../core/domain/domain-error';
+import { isoTime } from '../../core/domain/iso-time';
 import { jsonMembers, JsonText } from '../../core/domain/json-text';
 
 /** As every time on the wire. */
@@ -50,8 +51,7 @@ export class LineMembers {
 
   /** In milliseconds since the epoch. */
   time(field: string): number {
-    const isTime = (value: unknown) => typeof value === 'string' && ISO_TIME.test(value) && !isNaN(Date.parse(value));
-    return Date.parse(this.of(field, (value) => (isTime(value) ? undefined : 'must be a time in UTC'), ''));
+    return Date.parse(this.of(field, (value) => (isIsoTime(value) ? undefined : 'must be a time in UTC'), ''));
   }
 
   optionalTime(field: string): number | undefined {
@@ -70,4 +70,11 @@ export class LineMembers {
     this.check(field, problem);
     return otherwise;
   }
+}
+
+/** `Date` takes the 30th of February for the 2nd of March, and 24:00 for the next day. */
+function isIsoTime(value: unknown): boolean {
+  if (typeof value !== 'string' || !ISO_TIME.test(value)) return false;
+  const ms = Date.parse(value);
+  return !isNaN(ms) && isoTime(ms) === value;
 }

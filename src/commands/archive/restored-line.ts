@@ -3,7 +3,7 @@ import { DomainError, refuseIfAny } from '../../core/domain/domain-error';
 import { ATTACHMENT_ID_PATTERN, taskIdProblem } from '../../core/domain/identifiers';
 import { integerProblem } from '../../core/domain/integer-problem';
 import { JsonText } from '../../core/domain/json-text';
-import { TASK_STATUSES, taskProblems, type Task } from '../../core/domain/task';
+import { TASK_STATUSES, taskProblems, type Task, type TaskStatus } from '../../core/domain/task';
 import { isOrganizationName } from '../../inbound/auth/printable-name';
 import { LineMembers } from './line-members';
 
@@ -43,9 +43,27 @@ export function restoredTask(text: string, organization: string | undefined): Ta
   if (!isOrganizationName(task.organization)) record.check('organization', 'must be a printable name');
   if (parentId !== null) record.check('parentId', taskIdProblem(parentId));
   if (!TASK_STATUSES.includes(task.status)) record.check('status', `must be one of ${TASK_STATUSES.join(', ')}`);
+  else checkEnd(record, task);
   refuseIfAny([...record.problems, ...taskProblems(task)]);
   return task;
 }
+
+/** A task has the time of its end from the change that has finished it, and no other one. */
+function checkEnd(record: LineMembers, { status }: Task): void {
+  const end = END_TIMES[status];
+  for (const field of ['completedAt', 'cancelledAt'] as const) {
+    if (record.has(field) === (field === end)) continue;
+    record.check(field, field === end ? `is required of a task that is ${status}` : `contradicts the status ${status}`);
+  }
+}
+
+const END_TIMES: Readonly<Record<TaskStatus, 'completedAt' | 'cancelledAt' | undefined>> = {
+  pending: undefined,
+  in_progress: undefined,
+  completed: 'completedAt',
+  failed: 'completedAt',
+  cancelled: 'cancelledAt',
+};
 
 /** The attachment in a line of an archive; `op` is new. Throws `DomainError` with everything that is wrong with it. */
 export function restoredAttachment(text: string, op: string, maxAttachmentBytes: number): Attachment {

@@ -86,6 +86,18 @@ describe('an import', () => {
     ]);
   });
 
+  it('takes a task of every status, however it was given', async () => {
+    const { updateTask, completeTask, cancelTask } = source.useCases;
+    const ids = ['pending', 'in_progress', 'completed', 'failed', 'cancelled'] as const;
+    for (const id of [...ids, 'done', 'lost', 'stopped']) await source.task(id);
+    for (const id of ids.slice(1)) await updateTask.execute({ taskId: id, updates: { status: id } }, CALLER);
+    await completeTask.execute({ taskId: 'done' }, CALLER);
+    await completeTask.execute({ taskId: 'lost', error: JsonText.of('x') }, CALLER);
+    await cancelTask.execute('stopped', CALLER);
+    const lines = await Promise.all([...ids, 'done', 'lost', 'stopped'].map((id) => taskLine(id)));
+    expect(await importAll(lines)).toEqual({ tasks: 8 });
+  });
+
   it('that is repeated changes nothing, and announces nothing', async () => {
     await source.task('t');
     await source.text('t', 'k', 'x');
@@ -222,6 +234,19 @@ describe('an import', () => {
       [{ priority: 101 }, /^priority must be/],
       [{ metadata: [] }, /^metadata must be an object/],
       [{ createdAt: '2026-01-01' }, /^createdAt must be a time/],
+      [{ createdAt: '2026-02-30T00:00:00.000Z' }, /^createdAt must be a time/],
+      [{ updatedAt: '2026-01-01T24:00:00.000Z' }, /^updatedAt must be a time/],
+      [{ completedAt: '2026-01-01T00:00:00.000Z' }, /^completedAt contradicts the status pending/],
+      [
+        { status: 'in_progress', cancelledAt: '2026-01-01T00:00:00.000Z' },
+        /^cancelledAt contradicts the status in_pro/,
+      ],
+      [
+        { status: 'cancelled', completedAt: '2026-01-01T00:00:00.000Z' },
+        /^completedAt contradicts .*; cancelledAt is req/,
+      ],
+      [{ status: 'completed' }, /^completedAt is required of a task that is completed/],
+      [{ status: 'failed' }, /^completedAt is required/],
       [{ createdBy: '' }, /^createdBy must be/],
       [{ organization: undefined }, /^organization must be/],
       [{ parentId: '' }, /^parentId must/],
