@@ -8,13 +8,18 @@ const REDIS_TIMEOUT_MS = 5000;
 
 type RedisConfig = NonNullable<Config['redis']>;
 
-/** For a command that needs no use case: the database as it is, without migrations. */
+/**
+ * For a command that needs no use case: the database as it is, without migrations. Throws `StoreError` if its sessions
+ * are of no use, as behind a pooler in transaction mode.
+ */
 export async function withPostgres<T>(
   config: Config,
   work: (connection: PostgresConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = new PostgresConnection(await openDatabase(config));
+  const database = await openDatabase(config);
+  const connection = new PostgresConnection(database);
   try {
+    await database.check();
     return await work(connection);
   } finally {
     await connection.close();

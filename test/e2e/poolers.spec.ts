@@ -60,8 +60,11 @@ describe('a replica whose PostgreSQL is behind PgBouncer', () => {
     await until('it says why', () => service?.logLines.some(line(reason)));
     expect((await service.fetch('/startupz')).status).toBe(503);
     expect((await service.fetch('/readyz')).status).toBe(503);
-    const { code, stderr } = await runProgram('dist/commands/dossier.js', ['migrate', 'up'], environment);
-    expect({ code, lines: stderr.trim().split('\n') }).toEqual({ code: 1, lines: [expect.stringContaining(reason)] });
+    for (const words of ['migrate up', 'new-epoch', 'adopt-redis --yes', 'nats off']) {
+      const { code, stderr } = await runProgram('dist/commands/dossier.js', words.split(' '), environment);
+      const lines = stderr.trim().split('\n');
+      expect({ words, code, lines }).toEqual({ words, code: 1, lines: [expect.stringContaining(reason)] });
+    }
     // The start says it, and what asks each server for its health does: each once.
     const contexts = service.logLines
       .filter(line(reason))
