@@ -37,11 +37,16 @@ export function operatorConfig(env: Environment, url: string | undefined): Remot
   return { url: addressOf(env, url), headers: asBytes({ 'x-operator-key': key }) };
 }
 
+/** No message repeats the address: it may carry a password. */
 function addressOf(env: Environment, option: string | undefined): string {
   const url = option ?? env.url('DOSSIER_URL', ['http:', 'https:']) ?? DEFAULT_URL;
   if (!URL.canParse(url) || !/^https?:\/\//.test(url)) {
+    throw new ConfigError('the address of the service must be a URL that begins with http:// or https://');
+  }
+  const { username, password } = new URL(url);
+  if (username !== '' || password !== '') {
     throw new ConfigError(
-      `the address of the service must be a URL that begins with http:// or https://, is ${JSON.stringify(url)}`,
+      'the address of the service must have no user and no password: credentials have variables of their own',
     );
   }
   return url.replace(/\/+$/, '');

@@ -38,6 +38,15 @@ describe('the settings of commands that call a service', () => {
     const secret = 'a\nsecret';
     expect(() => loadRemoteConfig(undefined, { DOSSIER_API_KEY: secret })).toThrow(/^(?![^]*secret)[^]*one line/);
   });
+
+  it.each(['http://u:secret@a.example', 'http://secret@a.example', 'ftp://u:secret@a.example', 'http://u:secret@:x'])(
+    'refuse a credential in the address, and do not show it: %s',
+    (url) => {
+      const refusal = /^(?![^]*secret).*the address of the service must|^(?![^]*secret).*DOSSIER_URL must/;
+      expect(() => loadRemoteConfig(url, {})).toThrow(refusal);
+      expect(() => loadRemoteConfig(undefined, { DOSSIER_URL: url })).toThrow(refusal);
+    },
+  );
 });
 
 describe('where an operator finds a replica', () => {
