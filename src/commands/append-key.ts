@@ -21,9 +21,14 @@ const MODE = 0o600;
 /**
  * Adds an entry to a key file, which is created if it is missing. The file is replaced as a whole: the service reads it
  * as it was, or as it is then. A link stays one, and owner and mode stay as they are. Throws if the file cannot be
- * used.
+ * used. `show` is called when nothing is left to do but that: if it throws, the file stays as it was.
  */
-export function appendKey(path: string, entry: object, format: KeyFileFormat<unknown> = API_KEYS): void {
+export function appendKey(
+  path: string,
+  entry: object,
+  format: KeyFileFormat<unknown> = API_KEYS,
+  show: () => void = () => undefined,
+): void {
   const target = realPathOf(path);
   const next = `${target}.new`;
   const file = openNew(next);
@@ -35,6 +40,7 @@ export function appendKey(path: string, entry: object, format: KeyFileFormat<unk
       fchmodSync(file, old.mode);
     }
     fsyncSync(file);
+    show();
     renameSync(next, target);
   } catch (error) {
     rmSync(next, { force: true });

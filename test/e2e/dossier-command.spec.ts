@@ -52,6 +52,14 @@ describe('dossier keys create --append', () => {
     };
     expect(await until('the key is accepted', isAccepted)).toBe(true);
   });
+
+  it('adds no key that could not be printed', async () => {
+    const before = readFileSync(keysFile, 'utf8');
+    const { code, stderr } = await runWithout('output', ['keys', 'create', '--name', 'unseen', '--append', keysFile]);
+    const line = /^keys create: the key cannot be printed, so it was not made: EBADF.*\n$/;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(line)]);
+    expect(readFileSync(keysFile, 'utf8')).toBe(before);
+  });
 });
 
 describe('dossier call', () => {
@@ -98,25 +106,9 @@ describe('dossier call', () => {
 });
 
 it('says that the output cannot be written, unless its reader has had enough', async () => {
-  const closed = openSync(__filename, 'r');
-  const output = async (stdout: number | 'pipe') => {
-    const child = spawnMortal(process.execPath, ['dist/commands/dossier.js', 'completion', 'bash'], {
-      cwd: join(__dirname, '../..'),
-      stdio: ['ignore', stdout, 'pipe'],
-    });
-    child.stdout?.destroy();
-    let stderr = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    const [code] = (await once(child, 'close')) as [number];
-    return { code, stderr };
-  };
-  try {
-    const line = expect.stringMatching(/^dossier: the output cannot be written: EBADF.*\n$/) as string;
-    expect(await output(closed)).toEqual({ code: 1, stderr: line });
-    expect((await output('pipe')).stderr).toBe('');
-  } finally {
-    closeSync(closed);
-  }
+  const line = expect.stringMatching(/^dossier: the output cannot be written: EBADF.*\n$/) as string;
+  expect(await runWithout('output', ['completion', 'bash'])).toEqual({ code: 1, stderr: line });
+  expect((await runWithout('reader', ['completion', 'bash'])).stderr).toBe('');
 });
 
 describe('dossier events', () => {
@@ -220,6 +212,24 @@ describe('dossier export and import', () => {
 
 function headers(): Environment {
   return { 'x-api-key': caller['DOSSIER_API_KEY'] as string };
+}
+
+/** Runs the command with a standard output that cannot be written, or that nobody reads. */
+async function runWithout(missing: 'output' | 'reader', args: readonly string[]) {
+  const unwritable = openSync(__filename, 'r');
+  try {
+    const child = spawnMortal(process.execPath, [PROGRAM, ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', missing === 'output' ? unwritable : 'pipe', 'pipe'],
+    });
+    child.stdout?.destroy();
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const [code] = (await once(child, 'close')) as [number];
+    return { code, stderr };
+  } finally {
+    closeSync(unwritable);
+  }
 }
 
 /** `dossier serve` as a process. */

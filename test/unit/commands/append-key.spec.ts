@@ -51,6 +51,16 @@ describe('dossier keys create --append', () => {
     expect([readFileSync(path, 'utf8'), readdirSync(folder)]).toEqual([text, ['keys.json']]);
   });
 
+  it.each([[undefined], ['[]']])('leaves the file as it was if the key cannot be shown: %p', (text) => {
+    if (text !== undefined) writeFileSync(path, text);
+    const show = () => {
+      throw new Error('nobody sees it');
+    };
+    expect(() => appendKey(path, entryOf('1'), API_KEYS, show)).toThrow('nobody sees it');
+    expect(readdirSync(folder)).toEqual(text === undefined ? [] : ['keys.json']);
+    if (text !== undefined) expect(readFileSync(path, 'utf8')).toBe(text);
+  });
+
   it('does nothing while another command is at work', () => {
     writeFileSync(`${path}.new`, 'half');
     expect(() => appendKey(path, entryOf('1'))).toThrow('another command is adding a key');
