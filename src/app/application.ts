@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { clockProblem } from '../core/domain/version';
 import { LogLevels } from '../inbound/admin/log-levels';
 import { httpServerOptions } from '../inbound/http/http-server-options';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
@@ -73,6 +74,8 @@ async function createApplication(config: Config, logger: JsonLogger): Promise<Ne
 
 /** Before anything is opened or logged, so that the operator reads one line. Throws `ConfigError`. */
 async function refuseUnusable({ rateLimits, nats, host, port }: Config): Promise<void> {
+  const wrongClock = clockProblem(Date.now());
+  if (wrongClock !== undefined) throw new ConfigError(wrongClock);
   const unknown = [...rateLimits.perMethod.keys()].find((method) => !rpcMethod(method));
   if (unknown !== undefined) throw new ConfigError(`RATE_LIMITS names a method that does not exist: ${unknown}`);
   if (nats?.credsFile !== undefined && !holdsCredentials(nats.credsFile)) {

@@ -35,6 +35,17 @@ describe('the command line of the service', () => {
     expect(code).toBeGreaterThan(0);
     expect(stderr.split('\n')).toEqual([expect.stringContaining('LOG_FORMAT'), '']);
   });
+
+  it('a clock that is decades ahead is refused in one line', async () => {
+    const NODE_OPTIONS = `--require ${join(ROOT, 'test/faults/shifted-clock.js')}`;
+    const CLOCK_AHEAD_MS = String(75 * 365 * 86_400_000);
+    const { code, stderr } = await runProgram('dist/main.js', [], { ...EMBEDDED, CLOCK_AHEAD_MS, NODE_OPTIONS });
+    expect(code).toBeGreaterThan(0);
+    expect(stderr.split('\n')).toEqual([
+      'dossier: the clock of this machine is decades ahead: it gives no version below 2^53',
+      '',
+    ]);
+  });
 });
 
 describe('the built service', () => {

@@ -27,6 +27,11 @@ describe('mintVersion', () => {
     );
   });
 
+  it('is refused if the clock has gone so far that no version below 2^53 is left', () => {
+    expect(() => mintVersion(Date.UTC(2095, 0, 1), 0, 0)).toThrow('the clock of this machine');
+    expect(() => mintVersion(Date.UTC(9999, 0, 1), 0, 0)).toThrow('the clock of this machine');
+  });
+
   it('clears an odd floor', () => {
     const floor = versionAt(YEAR_2026_MS) + 1;
     expect(mintVersion(YEAR_2026_MS, 0, floor)).toBe(floor + 1);
