@@ -1,5 +1,6 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { PING_TIMEOUT_MS } from '../../src/inbound/health/dependency';
+import { DeadLetters } from '../../src/outbound/redis/dead-letters';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
 import { RedisAttachmentJournal } from '../../src/outbound/redis/redis-attachment-journal';
@@ -265,6 +266,22 @@ describe('a connection to a cluster of several nodes', () => {
     await servers?.stop();
   });
 
+  const masterStates = (client: Redis | Cluster) =>
+    client instanceof Cluster ? client.nodes('master').map(({ status }) => status) : [];
+
+  it('takes commands for all shards at once as soon as it is ready', async () => {
+    const keys = new RedisKeys(true);
+    const another = new RedisConnection({ url: servers.url, isCluster: true, onChange: () => undefined });
+    try {
+      another.connect();
+      await another.waitUntilReady(READY_TIMEOUT_MS);
+      const status = await new DeadLetters(another, keys).status();
+      expect(status).toEqual({ waiting: 0, deadLetters: 0, oldest: [] });
+    } finally {
+      await another.close();
+    }
+  });
+
   it('is up while any of the nodes replies', async () => {
     const [one, ...others] = servers.nodes as [RedisServer, ...RedisServer[]];
     one.pause();
@@ -314,6 +331,25 @@ describe('a connection to a cluster of several nodes', () => {
     await until('all nodes are back', async () => (await partsThatAnswer()) === keys.shards.length, 20_000);
     expect(readyNodes).toBeGreaterThan(0);
     expect(connection.generation).toBeGreaterThan(without);
+  });
+
+  it('connects to a master that it learns of before a command needs it, and does not wait for one that is gone', async () => {
+    const [node] = servers.nodes as [RedisServer];
+    const another = new RedisConnection({ url: servers.url, isCluster: true, onChange: () => undefined });
+    await node.kill();
+    try {
+      another.connect();
+      await another.waitUntilReady(READY_TIMEOUT_MS);
+      expect(masterStates(another.client)).toEqual(['ready', 'ready']);
+      await node.restart();
+      // As the client does when a node replies that another one serves a slot.
+      (another.client as Cluster).refreshSlotsCache();
+      const all = servers.nodes.map(() => 'ready');
+      await until('the node is connected', () => masterStates(another.client).join() === all.join());
+    } finally {
+      await another.close();
+      await node.restart();
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { StoreError } from '../../core/ports/store-error';
 import type { Tracing } from '../../core/ports/tracing';
 import { firstAnswer, inTime } from './answers';
+import { connectMasters, untilConnected } from './cluster-masters';
 import { demandRights } from './demand-rights';
 import { hearAllErrors } from './hear-all-errors';
 import { redisAddress, type RedisAddress } from './redis-address';
@@ -70,6 +71,7 @@ export class RedisConnection implements OnApplicationShutdown {
       limitSilence(node, limits);
     };
     if (this.client instanceof Redis) prepare(this.client);
+    else connectMasters(this.client);
     this.client.on('+node', prepare);
   }
 
@@ -93,20 +95,14 @@ export class RedisConnection implements OnApplicationShutdown {
     this.client.connect().catch(() => undefined);
   }
 
-  /** Resolves when commands can be sent. Rejects with a `StoreError` if that takes longer than `timeoutMs`. */
+  /**
+   * Resolves when commands can be sent: in a cluster to each master, except those that cannot be reached within
+   * `timeoutMs`. Rejects with a `StoreError` if none can be sent by then.
+   */
   async waitUntilReady(timeoutMs: number): Promise<void> {
-    if (this.client.status === 'ready') return;
-    await new Promise<void>((resolve, reject) => {
-      const onReady = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        this.client.off('ready', onReady);
-        reject(new StoreError('redis', 'unavailable', { cause: this.lastError }));
-      }, timeoutMs);
-      this.client.once('ready', onReady);
-    });
+    const endsAtMs = performance.now() + timeoutMs;
+    await this.waitUntilUp(timeoutMs);
+    await inTime(untilConnected(this.masters()), endsAtMs - performance.now()).catch(() => undefined);
   }
 
   /**
@@ -147,6 +143,21 @@ export class RedisConnection implements OnApplicationShutdown {
 
   onApplicationShutdown(): Promise<void> {
     return this.close();
+  }
+
+  private async waitUntilUp(timeoutMs: number): Promise<void> {
+    if (this.client.status === 'ready') return;
+    await new Promise<void>((resolve, reject) => {
+      const onReady = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.client.off('ready', onReady);
+        reject(new StoreError('redis', 'unavailable', { cause: this.lastError }));
+      }, timeoutMs);
+      this.client.once('ready', onReady);
+    });
   }
 
   private masters(): readonly Redis[] {
