@@ -199,6 +199,36 @@ it('a connection finds a cluster through any of its nodes', async () => {
   }
 });
 
+it('a cluster whose nodes answer but take no commands is unavailable', async () => {
+  const server = await startRedis({ cluster: true });
+  const options = { url: server.url, isCluster: true, keys: new RedisKeys(true) };
+  const connection = new RedisConnection({ ...options, onChange: () => undefined });
+  const admin = new Redis(server.url);
+  const LAST_SLOT = 16_383;
+  const ping = () => connection.ping(PING_TIMEOUT_MS);
+  const isUp = () =>
+    ping().then(
+      () => true,
+      () => false,
+    );
+  try {
+    connection.connect();
+    await connection.waitUntilReady(READY_TIMEOUT_MS);
+    await ping();
+    // By default, Redis Cluster takes no command at all as soon as one slot is not served.
+    await admin.cluster('DELSLOTS', LAST_SLOT);
+    await until('it is down', async () => !(await isUp()));
+    const cause = expect.objectContaining({ message: 'CLUSTERDOWN The cluster is down' }) as Error;
+    await expect(ping()).rejects.toMatchObject({ ...UNAVAILABLE, cause });
+    await admin.cluster('ADDSLOTS', LAST_SLOT);
+    await until('it is up', isUp);
+  } finally {
+    admin.disconnect();
+    await connection.close();
+    await server.stop();
+  }
+});
+
 describe('fitness for a journal', () => {
   let server: RedisServer;
   let connection: RedisConnection;

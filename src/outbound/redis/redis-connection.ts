@@ -4,10 +4,10 @@ import { StoreError } from '../../core/ports/store-error';
 import type { Tracing } from '../../core/ports/tracing';
 import { firstAnswer, inTime } from './answers';
 import { connectMasters, untilConnected } from './cluster-masters';
-import { demandRights } from './demand-rights';
 import { hearAllErrors } from './hear-all-errors';
 import { redisAddress, type RedisAddress } from './redis-address';
 import { limitSilence } from './limit-silence';
+import { probeKeys } from './probe-keys';
 import { orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 import { RedisSpans } from './redis-spans';
@@ -107,11 +107,11 @@ export class RedisConnection implements OnApplicationShutdown {
 
   /**
    * One shard that answers is enough: a cluster continues without the others. Throws `StoreError`, also if the server
-   * answers and refuses the user the keys.
+   * answers and refuses the user the keys, or if its cluster takes no commands.
    */
   async ping(timeoutMs: number): Promise<void> {
     const { keys } = this.options;
-    const pings = this.masters().map((node) => Promise.all([node.ping(), keys && demandRights(node, keys)]));
+    const pings = this.masters().map((node) => Promise.all([node.ping(), keys && probeKeys(node, keys)]));
     try {
       await firstAnswer(pings.map((ping) => inTime(orStoreError(ping), timeoutMs)));
     } catch (error) {
