@@ -1,11 +1,12 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
 import type { Tracing } from '../../core/ports/tracing';
 import { firstAnswer, inTime } from './answers';
 import { connectMasters, untilConnected } from './cluster-masters';
 import { hearAllErrors } from './hear-all-errors';
-import { redisAddress, type RedisAddress } from './redis-address';
+import { redisAddress } from './redis-address';
+import { clientOf, type RedisClientOptions } from './redis-client';
 import { limitSilence } from './limit-silence';
 import { probeKeys } from './probe-keys';
 import { orStoreError } from './redis-error';
@@ -13,27 +14,13 @@ import type { RedisKeys } from './redis-keys';
 import { RedisSpans } from './redis-spans';
 import { sendTogether } from './send-together';
 import { isSentinel, unfitnessOf, unknownFitness } from './server-fitness';
-import { tlsOptions, type TlsFiles } from './tls-files';
 
-const CONNECT_TIMEOUT_MS = 2000;
-/** How long a connection that is being closed may delay the end of the process. */
-const DISCONNECT_TIMEOUT_MS = 500;
 /** A silent connection is dead, even if the operating system still considers it open. */
 const SILENCE_TIMEOUT_MS = 3000;
-const FIRST_RETRY_MS = 50;
-const MAX_RETRY_MS = 2000;
 
 hearAllErrors();
 
-export interface RedisConnectionOptions {
-  /**
-   * `redis://[user:password@]host:port[/db]`, or `rediss://`. For a cluster, those of several nodes, separated by
-   * commas.
-   */
-  readonly url: string;
-  readonly isCluster: boolean;
-  /** For `rediss://`. */
-  readonly tlsFiles?: TlsFiles;
+export interface RedisConnectionOptions extends RedisClientOptions {
   readonly commandTimeoutMs?: number;
   /** The names that the user must be allowed to change; without them, `ping` does not ask. */
   readonly keys?: RedisKeys;
@@ -206,43 +193,4 @@ export class RedisConnection implements OnApplicationShutdown {
  */
 function isRefusedDatabase(error: Error & { command?: { name: string } }): boolean {
   return error.command?.name === 'select';
-}
-
-function redisOptions(): RedisOptions {
-  return {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    // Above 0, commands in progress when the connection broke would wait for their time-out, although they are never
-    // sent again.
-    maxRetriesPerRequest: 0,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    retryStrategy: retryDelayMs,
-  };
-}
-
-function clientOf({ url, isCluster, tlsFiles = {} }: RedisConnectionOptions): Redis | Cluster {
-  const { nodes, username, password, db, hasTls } = redisAddress(url, isCluster);
-  const tls = hasTls ? tlsOptions(tlsFiles) : undefined;
-  const options = { ...redisOptions(), username, password, tls };
-  return isCluster ? clusterClient(nodes, options) : new Redis({ ...options, ...nodes[0], db });
-}
-
-function clusterClient(nodes: RedisAddress['nodes'], redisOptions: RedisOptions): Cluster {
-  const clusterOptions: ClusterOptions = {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    clusterRetryStrategy: retryDelayMs,
-    // Above 0, commands in progress when the connection to a node broke would be sent again.
-    retryDelayOnFailover: 0,
-    redisOptions,
-  };
-  return new Cluster([...nodes], clusterOptions);
-}
-
-/** Half of the delay is random, so that not all replicas reconnect at the same moment. */
-function retryDelayMs(attempt: number): number {
-  const cappedMs = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempt, 10), MAX_RETRY_MS);
-  return cappedMs * (0.5 + Math.random() / 2);
 }
