@@ -287,7 +287,8 @@ describe('a connection to a cluster of several nodes', () => {
 
   beforeAll(async () => {
     servers = await startRedisCluster();
-    connection = new RedisConnection({ url: servers.url, isCluster: true, onChange: () => undefined });
+    const keys = new RedisKeys(true);
+    connection = new RedisConnection({ url: servers.url, isCluster: true, keys, onChange: () => undefined });
     connection.connect();
     await connection.waitUntilReady(READY_TIMEOUT_MS);
   });
@@ -345,6 +346,9 @@ describe('a connection to a cluster of several nodes', () => {
         () => false,
       );
     await until('all nodes are connected', allAnswer);
+    expect(await connection.unfitness(PING_TIMEOUT_MS)).toMatch(/^appendonly is off/);
+    await Promise.all(keys.shards.map((shard) => connection.client.rpush(keys.deadLetters(shard), 'a letter')));
+    expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: keys.shards.length });
     const [node] = servers.nodes as [RedisServer];
     const { generation } = connection;
 
@@ -352,6 +356,10 @@ describe('a connection to a cluster of several nodes', () => {
     await until('only some shards answer', async () => (await partsThatAnswer()) < keys.shards.length);
     expect(await partsThatAnswer()).toBeGreaterThan(0);
     expect(await journal.oldest()).toEqual([]);
+    const rest = await partsThatAnswer();
+    expect(await journal.backlog()).toEqual({ waiting: 0, deadLetters: rest });
+    const incomplete = /^\d+ of 64 shards of the cluster are unavailable, with the writes that only they hold\. /;
+    expect(await connection.unfitness(PING_TIMEOUT_MS)).toMatch(incomplete);
     await until('the node is missed', () => connection.generation > generation);
 
     const without = connection.generation;

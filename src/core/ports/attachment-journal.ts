@@ -100,6 +100,6 @@ export abstract class AttachmentJournal {
    */
   abstract settle(settled: readonly SettledEntry[]): Promise<number>;
 
-  /** How many writes wait for the store, and how many it refused for good. */
+  /** How many writes wait for the store, and how many it refused for good; of the parts that can be reached. */
   abstract backlog(): Promise<{ readonly waiting: number; readonly deadLetters: number }>;
 }

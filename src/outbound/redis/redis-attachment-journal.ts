@@ -120,9 +120,10 @@ export class RedisAttachmentJournal extends AttachmentJournal {
     return entries;
   }
 
+  /** Of the shards whose server is available. */
   private async count(lists: readonly string[]): Promise<number> {
     const lengths = lists.map((list) => orStoreError(this.client.llen(list).catch(nothingIfWrongType)));
-    return (await Promise.all(lengths)).reduce((sum: number, length) => sum + (length ?? 0), 0);
+    return (await anyAnswers(lengths)).reduce((sum: number, length) => sum + (length ?? 0), 0);
   }
 }
 

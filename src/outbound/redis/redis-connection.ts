@@ -3,7 +3,7 @@ import { Cluster, Redis } from 'ioredis';
 import { StoreError } from '../../core/ports/store-error';
 import type { Tracing } from '../../core/ports/tracing';
 import { firstAnswer, inTime } from './answers';
-import { connectMasters, untilConnected } from './cluster-masters';
+import { connectMasters, unavailableShards, untilConnected } from './cluster-masters';
 import { hearAllErrors } from './hear-all-errors';
 import { redisAddress } from './redis-address';
 import { clientOf, type RedisClientOptions } from './redis-client';
@@ -13,7 +13,7 @@ import { orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 import { RedisSpans } from './redis-spans';
 import { sendTogether } from './send-together';
-import { isSentinel, unfitnessOf, unknownFitness } from './server-fitness';
+import { incompletenessOf, isSentinel, unfitnessOf, unknownFitness } from './server-fitness';
 
 /** A silent connection is dead, even if the operating system still considers it open. */
 const SILENCE_TIMEOUT_MS = 3000;
@@ -107,10 +107,15 @@ export class RedisConnection implements OnApplicationShutdown {
     }
   }
 
-  /** Why the server may lose what the journal holds. Undefined if nothing is wrong, or if it does not respond. */
+  /**
+   * Why the server may lose what the journal holds, or which part of a cluster is unavailable. Undefined if nothing is
+   * wrong, or if it does not respond.
+   */
   async unfitness(timeoutMs: number): Promise<string | undefined> {
-    const reasons = this.masters().map((node) => inTime(node.info(), timeoutMs).then(unfitnessOf, unknownFitness));
-    return (await Promise.all(reasons)).find((reason) => reason !== undefined);
+    const infos = this.masters().map((node) => inTime(node.info(), timeoutMs).then(unfitnessOf, unknownFitness));
+    const [incompleteness, ...reasons] = await Promise.all([this.incompleteness(timeoutMs), ...infos]);
+    const unfitness = reasons.find((reason) => reason !== undefined);
+    return incompleteness && unfitness ? `${incompleteness} ${unfitness}` : (incompleteness ?? unfitness);
   }
 
   /** A Sentinel takes none of our commands, and never will. False if the server does not tell what it is. */
@@ -145,6 +150,13 @@ export class RedisConnection implements OnApplicationShutdown {
       }, timeoutMs);
       this.client.once('ready', onReady);
     });
+  }
+
+  private async incompleteness(timeoutMs: number): Promise<string | undefined> {
+    const { keys } = this.options;
+    if (!keys || !(this.client instanceof Cluster)) return undefined;
+    const unavailable = await unavailableShards(this.client, keys, timeoutMs);
+    return incompletenessOf(unavailable.length, keys.shards.length);
   }
 
   private masters(): readonly Redis[] {

@@ -27,3 +27,9 @@ export function unknownFitness(error: unknown): string | undefined {
   if (!(error instanceof ReplyError)) return undefined;
   return `${UNKNOWN}, as INFO is refused (${(error as Error).message.split(' ')[0]}). The ACL of the user needs +info.`;
 }
+
+/** Takes how many shards of a cluster are unavailable. Undefined if none is, or if all are: that is an outage. */
+export function incompletenessOf(unavailable: number, shards: number): string | undefined {
+  if (unavailable === 0 || unavailable === shards) return undefined;
+  return `${unavailable} of ${shards} shards of the cluster are unavailable, with the writes that only they hold.`;
+}

@@ -1,5 +1,5 @@
 import { ReplyError } from 'ioredis';
-import { unfitnessOf, unknownFitness } from '../../../../src/outbound/redis/server-fitness';
+import { incompletenessOf, unfitnessOf, unknownFitness } from '../../../../src/outbound/redis/server-fitness';
 
 const ReplyErrorOf = ReplyError as unknown as new (message: string) => Error;
 
@@ -16,5 +16,11 @@ describe('the fitness of Redis', () => {
     const refusal = new ReplyErrorOf("NOPERM User secret has no permissions to run the 'info' command");
     expect(unknownFitness(refusal)).toMatch(/^fitness unknown: ((?!secret).)*\(NOPERM\)/);
     expect(unknownFitness(new Error('Command timed out'))).toBeUndefined();
+  });
+
+  it('tells which part of a cluster is unavailable, and leaves an outage of all of it to others', () => {
+    expect(incompletenessOf(22, 64)).toMatch(/^22 of 64 shards of the cluster are unavailable/);
+    expect(incompletenessOf(0, 64)).toBeUndefined();
+    expect(incompletenessOf(64, 64)).toBeUndefined();
   });
 });
