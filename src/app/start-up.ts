@@ -19,7 +19,7 @@ const REDIS_HEAD_START_MS = 1000;
 export class StartUp {
   private readonly logger = new Logger('main');
   private readonly postgresLogger = new Logger('postgres');
-  private hasRefusedSentinel = false;
+  private refusedRedis?: string;
 
   constructor(
     private readonly postgres: PostgresConnection,
@@ -65,7 +65,8 @@ export class StartUp {
         if (migrated.length > 0) this.postgresLogger.log(`migrated: ${migrated.join(', ')}`);
         if (warning !== undefined) this.postgresLogger.log('the schema is there');
         warning = undefined;
-        if (await this.redis?.leadsToSentinel(REDIS_HEAD_START_MS)) this.refuseSentinel();
+        const mismatch = await this.redis?.mismatch(REDIS_HEAD_START_MS);
+        if (mismatch !== undefined) this.refuseRedis(mismatch);
         else if (await this.isAtHome()) return this.lifecycle.started();
         await sleep(MIGRATION_RETRY_MS, undefined, { ref: false });
       } catch (error) {
@@ -95,9 +96,9 @@ export class StartUp {
   }
 
   /** An unavailable Redis is waited for while calls are served. This one will never be available. */
-  private refuseSentinel(): void {
-    if (!this.hasRefusedSentinel) this.logger.error('the start is not complete: REDIS_URL leads to a Sentinel');
-    this.hasRefusedSentinel = true;
+  private refuseRedis(reason: string): void {
+    if (this.refusedRedis !== reason) this.logger.error(`the start is not complete: ${reason}`);
+    this.refusedRedis = reason;
   }
 
   private serveWithoutPostgres(): void {

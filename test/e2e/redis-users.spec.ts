@@ -104,4 +104,19 @@ describe('a replica that logs in to Redis as a user', () => {
       await sentinel.stop();
     }
   });
+
+  it('is not ready, and says why, if REDIS_URL leads to a node of a cluster and REDIS_CLUSTER is left out', async () => {
+    const node = await startRedis({ appendOnly: true, cluster: true });
+    try {
+      service = await launchService({ DATABASE_URL: await postgres.createDatabase(), REDIS_URL: node.url });
+      const reason = 'REDIS_URL leads to a node of Redis Cluster, and REDIS_CLUSTER is not true.';
+      const line = `the start is not complete: ${reason}`;
+      await until('it says why', () => service?.logLines.some((logged) => logged.includes(line)));
+      expect((await service.fetch('/startupz')).status).toBe(503);
+      await until('/readyz says why', async () => (await healthOfRedis())['reason'] === reason);
+      expect((await service.fetch('/readyz')).status).toBe(503);
+    } finally {
+      await node.stop();
+    }
+  });
 });

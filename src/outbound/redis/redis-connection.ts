@@ -13,7 +13,7 @@ import { orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 import { RedisSpans } from './redis-spans';
 import { sendTogether } from './send-together';
-import { incompletenessOf, isSentinel, unfitnessOf, unknownFitness } from './server-fitness';
+import { incompletenessOf, mismatchOf, unfitnessOf, unknownFitness } from './server-fitness';
 
 /** A silent connection is dead, even if the operating system still considers it open. */
 const SILENCE_TIMEOUT_MS = 3000;
@@ -112,16 +112,18 @@ export class RedisConnection implements OnApplicationShutdown {
    * wrong, or if it does not respond.
    */
   async unfitness(timeoutMs: number): Promise<string | undefined> {
-    const infos = this.masters().map((node) => inTime(node.info(), timeoutMs).then(unfitnessOf, unknownFitness));
+    const unfitnessOfNode = (info: string) => unfitnessOf(info, this.options.isCluster);
+    const infos = this.masters().map((node) => inTime(node.info(), timeoutMs).then(unfitnessOfNode, unknownFitness));
     const [incompleteness, ...reasons] = await Promise.all([this.incompleteness(timeoutMs), ...infos]);
     const unfitness = reasons.find((reason) => reason !== undefined);
     return incompleteness && unfitness ? `${incompleteness} ${unfitness}` : (incompleteness ?? unfitness);
   }
 
-  /** A Sentinel takes none of our commands, and never will. False if the server does not tell what it is. */
-  async leadsToSentinel(timeoutMs: number): Promise<boolean> {
-    const tells = this.masters().map((node) => inTime(node.info(), timeoutMs).then(isSentinel, () => false));
-    return (await Promise.all(tells)).includes(true);
+  /** Why the server takes none of our commands, and never will. Undefined also if it does not tell what it is. */
+  async mismatch(timeoutMs: number): Promise<string | undefined> {
+    const mismatchOfNode = (info: string) => mismatchOf(info, this.options.isCluster);
+    const tells = this.masters().map((node) => inTime(node.info(), timeoutMs).then(mismatchOfNode, () => undefined));
+    return (await Promise.all(tells)).find((reason) => reason !== undefined);
   }
 
   /** Waits for the replies to what has been sent, if Redis is available. */

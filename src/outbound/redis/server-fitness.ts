@@ -2,15 +2,20 @@ import { ReplyError } from 'ioredis';
 
 const UNKNOWN = 'fitness unknown: whether the server keeps writes that only Redis holds cannot be seen';
 
-/** Takes the server's reply to INFO. */
-export function isSentinel(info: string): boolean {
-  return /^redis_mode:sentinel\r?$/m.test(info);
+/** Why the server will never take the commands of this client. Takes its reply to INFO. Undefined if it will. */
+export function mismatchOf(info: string, isCluster: boolean): string | undefined {
+  const [, mode] = /^redis_mode:(\w+)\r?$/m.exec(info) ?? [];
+  if (mode === 'sentinel') return 'REDIS_URL leads to a Sentinel, not to the server that it watches.';
+  if (mode === 'cluster' && !isCluster)
+    return 'REDIS_URL leads to a node of Redis Cluster, and REDIS_CLUSTER is not true.';
+  return undefined;
 }
 
 /** Takes the server's reply to INFO. Undefined if nothing is wrong. */
-export function unfitnessOf(info: string): string | undefined {
+export function unfitnessOf(info: string, isCluster = false): string | undefined {
   const setting = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
-  if (isSentinel(info)) return 'REDIS_URL leads to a Sentinel, not to the server that it watches.';
+  const mismatch = mismatchOf(info, isCluster);
+  if (mismatch !== undefined) return mismatch;
   const policy = setting('maxmemory_policy');
   const evictsAnything = Number(setting('maxmemory')) > 0 && policy?.startsWith('allkeys-');
   const keepsWrites = setting('aof_enabled');

@@ -1,5 +1,10 @@
 import { ReplyError } from 'ioredis';
-import { incompletenessOf, unfitnessOf, unknownFitness } from '../../../../src/outbound/redis/server-fitness';
+import {
+  incompletenessOf,
+  mismatchOf,
+  unfitnessOf,
+  unknownFitness,
+} from '../../../../src/outbound/redis/server-fitness';
 
 const ReplyErrorOf = ReplyError as unknown as new (message: string) => Error;
 
@@ -22,5 +27,14 @@ describe('the fitness of Redis', () => {
     expect(incompletenessOf(22, 64)).toMatch(/^22 of 64 shards of the cluster are unavailable/);
     expect(incompletenessOf(0, 64)).toBeUndefined();
     expect(incompletenessOf(64, 64)).toBeUndefined();
+  });
+
+  it('is not spoken of if the server is of another kind than the settings say', () => {
+    const reason = 'REDIS_URL leads to a node of Redis Cluster, and REDIS_CLUSTER is not true.';
+    expect(unfitnessOf('redis_mode:cluster\r\naof_enabled:0\r\n', false)).toBe(reason);
+    expect(mismatchOf('redis_mode:cluster\r\n', false)).toBe(reason);
+    expect(mismatchOf('redis_mode:cluster\r\n', true)).toBeUndefined();
+    expect(mismatchOf('redis_mode:standalone\r\n', false)).toBeUndefined();
+    expect(mismatchOf('redis_mode:sentinel\r\n', true)).toMatch(/^REDIS_URL leads to a Sentinel/);
   });
 });
