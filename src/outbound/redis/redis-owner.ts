@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { StoreIdentity } from '../../core/ports/store-identity';
+import { orStoreError } from './redis-error';
 import type { RedisKeys } from './redis-keys';
 
 /** In the place of the id of a database that has left none. */
@@ -14,7 +15,7 @@ export class RedisOwner {
 
   /**
    * The other databases that would lose it, and how many of their writes would become dead letters. Throws if writes
-   * wait in the journal of another one, unless `givenUp` names it.
+   * wait in the journal of another one, unless `givenUp` names it. Throws `StoreError` if a shard is unavailable.
    */
   async othersThan(
     { databaseId }: StoreIdentity,
@@ -26,7 +27,7 @@ export class RedisOwner {
       await this.refuseJournalOfOthers(shard, databaseId, givenUp);
       const owner = await this.ownerOf(shard);
       if (owner === databaseId) continue;
-      const length = await this.client.llen(this.keys.journal(shard));
+      const length = await this.waitingIn(shard);
       if (owner !== null || length > 0) others.add(owner ?? UNKNOWN);
       waiting += length;
     }
@@ -40,21 +41,22 @@ export class RedisOwner {
     for (const shard of shards) {
       await this.buryJournal(shard, databaseId);
       const [owner, cursor] = [this.keys.owner(shard), this.keys.cursor(shard)];
-      await this.client
-        .multi()
-        .del(owner, cursor)
-        .hset(owner, 'database', databaseId, 'epoch', epoch, 'mark', 0)
-        .exec();
+      const adoption = this.client.multi().del(owner, cursor);
+      await orStoreError(adoption.hset(owner, 'database', databaseId, 'epoch', epoch, 'mark', 0).exec());
     }
   }
 
   private ownerOf(shard: number): Promise<string | null> {
-    return this.client.hget(this.keys.owner(shard), 'database');
+    return orStoreError(this.client.hget(this.keys.owner(shard), 'database'));
+  }
+
+  private waitingIn(shard: number): Promise<number> {
+    return orStoreError(this.client.llen(this.keys.journal(shard)));
   }
 
   private async refuseJournalOfOthers(shard: number, databaseId: string, givenUp?: string): Promise<void> {
     const owner = (await this.ownerOf(shard)) ?? UNKNOWN;
-    const waiting = await this.client.llen(this.keys.journal(shard));
+    const waiting = await this.waitingIn(shard);
     if (waiting === 0 || owner === databaseId || owner === givenUp) return;
     throw new Error(
       `${waiting} writes wait for database ${owner}: drain them there, or give them up with --give-up-journal-of ${owner}`,
@@ -64,6 +66,7 @@ export class RedisOwner {
   private async buryJournal(shard: number, databaseId: string): Promise<void> {
     if ((await this.ownerOf(shard)) === databaseId) return;
     const [journal, deadLetters] = [this.keys.journal(shard), this.keys.deadLetters(shard)];
-    while ((await this.client.lmove(journal, deadLetters, 'LEFT', 'RIGHT')) !== null);
+    const buryOne = () => orStoreError(this.client.lmove(journal, deadLetters, 'LEFT', 'RIGHT'));
+    while ((await buryOne()) !== null);
   }
 }
