@@ -36,6 +36,8 @@ export async function withRedis<T>(
   try {
     await connection.waitUntilReady(REDIS_TIMEOUT_MS);
     return await work(connection, new RedisKeys(cluster, prefix));
+  } catch (error) {
+    throw connection.explained(error);
   } finally {
     await connection.close();
   }

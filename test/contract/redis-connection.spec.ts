@@ -379,6 +379,10 @@ describe('a connection to a cluster of several nodes', () => {
       another.connect();
       await another.waitUntilReady(READY_TIMEOUT_MS);
       expect(masterStates(another.client)).toEqual(['ready', 'ready']);
+      const error: unknown = await new DeadLetters(another, new RedisKeys(true)).status().catch((e: unknown) => e);
+      expect(error).toMatchObject(UNAVAILABLE);
+      const cause = expect.objectContaining({ message: `connect ECONNREFUSED 127.0.0.1:${node.port}` }) as Error;
+      expect(another.explained(error)).toMatchObject({ ...UNAVAILABLE, cause });
       await node.restart();
       // As the client does when a node replies that another one serves a slot.
       (another.client as Cluster).refreshSlotsCache();

@@ -1,6 +1,6 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
-import { Cluster, Redis } from 'ioredis';
-import { StoreError } from '../../core/ports/store-error';
+import { Cluster, Redis, ReplyError } from 'ioredis';
+import { isOutage, StoreError } from '../../core/ports/store-error';
 import type { Tracing } from '../../core/ports/tracing';
 import { firstAnswer, inTime } from './answers';
 import { connectMasters, unavailableShards, untilConnected } from './cluster-masters';
@@ -119,6 +119,13 @@ export class RedisConnection implements OnApplicationShutdown {
     return incompleteness && unfitness ? `${incompleteness} ${unfitness}` : (incompleteness ?? unfitness);
   }
 
+  /** The error of a command for which there was no connection, with the reason: the client does not tell it. */
+  explained(error: unknown): unknown {
+    const isWithoutReply = isOutage(error) && error.store === 'redis' && !(error.cause instanceof ReplyError);
+    if (!isWithoutReply || !this.lastError) return error;
+    return new StoreError('redis', error.outcome, { cause: this.lastError });
+  }
+
   /** Why the server takes none of our commands, and never will. Undefined also if it does not tell what it is. */
   async mismatch(timeoutMs: number): Promise<string | undefined> {
     const mismatchOfNode = (info: string) => mismatchOf(info, this.options.isCluster);
@@ -175,7 +182,8 @@ export class RedisConnection implements OnApplicationShutdown {
     };
     this.client.on('connect', () => (cause = undefined));
     this.client.on('ready', () => {
-      this.lastError = undefined;
+      // In a cluster, other nodes may have failed since the client has connected to the first.
+      this.lastError = cause;
       this.changeTo('up');
     });
     this.client.on('error', onError);
