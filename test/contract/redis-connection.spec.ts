@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import { PING_TIMEOUT_MS } from '../../src/inbound/health/dependency';
+import { CacheReset } from '../../src/outbound/redis/cache-reset';
 import { DeadLetters } from '../../src/outbound/redis/dead-letters';
 import { RedisConnection } from '../../src/outbound/redis/redis-connection';
 import { RedisAttachmentCache } from '../../src/outbound/redis/redis-attachment-cache';
@@ -383,6 +384,10 @@ describe('a connection to a cluster of several nodes', () => {
       expect(error).toMatchObject(UNAVAILABLE);
       const cause = expect.objectContaining({ message: `connect ECONNREFUSED 127.0.0.1:${node.port}` }) as Error;
       expect(another.explained(error)).toMatchObject({ ...UNAVAILABLE, cause });
+      // Nothing may be left out without a word.
+      const reset = new CacheReset(another.client, new RedisKeys(true));
+      await expect(reset.count()).rejects.toMatchObject(UNAVAILABLE);
+      await expect(reset.run()).rejects.toMatchObject(UNAVAILABLE);
       await node.restart();
       // As the client does when a node replies that another one serves a slot.
       (another.client as Cluster).refreshSlotsCache();

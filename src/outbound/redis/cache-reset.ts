@@ -54,6 +54,8 @@ export class CacheReset {
   }
 
   private async forEachName(work: (name: NonNullable<ReturnType<RedisKeys['parse']>>) => Promise<void>): Promise<void> {
+    // A master that is unavailable is none of the nodes: its shards must not be left out.
+    await Promise.all(this.keys.shards.map((shard) => this.epochOf(shard)));
     const nodes = this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
     for (const node of nodes) {
       let cursor = '0';
