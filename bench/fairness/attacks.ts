@@ -34,9 +34,24 @@ const BODY_MS = 2000;
 /** Too short for the reply. */
 const CUT_OFF_MS = 15;
 
+const KEYS = 1000;
+
+let lastKey = 0;
+
+function nextKey(): string {
+  lastKey = (lastKey + 1) % KEYS;
+  return `key-${lastKey}`;
+}
+
 export const ATTACKS: readonly Attack[] = [
   { name: 'alone', loops: 0, run: () => Promise.resolve() },
   { name: 'a hot key, 64 writers', loops: 64, run: (a) => a.put('hot', 'hot', 'x') },
+  { name: 'puts of many keys, 200 writers', loops: 200, run: (a) => a.put('hot', nextKey(), 'x') },
+  {
+    name: 'lists by type of 10,000, 200 at a time',
+    loops: 200,
+    run: (a) => a.call('task.list_attachments', { taskId: 'many', type: 'json', limit: 20 }),
+  },
   { name: 'own key overloaded, 100 writes at once', loops: 1, run: (a) => a.all(100, () => a.put('hot', 'hot', 'x')) },
   {
     name: 'batches of 50 lists of 100 × 1 MiB',

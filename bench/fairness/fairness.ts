@@ -19,6 +19,7 @@ const PAUSE_MS = 10;
 const SETTLE_MS = 1000;
 const LARGE_BODY = 'x'.repeat(1024 * 1024 - 1);
 const CHILDREN = 14_000;
+const MANY = 10_000;
 const BATCH = 100;
 const SUFFERER = 'b';
 const ATTACKER = 'a';
@@ -46,10 +47,14 @@ export function measureFairness(): Promise<string> {
 /** Returns the id of an event of the attacker, before which it has none. */
 async function prepare(attacker: Organization, sufferer: Organization): Promise<string> {
   const firstEvent = /^id: (.+)$/m.exec(await attacker.firstEvents(''))?.[1] as string;
-  for (const id of ['hot', 'large', 'tree']) await attacker.call('task.create', { id, text: 'x' });
+  for (const id of ['hot', 'large', 'many', 'tree']) await attacker.call('task.create', { id, text: 'x' });
   await sufferer.call('task.create', { id: 'own', text: 'x' });
   await sufferer.put('own', 'key', 'x');
   for (let i = 0; i < 100; i++) await attacker.put('large', `k${i}`, LARGE_BODY);
+  let key = 0;
+  const put = () =>
+    ['task.create_attachment', { taskId: 'many', key: `k${key++}`, type: 'text', content: 'x' }] as const;
+  for (let i = 0; i < MANY; i += BATCH) await attacker.send(BATCH, put);
   for (let i = 0; i < CHILDREN; i += BATCH) {
     await attacker.send(BATCH, () => ['task.create', { parentId: 'tree', text: 'x' }]);
   }

@@ -119,7 +119,8 @@ export class Replica {
     this.epoch = new SimulatedEpoch(redis.model);
     this.cache = new ModelAttachmentCache(redis.model, this.epoch, postgres.addressOf(place));
     this.journal = new ModelAttachmentJournal(redis.model, this.epoch);
-    const timer = { nowMs: () => timeline.nowMs, after: (ms: number, run: () => void) => this.after(ms, run) };
+    const after = (ms: number, run: () => void) => this.after(ms, run);
+    const timer = { nowMs: () => timeline.nowMs, after, next: (run: () => void) => void after(0, run) };
     this.groups = new PutGroups(this.putStatements(), timer, PUTS_UNDER_WAY);
     this.state = this.newState(plan.scenario.memorySize);
     this.startJobs();

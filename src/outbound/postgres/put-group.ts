@@ -16,6 +16,8 @@ export interface GroupTimer {
   nowMs(): number;
   /** Returns what cancels it. */
   after(ms: number, onTime: () => void): () => void;
+  /** In the next iteration of the event loop. */
+  next(run: () => void): void;
 }
 
 /** What is written together. */

@@ -13,6 +13,8 @@ const LIMITS = { statements: 3, puts: 8 };
 const MAX_SHARED_BYTES = 16 * 1024;
 /** How long puts wait for the statements under way, which may be waiting for locks. */
 const MAX_TURN_MS = 5;
+/** So many outcomes are told in one iteration of the event loop: each leads to a command for Redis, and to a reply. */
+const TOLD_AT_ONCE = 16;
 /** For a statement that waits: more than the server lets it wait for a lock. */
 const WAITING_STATEMENT_MS = 2000;
 
@@ -34,7 +36,11 @@ export interface PutStatements {
   waitedInVain(sinceMs: number): StoreError;
 }
 
-const TIMER: GroupTimer = { nowMs: () => performance.now(), after: lateTimer };
+const TIMER: GroupTimer = {
+  nowMs: () => performance.now(),
+  after: lateTimer,
+  next: (run) => void setImmediate(run),
+};
 
 /**
  * Puts that come while many others are under way share one transaction: whatever waits when a statement ends. A put
@@ -150,14 +156,23 @@ export class PutGroups {
 
   private settle(group: readonly WaitingPut[], outcomes: readonly GroupedOutcome[]): void {
     const held = new Map<string, WaitingPut[]>();
+    const written: (() => void)[] = [];
     group.forEach((one, i) => {
       const outcome = outcomes[i] as GroupedOutcome;
       if (outcome.state === 'left-out') void this.writeAlone(one);
       else if (outcome.state === 'task-held') append(held, one.put.put.attachment.taskId, [one]);
       else if (outcome.state === 'key-held') append(held, refName(one.put.put.attachment), [one]);
-      else one.resolve(outcome);
+      else written.push(() => one.resolve(outcome));
     });
+    this.tell(written);
     for (const [name, puts] of held) this.writeWhenFree(name, puts);
+  }
+
+  /** Whoever waits for the event loop is served in between. */
+  private tell(written: readonly (() => void)[]): void {
+    for (const tell of written.slice(0, TOLD_AT_ONCE)) tell();
+    const others = written.slice(TOLD_AT_ONCE);
+    if (others.length > 0) this.timer.next(() => this.tell(others));
   }
 
   /** All of them would wait for the same. Those that come meanwhile come next. */

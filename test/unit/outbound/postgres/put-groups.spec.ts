@@ -61,7 +61,7 @@ describe('PutGroups', () => {
         },
         waitedInVain: () => new StoreError('postgres', 'busy'),
       },
-      { nowMs: () => nowMs, after },
+      { nowMs: () => nowMs, after, next: (run) => void setImmediate(run) },
       limits,
     );
   };
@@ -119,6 +119,25 @@ describe('PutGroups', () => {
       { state: 'superseded', version: 8 },
       { state: 'task-missing' },
     ]);
+  });
+
+  it('the outcomes of many puts are told in several iterations, and the next statement waits for none of them', async () => {
+    void busy();
+    const told: string[] = [];
+    const keys = Array.from({ length: 40 }, (_, i) => `k-${i}`);
+    for (const key of keys) void write(key).then(() => told.push(key));
+    await end(alone[0]);
+    void write('later-1');
+    void write('later-2');
+    together[0]?.resolve(keys.map(written));
+    // Promises go on within an iteration.
+    await new Promise((resolve) => process.nextTick(resolve));
+    await Promise.resolve();
+    const toldAtOnce = told.length;
+    expect(toldAtOnce).toBeLessThan(keys.length / 2);
+    expect(together[1]?.keys).toEqual(['later-1', 'later-2']);
+    for (let i = 0; i < keys.length; i++) await settled();
+    expect(told).toEqual(keys);
   });
 
   it('each of few puts has a statement of its own, and many puts share few statements', async () => {
