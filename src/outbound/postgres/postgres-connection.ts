@@ -83,7 +83,7 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /**
    * Brings the schema up to date, in a session of its own; returns the names of the migrations that this took. If the
-   * schema may not be changed, throws `UnfitSchemaError` unless it is up to date. `onWait` is told of another migration.
+   * schema may not be changed, throws `UnfitSchemaError` unless it is up to date. `onWait` is told of another one.
    */
   async migrate(mayChange: boolean, onWait?: () => void): Promise<readonly string[]> {
     await this.database.check();
