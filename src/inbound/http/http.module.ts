@@ -42,6 +42,7 @@ export class HttpModule implements OnModuleInit {
               frontDoor,
               (error, ids) => durations.rejected(error, ids),
               (sender) => load.arrive(sender),
+              () => load.acceptQueue.accepted(),
             ),
           inject: [CallDurations, LoadShedder],
         },

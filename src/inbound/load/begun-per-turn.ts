@@ -23,6 +23,8 @@ export class BegunPerTurn {
     /** Whether several callers have called lately: one that is alone waits for nobody. */
     private readonly isShared: () => boolean,
     private readonly nowMs: () => number = () => performance.now(),
+    /** Whether connections wait to be accepted, one in each iteration. */
+    private readonly areOthersWaiting: () => boolean = () => false,
   ) {}
 
   /** Undefined if the request may begin at once. */
@@ -50,6 +52,7 @@ export class BegunPerTurn {
   }
 
   private nextLimit(): number {
+    if (this.areOthersWaiting()) return 1;
     if (!this.isShared()) return MAX_PER_TURN;
     const wasLong = this.nowMs() - this.turnBeganAtMs > LONG_TURN_MS;
     return wasLong ? Math.max(MIN_PER_TURN, this.limit / 2) : Math.min(MAX_PER_TURN, this.limit * 2);

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { AcceptQueue } from './accept-queue';
 import { BegunPerTurn } from './begun-per-turn';
 import { ByteBudget } from './byte-budget';
 import { FairShare } from './fair-share';
@@ -21,10 +22,12 @@ export interface LoadBounds {
  * that its caller can ask another replica, than to answer all messages too late.
  */
 export class LoadShedder {
+  /** Where connections wait that come many at once. */
+  readonly acceptQueue = new AcceptQueue();
   /** Where messages wait that come many at once. */
-  readonly begun = new BegunPerTurn(() => this.loopTime.isShared);
+  readonly begun = this.turns();
   /** Where requests wait that arrive many at once, whoever sends them. */
-  private readonly arrived = new BegunPerTurn(() => this.loopTime.isShared);
+  private readonly arrived = this.turns();
   private readonly inFlight: FairShare;
   private eventLoopDelayMs = 0;
 
@@ -77,5 +80,13 @@ export class LoadShedder {
     } finally {
       this.inFlight.giveBack(share, 1);
     }
+  }
+
+  private turns(): BegunPerTurn {
+    return new BegunPerTurn(
+      () => this.loopTime.isShared,
+      () => performance.now(),
+      () => this.acceptQueue.isWaiting,
+    );
   }
 }

@@ -44,6 +44,24 @@ it('callers begin one after the other, whoever has asked for most', async () => 
   expect(begun.slice(64, 71)).toEqual(['a64', 'b0', 'c0', 'a65', 'b1', 'a66', 'a67']);
 });
 
+it('one begins in each turn while connections wait to be accepted, whoever calls', async () => {
+  let isWaiting = true;
+  const turns = new BegunPerTurn(
+    ALONE,
+    () => 0,
+    () => isWaiting,
+  );
+  const begun = askFor(turns, { a: 200 });
+  const atFirst = begun.length;
+  for (let turn = 1; turn <= 3; turn++) {
+    await setImmediate();
+    expect(begun).toHaveLength(atFirst + turn);
+  }
+  isWaiting = false;
+  await setImmediate();
+  expect(begun.length).toBeGreaterThan(atFirst + 4);
+});
+
 describe('after turns that took long', () => {
   /** How many begin in each turn, if each takes so long. */
   const begunInEachTurn = async (isShared: () => boolean, tookMs: number) => {
