@@ -7,8 +7,8 @@ const STDERR = 2;
 
 /**
  * Where lines of the log are written: the standard output, unless told otherwise. The service goes on if that takes
- * nothing, because the disk is full or the reader hangs; standard error says so, once for each such time. The lines
- * wait for the next one, and are lost at the end of the process.
+ * nothing. If a line fails to be written, as on a full disk, standard error says so, once for each such time; it waits
+ * for the next one, and is lost at the end of the process. Lines for a reader that hangs wait without a word.
  */
 export function logOutput(fd = 1, onFailure: (error: Error) => void = tellOperator): pino.DestinationStream {
   const output = pino.destination({ dest: fd, sync: false, maxLength: MAX_WAITING_BYTES });
