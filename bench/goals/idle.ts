@@ -13,7 +13,7 @@ import { withServer } from '../servers/with-servers';
 import type { Scene } from './scene';
 
 /** What a start leaves to do is done by then. */
-const SETTLE_MS = 5000;
+export const SETTLE_MS = 5000;
 const FIRST_EVENTS = 10;
 const BETWEEN_EVENTS_MS = 500;
 const EVENT_TIMEOUT_MS = 10_000;

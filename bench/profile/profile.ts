@@ -3,6 +3,7 @@ import type { Profiler } from 'node:inspector';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startNats } from '../../test/support/nats-server';
+import { SETTLE_MS } from '../goals/idle';
 import { CONNECTIONS } from '../goals/load-goal';
 import { withEmbeddedPair, withPairOn, withPairOverNats, type Pair } from '../goals/pair';
 import { LoadGenerator, type Sample, type Target } from '../load/load-generator-process';
@@ -20,8 +21,6 @@ import { PLACES, sharesOf, type Place } from './where';
 const ON_STORES: readonly WorkloadName[] = ['get', 'list', 'batch of 20 tasks', 'create, new', 'create, overwrite'];
 const OVER_NATS: readonly WorkloadName[] = ['get'];
 const EMBEDDED: readonly WorkloadName[] = ['batch of 20 tasks', 'create, new'];
-/** What a start leaves to do is done by then. */
-const SETTLE_MS = 5000;
 
 /** CPU time in µs, of a request or of a second: at one place, or all. */
 type Costs = (place?: Place) => number;

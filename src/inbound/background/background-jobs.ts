@@ -61,7 +61,7 @@ export class BackgroundJobs implements OnModuleDestroy {
     jitter?: () => number,
   ) {
     const every = (pauseMs: number, name: string, useCase: InBatches, maxRetryMs = pauseMs) =>
-      new PeriodicJob({ name, maxRetryMs, quietMs: QUIET_MS, jitter, run: () => pauseAfter(useCase, pauseMs) });
+      new PeriodicJob({ name, maxRetryMs, quietMs: QUIET_MS, jitter, run: () => pauseAfter(useCase, () => pauseMs) });
     this.report = every(REPORT_MS, 'report the backlog', report);
     this.jobs = [
       drainJob(drain, jitter),
@@ -98,7 +98,7 @@ export class BackgroundJobs implements OnModuleDestroy {
 function drainJob(drain: DrainJournal, jitter?: () => number): PeriodicJob {
   const job = new PeriodicJob({
     name: 'drain the journal',
-    run: async () => ((await drain.execute()).more ? 0 : drain.mayHaveEntries ? DRAIN_MS : DRAIN_EMPTY),
+    run: () => pauseAfter(drain, () => (drain.mayHaveEntries ? DRAIN_MS : DRAIN_EMPTY)),
     maxRetryMs: RECOVERY_RETRY_MS,
     quietMs: QUIET_MS,
     jitter,
@@ -121,7 +121,7 @@ function publishJob(publish: PublishEvents, jitter?: () => number): PeriodicJob 
 }
 
 /** None while there is more to do. */
-async function pauseAfter(useCase: InBatches, pauseMs: number): Promise<number> {
+async function pauseAfter(useCase: InBatches, pause: () => Pause): Promise<Pause> {
   const { more } = await useCase.execute();
-  return more ? 0 : pauseMs;
+  return more ? 0 : pause();
 }

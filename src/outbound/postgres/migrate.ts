@@ -14,7 +14,7 @@ const MIGRATION_LOCK = '7234017283807667300';
  * A migration that waits for a lock holds those that it has, and whoever comes waits behind it. Shorter than a call
  * waits for a lock.
  */
-const LOCK_TIMEOUT_MS = 1000;
+const MAX_LOCK_WAIT_MS = 1000;
 const LOCK_NOT_AVAILABLE = '55P03';
 const HELD = 'another transaction holds what the migration has to change: pg_locks shows it';
 const DONE = `SELECT name FROM ${MIGRATIONS_TABLE}`;
@@ -112,7 +112,7 @@ async function alone<T>(session: QueryRunner, onWait: () => void, work: () => Pr
     onWait();
     await session.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
   }
-  await session.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  await session.query(`SET lock_timeout = ${MAX_LOCK_WAIT_MS}`);
   try {
     return await work();
   } catch (error) {
