@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { clockProblem } from '../core/domain/version';
 import { LogLevels } from '../inbound/admin/log-levels';
+import { Acceptors } from '../inbound/http/acceptors';
 import { httpServerOptions } from '../inbound/http/http-server-options';
 import { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
 import { rpcMethod } from '../inbound/methods/rpc-method';
@@ -44,12 +45,16 @@ export async function serve(signals: StopSignals, debugSignal: DebugSignal): Pro
 
   const app = await createApplication(config, logger);
   debugSignal.govern(app.get<LogLevels<LogLevel>>(LogLevels));
-  app.get(Shutdown).onSignal(signals, app);
+  const acceptors = new Acceptors(app.getHttpServer());
+  app.get(Shutdown).onSignal(signals, app, acceptors);
   // No transport may take a request before guards and pipes are initialised.
   await app.init();
   await app.startAllMicroservices();
   await app.get(StartUp).run(async () => {
     await app.listen(config.port, config.host);
+    void acceptors
+      .open()
+      .catch((error) => logger.warn(`connections are accepted one in each iteration: ${causeOf(error)}`, 'main'));
     return app.getUrl();
   });
 }

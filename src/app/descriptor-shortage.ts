@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import type { Config } from './config';
 
 /**
- * Of Node itself, the log, the files of a start, and one connection to each of Redis and NATS, with room for their
- * renewal.
+ * Of Node itself, the log, the files of a start, the descriptors that listen, and one connection to each of Redis and
+ * NATS, with room for their renewal.
  */
-const OF_THE_PROCESS = 60;
+const OF_THE_PROCESS = 75;
 /** Besides the pool: migrations, probes, and the publisher. */
 const OTHER_SESSIONS = 3;
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Lifecycle } from '../inbound/health/lifecycle';
+import type { Acceptors } from '../inbound/http/acceptors';
 import type { JsonRpcHttpStrategy } from '../inbound/http/json-rpc-http.strategy';
 import type { StopSignals } from './stop-signals';
 
@@ -28,11 +29,11 @@ export class Shutdown {
     private readonly delayMs: number,
   ) {}
 
-  onSignal(signals: StopSignals, app: NestFastifyApplication): void {
-    signals.onStop((signal) => void this.run(app, signal).catch((error) => this.giveUp(error)));
+  onSignal(signals: StopSignals, app: NestFastifyApplication, acceptors: Acceptors): void {
+    signals.onStop((signal) => void this.run(app, acceptors, signal).catch((error) => this.giveUp(error)));
   }
 
-  private async run(app: NestFastifyApplication, signal: NodeJS.Signals): Promise<void> {
+  private async run(app: NestFastifyApplication, acceptors: Acceptors, signal: NodeJS.Signals): Promise<void> {
     this.logger.log(`${signal}: finishing what is in flight`);
     this.lifecycle.leaving();
     const server = app.getHttpServer();
@@ -43,11 +44,14 @@ export class Shutdown {
     setTimeout(cutOff, Math.max(PATIENCE_MS - delayMs, LEAST_PATIENCE_MS)).unref();
     const giveUp = () => this.giveUp(new Error('the shutdown takes too long'));
     setTimeout(giveUp, Math.max(LIMIT_MS - delayMs, LEAST_LIMIT_MS)).unref();
-    if (delayMs > 0) server.close();
+    if (delayMs > 0) {
+      server.close();
+      void acceptors.close();
+    }
     this.lifecycle.stopping();
     // Without a delay, probes get replies until the listening socket closes.
     await Promise.all([this.overHttp.close(), sleep(delayMs > 0 ? 0 : GRACE_MS)]);
-    await app.close();
+    await Promise.all([app.close(), acceptors.close()]);
     this.logger.log('stopped');
     process.exit(0);
   }

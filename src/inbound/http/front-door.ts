@@ -36,7 +36,6 @@ export class FrontDoor {
     private readonly onRefusal: (error: JsonRpcError, ids: CallIds) => void = () => undefined,
     /** When a request of a sender may be handled; undefined means at once. */
     private readonly turnOf: (sender: string) => Promise<void> | undefined = () => undefined,
-    private readonly onConnection: () => void = () => undefined,
   ) {
     this.pages = new WebPages(options);
     this.connections = new ConnectionsPerPeer(options.maxConnectionsPerPeer, options.trustedProxies);
@@ -44,7 +43,6 @@ export class FrontDoor {
 
   install(fastify: FastifyInstance): void {
     this.connections.watch(fastify.server);
-    fastify.server.on('connection', this.onConnection);
     new PipelinedRequests((socket) => this.turnOf(senderOf(socket))).install(fastify.server);
     fastify.server.on('timeout', cutConnection);
     // Node's own refusal would lack the headers of every reply.

@@ -42,7 +42,6 @@ export class HttpModule implements OnModuleInit {
               frontDoor,
               (error, ids) => durations.rejected(error, ids),
               (sender) => load.arrive(sender),
-              () => load.acceptQueue.accepted(),
             ),
           inject: [CallDurations, LoadShedder],
         },

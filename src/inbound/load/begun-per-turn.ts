@@ -4,8 +4,6 @@ const MAX_PER_TURN = 64;
 const MIN_PER_TURN = 4;
 /** After a turn that took longer fewer requests begin in one, otherwise more. */
 const LONG_TURN_MS = 5;
-/** While connections wait: with one alone, what every turn takes besides would leave too little to those who call. */
-const WHILE_OTHERS_WAIT = 2;
 
 /**
  * Lets a few requests begin in one iteration of the event loop, and the others in later ones: many may come at once
@@ -25,8 +23,6 @@ export class BegunPerTurn {
     /** Whether several callers have called lately: one that is alone waits for nobody. */
     private readonly isShared: () => boolean,
     private readonly nowMs: () => number = () => performance.now(),
-    /** Whether connections wait to be accepted, one in each iteration. */
-    private readonly areOthersWaiting: () => boolean = () => false,
   ) {}
 
   /** Undefined if the request may begin at once. */
@@ -54,7 +50,6 @@ export class BegunPerTurn {
   }
 
   private nextLimit(): number {
-    if (this.areOthersWaiting()) return WHILE_OTHERS_WAIT;
     if (!this.isShared()) return MAX_PER_TURN;
     const wasLong = this.nowMs() - this.turnBeganAtMs > LONG_TURN_MS;
     return wasLong ? Math.max(MIN_PER_TURN, this.limit / 2) : Math.min(MAX_PER_TURN, this.limit * 2);

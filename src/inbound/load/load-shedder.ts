@@ -1,5 +1,4 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { AcceptQueue } from './accept-queue';
 import { BegunPerTurn } from './begun-per-turn';
 import { ByteBudget } from './byte-budget';
 import { FairShare } from './fair-share';
@@ -22,8 +21,6 @@ export interface LoadBounds {
  * that its caller can ask another replica, than to answer all messages too late.
  */
 export class LoadShedder {
-  /** Where connections wait that come many at once. */
-  readonly acceptQueue = new AcceptQueue();
   /** Where messages wait that come many at once. */
   readonly begun = this.turns();
   /** Where requests wait that arrive many at once, whoever sends them. */
@@ -83,10 +80,6 @@ export class LoadShedder {
   }
 
   private turns(): BegunPerTurn {
-    return new BegunPerTurn(
-      () => this.loopTime.isShared,
-      () => performance.now(),
-      () => this.acceptQueue.isWaiting,
-    );
+    return new BegunPerTurn(() => this.loopTime.isShared);
   }
 }

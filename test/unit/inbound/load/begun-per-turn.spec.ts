@@ -44,24 +44,6 @@ it('callers begin one after the other, whoever has asked for most', async () => 
   expect(begun.slice(64, 71)).toEqual(['a64', 'b0', 'c0', 'a65', 'b1', 'a66', 'a67']);
 });
 
-it('two begin in each turn while connections wait to be accepted, whoever calls', async () => {
-  let isWaiting = true;
-  const turns = new BegunPerTurn(
-    ALONE,
-    () => 0,
-    () => isWaiting,
-  );
-  const begun = askFor(turns, { a: 200 });
-  const atFirst = begun.length;
-  for (let turn = 1; turn <= 3; turn++) {
-    await setImmediate();
-    expect(begun).toHaveLength(atFirst + 2 * turn);
-  }
-  isWaiting = false;
-  await setImmediate();
-  expect(begun.length).toBeGreaterThan(atFirst + 8);
-});
-
 describe('after turns that took long', () => {
   /** How many begin in each turn, if each takes so long. */
   const begunInEachTurn = async (isShared: () => boolean, tookMs: number) => {
