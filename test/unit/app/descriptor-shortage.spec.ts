@@ -5,16 +5,16 @@ describe('a shortage of file descriptors', () => {
   const settings = { DATABASE_URL: 'postgres://db/x', POSTGRES_POOL_SIZE: '37', MAX_IN_FLIGHT: '100' };
 
   it('is said if the limit is below what the settings need, with both numbers', () => {
-    expect(descriptorShortage(loadConfig(settings), 199)).toMatch(
-      /^this process may open 199 .* \(ulimit -n\), but needs 200 for MAX_IN_FLIGHT and POSTGRES_POOL_SIZE: [^\n]+$/,
+    expect(descriptorShortage(loadConfig(settings), 214)).toMatch(
+      /^this process may open 214 .* \(ulimit -n\), but needs 215 for MAX_IN_FLIGHT and POSTGRES_POOL_SIZE: [^\n]+$/,
     );
-    expect(descriptorShortage(loadConfig({ ...settings, DATABASE_URL: 'memory' }), 159)).toMatch(
-      /needs 160 for MAX_IN_FLIGHT:/,
+    expect(descriptorShortage(loadConfig({ ...settings, DATABASE_URL: 'memory' }), 174)).toMatch(
+      /needs 175 for MAX_IN_FLIGHT:/,
     );
   });
 
   it('is not said if the limit suffices', () => {
-    expect(descriptorShortage(loadConfig(settings), 200)).toBeUndefined();
-    expect(descriptorShortage(loadConfig({ ...settings, DATABASE_URL: 'memory' }), 160)).toBeUndefined();
+    expect(descriptorShortage(loadConfig(settings), 215)).toBeUndefined();
+    expect(descriptorShortage(loadConfig({ ...settings, DATABASE_URL: 'memory' }), 175)).toBeUndefined();
   });
 });
