@@ -4,14 +4,10 @@ import { WORKLOADS } from './workloads';
 
 const TICK_MS = 50;
 
-/**
- * Each connection sends its next request when it has the reply to the last one. The latency of the first one of each is
- * not counted: it includes how long the connection waits to be accepted, one in each iteration of the event loop.
- */
+/** Each connection sends its next request when it has the reply to the last one. */
 export async function httpLoad(run: LoadRun, urls: readonly string[], headers = {}): Promise<LoadResult> {
   const latenciesMs: number[] = [];
   let connections = 0;
-  let requests = 0;
   const { duration, errors, non2xx, mismatches } = await autocannon({
     url: urls,
     method: 'POST',
@@ -22,17 +18,12 @@ export async function httpLoad(run: LoadRun, urls: readonly string[], headers = 
     setupClient: (client) => {
       client.setRequests(requestsOf(run, connections++));
       // Its own histogram knows no less than a millisecond.
-      let isFirst = true;
-      client.on('response', (_status, _bytes, durationMs) => {
-        requests += 1;
-        if (!isFirst) latenciesMs.push(durationMs);
-        isFirst = false;
-      });
+      client.on('response', (_status, _bytes, durationMs) => latenciesMs.push(durationMs));
     },
     verifyBody: isResult,
   });
   // What timed out is among the errors.
-  return resultOf(latenciesMs, duration, errors + non2xx + mismatches, requests);
+  return resultOf(latenciesMs, duration, errors + non2xx + mismatches);
 }
 
 /** Texts that do not change are made before the load begins. */

@@ -34,15 +34,9 @@ export interface LoadResult {
   readonly endedAtMs: number;
 }
 
-/** Of `requests`, those without a latency are not among its quantiles. */
-export function resultOf(
-  latenciesMs: readonly number[],
-  durationSeconds: number,
-  failures: number,
-  requests = latenciesMs.length,
-): LoadResult {
+export function resultOf(latenciesMs: readonly number[], durationSeconds: number, failures: number): LoadResult {
   return {
-    requests,
+    requests: latenciesMs.length,
     durationSeconds,
     p50Ms: quantile(latenciesMs, 0.5),
     p99Ms: quantile(latenciesMs, 0.99),
