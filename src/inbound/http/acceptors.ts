@@ -11,9 +11,10 @@ const SEND_BACK = `process.on('message', (count, socket) => {
 
 /**
  * Lets a server accept up to sixteen connections in each iteration of the event loop. Node.js accepts one for each
- * descriptor that listens (libuv since 1.45), so those of all callers would wait behind those of one who opens and closes
- * many. Duplicates of the descriptor share the kernel's queue. Node.js can have them from another process only, which
- * ends after some tens of milliseconds; its option `reusePort` needs none, but lets two services use one port unnoticed.
+ * descriptor that listens (libuv since 1.45), so those of all callers would wait behind those of one who opens and
+ * closes many. Duplicates of the descriptor share the kernel's queue. Node.js can have them from another process only,
+ * which ends after some tens of milliseconds; its option `reusePort` needs none, but lets two services use one port
+ * unnoticed.
  */
 export class Acceptors {
   private readonly duplicates: Server[] = [];
