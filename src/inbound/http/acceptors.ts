@@ -26,7 +26,10 @@ export class Acceptors {
   /** To be called when the server listens. Rejects if no process can be started: the server then accepts alone. */
   async open(): Promise<void> {
     if (this.isClosed) return;
-    const helper = spawn(process.execPath, ['-e', SEND_BACK], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: {} });
+    const helper = spawn(process.execPath, ['-e', SEND_BACK], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      env: {},
+    });
     this.helper = helper;
     helper.unref();
     helper.on('message', (index, descriptor) => {
