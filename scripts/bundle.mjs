@@ -56,5 +56,10 @@ await build({
   logLevel: 'warning',
 });
 
+// V8 keeps the text of a file in memory, with two bytes for each character if one of them is not ASCII. These are in
+// regular expressions and comments: in all other places esbuild has escaped them.
+const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+writeFileSync(BUNDLE, readFileSync(BUNDLE, 'utf8').replace(/[^\0-\x7f]/g, escaped));
+
 // `import()` reads all of a CommonJS file for the names of its exports; here these are few.
 writeFileSync(ENTRY, "exports.serve = require('./bundle.js').serve;\n");

@@ -56,7 +56,7 @@ export class AttachmentLookup {
     if (missed.length === 0) return known as readonly FoundAttachment[];
 
     this.metrics.cacheMisses(missed.length);
-    const asked = missed.map((one) => ({ ...one, ownVersion: ownVersions[one.i] as number }));
+    const asked = missed.map((one) => ({ ownVersion: ownVersions[one.i] as number, ...one }));
     const answers = await this.askStore(asked, caller, deadline, room);
     asked.forEach(({ i }, nth) => (known[i] = answers[nth]));
     return known as readonly FoundAttachment[];

@@ -13,9 +13,10 @@ export function pageOf(
   query: AttachmentListQuery,
   attachments: readonly Attachment[],
   totalCount: number,
+  degraded?: true,
 ): AttachmentPage {
   const shown = query.includeBodies ? attachments : attachments.map(outlineOf);
-  return { attachments: shown, totalCount, hasMore: query.offset + attachments.length < totalCount };
+  return { attachments: shown, totalCount, hasMore: query.offset + attachments.length < totalCount, degraded };
 }
 
 /** The index of the cache knows neither types nor prefixes. */

@@ -59,7 +59,7 @@ export class AttachmentRemover {
       if (!progress.outage) {
         const over = await this.writer.journaledState(deletion, caller, room);
         const timeoutMs = deadline.leftMs(RESERVE_MS);
-        const asked = { ...deletion, over };
+        const asked = { over, ...deletion };
         const stored = await orOutage(this.store.delete(asked, caller.organization, condition, nowMs, timeoutMs));
         if (!(stored instanceof StoreError)) return this.conclude(stored, deletion, nowMs, progress, caller, deadline);
         // Only the store can judge a condition.
@@ -89,7 +89,7 @@ export class AttachmentRemover {
     if (outcome.state !== 'applied') throw refusedWrite(outcome, deletion);
 
     progress.attachmentId = outcome.attachmentId ?? progress.attachmentId;
-    const newer = await this.writer.announce({ ...deletion, attachment: null }, caller);
+    const newer = await this.writer.announce({ attachment: null, ...deletion }, caller);
     if (newer !== undefined) {
       if (progress.condition) throw refusedWrite({ state: 'condition-failed', currentVersion: newer }, deletion);
       return new Overtaken(newer);

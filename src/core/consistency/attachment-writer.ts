@@ -66,7 +66,7 @@ export class AttachmentWriter {
       const over = await this.journaledState(put.attachment, caller, room);
       const timeoutMs = left.leftMs(CACHE_TIMEOUT_MS);
       try {
-        return await this.putInStore({ ...put, over }, caller, condition, nowMs, timeoutMs);
+        return await this.putInStore({ over, ...put }, caller, condition, nowMs, timeoutMs);
       } catch (error) {
         // Only the store can judge a condition.
         if (condition || !isOutage(error)) throw error;
@@ -163,5 +163,7 @@ export class AttachmentWriter {
 }
 
 function withIdentity(attachment: Attachment, identity: AttachmentIdentity | undefined): Attachment {
-  return { ...attachment, ...identity };
+  if (!identity) return attachment;
+  const { id, createdAtMs, createdBy } = identity;
+  return { ...attachment, id, createdAtMs, createdBy };
 }

@@ -56,7 +56,7 @@ export class CachedPages {
 
     this.metrics.cacheHits(attachments.length - lost.length);
     const degraded = found.some((one) => one.degraded) || undefined;
-    return { ...pageOf(query, attachments, page.totalCount), degraded };
+    return pageOf(query, attachments, page.totalCount, degraded);
   }
 }
 
@@ -64,7 +64,7 @@ export class CachedPages {
 export function pageWithoutStore(query: AttachmentListQuery, { page }: CachedPage): AttachmentPage | undefined {
   const attachments = page?.entries.flatMap(({ attachment }) => attachment ?? []);
   if (!page || isFiltered(query) || attachments?.length !== page.entries.length) return undefined;
-  return { ...pageOf(query, attachments, page.totalCount), degraded: true };
+  return pageOf(query, attachments, page.totalCount, true);
 }
 
 /** Whether nothing older can come to the page later: a deletion that left no floor may be passed by a late put. */

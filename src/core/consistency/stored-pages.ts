@@ -31,7 +31,7 @@ export class StoredPages {
     const corrected = await this.corrected.find(query, cached, caller, deadline);
     if (corrected) {
       const { attachments, totalCount, degraded } = corrected;
-      return { ...pageOf(query, attachments, totalCount), degraded };
+      return pageOf(query, attachments, totalCount, degraded);
     }
 
     const stored = await this.store.list(query, deadline.leftMs(CACHE_TIMEOUT_MS));

@@ -91,7 +91,7 @@ const MIME_TYPE = new RegExp(`^${RESTRICTED_NAME}/${RESTRICTED_NAME}$`);
 export function checkDraft(draft: AttachmentDraft, maxBytes: number): CheckedDraft {
   const sizes = bodySizes(draft);
   refuseIfAny(identityProblems(draft).concat(problemsOfBody(draft, sizes, maxBytes)));
-  return { ...draft, bytes: sizes.value ?? sizes.content };
+  return { bytes: sizes.value ?? sizes.content, ...draft };
 }
 
 export function createAttachment(
@@ -100,13 +100,14 @@ export function createAttachment(
 ): Attachment {
   const { ttlSeconds, ...members } = draft;
   return {
-    ...members,
-    ...at.stamp,
     id: newAttachmentId(at.nowMs, at.idSuffix),
+    version: at.stamp.version,
+    op: at.stamp.op,
     createdBy: at.createdBy,
     createdAtMs: at.nowMs,
     updatedAtMs: at.nowMs,
     expiresAtMs: ttlSeconds === undefined ? undefined : at.nowMs + ttlSeconds * 1000,
+    ...members,
   };
 }
 

@@ -35,8 +35,8 @@ export function causedBy(
   event: DomainEvent,
   { credentialId, trace }: Pick<Caller, 'credentialId' | 'trace'>,
 ): DomainEvent {
-  const caused = credentialId === undefined ? event : { ...event, metadata: { ...event.metadata, credentialId } };
-  return trace ? { ...caused, trace } : caused;
+  const caused = credentialId === undefined ? event : { ...event, metadata: { credentialId, ...event.metadata } };
+  return trace ? { trace, ...caused } : caused;
 }
 
 /** As if the key were new: if the store finds an older attachment there, it corrects the event with `ofStored`. */

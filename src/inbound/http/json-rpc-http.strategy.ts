@@ -221,7 +221,7 @@ export class JsonRpcHttpStrategy extends JsonRpcStrategy {
     const { origin, limits } = request;
     const share = shareOf(origin);
     const turn = this.load.begun.wait(share);
-    const answering = turn ? turn.then(() => answer({ ...origin, isOneOfMany: true })) : answer(origin);
+    const answering = turn ? turn.then(() => answer({ isOneOfMany: true, ...origin })) : answer(origin);
     void this.inFlight.track(request.untilOver(answering), share);
     try {
       return await answering;

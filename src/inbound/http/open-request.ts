@@ -13,7 +13,7 @@ export class OpenRequest {
     readonly limits: RateLimitHeaders,
     private readonly sent: Promise<void>,
   ) {
-    this.origin = { ...origin, isAbandoned: () => this.isOver };
+    this.origin = { isAbandoned: () => this.isOver, ...origin };
     void sent.then(() => this.end());
   }
 

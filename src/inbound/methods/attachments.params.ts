@@ -135,7 +135,7 @@ export class ListAttachmentsParams {
 
   toCommand(): ListAttachmentsCommand {
     const { order, ...command } = this;
-    return { ...command, descending: order === 'desc' };
+    return { descending: order === 'desc', ...command };
   }
 }
 

@@ -106,7 +106,7 @@ export class CreateTaskParams implements CrossChecked {
 
   toDraft(): TaskDraft {
     const { id, taskId, ...draft } = this;
-    return { ...draft, id: id ?? taskId };
+    return { id: id ?? taskId, ...draft };
   }
 }
 
@@ -233,6 +233,6 @@ export class ListTasksParams implements CrossChecked {
   toCommand(): ListTasksCommand {
     const { order, status, ...command } = this;
     const statuses = status === undefined || Array.isArray(status) ? status : [status];
-    return { ...command, statuses, descending: order === 'desc' };
+    return { statuses, descending: order === 'desc', ...command };
   }
 }

@@ -181,7 +181,7 @@ export class JsonRpcNatsStrategy extends JsonRpcStrategy {
       const request = await this.read(method, message.data, origin, hasRoom);
       const isOneOfMany = turn !== undefined;
       const outcome = hasRoom
-        ? await this.outcomeOf(request, { ...origin, reservation, isOneOfMany })
+        ? await this.outcomeOf(request, { reservation, isOneOfMany, ...origin })
         : this.overloaded(ids);
       const limits = { maxReplyBytes: this.options.maxReplyBytes, maxPayloadBytes: sender.maxPayloadBytes };
       const reply = message.reply ? natsReply(request, outcome, limits) : undefined;

@@ -74,7 +74,7 @@ export class MemoryAttachmentCache extends AttachmentCache implements CacheEpoch
     const found = refs.map((ref) => {
       const task = this.open(ref.taskId);
       const attachment = task.isForeignTo(organization) ? undefined : this.body(task, ref);
-      return { ...this.about(task), attachment, journaled: false };
+      return { attachment, journaled: false, ...this.about(task) };
     });
     takeRoom(room, found);
     return Promise.resolve(found);
@@ -88,7 +88,7 @@ export class MemoryAttachmentCache extends AttachmentCache implements CacheEpoch
     const task = this.open(taskId);
     const ascending = task.keysAt(nowMs);
     if (!page || !ascending || task.isForeignTo(organization) || !task.includesAll(page.known)) {
-      return Promise.resolve({ ...this.about(task), journaled: [] });
+      return Promise.resolve({ journaled: [], ...this.about(task) });
     }
 
     const { limit, offset, descending, includeBodies } = page;
@@ -98,7 +98,7 @@ export class MemoryAttachmentCache extends AttachmentCache implements CacheEpoch
       return { key, attachment: attachment && !includeBodies ? outlineOf(attachment) : attachment };
     });
     if (includeBodies) takeRoom(room, entries);
-    return Promise.resolve({ ...this.about(task), page: { totalCount: ascending.length, entries }, journaled: [] });
+    return Promise.resolve({ page: { totalCount: ascending.length, entries }, journaled: [], ...this.about(task) });
   }
 
   apply(change: AppliedChange): Promise<AppliedReply> {
@@ -157,7 +157,7 @@ export class MemoryAttachmentCache extends AttachmentCache implements CacheEpoch
   private about(task: TaskRecords): CachedTask {
     const { floor, ...about } = task.about;
     const token = { floor, generation: this.generation };
-    return { ...about, token, cursor: this.isStoreShared ? (this.position ?? 0) : Infinity };
+    return { token, cursor: this.isStoreShared ? (this.position ?? 0) : Infinity, ...about };
   }
 
   /** What is known of the task. If nothing is known, every version committed until now may have been forgotten. */

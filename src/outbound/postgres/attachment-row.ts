@@ -106,15 +106,16 @@ export type WrittenParameter = (typeof WRITTEN)[number];
 /** For a put. */
 export function putParameters({ attachment, event, over }: AttachmentPut): Record<WrittenParameter, unknown> {
   const { taskId, key } = attachment;
-  const columns = { ...columnsOf(attachment), event: JSON.stringify(event), journaled: journaledJson(over) };
+  const columns = { event: JSON.stringify(event), journaled: journaledJson(over), ...columnsOf(attachment) };
   return { task_id: taskId, key, deleted: false, ...columns };
 }
 
 /** For a deletion. */
 export function deletionParameters(deletion: AttachmentDeletion): Record<WrittenParameter, unknown> {
   const { taskId, key, stamp, event, over } = deletion;
-  const columns = { ...NO_COLUMNS, version: stamp.version, op_id: stamp.op, journaled: journaledJson(over) };
-  return { task_id: taskId, key, deleted: true, ...columns, event: JSON.stringify(event) };
+  const journaled = journaledJson(over);
+  const columns = { journaled, ...NO_COLUMNS, version: stamp.version, op_id: stamp.op };
+  return { task_id: taskId, key, deleted: true, event: JSON.stringify(event), ...columns };
 }
 
 /** An entry of the journal as `drain_attachments` takes it. */
@@ -122,16 +123,16 @@ export function drainJson(write: JournaledWrite): object {
   const { organization } = write;
   if ('put' in write) {
     const { put } = write;
-    return { ...plainPutJson({ put, organization, nowMs: put.event.timestamp }), deleted: false };
+    return { deleted: false, ...plainPutJson({ put, organization, nowMs: put.event.timestamp }) };
   }
   const { taskId, key, stamp, event } = write.deletion;
   const written = { deleted: true, version: stamp.version, op_id: stamp.op, event };
-  return { organization, task_id: taskId, key, ...written, now: timestamp(event.timestamp) };
+  return { organization, task_id: taskId, key, now: timestamp(event.timestamp), ...written };
 }
 
 /** A put as `write_attachments` takes it. */
 export function plainPutJson({ put, organization, nowMs }: PlainPut): object {
-  return { organization, task_id: put.attachment.taskId, ...putJson(put), now: timestamp(nowMs) };
+  return { organization, task_id: put.attachment.taskId, now: timestamp(nowMs), ...putJson(put) };
 }
 
 /** Without a row, the task of the write was locked. */
@@ -153,7 +154,7 @@ function journaledJson(over: JournaledState | undefined): string | null {
 
 /** A put as `create_task` and `update_task` take it. */
 export function putJson({ attachment, event }: AttachmentPut): object {
-  return { key: attachment.key, ...columnsOf(attachment), event };
+  return { key: attachment.key, event, ...columnsOf(attachment) };
 }
 
 function columnsOf(attachment: Attachment): Record<WrittenColumn, unknown> {

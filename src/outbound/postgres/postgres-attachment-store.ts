@@ -179,13 +179,13 @@ export class PostgresAttachmentStore implements AttachmentStore {
   private async write<Row = WriteRow>(written: Record<WrittenParameter, unknown>, terms: WriteTerms): Promise<Row> {
     const { organization, condition, nowMs, timeoutMs } = terms;
     const values = WRITE_ATTACHMENT.values({
-      ...written,
       organization,
       mode: 'direct',
       if_absent: condition !== undefined && 'ifAbsent' in condition,
       if_version: condition !== undefined && 'ifVersion' in condition ? condition.ifVersion : null,
       now: timestamp(nowMs),
       max_attachments: MAX_ATTACHMENTS_PER_TASK,
+      ...written,
     });
     const [row] = await this.connection.change<Row>(WRITE, values, timeoutMs, organization);
     return row as Row;

@@ -183,5 +183,5 @@ function outboxEventOfRow({ seq, task_id, event, trace }: OutboxRow): OutboxEven
 function changeOfRow({ kind, task_id, key, version, op_id, type }: ChangeRow): OutboxChange {
   const change = { taskId: task_id, version: Number(version) };
   if (kind === 'task_deleted') return { kind: 'task-deleted', ...change };
-  return { kind, ...change, key, op: op_id, deleted: type !== 'task.attachment_created' };
+  return { kind, key, op: op_id, deleted: type !== 'task.attachment_created', ...change };
 }

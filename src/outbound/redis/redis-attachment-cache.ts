@@ -128,7 +128,7 @@ export class RedisAttachmentCache extends AttachmentCache {
   /** Every task has its part of the guess. What turns out to be larger is read again as soon as all of it has room. */
   private async readTasks(tasks: readonly Omit<TaskRead, 'maxBytes'>[], bodies: number, room = UNBOUNDED) {
     const guessBytes = room.guess(bodies);
-    const reads = tasks.map((task) => ({ ...task, maxBytes: Math.floor((guessBytes * task.keys.length) / bodies) }));
+    const reads = tasks.map((task) => ({ maxBytes: Math.floor((guessBytes * task.keys.length) / bodies), ...task }));
     const first = await Promise.all(reads.map((read) => this.reads.read(read)));
     const missing = first.reduce((sum, { attachments, bytes }) => (attachments ? sum : sum + bytes), 0);
     if (missing > 0) room.take(missing);
@@ -158,14 +158,14 @@ export class RedisAttachmentCache extends AttachmentCache {
     const reply = await this.askScript(request, guessBytes, [...pageArgs, ...known]);
     const [, , , , total, listed, bytes, journaled] = reply;
     // Either there are none, or a page must not wait for them.
-    const about = { ...cachedTask(reply, generation), journaled: journaled === undefined ? undefined : [] };
+    const about = { journaled: journaled === undefined ? undefined : [], ...cachedTask(reply, generation) };
     const totalCount = Number(total);
     if (totalCount < 0) return about;
     const entries =
       bytes > guessBytes
         ? await this.largeEntries(request, listed, bytes, room)
         : pageEntries(taskId, listed, !page.includeBodies);
-    return { ...about, page: { totalCount, entries } };
+    return { page: { totalCount, entries }, ...about };
   }
 
   /** Of changes that are larger than `maxBytes`, their size instead. */
@@ -174,7 +174,7 @@ export class RedisAttachmentCache extends AttachmentCache {
     const reply = await this.askScript(request, maxBytes);
     const journaled = reply[7] ?? [];
     if (typeof journaled === 'string') return Number(journaled);
-    return { ...cachedTask(reply, generation), journaled: journaledChanges(request.taskId, journaled) };
+    return { journaled: journaledChanges(request.taskId, journaled), ...cachedTask(reply, generation) };
   }
 
   private askScript(

@@ -39,7 +39,11 @@ interface Waiting {
  * its own costs both sides more than what it does.
  */
 export class SharedReads {
-  private readonly waiting = new Map<number, Waiting[]>();
+  /**
+   * A new one for each iteration: a map that is cleared links the table of its entries to the next one, and as soon as
+   * one of these is old, V8 would keep all of them, with what was read, until it collects the old objects.
+   */
+  private waiting = new Map<number, Waiting[]>();
 
   constructor(
     private readonly client: RedisConnection['client'],
@@ -64,9 +68,9 @@ export class SharedReads {
   }
 
   private sendAll(): void {
-    const shards = [...this.waiting];
-    this.waiting.clear();
-    for (const [shard, reads] of shards) {
+    const { waiting } = this;
+    this.waiting = new Map();
+    for (const [shard, reads] of waiting) {
       let from = 0;
       while (from < reads.length) {
         const end = endOfScript(reads, from);

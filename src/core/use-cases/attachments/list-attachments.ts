@@ -38,11 +38,13 @@ export class ListAttachments {
 
   async execute(command: ListAttachmentsCommand, caller: Caller, room?: Room): Promise<AttachmentPage> {
     this.metrics.listQuery();
-    const { taskId } = command;
+    const { taskId, type, keyPrefix, limit, offset, descending, includeBodies } = command;
     const changes = this.acknowledged.of(caller);
     if (changes.isDeleted(taskId)) throw taskNotFound(taskId);
     const deadline = new Deadline(this.clock);
-    const query = { ...command, organization: caller.organization, nowMs: this.clock.nowMs(), room };
+    const { organization } = caller;
+    const nowMs = this.clock.nowMs();
+    const query = { taskId, organization, type, keyPrefix, limit, offset, descending, includeBodies, nowMs, room };
     const { generation } = this.trust;
     const unchecked = changes.uncheckedChanges(taskId);
     const cached = await unlessCacheIsDown(this.cachedPages.read(query, unchecked));
