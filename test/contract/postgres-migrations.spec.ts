@@ -55,6 +55,7 @@ const LATER = [
   'AttachmentsInSteps1763683200134',
   'EventsInTurn1763683200135',
   'SubTasksByPriority1763683200136',
+  'PagesInIndex1763683200137',
 ];
 
 describe('migrations', () => {

@@ -202,8 +202,8 @@ function sizeIfAbove<Row extends { readonly body_bytes: number | null }>(
 }
 
 /**
- * One page and the total; no row at all if the task is missing. The keys with a prefix are a range of the primary key,
- * so that counting them reads no others.
+ * One page and the total; no row at all if the task is missing. What is on the page is found, and counted, in an index;
+ * only what is on it is read from the table. The keys with a prefix are a range of the primary key.
  */
 function listStatement(query: AttachmentListQuery): { text: string; values: unknown[] } {
   const { taskId, organization, nowMs, limit, offset, type, keyPrefix } = query;
@@ -226,7 +226,8 @@ function listStatement(query: AttachmentListQuery): { text: string; values: unkn
       SELECT t.total, a.body_bytes, ${attachmentColumns(bodies)}
       FROM task t LEFT JOIN LATERAL (
         SELECT p.*, sum(p.bytes) OVER ()::float8 AS body_bytes
-        FROM (SELECT a.* ${matching} ${order} LIMIT $4 OFFSET $5) p
+        FROM (SELECT a.key ${matching} ${order} LIMIT $4 OFFSET $5) page
+        JOIN task_attachments p ON p.task_id = t.id AND p.key = page.key
       ) a ON true
       ${order}`,
     values,
