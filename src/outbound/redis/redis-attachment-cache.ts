@@ -24,6 +24,7 @@ import { cachedTask, journaledChanges, pageEntries, scriptArguments } from './ca
 import { defineCacheScripts, type PageReply } from './cache-scripts';
 import { LargeReads } from './large-reads';
 import { cursorsOf, projections, type Projection } from './projection';
+import { ReadTurns } from './read-turns';
 import type { RedisConnection } from './redis-connection';
 import { RedisEpoch } from './redis-epoch';
 import { nothingIfWrongType, orStoreError } from './redis-error';
@@ -45,6 +46,7 @@ export class RedisAttachmentCache extends AttachmentCache {
   private readonly client: Redis | Cluster;
   private readonly reads: SharedReads;
   private readonly largeReads: LargeReads;
+  private readonly turns = new ReadTurns();
 
   constructor(
     connection: RedisConnection,
@@ -129,7 +131,10 @@ export class RedisAttachmentCache extends AttachmentCache {
   private async readTasks(tasks: readonly Omit<TaskRead, 'maxBytes'>[], bodies: number, room = UNBOUNDED) {
     const guessBytes = room.guess(bodies);
     const reads = tasks.map((task) => ({ maxBytes: Math.floor((guessBytes * task.keys.length) / bodies), ...task }));
-    const first = await Promise.all(reads.map((read) => this.reads.read(read)));
+    const { organization = '' } = reads[0] ?? {};
+    const first = await this.turns.inTurn(bodies, organization, () =>
+      Promise.all(reads.map((read) => this.reads.read(read))),
+    );
     const missing = first.reduce((sum, { attachments, bytes }) => (attachments ? sum : sum + bytes), 0);
     if (missing > 0) room.take(missing);
     return Promise.all(
@@ -151,11 +156,13 @@ export class RedisAttachmentCache extends AttachmentCache {
   private async askForPage(request: PageRequest): Promise<CachedPage> {
     const { taskId, page, room = UNBOUNDED } = request;
     if (!page) return readWithin(room, USUAL_JOURNALED, (maxBytes) => this.askForJournaled(request, maxBytes));
-    const { generation } = this.epoch;
     const guessBytes = page.includeBodies ? Math.min(room.guess(page.limit), MAX_PAGE_BYTES) : 0;
     const pageArgs = [page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1];
     const known = page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]);
-    const reply = await this.askScript(request, guessBytes, [...pageArgs, ...known]);
+    const { reply, generation } = await this.turns.inTurn(page.limit, request.organization, async () => {
+      const { generation } = this.epoch;
+      return { reply: await this.askScript(request, guessBytes, [...pageArgs, ...known]), generation };
+    });
     const [, , , , total, listed, bytes, journaled] = reply;
     // Either there are none, or a page must not wait for them.
     const about = { journaled: journaled === undefined ? undefined : [], ...cachedTask(reply, generation) };

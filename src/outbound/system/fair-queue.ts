@@ -31,15 +31,18 @@ export class FairQueue {
     return this.mayEnter(owner) || own < Math.ceil(WAITING_PART * left);
   }
 
-  /** Resolves with the function that gives the place back; undefined if there is none within `timeoutMs`. */
-  async enter(owner: string, timeoutMs: number): Promise<(() => void) | undefined> {
-    if (this.mayEnter(owner)) return this.take(owner);
+  /**
+   * Resolves with the function that gives the places back; undefined if none is free within `timeoutMs`. Who takes
+   * several may take more than are free.
+   */
+  async enter(owner: string, timeoutMs: number, places = 1): Promise<(() => void) | undefined> {
+    if (this.mayEnter(owner)) return this.take(owner, places);
     const own = this.waiting.get(owner) ?? new Set();
     this.waiting.set(owner, own);
     return new Promise((resolve) => {
       const admit = () => {
         clearTimeout(timer);
-        resolve(this.take(owner));
+        resolve(this.take(owner, places));
       };
       const timer = setTimeout(() => {
         this.leave(owner, admit);
@@ -50,25 +53,26 @@ export class FairQueue {
     });
   }
 
-  private take(owner: string): () => void {
-    this.free -= 1;
-    this.held.set(owner, this.heldBy(owner) + 1);
+  private take(owner: string, places: number): () => void {
+    this.free -= places;
+    this.held.set(owner, this.heldBy(owner) + places);
     return () => {
-      const left = this.heldBy(owner) - 1;
+      const left = this.heldBy(owner) - places;
       if (left > 0) this.held.set(owner, left);
       else this.held.delete(owner);
-      this.free += 1;
-      this.admitNext();
+      this.free += places;
+      while (this.admitNext());
     };
   }
 
-  private admitNext(): void {
+  /** False if nobody that waits may enter. */
+  private admitNext(): boolean {
     const next = [...this.waiting.keys()]
       .filter((owner) => this.mayEnter(owner))
       .reduce<string | undefined>((best, owner) => {
         return best === undefined || this.heldBy(owner) < this.heldBy(best) ? owner : best;
       }, undefined);
-    if (next === undefined) return;
+    if (next === undefined) return false;
     const own = this.waiting.get(next) as Set<() => void>;
     const [admit] = own as Iterable<() => void>;
     // Behind the others.
@@ -76,6 +80,7 @@ export class FairQueue {
     this.waiting.set(next, own);
     this.leave(next, admit as () => void);
     admit?.();
+    return admit !== undefined;
   }
 
   private leave(owner: string, admit: () => void): void {

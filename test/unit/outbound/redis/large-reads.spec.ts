@@ -68,7 +68,7 @@ describe('large reads from Redis', () => {
 
   it('of another caller begin at once', async () => {
     const ofA = Promise.all(Array.from({ length: 6 }, () => batch('a', 15)));
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < 13; i++) {
       await turn();
       pending.shift()?.arrive();
     }

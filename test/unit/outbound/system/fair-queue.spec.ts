@@ -27,6 +27,21 @@ describe('FairQueue', () => {
     expect(entered).toEqual([...Array<string>(6).fill('a'), 'b']);
   });
 
+  it('several places that are given back let in all that find one, also if some had taken more than were free', async () => {
+    const { queue, entered, enter, settled } = open(8);
+    const leaveSix = await queue.enter('a', NEVER_MS, 6);
+    const leaveFour = await queue.enter('b', NEVER_MS, 4);
+    for (const owner of ['b', 'b', 'c', 'd']) enter(owner);
+    await settled();
+    expect(entered).toEqual([]);
+    leaveFour?.();
+    await settled();
+    expect(entered).toEqual(['b', 'c']);
+    leaveSix?.();
+    await settled();
+    expect(entered).toEqual(['b', 'c', 'd', 'b']);
+  });
+
   it('a free place goes to the owner with the fewest places, however many wait before', async () => {
     const { entered, leave, enter, settled } = open(4);
     for (let i = 0; i < 100; i++) enter('a');
