@@ -4,6 +4,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 
 /** Beside the server's own. */
 const DUPLICATES = 15;
+/** Connections that wait to be accepted, if the system allows so many: who finds no place tries again after a second. */
+const MAX_WAITING = 4096;
 /** A program that sends back what it gets: what comes back is another descriptor of the same socket. */
 const SEND_BACK = `process.on('message', (count, socket) => {
   for (let i = 1; i <= count; i++) process.send(i, socket, { keepOpen: true });
@@ -51,7 +53,7 @@ export class Acceptors {
   private acceptFrom(descriptor: unknown): void {
     const accept = (socket: Socket) => this.server.emit('connection', socket);
     // The options are those with which `node:http` makes a server.
-    const duplicate = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen(descriptor);
+    const duplicate = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen(descriptor, MAX_WAITING);
     this.duplicates.push(duplicate);
     if (this.isClosed) duplicate.close();
   }
