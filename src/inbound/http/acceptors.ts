@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 
 /** Beside the server's own. */
 const DUPLICATES = 15;
-/** Connections that wait to be accepted, if the system allows so many: who finds no place tries again after a second. */
+/** Connections that wait to be accepted, if the system allows it: who finds no place tries again after a second. */
 const MAX_WAITING = 4096;
 /** A program that sends back what it gets: what comes back is another descriptor of the same socket. */
 const SEND_BACK = `process.on('message', (count, socket) => {
