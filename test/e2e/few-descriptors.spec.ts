@@ -16,7 +16,7 @@ it('a process that may open too few files for its settings says so in one line a
   service.stdout?.on('data', (text: Buffer) => (log += text.toString()));
   try {
     await until('it listens', () => log.includes('listening on'));
-    const warnings = log.match(/may open 300 files and connections \(ulimit -n\), but needs 460 for MAX_IN_FLIGHT/g);
+    const warnings = log.match(/may open 300 files and connections \(ulimit -n\), but needs 475 for MAX_IN_FLIGHT/g);
     expect(warnings ?? []).toHaveLength(EXPECTED_WARNINGS);
   } finally {
     service.kill('SIGKILL');
