@@ -51,6 +51,8 @@ export class JsonText {
   /** Whether an object has more members; repeated names count again. Stops at the first one that is too many. */
   hasMoreMembersThan(max: number): boolean {
     const { text } = this;
+    // The shortest is `"":0,`.
+    if (text.length < 5 * max) return false;
     let at = firstMember(text);
     for (let count = 0; text.charCodeAt(at) === QUOTE; count++) {
       if (count === max) return true;
@@ -184,10 +186,13 @@ function endOfValue(text: string, from: number): number {
 }
 
 function endOfString(text: string, from: number): number {
-  for (let quote = text.indexOf('"', from + 1); ; quote = text.indexOf('"', quote + 1)) {
-    let before = quote - 1;
-    while (text.charCodeAt(before) === BACKSLASH) before--;
-    if ((quote - before) % 2 === 1) return quote + 1;
+  // Nearly every string ends at the first quote; to look for each of a million escaped ones would take long.
+  const quote = text.indexOf('"', from + 1);
+  if (text.charCodeAt(quote - 1) !== BACKSLASH) return quote + 1;
+  for (let at = from + 1; ; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at + 1;
+    if (code === BACKSLASH) at += 1;
   }
 }
 
