@@ -44,6 +44,19 @@ describe.each(OUTBOX_HARNESSES)('ExpiredAttachmentStore %s', (_, open) => {
     expect(await found(EXPIRES_MS, 1)).toMatchObject([{ key: 'earlier' }]);
   });
 
+  it('lets organisations take turns, however many attachments of one have expired', async () => {
+    const other = aTask({}, 'other');
+    await harness.tasks.insert(other, [], taskCreated(other, randomUUID()), TIMEOUT_MS);
+    const keys = ['first', 'second', 'third', 'fourth', 'fifth'];
+    for (const [i, key] of keys.entries()) await put(key, 1, 1000 + 2 * i, NOW_MS + i);
+    const late = aPut({ taskId: other.id, key: 'of the other', ttlSeconds: 3 }, { version: 1000, nowMs: NOW_MS });
+    await harness.attachments.put(late, 'other', undefined, NOW_MS, TIMEOUT_MS);
+    const turns = ['first', 'of the other', 'second', 'third', 'fourth', 'fifth'];
+    for (let limit = 1; limit < turns.length; limit++) {
+      expect((await found(EXPIRES_MS, limit)).map(({ key }) => key)).toEqual(turns.slice(0, limit));
+    }
+  });
+
   it('removes and announces an expired attachment once, even if several replicas try', async () => {
     const { attachment, event } = await put('k', 5);
     const expired = asExpired(attachment);

@@ -56,6 +56,7 @@ const LATER = [
   'EventsInTurn1763683200135',
   'SubTasksByPriority1763683200136',
   'PagesInIndex1763683200137',
+  'ExpiriesInTurn1763683200138',
 ];
 
 describe('migrations', () => {

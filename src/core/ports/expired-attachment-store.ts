@@ -5,7 +5,10 @@ import type { ExpiredAttachment } from '../domain/attachment';
  * `StoreError`, and is one round trip, or a few for many attachments.
  */
 export abstract class ExpiredAttachmentStore {
-  /** Those that expired first, of all organisations. */
+  /**
+   * At most `limit`, of each organisation those that expired first. If there are more, organisations take turns: each
+   * has its first one before any has its second, and so on.
+   */
   abstract find(nowMs: number, limit: number): Promise<readonly ExpiredAttachment[]>;
 
   /**

@@ -1,5 +1,6 @@
 import type { ExpiredAttachment } from '../../core/domain/attachment';
 import type { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
+import { inTurnOf } from './in-turn-of';
 import type { MemoryDatabase } from './memory-database';
 
 export class MemoryExpiredAttachmentStore implements ExpiredAttachmentStore {
@@ -7,7 +8,8 @@ export class MemoryExpiredAttachmentStore implements ExpiredAttachmentStore {
 
   find(nowMs: number, limit: number): Promise<readonly ExpiredAttachment[]> {
     const expired = this.database.expired(nowMs).sort((a, b) => a.expiresAtMs - b.expiresAtMs);
-    return Promise.resolve(expired.slice(0, limit));
+    const inTurn = inTurnOf(expired, ({ taskId }) => this.database.task(taskId)?.organization ?? '');
+    return Promise.resolve(inTurn.slice(0, limit));
   }
 
   remove(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {

@@ -4,14 +4,19 @@ import { inParallel } from '../../core/consistency/in-parallel';
 import { inTurn } from '../../core/consistency/in-turn';
 import type { ExpiredAttachmentStore } from '../../core/ports/expired-attachment-store';
 import { StoreError } from '../../core/ports/store-error';
-import { timestamp } from './attachment-row';
+import { ExpiredInTurn } from './expired-in-turn';
 import type { PostgresConnection } from './postgres-connection';
 
-/** What is left of deleted tasks is about to be deleted without an event. */
-const FIND = `
-  SELECT task_id, key, id, version, op_id, expires_at FROM task_attachments
-  WHERE expires_at <= $1 AND EXISTS (SELECT FROM tasks WHERE id = task_id AND deleted_version IS NULL)
-  ORDER BY expires_at LIMIT $2`;
+/**
+ * Found by `task_attachments_of_organizations_by_expiry`. What is left of deleted tasks is about to be deleted without
+ * an event.
+ */
+const EXPIRING = {
+  name: 'task_attachments',
+  columns: 'task_id, key, id, version, op_id, expires_at',
+  order: 'expires_at',
+  condition: 'EXISTS (SELECT FROM tasks WHERE tasks.id = row.task_id AND deleted_version IS NULL)',
+};
 
 /** All keys before the task's row, which is the order of locks that task_lock.sql gives. */
 const HOLD_KEYS = `
@@ -46,11 +51,14 @@ export class PostgresExpiredAttachmentStore implements ExpiredAttachmentStore {
   /** No tombstone below is left of this round: until a vacuum, each step would pass by those that are gone. */
   private purgedTo = 0;
 
-  constructor(private readonly connection: PostgresConnection) {}
+  private readonly expiredInTurn: ExpiredInTurn<ExpiredRow>;
+
+  constructor(private readonly connection: PostgresConnection) {
+    this.expiredInTurn = new ExpiredInTurn(connection, EXPIRING, ({ op_id }) => op_id);
+  }
 
   async find(nowMs: number, limit: number): Promise<readonly ExpiredAttachment[]> {
-    const rows = await this.connection.query<ExpiredRow>(FIND, [timestamp(nowMs), limit]);
-    return rows.map(expiredOfRow);
+    return (await this.expiredInTurn.find(nowMs, limit)).map(expiredOfRow);
   }
 
   async remove(expired: readonly ExpiredAttachment[]): Promise<readonly ExpiredAttachment[]> {
