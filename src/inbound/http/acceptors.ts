@@ -4,8 +4,6 @@ import { createServer, type Server, type Socket } from 'node:net';
 
 /** Beside the server's own. */
 const DUPLICATES = 15;
-/** Connections that wait to be accepted, if the system allows it: who finds no place tries again after a second. */
-const MAX_WAITING = 4096;
 /** A program that sends back what it gets: what comes back is another descriptor of the same socket. */
 const SEND_BACK = `process.on('message', (count, socket) => {
   for (let i = 1; i <= count; i++) process.send(i, socket, { keepOpen: true });
@@ -53,7 +51,7 @@ export class Acceptors {
   private acceptFrom(descriptor: unknown): void {
     const accept = (socket: Socket) => this.server.emit('connection', socket);
     // The options are those with which `node:http` makes a server.
-    const duplicate = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen(descriptor, MAX_WAITING);
+    const duplicate = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen(descriptor);
     this.duplicates.push(duplicate);
     if (this.isClosed) duplicate.close();
   }
