@@ -1,47 +1,32 @@
 import type { AttachmentListQuery } from '../../src/core/ports/attachment-store';
-import { runMigrations } from '../../src/outbound/postgres/migrate';
 import { PostgresAttachmentStore } from '../../src/outbound/postgres/postgres-attachment-store';
-import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
-import { serverDatabase } from '../../src/outbound/postgres/server-database';
-import { startPostgres, type PostgresServer } from '../support/postgres-server';
-import { withPostgres } from '../support/setups';
 import { TIMEOUT_MS } from './attachment-store.harness';
+import { migratedServer } from './migrated-server';
 import { planOf, rowsOf, watched } from './query-plan';
 
 const ATTACHMENTS = 10_000;
 const LIMIT = 20;
 
 describe('a page of the attachments of a large task, in PostgreSQL', () => {
-  let server: PostgresServer;
-  let connection: PostgresConnection;
-  beforeAll(async () => {
-    server = await startPostgres();
-    await runMigrations(serverDatabase({ url: server.url, poolSize: 1 }));
-    connection = new PostgresConnection(serverDatabase({ url: server.url, poolSize: 1 }));
-    await withPostgres(server.url, async (client) => {
-      await client.query('SET session_replication_role = replica');
-      await client.query(
-        `INSERT INTO tasks (id, organization, text, status, priority, metadata, created_at, created_by, updated_at,
-           revision, attachment_count)
-         VALUES ('large', 'acme', 'x', 'pending', 0, '{}', now(), 'ada', now(), 1, $1::integer)`,
-        [ATTACHMENTS],
-      );
-      // Every tenth is of another type. The keys are created in no order.
-      await client.query(
-        `INSERT INTO task_attachments (task_id, key, id, type, content, bytes, created_by, created_at, updated_at,
-           version, op_id, deleted)
-         SELECT 'large', 'key-' || lpad((n * 37 % 10007)::text, 5, '0'), 'ta-' || n,
-           CASE n % 10 WHEN 0 THEN 'markdown' ELSE 'text' END, repeat('x', 1000), 1000, 'ada',
-           '2025-11-21T08:00:00Z'::timestamptz + n * interval '1 ms', now(), n, gen_random_uuid(), false
-         FROM generate_series(1, $1::integer) AS n`,
-        [ATTACHMENTS],
-      );
-      await client.query('VACUUM ANALYZE task_attachments');
-    });
-  });
-  afterAll(async () => {
-    await connection?.close();
-    await server?.stop();
+  const postgres = migratedServer(async (client) => {
+    await client.query('SET session_replication_role = replica');
+    await client.query(
+      `INSERT INTO tasks (id, organization, text, status, priority, metadata, created_at, created_by, updated_at,
+         revision, attachment_count)
+       VALUES ('large', 'acme', 'x', 'pending', 0, '{}', now(), 'ada', now(), 1, $1::integer)`,
+      [ATTACHMENTS],
+    );
+    // Every tenth is of another type. The keys are created in no order.
+    await client.query(
+      `INSERT INTO task_attachments (task_id, key, id, type, content, bytes, created_by, created_at, updated_at,
+         version, op_id, deleted)
+       SELECT 'large', 'key-' || lpad((n * 37 % 10007)::text, 5, '0'), 'ta-' || n,
+         CASE n % 10 WHEN 0 THEN 'markdown' ELSE 'text' END, repeat('x', 1000), 1000, 'ada',
+         '2025-11-21T08:00:00Z'::timestamptz + n * interval '1 ms', now(), n, gen_random_uuid(), false
+       FROM generate_series(1, $1::integer) AS n`,
+      [ATTACHMENTS],
+    );
+    await client.query('VACUUM ANALYZE task_attachments');
   });
 
   const numbers = Array.from({ length: ATTACHMENTS }, (_, i) => i + 1);
@@ -70,15 +55,15 @@ describe('a page of the attachments of a large task, in PostgreSQL', () => {
     const { offset = 0, descending } = filter;
     const matching = numbers.filter(isMatching);
     if (descending) matching.reverse();
-    const page = await new PostgresAttachmentStore(connection).list(query(filter), TIMEOUT_MS);
+    const page = await new PostgresAttachmentStore(postgres.connection).list(query(filter), TIMEOUT_MS);
     expect(page?.attachments.map(({ key }) => key)).toEqual(matching.slice(offset, offset + LIMIT).map(keyOf));
     expect(page?.totalCount).toBe(matching.length);
   });
 
   it.each(PAGES)('%s, is read from the table without the others', async (_, filter) => {
-    const { connection: own, asked } = watched(connection);
+    const { connection: own, asked } = watched(postgres.connection);
     await new PostgresAttachmentStore(own).list(query(filter), TIMEOUT_MS);
-    const nodes = await planOf(connection.query.bind(connection), asked[0] as (typeof asked)[0]);
+    const nodes = await planOf(postgres.connection.query.bind(postgres.connection), asked[0] as (typeof asked)[0]);
     const read = nodes.filter(
       (node) => node['Relation Name'] === 'task_attachments' && node['Node Type'] !== 'Index Only Scan',
     );

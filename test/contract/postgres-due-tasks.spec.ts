@@ -1,24 +1,11 @@
 import type { Client } from 'pg';
-import { runMigrations } from '../../src/outbound/postgres/migrate';
-import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { PostgresDueTaskStore } from '../../src/outbound/postgres/postgres-due-task-store';
-import { serverDatabase } from '../../src/outbound/postgres/server-database';
-import { startPostgres, type PostgresServer } from '../support/postgres-server';
 import { withPostgres } from '../support/setups';
+import { migratedServer } from './migrated-server';
 import { planOf, rowsOf, watched } from './query-plan';
 
 describe('expired tasks in PostgreSQL', () => {
-  let server: PostgresServer;
-  let connection: PostgresConnection;
-  beforeAll(async () => {
-    server = await startPostgres();
-    await runMigrations(serverDatabase({ url: server.url, poolSize: 1 }));
-    connection = new PostgresConnection(serverDatabase({ url: server.url, poolSize: 1 }));
-  });
-  afterAll(async () => {
-    await connection?.close();
-    await server?.stop();
-  });
+  const postgres = migratedServer();
 
   const expired = (client: Client, organization: string, count: number, at: string) =>
     client.query(
@@ -30,14 +17,14 @@ describe('expired tasks in PostgreSQL', () => {
     );
 
   it('are found in turn, and few others are read, however many tasks of one organisation have expired', async () => {
-    await withPostgres(server.url, async (client) => {
+    await withPostgres(postgres.url, async (client) => {
       // Without the triggers, which count tasks.
       await client.query('SET session_replication_role = replica');
       await expired(client, 'greedy', 100_000, '2000-01-01Z');
       await expired(client, 'modest', 3, '2001-01-01Z');
       await client.query('VACUUM ANALYZE tasks');
     });
-    const { connection: own, asked } = watched(connection);
+    const { connection: own, asked } = watched(postgres.connection);
     const found = await new PostgresDueTaskStore(own).expired(Date.UTC(2002), 50);
     expect(found.slice(0, 7).map(({ taskId }) => taskId)).toEqual([
       'greedy1',
@@ -50,18 +37,18 @@ describe('expired tasks in PostgreSQL', () => {
     ]);
     expect(found).toHaveLength(50);
     for (const statement of asked) {
-      const nodes = await planOf(connection.query.bind(connection), statement);
+      const nodes = await planOf(postgres.connection.query.bind(postgres.connection), statement);
       expect(rowsOf(nodes.filter((node) => node['Relation Name'] === 'tasks'))).toBeLessThan(200);
     }
   });
 
   it('are found in turn also if there are more organisations than are looked at together', async () => {
-    await withPostgres(server.url, async (client) => {
+    await withPostgres(postgres.url, async (client) => {
       await client.query('SET session_replication_role = replica');
       for (let i = 0; i < 1500; i++) await expired(client, `patient-${i}-`, 1, '2100-01-01Z');
       await expired(client, 'zealous', 2, '2001-01-01Z');
     });
-    const store = new PostgresDueTaskStore(connection);
+    const store = new PostgresDueTaskStore(postgres.connection);
     const [first, second, third] = [await next(store), await next(store), await next(store)];
     expect(first.slice(0, 3)).toEqual(['greedy1', 'modest1', 'greedy2']);
     expect(second.slice(0, 3)).toEqual(['zealous1', 'zealous2', 'greedy1']);

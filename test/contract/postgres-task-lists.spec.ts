@@ -1,46 +1,31 @@
 import type { CountedTask } from '../../src/core/ports/task-store';
-import { runMigrations } from '../../src/outbound/postgres/migrate';
-import { PostgresConnection } from '../../src/outbound/postgres/postgres-connection';
 import { PostgresTaskStore } from '../../src/outbound/postgres/postgres-task-store';
-import { serverDatabase } from '../../src/outbound/postgres/server-database';
-import { startPostgres, type PostgresServer } from '../support/postgres-server';
-import { withPostgres } from '../support/setups';
 import { TIMEOUT_MS } from './attachment-store.harness';
+import { migratedServer } from './migrated-server';
 import { planOf, rowsOf, watched } from './query-plan';
 
 const SUB_TASKS = 20_000;
 const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
 
 describe('a page of task.list far behind the first one, in PostgreSQL', () => {
-  let server: PostgresServer;
-  let connection: PostgresConnection;
-  beforeAll(async () => {
-    server = await startPostgres();
-    await runMigrations(serverDatabase({ url: server.url, poolSize: 1 }));
-    connection = new PostgresConnection(serverDatabase({ url: server.url, poolSize: 1 }));
-    await withPostgres(server.url, async (client) => {
-      // Without the triggers, which count tasks. The priorities go through the table in no order.
-      await client.query('SET session_replication_role = replica');
-      await client.query(
-        `INSERT INTO tasks (id, organization, text, status, priority, metadata, parent_id, created_at, created_by,
-           updated_at, revision)
-         SELECT 'sub-' || lpad(n::text, 5, '0'), 'acme', 'x', 'pending', n * 37 % 101, '{}', 'root',
-           '2025-11-21T08:00:00Z'::timestamptz + n * interval '1 ms', 'ada',
-           '2025-11-21T08:00:00Z'::timestamptz + n * 7919 % 20011 * interval '1 ms', 1
-         FROM generate_series(1, $1::integer) AS n`,
-        [SUB_TASKS],
-      );
-      await client.query('VACUUM ANALYZE tasks');
-    });
-  });
-  afterAll(async () => {
-    await connection?.close();
-    await server?.stop();
+  const postgres = migratedServer(async (client) => {
+    // Without the triggers, which count tasks. The priorities go through the table in no order.
+    await client.query('SET session_replication_role = replica');
+    await client.query(
+      `INSERT INTO tasks (id, organization, text, status, priority, metadata, parent_id, created_at, created_by,
+         updated_at, revision)
+       SELECT 'sub-' || lpad(n::text, 5, '0'), 'acme', 'x', 'pending', n * 37 % 101, '{}', 'root',
+         '2025-11-21T08:00:00Z'::timestamptz + n * interval '1 ms', 'ada',
+         '2025-11-21T08:00:00Z'::timestamptz + n * 7919 % 20011 * interval '1 ms', 1
+       FROM generate_series(1, $1::integer) AS n`,
+      [SUB_TASKS],
+    );
+    await client.query('VACUUM ANALYZE tasks');
   });
 
   const list = (
     orderBy: (typeof ORDERS)[number],
-    { descending = false, parentId = undefined as string | undefined, offset = 15_000, on = connection } = {},
+    { descending = false, parentId = undefined as string | undefined, offset = 15_000, on = postgres.connection } = {},
   ) =>
     new PostgresTaskStore(on).list(
       { organization: 'acme', parentId, orderBy, descending, limit: 20, offset, nowMs: Date.now() },
@@ -70,9 +55,9 @@ describe('a page of task.list far behind the first one, in PostgreSQL', () => {
   it.each([['priority', 'root'], ...ORDERS.map((order) => [order, undefined] as const)] as const)(
     'does not read the tasks before it by %s, below %s',
     async (orderBy, parentId) => {
-      const { connection: own, asked } = watched(connection);
+      const { connection: own, asked } = watched(postgres.connection);
       await list(orderBy, { parentId, on: own });
-      const nodes = await planOf(connection.query.bind(connection), asked[0] as (typeof asked)[0]);
+      const nodes = await planOf(postgres.connection.query.bind(postgres.connection), asked[0] as (typeof asked)[0]);
       // From the table itself.
       const read = nodes.filter((node) => node['Relation Name'] === 'tasks' && node['Node Type'] !== 'Index Only Scan');
       // The sub-tasks of a task are counted.
