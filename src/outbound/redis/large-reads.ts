@@ -1,21 +1,18 @@
 import type { CachedAttachment } from '../../core/ports/attachment-cache';
-import { StoreError } from '../../core/ports/store-error';
-import { FairQueue } from '../system/fair-queue';
+import { ReadTurns } from './read-turns';
 import type { SharedReads, TaskRead } from './shared-reads';
 
 /** Of all callers together. */
 const MAX_AT_ONCE = 4;
 /** Of one read; a single attachment may exceed it. */
 const MAX_READ_BYTES = 1024 * 1024;
-/** As long as a command may take. */
-const MAX_WAIT_MS = 5000;
 
 /**
  * Reads of large bodies. All callers share one connection, and a reply waits until those before it have been received:
  * without a bound, a few batches of one caller would be a second of waiting for every other one.
  */
 export class LargeReads {
-  private readonly places = new FairQueue(MAX_AT_ONCE);
+  private readonly turns = new ReadTurns(MAX_AT_ONCE);
 
   constructor(private readonly reads: SharedReads) {}
 
@@ -36,14 +33,8 @@ export class LargeReads {
   }
 
   /** Rejects with a `StoreError` also if the organisation has too much to read. */
-  async inTurn<T>(organization: string, read: () => Promise<T>): Promise<T> {
-    const leave = await this.places.enter(organization, MAX_WAIT_MS);
-    if (!leave) throw new StoreError('redis', 'busy');
-    try {
-      return await read();
-    } finally {
-      leave();
-    }
+  inTurn<T>(organization: string, read: () => Promise<T>): Promise<T> {
+    return this.turns.take(organization, read);
   }
 
   private async readPart(read: Omit<TaskRead, 'maxBytes'>): ReturnType<LargeReads['read']> {

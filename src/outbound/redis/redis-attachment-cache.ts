@@ -24,7 +24,7 @@ import { cachedTask, journaledChanges, pageEntries, scriptArguments } from './ca
 import { defineCacheScripts, type PageReply } from './cache-scripts';
 import { LargeReads } from './large-reads';
 import { cursorsOf, projections, type Projection } from './projection';
-import { ReadTurns } from './read-turns';
+import { RecordReads } from './record-reads';
 import type { RedisConnection } from './redis-connection';
 import { RedisEpoch } from './redis-epoch';
 import { nothingIfWrongType, orStoreError } from './redis-error';
@@ -46,7 +46,7 @@ export class RedisAttachmentCache extends AttachmentCache {
   private readonly client: Redis | Cluster;
   private readonly reads: SharedReads;
   private readonly largeReads: LargeReads;
-  private readonly turns = new ReadTurns();
+  private readonly recordReads = new RecordReads();
 
   constructor(
     connection: RedisConnection,
@@ -69,7 +69,7 @@ export class RedisAttachmentCache extends AttachmentCache {
       keysByTask.set(taskId, (keysByTask.get(taskId) ?? new Set()).add(key));
     }
     const tasks = [...keysByTask].map(([taskId, keys]) => ({ taskId, organization, keys: [...keys] }));
-    const found = await this.readTasks(tasks, refs.length, room);
+    const found = await this.readTasks(tasks, organization, refs.length, room);
     const byRef = new Map(found.map(({ taskId, byKey }) => [taskId, byKey]));
     return refs.map(({ taskId, key }) => byRef.get(taskId)?.get(key) as CachedAttachment);
   }
@@ -128,11 +128,15 @@ export class RedisAttachmentCache extends AttachmentCache {
   }
 
   /** Every task has its part of the guess. What turns out to be larger is read again as soon as all of it has room. */
-  private async readTasks(tasks: readonly Omit<TaskRead, 'maxBytes'>[], bodies: number, room = UNBOUNDED) {
+  private async readTasks(
+    tasks: readonly Omit<TaskRead, 'maxBytes'>[],
+    organization: string,
+    bodies: number,
+    room = UNBOUNDED,
+  ) {
     const guessBytes = room.guess(bodies);
     const reads = tasks.map((task) => ({ maxBytes: Math.floor((guessBytes * task.keys.length) / bodies), ...task }));
-    const { organization = '' } = reads[0] ?? {};
-    const first = await this.turns.inTurn(bodies, organization, () =>
+    const first = await this.recordReads.inTurn(bodies, organization, () =>
       Promise.all(reads.map((read) => this.reads.read(read))),
     );
     const missing = first.reduce((sum, { attachments, bytes }) => (attachments ? sum : sum + bytes), 0);
@@ -159,10 +163,9 @@ export class RedisAttachmentCache extends AttachmentCache {
     const guessBytes = page.includeBodies ? Math.min(room.guess(page.limit), MAX_PAGE_BYTES) : 0;
     const pageArgs = [page.offset, page.limit, page.descending ? 1 : 0, page.includeBodies ? 0 : 1];
     const known = page.known.flatMap(({ key, version, deleted }) => [key, version, deleted ? 1 : 0]);
-    const { reply, generation } = await this.turns.inTurn(page.limit, request.organization, async () => {
-      const { generation } = this.epoch;
-      return { reply: await this.askScript(request, guessBytes, [...pageArgs, ...known]), generation };
-    });
+    const { reply, generation } = await this.recordReads.inTurn(page.limit, request.organization, () =>
+      this.askScript(request, guessBytes, [...pageArgs, ...known]),
+    );
     const [, , , , total, listed, bytes, journaled] = reply;
     // Either there are none, or a page must not wait for them.
     const about = { journaled: journaled === undefined ? undefined : [], ...cachedTask(reply, generation) };
@@ -177,20 +180,20 @@ export class RedisAttachmentCache extends AttachmentCache {
 
   /** Of changes that are larger than `maxBytes`, their size instead. */
   private async askForJournaled(request: PageRequest, maxBytes: number): Promise<CachedPage | number> {
-    const { generation } = this.epoch;
-    const reply = await this.askScript(request, maxBytes);
+    const { reply, generation } = await this.askScript(request, maxBytes);
     const journaled = reply[7] ?? [];
     if (typeof journaled === 'string') return Number(journaled);
     return { journaled: journaledChanges(request.taskId, journaled), ...cachedTask(reply, generation) };
   }
 
-  private askScript(
+  private async askScript(
     { taskId, organization, nowMs }: PageRequest,
     maxBytes: number,
     page: readonly (string | number)[] = [],
-  ): Promise<PageReply> {
-    const args = [this.epoch.name, organization, nowMs, Math.min(maxBytes, Number.MAX_SAFE_INTEGER), ...page];
-    return orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args));
+  ): Promise<{ readonly reply: PageReply; readonly generation: number }> {
+    const { generation, name } = this.epoch;
+    const args = [name, organization, nowMs, Math.min(maxBytes, Number.MAX_SAFE_INTEGER), ...page];
+    return { reply: await orStoreError(this.client.cacheReadPage(...this.readKeysOf(taskId), args)), generation };
   }
 
   /** Bodies that the page could not carry are read one by one, as soon as all of them have room. */

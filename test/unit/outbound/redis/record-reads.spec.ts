@@ -1,14 +1,14 @@
-import { ReadTurns } from '../../../../src/outbound/redis/read-turns';
+import { RecordReads } from '../../../../src/outbound/redis/record-reads';
 
 describe('reads of many records', () => {
   /** Begins reads that go on until they are ended; `begun` has the organisation of each that has begun. */
   const open = () => {
-    const turns = new ReadTurns();
+    const reads = new RecordReads();
     const begun: string[] = [];
     const ends: ((error?: Error) => void)[] = [];
     const settled = () => new Promise((resolve) => setImmediate(resolve));
     const read = (organization: string, records: number) =>
-      turns.inTurn(records, organization, () => {
+      reads.inTurn(records, organization, () => {
         begun.push(organization);
         return new Promise<void>((resolve, reject) => ends.push((error) => (error ? reject(error) : resolve())));
       });
