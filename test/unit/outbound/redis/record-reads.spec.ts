@@ -15,6 +15,10 @@ describe('reads of many records', () => {
     return { begun, ends, read, settled };
   };
 
+  // What still waits at the end of a test would otherwise be given up while another one runs.
+  beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate'] }));
+  afterEach(() => jest.useRealTimers());
+
   it('of one organisation wait for each other, and those of another one begin at once', async () => {
     const { begun, read, settled } = open();
     for (let i = 0; i < 50; i++) void read('a', 100);
