@@ -7,7 +7,7 @@ import {
 import { isoTime } from '../../core/domain/iso-time';
 import { JsonText } from '../../core/domain/json-text';
 
-export type HashFields = Readonly<Record<string, string>>;
+export type HashFields = Readonly<Record<string, string | undefined>>;
 
 /** The member that an attachment of the type must have. */
 const BODY: Record<AttachmentType, 'value' | 'content' | 'url' | 'mimeType'> = {
@@ -19,7 +19,7 @@ const BODY: Record<AttachmentType, 'value' | 'content' | 'url' | 'mimeType'> = {
 };
 
 /** A member that the attachment lacks has no field. */
-export function toHash(attachment: Attachment): HashFields {
+export function toHash(attachment: Attachment): Readonly<Record<string, string>> {
   const { id, taskId, key, type, value, content, url, mimeType, size, createdBy, version, op } = attachment;
   const { createdAtMs, updatedAtMs, expiresAtMs } = attachment;
   // Written out, as in `fromHash`: to copy all but some members takes four times as long, and every write does this.
@@ -45,14 +45,30 @@ export function toHash(attachment: Attachment): HashFields {
   return texts;
 }
 
-/** Of fields and values in turn, joined with U+0000, from a place in the text on. */
-export function fieldsOf(packed: string, from = 0): HashFields {
-  const parts = (from === 0 ? packed : packed.slice(from)).split('\0');
-  const fields: Record<string, string> = {};
-  for (let i = 0; i + 1 < parts.length; i += 2) fields[parts[i] as string] = parts[i + 1] as string;
-  return fields;
+/** What packed.lua returns of an attachment. The key, which comes first there, is that of the reader. */
+export function fieldsOfPacked(key: string, packed: string, outline = false): HashFields {
+  const [, op, version, taskId, id, type, createdBy, createdAt, updatedAt, ...others] = packed.split('\0');
+  const [expiresAt, size, url, mimeType, body, content] = others;
+  return {
+    key,
+    op,
+    version,
+    taskId,
+    id,
+    type,
+    createdBy,
+    createdAt,
+    updatedAt,
+    expiresAt: expiresAt || undefined,
+    size: size || undefined,
+    url: url || undefined,
+    mimeType: mimeType || undefined,
+    value: outline ? undefined : body || undefined,
+    // The only member that may be empty.
+    content: type === 'markdown' || type === 'text' ? content : undefined,
+    bytes: outline ? body : undefined,
+  };
 }
-
 /**
  * Undefined for anything that `toHash` would not have written for this attachment. An outline is a hash that has
  * `bytes`, their length, in place of value and content.

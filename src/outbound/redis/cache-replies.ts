@@ -1,6 +1,6 @@
 import type { Attachment, AttachmentRef } from '../../core/domain/attachment';
 import type { CachedAttachment, CachedPage, CachedTask, JournaledChange } from '../../core/ports/attachment-cache';
-import { fieldsOf, fromHash, toHash } from './attachment-hash';
+import { fieldsOfPacked, fromHash, toHash } from './attachment-hash';
 import type { JournaledReply } from './cache-scripts';
 
 type PageEntry = NonNullable<CachedPage['page']>['entries'][number];
@@ -46,7 +46,7 @@ export function taskHead(packed: string, generation: number): TaskHead {
 /** A record of read.lua. */
 export function cachedAttachment(about: CachedTask, ref: AttachmentRef, packed: string): CachedAttachment {
   const mark = packed[0];
-  const attachment = mark === '=' || mark === '+' ? fromHash(ref, fieldsOf(packed, 1)) : undefined;
+  const attachment = mark === '=' || mark === '+' ? fromHash(ref, fieldsOfPacked(ref.key, packed)) : undefined;
   const deletedVersion = mark === '-' ? Number(packed.slice(1)) : undefined;
   const { token, cursor, organization, deleted } = about;
   // Written out like the attachment: spreading is slow, and every cached read does this.
@@ -63,18 +63,16 @@ export function cachedAttachment(about: CachedTask, ref: AttachmentRef, packed: 
 
 /** A hash that cannot be read leaves its entry without an attachment. */
 export function pageEntries(taskId: string, listed: readonly string[], areOutlines: boolean): PageEntry[] {
-  const entries: PageEntry[] = [];
-  for (let i = 0; i < listed.length; i += 3) {
-    const [key, , hash] = listed.slice(i, i + 3) as [string, string, string];
-    entries.push({ key, attachment: fromHash({ taskId, key }, fieldsOf(hash), areOutlines) });
-  }
-  return entries;
+  return listed.map((packed) => {
+    const key = packed.slice(0, packed.indexOf('\0'));
+    return { key, attachment: fromHash({ taskId, key }, fieldsOfPacked(key, packed, areOutlines), areOutlines) };
+  });
 }
 
 /** Leaves out records that cannot be read. */
 export function journaledChanges(taskId: string, records: readonly JournaledReply[]): JournaledChange[] {
   return records.flatMap(([key, version, outline]) => {
-    const attachment = outline === null ? null : fromHash({ taskId, key }, fieldsOf(outline), true);
+    const attachment = outline === null ? null : fromHash({ taskId, key }, fieldsOfPacked(key, outline, true), true);
     return attachment === undefined ? [] : [{ key, version: Number(version), attachment }];
   });
 }

@@ -4,12 +4,9 @@ import { defineChangingScripts, definePlainScripts, defineReadingScripts, type S
 
 /** The organisation is null if it is not known. */
 type AboutTask = [floor: string, deleted: '0' | '1', organization: string | null, cursor: string];
-/** A hash is fields and values, joined with U+0000; an outline is one. */
+/** An outline is packed, and null for a deletion. */
 export type JournaledReply = [key: string, version: string, outline: string | null];
-/**
- * `entries` are a key, an op and a hash in turn. A number stands for journaled records that are larger than they may
- * be.
- */
+/** `entries` are packed. A text stands for journaled records that are larger than they may be: their bytes. */
 export type PageReply = [
   ...AboutTask,
   total: string,

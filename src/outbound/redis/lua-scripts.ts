@@ -13,7 +13,7 @@ export function luaSource(file: string): string {
 
 /** Scripts that change nothing of a task, except that it becomes known. */
 export function defineReadingScripts(client: Redis | Cluster, scripts: TaskScripts): void {
-  define(client, luaSource('task.lua'), scripts);
+  define(client, `${luaSource('task.lua')}\n${luaSource('packed.lua')}`, scripts);
 }
 
 export function defineChangingScripts(client: Redis | Cluster, scripts: TaskScripts): void {

@@ -199,14 +199,12 @@ export class RedisAttachmentCache extends AttachmentCache {
   /** Bodies that the page could not carry are read one by one, as soon as all of them have room. */
   private largeEntries({ taskId, organization }: PageRequest, listed: readonly string[], bytes: number, room: Room) {
     room.take(bytes);
-    const keys = listed.filter((_, i) => i % 3 === 0);
     return Promise.all(
-      keys.map(async (key, i) => ({
-        key,
-        attachment: await this.largeReads.inTurn(organization, () =>
-          this.readBody({ taskId, key }, listed[3 * i + 1] as string),
-        ),
-      })),
+      listed.map(async (packed) => {
+        const [key, op] = packed.split('\0', 2) as [string, string];
+        const read = () => this.readBody({ taskId, key }, op);
+        return { key, attachment: await this.largeReads.inTurn(organization, read) };
+      }),
     );
   }
 

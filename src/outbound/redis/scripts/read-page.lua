@@ -7,42 +7,20 @@
 -- Reply   { floor, '1' if the task is deleted else '0', organisation or nil, cursor or 0, total, entries, bytes, journaled }
 --         total    number of attachments, -1 if there is no page: it was not requested, the index is not complete, or
 --                  the task belongs to another organisation
---         entries  of the page, each as three strings: key, op, hash. The hash is fields and values, joined with U+0000;
---                  it is empty if no usable hash exists. In an outline `bytes`, their length, takes the place of value
---                  and content. Without outlines, all hashes are empty if there are more bytes than the reply may have
+--         entries  of the page, each the attachment, packed, or an outline of it; only key and op, packed, if no usable
+--                  hash exists, or, without outlines, if all have more bytes than the reply may have
 --         bytes    of all values and contents of the page, 0 with outlines
---         journaled  all journaled records, each { key, version, outline, or nil for a deletion }; left out if the
+--         journaled  all journaled records, each { key, version, outline, packed, or nil for a deletion }; left out if the
 --                    database has not seen everything and a page was requested. If they have more bytes than they may
 --                    have, their number
 -- Atomic, so that the index and the records belong to the same moment.
 
-local OUTLINE = {
-  'id', 'taskId', 'key', 'type', 'url', 'size', 'mimeType', 'createdBy', 'createdAt', 'updatedAt', 'expiresAt',
-  'version', 'op',
-}
 -- What a record needs in the memory of a replica, roughly, beside its url: OUTLINE_BYTES of the core.
 local RECORD_BYTES = 1024
 local FIRST_KNOWN = 8
 local organization, nowMs, maxBytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local offset, limit, descending, withOutlines = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] == '1'
 local task = openTask()
-
-local function outlineOf(key)
-  local name, outline = HASHES .. key, {}
-  for i, value in ipairs(redis.call('HMGET', name, unpack(OUTLINE))) do
-    if value then
-      outline[#outline + 1] = OUTLINE[i]
-      outline[#outline + 1] = value
-    end
-  end
-  for _, body in ipairs({ 'value', 'content' }) do
-    if redis.call('HEXISTS', name, body) == 1 then
-      outline[#outline + 1] = 'bytes'
-      outline[#outline + 1] = digits(redis.call('HSTRLEN', name, body))
-    end
-  end
-  return table.concat(outline, '\0')
-end
 
 local function holds(key, version, isDeletion)
   local record = findRecord(key)
@@ -61,10 +39,10 @@ end
 
 -- Nil if the index holds a foreign key: only a new index can be trusted.
 local function pageKeys()
-  local range, records = descending and 'ZREVRANGE' or 'ZRANGE', {}
+  local range = descending and 'ZREVRANGE' or 'ZRANGE'
   local keys = redis.call(range, INDEX, offset, offset + limit - 1)
-  for i, key in ipairs(keys) do
-    records[i] = findRecord(key)
+  local records = #keys > 0 and findRecords(keys) or {}
+  for i = 1, #keys do
     if not records[i] or not records[i].live then
       redis.call('DEL', INDEX)
       return nil
@@ -83,11 +61,11 @@ local function pageEntries()
   for i, key in ipairs(keys) do
     local record, packed = records[i], nil
     if withOutlines then
-      packed = hasBody(key, record) and outlineOf(key)
+      packed = packedOutline(key, record)
     elseif bytes <= maxBytes then
-      packed = packedHash(key, record)
+      packed = packedHash(key, key, record)
     end
-    entries[3 * i - 2], entries[3 * i - 1], entries[3 * i] = key, record.op, packed or ''
+    entries[i] = packed or key .. '\0' .. record.op
   end
   return entries, bytes
 end
@@ -97,7 +75,8 @@ local function journaledRecords()
   for key, record in pairs(allRecords()) do
     if record.mark == 'journaled' and (not record.live or hasBody(key, record)) then
       bytes = bytes + RECORD_BYTES + (record.live and redis.call('HSTRLEN', HASHES .. key, 'url') or 0)
-      journaled[#journaled + 1] = bytes <= maxBytes and { key, digits(record.version), record.live and outlineOf(key) }
+      local outline = record.live and (bytes <= maxBytes and packedOutline(key, record) or '')
+      journaled[#journaled + 1] = { key, digits(record.version), outline }
     end
   end
   return bytes <= maxBytes and journaled or digits(bytes)

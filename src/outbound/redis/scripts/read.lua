@@ -13,17 +13,14 @@
 
 -- Appends the records of the selected task, and returns their bytes. Beyond `maxBytes` they are only counted.
 local function appendRecords(reply, keys, maxBytes)
-  local names, bytes = {}, 0
-  for i, key in ipairs(keys) do names[i] = 'r:' .. key end
-  local texts = redis.call('HMGET', CONTROL, unpack(names))
+  local records, bytes = findRecords(keys), 0
   for i, key in ipairs(keys) do
-    local record, packed = texts[i] and parseRecord(texts[i]), nil
+    local record, packed = records[i], nil
     local journaled = record and record.mark == 'journaled'
     if record and record.live then
       local size = bytesOf(key)
-      packed = bytes + size <= maxBytes and packedHash(key, record)
+      packed = bytes + size <= maxBytes and packedHash(journaled and '+' or '=', key, record)
       if packed ~= nil then bytes = bytes + size end
-      if packed then packed = (journaled and '+' or '=') .. packed end
     elseif journaled then
       packed = '-' .. digits(record.version)
     end

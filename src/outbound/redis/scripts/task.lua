@@ -83,18 +83,18 @@ end
 
 -- It has no hash, so the attachment is not known, and it is older than anything in the database.
 local function unreadableRecord()
-  return { unreadable = true, version = 0, op = '', mark = 'cached', live = true, expiresAt = 0 }
+  return { unreadable = true, version = 0, versionText = '0', op = '', mark = 'cached', live = true, expiresAt = 0 }
 end
 
 local function parseRecord(text)
-  local version, op, mark, state, expiresAt = string.match(text, '^(%d+) (%S+) (%a+) (%a+) (%d+)$')
-  if not version then return unreadableRecord() end
-  version, expiresAt = tonumber(version), tonumber(expiresAt)
+  local versionText, op, mark, state, expiresAtText = string.match(text, '^(%d+) (%S+) (%a+) (%a+) (%d+)$')
+  if not versionText then return unreadableRecord() end
+  local version, expiresAt = tonumber(versionText), tonumber(expiresAtText)
   local live = state == 'live'
   local isMarked = mark == 'journaled' or mark == 'drained' or (mark == 'cached' and live)
   if not isMarked or not (live or state == 'deleted') then return unreadableRecord() end
   if version > MAX_VERSION or expiresAt > MAX_EXACT then return unreadableRecord() end
-  return { version = version, op = op, mark = mark, live = live, expiresAt = expiresAt }
+  return { version = version, versionText = versionText, op = op, mark = mark, live = live, expiresAt = expiresAt }
 end
 
 -- All records by their keys.
@@ -177,23 +177,5 @@ end
 -- Whether the hash belongs to the record: it may have been evicted, or belong to an earlier record.
 local function hasBody(key, record)
   local found = redis.pcall('HMGET', HASHES .. key, 'op', 'version')
-  return found[1] == record.op and found[2] == digits(record.version)
-end
-
--- What value and content of the attachment have; 0 if its key is of a wrong type.
-local function bytesOf(key)
-  local value = redis.pcall('HSTRLEN', HASHES .. key, 'value')
-  if type(value) ~= 'number' then return 0 end
-  return value + redis.call('HSTRLEN', HASHES .. key, 'content')
-end
-
--- Fields and values of the hash, joined with U+0000; nil unless the hash belongs to the record.
-local function packedHash(key, record)
-  local hash = redis.pcall('HGETALL', HASHES .. key)
-  local op, version
-  for i = 1, #hash, 2 do
-    if hash[i] == 'op' then op = hash[i + 1] elseif hash[i] == 'version' then version = hash[i + 1] end
-  end
-  if op ~= record.op or version ~= digits(record.version) then return nil end
-  return table.concat(hash, '\0')
+  return found[1] == record.op and found[2] == record.versionText
 end
