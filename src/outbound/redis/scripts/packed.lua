@@ -13,15 +13,6 @@ local TYPE, VALUE, CONTENT = 6, 14, 15
 -- The member that has the body; other types have none.
 local BODY = { json = 'value', markdown = 'content', text = 'content' }
 
--- The records of some keys; false for a key that has none.
-local function findRecords(keys)
-  local names = {}
-  for i, key in ipairs(keys) do names[i] = 'r:' .. key end
-  local records = redis.call('HMGET', CONTROL, unpack(names))
-  for i = 1, #keys do records[i] = records[i] and parseRecord(records[i]) end
-  return records
-end
-
 -- What value and content of the attachment have; 0 if its key is of a wrong type.
 local function bytesOf(key)
   local value = redis.pcall('HSTRLEN', HASHES .. key, 'value')

@@ -37,6 +37,15 @@ local function isUsable()
   return redis.pcall('ZCARD', INDEX) == task.live
 end
 
+-- The records of some keys; false for a key that has none.
+local function findRecords(keys)
+  local names = {}
+  for i, key in ipairs(keys) do names[i] = 'r:' .. key end
+  local records = redis.call('HMGET', CONTROL, unpack(names))
+  for i = 1, #keys do records[i] = records[i] and parseRecord(records[i]) end
+  return records
+end
+
 -- Nil if the index holds a foreign key: only a new index can be trusted.
 local function pageKeys()
   local range = descending and 'ZREVRANGE' or 'ZRANGE'
@@ -84,7 +93,7 @@ end
 
 local entries, bytes
 if isUsable() then entries, bytes = pageEntries() end
-local reply = aboutTask(task, KEYS[4])
+local reply = aboutTask(task, cursorOf(KEYS[4]))
 reply[5] = entries and digits(task.live) or '-1'
 reply[6] = entries or {}
 reply[7] = bytes or 0

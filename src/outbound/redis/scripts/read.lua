@@ -12,10 +12,11 @@
 -- get the same floor.
 
 -- Appends the records of the selected task, and returns their bytes. Beyond `maxBytes` they are only counted.
-local function appendRecords(reply, keys, maxBytes)
-  local records, bytes = findRecords(keys), 0
+local function appendRecords(reply, keys, texts, maxBytes)
+  local bytes = 0
   for i, key in ipairs(keys) do
-    local record, packed = records[i], nil
+    local text, packed = texts[FIELDS + i], nil
+    local record = text and parseRecord(text)
     local journaled = record and record.mark == 'journaled'
     if record and record.live then
       local size = bytesOf(key)
@@ -34,22 +35,26 @@ local function appendNothing(reply, keys)
   return 0
 end
 
-local reply, at = {}, 1
+local reply, at, cursor = {}, 1, cursorOf(KEYS[#KEYS])
 for first = 1, #KEYS - 1, 3 do
   selectTask(first)
   local organization, maxBytes, count = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  local keys = {}
-  for i = 1, count do keys[i] = ARGV[at + 2 + i] end
+  local keys, names = {}, {}
+  for i = 1, count do
+    keys[i] = ARGV[at + 2 + i]
+    names[i] = 'r:' .. keys[i]
+  end
   at = at + 3 + count
 
-  local task, head = openTask(), #reply + 1
+  local task, fields = openTask(names)
+  local head = #reply + 1
   reply[head] = ''
-  local isHidden = count == 0 or isForeign(task, organization)
-  local bytes = (isHidden and appendNothing or appendRecords)(reply, keys, maxBytes)
+  local append = isForeign(task, organization) and appendNothing or appendRecords
+  local bytes = append(reply, keys, fields, maxBytes)
   if bytes > maxBytes then
     for i = #reply, head + 1, -1 do reply[i] = nil end
   end
-  local floor, deleted, owner, cursor = unpack(aboutTask(task, KEYS[#KEYS]))
-  reply[head] = table.concat({ floor, deleted, cursor, digits(bytes), owner or nil }, '\0')
+  local floor, deleted, owner, known = unpack(aboutTask(task, cursor))
+  reply[head] = table.concat({ floor, deleted, known, digits(bytes), owner or nil }, '\0')
 end
 return reply

@@ -124,11 +124,16 @@ local function keepJournaled()
   redis.call('HSET', CONTROL, 'e', EPOCH, 'f', digits(presentFloor()), 'm', digits(live), 'c', '0', 'u', '1')
 end
 
-local function loadTask()
-  local fields = redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 'u', 'e', 't')
+-- Reads fields of the control besides, if names of some are given: their values follow the task, after FIELDS others.
+local FIELDS = 10
+local function loadTask(names)
+  local function read()
+    return redis.pcall('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 'u', 'e', 't', unpack(names or {}))
+  end
+  local fields = read()
   if fields[1] and (fields[9] or '') ~= EPOCH then
     keepJournaled()
-    fields = redis.call('HMGET', CONTROL, 'f', 'm', 'n', 'd', 'x', 'c', 'o', 'u', 'e', 't')
+    fields = read()
   end
   local floor, live, deletedVersion = versionOf(fields[1]), integerOf(fields[2]), versionOf(fields[4])
   if not floor or not live then return nil end
@@ -144,7 +149,7 @@ local function loadTask()
     organization = fields[7],
     carried = fields[8] == '1',
     spentToken = integerOf(fields[10]),
-  }
+  }, fields
 end
 
 local function isForeign(task, organization)
@@ -153,20 +158,24 @@ end
 
 -- The task, created if nothing usable is known of it. An index that outlived its control may hold keys that have been
 -- deleted since.
-local function openTask()
-  local task = loadTask()
-  if task then return task end
+local function openTask(names)
+  local task, fields = loadTask(names)
+  if task then return task, fields end
   local floor = presentFloor()
   redis.call('DEL', CONTROL, INDEX)
   redis.call('HSET', CONTROL, 'e', EPOCH, 'f', digits(floor), 'm', '0', 'c', '0')
   redis.call('PEXPIRE', CONTROL, UNFILLED_TTL_MS)
-  return { floor = floor, live = 0, undrained = 0, complete = false, organization = false, carried = false }
+  return { floor = floor, live = 0, undrained = 0, complete = false, organization = false, carried = false }, {}
+end
+
+local function cursorOf(name)
+  return integerOf(redis.pcall('GET', name)) or 0
 end
 
 -- The beginning of the reply to a read.
-local function aboutTask(task, cursorName)
-  local cursor = not task.carried and integerOf(redis.pcall('GET', cursorName)) or 0
-  return { digits(task.floor), task.deletedVersion and '1' or '0', task.organization, digits(cursor) }
+local function aboutTask(task, cursor)
+  local known = task.carried and 0 or cursor
+  return { digits(task.floor), task.deletedVersion and '1' or '0', task.organization, digits(known) }
 end
 
 local function findRecord(key)
