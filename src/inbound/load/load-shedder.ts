@@ -12,7 +12,7 @@ const PART_OF_CALLER = 3 / 4;
 export interface LoadBounds {
   /** Messages in flight at the same time; a batch is one message. */
   readonly maxInFlight: number;
-  /** Mean over a second. */
+  /** Mean over a second; above it in two seconds one after the other, the process is overloaded. */
   readonly maxEventLoopDelayMs: number;
 }
 
@@ -26,7 +26,8 @@ export class LoadShedder {
   /** Where requests wait that arrive many at once, whoever sends them. */
   private readonly arrived = this.turns();
   private readonly inFlight: FairShare;
-  private eventLoopDelayMs = 0;
+  private wasLate = false;
+  private isLate = false;
 
   constructor(
     private readonly bounds: LoadBounds,
@@ -38,7 +39,7 @@ export class LoadShedder {
 
   /** Whatever the caller. */
   get isOverloaded(): boolean {
-    return this.inFlight.isExhausted || this.eventLoopDelayMs > this.bounds.maxEventLoopDelayMs;
+    return this.inFlight.isExhausted || this.isLate;
   }
 
   /** A caller that has much in flight is refused before the others are. */
@@ -62,10 +63,20 @@ export class LoadShedder {
     delays.enable();
     const sample = () => {
       // The monitor measures the time between two ticks, which includes the resolution.
-      this.eventLoopDelayMs = delays.mean / 1e6 - RESOLUTION_MS;
+      this.noteDelay(delays.mean / 1e6 - RESOLUTION_MS);
       delays.reset();
     };
     setInterval(sample, SAMPLE_INTERVAL_MS).unref();
+  }
+
+  /**
+   * The mean delay of the event loop since the last note. One late second is not believed: a process that was stopped
+   * for seven seconds, or waited for a machine that was, has no more to do than before.
+   */
+  noteDelay(meanMs: number): void {
+    const isLate = meanMs > this.bounds.maxEventLoopDelayMs;
+    this.isLate = isLate && this.wasLate;
+    this.wasLate = isLate;
   }
 
   /** Counts a message as in flight until `answering` settles, whether or not it should have been refused. */

@@ -70,6 +70,23 @@ describe('LoadShedder', () => {
     }
     await until('the delay is over', () => !load.isOverloaded);
   });
+
+  it('a process that was stopped once is not overloaded when it goes on', () => {
+    const load = new LoadShedder({ maxInFlight: NEVER, maxEventLoopDelayMs: 100 });
+    const overloadedAfter = (meanMs: number) => {
+      load.noteDelay(meanMs);
+      return load.isOverloaded;
+    };
+    expect([10, 7000, 10, 7000, 101, 100, 101].map(overloadedAfter)).toEqual([
+      false,
+      false,
+      false,
+      false,
+      true,
+      false,
+      false,
+    ]);
+  });
 });
 
 function blockFor(ms: number): void {
