@@ -23,6 +23,7 @@ interface Answers {
   readonly missing: Answer;
   readonly batch: Answer;
   readonly list: Answer;
+  readonly filteredList: Answer;
   readonly uncachedList: Answer;
   readonly createTask: Answer;
   readonly getTask: Answer;
@@ -38,6 +39,7 @@ const NORMAL: Answers = {
   missing: 'not found',
   batch: 'done',
   list: 'done',
+  filteredList: 'done',
   uncachedList: 'done',
   createTask: 'done',
   getTask: 'done',
@@ -52,6 +54,7 @@ const WITHOUT_POSTGRES: Answers = {
   missing: 'unavailable',
   batch: 'done',
   list: 'done',
+  filteredList: 'degraded',
   uncachedList: 'empty and degraded',
   createTask: 'unavailable',
   getTask: 'unavailable',
@@ -64,6 +67,7 @@ const WITHOUT_BOTH: Answers = {
   cached: 'unavailable',
   batch: 'unavailable',
   list: 'empty and degraded',
+  filteredList: 'empty and degraded',
 };
 
 interface Outage {
@@ -172,6 +176,7 @@ describe('every replica answers as documented while', () => {
       missing: ['task.get_attachment', { taskId: read, key: 'no-such-key' }],
       batch: ['task.get_attachments_batch', { requests: [{ taskId: read, key: 'a' }] }],
       list: ['task.list_attachments', { taskId: read }],
+      filteredList: ['task.list_attachments', { taskId: read, type: 'json', keyPrefix: 'a' }],
       uncachedList: ['task.list_attachments', { taskId: forgotten }],
       createTask: ['task.create', { id, text: 'x' }],
       getTask: ['task.get', { id: read }],

@@ -119,6 +119,12 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `    if (version === undefined) return { taskExists: true, degraded: true };`,
   },
   {
+    name: 'a filtered list without the store is not held against own changes',
+    file: `${CONSISTENCY}/cached-pages.ts`,
+    find: `this.read(all, changes.uncheckedChanges(taskId))`,
+    replace: `this.read(all, [])`,
+  },
+  {
     name: 'lists are not corrected by the journal',
     file: `${CONSISTENCY}/corrected-list.ts`,
     find: `    if (corrections.length === 0) return undefined;`,

@@ -1,4 +1,6 @@
+import type { Attachment } from '../domain/attachment';
 import type { Caller } from '../domain/caller';
+import { isAskedFor } from '../domain/list-order';
 import type { AttachmentCache, CachedPage, KnownChange } from '../ports/attachment-cache';
 import type { AttachmentListQuery } from '../ports/attachment-store';
 import type { Metrics } from '../ports/metrics';
@@ -6,6 +8,13 @@ import type { AcknowledgedChanges } from './acknowledged-changes';
 import type { AttachmentLookup } from './attachment-lookup';
 import { isFiltered, pageOf, type AttachmentPage } from './attachment-page';
 import type { Deadline } from './deadline';
+import { unlessCacheIsDown } from './unless-cache-is-down';
+
+/**
+ * Of a larger task no filtered list is made without the store: the cache would be busy with it for more than a few
+ * milliseconds.
+ */
+const MAX_FILTERED = 500;
 
 /** For a filtered list the index of the cache is of no use, but what the cache says of the task is. */
 const UNUSED_PAGE = { limit: 1, offset: 0, descending: false, includeBodies: false, known: [] };
@@ -58,13 +67,51 @@ export class CachedPages {
     const degraded = found.some((one) => one.degraded) || undefined;
     return pageOf(query, attachments, page.totalCount, degraded);
   }
+
+  /** The page while the store is unavailable; undefined if the cache does not know all of it. */
+  async pageWithoutStore(query: AttachmentListQuery, cached: CachedPage): Promise<AttachmentPage | undefined> {
+    if (isFiltered(query)) return this.filteredWithoutStore(query, cached.token.generation);
+    const attachments = knownOn(cached);
+    return cached.page && attachments && pageOf(query, attachments, cached.page.totalCount, true);
+  }
+
+  /** Made of all attachments of the task, as the cache has them in the generation. */
+  private async filteredWithoutStore(
+    query: AttachmentListQuery,
+    generation: number,
+  ): Promise<AttachmentPage | undefined> {
+    const { taskId, organization, offset, limit } = query;
+    const changes = this.acknowledged.of(query);
+    const all = { ...query, type: undefined, keyPrefix: '', offset: 0, limit: MAX_FILTERED, includeBodies: false };
+    const cached = await unlessCacheIsDown(this.read(all, changes.uncheckedChanges(taskId)));
+    const outlines = cached && knownOn(cached);
+    if (!outlines || outlines.length < (cached.page?.totalCount ?? 0)) return undefined;
+    const isComparable = cached.organization === organization && cached.token.generation === generation;
+    if (!isComparable || changes.mayHaveForgotten(cached)) return undefined;
+
+    const matching = outlines.filter((outline) => isAskedFor(outline, query));
+    const asked = matching.slice(offset, offset + limit);
+    const shown = query.includeBodies ? await this.withBodies(asked, query) : asked;
+    return shown && pageOf(query, shown, matching.length, true);
+  }
+
+  /** Undefined if the cache does not have all of them any more. */
+  private async withBodies(
+    outlines: readonly Attachment[],
+    { organization, room }: AttachmentListQuery,
+  ): Promise<readonly Attachment[] | undefined> {
+    const found = await unlessCacheIsDown(this.cache.read(outlines, organization, room));
+    const attachments = found?.flatMap(({ attachment }, i) =>
+      attachment?.op === outlines[i]?.op ? (attachment ?? []) : [],
+    );
+    return attachments?.length === outlines.length ? attachments : undefined;
+  }
 }
 
-/** The page while the store is unavailable; undefined if the cache does not know all of it. */
-export function pageWithoutStore(query: AttachmentListQuery, { page }: CachedPage): AttachmentPage | undefined {
+/** Undefined if there is no page, or the cache has lost a part of it. */
+function knownOn({ page }: CachedPage): readonly Attachment[] | undefined {
   const attachments = page?.entries.flatMap(({ attachment }) => attachment ?? []);
-  if (!page || isFiltered(query) || attachments?.length !== page.entries.length) return undefined;
-  return pageOf(query, attachments, page.totalCount, true);
+  return attachments?.length === page?.entries.length ? attachments : undefined;
 }
 
 /** Whether nothing older can come to the page later: a deletion that left no floor may be passed by a late put. */

@@ -8,7 +8,7 @@ import { isOutage } from '../../ports/store-error';
 import type { AcknowledgedChanges } from '../../consistency/acknowledged-changes';
 import type { AttachmentPage } from '../../consistency/attachment-page';
 import type { CacheTrust } from '../../consistency/cache-trust';
-import { pageWithoutStore, type CachedPages } from '../../consistency/cached-pages';
+import type { CachedPages } from '../../consistency/cached-pages';
 import { Deadline } from '../../consistency/deadline';
 import type { StoredPages } from '../../consistency/stored-pages';
 import { unlessCacheIsDown } from '../../consistency/unless-cache-is-down';
@@ -65,7 +65,7 @@ export class ListAttachments {
       // is unavailable, the page is older than what the store has just said.
       const isComparable = error.store === 'postgres' && known?.token.generation === generation;
       const isWhole = isComparable && !changes.mayHaveForgotten(known);
-      const page = isWhole ? pageWithoutStore(query, known) : undefined;
+      const page = isWhole ? await this.cachedPages.pageWithoutStore(query, known) : undefined;
       return page ?? UNKNOWN_PAGE;
     }
   }

@@ -266,6 +266,38 @@ describe('while PostgreSQL is unavailable', () => {
     expect(fixture.postgres.calls).toContain('outlines');
   });
 
+  it('a filtered list comes from the cache, page by page, with what only the journal has', async () => {
+    for (const key of ['a1', 'b1', 'a3']) await fixture.text('t-1', key, key);
+    await keysOf();
+    fixture.clock.advance(1000);
+    postgresGoes();
+    await fixture.text('t-1', 'a2', 'journaled');
+    await remove('a3');
+    for (const includeBodies of [true, false]) {
+      const listed = (more: object) => fixture.list('t-1', { includeBodies, keyPrefix: 'a', ...more });
+      const first = { totalCount: 2, hasMore: true, degraded: true, attachments: [{ key: 'a1' }] };
+      const page = await listed({ limit: 1 });
+      expect(page).toMatchObject(first);
+      expect(page.attachments[0]?.content).toBe(includeBodies ? 'a1' : undefined);
+      const last = { totalCount: 2, hasMore: false, degraded: true, attachments: [{ key: 'a2' }] };
+      expect(await listed({ offset: 1 })).toMatchObject(last);
+      expect(await listed({ limit: 1, descending: true })).toMatchObject({ attachments: [{ key: 'a2' }] });
+      expect(await listed({ type: 'url' })).toEqual({ attachments: [], totalCount: 0, hasMore: false, degraded: true });
+    }
+  });
+
+  it('a filtered list is empty if the cache does not know the whole task', async () => {
+    await fixture.text('t-1', 'a1', 'x');
+    fixture.redis.fails = 'unavailable';
+    fixture.clock.advance(1000);
+    await fixture.text('t-1', 'a2', 'x');
+    fixture.redis.fails = undefined;
+    await fixture.useCases.projectChanges.execute();
+    postgresGoes();
+    const empty = { attachments: [], totalCount: 0, hasMore: false, degraded: true };
+    expect(await fixture.list('t-1', { keyPrefix: 'a' })).toEqual(empty);
+  });
+
   it('a list shows nothing that another replica has deleted in PostgreSQL over the journal', async () => {
     await fixture.text('t-1', 'k', 'x');
     fixture.clock.advance(1000);
