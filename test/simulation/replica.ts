@@ -50,7 +50,7 @@ const STEP_SIZE = 2;
 /** So short that the background and a call meet. */
 const UNFINISHED_AFTER_MS = 300;
 /** So few that puts of a replica often share one. */
-const PUTS_UNDER_WAY = { statements: 1, puts: 1 };
+const PUTS_UNDER_WAY = { statements: 1, few: 1 };
 /** Between two runs of a job, about. */
 const TICK_MS = { drain: 400, project: 350, publish: 600, sweep: 1000, deletions: 150 };
 

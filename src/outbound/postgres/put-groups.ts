@@ -3,12 +3,16 @@ import { lateTimer } from '../system/late-timer';
 import type { PutOutcome } from '../../core/ports/attachment-store';
 import { StoreError } from '../../core/ports/store-error';
 import { PutGroup, WaitingPut, type GroupTimer, type PlainPut } from './put-group';
+import { RecentMost } from './recent-most';
 
 /**
- * Puts wait if so many statements, and so many puts, are under way. The fewer statements there are, the more puts share
- * one, and the cheaper is each of them. Few puts do not wait: if the disk is slow, that would only take time.
+ * If more than `few` puts have been there at the same time lately, they wait while so many statements are under way.
+ * The fewer statements there are, the more puts share one, and the cheaper is each of them. Few puts do not wait: if
+ * the disk is slow, that would only take time.
  */
-const LIMITS = { statements: 3, puts: 8 };
+const LIMITS = { few: 8, statements: 2 };
+/** Writers that have their outcomes at the same time need a while before they write again. */
+const LATELY_MS = 100;
 /** Of a body. Passing on a larger one costs more than sharing saves. */
 const MAX_SHARED_BYTES = 16 * 1024;
 /** How long puts wait for the statements under way, which may be waiting for locks. */
@@ -43,8 +47,8 @@ const TIMER: GroupTimer = {
 };
 
 /**
- * Puts that come while many others are under way share one transaction: whatever waits when a statement ends. A put
- * that meets few others has a statement of its own. Organisations take turns in what is written next. Each put has its
+ * Puts that come while many others are under way share one transaction: whatever waits when a statement ends. As long
+ * as there are few, each has a statement of its own. Organisations take turns in what is written next. Each put has its
  * own outcome and its own time limit; no put waits for a lock that only another one needs.
  */
 export class PutGroups {
@@ -53,27 +57,32 @@ export class PutGroups {
   /** By task or key that another transaction holds. All puts that need it wait for it in one statement. */
   private readonly whileHeld = new Map<string, WaitingPut[]>();
   private readonly underWay = { statements: 0, puts: 0 };
+  private waitingPuts = 0;
+  private readonly atOnce: RecentMost;
   private stopWatching?: () => void;
 
   constructor(
     private readonly statements: PutStatements,
     private readonly timer: GroupTimer = TIMER,
     private readonly limits = LIMITS,
-  ) {}
+  ) {
+    this.atOnce = new RecentMost(LATELY_MS, () => timer.nowMs());
+  }
 
   /** Throws `StoreError`, within `timeoutMs`. If the statement of a group fails, its puts throw the same error. */
   write(put: PlainPut, timeoutMs: number): Promise<PutOutcome> {
     if ((put.put.attachment.bytes ?? 0) > MAX_SHARED_BYTES) return this.statements.alone(put, timeoutMs);
+    this.atOnce.note(this.underWay.puts + this.waitingPuts + 1);
     if (this.waiting.size === 0 && this.mayWrite) return this.inTurn(1, () => this.statements.alone(put, timeoutMs));
     const one = new WaitingPut(put, timeoutMs, this.timer, (sinceMs) => this.statements.waitedInVain(sinceMs));
     append(this.waiting, put.organization, [one]);
+    this.waitingPuts += 1;
     if (!this.stopWatching) this.watch();
     return one.outcome;
   }
 
   private get mayWrite(): boolean {
-    const { underWay, limits } = this;
-    return underWay.statements < limits.statements || underWay.puts < limits.puts;
+    return this.underWay.statements < this.limits.statements || this.atOnce.value <= this.limits.few;
   }
 
   private async inTurn<T>(puts: number, work: () => Promise<T>): Promise<T> {
@@ -116,12 +125,16 @@ export class PutGroups {
     for (const [owner, puts] of this.waiting) {
       if (group.isFull) break;
       const one = puts.shift() as WaitingPut;
+      this.waitingPuts -= 1;
       // Behind the others: the loop comes to it again.
       this.waiting.delete(owner);
       if (puts.length > 0) this.waiting.set(owner, puts);
       if (!group.takes(one)) append(passedOver, owner, [one]);
     }
-    for (const [owner, puts] of passedOver) this.waiting.set(owner, [...puts, ...(this.waiting.get(owner) ?? [])]);
+    for (const [owner, puts] of passedOver) {
+      this.waiting.set(owner, [...puts, ...(this.waiting.get(owner) ?? [])]);
+      this.waitingPuts += puts.length;
+    }
     return group.puts;
   }
 

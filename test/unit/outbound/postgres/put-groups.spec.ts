@@ -7,7 +7,7 @@ import { PutGroups, type GroupedOutcome } from '../../../../src/outbound/postgre
 
 const TIMEOUT_MS = 4000;
 /** What comes then waits. */
-const LIMITS = { statements: 3, puts: 1 };
+const LIMITS = { statements: 3, few: 1 };
 
 type Settle<T> = { readonly resolve: (value: T) => void; readonly reject: (error: unknown) => void };
 type Alone = { readonly key: string; readonly timeoutMs: number } & Settle<PutOutcome>;
@@ -145,16 +145,45 @@ describe('PutGroups', () => {
     for (let i = 0; i < 8; i++) void write(`few-${i}`);
     for (let i = 0; i < 24; i++) void write(`many-${i}`);
     expect(alone).toHaveLength(8);
-    await end(alone[0]);
-    expect(together[0]?.keys).toHaveLength(24);
-    for (let i = 0; i < 5; i++) void write(`more-${i}`);
-    for (const call of alone.slice(1, 5)) await end(call);
-    expect(together).toHaveLength(1);
-    // Three statements are left, and now two.
-    await end(alone[5]);
-    expect(together).toHaveLength(1);
+    for (const call of alone.slice(0, 6)) await end(call);
+    expect(together).toEqual([]);
+    // Two statements are left, and now one.
     await end(alone[6]);
-    expect(together[1]?.keys).toHaveLength(5);
+    expect(together[0]?.keys).toHaveLength(24);
+    await end(alone[7]);
+    for (let i = 0; i < 5; i++) void write(`more-${i}`);
+    expect(alone[8]?.key).toBe('more-0');
+    await end(alone[8]);
+    expect(together[1]?.keys).toHaveLength(4);
+  });
+
+  it('many puts share few statements also while they write again after one another', async () => {
+    start();
+    for (let i = 0; i < 9; i++) void write(`many-${i}`);
+    for (const call of alone.slice()) await end(call);
+    await end(alone[8]);
+    const again = () => {
+      for (let i = 0; i < 3; i++) void write(`again-${i}`);
+    };
+    again();
+    expect(keysOf(alone).slice(9)).toEqual(['again-0', 'again-1']);
+    for (const call of alone.slice(9)) await end(call);
+    await end(alone[11]);
+    await pass(200);
+    again();
+    expect(keysOf(alone).slice(12)).toEqual(['again-0', 'again-1', 'again-2']);
+  });
+
+  it('puts that were given up while they waited do not count as many', async () => {
+    start();
+    for (let i = 0; i < 8; i++) void write(`few-${i}`, { timeoutMs: 100_000 });
+    for (let i = 0; i < 24; i++) void write(`late-${i}`, { timeoutMs: 1 });
+    await pass(1);
+    for (const call of alone.slice(0, 8)) await end(call);
+    await pass(200);
+    for (let i = 0; i < 8; i++) void write(`later-${i}`);
+    expect(keysOf(alone).slice(8)).toEqual(Array.from({ length: 8 }, (_, i) => `later-${i}`));
+    expect(together).toEqual([]);
   });
 
   it('a put that is the only one to wait has a statement of its own', async () => {
