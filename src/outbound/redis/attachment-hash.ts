@@ -69,6 +69,7 @@ export function fieldsOfPacked(key: string, packed: string, outline = false): Ha
     bytes: outline ? body : undefined,
   };
 }
+
 /**
  * Undefined for anything that `toHash` would not have written for this attachment. An outline is a hash that has
  * `bytes`, their length, in place of value and content.
