@@ -81,8 +81,13 @@ describe('a service whose PostgreSQL comes and goes', () => {
         data: { code: 'STORE_UNAVAILABLE', retryable: true },
       });
     }
-    expect(await list(service, { taskId: 'unknown' })).toEqual(DEGRADED_PAGE);
-    expect(await list(service, { taskId: 'known', type: 'json' })).toEqual(DEGRADED_PAGE);
+    for (const filter of [{}, { type: 'json' }]) {
+      expect(await list(service, { taskId: 'unknown', ...filter })).toEqual(DEGRADED_PAGE);
+    }
+    expect(await list(service, { taskId: 'known', type: 'json' })).toEqual({ ...before.list, degraded: true });
+    const [, b] = before.list.attachments;
+    const onlyB = { attachments: [b], totalCount: 1, hasMore: false, degraded: true };
+    expect(await list(service, { taskId: 'known', keyPrefix: 'b' })).toEqual(onlyB);
     const { status, text } = await until('it is missed', async () => {
       const reply = await service.fetch('/readyz');
       return /"postgres":{[^}]*"state":"down"/.test(reply.text) && reply;
