@@ -4,10 +4,9 @@
 -- ARGV    for each task the caller's organisation, how many bytes of values and contents its records may have, how
 --         many keys of attachments follow, and these keys
 -- Reply   strings. For each task { floor, '1' if the task is deleted else '0', cursor or 0, bytes, organisation if it
---         is known }, joined. Unless these are more bytes than its records may have, they follow, one for each key:
---         '=' or, if it is journaled, '+', and fields and values of the hash, joined; or '-' and the version of a
---         journaled deletion; or '' if no usable hash exists or the task belongs to another organisation.
---         Joined is with U+0000, which no member contains: one string costs the caller much less than a list.
+--         is known }, joined with U+0000. Unless these are more bytes than its records may have, they follow, one for
+--         each key: the attachment, packed, with '=' in place of the key, or '+' if it is journaled; or '-' and the
+--         version of a journaled deletion; or '' if no usable hash exists or the task belongs to another organisation.
 -- Atomic, so that the floor and the records belong to the same moment, and so that two first readers
 -- get the same floor.
 
