@@ -121,7 +121,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a filtered list without the store is not held against own changes',
     file: `${CONSISTENCY}/cached-pages.ts`,
-    find: `this.read(all, changes.uncheckedChanges(taskId))`,
+    find: `this.read(all, this.acknowledged.of(query).uncheckedChanges(query.taskId))`,
     replace: `this.read(all, [])`,
   },
   {

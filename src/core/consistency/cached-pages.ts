@@ -68,29 +68,37 @@ export class CachedPages {
     return pageOf(query, attachments, page.totalCount, degraded);
   }
 
-  /** The page while the store is unavailable; undefined if the cache does not know all of it. */
-  async pageWithoutStore(query: AttachmentListQuery, cached: CachedPage): Promise<AttachmentPage | undefined> {
-    if (isFiltered(query)) return this.filteredWithoutStore(query, cached.token.generation);
-    const attachments = knownOn(cached);
-    return cached.page && attachments && pageOf(query, attachments, cached.page.totalCount, true);
-  }
-
-  /** Made of all attachments of the task, as the cache has them in the generation. */
-  private async filteredWithoutStore(
+  /**
+   * The page while the store is unavailable; undefined if the cache does not know all of it. A page of another
+   * generation than the given one was not held against the changes that were acknowledged here.
+   */
+  async pageWithoutStore(
     query: AttachmentListQuery,
+    known: CachedPage,
     generation: number,
   ): Promise<AttachmentPage | undefined> {
-    const { taskId, organization, offset, limit } = query;
-    const changes = this.acknowledged.of(query);
-    const all = { ...query, type: undefined, keyPrefix: '', offset: 0, limit: MAX_FILTERED, includeBodies: false };
-    const cached = await unlessCacheIsDown(this.read(all, changes.uncheckedChanges(taskId)));
-    const outlines = cached && knownOn(cached);
-    if (!outlines || outlines.length < (cached.page?.totalCount ?? 0)) return undefined;
-    const isComparable = cached.organization === organization && cached.token.generation === generation;
-    if (!isComparable || changes.mayHaveForgotten(cached)) return undefined;
+    const cached = isFiltered(query) ? await this.readAll(query) : known;
+    if (cached?.organization !== query.organization || cached.token.generation !== generation) return undefined;
+    const attachments = knownOn(cached);
+    if (!cached.page || !attachments || this.acknowledged.of(query).mayHaveForgotten(cached)) return undefined;
+    const { totalCount } = cached.page;
+    if (!isFiltered(query)) return pageOf(query, attachments, totalCount, true);
+    return attachments.length === totalCount ? this.filtered(query, attachments) : undefined;
+  }
 
+  /** The outlines of the whole task, or of its first ones; undefined if the cache is unavailable. */
+  private readAll(query: AttachmentListQuery): Promise<CachedPage | undefined> {
+    const all = { ...query, type: undefined, keyPrefix: '', offset: 0, limit: MAX_FILTERED, includeBodies: false };
+    return unlessCacheIsDown(this.read(all, this.acknowledged.of(query).uncheckedChanges(query.taskId)));
+  }
+
+  /** `outlines` are those of the whole task. */
+  private async filtered(
+    query: AttachmentListQuery,
+    outlines: readonly Attachment[],
+  ): Promise<AttachmentPage | undefined> {
     const matching = outlines.filter((outline) => isAskedFor(outline, query));
-    const asked = matching.slice(offset, offset + limit);
+    const asked = matching.slice(query.offset, query.offset + query.limit);
     const shown = query.includeBodies ? await this.withBodies(asked, query) : asked;
     return shown && pageOf(query, shown, matching.length, true);
   }

@@ -61,11 +61,9 @@ export class ListAttachments {
       return found;
     } catch (error) {
       if (!isOutage(error)) throw error;
-      // A page of another generation was not held against the changes that were acknowledged here. If only the journal
-      // is unavailable, the page is older than what the store has just said.
-      const isComparable = error.store === 'postgres' && known?.token.generation === generation;
-      const isWhole = isComparable && !changes.mayHaveForgotten(known);
-      const page = isWhole ? await this.cachedPages.pageWithoutStore(query, known) : undefined;
+      // If only the journal is unavailable, what the cache knows is older than what the store has just said.
+      const isStoreAway = error.store === 'postgres';
+      const page = isStoreAway && known ? await this.cachedPages.pageWithoutStore(query, known, generation) : undefined;
       return page ?? UNKNOWN_PAGE;
     }
   }

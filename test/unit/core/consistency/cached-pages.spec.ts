@@ -32,7 +32,7 @@ describe('a filtered list without the store', () => {
     };
     const others = [{} as AttachmentLookup, {} as Metrics] as const;
     const pages = new CachedPages(cache as AttachmentCache, ...others, acknowledged);
-    return (await pages.pageWithoutStore(QUERY, first))?.attachments;
+    return (await pages.pageWithoutStore(QUERY, first, first.token.generation))?.attachments;
   };
 
   beforeEach(() => {
