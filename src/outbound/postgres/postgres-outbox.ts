@@ -23,7 +23,7 @@ const BACKLOG = `
  * The part of the outbox that no transaction can add to any more, in the order of xid: in any other order a transaction
  * that commits late would be passed over. The limit ends between two transactions, as one may have more rows than any
  * limit. Rows of earlier epochs may be among them: to project a change again only forgets more than necessary.
- * Materialized, so that no plan searches all rows for the youngest.
+ * Materialized, so that no plan searches all rows for the youngest. All in one row: what the identity takes is spent once.
  */
 const CHANGES = `
   WITH recent AS MATERIALIZED (
@@ -34,12 +34,14 @@ const CHANGES = `
     END AS first
     FROM (SELECT pg_snapshot_xmin(now) AS xmin, pg_snapshot_xmax(now) AS xmax FROM pg_current_snapshot() AS now) AS seen
   )
-  SELECT xmin, xmax, ${IDENTITY_COLUMNS}, change.* FROM bounds CROSS JOIN database_identity AS identity LEFT JOIN (
-    SELECT xid, seq, kind, task_id, key, version, op_id, event ->> 'type' AS type FROM outbox
-    WHERE xid >= (SELECT first FROM bounds) AND xid < (SELECT xmin FROM bounds) AND NOT superseded AND kind <> 'task'
-    ORDER BY xid FETCH FIRST $2 ROWS WITH TIES
-  ) AS change ON true
-  ORDER BY xid, seq`;
+  SELECT bounds.xmin, bounds.xmax, ${IDENTITY_COLUMNS}, (
+    SELECT coalesce(json_agg(change ORDER BY xid, seq), '[]') FROM (
+      SELECT xid, seq, kind, task_id, key, version, op_id, event ->> 'type' AS type FROM outbox
+      WHERE xid >= (SELECT first FROM bounds) AND xid < (SELECT xmin FROM bounds) AND NOT superseded AND kind <> 'task'
+      ORDER BY xid FETCH FIRST $2 ROWS WITH TIES
+    ) AS change
+  ) AS changes
+  FROM bounds, database_identity AS identity`;
 
 /** The same as `CHANGES` where a reader has all of them already, at a fraction of the cost. */
 const HORIZON = `
@@ -69,7 +71,7 @@ interface ChangeRow {
   kind: 'attachment' | 'task_deleted';
   task_id: string;
   key: string;
-  version: string;
+  version: number;
   op_id: string;
   type: DomainEvent['type'];
 }
@@ -165,9 +167,9 @@ export class PostgresOutbox implements Outbox {
       const [row] = await readFit<HorizonRow>(this.connection, HORIZON);
       if (Number(row.xmin) === from) return [row, []];
     }
-    type Row = HorizonRow & (ChangeRow | { xid: null });
-    const rows = await readFit<Row>(this.connection, CHANGES, [from, limit, lookBackMs]);
-    return [rows[0], rows.filter((row) => row.xid !== null)];
+    type Row = HorizonRow & { changes: readonly ChangeRow[] };
+    const [row] = await readFit<Row>(this.connection, CHANGES, [from, limit, lookBackMs]);
+    return [row, row.changes];
   }
 
   private asPublisher<T>(work: (query: Query) => Promise<T>): Promise<T | undefined> {
@@ -181,7 +183,7 @@ function outboxEventOfRow({ seq, task_id, event, trace }: OutboxRow): OutboxEven
 }
 
 function changeOfRow({ kind, task_id, key, version, op_id, type }: ChangeRow): OutboxChange {
-  const change = { taskId: task_id, version: Number(version) };
+  const change = { taskId: task_id, version };
   if (kind === 'task_deleted') return { kind: 'task-deleted', ...change };
   return { kind, key, op: op_id, deleted: type !== 'task.attachment_created', ...change };
 }
