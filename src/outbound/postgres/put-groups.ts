@@ -6,9 +6,9 @@ import { PutGroup, WaitingPut, type GroupTimer, type PlainPut } from './put-grou
 import { RecentMost } from './recent-most';
 
 /**
- * If more than `few` puts have been there at the same time lately, they wait while so many statements are under way.
- * The fewer statements there are, the more puts share one, and the cheaper is each of them. Few puts do not wait: if
- * the disk is slow, that would only take time.
+ * If more than `few` puts have been there at the same time lately, they wait for the others of the same iteration of
+ * the event loop, and while so many statements are under way. The fewer statements there are, the more puts share one,
+ * and the cheaper is each of them. Few puts do not wait: if the disk is slow, that would only take time.
  */
 const LIMITS = { few: 8, statements: 2 };
 /** Writers that have their outcomes at the same time need a while before they write again. */
@@ -47,9 +47,9 @@ const TIMER: GroupTimer = {
 };
 
 /**
- * Puts that come while many others are under way share one transaction: whatever waits when a statement ends. As long
- * as there are few, each has a statement of its own. Organisations take turns in what is written next. Each put has its
- * own outcome and its own time limit; no put waits for a lock that only another one needs.
+ * Puts that come while many others are under way share one transaction: whatever waits when a statement may begin. As
+ * long as there are few, each has a statement of its own. Organisations take turns in what is written next. Each put
+ * has its own outcome and its own time limit; no put waits for a lock that only another one needs.
  */
 export class PutGroups {
   /** By organisation, the next one to be written first. */
@@ -73,16 +73,22 @@ export class PutGroups {
   write(put: PlainPut, timeoutMs: number): Promise<PutOutcome> {
     if ((put.put.attachment.bytes ?? 0) > MAX_SHARED_BYTES) return this.statements.alone(put, timeoutMs);
     this.atOnce.note(this.underWay.puts + this.waitingPuts + 1);
-    if (this.waiting.size === 0 && this.mayWrite) return this.inTurn(1, () => this.statements.alone(put, timeoutMs));
+    const isFirst = this.waiting.size === 0;
+    if (isFirst && this.areFew) return this.inTurn(1, () => this.statements.alone(put, timeoutMs));
     const one = new WaitingPut(put, timeoutMs, this.timer, (sinceMs) => this.statements.waitedInVain(sinceMs));
     append(this.waiting, put.organization, [one]);
     this.waitingPuts += 1;
-    if (!this.stopWatching) this.watch();
+    if (isFirst && this.mayWrite) this.timer.next(() => this.writeWaiting());
+    else if (!this.stopWatching) this.watch();
     return one.outcome;
   }
 
+  private get areFew(): boolean {
+    return this.atOnce.value <= this.limits.few;
+  }
+
   private get mayWrite(): boolean {
-    return this.underWay.statements < this.limits.statements || this.atOnce.value <= this.limits.few;
+    return this.underWay.statements < this.limits.statements || this.areFew;
   }
 
   private async inTurn<T>(puts: number, work: () => Promise<T>): Promise<T> {
@@ -94,9 +100,13 @@ export class PutGroups {
     } finally {
       underWay.statements -= 1;
       underWay.puts -= puts;
-      while (this.waiting.size > 0 && this.mayWrite) this.writeNext(false);
-      this.watch();
+      this.writeWaiting();
     }
+  }
+
+  private writeWaiting(): void {
+    while (this.waiting.size > 0 && this.mayWrite) this.writeNext(false);
+    this.watch();
   }
 
   /** Whatever holds up the statements under way does not hold up the others. */
