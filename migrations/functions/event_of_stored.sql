@@ -4,9 +4,9 @@
 -- p_attachment_id  the id of the attachment that was found
 -- Result           the event with that id, and with `replaced` true if it has this member
 --
--- Takes no lock.
+-- Takes no lock. STABLE, as what it calls: otherwise it is not inlined, and is a tenth of what a put in a group costs.
 CREATE OR REPLACE FUNCTION event_of_stored(p_event json, p_attachment_id text) RETURNS json
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
   SELECT jsonb_set(
     jsonb_set(p_event::jsonb, '{payload,attachmentId}', to_jsonb(p_attachment_id)),
     '{metadata,replaced}', 'true', create_if_missing => false)::json

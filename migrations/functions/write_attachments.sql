@@ -20,6 +20,9 @@
 -- Locks: those of `write_attachment`, of all puts, kind by kind. It waits for a lock only if all puts need the same: if
 -- `p_wait`, for the task and its row, and for the key if there is one. So no put waits for the lock of another one, and no
 -- transaction waits for one that waits.
+--
+-- Lists are read by `(SELECT …)`, so that the planner does not see how long they are, and keeps its plans: of a few puts it
+-- would make each statement anew, which takes longer than to write them.
 CREATE OR REPLACE FUNCTION write_attachments(p_writes json, p_wait boolean, p_max_attachments integer) RETURNS TABLE (
   "position" bigint, state text, stored_version bigint, id text, created_at timestamptz, created_by text, replaced boolean
 )
@@ -51,20 +54,20 @@ BEGIN
   END IF;
 
   SELECT array_agg(position) INTO held FROM (
-    SELECT * FROM unnest(task_ids, keys) WITH ORDINALITY AS puts(task_id, key, position)
-    WHERE task_id = ANY (free) OFFSET 0
+    SELECT * FROM unnest((SELECT task_ids), (SELECT keys)) WITH ORDINALITY AS puts(task_id, key, position)
+    WHERE task_id = ANY ((SELECT free)::text[]) OFFSET 0
   ) AS puts WHERE pg_try_advisory_xact_lock(key_lock(task_id, key));
 
   SELECT array_agg(DISTINCT task_id) INTO counting
-  FROM unnest(task_ids, keys) WITH ORDINALITY AS puts(task_id, key, position)
-  WHERE position = ANY (held) AND NOT EXISTS (
+  FROM unnest((SELECT task_ids), (SELECT keys)) WITH ORDINALITY AS puts(task_id, key, position)
+  WHERE position = ANY ((SELECT held)::bigint[]) AND NOT EXISTS (
     SELECT FROM task_attachments AS stored
     WHERE stored.task_id = puts.task_id AND stored.key = puts.key AND NOT stored.deleted);
   IF p_wait THEN
-    PERFORM FROM tasks WHERE id = ANY (counting) FOR NO KEY UPDATE;
+    PERFORM FROM tasks WHERE id = ANY ((SELECT counting)::text[]) FOR NO KEY UPDATE;
   ELSE
     SELECT array_agg(id) INTO counting
-    FROM (SELECT id FROM tasks WHERE id = ANY (counting) FOR NO KEY UPDATE SKIP LOCKED) AS locked;
+    FROM (SELECT id FROM tasks WHERE id = ANY ((SELECT counting)::text[]) FOR NO KEY UPDATE SKIP LOCKED) AS locked;
   END IF;
 
   -- Readers of events rely on it that a transaction has its number before its rows get theirs.
@@ -76,12 +79,12 @@ BEGIN
       stored.deleted IS FALSE AS counted,
       CASE
         WHEN tasks.id IS NULL THEN 'task-missing'
-        WHEN puts.task_id <> ALL (coalesce(free, '{}')) THEN 'task-held'
-        WHEN position <> ALL (coalesce(held, '{}')) THEN 'key-held'
+        WHEN puts.task_id <> ALL (coalesce((SELECT free), '{}')) THEN 'task-held'
+        WHEN position <> ALL (coalesce((SELECT held), '{}')) THEN 'key-held'
         WHEN stored.version >= puts.version THEN 'superseded'
         WHEN live THEN 'applied'
         WHEN NOT stored.deleted THEN 'left-out'
-        WHEN puts.task_id <> ALL (coalesce(counting, '{}')) THEN 'task-held'
+        WHEN puts.task_id <> ALL (coalesce((SELECT counting), '{}')) THEN 'task-held'
         ELSE 'applied'
       END AS state
     FROM ROWS FROM (json_to_recordset(p_writes) AS (

@@ -57,6 +57,8 @@ const LATER = [
   'SubTasksByPriority1763683200136',
   'PagesInIndex1763683200137',
   'ExpiriesInTurn1763683200138',
+  'PrefixesInIndex1763683200139',
+  'CheaperPuts1763683200140',
 ];
 
 describe('migrations', () => {

@@ -37,6 +37,7 @@ import { NO_ORGANIZATION, type PostgresConnection } from './postgres-connection'
 import type { PlainPut } from './put-group';
 import { PutGroups, type GroupedOutcome } from './put-groups';
 import { liveCount } from './task-row';
+import { unseen } from './unseen';
 
 /** In the order of UTF-8 bytes. */
 const LAST_CHARACTER = '\u{10ffff}';
@@ -208,16 +209,18 @@ function sizeIfAbove<Row extends { readonly body_bytes: number | null }>(
 function listStatement(query: AttachmentListQuery): { text: string; values: unknown[] } {
   const { taskId, organization, nowMs, limit, offset, type, keyPrefix } = query;
   const values: unknown[] = [taskId, organization, timestamp(nowMs), limit, offset];
+  const given = (value: string) => unseen(`$${values.push(value)}`, 'text');
+  const now = unseen('$3', 'timestamptz');
   let filter = '';
-  if (type !== undefined) filter += ` AND a.type = $${values.push(type)}`;
+  if (type !== undefined) filter += ` AND a.type = ${given(type)}`;
   if (keyPrefix !== '') {
-    const [first, last] = [values.push(keyPrefix), values.push(keyPrefix + LAST_CHARACTER.repeat(MAX_KEY_LENGTH))];
-    filter += ` AND a.key BETWEEN $${first} AND $${last}`;
+    filter += ` AND a.key BETWEEN ${given(keyPrefix)} AND ${given(keyPrefix + LAST_CHARACTER.repeat(MAX_KEY_LENGTH))}`;
   }
-  const matching = `FROM task_attachments a WHERE a.task_id = t.id AND ${isLiveRow('$3')}${filter}`;
+  const matching = `FROM task_attachments a WHERE a.task_id = t.id AND ${isLiveRow(now)}${filter}`;
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY a.created_at ${direction}, a.key ${direction}`;
-  const total = filter === '' ? liveCount('$3') : `(SELECT count(*)::integer ${matching})`;
+  const range = `LIMIT ${unseen('$4', 'bigint')} OFFSET ${unseen('$5', 'bigint')}`;
+  const total = filter === '' ? liveCount(now) : `(SELECT count(*)::integer ${matching})`;
   const bodies = query.includeBodies ? `coalesce(a.body_bytes, 0) <= $${values.length + 1}::float8` : 'false';
   return {
     // Not materialized, the total would be counted again for every row of the page.
@@ -226,8 +229,8 @@ function listStatement(query: AttachmentListQuery): { text: string; values: unkn
       SELECT t.total, a.body_bytes, ${attachmentColumns(bodies)}
       FROM task t LEFT JOIN LATERAL (
         SELECT p.*, sum(p.bytes) OVER ()::float8 AS body_bytes
-        FROM (SELECT a.key ${matching} ${order} LIMIT $4 OFFSET $5) page
-        JOIN task_attachments p ON p.task_id = t.id AND p.key = page.key
+        FROM (SELECT a.key ${matching} ${order} ${range}) page
+        CROSS JOIN LATERAL (SELECT * FROM task_attachments p WHERE p.task_id = t.id AND p.key = page.key LIMIT 1) p
       ) a ON true
       ${order}`,
     values,

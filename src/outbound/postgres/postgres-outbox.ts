@@ -23,7 +23,7 @@ const BACKLOG = `
  * The part of the outbox that no transaction can add to any more, in the order of xid: in any other order a transaction
  * that commits late would be passed over. The limit ends between two transactions, as one may have more rows than any
  * limit. Rows of earlier epochs may be among them: to project a change again only forgets more than necessary.
- * Materialized, so that no plan searches all rows for the youngest. All in one row: what the identity takes is spent once.
+ * Materialized, so that no plan searches all rows for the youngest. In one row: what the identity takes is spent once.
  */
 const CHANGES = `
   WITH recent AS MATERIALIZED (

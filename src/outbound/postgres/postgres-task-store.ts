@@ -23,6 +23,7 @@ import {
   UPDATE_TASK,
   type TaskRow,
 } from './task-row';
+import { unseen } from './unseen';
 
 const CREATE = `SELECT ${CREATE_TASK.call} AS outcome`;
 const UPDATE = `SELECT * FROM ${UPDATE_TASK.call}`;
@@ -202,25 +203,28 @@ function deletionRow({ taskId, stamp, events }: TaskDeletion) {
 /** One page and the total, which stands in a row of nulls if the page is empty. */
 function listStatement(query: TaskListQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [query.organization, timestamp(query.nowMs), query.limit, query.offset];
-  const conditions = ['t.organization = $1', 't.deleted_version IS NULL'];
+  const conditions = [`t.organization = ${unseen('$1', 'text')}`, 't.deleted_version IS NULL'];
+  const given = (value: unknown, type: string) => unseen(`$${values.push(value)}`, type);
   const { statuses, assignedTo, priority, parentId } = query;
-  if (statuses) conditions.push(`t.status = ANY ($${values.push(statuses)})`);
+  if (statuses) conditions.push(`t.status = ANY (${given(statuses, 'text[]')}::text[])`);
   if (statuses?.every((status) => UNFINISHED_STATUSES.includes(status))) conditions.push(IS_UNFINISHED);
-  if (assignedTo !== undefined) conditions.push(`t.assigned_to = $${values.push(assignedTo)}`);
-  if (priority !== undefined) conditions.push(`t.priority = $${values.push(priority)}`);
+  if (assignedTo !== undefined) conditions.push(`t.assigned_to = ${given(assignedTo, 'text')}`);
+  if (priority !== undefined) conditions.push(`t.priority = ${given(priority, 'smallint')}`);
   if (parentId === null) conditions.push('t.parent_id IS NULL');
-  else if (parentId !== undefined) conditions.push(`t.parent_id = $${values.push(parentId)}`);
+  else if (parentId !== undefined) conditions.push(`t.parent_id = ${given(parentId, 'text')}`);
   const matching = `FROM tasks t WHERE ${conditions.join(' AND ')}`;
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
   const isDeep = query.offset >= DEEP_OFFSET;
-  const found = `SELECT ${isDeep ? 't.id' : 't.*'} ${matching} ${order} LIMIT $3 OFFSET $4`;
-  const page = isDeep ? `SELECT t.* FROM (${found}) AS found JOIN tasks t USING (id)` : found;
+  const range = `LIMIT ${unseen('$3', 'bigint')} OFFSET ${unseen('$4', 'bigint')}`;
+  const found = `SELECT ${isDeep ? 't.id' : 't.*'} ${matching} ${order} ${range}`;
+  const byId = 'LATERAL (SELECT * FROM tasks WHERE id = found.id LIMIT 1) AS t';
+  const page = isDeep ? `SELECT t.* FROM (${found}) AS found CROSS JOIN ${byId}` : found;
   const counted = keptCount(query, values) ?? `(SELECT count(*)::integer AS total ${matching})`;
   return {
     text: `
       SELECT total, json_bytes, ${taskColumns(`t.json_bytes <= $${values.length + 1}::float8`)},
-        ${liveCount('$2')} AS live_count
+        ${liveCount(unseen('$2', 'timestamptz'))} AS live_count
       FROM ${counted} AS counted(total)
       LEFT JOIN (
         SELECT p.*, sum(${JSON_BYTES}) OVER ()::float8 AS json_bytes

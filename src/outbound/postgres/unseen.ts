@@ -1,0 +1,10 @@
+/**
+ * A parameter of a statement whose value the planner does not look at.
+ *
+ * PostgreSQL plans a statement anew at each call as long as plans that are made for the values look cheaper than one
+ * for any values, and a page always looks so: of an unknown LIMIT the planner expects a tenth of all rows. To plan a
+ * page takes longer than to read it. If no plan can depend on the values, the one that there is is kept.
+ */
+export function unseen(placeholder: string, type: string): string {
+  return `(SELECT ${placeholder}::${type})`;
+}
