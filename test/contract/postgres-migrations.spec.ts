@@ -58,7 +58,7 @@ const LATER = [
   'PagesInIndex1763683200137',
   'ExpiriesInTurn1763683200138',
   'PrefixesInIndex1763683200139',
-  'CheaperPuts1763683200140',
+  'KeptPlans1763683200140',
 ];
 
 describe('migrations', () => {

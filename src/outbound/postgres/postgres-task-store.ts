@@ -216,7 +216,8 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
   const isDeep = query.offset >= DEEP_OFFSET;
-  const range = `LIMIT ${unseen('$3', 'bigint')} OFFSET ${unseen('$4', 'bigint')}`;
+  // A page far behind the first one is worth a plan of its own.
+  const range = isDeep ? 'LIMIT $3 OFFSET $4' : `LIMIT ${unseen('$3', 'bigint')} OFFSET ${unseen('$4', 'bigint')}`;
   const found = `SELECT ${isDeep ? 't.id' : 't.*'} ${matching} ${order} ${range}`;
   const byId = 'LATERAL (SELECT * FROM tasks WHERE id = found.id LIMIT 1) AS t';
   const page = isDeep ? `SELECT t.* FROM (${found}) AS found CROSS JOIN ${byId}` : found;

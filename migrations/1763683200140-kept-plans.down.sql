@@ -1,5 +1,38 @@
--- Puts that share a statement cost less: the event of an overwrite is made without a call of its function, and a statement
--- of few puts is not planned anew.
+-- The tasks above a task, also while they are being deleted before it.
+--
+-- p_task_id  the task
+-- Result     the nearest first, 32 at most, so that a long chain of tasks stays affordable; null if there are none
+--
+-- Takes no lock.
+CREATE OR REPLACE FUNCTION ancestors_of(p_task_id text) RETURNS text[]
+LANGUAGE sql STABLE AS $$
+  WITH RECURSIVE above AS (
+    SELECT parent_id AS id, 1 AS level FROM tasks WHERE id = p_task_id AND parent_id IS NOT NULL
+    UNION ALL
+    SELECT tasks.parent_id, level + 1 FROM above JOIN tasks ON tasks.id = above.id
+    WHERE tasks.parent_id IS NOT NULL AND level < 32
+  ), chain AS (
+    SELECT array_agg(id ORDER BY level) AS ids FROM above
+  )
+  -- A deleted task has no parent any more; what was above it is kept until its sub-tasks are deleted.
+  SELECT (ids || (SELECT ancestors FROM unfinished_deletions WHERE task_id = ids[cardinality(ids)]))[1:32] FROM chain
+$$;
+
+-- The fingerprint of what a task is created with. A repeated call has the same, whatever has become of the task since.
+--
+-- p_text … p_puts  as in `create_task`; of the attachments only their keys and values count
+-- Result           a SHA-256 hash
+--
+-- Takes no lock.
+CREATE OR REPLACE FUNCTION creation_fingerprint(
+  p_text text, p_priority smallint, p_metadata json, p_parent_id text, p_puts json
+) RETURNS bytea
+LANGUAGE sql STABLE AS $$
+  SELECT sha256(convert_to(json_build_array(p_text, p_priority, p_metadata, p_parent_id, (
+    SELECT json_agg(json_build_array(put ->> 'key', put ->> 'value') ORDER BY position)
+    FROM json_array_elements(p_puts) WITH ORDINALITY AS puts(put, position)
+  ))::text, 'UTF8'))
+$$;
 
 -- The event of a write that found a live attachment under its key.
 --
@@ -7,9 +40,9 @@
 -- p_attachment_id  the id of the attachment that was found
 -- Result           the event with that id, and with `replaced` true if it has this member
 --
--- Takes no lock. STABLE, as what it calls: otherwise it is not inlined, and is a tenth of what a put in a group costs.
+-- Takes no lock.
 CREATE OR REPLACE FUNCTION event_of_stored(p_event json, p_attachment_id text) RETURNS json
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql IMMUTABLE AS $$
   SELECT jsonb_set(
     jsonb_set(p_event::jsonb, '{payload,attachmentId}', to_jsonb(p_attachment_id)),
     '{metadata,replaced}', 'true', create_if_missing => false)::json
@@ -37,9 +70,6 @@ $$;
 -- Locks: those of `write_attachment`, of all puts, kind by kind. It waits for a lock only if all puts need the same: if
 -- `p_wait`, for the task and its row, and for the key if there is one. So no put waits for the lock of another one, and no
 -- transaction waits for one that waits.
---
--- Lists are read by `(SELECT …)`, so that the planner does not see how long they are, and keeps its plans: of a few puts it
--- would make each statement anew, which takes longer than to write them.
 CREATE OR REPLACE FUNCTION write_attachments(p_writes json, p_wait boolean, p_max_attachments integer) RETURNS TABLE (
   "position" bigint, state text, stored_version bigint, id text, created_at timestamptz, created_by text, replaced boolean
 )
@@ -71,20 +101,20 @@ BEGIN
   END IF;
 
   SELECT array_agg(position) INTO held FROM (
-    SELECT * FROM unnest((SELECT task_ids), (SELECT keys)) WITH ORDINALITY AS puts(task_id, key, position)
-    WHERE task_id = ANY ((SELECT free)::text[]) OFFSET 0
+    SELECT * FROM unnest(task_ids, keys) WITH ORDINALITY AS puts(task_id, key, position)
+    WHERE task_id = ANY (free) OFFSET 0
   ) AS puts WHERE pg_try_advisory_xact_lock(key_lock(task_id, key));
 
   SELECT array_agg(DISTINCT task_id) INTO counting
-  FROM unnest((SELECT task_ids), (SELECT keys)) WITH ORDINALITY AS puts(task_id, key, position)
-  WHERE position = ANY ((SELECT held)::bigint[]) AND NOT EXISTS (
+  FROM unnest(task_ids, keys) WITH ORDINALITY AS puts(task_id, key, position)
+  WHERE position = ANY (held) AND NOT EXISTS (
     SELECT FROM task_attachments AS stored
     WHERE stored.task_id = puts.task_id AND stored.key = puts.key AND NOT stored.deleted);
   IF p_wait THEN
-    PERFORM FROM tasks WHERE id = ANY ((SELECT counting)::text[]) FOR NO KEY UPDATE;
+    PERFORM FROM tasks WHERE id = ANY (counting) FOR NO KEY UPDATE;
   ELSE
     SELECT array_agg(id) INTO counting
-    FROM (SELECT id FROM tasks WHERE id = ANY ((SELECT counting)::text[]) FOR NO KEY UPDATE SKIP LOCKED) AS locked;
+    FROM (SELECT id FROM tasks WHERE id = ANY (counting) FOR NO KEY UPDATE SKIP LOCKED) AS locked;
   END IF;
 
   -- Readers of events rely on it that a transaction has its number before its rows get theirs.
@@ -96,12 +126,12 @@ BEGIN
       stored.deleted IS FALSE AS counted,
       CASE
         WHEN tasks.id IS NULL THEN 'task-missing'
-        WHEN puts.task_id <> ALL (coalesce((SELECT free), '{}')) THEN 'task-held'
-        WHEN position <> ALL (coalesce((SELECT held), '{}')) THEN 'key-held'
+        WHEN puts.task_id <> ALL (coalesce(free, '{}')) THEN 'task-held'
+        WHEN position <> ALL (coalesce(held, '{}')) THEN 'key-held'
         WHEN stored.version >= puts.version THEN 'superseded'
         WHEN live THEN 'applied'
         WHEN NOT stored.deleted THEN 'left-out'
-        WHEN puts.task_id <> ALL (coalesce((SELECT counting), '{}')) THEN 'task-held'
+        WHEN puts.task_id <> ALL (coalesce(counting, '{}')) THEN 'task-held'
         ELSE 'applied'
       END AS state
     FROM ROWS FROM (json_to_recordset(p_writes) AS (
