@@ -2,7 +2,7 @@ import type { AttachmentListQuery } from '../../src/core/ports/attachment-store'
 import { PostgresAttachmentStore } from '../../src/outbound/postgres/postgres-attachment-store';
 import { TIMEOUT_MS } from './attachment-store.harness';
 import { migratedServer } from './migrated-server';
-import { planOf, rowsOf, watched } from './query-plan';
+import { planOf, plansOf, rowsOf, watched } from './query-plan';
 
 const ATTACHMENTS = 10_000;
 const LIMIT = 20;
@@ -69,5 +69,18 @@ describe('a page of the attachments of a large task, in PostgreSQL', () => {
     );
     // A prefix that few keys have may be looked for in the primary key, twice.
     expect(rowsOf(read)).toBeLessThanOrEqual(LIMIT + 2 * 100);
+  });
+
+  it.each(PAGES)('%s, is not planned again at each call', async (_, filter) => {
+    const { connection: own, asked } = watched(postgres.connection);
+    for (let offset = 0; offset < 10; offset++) {
+      await new PostgresAttachmentStore(own).list(query({ ...filter, offset, limit: 10 + offset }), TIMEOUT_MS);
+    }
+    const { made, kept } = await plansOf(
+      postgres.connection.query.bind(postgres.connection),
+      asked[0] as (typeof asked)[0],
+    );
+    expect(made).toBeLessThanOrEqual(5);
+    expect(kept).toBeGreaterThanOrEqual(5);
   });
 });

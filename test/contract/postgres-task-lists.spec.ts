@@ -2,12 +2,12 @@ import type { CountedTask } from '../../src/core/ports/task-store';
 import { PostgresTaskStore } from '../../src/outbound/postgres/postgres-task-store';
 import { TIMEOUT_MS } from './attachment-store.harness';
 import { migratedServer } from './migrated-server';
-import { planOf, rowsOf, watched } from './query-plan';
+import { planOf, plansOf, rowsOf, watched } from './query-plan';
 
 const SUB_TASKS = 20_000;
 const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
 
-describe('a page of task.list far behind the first one, in PostgreSQL', () => {
+describe('a page of task.list, in PostgreSQL', () => {
   const postgres = migratedServer(async (client) => {
     // Without the triggers, which count tasks. The priorities go through the table in no order.
     await client.query('SET session_replication_role = replica');
@@ -39,7 +39,7 @@ describe('a page of task.list far behind the first one, in PostgreSQL', () => {
   };
 
   it.each(ORDERS.flatMap((order) => [false, true].map((descending) => [order, descending] as const)))(
-    'has the tasks that come next by %s (descending: %s)',
+    'far behind the first one, has the tasks that come next by %s (descending: %s)',
     async (orderBy, descending) => {
       const rank = RANKS[orderBy];
       const sorted = Array.from({ length: SUB_TASKS }, (_, i) => i + 1).sort((a, b) => rank(a) - rank(b) || a - b);
@@ -53,7 +53,7 @@ describe('a page of task.list far behind the first one, in PostgreSQL', () => {
   );
 
   it.each([['priority', 'root'], ...ORDERS.map((order) => [order, undefined] as const)] as const)(
-    'does not read the tasks before it by %s, below %s',
+    'far behind the first one, does not read the tasks before it by %s, below %s',
     async (orderBy, parentId) => {
       const { connection: own, asked } = watched(postgres.connection);
       await list(orderBy, { parentId, on: own });
@@ -65,4 +65,15 @@ describe('a page of task.list far behind the first one, in PostgreSQL', () => {
       expect(rowsOf(read)).toBeLessThanOrEqual(counted + 20);
     },
   );
+
+  it.each(ORDERS)('near the first one, is not planned again at each call, by %s', async (orderBy) => {
+    const { connection: own, asked } = watched(postgres.connection);
+    for (let offset = 0; offset < 10; offset++) await list(orderBy, { parentId: 'root', offset, on: own });
+    const { made, kept } = await plansOf(
+      postgres.connection.query.bind(postgres.connection),
+      asked[0] as (typeof asked)[0],
+    );
+    expect(made).toBeLessThanOrEqual(5);
+    expect(kept).toBeGreaterThanOrEqual(5);
+  });
 });

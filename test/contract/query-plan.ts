@@ -28,6 +28,19 @@ export async function blocksOf(query: Query, statement: Statement): Promise<numb
   return root['Shared Hit Blocks'] + root['Shared Read Blocks'];
 }
 
+/** For how many of its calls the statement has been planned, in the session of the query. */
+export async function plansOf(
+  query: Query,
+  [text]: Statement,
+): Promise<{ readonly made: number; readonly kept: number }> {
+  const [row] = await query(
+    `SELECT custom_plans::integer AS made, generic_plans::integer AS kept FROM pg_prepared_statements
+     WHERE statement = $1`,
+    [text],
+  );
+  return row as { made: number; kept: number };
+}
+
 export function rowsOf(nodes: readonly PlanNode[]): number {
   return nodes.reduce((sum, node) => sum + node['Actual Rows'] * node['Actual Loops'], 0);
 }
