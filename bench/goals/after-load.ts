@@ -13,6 +13,8 @@ import { targetOf, type Scene, type SceneWork } from './scene';
 
 const WORKLOAD = 'create, overwrite';
 const SAMPLE_MS = 100;
+/** The kernel counts each process by hundredths of a second: over less, idle processes seem busy now and then. */
+const BUSY_SAMPLES = 5;
 const WATCH_MS = 5000;
 export interface CpuSample {
   readonly atMs: number;
@@ -89,8 +91,8 @@ class CpuRecorder {
 }
 
 /**
- * From samples of a load that ended at `endedAtMs`, and of the time after it. It counts as busy between two samples in
- * which more than a fifth of a core was taken.
+ * From samples of a load that ended at `endedAtMs`, and of the time after it. It counts as busy up to the end of the
+ * last half second in which more than a fifth of a core was taken.
  */
 export function aftermathOf(samples: readonly CpuSample[], endedAtMs: number, idleMicrosPerMs: number): Aftermath {
   const after = samples.filter(({ atMs }) => atMs >= endedAtMs);
@@ -98,7 +100,7 @@ export function aftermathOf(samples: readonly CpuSample[], endedAtMs: number, id
   if (!first || !last) return { busyMs: NaN, cpuMicros: NaN };
   const isBusy = (sample: CpuSample, before: CpuSample) =>
     sample.cpuMicros - before.cpuMicros > IDLE_SHARE * 1000 * (sample.atMs - before.atMs);
-  const lastBusy = after.findLast((sample, i) => i > 0 && isBusy(sample, after[i - 1] as CpuSample));
+  const lastBusy = after.findLast((sample, i) => isBusy(sample, after[Math.max(0, i - BUSY_SAMPLES)] as CpuSample));
   return {
     busyMs: lastBusy ? lastBusy.atMs - endedAtMs : 0,
     cpuMicros: Math.max(0, last.cpuMicros - first.cpuMicros - idleMicrosPerMs * (last.atMs - first.atMs)),

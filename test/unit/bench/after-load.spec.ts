@@ -4,9 +4,15 @@ import { aftermathOf } from '../../../bench/goals/after-load';
 const samples = (...cpuMs: number[]) => cpuMs.map((ms, i) => ({ atMs: 100 * i, cpuMicros: 1000 * ms }));
 
 describe('what goes on after a load', () => {
-  it('lasts until the last time that more than a fifth of a core is taken', () => {
-    const { busyMs } = aftermathOf(samples(0, 100, 200, 260, 265, 315, 320, 325), 200, 0);
-    expect(busyMs).toBe(300);
+  it('lasts to the end of the last half second in which more than a fifth of a core is taken', () => {
+    // 120 ms from 500 to 600: the half second that begins there ends at 1000.
+    const { busyMs } = aftermathOf(samples(0, 100, 200, 210, 220, 240, 360, 370, 380, 390, 400, 410, 420), 200, 0);
+    expect(busyMs).toBe(800);
+  });
+
+  it('does not last because of one hundredth of a second, by which the kernel counts', () => {
+    const { busyMs } = aftermathOf(samples(0, 100, 200, 200, 200, 200, 200, 230, 230, 230, 260, 260), 200, 0);
+    expect(busyMs).toBe(0);
   });
 
   it('takes what is beyond the idle share', () => {
