@@ -13,6 +13,7 @@ import { serverDatabase } from '../../src/outbound/postgres/server-database';
 import { sqlMigrations } from '../../src/outbound/postgres/sql-migrations';
 import { until } from '../support/poll';
 import { startPostgres, type PostgresServer } from '../support/postgres-server';
+import { withPostgres } from '../support/setups';
 import {
   aPut,
   found,
@@ -118,6 +119,54 @@ describe('migrations', () => {
     } finally {
       await other.end();
       await connection.close();
+    }
+  });
+
+  it('succeed beside calls that read a table before they change it, which they go on doing', async () => {
+    const database = await emptyDatabase();
+    const url = database.server?.directUrl;
+    const names = [...EARLIER, ...LATER];
+    const first = names.indexOf('PagesInIndex1763683200137');
+    let isMigrated = false;
+    const write = async (key: string) => {
+      const client = new Client({ connectionString: url });
+      await client.connect();
+      let writes = 0;
+      while (!isMigrated) {
+        try {
+          await client.query('BEGIN; SELECT FROM task_attachments LIMIT 1');
+          await client.query('UPDATE task_attachments SET version = version + 1 WHERE key = $1', [key]);
+          await client.query('COMMIT');
+          writes += 1;
+        } catch (error) {
+          expect(error).toMatchObject({ code: '40P01' });
+          await client.query('ROLLBACK');
+        }
+      }
+      await client.end();
+      return writes;
+    };
+    try {
+      const migrations = sqlMigrations().slice(0, first);
+      await runEarlierRelease(database, { migrations, migrationsTableName: 'dossier_migrations' });
+      await withPostgres(url ?? '', async (client) => {
+        await client.query('SET session_replication_role = replica');
+        await client.query(
+          `INSERT INTO task_attachments
+             (task_id, key, id, type, content, bytes, created_by, created_at, updated_at, version, op_id, deleted)
+           SELECT 't', 'k' || n, 'ta-' || n, 'text', 'x', 1, 'ada', now(), now(), n, gen_random_uuid(), false
+           FROM generate_series(1, 30000) AS n`,
+        );
+      });
+      const writers = Array.from({ length: 8 }, (__, n) => write(`k${n + 1}`));
+      try {
+        expect(await runMigrations(database)).toEqual(names.slice(first));
+      } finally {
+        isMigrated = true;
+        for (const writes of await Promise.all(writers)) expect(writes).toBeGreaterThan(0);
+      }
+    } finally {
+      await database.close();
     }
   });
 

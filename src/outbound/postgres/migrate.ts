@@ -3,7 +3,7 @@ import { StoreError } from '../../core/ports/store-error';
 import type { Database } from './database';
 import { adoptMigrationRecords, forgetEarlierRecords, MIGRATIONS_TABLE } from './migration-records';
 import type { Query } from './pooled-session';
-import { isForbidden, startErrorOf, storeErrorOf } from './postgres-error';
+import { isCollision, isForbidden, startErrorOf, storeErrorOf } from './postgres-error';
 import { demandNotLater, exist, outdated, unreadable } from './schema-fitness';
 import { contentsOf, demandNoReplicas, demandNothingLater, type Contents } from './schema-removal';
 import { sqlMigrations } from './sql-migrations';
@@ -18,6 +18,11 @@ const MAX_LOCK_WAIT_MS = 1000;
 const LOCK_NOT_AVAILABLE = '55P03';
 const HELD = 'another transaction holds what the migration has to change: pg_locks shows it';
 const DONE = `SELECT name FROM ${MIGRATIONS_TABLE}`;
+/** The tables that calls change, in the order in which they lock them; an earlier schema has others. */
+const CHANGED = `
+  SELECT string_agg(oid::regclass::text, ', ' ORDER BY nth) AS tables
+  FROM unnest(ARRAY['tasks', 'task_attachments', 'outbox', 'outbox_history', 'outbox_waiting']) WITH ORDINALITY AS one(name, nth)
+  JOIN pg_class ON oid = to_regclass(name) AND relkind IN ('r', 'p')`;
 
 /**
  * Brings the schema up to date; returns the names of the migrations that this took. Replicas that start at once wait
@@ -34,7 +39,11 @@ export function runMigrations(database: Database, onWait: () => void = () => und
       await demandNotLater(queryOf(session));
       await adoptMigrationRecords(session, namesOf(session));
       executor.transaction = 'all';
-      const done = await executor.executePendingMigrations();
+      const migrate = () => executor.executePendingMigrations();
+      const done = await inTransaction(session, migrate).catch((error: unknown) => {
+        if (!isCollision(error)) throw error;
+        return inTransaction(session, () => lockChanged(session).then(migrate));
+      });
       return done.map(({ name }) => name);
     });
     return forward.catch((error: unknown) => {
@@ -69,21 +78,37 @@ export function revertMigrations(database: Database): Promise<void> {
       async () => {
         const names = namesOf(session);
         await demandNoReplicas(queryOf(session));
-        await session.startTransaction();
-        try {
+        await inTransaction(session, async () => {
           await adoptMigrationRecords(session, names);
           await forgetEarlierRecords(session, names);
           const done = await executor.getExecutedMigrations();
           demandNothingLater(done, names);
           for (let left = done.length; left > 0; left--) await executor.undoLastMigration();
-          await session.commitTransaction();
-        } catch (error) {
-          await session.rollbackTransaction();
-          throw error;
-        }
+        });
       },
     ),
   );
+}
+
+async function inTransaction<T>(session: QueryRunner, work: () => Promise<T>): Promise<T> {
+  await session.startTransaction();
+  try {
+    const result = await work();
+    await session.commitTransaction();
+    return result;
+  } catch (error) {
+    await session.rollbackTransaction();
+    throw error;
+  }
+}
+
+/**
+ * A call that has read a table waits to change it while a migration that has locked it waits for the call to end. As
+ * long as there are calls, that happens again and again: so the migration waits for them before it locks anything else.
+ */
+async function lockChanged(session: QueryRunner): Promise<void> {
+  const [row] = await queryOf(session)<{ tables: string | null }>(CHANGED);
+  if (row?.tables) await session.query(`LOCK TABLE ${row.tables} IN ACCESS EXCLUSIVE MODE`);
 }
 
 /** Throws `UnfitSchemaError` if the schema is for later versions, or cannot be read. */
