@@ -230,7 +230,7 @@ export class PostgresConnection implements OnApplicationShutdown {
 
   /** Resolves with the function that gives it back. */
   private async place(owner: string): Promise<() => void> {
-    this.places ??= new FairQueue(this.pool.maxSessions, MAX_WAITING);
+    this.places ??= new FairQueue(this.pool.maxSessions, MAX_WAITING, { part: 1 / 4, ofAll: NO_ORGANIZATION });
     // The puts of all organisations share statements of none: no share bounds these.
     if (owner !== NO_ORGANIZATION && !this.places.isOpenTo(owner)) {
       await sleep(REFUSAL_DELAY_MS);

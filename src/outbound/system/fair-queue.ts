@@ -2,6 +2,15 @@
 const RESERVED_PART = 1 / 4;
 /** Of the room to wait that the others leave: what one owner may have. So there is some left for the next owner. */
 const WAITING_PART = 1 / 2;
+/** Since the owner was last another than the one before: so long several of them come. */
+const SHARED_MS = 10_000;
+
+export interface Shares {
+  /** Of all places: what one owner may take while others come, too. Whoever has a place slows down those beside it. */
+  readonly part: number;
+  /** The owner that stands for all others: it has no share, and does not count as one that comes. */
+  readonly ofAll: string;
+}
 
 /**
  * Places that several owners use at the same time. A free place goes to the owner that has the fewest, in turn if
@@ -14,11 +23,14 @@ export class FairQueue {
   private readonly maxHeld: number;
   private free: number;
   private waitingInAll = 0;
+  private lastOwner?: string;
+  private sharedUntilMs = -Infinity;
 
   /** `maxWaiting` is the room to wait that owners share; those that ask `isOpenTo` before they enter keep to it. */
   constructor(
-    places: number,
+    private readonly places: number,
     private readonly maxWaiting = Infinity,
+    private readonly shares?: Shares,
   ) {
     this.free = places;
     this.maxHeld = places - Math.floor(places * RESERVED_PART);
@@ -36,6 +48,7 @@ export class FairQueue {
    * several may take more than are free.
    */
   async enter(owner: string, timeoutMs: number, places = 1): Promise<(() => void) | undefined> {
+    this.note(owner);
     if (this.mayEnter(owner)) return this.take(owner, places);
     const own = this.waiting.get(owner) ?? new Set();
     this.waiting.set(owner, own);
@@ -51,6 +64,12 @@ export class FairQueue {
       own.add(admit);
       this.waitingInAll += 1;
     });
+  }
+
+  private note(owner: string): void {
+    if (owner === this.lastOwner || owner === this.shares?.ofAll) return;
+    if (this.lastOwner !== undefined) this.sharedUntilMs = performance.now() + SHARED_MS;
+    this.lastOwner = owner;
   }
 
   private take(owner: string, places: number): () => void {
@@ -90,7 +109,13 @@ export class FairQueue {
   }
 
   private mayEnter(owner: string): boolean {
-    return this.free > 0 && this.heldBy(owner) < this.maxHeld;
+    return this.free > 0 && this.heldBy(owner) < this.maxHeldBy(owner);
+  }
+
+  private maxHeldBy(owner: string): number {
+    const { shares } = this;
+    if (!shares || owner === shares.ofAll || performance.now() >= this.sharedUntilMs) return this.maxHeld;
+    return Math.max(1, Math.floor(this.places * shares.part));
   }
 
   private heldBy(owner: string): number {

@@ -1,11 +1,11 @@
-import { FairQueue } from '../../../../src/outbound/system/fair-queue';
+import { FairQueue, type Shares } from '../../../../src/outbound/system/fair-queue';
 
 const NEVER_MS = 60_000;
 
 describe('FairQueue', () => {
   /** Enters without waiting for a place; `entered` gets the owner when there is one. */
-  const open = (places: number, maxWaiting?: number) => {
-    const queue = new FairQueue(places, maxWaiting);
+  const open = (places: number, maxWaiting?: number, shares?: Shares) => {
+    const queue = new FairQueue(places, maxWaiting, shares);
     const entered: string[] = [];
     const leave: (() => void)[] = [];
     const enter = (owner: string) =>
@@ -112,5 +112,43 @@ describe('FairQueue', () => {
     jest.advanceTimersByTime(100);
     await expect(Promise.all(waiting)).resolves.toEqual([undefined, undefined]);
     expect(queue.isOpenTo('c')).toBe(true);
+  });
+
+  it('while others come an owner has no more than its share, and as many as before ten seconds after the last one', async () => {
+    const { entered, leave, enter, settled } = open(16, undefined, { part: 1 / 4, ofAll: '' });
+    for (let i = 0; i < 20; i++) enter('a');
+    await settled();
+    expect(entered).toHaveLength(12);
+    enter('b');
+    enter('a');
+    for (const left of leave.splice(0, 8)) left();
+    await settled();
+    // Four of the first ones are left, and `b`.
+    expect(entered).toHaveLength(13);
+    leave.shift()?.();
+    await settled();
+    expect(entered).toHaveLength(14);
+    jest.advanceTimersByTime(10_000);
+    leave.shift()?.();
+    await settled();
+    expect(entered).toHaveLength(14 + 8);
+  });
+
+  it('who stands for all has no share, and does not count as another owner', async () => {
+    const { entered, enter, settled } = open(16, undefined, { part: 1 / 4, ofAll: '' });
+    for (let i = 0; i < 12; i++) {
+      enter('a');
+      enter('');
+    }
+    await settled();
+    expect(entered.filter((owner) => owner === 'a')).toHaveLength(8);
+    expect(entered.filter((owner) => owner === '')).toHaveLength(8);
+  });
+
+  it('an owner has a place at least', async () => {
+    const { entered, enter, settled } = open(2, undefined, { part: 1 / 4, ofAll: '' });
+    for (const owner of ['a', 'b', 'a']) enter(owner);
+    await settled();
+    expect(entered).toEqual(['a', 'b']);
   });
 });
