@@ -3,7 +3,7 @@ const RESERVED_PART = 1 / 4;
 /** Of the room to wait that the others leave: what one owner may have. So there is some left for the next owner. */
 const WAITING_PART = 1 / 2;
 /** Since the owner was last another than the one before: so long several of them come. */
-const SHARED_MS = 10_000;
+const SHARED_MS = 1000;
 
 export interface Shares {
   /** Of all places: what one owner may take while others come, too. Whoever has a place slows down those beside it. */
