@@ -1,5 +1,5 @@
--- The primary key also has what pages by prefix are ordered and filtered by: the keys with a prefix are a range of it, and are
--- counted without the table, where each of them would be looked up twice.
+-- The keys with a prefix are a range of the primary key. It also holds what they are filtered and ordered by now, so that
+-- they are counted without a look into the table.
 --
 -- It is built while no attachment can be changed: about a second for each million that are in memory.
 CREATE UNIQUE INDEX task_attachments_by_key ON task_attachments (task_id, key)

@@ -4,7 +4,7 @@
 -- p_attachment_id  the id of the attachment that was found
 -- Result           the event with that id, and with `replaced` true if it has this member
 --
--- Takes no lock. STABLE, as what it calls: otherwise it is not inlined, and is a tenth of what a put in a group costs.
+-- Takes no lock. STABLE, as what it calls: otherwise it is not inlined, and its call is a tenth of the cost of a put.
 CREATE OR REPLACE FUNCTION event_of_stored(p_event json, p_attachment_id text) RETURNS json
 LANGUAGE sql STABLE AS $$
   SELECT jsonb_set(

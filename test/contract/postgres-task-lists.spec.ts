@@ -1,8 +1,8 @@
-import type { CountedTask } from '../../src/core/ports/task-store';
+import type { CountedTask, TaskListQuery } from '../../src/core/ports/task-store';
 import { PostgresTaskStore } from '../../src/outbound/postgres/postgres-task-store';
 import { TIMEOUT_MS } from './attachment-store.harness';
 import { migratedServer } from './migrated-server';
-import { planOf, plansOf, rowsOf, watched } from './query-plan';
+import { blocksOf, planOf, plansOf, rowsOf, watched } from './query-plan';
 
 const SUB_TASKS = 20_000;
 const ORDERS = ['createdAt', 'updatedAt', 'priority'] as const;
@@ -66,14 +66,54 @@ describe('a page of task.list, in PostgreSQL', () => {
     },
   );
 
-  it.each(ORDERS)('near the first one, is not planned again at each call, by %s', async (orderBy) => {
+  it.each<[string, Partial<TaskListQuery>]>([
+    ['of all tasks', {}],
+    ['of tasks without a parent', { parentId: null }],
+    ['by status', { statuses: ['pending'] }],
+  ])('near the first one, %s, is not planned again at each call', async (_, filter) => {
     const { connection: own, asked } = watched(postgres.connection);
-    for (let offset = 0; offset < 10; offset++) await list(orderBy, { parentId: 'root', offset, on: own });
+    for (let offset = 0; offset < 10; offset++) {
+      const page = { organization: 'acme', descending: false, limit: 10 + offset, offset, nowMs: Date.now() };
+      await new PostgresTaskStore(own).list({ orderBy: 'updatedAt', ...page, ...filter }, TIMEOUT_MS);
+    }
     const { made, kept } = await plansOf(
       postgres.connection.query.bind(postgres.connection),
       asked[0] as (typeof asked)[0],
     );
     expect(made).toBeLessThanOrEqual(5);
     expect(kept).toBeGreaterThanOrEqual(5);
+  });
+});
+
+describe('a page of task.list of few tasks among many, in PostgreSQL', () => {
+  const postgres = migratedServer(async (client) => {
+    await client.query('SET session_replication_role = replica');
+    // Twenty parents, workers and priorities with a thousand tasks each, and one of each that has two.
+    await client.query(
+      `INSERT INTO tasks (id, organization, text, status, priority, metadata, parent_id, assigned_to, created_at,
+         created_by, updated_at, revision)
+       SELECT 'task-' || n, 'acme', 'x', 'pending', CASE WHEN n <= 2 THEN 100 ELSE n % 20 END, '{}',
+         CASE WHEN n <= 2 THEN 'small' ELSE 'large-' || n % 20 END,
+         CASE WHEN n <= 2 THEN 'rare' ELSE 'busy-' || n % 20 END,
+         '2025-11-21T08:00:00Z'::timestamptz + n * interval '1 ms', 'ada',
+         '2025-11-21T08:00:00Z'::timestamptz + n * 7919 % 20011 * interval '1 ms', 1
+       FROM generate_series(1, 20002) AS n`,
+    );
+    await client.query('VACUUM ANALYZE tasks');
+  });
+
+  it.each(
+    ORDERS.flatMap((order) =>
+      [{ parentId: 'small' }, { assignedTo: 'rare' }, { priority: 100 }].map((of) => [order, of] as const),
+    ),
+  )('by %s, of %j, does not read the others, also after many calls', async (orderBy, filter) => {
+    const { connection: own, asked } = watched(postgres.connection);
+    const page = { organization: 'acme', orderBy, descending: false, limit: 20, offset: 0, nowMs: Date.now() };
+    const list = () => new PostgresTaskStore(own).list({ ...page, ...filter }, TIMEOUT_MS);
+    for (let i = 0; i < 10; i++) expect((await list()).tasks).toHaveLength(2);
+    const query = postgres.connection.query.bind(postgres.connection);
+    expect(await blocksOf(query, asked[0] as (typeof asked)[0])).toBeLessThan(100);
+    const { kept } = await plansOf(query, asked[0] as (typeof asked)[0]);
+    expect(kept).toBe(0);
   });
 });

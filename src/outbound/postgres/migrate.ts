@@ -18,7 +18,7 @@ const MAX_LOCK_WAIT_MS = 1000;
 const LOCK_NOT_AVAILABLE = '55P03';
 const HELD = 'another transaction holds what the migration has to change: pg_locks shows it';
 const DONE = `SELECT name FROM ${MIGRATIONS_TABLE}`;
-/** The tables that calls change, in the order in which they lock them; an earlier schema has others. */
+/** The tables that calls change; an earlier schema has others. */
 const CHANGED = `
   SELECT string_agg(oid::regclass::text, ', ' ORDER BY nth) AS tables
   FROM unnest(ARRAY['tasks', 'task_attachments', 'outbox', 'outbox_history', 'outbox_waiting']) WITH ORDINALITY AS one(name, nth)
@@ -104,7 +104,8 @@ async function inTransaction<T>(session: QueryRunner, work: () => Promise<T>): P
 
 /**
  * A call that has read a table waits to change it while a migration that has locked it waits for the call to end. As
- * long as there are calls, that happens again and again: so the migration waits for them before it locks anything else.
+ * long as there are calls, that happens again and again: so the migration takes all tables before it changes one. It
+ * may collide with a call once more; then the call is repeated.
  */
 async function lockChanged(session: QueryRunner): Promise<void> {
   const [row] = await queryOf(session)<{ tables: string | null }>(CHANGED);

@@ -33,11 +33,11 @@ import {
   type WrittenParameter,
 } from './attachment-row';
 import { readWithin } from '../system/read-within';
+import { unseen } from './parameters';
 import { NO_ORGANIZATION, type PostgresConnection } from './postgres-connection';
 import type { PlainPut } from './put-group';
 import { PutGroups, type GroupedOutcome } from './put-groups';
 import { liveCount } from './task-row';
-import { unseen } from './unseen';
 
 /** In the order of UTF-8 bytes. */
 const LAST_CHARACTER = '\u{10ffff}';

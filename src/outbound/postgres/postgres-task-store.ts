@@ -23,7 +23,7 @@ import {
   UPDATE_TASK,
   type TaskRow,
 } from './task-row';
-import { unseen } from './unseen';
+import { seen, unseen } from './parameters';
 
 const CREATE = `SELECT ${CREATE_TASK.call} AS outcome`;
 const UPDATE = `SELECT * FROM ${UPDATE_TASK.call}`;
@@ -200,12 +200,19 @@ function deletionRow({ taskId, stamp, events }: TaskDeletion) {
   return { task_id: taskId, version: stamp.version, op_id: stamp.op, events };
 }
 
-/** One page and the total, which stands in a row of nulls if the page is empty. */
+/**
+ * One page and the total, which stands in a row of nulls if the page is empty. It is planned at each call where that is
+ * worth it: a parent, a worker or a priority may have any part of the tasks, and a page far behind the first one passes
+ * by many.
+ */
 function listStatement(query: TaskListQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [query.organization, timestamp(query.nowMs), query.limit, query.offset];
-  const conditions = [`t.organization = ${unseen('$1', 'text')}`, 't.deleted_version IS NULL'];
-  const given = (value: unknown, type: string) => unseen(`$${values.push(value)}`, type);
   const { statuses, assignedTo, priority, parentId } = query;
+  const isDeep = query.offset >= DEEP_OFFSET;
+  const isOfSome = assignedTo !== undefined || priority !== undefined || typeof parentId === 'string';
+  const placed = isDeep || isOfSome ? seen : unseen;
+  const given = (value: unknown, type: string) => placed(`$${values.push(value)}`, type);
+  const conditions = [`t.organization = ${placed('$1', 'text')}`, 't.deleted_version IS NULL'];
   if (statuses) conditions.push(`t.status = ANY (${given(statuses, 'text[]')}::text[])`);
   if (statuses?.every((status) => UNFINISHED_STATUSES.includes(status))) conditions.push(IS_UNFINISHED);
   if (assignedTo !== undefined) conditions.push(`t.assigned_to = ${given(assignedTo, 'text')}`);
@@ -215,9 +222,7 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
   const matching = `FROM tasks t WHERE ${conditions.join(' AND ')}`;
   const direction = query.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY ${ORDER_COLUMNS[query.orderBy]} ${direction}, t.id ${direction}`;
-  const isDeep = query.offset >= DEEP_OFFSET;
-  // A page far behind the first one is worth a plan of its own.
-  const range = isDeep ? 'LIMIT $3 OFFSET $4' : `LIMIT ${unseen('$3', 'bigint')} OFFSET ${unseen('$4', 'bigint')}`;
+  const range = `LIMIT ${placed('$3', 'bigint')} OFFSET ${placed('$4', 'bigint')}`;
   const found = `SELECT ${isDeep ? 't.id' : 't.*'} ${matching} ${order} ${range}`;
   const byId = 'LATERAL (SELECT * FROM tasks WHERE id = found.id LIMIT 1) AS t';
   const page = isDeep ? `SELECT t.* FROM (${found}) AS found CROSS JOIN ${byId}` : found;
@@ -225,7 +230,7 @@ function listStatement(query: TaskListQuery): { text: string; values: unknown[] 
   return {
     text: `
       SELECT total, json_bytes, ${taskColumns(`t.json_bytes <= $${values.length + 1}::float8`)},
-        ${liveCount(unseen('$2', 'timestamptz'))} AS live_count
+        ${liveCount(placed('$2', 'timestamptz'))} AS live_count
       FROM ${counted} AS counted(total)
       LEFT JOIN (
         SELECT p.*, sum(${JSON_BYTES}) OVER ()::float8 AS json_bytes
