@@ -5,6 +5,9 @@ const WAITING_PART = 1 / 2;
 /** Since the owner was last another than the one before: so long several of them come. */
 const SHARED_MS = 1000;
 
+/** With a single place, an owner could do nothing beside one call that takes long. */
+const MIN_SHARE = 2;
+
 export interface Shares {
   /** Of all places: what one owner may take while others come, too. Whoever has a place slows down those beside it. */
   readonly part: number;
@@ -115,7 +118,7 @@ export class FairQueue {
   private maxHeldBy(owner: string): number {
     const { shares } = this;
     if (!shares || owner === shares.ofAll || performance.now() >= this.sharedUntilMs) return this.maxHeld;
-    return Math.max(1, Math.floor(this.places * shares.part));
+    return Math.max(Math.min(MIN_SHARE, this.maxHeld), Math.floor(this.places * shares.part));
   }
 
   private heldBy(owner: string): number {

@@ -145,10 +145,18 @@ describe('FairQueue', () => {
     expect(entered.filter((owner) => owner === '')).toHaveLength(8);
   });
 
-  it('an owner has a place at least', async () => {
-    const { entered, enter, settled } = open(2, undefined, { part: 1 / 4, ofAll: '' });
-    for (const owner of ['a', 'b', 'a']) enter(owner);
+  it.each([
+    [1, 1],
+    [3, 2],
+    [8, 2],
+    [16, 4],
+  ])('of %d places the share of an owner is %d', async (places, share) => {
+    const { leave, entered, enter, settled } = open(places, undefined, { part: 1 / 4, ofAll: '' });
+    enter('b');
     await settled();
-    expect(entered).toEqual(['a', 'b']);
+    leave.shift()?.();
+    for (let i = 0; i < places; i++) enter('a');
+    await settled();
+    expect(entered.slice(1)).toHaveLength(share);
   });
 });
