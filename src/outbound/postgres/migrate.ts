@@ -2,7 +2,7 @@ import { DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
 import { StoreError } from '../../core/ports/store-error';
 import type { Database } from './database';
 import { adoptMigrationRecords, forgetEarlierRecords, MIGRATIONS_TABLE } from './migration-records';
-import type { Query } from './pooled-session';
+import { inTransaction, type Query } from './pooled-session';
 import { isCollision, isForbidden, startErrorOf, storeErrorOf } from './postgres-error';
 import { demandNotLater, exist, outdated, unreadable } from './schema-fitness';
 import { contentsOf, demandNoReplicas, demandNothingLater, type Contents } from './schema-removal';
@@ -21,7 +21,8 @@ const DONE = `SELECT name FROM ${MIGRATIONS_TABLE}`;
 /** The tables that calls change; an earlier schema has others. */
 const CHANGED = `
   SELECT string_agg(oid::regclass::text, ', ' ORDER BY nth) AS tables
-  FROM unnest(ARRAY['tasks', 'task_attachments', 'outbox', 'outbox_history', 'outbox_waiting']) WITH ORDINALITY AS one(name, nth)
+  FROM unnest(ARRAY['tasks', 'task_attachments', 'outbox', 'outbox_history', 'outbox_waiting'])
+    WITH ORDINALITY AS one(name, nth)
   JOIN pg_class ON oid = to_regclass(name) AND relkind IN ('r', 'p')`;
 
 /**
@@ -38,11 +39,10 @@ export function runMigrations(database: Database, onWait: () => void = () => und
       // Another version may have migrated meanwhile.
       await demandNotLater(queryOf(session));
       await adoptMigrationRecords(session, namesOf(session));
-      executor.transaction = 'all';
       const migrate = () => executor.executePendingMigrations();
-      const done = await inTransaction(session, migrate).catch((error: unknown) => {
+      const done = await inTransaction(queryOf(session), migrate).catch((error: unknown) => {
         if (!isCollision(error)) throw error;
-        return inTransaction(session, () => lockChanged(session).then(migrate));
+        return inTransaction(queryOf(session), (query) => lockChanged(query).then(migrate));
       });
       return done.map(({ name }) => name);
     });
@@ -78,7 +78,7 @@ export function revertMigrations(database: Database): Promise<void> {
       async () => {
         const names = namesOf(session);
         await demandNoReplicas(queryOf(session));
-        await inTransaction(session, async () => {
+        await inTransaction(queryOf(session), async () => {
           await adoptMigrationRecords(session, names);
           await forgetEarlierRecords(session, names);
           const done = await executor.getExecutedMigrations();
@@ -90,26 +90,14 @@ export function revertMigrations(database: Database): Promise<void> {
   );
 }
 
-async function inTransaction<T>(session: QueryRunner, work: () => Promise<T>): Promise<T> {
-  await session.startTransaction();
-  try {
-    const result = await work();
-    await session.commitTransaction();
-    return result;
-  } catch (error) {
-    await session.rollbackTransaction();
-    throw error;
-  }
-}
-
 /**
  * A call that has read a table waits to change it while a migration that has locked it waits for the call to end. As
  * long as there are calls, that happens again and again: so the migration takes all tables before it changes one. It
  * may collide with a call once more; then the call is repeated.
  */
-async function lockChanged(session: QueryRunner): Promise<void> {
-  const [row] = await queryOf(session)<{ tables: string | null }>(CHANGED);
-  if (row?.tables) await session.query(`LOCK TABLE ${row.tables} IN ACCESS EXCLUSIVE MODE`);
+async function lockChanged(query: Query): Promise<void> {
+  const [row] = await query<{ tables: string | null }>(CHANGED);
+  if (row?.tables) await query(`LOCK TABLE ${row.tables} IN ACCESS EXCLUSIVE MODE`);
 }
 
 /** Throws `UnfitSchemaError` if the schema is for later versions, or cannot be read. */
@@ -163,7 +151,10 @@ async function withExecutor<T>(
     await dataSource.initialize();
     const session = dataSource.createQueryRunner();
     try {
-      return await work(new MigrationExecutor(dataSource, session), session);
+      const executor = new MigrationExecutor(dataSource, session);
+      // Whoever uses it begins one for all migrations.
+      executor.transaction = 'none';
+      return await work(executor, session);
     } finally {
       await session.release();
     }
