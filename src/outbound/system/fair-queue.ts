@@ -4,7 +4,6 @@ const RESERVED_PART = 1 / 4;
 const WAITING_PART = 1 / 2;
 /** Since the owner was last another than the one before: so long several of them come. */
 const SHARED_MS = 1000;
-
 /** With a single place, an owner could do nothing beside one call that takes long. */
 const MIN_SHARE = 2;
 
@@ -24,6 +23,8 @@ export class FairQueue {
   /** By owner, the next one to get a place first. */
   private readonly waiting = new Map<string, Set<() => void>>();
   private readonly maxHeld: number;
+  /** The same while others come, too. */
+  private readonly share: number;
   private free: number;
   private waitingInAll = 0;
   private lastOwner?: string;
@@ -31,12 +32,13 @@ export class FairQueue {
 
   /** `maxWaiting` is the room to wait that owners share; those that ask `isOpenTo` before they enter keep to it. */
   constructor(
-    private readonly places: number,
+    places: number,
     private readonly maxWaiting = Infinity,
     private readonly shares?: Shares,
   ) {
     this.free = places;
     this.maxHeld = places - Math.floor(places * RESERVED_PART);
+    this.share = shares ? Math.max(Math.min(MIN_SHARE, this.maxHeld), Math.floor(places * shares.part)) : this.maxHeld;
   }
 
   /** Whether the owner may enter, or wait until it may. */
@@ -70,7 +72,7 @@ export class FairQueue {
   }
 
   private note(owner: string): void {
-    if (owner === this.lastOwner || owner === this.shares?.ofAll) return;
+    if (!this.shares || owner === this.shares.ofAll || owner === this.lastOwner) return;
     if (this.lastOwner !== undefined) this.sharedUntilMs = performance.now() + SHARED_MS;
     this.lastOwner = owner;
   }
@@ -116,9 +118,8 @@ export class FairQueue {
   }
 
   private maxHeldBy(owner: string): number {
-    const { shares } = this;
-    if (!shares || owner === shares.ofAll || performance.now() >= this.sharedUntilMs) return this.maxHeld;
-    return Math.max(Math.min(MIN_SHARE, this.maxHeld), Math.floor(this.places * shares.part));
+    const isBounded = owner !== this.shares?.ofAll && performance.now() < this.sharedUntilMs;
+    return isBounded ? this.share : this.maxHeld;
   }
 
   private heldBy(owner: string): number {
