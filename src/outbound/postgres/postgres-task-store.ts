@@ -9,6 +9,7 @@ import type { CountedTask, TaskListQuery, TaskStore } from '../../core/ports/tas
 import type { DeletionStep, DoomedTask, TaskDeletion, TreeDeletion } from '../../core/ports/tree-deletion';
 import { countUsage } from './count-usage';
 import { identityOf, putJson, refusalOf, timestamp, type WriteRow } from './attachment-row';
+import { seen, unseen } from './parameters';
 import type { PostgresConnection } from './postgres-connection';
 import {
   countedTaskOfRow,
@@ -23,7 +24,6 @@ import {
   UPDATE_TASK,
   type TaskRow,
 } from './task-row';
-import { seen, unseen } from './parameters';
 
 const CREATE = `SELECT ${CREATE_TASK.call} AS outcome`;
 const UPDATE = `SELECT * FROM ${UPDATE_TASK.call}`;

@@ -6,9 +6,9 @@ import { PutGroup, WaitingPut, type GroupTimer, type PlainPut } from './put-grou
 import { RecentMost } from './recent-most';
 
 /**
- * If more than `few` puts have been there at the same time lately, they wait for the others of the same iteration of
- * the event loop, and while so many statements are under way. The fewer statements there are, the more puts share one,
- * and the cheaper is each of them. Few puts do not wait: if the disk is slow, that would only take time.
+ * If more than `few` puts have been there at the same time lately, they wait while so many statements are under way,
+ * and otherwise for the others of the same iteration of the event loop. The fewer statements there are, the more puts
+ * share one, and the cheaper is each of them. Few puts do not wait: if the disk is slow, that would only take time.
  */
 const LIMITS = { few: 8, statements: 2 };
 /** Writers that have their outcomes at the same time need a while before they write again. */
